@@ -1,0 +1,8 @@
+"""`python cli.py …`, the same program as the installed `lit-mnist`."""
+
+import sys
+
+from lit_mnist.main import main
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,113 @@
+"""Batches cut straight from tensors in memory, in an order that depends on the seed alone.
+
+A batch is one index into the uint8 images. There are no worker processes: for images this small
+handing them over costs several times what it saves. Order and randomness are functions of
+(seed, epoch, step, rank), never of what ran before, so a resumed run sees what it would have seen.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from torch import Tensor
+
+
+class Batch(NamedTuple):
+    """A batch on its way to the network; B images on this rank."""
+
+    images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
+    labels: Tensor  # int64 (B,)
+    index: Tensor  # int64 (B,): which image of the data set
+    share: float  # this batch's images on all ranks / ranks: what a sum of losses is divided by
+    seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
+
+
+def derive_seed(seed: int, *path: int) -> int:
+    """Gives a 63-bit seed for one place, such as (epoch, step, rank), of a run with this seed."""
+    state = np.random.SeedSequence(seed, spawn_key=path).generate_state(1, np.uint64)
+    return int(state[0] >> np.uint64(1))
+
+
+class TrainBatches:
+    """Shuffled batches; each iteration is one epoch.
+
+    Args:
+        images: uint8 (M, 28, 28).
+        labels: int64 (M,).
+        indices: int64 (N,): the images to train on.
+        batch_size: Images in a step, over all ranks.
+        drop_last: Whether to leave out the smaller batch at the end of the order.
+        seed: The run's seed.
+        epoch: Tells the number of the epoch that begins, from 0.
+        rank: This process.
+        world: The number of processes; each takes every `world`-th image of a batch.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: Tensor,
+        *,
+        batch_size: int,
+        drop_last: bool,
+        seed: int,
+        epoch: Callable[[], int],
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.images, self.labels, self.indices = images, labels, indices
+        self.batch_size, self.drop_last = batch_size, drop_last
+        self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
+
+    def __len__(self) -> int:
+        """The number of steps in an epoch."""
+        steps, rest = divmod(len(self.indices), self.batch_size)
+        return steps + (rest > 0 and not self.drop_last)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Gives this rank's part of each batch of the epoch."""
+        epoch = self.epoch()
+        generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
+        order = self.indices[torch.randperm(len(self.indices), generator=generator)]
+        for step in range(len(self)):
+            whole = order[step * self.batch_size : (step + 1) * self.batch_size]
+            index = whole[self.rank :: self.world]
+            yield Batch(
+                self.images[index],
+                self.labels[index],
+                index,
+                share=len(whole) / self.world,
+                seed=derive_seed(self.seed, epoch, step, self.rank),
+            )
+
+
+class EvalBatches:
+    """Batches in the order given, each image once, on any number of ranks.
+
+    Lightning's own sampler repeats images so that all ranks have equally many, which makes test
+    scores depend on the number of ranks; here a rank may have one image fewer.
+    """
+
+    def __init__(
+        self,
+        images: Tensor,
+        labels: Tensor,
+        indices: Tensor,
+        *,
+        batch_size: int,
+        rank: int = 0,
+        world: int = 1,
+    ) -> None:
+        self.images, self.labels = images, labels
+        self.chunks = indices[rank::world].split(batch_size)
+
+    def __len__(self) -> int:
+        """The number of batches on this rank."""
+        return len(self.chunks)
+
+    def __iter__(self) -> Iterator[Batch]:
+        """Gives the batches of this rank."""
+        for index in self.chunks:
+            yield Batch(self.images[index], self.labels[index], index, share=len(index))

@@ -1,0 +1,160 @@
+"""What a test and a prediction leave behind, and the pictures of a run."""
+
+import csv
+import io
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import Tensor
+
+from lit_mnist import files, plots
+from lit_mnist.batches import Batch
+from lit_mnist.data import class_names
+from lit_mnist.nets import CLASSES
+from lit_mnist.runs import Run
+
+
+class Collector(Callback):
+    """Keeps index, label and probabilities of each image that is scored, on every rank.
+
+    Args:
+        run: The folder to write to.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.parts: list[Tensor] = []
+
+    def collect(self, batch: Batch, probabilities: Tensor) -> None:
+        """Keeps a batch: its index (B,), its labels (B,) and its probabilities (B, 10)."""
+        columns = (batch.index[:, None], batch.labels[:, None], probabilities)
+        self.parts.append(torch.cat([column.double().cpu() for column in columns], dim=1))
+
+    def table(self, trainer: Trainer) -> np.ndarray:
+        """Gives float64 (N, 12), index, label, p0 to p9, in index order; all ranks must call it."""
+        parts = self.parts
+        if trainer.world_size > 1:
+            everyone: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(everyone, parts)
+            parts = [part for rank in everyone for part in rank]
+        rows = torch.cat(parts)
+        return rows[rows[:, 0].argsort()].numpy()
+
+
+class TestReport(Collector):
+    """Writes `predictions.csv`, the scores and the pictures of a test.
+
+    Args:
+        run: The folder to write to.
+        checkpoint: What was tested, for `results.json`: its path and the hash of its weights.
+    """
+
+    __test__ = False  # no test case, whatever pytest makes of the name
+
+    def __init__(self, run: Run, checkpoint: dict[str, str]) -> None:
+        super().__init__(run)
+        self.checkpoint = checkpoint
+
+    def on_test_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Keeps the batch."""
+        self.collect(batch, outputs)
+
+    def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes everything down, on rank zero."""
+        table = self.table(trainer)
+        if not trainer.is_global_zero:
+            return
+        labels, predictions = table[:, 1].astype(int), table[:, 2:].argmax(axis=1)
+        errors = int((labels != predictions).sum())
+        files.write_text(self.run.file("predictions.csv"), predictions_csv(table))
+        self.run.update_results(
+            test_acc=1 - errors / len(labels),
+            test_loss=float(trainer.callback_metrics["test_loss"]),
+            test_errors=errors,
+            test_images=len(labels),
+            **self.checkpoint,
+        )
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        names = class_names(data.dataset)
+        images = data.test_part.images.numpy()
+        wrong = plots.gallery(images, labels, predictions, table[:, 0].astype(int), class_names=names)
+        show(trainer, self.run, "misclassified", wrong)
+        matrix = plots.confusion_matrix(labels, predictions, CLASSES)
+        show(trainer, self.run, "confusion", plots.confusion(matrix, names))
+        show_curves(trainer, self.run)
+
+
+class PredictReport(Collector):
+    """Prints file, digit and probability of each image, and writes them to `digits.csv`."""
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Keeps the batch."""
+        self.collect(batch, outputs)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints and writes, on rank zero."""
+        table = self.table(trainer)
+        if not trainer.is_global_zero:
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        names = class_names(data.dataset) or [str(digit) for digit in range(CLASSES)]
+        text = digits_csv(data.files, table[:, 2:], names)
+        files.write_text(self.run.file("digits.csv"), text)
+        print(text, end="")
+
+
+class Curves(Callback):
+    """Draws the accuracy curves when training ends."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws them, on rank zero."""
+        if trainer.is_global_zero:
+            show_curves(trainer, self.run)
+
+
+def predictions_csv(table: np.ndarray) -> str:
+    """Formats (N, 12) index, label, p0 to p9; nine digits give a float32 back exactly."""
+    columns = ["index", "label", "prediction", *(f"p{digit}" for digit in range(CLASSES))]
+    lines = [",".join(columns)]
+    for row in table:
+        whole = f"{row[0]:.0f},{row[1]:.0f},{row[2:].argmax()}"
+        lines.append(",".join([whole, *(f"{p:.9g}" for p in row[2:])]))
+    return "\n".join(lines) + "\n"
+
+
+def digits_csv(paths: Iterable[Path], probabilities: np.ndarray, names: list[str]) -> str:
+    """Formats the most probable class of each file; `probabilities` is (N, 10)."""
+    text = io.StringIO(newline="")
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["file", "digit", "probability"])
+    for path, row in zip(paths, probabilities, strict=True):
+        writer.writerow([path, names[row.argmax()], f"{row.max():.4f}"])
+    return text.getvalue()
+
+
+def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
+    """Saves a figure as PNG in the run's folder and adds it to TensorBoard."""
+    plots.save(figure, run.file(f"{name}.png"))
+    if isinstance(trainer.logger, TensorBoardLogger):
+        step = trainer.global_step
+        trainer.logger.experiment.add_image(name, plots.to_array(figure), step, dataformats="HWC")
+
+
+def show_curves(trainer: Trainer, run: Run) -> None:
+    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known."""
+    history, results = run.history(), run.results()
+    if history:
+        name = results.get("name", run.folder.parent.name)
+        show(trainer, run, "curves", plots.curves({name: history}, {name: results.get("test_acc")}))

@@ -1,0 +1,169 @@
+"""A run's folder: what lies in it, what it says of itself, and how a run begins or goes on."""
+
+import csv
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lit_mnist import checkpoints, files
+from lit_mnist.errors import UserError
+
+# Options that may differ when a run is resumed: none changes what is trained on or how
+FREE_OPTIONS = (
+    "config",
+    "fresh",
+    "log_dir",
+    "ckpt_path",
+    "weights_only",
+    "data.data_dir",
+    "data.download",
+    "data.eval_batch_size",
+    "data.images",
+    "trainer.max_epochs",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.strategy",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.log_every_n_steps",
+    "trainer.default_root_dir",
+)
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder `tb_logs/<name>/seed_<seed>/`; files are named in one place, here."""
+
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the highest validation accuracy."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last finished epoch."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    def file(self, name: str) -> Path:
+        """Another file of the run, such as `metrics.csv`."""
+        return self.folder / name
+
+    def exists(self) -> bool:
+        """Whether at least one epoch is on disk."""
+        return self.last.exists() or self.best.exists()
+
+    def results(self) -> dict[str, Any]:
+        """What `results.json` says; empty before the first epoch."""
+        path = self.file("results.json")
+        try:
+            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except ValueError as error:
+            raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
+
+    def update_results(self, **news: Any) -> None:
+        """Sets fields of `results.json` and keeps the others."""
+        files.write_json(self.file("results.json"), self.results() | news)
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of `metrics.csv`, one an epoch."""
+        path = self.file("metrics.csv")
+        if not path.exists():
+            return []
+        with path.open(encoding="utf-8", newline="") as file:
+            return [
+                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
+            ]
+
+    def clear(self) -> None:
+        """Removes the files that a run writes, and no others."""
+        patterns = ("config.yaml", "*.json", "*.csv", "*.png", "events.out.tfevents.*")
+        for pattern in (*patterns, "checkpoints/*.ckpt"):
+            for path in self.folder.glob(pattern):
+                path.unlink()
+
+    def newest(self) -> tuple[Path, dict[str, Any]]:
+        """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
+
+        Raises:
+            UserError: None is whole.
+        """
+        problems = []
+        for path in (self.last, self.best):
+            try:
+                checkpoint = checkpoints.read(path)
+            except UserError as error:
+                problems.append(str(error))
+                continue
+            for problem in problems:
+                print(f"{problem.partition(';')[0]}; going on from {path.name} instead")
+            return path, checkpoint
+        raise UserError(f"{problems[0].partition(';')[0]}; start afresh with --fresh")
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
+
+    Options that one of the two does not have, or that may differ, are left out.
+    """
+    old, new = _flat(before), _flat(now)
+    return [
+        f"{key}: {old[key]}, now {new[key]}"
+        for key in old.keys() & new.keys()
+        if old[key] != new[key] and not key.startswith(FREE_OPTIONS)
+    ]
+
+
+def resume_point(run: Run, config: dict[str, Any]) -> tuple[Path, int] | None:
+    """Tells where `fit` with this config goes on: a checkpoint and its number of finished epochs.
+
+    Returns:
+        None if the run has no checkpoint yet.
+
+    Raises:
+        UserError: The run was made with other options.
+    """
+    if not run.exists():
+        return None
+    before = read_config(run.file("config.yaml"))
+    changed = differences(before, config)
+    path, checkpoint = run.newest()
+    done, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
+    if wanted is not None and 0 <= wanted < done:
+        changed.append(f"trainer.max_epochs: {done} done, now {wanted}")
+    if changed:
+        raise UserError(
+            f"{run.folder} was made with other options ({'; '.join(sorted(changed))});"
+            " choose another --name, or replace it with --fresh"
+        )
+    return path, done
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads a run's own `config.yaml`; empty if there is none.
+
+    Raises:
+        UserError: It is no YAML mapping.
+    """
+    try:
+        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: damaged; replace the run with --fresh") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged; replace the run with --fresh")
+    return content
+
+
+def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            flat |= _flat(value, f"{prefix}{key}.")
+        else:
+            flat[prefix + key] = value
+    return flat

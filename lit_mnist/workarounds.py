@@ -1,0 +1,88 @@
+"""Every work-around for the libraries, each with its upstream reference.
+
+`tests/test_workarounds.py` holds a test for each that fails once upstream is mended, so that the
+work-around can go.
+"""
+
+import logging
+import warnings
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from lit_mnist.arguments import configs_first
+from lit_mnist.files import replacing
+
+# What a user of this program can do nothing about, or what its own output says better
+_NOISE = (
+    r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
+    r"The dirpath has changed from",  # a moved run folder is still the same run
+    r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
+    r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
+)
+
+
+def quieten() -> None:
+    """Hides Lightning's advertisements and hints (Lightning #21294); errors still show."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(name).setLevel(logging.WARNING)
+    for message in _NOISE:
+        warnings.filterwarnings("ignore", message=message)
+
+
+class WholeFileCheckpointIO(TorchCheckpointIO):
+    """Writes a checkpoint beside its target, flushes it and renames it into place.
+
+    Lightning stages it in the folder for temporary files and copies it from there, so that a full
+    disk leaves half a checkpoint under the final name (Lightning #21744).
+    """
+
+    def save_checkpoint(
+        self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
+    ) -> None:
+        """Saves `checkpoint` to `path`, whole or not at all."""
+        with replacing(Path(path)) as temporary:
+            torch.save(checkpoint, temporary)
+
+
+class PlainTensorBoardLogger(TensorBoardLogger):
+    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full."""
+
+    def save(self) -> None:
+        """Flushes the scalars."""
+        self.experiment.flush()
+
+
+class PlateauBeforeCheckpoint(LightningModule):
+    """Steps the plateau schedule before the epoch's checkpoint is written.
+
+    Lightning does so afterwards and never makes up for it, so that a resumed run lowers its rate
+    an epoch late (Lightning #14699).
+    """
+
+    def step_plateau(self) -> None:
+        """To be called from `on_train_epoch_end`; without validation there is nothing to do."""
+        schedule = self.lr_schedulers()
+        accuracy = self.trainer.callback_metrics.get("val_acc")
+        if schedule is not None and accuracy is not None:
+            schedule.step(accuracy)  # type: ignore[union-attr, call-arg, arg-type] # one schedule
+
+    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
+        """Keeps Lightning's own call from doing it twice."""
+
+
+class CommandLineWins(LightningCLI):
+    """A LightningCLI in which what stands on the command line beats every file."""
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Puts the files first, so that options win wherever they stand (Lightning #17533)."""
+        self.config = parser.parse_args(configs_first(args))
+
+    def _parse_ckpt_path(self) -> None:
+        """Keeps a checkpoint's hyperparameters from overwriting options (Lightning #21455)."""
+
