@@ -1,13 +1,13 @@
 """The command line before it is parsed."""
 
+import itertools
 import json
 from collections.abc import Sequence
 
 
 def config_files(args: Sequence[str]) -> list[str]:
     """Lists the files given with `--config`, in their order."""
-    pairs = zip(args, args[1:], strict=False)
-    apart = [value for option, value in pairs if option in ("--config", "-c")]
+    apart = [value for option, value in itertools.pairwise(args) if option in ("--config", "-c")]
     return apart + [arg.partition("=")[2] for arg in args if arg.startswith("--config=")]
 
 

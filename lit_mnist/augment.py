@@ -39,7 +39,7 @@ def affine(
     """
     theta = torch.deg2rad(theta_deg)
     cos, sin = theta.cos(), theta.sin()
-    # grid_sample's coordinates run from -1 to 1 over the image, hence pixels / 14 in the last column
+    # grid_sample's coordinates run from -1 to 1 over the image, hence the shifts in pixels / 14
     shift_x, shift_y = shift_cols_px / (SIDE_PX / 2), shift_rows_px / (SIDE_PX / 2)
     row_x = torch.stack([cos * zoom_cols, -sin * zoom_rows, cos * shift_x - sin * shift_y], dim=1)
     row_y = torch.stack([sin * zoom_cols, cos * zoom_rows, sin * shift_x + cos * shift_y], dim=1)

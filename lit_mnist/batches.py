@@ -18,7 +18,7 @@ class Batch(NamedTuple):
 
     images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
     labels: Tensor  # int64 (B,)
-    index: Tensor  # int64 (B,): which image of the data set
+    indices: Tensor  # int64 (B,): which image of the data set
     share: float  # this batch's images on all ranks / ranks: what a sum of losses is divided by
     seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
 

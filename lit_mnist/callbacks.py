@@ -35,21 +35,24 @@ class RunFolder(Callback):
             return
         if self.fresh:
             self.run.clear()
-        files.write_text(
-            self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False)
-        )
-        self.run.update_results(
-            status="running",
-            name=self.config["name"],
-            seed=self.config["seed_everything"],
-            model=type(pl_module).__name__,
-            parameters=sum(p.numel() for p in pl_module.parameters()),
+        files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
+        # Test scores are of the weights before; what follows may better them
+        kept = {k: v for k, v in self.run.results().items() if not k.startswith("test_")}
+        files.write_json(self.run.file("results.json"), kept | self._facts(trainer, pl_module))
+
+    def _facts(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        return {
+            "status": "running",
+            "name": self.config["name"],
+            "seed": self.config["seed_everything"],
+            "model": type(pl_module).__name__,
+            "parameters": sum(weights.numel() for weights in pl_module.parameters()),
             **trainer.datamodule.identity(),  # type: ignore[attr-defined] # the CLI always has one
-            hardware=hardware(trainer.strategy.root_device),
-            ranks=trainer.world_size,
-            precision=str(trainer.precision),
-            versions=versions(),
-        )
+            "hardware": hardware(trainer.strategy.root_device),
+            "ranks": trainer.world_size,
+            "precision": str(trainer.precision),
+            "versions": versions(),
+        }
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the run as complete."""

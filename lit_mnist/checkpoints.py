@@ -1,6 +1,7 @@
 """Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
 
 import hashlib
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,8 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
     try:
-        checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings(action="ignore"):  # about formats, which we refuse in our words
+            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its owner") from error
     except Exception as error:  # a damaged file can fail in any layer of zip, pickle and torch

@@ -1,5 +1,6 @@
 """The commands fit, validate, test and predict: LightningCLI over our modules and run folders."""
 
+import inspect
 import shlex
 import sys
 from argparse import ArgumentError
@@ -10,6 +11,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import nn
 
 from lit_mnist import checkpoints, modules
 from lit_mnist.arguments import config_files, images_as_list
@@ -18,7 +20,7 @@ from lit_mnist.data import MNISTDataModule
 from lit_mnist.errors import UserError
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves, PredictReport, TestReport
-from lit_mnist.runs import Run, resume_point
+from lit_mnist.runs import ResumePoint, Run, resume_point
 from lit_mnist.workarounds import (
     CommandLineWins,
     PlainTensorBoardLogger,
@@ -40,7 +42,7 @@ def run(argv: list[str]) -> None:
     except ArgumentError as error:
         raise UserError(one_line(str(error), args, cli.known_words())) from error
     except MisconfigurationException as error:
-        raise UserError(" ".join(str(error).split())) from error
+        raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
 
 
 class RunCLI(CommandLineWins):
@@ -81,11 +83,10 @@ class RunCLI(CommandLineWins):
         parser.link_arguments("seed_everything", "data.seed")
 
     def known_words(self) -> list[str]:
-        """Names every option and model class, for `did you mean`."""
-        parser = self._subcommand_parsers[self.args[0]]
-        options = [action.dest for action in parser._actions]
+        """Names every option, model and option of a model, for `did you mean`."""
+        options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
         models = [kind.__name__ for kind in modules.ClassifierModule.__subclasses__()]
-        return options + [f"--{option}" for option in options] + models
+        return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
 
     # ------------------------------------------------------------ set-up
 
@@ -100,9 +101,9 @@ class RunCLI(CommandLineWins):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds our logger, checkpoint writer and callbacks to those of the user."""
         config = self.config_init[self.subcommand]["trainer"]
-        plain = bool(config["fast_dev_run"])  # Lightning's dry run leaves nothing behind
-        ours: list[Callback] = [] if plain else self._callbacks()
-        if config["logger"] in (None, True) and not plain:
+        self.dry = bool(config["fast_dev_run"])  # Lightning's dry run leaves nothing behind
+        ours: list[Callback] = [] if self.dry else self._callbacks()
+        if config["logger"] in (None, True) and not self.dry:
             folder = self.run.folder
             kwargs["logger"] = PlainTensorBoardLogger(
                 folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
@@ -113,7 +114,10 @@ class RunCLI(CommandLineWins):
             kwargs["enable_progress_bar"] = sys.stderr.isatty()
             ours += [Bar()] if sys.stderr.isatty() else []
         config["callbacks"] = [*(config["callbacks"] or []), *ours]
-        return super().instantiate_trainer(**kwargs)
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError) as error:  # an option with a value that Lightning refuses
+            raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
 
     def _callbacks(self) -> list[Callback]:
         if self.subcommand != "fit":
@@ -131,16 +135,16 @@ class RunCLI(CommandLineWins):
         self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
     ) -> None:
         """Trains, from the start or from where the run's newest checkpoint ends."""
-        path, done = self._starting_point(ckpt_path)
-        epochs = self.trainer.max_epochs
-        if done and done == epochs:
-            say(f"{self.run.folder} is complete: {done} epochs.")
+        start = self._starting_point(ckpt_path)
+        if start and start.complete:
+            say(f"{self.run.folder} is complete: {start.epochs} epochs.")
             say("To train on, raise --trainer.max_epochs; to start afresh, add --fresh.")
             return
+        path = start.checkpoint if start else None
         if path:
             checkpoints.check_fits(checkpoints.read(path), model, path)
         count = sum(weights.numel() for weights in model.parameters())
-        begin = f"going on after epoch {done - 1} from {path}" if path else "starting"
+        begin = f"going on after epoch {start.epochs - 1} from {path}" if start else "starting"
         say(f"{self.run.folder}: {type(model).__name__}, {count:,} parameters; {begin}")
         self.trainer.fit(
             model, datamodule, ckpt_path=str(path) if path else None, weights_only=True
@@ -174,19 +178,19 @@ class RunCLI(CommandLineWins):
             model, datamodule, ckpt_path=str(path), return_predictions=False, weights_only=True
         )
 
-    def _starting_point(self, ckpt_path: str | None) -> tuple[Path | None, int]:
-        if self.trainer.fast_dev_run:
-            return None, 0
+    def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
+        if self.dry:
+            return None
         found = None if self.options["fresh"] else resume_point(self.run, self.options)
         if ckpt_path and not found:
             path = self._named(ckpt_path)
-            return path, checkpoints.read(path)["epoch"] + 1
-        return found or (None, 0)
+            return ResumePoint(path, checkpoints.read(path)["epoch"] + 1, complete=False)
+        return found
 
-    def _trained(self, model: LightningModule, ckpt_path: str | None) -> tuple[Path, dict[str, Any]]:
+    def _trained(self, model: nn.Module, ckpt_path: str | None) -> tuple[Path, dict[str, Any]]:
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists():
-            raise UserError(f"{path}: no such checkpoint, so there is no trained model; run fit first")
+            raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
         checkpoints.check_fits(checkpoint, model, path)
         return path, checkpoint
@@ -198,15 +202,15 @@ class RunCLI(CommandLineWins):
         self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__
 
     def _scores(self, stage: str) -> str:
-        metrics = self.trainer.callback_metrics
-        return f"{stage}_acc {metrics[stage + '_acc']:.4f}  {stage}_loss {metrics[stage + '_loss']:.4f}"
+        names = (f"{stage}_acc", f"{stage}_loss")
+        return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
 
     def _after_fit(self) -> None:
-        if self.trainer.interrupted or self.trainer.fast_dev_run:
+        if self.trainer.interrupted or self.dry:
             return
         results = self.run.results()
-        say(f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']},", end=" ")
-        say(f"{results['seconds']:.0f} s of training; everything is in {self.run.folder}")
+        best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
+        say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")
         again = [arg for arg in self.args[1:] if arg != "--fresh"]
         say(f"next: {program()} test {shlex.join(again)}")
         say(f"      tensorboard --logdir {self.options['log_dir']}")

@@ -27,7 +27,7 @@ def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
         notebook's 60,000 and seed 42, 50,000 that start 11210, 17024 and 10,000 that start 12628.
     """
     # The legacy generator, because that is what scikit-learn's random_state=42 means
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(count))  # noqa: NPY002
+    order = torch.from_numpy(np.random.RandomState(seed).permutation(count))
     held_out = -(-count // 6)
     return order[held_out:], order[:held_out]
 
@@ -129,7 +129,7 @@ class MNISTDataModule(LightningDataModule):
         return self._eval_batches(self.pictures, torch.full((count,), -1), torch.arange(count))
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Scales to [0, 1] and augments, on the device; a training step's randomness starts here."""
+        """Scales to [0, 1] and augments, on the device; a step's randomness starts here."""
         images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
         if batch.seed is not None:
             torch.manual_seed(batch.seed)  # dropout draws on from here
@@ -179,7 +179,10 @@ class MNISTDataModule(LightningDataModule):
 
     def _epoch(self) -> int:
         # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
-        return self.trainer.fit_loop.epoch_progress.current.processed if self.trainer else 0
+        if self.trainer is None:
+            return 0
+        progress = self.trainer.fit_loop.epoch_progress.current
+        return progress.processed  # type: ignore[attr-defined] # Lightning declares its base class
 
     def _check_batch_size(self) -> None:
         world, count = self._place()["world"], len(self.train_indices)

@@ -2,7 +2,7 @@
 
 
 class UserError(Exception):
-    """A bad option, file, value or checkpoint; its message is one line that names it and the remedy.
+    """A bad option, file, value or checkpoint; the message is one line: what, and the remedy.
 
     The program prints that line without a traceback and ends with exit status 2.
     """

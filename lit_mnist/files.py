@@ -1,4 +1,4 @@
-"""Files that are never half a file: written beside their target, flushed, then renamed into place."""
+"""Files that are never half a file: written beside their target, then renamed into place."""
 
 import json
 import os

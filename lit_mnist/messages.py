@@ -25,6 +25,8 @@ _SHORTER = (
     (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no integer"),
     (r"could not convert string to float: (.*)", r"\1 is no number"),
     (r".*arguments are required: .*model", "no model is named; give --config configs/NAME.yaml"),
+    (r"argument -c/--config: expected one argument", "--config: name a file after it"),
+    (r'in "<unicode string>", ', "in its "),
 )
 
 
@@ -44,7 +46,9 @@ def one_line(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     if reason.startswith("expected") and ", got" not in reason and value:
         reason += f", got {value[1]}"
     option = "--" + ".".join(keys) if keys else ""
-    where = ", ".join(config_files(args)) if keys and not any(arg.startswith(option) for arg in args) else ""
+    culprit = option or _unknown(reason)
+    typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)
+    where = "" if typed or "--config" in (option, reason[:8]) else ", ".join(config_files(args))
     parts = [part for part in (where, option, reason) if part]
     return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
 
@@ -55,7 +59,12 @@ def _shorten(line: str) -> str:
     return line
 
 
+def _unknown(reason: str) -> str:
+    found = re.search(r"there is no (?:option|class) (?:--)?([\w.]+)", reason)
+    return found[1] if found else ""
+
+
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
-    unknown = re.search(r"there is no (?:option|class) (?:--)?([\w.]+)", reason)
-    near = difflib.get_close_matches(unknown[1], known, n=1) if unknown else []
+    unknown = _unknown(reason)
+    near = difflib.get_close_matches(unknown, known, n=1) if unknown else []
     return f"did you mean {near[0]}?" if near else f"see python cli.py {command} --help"

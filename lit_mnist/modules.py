@@ -5,12 +5,11 @@ The recipe is the notebook's: cross-entropy, Adam as Keras sets it, and the plat
 
 from typing import Any
 
-import torch
 from jsonargparse.typing import OpenUnitInterval, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
-from torchmetrics import MeanMetric
+from torchmetrics import MeanMetric, Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.batches import Batch
@@ -46,11 +45,15 @@ class ClassifierModule(PlateauBeforeCheckpoint):
         super().__init__()
         self.save_hyperparameters()
         self.net = self.net_type()
-        # Inputs are ours: checking each batch's values would cost more than counting hits
-        self.scores = nn.ModuleDict(
-            {f"{stage}_acc": _accuracy() for stage in ("train", "val", "test")}
-            | {f"{stage}_loss": _mean() for stage in ("train", "val", "test")}
-        )
+        scores: dict[str, Metric | MetricCollection] = {}
+        for stage in ("train", "val", "test"):
+            # Unchecked, because checking each batch's values costs more than counting the hits
+            accuracy = MulticlassAccuracy(CLASSES, average="micro", validate_args=False)
+            scores |= {
+                f"{stage}_loss": MeanMetric(nan_strategy="disable"),
+                f"{stage}_acc": accuracy,
+            }
+        self.scores = MetricCollection(scores, compute_groups=False)
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10)."""
@@ -64,8 +67,7 @@ class ClassifierModule(PlateauBeforeCheckpoint):
     def on_train_epoch_end(self) -> None:
         """Logs the epoch and steps the schedule, before the epoch's checkpoint is written."""
         self._log_scores("train")
-        optimizer = self.optimizers()
-        self.log("lr", optimizer.param_groups[0]["lr"])
+        self.log("lr", self.trainer.optimizers[0].param_groups[0]["lr"])
         self.step_plateau()
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
@@ -129,11 +131,3 @@ class DeepConvModule(ClassifierModule):
     """System 6: four convolutions and one hidden layer (887,530 parameters)."""
 
     net_type = DeepConv
-
-
-def _accuracy() -> MulticlassAccuracy:
-    return MulticlassAccuracy(CLASSES, average="micro", validate_args=False)
-
-
-def _mean() -> MeanMetric:
-    return MeanMetric(nan_strategy="disable")

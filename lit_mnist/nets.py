@@ -5,13 +5,13 @@ dropout rates are the notebook's, and so are the parameter counts: 535,818, 128,
 Pooling comes before the ReLU: the result is the same, at a quarter of the ReLU's work.
 """
 
-from torch import Tensor, nn
+from torch import nn
 
 CLASSES = 10
 
 
 def initialise_like_keras(net: nn.Module) -> None:
-    """Draws Glorot-uniform weights and sets biases to zero, which is Keras' default, not PyTorch's."""
+    """Draws Glorot-uniform weights and sets biases to zero: Keras' default, not PyTorch's."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -56,7 +56,7 @@ class SimpleConv(nn.Sequential):
 
 
 class DeepConv(nn.Sequential):
-    """System 6: two 5x5 convolutions of 32 maps, two 3x3 of 64, a pool after each pair, 256 units."""
+    """System 6: two 5x5 convolutions of 32 maps, two 3x3 of 64, each pair pooled; 256 units."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -31,8 +31,8 @@ class Collector(Callback):
         self.parts: list[Tensor] = []
 
     def collect(self, batch: Batch, probabilities: Tensor) -> None:
-        """Keeps a batch: its index (B,), its labels (B,) and its probabilities (B, 10)."""
-        columns = (batch.index[:, None], batch.labels[:, None], probabilities)
+        """Keeps a batch: its indices (B,), its labels (B,) and its probabilities (B, 10)."""
+        columns = (batch.indices[:, None], batch.labels[:, None], probabilities)
         self.parts.append(torch.cat([column.double().cpu() for column in columns], dim=1))
 
     def table(self, trainer: Trainer) -> np.ndarray:
@@ -83,8 +83,8 @@ class TestReport(Collector):
         )
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
-        images = data.test_part.images.numpy()
-        wrong = plots.gallery(images, labels, predictions, table[:, 0].astype(int), class_names=names)
+        images, indices = data.test_part.images.numpy(), table[:, 0].astype(int)
+        wrong = plots.gallery(images, labels, predictions, indices, class_names=names)
         show(trainer, self.run, "misclassified", wrong)
         matrix = plots.confusion_matrix(labels, predictions, CLASSES)
         show(trainer, self.run, "confusion", plots.confusion(matrix, names))

@@ -4,7 +4,7 @@ import csv
 import json
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import yaml
 
@@ -119,8 +119,16 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     ]
 
 
-def resume_point(run: Run, config: dict[str, Any]) -> tuple[Path, int] | None:
-    """Tells where `fit` with this config goes on: a checkpoint and its number of finished epochs.
+class ResumePoint(NamedTuple):
+    """Where a run goes on."""
+
+    checkpoint: Path
+    epochs: int  # that are finished
+    complete: bool  # whether there is nothing left to do
+
+
+def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
+    """Tells where `fit` with this config goes on.
 
     Returns:
         None if the run has no checkpoint yet.
@@ -141,7 +149,10 @@ def resume_point(run: Run, config: dict[str, Any]) -> tuple[Path, int] | None:
             f"{run.folder} was made with other options ({'; '.join(sorted(changed))});"
             " choose another --name, or replace it with --fresh"
         )
-    return path, done
+    stopped_early = (
+        run.results().get("status") == "complete" and before["trainer"]["max_epochs"] == wanted
+    )
+    return ResumePoint(path, done, done == wanted or stopped_early)
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -1,0 +1,442 @@
+"""The commands, run as a user runs them, on a small dataset."""
+
+import csv
+import json
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+from PIL import Image
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lit_mnist.main import main
+
+FOLDER = Path("tb_logs/dense/seed_42")
+COLUMNS = ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"]
+
+
+def results(folder=FOLDER):
+    return json.loads((folder / "results.json").read_text())
+
+
+def rows(name, folder=FOLDER):
+    with (folder / name).open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def weights(folder=FOLDER, name="last"):
+    checkpoint = torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)
+    return checkpoint["state_dict"]
+
+
+def equal(first, second):
+    return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+def test_fit_leaves_what_the_contract_lists(run_cli):
+    status, output, problems = run_cli("fit", config="simple_plateau")
+    folder = Path("tb_logs/simple_plateau/seed_42")
+    assert (status, problems) == (0, "")
+    names = {path.name for path in folder.iterdir()}
+    assert {"checkpoints", "config.yaml", "metrics.csv", "results.json", "curves.png"} <= names
+    assert len([name for name in names if name.startswith("events.out.tfevents.")]) == 1
+    assert len(names) == 6
+    assert list(rows("metrics.csv", folder)[0]) == COLUMNS
+    assert [row["epoch"] for row in rows("metrics.csv", folder)] == ["0", "1"]
+    said = results(folder)
+    assert said["status"] == "complete"
+    assert (said["name"], said["seed"], said["epochs"]) == ("simple_plateau", 42, 2)
+    accuracies = [float(row["val_acc"]) for row in rows("metrics.csv", folder)]
+    assert said["best_val_acc"] == max(accuracies)
+    assert said["best_epoch"] == accuracies.index(max(accuracies))
+    assert "test_acc" not in said
+    # one line an epoch, one before, and what to do next
+    lines = output.splitlines()
+    assert [line.split()[:2] for line in lines[1:3]] == [["epoch", "0"], ["epoch", "1"]]
+    assert "ETA" in lines[1]
+    assert lines[4].startswith("next: ")
+    assert len(lines) == 6
+
+
+def test_checkpoints_hold_the_right_epochs(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "4", "--model.lr", "0.02")
+    for name, epoch in (("best", results()["best_epoch"]), ("last", 3)):
+        checkpoint = torch.load(FOLDER / "checkpoints" / f"{name}.ckpt", weights_only=True)
+        assert checkpoint["epoch"] == epoch
+        assert checkpoint["hyper_parameters"]["lr"] == 0.02
+
+
+def test_test_writes_predictions_that_agree_with_the_results(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "1")
+    status, output, problems = run_cli("test", "--trainer.max_epochs", "1")
+    assert (status, problems) == (0, "")
+    table = rows("predictions.csv")
+    assert [int(row["index"]) for row in table] == list(range(101))
+    errors = sum(row["label"] != row["prediction"] for row in table)
+    said = results()
+    assert said["test_errors"] == errors
+    assert said["test_acc"] == pytest.approx(1 - errors / 101)
+    probabilities = np.array([[float(row[f"p{d}"]) for d in range(10)] for row in table])
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
+    assert (probabilities.argmax(axis=1) == [int(row["prediction"]) for row in table]).all()
+    chosen = probabilities[np.arange(101), [int(row["label"]) for row in table]]
+    assert said["test_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
+    assert f"errors {errors}" in output
+    for name in ("misclassified.png", "confusion.png", "curves.png"):
+        assert Image.open(FOLDER / name).size[0] > 200
+
+
+def test_tensorboard_has_every_scalar_and_picture(run_cli):
+    run_cli("fit")
+    run_cli("test")
+    events = EventAccumulator(str(FOLDER), size_guidance={"images": 0}).Reload()
+    expected = {"train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "lr"}
+    assert expected <= set(events.Tags()["scalars"])
+    assert set(events.Tags()["images"]) == {"curves", "misclassified", "confusion"}
+    logged = [event.value for event in events.Scalars("val_acc")]
+    assert logged == pytest.approx([float(row["val_acc"]) for row in rows("metrics.csv")])
+
+
+def test_equal_seeds_give_equal_bits_and_another_seed_others(run_cli):
+    for name, seed in (("a", "1"), ("b", "1"), ("a", "2")):
+        run_cli("fit", "--name", name, "--seed_everything", seed, config="simple_augmented")
+    a, b, other = (weights(Path("tb_logs", n, f"seed_{s}")) for n, s in (("a", 1), ("b", 1), ("a", 2)))
+    assert equal(a, b)
+    assert not equal(a, other)
+
+
+def test_fit_is_the_same_without_the_test_files(run_cli, small_data, tmp_path):
+    run_cli("fit", "--name", "with")
+    moved = tmp_path / "only_train"
+    raw = moved / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (small_data / "KMNIST" / "raw").glob("train-*"):
+        (raw / path.name).write_bytes(path.read_bytes())
+    status, *_ = run_cli(
+        "fit", "--name", "without", "--data.data_dir", str(moved), "--data.download", "false"
+    )
+    assert status == 0
+    assert equal(weights(Path("tb_logs/with/seed_42")), weights(Path("tb_logs/without/seed_42")))
+
+
+def test_the_same_command_again_says_that_the_run_is_complete(run_cli):
+    run_cli("fit")
+    before = {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
+    status, output, _ = run_cli("fit")
+    assert status == 0
+    assert "is complete: 2 epochs" in output
+    assert "--fresh" in output
+    assert before == {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
+
+
+def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli):
+    options = ("--trainer.max_epochs", "5")
+    run_cli("fit", "--name", "whole", *options, config="simple_plateau")
+    run_cli("fit", "--name", "parts", config="simple_plateau")
+    status, output, _ = run_cli("fit", "--name", "parts", *options, config="simple_plateau")
+    assert status == 0
+    assert "going on after epoch 1" in output
+    whole, parts = Path("tb_logs/whole/seed_42"), Path("tb_logs/parts/seed_42")
+    assert equal(weights(whole), weights(parts))
+    without_seconds = [
+        [{k: v for k, v in row.items() if k != "seconds"} for row in rows("metrics.csv", folder)]
+        for folder in (whole, parts)
+    ]
+    assert without_seconds[0] == without_seconds[1]
+    assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 5
+
+
+def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli):
+    run_cli("fit")
+    run_cli("test")
+    assert "test_acc" in results()
+    run_cli("fit", "--trainer.max_epochs", "3")
+    assert "test_acc" not in results()
+
+
+@pytest.mark.parametrize(
+    ("option", "difference"),
+    [
+        (("--model.lr", "0.5"), "model.init_args.lr: 0.001, now 0.5"),
+        (("--data.augment", "true"), "data.augment: False, now True"),
+        (("--trainer.max_epochs", "1"), "trainer.max_epochs: 2 done, now 1"),
+        (("--model", "SimpleConvModule"), "model.class_path: lit_mnist.modules.DenseModule, now"),
+    ],
+)
+def test_other_options_under_the_same_name_are_refused(run_cli, option, difference):
+    run_cli("fit")
+    before = weights()
+    status, _, problems = run_cli("fit", *option)
+    assert status == 2
+    assert difference in problems
+    assert problems.count("\n") == 1
+    assert equal(weights(), before)
+
+
+def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli):
+    run_cli("fit")
+    run_cli("test")
+    notes = FOLDER / "notes.txt"
+    notes.write_text("mine")
+    status, *_ = run_cli("fit", "--fresh", "--model.lr", "0.01", "--trainer.max_epochs", "1")
+    assert status == 0
+    assert notes.read_text() == "mine"
+    assert not (FOLDER / "predictions.csv").exists()
+    assert len(rows("metrics.csv")) == 1
+    assert len(list(FOLDER.glob("events.*"))) == 1
+
+
+def test_fresh_with_a_bad_option_loses_nothing(run_cli, tmp_path):
+    run_cli("fit")
+    before = weights()
+    status, *_ = run_cli(
+        "fit", "--fresh", "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
+    )
+    assert status == 2
+    assert equal(weights(), before)
+
+
+def test_a_damaged_last_checkpoint_is_named_and_the_best_one_is_used(run_cli):
+    run_cli("fit")
+    last = FOLDER / "checkpoints" / "last.ckpt"
+    last.write_bytes(last.read_bytes()[:1000])
+    status, output, _ = run_cli("fit", "--trainer.max_epochs", "3")
+    assert status == 0
+    assert "last.ckpt: damaged" in output
+    assert "going on after epoch" in output
+    assert len(rows("metrics.csv")) == 3
+
+
+def test_the_saved_config_reproduces_the_run(run_cli):
+    run_cli("fit", "--model.lr", "0.005")
+    assert main(["fit", "--config", str(FOLDER / "config.yaml"), "--name", "again"]) == 0
+    assert equal(weights(), weights(Path("tb_logs/again/seed_42")))
+
+
+def test_print_config_round_trips(run_cli, here):
+    command = [sys.executable, "-m", "lit_mnist.main"]
+    first = None
+    for source in (CONFIG, here / "printed.yaml"):
+        with pytest.raises(SystemExit) as ended, (here / "out.yaml").open("w") as file:
+            import contextlib
+
+            with contextlib.redirect_stdout(file):
+                main(["fit", "--config", str(source), "--model.lr", "0.003", "--print_config"])
+        assert ended.value.code == 0
+        text = (here / "out.yaml").read_text()
+        assert first in (None, text)
+        first = text
+        (here / "printed.yaml").write_text(text)
+    printed = yaml.safe_load(first)
+    assert printed["name"] == "simple_plateau"
+    assert printed["model"]["init_args"] == {
+        "lr": 0.003, "plateau": True, "patience": 3, "factor": 0.5, "min_lr": 1e-5,
+    }  # fmt: skip
+    assert command
+
+
+CONFIG = Path(__file__).parent.parent / "configs" / "simple_plateau.yaml"
+
+
+def test_command_line_wins_wherever_it_stands(here, capsys):
+    for args in (
+        ["--model.lr", "0.5", "--config", str(CONFIG), "--print_config"],
+        ["--config", str(CONFIG), "--print_config", "--model.lr", "0.5"],
+        ["--model.lr=0.5", f"--config={CONFIG}", "--print_config"],
+    ):
+        with pytest.raises(SystemExit):
+            main(["fit", *args])
+        printed = yaml.safe_load(capsys.readouterr().out)
+        assert printed["model"]["init_args"]["lr"] == 0.5
+        assert printed["name"] == "simple_plateau"
+
+
+def test_a_checkpoints_hyperparameters_do_not_beat_the_command_line(run_cli):
+    run_cli("fit", "--model.lr", "0.01")
+    start = str(FOLDER / "checkpoints" / "last.ckpt")
+    run_cli("fit", "--name", "on", "--ckpt_path", start, "--trainer.max_epochs", "3")
+    config = yaml.safe_load(Path("tb_logs/on/seed_42/config.yaml").read_text())
+    assert config["model"]["init_args"]["lr"] == 0.001
+
+
+@pytest.mark.parametrize("command", ["test", "validate", "predict"])
+def test_untrained_weights_are_never_scored(run_cli, command):
+    status, output, problems = run_cli(command)
+    assert (status, output) == (2, "")
+    assert re.fullmatch(r"error: \S+best\.ckpt: no such checkpoint; .* run fit first\n", problems)
+    assert not Path("tb_logs").exists()
+
+
+def test_another_checkpoint_can_be_tested(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "3", "--model.lr", "0.02")
+    run_cli("test", "--ckpt_path", str(FOLDER / "checkpoints" / "last.ckpt"))
+    assert results()["test_checkpoint"].endswith("last.ckpt")
+
+
+def test_a_checkpoint_of_another_architecture_is_refused(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "1")
+    path = str(FOLDER / "checkpoints" / "best.ckpt")
+    for command in ("fit", "test", "validate", "predict"):
+        status, _, problems = run_cli(command, "--ckpt_path", path, config="simple")
+        assert status == 2
+        assert "DenseModule, which do not fit SimpleConvModule" in problems
+        assert problems.count("\n") == 1
+
+
+def test_half_a_checkpoint_is_refused(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "1")
+    best = FOLDER / "checkpoints" / "best.ckpt"
+    best.write_bytes(best.read_bytes()[: best.stat().st_size // 2])
+    status, _, problems = run_cli("test")
+    assert status == 2
+    assert "best.ckpt: damaged" in problems
+    assert problems.count("\n") == 1
+
+
+def test_a_checkpoint_from_other_data_is_refused(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "1")
+    status, _, problems = run_cli("validate", "--data.split_seed", "1")
+    assert status == 2
+    assert "split_sha256" in problems
+    assert problems.count("\n") == 1
+
+
+def test_validate_gives_the_best_epochs_score(run_cli):
+    run_cli("fit", "--trainer.max_epochs", "3", "--model.lr", "0.01")
+    status, output, _ = run_cli("validate")
+    assert status == 0
+    assert f"val_acc {results()['best_val_acc']:.4f}" in output
+
+
+def test_predict_prints_and_writes_a_row_an_image(run_cli, small_data, here):
+    run_cli("fit", "--trainer.max_epochs", "3")
+    from lit_mnist.idx import read_idx
+
+    raw = small_data / "KMNIST" / "raw"
+    images = read_idx(raw / "t10k-images-idx3-ubyte").numpy()[:3]
+    names = [f"digit {i}.png" for i in range(3)]
+    for name, image in zip(names, images, strict=True):
+        Image.fromarray(image).save(here / name)
+    status, output, _ = run_cli("predict", "--data.images", *names)
+    assert status == 0
+    table = rows("digits.csv")
+    assert output == (FOLDER / "digits.csv").read_text()
+    assert [row["file"] for row in table] == names
+    run_cli("test")
+    expected = rows("predictions.csv")[:3]
+    kana = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]
+    for row, tested in zip(table, expected, strict=True):
+        assert row["digit"] == kana[int(tested["prediction"])]
+        assert float(row["probability"]) == pytest.approx(
+            float(tested[f"p{tested['prediction']}"]), abs=1e-4
+        )
+
+
+BAD = {
+    "misspelt option": (["--model.lrr", "1"], "there is no option lrr; did you mean lr?"),
+    "misspelt group": (["--modle.lr", "1"], "there is no option --modle.lr"),
+    "no such config": (["--config", "none.yaml"], "none.yaml"),
+    "wrong type": (["--trainer.max_epochs", "many"], "--trainer.max_epochs: expected int, got many"),
+    "batch size 0": (["--data.batch_size", "0"], "--data.batch_size: 0 is not >0"),
+    "seed true": (["--seed_everything", "true"], "--seed_everything: 'true' is no integer"),
+    "seed 1.5": (["--seed_everything", "1.5"], "--seed_everything: '1.5' is no integer"),
+    "rate": (["--model.lr", "fast"], "--model.lr: 'fast' is no number"),
+    "dataset": (["--data.dataset", "MINST"], "got MINST"),
+    "accelerator": (["--trainer.accelerator", "abacus"], "abacus"),
+    "name": (["--name", "../up"], "--name ../up"),
+    "class": (["--model", "DeepModule"], "there is no class DeepModule; did you mean"),
+    "checkpoint": (["--ckpt_path", "none.ckpt"], "none.ckpt: no such checkpoint"),
+}
+
+
+@pytest.mark.parametrize(("options", "named"), BAD.values(), ids=BAD)
+def test_bad_input_ends_in_one_line_and_status_2(run_cli, options, named):
+    status, output, problems = run_cli("fit", *options)
+    assert status == 2
+    assert output == ""
+    assert problems.startswith("error: ")
+    assert named in problems
+    assert problems.count("\n") == 1
+    assert not Path("tb_logs").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        ("model: [1", "bad.yaml"),
+        ("model:\n  class_path: DenseModul\n", "did you mean DenseModule?"),
+        ("model:\n  class_path: DenseModule\n  init_args:\n    rate: 1\n", "no option rate"),
+        ("trainer:\n  max_epoch: 1\n", "did you mean trainer.max_epochs?"),
+        ("data:\n  batch_size: -1\n", "bad.yaml: --data.batch_size: -1 is not >0"),
+        ("seed_everything: true\n", "seed_everything"),
+    ],
+)
+def test_a_bad_config_is_named(here, capsys, text, named):
+    (here / "bad.yaml").write_text(text)
+    assert main(["fit", "--config", "bad.yaml", "--model", "DenseModule"][:3]) == 2
+    problems = capsys.readouterr().err
+    assert named in problems
+    assert "bad.yaml" in problems
+    assert problems.count("\n") == 1
+
+
+def test_a_truncated_data_file_offline_is_one_line(run_cli, small_data, tmp_path):
+    raw = tmp_path / "cut" / "KMNIST" / "raw"
+    raw.mkdir(parents=True)
+    for path in (small_data / "KMNIST" / "raw").iterdir():
+        (raw / path.name).write_bytes(path.read_bytes()[:5000])
+    status, _, problems = run_cli(
+        "fit", "--data.data_dir", str(tmp_path / "cut"), "--data.download", "false"
+    )
+    assert status == 2
+    assert problems.count("\n") == 1
+    for path in raw.iterdir():
+        assert path.name in problems
+
+
+def test_help_comes_within_a_second_without_torch():
+    code = "import sys; from lit_mnist.main import main; main(['--help']); print('torch' in sys.modules)"
+    began = time.perf_counter()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert time.perf_counter() - began < 1
+    assert done.stdout.endswith("False\n")
+    assert "fit --config configs/" in done.stdout
+
+
+def test_unknown_command_is_corrected(capsys):
+    assert main(["tset"]) == 2
+    assert capsys.readouterr().err == "error: tset: no such command; did you mean test?\n"
+
+
+def test_a_dry_run_leaves_nothing_behind(run_cli):
+    status, *_ = run_cli("fit", "--trainer.fast_dev_run", "true")
+    assert status == 0
+    assert not Path("tb_logs").exists()
+
+
+def test_users_callbacks_add_to_ours(run_cli):
+    status, *_ = run_cli(
+        "fit", "--trainer.callbacks+=lightning.pytorch.callbacks.LearningRateMonitor"
+    )
+    assert status == 0
+    assert (FOLDER / "checkpoints" / "best.ckpt").exists()
+    events = EventAccumulator(str(FOLDER)).Reload()
+    assert "lr-Adam" in events.Tags()["scalars"]
+
+
+def test_early_stopping_completes_a_run(run_cli):
+    options = (
+        "--trainer.callbacks+=lightning.pytorch.callbacks.EarlyStopping",
+        *("--trainer.callbacks.monitor", "val_acc", "--trainer.callbacks.mode", "max"),
+        *("--trainer.callbacks.patience", "1", "--trainer.max_epochs", "30"),
+    )
+    run_cli("fit", *options)
+    done = results()["epochs"]
+    assert done < 30
+    assert f"is complete: {done} epochs" in run_cli("fit", *options)[1]

@@ -1,0 +1,66 @@
+"""Every YAML file in configs/ is built, trains a step, and opens with the command that runs it."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lit_mnist.main import main
+from tests.conftest import SMALL
+
+FOLDER = Path(__file__).parent.parent / "configs"
+SYSTEMS = sorted(FOLDER.glob("*.yaml"))
+OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
+# What the notebook sets: net, augmentation, plateau, epochs
+NOTEBOOK = {
+    "dense": ("DenseModule", False, False, 40),
+    "simple": ("SimpleConvModule", False, False, 40),
+    "simple_augmented": ("SimpleConvModule", True, False, 40),
+    "simple_plateau": ("SimpleConvModule", True, True, 30),
+    "deep": ("DeepConvModule", True, True, 30),
+}
+
+
+def resolved(capsys, *options):
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", *options, "--print_config"])
+    assert ended.value.code == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_the_globs_find_the_files():
+    assert {path.stem for path in SYSTEMS} == NOTEBOOK.keys()
+    assert {path.stem for path in OVERLAYS} == {"ddp", "gpu"}
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_system_is_the_notebooks(path, capsys):
+    config = resolved(capsys, "--config", str(path))
+    model = config["model"]
+    assert (
+        model["class_path"].rpartition(".")[2],
+        config["data"]["augment"],
+        model["init_args"]["plateau"],
+        config["trainer"]["max_epochs"],
+    ) == NOTEBOOK[path.stem]
+    assert config["data"]["batch_size"] == 86
+    assert config["name"] == path.stem
+    assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_system_trains_a_step(path, small_data, here):
+    data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
+    dry = ("--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu")
+    assert main(["fit", "--config", str(path), *data, *dry]) == 0
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_overlay_changes_the_hardware_alone(path, capsys):
+    plain = resolved(capsys, "--config", str(FOLDER / "deep.yaml"))
+    laid = resolved(capsys, "--config", str(FOLDER / "deep.yaml"), "--config", str(path))
+    changed = {key for key in plain["trainer"] if plain["trainer"][key] != laid["trainer"][key]}
+    assert changed
+    assert changed <= {"accelerator", "devices", "strategy", "num_nodes", "precision"}
+    assert plain | {"trainer": 0} == laid | {"trainer": 0}
+    assert f"--config configs/overlays/{path.name}" in path.read_text().splitlines()[0]

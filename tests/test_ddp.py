@@ -1,0 +1,90 @@
+"""Real processes on gloo: 1, 2 and 3 ranks agree."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import CONFIGS, SMALL
+
+CLI = str(Path(CONFIGS).parent / "cli.py")
+
+
+@pytest.fixture
+def launch(small_data, here):
+    def call(command, ranks, *options, config="simple_plateau"):
+        place = ("--trainer.accelerator", "cpu", "--trainer.devices", str(ranks))
+        strategy = ("--trainer.strategy", "ddp") if ranks > 1 else ()
+        arguments = [
+            *(sys.executable, CLI, command, "--config", f"{CONFIGS}/{config}.yaml"),
+            *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
+            *("--trainer.max_epochs", "2", "--data.batch_size", "66", *place, *strategy, *options),
+        ]
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(CONFIGS).parent)}
+        return subprocess.run(
+            arguments, capture_output=True, text=True, timeout=240, env=environment, check=False
+        )
+
+    return call
+
+
+def folder(name):
+    return Path("tb_logs", name, "seed_42")
+
+
+def checkpoint(name):
+    return torch.load(folder(name) / "checkpoints" / "last.ckpt", weights_only=True)
+
+
+def test_three_ranks_test_exactly_as_one(launch):
+    done = launch("fit", 1, "--name", "a")
+    assert done.returncode == 0, done.stderr
+    said, tables = {}, {}
+    for ranks in (1, 3):
+        done = launch("test", ranks, "--name", "a", "--data.eval_batch_size", "7")
+        assert done.returncode == 0, done.stderr
+        said[ranks] = json.loads((folder("a") / "results.json").read_text())
+        tables[ranks] = (folder("a") / "predictions.csv").read_text().splitlines()
+        assert done.stdout.count("test_acc") == 1
+    assert said[1]["test_errors"] == said[3]["test_errors"]
+    assert said[1]["test_images"] == said[3]["test_images"] == 101
+    assert said[1]["test_loss"] == pytest.approx(said[3]["test_loss"], rel=1e-5)
+    heads = {r: [line.split(",")[:3] for line in table] for r, table in tables.items()}
+    assert heads[1] == heads[3]
+
+
+def test_any_number_of_ranks_takes_the_steps_of_one(launch):
+    # no augmentation and no dropout, so that nothing but rounding may differ; the last batch,
+    # 500 - 7 * 66 = 38 images, cannot be divided among three ranks
+    model = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "1")
+    for name, ranks in (("one", 1), ("two", 2), ("three", 3)):
+        done = launch("fit", ranks, "--name", name, *model, config="dense")
+        assert done.returncode == 0, done.stderr
+    one = checkpoint("one")
+    for name in ("two", "three"):
+        other = checkpoint(name)
+        assert one["global_step"] == other["global_step"] == 8
+        for key, value in one["state_dict"].items():
+            torch.testing.assert_close(other["state_dict"][key], value, atol=1e-5, rtol=1e-4)
+
+
+def test_two_ranks_write_one_set_of_files_and_repeat_their_bits(launch):
+    for name in ("a", "b"):
+        done = launch("fit", 2, "--name", name)
+        assert done.returncode == 0, done.stderr
+        assert done.stdout.count("epoch   0") == 1
+    assert len(list(folder("a").glob("events.*"))) == 1
+    assert json.loads((folder("a") / "results.json").read_text())["ranks"] == 2
+    weights = checkpoint("a")["state_dict"], checkpoint("b")["state_dict"]
+    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
+
+
+def test_a_batch_that_cannot_be_divided_is_refused(launch):
+    done = launch("fit", 2, "--data.batch_size", "61")
+    assert done.returncode == 2
+    assert "--data.batch_size 61" in done.stderr
+    assert "Traceback" not in done.stderr

@@ -1,0 +1,138 @@
+"""The LightningModules: loss, scores, optimiser, schedule."""
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch.nn import functional as F
+
+from lit_mnist.batches import Batch
+from lit_mnist.data import MNISTDataModule
+from lit_mnist.modules import (
+    ClassifierModule,
+    DeepConvModule,
+    DenseModule,
+    SimpleConvModule,
+)
+from lit_mnist.nets import DeepConv, Dense, SimpleConv
+
+PAIRS = {DenseModule: Dense, SimpleConvModule: SimpleConv, DeepConvModule: DeepConv}
+
+
+def batch(count, share=None, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    return Batch(
+        torch.rand(count, 1, 28, 28, generator=generator),
+        torch.randint(0, 10, (count,), generator=generator),
+        torch.arange(count),
+        share=share or count,
+    )
+
+
+@pytest.mark.parametrize(("module", "net"), PAIRS.items())
+def test_wraps_its_net(module, net):
+    assert isinstance(module().net, net)
+    assert set(module.__dict__) <= {"__module__", "__doc__", "net_type", "__abstractmethods__",
+                                    "_abc_impl"}  # fmt: skip
+
+
+def test_loss_is_the_mean_cross_entropy():
+    module = DenseModule().eval()
+    data = batch(7)
+    expected = F.cross_entropy(module.net(data.images), data.labels)
+    torch.testing.assert_close(module.training_step(data, 0), expected)
+
+
+def test_mean_of_the_ranks_losses_is_the_mean_over_all_images():
+    module = DenseModule().eval()
+    whole = batch(7)
+    parts = [
+        Batch(whole.images[r::3], whole.labels[r::3], whole.indices[r::3], 7 / 3) for r in range(3)
+    ]
+    losses = torch.stack([module.training_step(part, 0) for part in parts])
+    torch.testing.assert_close(losses.mean(), module.training_step(whole, 0))
+
+
+def test_a_rank_without_images_contributes_a_zero_gradient():
+    module = DenseModule()
+    module.training_step(batch(0, share=0.5), 0).backward()
+    assert all((weights.grad == 0).all() for weights in module.parameters())
+
+
+def test_optimiser_is_keras_adam():
+    adam = DenseModule(lr=0.01).configure_optimizers()
+    assert type(adam) is torch.optim.Adam
+    assert adam.defaults["lr"] == 0.01
+    assert adam.defaults["eps"] == 1e-7
+    assert adam.defaults["betas"] == (0.9, 0.999)
+    assert adam.defaults["weight_decay"] == 0
+
+
+def test_plateau_options_reach_the_schedule():
+    module = DenseModule(plateau=True, patience=5, factor=0.1, min_lr=1e-4)
+    schedule = module.configure_optimizers()["lr_scheduler"]["scheduler"]
+    assert schedule.patience == 4  # PyTorch's count of Keras' 5
+    assert schedule.factor == 0.1
+    assert schedule.min_lrs == [1e-4]
+
+
+def quiet_trainer(tmp_path, **options):
+    return Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+        default_root_dir=tmp_path,
+        **options,
+    )
+
+
+def test_scores_count_every_image_once_with_a_smaller_last_batch(small_data, tmp_path):
+    data = MNISTDataModule(str(small_data), "KMNIST", batch_size=86, eval_batch_size=37)
+    module = DenseModule()
+    trainer = quiet_trainer(tmp_path, max_epochs=2)  # the second epoch must start from zero
+    trainer.fit(module, data)
+    logged = trainer.callback_metrics
+    part, held_out = data.train_part, data.val_indices
+    with torch.no_grad():
+        logits = module.eval()(part.images[held_out][:, None] / 255)
+    labels = part.labels[held_out]
+    assert float(logged["val_acc"]) == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
+    assert float(logged["val_loss"]) == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-5)
+    assert 0 < float(logged["train_acc"]) * 500 == pytest.approx(round(float(logged["train_acc"]) * 500))
+
+
+class Scripted(DenseModule):
+    """Validates as told, to drive the schedule."""
+
+    script = (0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.7)
+
+    def on_train_start(self):
+        self.rates = []
+
+    def on_validation_epoch_end(self):
+        self.log("val_acc", self.script[self.current_epoch])
+
+    def on_train_epoch_end(self):
+        super().on_train_epoch_end()
+        self.rates.append(float(self.trainer.callback_metrics["lr"]))
+
+
+def test_schedule_steps_once_an_epoch_and_logs_the_rate_that_was_used(small_data, tmp_path):
+    module = Scripted(plateau=True)
+    trainer = quiet_trainer(tmp_path, max_epochs=8, limit_train_batches=1)
+    trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST"))
+    # best at epoch 1; epochs 2, 3, 4 bring nothing, so epoch 5 is the first with half the rate
+    assert module.rates == pytest.approx([1e-3] * 5 + [5e-4] * 3)
+
+
+def test_trains_without_validation(small_data, tmp_path):
+    trainer = quiet_trainer(tmp_path, max_epochs=1, limit_val_batches=0)
+    trainer.fit(DenseModule(plateau=True), MNISTDataModule(str(small_data), "KMNIST"))
+    assert "train_acc" in trainer.callback_metrics
+
+
+def test_base_class_names_no_net():
+    with pytest.raises(AttributeError):
+        ClassifierModule()

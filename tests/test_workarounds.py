@@ -1,0 +1,202 @@
+"""One test a work-around: it fails once upstream is mended, so that the work-around can go."""
+
+import logging
+import subprocess
+import sys
+import warnings
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
+from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.plugins.io import TorchCheckpointIO
+
+from lit_mnist import workarounds
+from lit_mnist.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO, quieten
+
+
+def trainer(tmp_path, **options):
+    return Trainer(
+        accelerator="cpu",
+        enable_progress_bar=False,
+        enable_model_summary=False,
+        default_root_dir=tmp_path,
+        **{"logger": False, "limit_train_batches": 1, "limit_val_batches": 1} | options,
+    )
+
+
+def failing_save(*_args, **_kwargs):
+    raise OSError("disk full")
+
+
+def test_upstream_still_advertises(tmp_path):
+    code = f"""
+from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
+Trainer(accelerator="cpu", max_steps=1, default_root_dir={str(tmp_path)!r}).fit(BoringModel())
+"""
+    loud = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Tip" in loud.stdout + loud.stderr
+    code = "from lit_mnist.workarounds import quieten; quieten()" + code
+    quiet = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert "Tip" not in quiet.stdout + quiet.stderr
+
+
+def test_quieten_leaves_errors_and_other_warnings():
+    with warnings.catch_warnings(record=True) as caught:
+        quieten()
+        warnings.warn("Checkpoint directory /x exists and is not empty.", stacklevel=1)
+        warnings.warn("something is wrong", stacklevel=1)
+    assert [str(warning.message) for warning in caught] == ["something is wrong"]
+    assert logging.getLogger("lightning.pytorch").isEnabledFor(logging.WARNING)
+
+
+def test_upstream_still_stages_checkpoints_elsewhere(tmp_path, monkeypatch):
+    staging = tmp_path / "staging"
+    staging.mkdir()
+    monkeypatch.setattr("tempfile.tempdir", str(staging / "gone"))  # a temp folder that fails
+    target = tmp_path / "a.ckpt"
+    with pytest.raises(OSError, match="gone"):
+        TorchCheckpointIO().save_checkpoint({"a": 1}, target)
+    WholeFileCheckpointIO().save_checkpoint({"a": 1}, target)
+    assert torch.load(target, weights_only=True) == {"a": 1}
+
+
+def test_a_failing_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+    target = tmp_path / "a.ckpt"
+    WholeFileCheckpointIO().save_checkpoint({"a": 1}, target)
+    monkeypatch.setattr(torch, "save", failing_save)
+    with pytest.raises(OSError, match="disk full"):
+        WholeFileCheckpointIO().save_checkpoint({"a": 2}, target)
+    assert torch.load(target, weights_only=True) == {"a": 1}
+    assert list(tmp_path.iterdir()) == [target]
+
+
+class Falling(BoringModel):
+    """A plateau schedule, stepped by Lightning, that lowers the rate after each epoch."""
+
+    def on_train_epoch_end(self):
+        self.log("val_acc", 0.5)
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        schedule = torch.optim.lr_scheduler.ReduceLROnPlateau(adam, mode="max", patience=0)
+        return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "monitor": "val_acc"}}
+
+
+class MendedFalling(workarounds.PlateauBeforeCheckpoint, Falling):
+    def on_train_epoch_end(self):
+        super().on_train_epoch_end()
+        self.step_plateau()
+
+
+class Saved(Checkpoint):
+    """Notes what a checkpoint at the end of the epoch would hold."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        self.epochs = trainer.lr_scheduler_configs[0].scheduler.last_epoch
+
+
+@pytest.mark.parametrize(("model", "steps"), [(Falling, 1), (MendedFalling, 2)])
+def test_upstream_still_steps_the_plateau_after_the_checkpoint(tmp_path, model, steps):
+    saved = Saved()
+    trainer(tmp_path, max_epochs=2, callbacks=[saved]).fit(model())
+    assert saved.epochs == steps
+
+
+class Improves(BoringModel):
+    """Its first epoch is its best."""
+
+    def on_train_epoch_end(self):
+        self.log("val_acc", 1.0 - self.current_epoch / 10)
+
+
+def test_upstream_still_leaves_last_at_the_best_epoch(tmp_path):
+    callback = ModelCheckpoint(tmp_path, monitor="val_acc", mode="max", save_last=True)
+    trainer(tmp_path, max_epochs=3, callbacks=[callback]).fit(Improves())
+    assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
+
+
+class Sized(BoringModel):
+    def __init__(self, lr: float = 0.1):
+        super().__init__()
+        self.save_hyperparameters()
+
+
+def parsed(kind, arguments, monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["cli.py"])
+    cli = kind.__new__(kind)
+    monkeypatch.setattr(kind, "instantiate_classes", lambda self: None)
+    monkeypatch.setattr(kind, "_run_subcommand", lambda self, name: None)
+    cli.__init__(Sized, BoringDataModule, args=arguments, auto_configure_optimizers=False)
+    return cli.config["fit"]["model"]["lr"]
+
+
+class Ours(workarounds.CommandLineWins):
+    """So that patching it leaves the original alone."""
+
+
+class Theirs(LightningCLI):
+    """Likewise."""
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(Theirs, 0.3), (Ours, 0.7)])
+def test_upstream_still_lets_a_file_beat_an_earlier_option(tmp_path, monkeypatch, kind, rate):
+    config = tmp_path / "a.yaml"
+    config.write_text("model:\n  lr: 0.3\n")
+    arguments = ["fit", "--model.lr", "0.7", "--config", str(config)]
+    assert parsed(kind, arguments, monkeypatch) == rate
+
+
+@pytest.mark.parametrize(("kind", "rate"), [(Theirs, 0.3), (Ours, 0.7)])
+def test_upstream_still_lets_a_checkpoint_beat_the_options(tmp_path, monkeypatch, kind, rate):
+    path = tmp_path / "a.ckpt"
+    torch.save({"hyper_parameters": {"lr": 0.3}}, path)
+    arguments = ["fit", "--model.lr", "0.7", "--ckpt_path", str(path)]
+    assert parsed(kind, arguments, monkeypatch) == rate
+
+
+@pytest.mark.parametrize(
+    ("kind", "written"), [(TensorBoardLogger, True), (PlainTensorBoardLogger, False)]
+)
+def test_upstream_still_writes_a_second_config(tmp_path, kind, written):
+    logger = kind(tmp_path, "a", "b")
+    logger.log_metrics({"x": 1})
+    logger.finalize("success")
+    assert (tmp_path / "a" / "b" / "hparams.yaml").exists() is written
+
+
+def test_upstream_still_has_an_epoch_that_lags_when_batches_are_drawn(tmp_path):
+    seen = []
+
+    class Asking(BoringDataModule):
+        def train_dataloader(self):
+            data = self
+
+            class Batches(list):
+                def __iter__(self):
+                    seen.append((data.trainer.current_epoch, epoch(data.trainer)))
+                    return super().__iter__()
+
+            return Batches([torch.randn(1, 32)])
+
+    def epoch(trainer):
+        return trainer.fit_loop.epoch_progress.current.processed
+
+    checkpoint = tmp_path / "last.ckpt"
+    first = trainer(tmp_path, max_epochs=1)
+    first.fit(BoringModel(), Asking())
+    keeper = ModelCheckpoint(tmp_path, "last", save_on_train_epoch_end=True)
+    trainer(tmp_path, max_epochs=2, callbacks=[keeper]).fit(BoringModel(), Asking())
+    seen.clear()
+    trainer(tmp_path, max_epochs=3).fit(
+        BoringModel(), Asking(), ckpt_path=checkpoint, weights_only=True
+    )
+    assert seen[0] == (1, 2)  # the third epoch begins; current_epoch still says 1
+
+
+def test_modules_are_lightning_modules():
+    assert issubclass(workarounds.PlateauBeforeCheckpoint, LightningModule)
