@@ -23,6 +23,7 @@ _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
     r"The dirpath has changed from",  # a moved run folder is still the same run
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
+    r"It is recommended to use `self\.log\('lr'",  # the rate is the same on all ranks
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )

@@ -6,13 +6,14 @@ import pytest
 import yaml
 
 from lit_mnist.main import main
-from tests.conftest import SMALL
+from conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "configs"
 SYSTEMS = sorted(FOLDER.glob("*.yaml"))
 OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
-# What the notebook sets: net, augmentation, plateau, epochs
-NOTEBOOK = {
+# Net, augmentation, plateau, epochs: the notebook's, but for the quick start
+EXPECTED = {
+    "quickstart": ("SimpleConvModule", True, True, 8),
     "dense": ("DenseModule", False, False, 40),
     "simple": ("SimpleConvModule", False, False, 40),
     "simple_augmented": ("SimpleConvModule", True, False, 40),
@@ -29,12 +30,12 @@ def resolved(capsys, *options):
 
 
 def test_the_globs_find_the_files():
-    assert {path.stem for path in SYSTEMS} == NOTEBOOK.keys()
+    assert {path.stem for path in SYSTEMS} == EXPECTED.keys()
     assert {path.stem for path in OVERLAYS} == {"ddp", "gpu"}
 
 
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_system_is_the_notebooks(path, capsys):
+def test_system_is_what_it_should_be(path, capsys):
     config = resolved(capsys, "--config", str(path))
     model = config["model"]
     assert (
@@ -42,7 +43,7 @@ def test_system_is_the_notebooks(path, capsys):
         config["data"]["augment"],
         model["init_args"]["plateau"],
         config["trainer"]["max_epochs"],
-    ) == NOTEBOOK[path.stem]
+    ) == EXPECTED[path.stem]
     assert config["data"]["batch_size"] == 86
     assert config["name"] == path.stem
     assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from tests.conftest import CONFIGS, SMALL
+from conftest import CONFIGS, SMALL
 
 CLI = str(Path(CONFIGS).parent / "cli.py")
 
@@ -24,7 +24,7 @@ def launch(small_data, here):
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--trainer.max_epochs", "2", "--data.batch_size", "66", *place, *strategy, *options),
         ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(CONFIGS).parent)}
+        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
         return subprocess.run(
             arguments, capture_output=True, text=True, timeout=240, env=environment, check=False
         )
@@ -60,7 +60,7 @@ def test_three_ranks_test_exactly_as_one(launch):
 def test_any_number_of_ranks_takes_the_steps_of_one(launch):
     # no augmentation and no dropout, so that nothing but rounding may differ; the last batch,
     # 500 - 7 * 66 = 38 images, cannot be divided among three ranks
-    model = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "1")
+    model = ("--model", "no_dropout.LinearModule", "--trainer.max_epochs", "1")
     for name, ranks in (("one", 1), ("two", 2), ("three", 3)):
         done = launch("fit", ranks, "--name", name, *model, config="dense")
         assert done.returncode == 0, done.stderr
