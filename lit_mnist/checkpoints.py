@@ -20,7 +20,9 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
     try:
-        with warnings.catch_warnings(action="ignore"):  # about formats, which we refuse in our words
+        with warnings.catch_warnings(
+            action="ignore"
+        ):  # about formats, which we refuse in our words
             checkpoint = torch.load(path, map_location="cpu", weights_only=True)
     except PermissionError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its owner") from error

@@ -1,0 +1,99 @@
+"""The datasets of the MNIST family: their files, and where these come from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal, NamedTuple
+
+PartName = Literal["train", "test"]
+
+
+@dataclass(frozen=True)
+class Family:
+    """A dataset as torchvision keeps it on disk.
+
+    Attributes:
+        name: The dataset, and torchvision's class for it.
+        files: For each part its images file and its labels file.
+        sha256: SHA-256 of each unpacked file, where it is known beforehand.
+        transposed: Whether rows and columns of the stored images are swapped.
+    """
+
+    name: str
+    files: Mapping[PartName, tuple[str, str]]
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    transposed: bool = False
+
+    def folder(self, data_dir: Path) -> Path:
+        """The folder in which torchvision expects the unpacked files."""
+        return data_dir / self.name / "raw"
+
+    @property
+    def all_files(self) -> tuple[str, ...]:
+        """The four file names, those of the training part first."""
+        return (*self.files["train"], *self.files["test"])
+
+
+IDX_FILES: dict[PartName, tuple[str, str]] = {
+    "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
+    "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
+}
+EMNIST_FILES: dict[PartName, tuple[str, str]] = {
+    "train": ("emnist-digits-train-images-idx3-ubyte", "emnist-digits-train-labels-idx1-ubyte"),
+    "test": ("emnist-digits-test-images-idx3-ubyte", "emnist-digits-test-labels-idx1-ubyte"),
+}
+QMNIST_FILES: dict[PartName, tuple[str, str]] = {
+    "train": ("qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int"),
+    "test": ("qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int"),
+}
+MNIST_SHA256 = {
+    "train-images-idx3-ubyte": "ba891046e6505d7aadcbbe25680a0738ad16aec93bde7f9b65e87a2fc25776db",
+    "train-labels-idx1-ubyte": "65a50cbbf4e906d70832878ad85ccda5333a97f0f4c3dd2ef09a8a9eef7101c5",
+    "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
+    "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
+}
+
+FAMILY = {
+    "MNIST": Family("MNIST", IDX_FILES, MNIST_SHA256),
+    "FashionMNIST": Family("FashionMNIST", IDX_FILES),
+    "KMNIST": Family("KMNIST", IDX_FILES),
+    "EMNIST": Family("EMNIST", EMNIST_FILES, transposed=True),  # its `digits` split
+    "QMNIST": Family("QMNIST", QMNIST_FILES),
+}
+
+
+class Archive(NamedTuple):
+    """A packed file that mirrors serve: one file's .gz, or EMNIST's .zip of many.
+
+    Attributes:
+        urls: Where it may be had, best first.
+        md5: MD5 of the packed file, in hex.
+        files: The unpacked files that it holds.
+    """
+
+    urls: list[str]
+    md5: str
+    files: tuple[str, ...]
+
+
+def archives(family: Family) -> list[Archive]:
+    """What torchvision knows of a dataset's mirrors and hashes: they are kept up to date there.
+
+    Source: `torchvision.datasets.mnist`, class attributes `mirrors`, `resources`, `url` and `md5`.
+    """
+    from torchvision.datasets import mnist  # takes a second, and only a download needs it
+
+    source = getattr(mnist, family.name)
+    if family.name == "EMNIST":
+        return [Archive([source.url], source.md5, family.all_files)]
+    if family.name == "QMNIST":
+        resources = [*source.resources["train"], *source.resources["test"]]
+        return [Archive([url], md5, (_unpacked(url),)) for url, md5 in resources]
+    return [
+        Archive([mirror + name for mirror in source.mirrors], md5, (_unpacked(name),))
+        for name, md5 in source.resources
+    ]
+
+
+def _unpacked(url: str) -> str:
+    return url.rpartition("/")[2].removesuffix(".gz")

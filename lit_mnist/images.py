@@ -1,0 +1,129 @@
+"""A user's image files, brought to the form of MNIST: 28x28 uint8, a light digit on dark ground."""
+
+import os
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from lit_mnist.errors import UserError
+
+SIDE = 28
+# A list of our own: Pillow would hand an EPS file to Ghostscript, which runs it as a program.
+FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
+
+
+def find(paths: Sequence[str | Path]) -> list[Path]:
+    """List the image files that `paths` stand for.
+
+    Args:
+        paths: files, taken as they are, and folders, each replaced by the image files directly
+            within it, sorted by name, hidden ones left out.
+
+    Returns:
+        At least one path.
+
+    Raises:
+        UserError: `paths` is empty, one of them does not exist, or a folder holds no image.
+    """
+    if not paths:
+        raise UserError("no image was given: name at least one image file or folder")
+    files: list[Path] = []
+    for path in paths:
+        # Unlike pathlib's, these two tests never raise, whatever the path.
+        if os.path.isfile(path):
+            files.append(Path(path))
+        elif os.path.isdir(path):
+            files += _within(Path(path))
+        else:
+            raise UserError(f"{str(path)!r} is not an existing file or folder: check the path")
+    return files
+
+
+def read(path: str | Path) -> np.ndarray:
+    """Read one image of any mode and size; of an animation, the first frame.
+
+    Transparent pixels become white around dark ink and black around light ink. An image whose
+    border is mostly light is inverted. One that is not square is padded with its border's colour.
+
+    Returns:
+        uint8 `(28, 28)`; a 28x28 greyscale image of a light digit on a dark ground comes unchanged.
+
+    Raises:
+        UserError: the file is missing, may not be read, is damaged, is no image or is too large.
+    """
+    bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+    try:
+        with (
+            warnings.catch_warnings(action="error", category=bombs[0]),
+            Image.open(path, formats=FORMATS) as image,
+        ):
+            grey = _grey(ImageOps.exif_transpose(image))
+    except bombs as error:
+        raise UserError(f"{str(path)!r} has too many pixels: shrink the image first") from error
+    except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
+        reason = getattr(error, "strerror", None) or "empty, damaged or no image"
+        raise UserError(f"cannot read {str(path)!r} ({reason}): {REMEDY}") from error
+    return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
+
+
+def read_all(paths: Sequence[str | Path]) -> np.ndarray:
+    """Read each file as `read` does, into one uint8 array `(N, 28, 28)`."""
+    return np.array([read(path) for path in paths], np.uint8).reshape(-1, SIDE, SIDE)
+
+
+def _within(folder: Path) -> list[Path]:
+    """The image files in `folder`, told by the endings of their names."""
+    endings = Image.registered_extensions()
+    try:
+        images = [file for file in folder.iterdir() if endings.get(file.suffix.lower()) in FORMATS]
+    except OSError as error:
+        raise UserError(f"cannot list {str(folder)!r} ({error.strerror}): allow reading") from error
+    # macOS puts a hidden "._x.png", which is no image, beside each x.png on foreign disks.
+    files = sorted(file for file in images if os.path.isfile(file) and file.name[0] != ".")
+    if not files:
+        raise UserError(f"no image in the folder {str(folder)!r}: {REMEDY}")
+    return files
+
+
+def _grey(image: Image.Image) -> np.ndarray:
+    """Flatten any mode to one uint8 channel `(H, W)`."""
+    if image.mode.startswith(("I", "F")):
+        return _eight_bits(np.asarray(image, np.float32), image.mode)
+    if not image.has_transparency_data:
+        return np.asarray(image.convert("L"))
+    grey, alpha = image.convert("RGBA").convert("LA").split()
+    opacity = np.asarray(alpha) / 255
+    light_ink = (np.asarray(grey) * opacity).sum() > 127 * opacity.sum()
+    ground = Image.new("L", image.size, 0 if light_ink else 255)
+    return np.asarray(Image.composite(grey, ground, alpha))
+
+
+def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
+    """Scale deep pixels `(H, W)` to uint8.
+
+    Only the 16-bit modes say where white lies; in the others it is the first of 1, 255 and 65,535
+    that no pixel exceeds, or else the largest pixel.
+    """
+    pixels = np.nan_to_num(pixels)
+    peak = pixels.max()
+    whites = (65535,) if mode.startswith("I;16") else (1, 255, 65535, peak)
+    white = next(white for white in whites if white >= peak)
+    return np.rint(pixels.clip(0) / white * 255).astype(np.uint8)
+
+
+def _border(grey: np.ndarray) -> np.ndarray:
+    """The pixels along the four edges of `(H, W)`."""
+    return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
+
+
+def _fit(grey: np.ndarray) -> np.ndarray:
+    """Resize `(H, W)` to `(28, 28)` at its own proportions, centred on the colour of its border."""
+    # Averaging areas gives back exactly what was enlarged by repeating pixels.
+    shrinks = max(grey.shape) > SIDE
+    method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC
+    ground = int(np.median(_border(grey)))
+    return np.array(ImageOps.pad(Image.fromarray(grey), (SIDE, SIDE), method, color=ground))
