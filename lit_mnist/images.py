@@ -17,10 +17,10 @@ REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
-    """List the image files that `paths` stand for.
+    """Lists the image files that `paths` stand for.
 
     Args:
-        paths: files, taken as they are, and folders, each replaced by the image files directly
+        paths: Files, taken as they are, and folders, each replaced by the image files directly
             within it, sorted by name, hidden ones left out.
 
     Returns:
@@ -44,7 +44,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
 
 
 def read(path: str | Path) -> np.ndarray:
-    """Read one image of any mode and size; of an animation, the first frame.
+    """Reads one image of any mode and size; of an animation, the first frame.
 
     Transparent pixels become white around dark ink and black around light ink. An image whose
     border is mostly light is inverted. One that is not square is padded with its border's colour.
@@ -53,7 +53,7 @@ def read(path: str | Path) -> np.ndarray:
         uint8 `(28, 28)`; a 28x28 greyscale image of a light digit on a dark ground comes unchanged.
 
     Raises:
-        UserError: the file is missing, may not be read, is damaged, is no image or is too large.
+        UserError: The file is missing, may not be read, is damaged, is no image or is too large.
     """
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
@@ -71,12 +71,12 @@ def read(path: str | Path) -> np.ndarray:
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:
-    """Read each file as `read` does, into one uint8 array `(N, 28, 28)`."""
+    """Reads each file as `read` does, into one uint8 array `(N, 28, 28)`."""
     return np.array([read(path) for path in paths], np.uint8).reshape(-1, SIDE, SIDE)
 
 
 def _within(folder: Path) -> list[Path]:
-    """The image files in `folder`, told by the endings of their names."""
+    """Gives the image files in `folder`, told by the endings of their names."""
     endings = Image.registered_extensions()
     try:
         images = [file for file in folder.iterdir() if endings.get(file.suffix.lower()) in FORMATS]
@@ -90,7 +90,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def _grey(image: Image.Image) -> np.ndarray:
-    """Flatten any mode to one uint8 channel `(H, W)`."""
+    """Flattens any mode to one uint8 channel `(H, W)`."""
     if image.mode.startswith(("I", "F")):
         return _eight_bits(np.asarray(image, np.float32), image.mode)
     if not image.has_transparency_data:
@@ -103,7 +103,7 @@ def _grey(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
-    """Scale deep pixels `(H, W)` to uint8.
+    """Scales deep pixels `(H, W)` to uint8.
 
     Only the 16-bit modes say where white lies; in the others it is the first of 1, 255 and 65,535
     that no pixel exceeds, or else the largest pixel.
@@ -116,12 +116,12 @@ def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
 
 
 def _border(grey: np.ndarray) -> np.ndarray:
-    """The pixels along the four edges of `(H, W)`."""
+    """Gives the pixels along the four edges of `(H, W)`."""
     return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
 
 
 def _fit(grey: np.ndarray) -> np.ndarray:
-    """Resize `(H, W)` to `(28, 28)` at its own proportions, centred on the colour of its border."""
+    """Resizes `(H, W)` to `(28, 28)` at its own proportions, centred on the colour of its border."""
     # Averaging areas gives back exactly what was enlarged by repeating pixels.
     shrinks = max(grey.shape) > SIDE
     method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC

@@ -5,17 +5,43 @@ The recipe is the notebook's: cross-entropy, Adam as Keras sets it, and the plat
 
 from typing import Any
 
+import torch
 from jsonargparse.typing import OpenUnitInterval, PositiveFloat, PositiveInt
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim import Adam
-from torchmetrics import MeanMetric, Metric, MetricCollection
+from torchmetrics import Metric, MetricCollection
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.batches import Batch
 from lit_mnist.nets import CLASSES, DeepConv, Dense, SimpleConv
 from lit_mnist.plateau import Plateau
 from lit_mnist.workarounds import PlateauBeforeCheckpoint
+
+
+class MeanLoss(Metric):
+    """The mean of a loss over images, on any number of ranks.
+
+    torchmetrics' own MeanMetric either searches each value for NaN, which stops the device, or,
+    with `nan_strategy="disable"`, forgets the weights (torchmetrics 1.9).
+    """
+
+    total: Tensor
+    count: Tensor
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_state("total", torch.tensor(0.0), dist_reduce_fx="sum")
+        self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+
+    def update(self, total: Tensor, count: int) -> None:
+        """Adds the sum of the losses of `count` images."""
+        self.total += total
+        self.count += count
+
+    def compute(self) -> Tensor:
+        """Gives the mean since the last reset."""
+        return self.total / self.count
 
 
 class ClassifierModule(PlateauBeforeCheckpoint):
@@ -49,10 +75,7 @@ class ClassifierModule(PlateauBeforeCheckpoint):
         for stage in ("train", "val", "test"):
             # Unchecked, because checking each batch's values costs more than counting the hits
             accuracy = MulticlassAccuracy(CLASSES, average="micro", validate_args=False)
-            scores |= {
-                f"{stage}_loss": MeanMetric(nan_strategy="disable"),
-                f"{stage}_acc": accuracy,
-            }
+            scores |= {f"{stage}_loss": MeanLoss(), f"{stage}_acc": accuracy}
         self.scores = MetricCollection(scores, compute_groups=False)
 
     def forward(self, images: Tensor) -> Tensor:
@@ -104,10 +127,9 @@ class ClassifierModule(PlateauBeforeCheckpoint):
         """Gives logits (B, 10) and the sum of the losses, and counts both for the epoch."""
         logits = self(batch.images)
         total = F.cross_entropy(logits, batch.labels, reduction="sum")
-        count = len(batch.labels)
-        if count:
+        if len(batch.labels):
             self.scores[f"{stage}_acc"].update(logits, batch.labels)
-            self.scores[f"{stage}_loss"].update(total.detach() / count, weight=count)
+            self.scores[f"{stage}_loss"].update(total.detach(), len(batch.labels))
         return logits, total
 
     def _log_scores(self, stage: str) -> None:

@@ -23,6 +23,7 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 # The gallery's measures are in pixels of its images, each of them DOTS wide in the picture.
 SIDE, GAP, TITLE, LEAST_WIDTH, DOTS = 28, 4, 14, 140, 3
 COLUMNS = 10
+DIGITS = tuple("0123456789")
 
 
 def curves(
@@ -49,7 +50,7 @@ def curves(
     if axes.lines:
         axes.set_ylim(_useful_range([np.asarray(line.get_ydata()) for line in axes.lines]))
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
-    return figure
+    return _settled(figure)
 
 
 def _plot(
@@ -63,7 +64,7 @@ def _plot(
 
 
 def _useful_range(lines: Sequence[np.ndarray]) -> tuple[float, float]:
-    """Gives limits that show each line but for its worst 15%, which are its first epochs."""
+    """Gives limits that show each line but for the worst 15% of a long one: its first epochs."""
     low = min(float(np.quantile(line, 0.15, method="lower")) for line in lines)
     high = max(float(line.max()) for line in lines)
     space = max(0.05 * (high - low), 0.001)
@@ -80,7 +81,7 @@ def gallery(
     probabilities: np.ndarray | None = None,
     limit: int = 100,
 ) -> Figure:
-    """Draws the misclassified images, each under its true label, the predicted one and its index.
+    """Draws the misclassified images: above each its true label, the predicted one and its index.
 
     Args:
         images: uint8 (N, 28, 28): all that were classified, rightly or wrongly.
@@ -96,97 +97,100 @@ def gallery(
     title = f"{len(wrong):,} misclassified of {len(labels):,}"
     if len(shown) < len(wrong):
         title += f" (first {len(shown)} shown)"
-    names = class_names or [str(number) for number in range(10)]
+    names = class_names or DIGITS
     true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
     if probabilities is not None:
         chances = probabilities[shown, predictions[shown]]
-        predicted = [
-            f"{name} {chance:.0%}" for name, chance in zip(predicted, chances, strict=True)
-        ]
-    return _tiled(images[shown], list(zip(true, predicted, indices[shown], strict=True)), title)
+        predicted = [f"{name} {p:.0%}" for name, p in zip(predicted, chances, strict=True)]
 
-
-def _tiled(images: np.ndarray, captions: Sequence[tuple[str, str, int]], title: str) -> Figure:
-    """Lays out images (N, 28, 28), each below its caption: true label, predicted label, index.
-
-    They are one picture on one `Axes`, whose units are their pixels: a hundred axes take seconds.
-    """
-    stacked = any(len(true + predicted) > 2 for true, predicted, _ in captions)
-    header, columns = (13 if stacked else 8), min(len(images), COLUMNS) or 1
-    rows = math.ceil(len(images) / columns)
-    cells = np.full((rows * columns, header + SIDE + GAP, SIDE + GAP), 255, np.uint8)
-    cells[: len(images), header : header + SIDE, GAP // 2 : GAP // 2 + SIDE] = images
-    grid = cells.reshape(rows, columns, *cells.shape[1:]).transpose(0, 2, 1, 3)
-    axes = _sheet(grid.reshape(rows * cells.shape[1], columns * cells.shape[2]), title)
-    for place, (true, predicted, index) in enumerate(captions):
-        row, column = divmod(place, columns)
-        left, base = column * (SIDE + GAP) + GAP // 2, row * cells.shape[1] + header - 1
-        size = 8 if stacked else 11
-        axes.text(left, base - (6 if stacked else 0), true, color="blue", fontsize=size)
-        axes.text(left if stacked else left + 8, base, predicted, color="red", fontsize=size)
-        corner = base + (SIDE if stacked else 0)  # names leave no room beside them
-        axes.text(left + SIDE, corner, str(index), color="grey", fontsize=5, ha="right")
-    return axes.figure  # type: ignore[return-value] # made on a Figure
-
-
-def _sheet(picture: np.ndarray, title: str) -> Axes:
-    """Draws a grey picture (H, W) at DOTS per pixel below a title; its units are pixels."""
-    height, width = picture.shape
-    whole = max(width, LEAST_WIDTH), height + TITLE
-    figure = Figure(figsize=(whole[0] * DOTS / DPI, whole[1] * DOTS / DPI), dpi=DPI)
-    axes = figure.add_axes(
-        ((1 - width / whole[0]) / 2, 0, width / whole[0], height / whole[1]), frameon=False
-    )
-    figure.suptitle(title, y=1 - TITLE / 2 / whole[1], va="center", fontsize=12)
-    axes.set_axis_off()
-    if picture.size:
-        axes.set(xlim=(0, width), ylim=(height, 0))
-        extent = (0, width, height, 0)
-        axes.imshow(picture, cmap="gray", vmin=0, vmax=255, extent=extent, interpolation="nearest")
-    return axes
-
-
-def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
-    """Draws a confusion matrix, coloured by the errors alone, which the diagonal would drown.
-
-    Args:
-        matrix: int (C, C): entry (t, p) counts the images of class t that were taken for p.
-        class_names: What to write in place of the classes' numbers.
-    """
-    names = class_names or [str(number) for number in range(len(matrix))]
-    errors = np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
-    wrong, total = int(errors.sum()), int(matrix.sum())
-    figure = Figure(figsize=(6.5, 6.2), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(xlabel="predicted", ylabel="true")
-    axes.set_title(f"{wrong:,} errors of {total:,}, accuracy {1 - wrong / total:.4f}")
-    axes.set_facecolor("lightgrey")  # the diagonal, which is masked
-    most = max(int(errors.max()), 1)
-    axes.imshow(errors, cmap="Oranges", vmin=0, vmax=most)
-    axes.set_xticks(range(len(names)), names)
-    if class_names:
-        axes.tick_params(axis="x", rotation=45)
-    axes.set_yticks(range(len(names)), names)
-    for (true, predicted), count in np.ndenumerate(matrix):
-        if count:
-            dark = true != predicted and count > 0.6 * most
-            colour = "white" if dark else "black"
-            axes.text(predicted, true, str(count), ha="center", va="center", color=colour)
+    stacked = any(len(text) > 1 for text in true + predicted)
+    header = 13 if stacked else 8
+    figure = _sheet(_tiled(images[shown], header), title)
+    for place, texts in enumerate(zip(true, predicted, indices[shown], strict=True)):
+        row, column = divmod(place, COLUMNS)
+        left, base = column * (SIDE + GAP) + GAP / 2, row * (header + SIDE + GAP) + header - 2
+        _caption(figure.axes[0], left, base, *texts, stacked=stacked)
     return figure
 
 
-def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int) -> np.ndarray:
-    """Counts int (C, C): entry (t, p) is how many images of class t were taken for p."""
-    return np.bincount(labels * classes + predictions, minlength=classes**2).reshape(classes, -1)
+def _tiled(images: np.ndarray, header: int) -> np.ndarray:
+    """Joins images (N, 28, 28) in rows of at most ten, with `header` white pixels above each."""
+    columns = min(len(images), COLUMNS) or 1
+    rows = math.ceil(len(images) / columns) or 1
+    cells = np.full((rows * columns, header + SIDE + GAP, SIDE + GAP), 255, np.uint8)
+    cells[: len(images), header : header + SIDE, GAP // 2 : GAP // 2 + SIDE] = images
+    grid = cells.reshape(rows, columns, *cells.shape[1:])
+    return grid.swapaxes(1, 2).reshape(rows * cells.shape[1], columns * cells.shape[2])
+
+
+def _sheet(picture: np.ndarray, title: str) -> Figure:
+    """Draws uint8 (H, W) below a title, on one `Axes`: one for each image would take seconds."""
+    height, width = picture.shape
+    paper_height, paper_width = height + TITLE, max(width, LEAST_WIDTH)
+    figure = Figure(figsize=(paper_width * DOTS / DPI, paper_height * DOTS / DPI), dpi=DPI)
+    wide, high = width / paper_width, height / paper_height
+    axes = figure.add_axes((0.5 - wide / 2, 0, wide, high))
+    axes.imshow(picture, "gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def _caption(
+    axes: Axes, left: float, base: float, true: str, predicted: str, index: int, *, stacked: bool
+) -> None:
+    """Writes the labels side by side, or one above the other, and the index at the right."""
+    size, above, beside = (6, base - 6, left) if stacked else (9, base, left + 7)
+    axes.text(left, above, true, color="blue", fontsize=size)
+    axes.text(beside, base, predicted, color="red", fontsize=size)
+    axes.text(left + SIDE, above, str(index), color="grey", fontsize=5, ha="right")
+
+
+def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
+    """Draws a confusion matrix, coloured by its errors alone, which the diagonal would drown.
+
+    Args:
+        matrix: int (10, 10): entry (t, p) counts the images of class t that were taken for p.
+        class_names: What to write in place of the classes' numbers.
+    """
+    total, right = int(matrix.sum()), int(np.trace(matrix))
+    figure = Figure(figsize=(6.5, 6.5), dpi=DPI, layout="constrained")
+    axes = figure.add_subplot(xlabel="predicted", ylabel="true", facecolor="lightgrey")
+    axes.set_title(f"{total - right:,} errors of {total:,}, accuracy {right / max(total, 1):.4f}")
+    axes.set_xticks(range(len(matrix)), class_names or DIGITS, rotation=90 if class_names else 0)
+    axes.set_yticks(range(len(matrix)), class_names or DIGITS)
+    errors = np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
+    most = max(errors.max(), 1)
+    axes.imshow(errors, "Oranges", vmin=0, vmax=most)
+    for true, predicted in np.argwhere(matrix):
+        dark = errors.filled(0)[true, predicted] > 0.7 * most
+        ink, count = "white" if dark else "black", str(matrix[true, predicted])
+        axes.text(predicted, true, count, color=ink, ha="center", va="center")
+    return _settled(figure)
+
+
+def _settled(figure: Figure) -> Figure:
+    """Lays the figure out for good: it would otherwise shift a little whenever it is drawn."""
+    figure.draw_without_rendering()
+    figure.set_layout_engine("none")
+    return figure
+
+
+def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:
+    """Counts int (N,) labels against int (N,) predictions: int (classes, classes), rows true."""
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (labels, predictions), 1)
+    return counts
 
 
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG, whole or not at all; equal figures give equal bytes."""
     with files.replacing(path) as temporary:
-        figure.savefig(temporary, format="png", metadata={"Software": None})
+        figure.savefig(temporary, format="png", dpi="figure", metadata={"Software": None})
 
 
 def to_array(figure: Figure) -> np.ndarray:
-    """Renders to uint8 (H, W, 3), for TensorBoard."""
+    """Gives uint8 (H, W, 3): the very pixels that `save` writes."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
-    return np.asarray(canvas.buffer_rgba())[..., :3].copy()
+    return np.array(canvas.buffer_rgba())[..., :3]

@@ -11,7 +11,10 @@ from lit_mnist.arguments import config_files, configs_first, images_as_list
     ("before", "after"),
     [
         (["fit", "--a", "1", "--config", "x"], ["fit", "--config", "x", "--a", "1"]),
-        (["fit", "--a", "1", "-c", "x", "--config=y"], ["fit", "-c", "x", "--config=y", "--a", "1"]),
+        (
+            ["fit", "--a", "1", "-c", "x", "--config=y"],
+            ["fit", "-c", "x", "--config=y", "--a", "1"],
+        ),
         (["fit", "--config", "x", "--a", "1"], ["fit", "--config", "x", "--a", "1"]),
         (["fit", "--config"], ["fit", "--config"]),
         (["fit"], ["fit"]),

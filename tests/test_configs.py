@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 import yaml
+from conftest import SMALL
 
 from lit_mnist.main import main
-from conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "configs"
 SYSTEMS = sorted(FOLDER.glob("*.yaml"))

@@ -8,7 +8,6 @@ from pathlib import Path
 
 import pytest
 import torch
-
 from conftest import CONFIGS, SMALL
 
 CLI = str(Path(CONFIGS).parent / "cli.py")
@@ -24,7 +23,10 @@ def launch(small_data, here):
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--trainer.max_epochs", "2", "--data.batch_size", "66", *place, *strategy, *options),
         ]
-        environment = os.environ | {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(Path(__file__).parent)}
+        environment = os.environ | {
+            "OMP_NUM_THREADS": "1",
+            "PYTHONPATH": str(Path(__file__).parent),
+        }
         return subprocess.run(
             arguments, capture_output=True, text=True, timeout=240, env=environment, check=False
         )

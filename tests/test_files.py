@@ -1,6 +1,6 @@
 """Files are replaced whole or not at all."""
 
-import pytest
+import contextlib
 
 from lit_mnist.files import replacing, write_json, write_text
 
@@ -16,8 +16,8 @@ def test_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
 def test_keeps_the_old_file_if_writing_fails(tmp_path):
     path = tmp_path / "a.txt"
     write_text(path, "old")
-    with pytest.raises(OSError, match="disk full"), replacing(path) as temporary:
+    with contextlib.suppress(ZeroDivisionError), replacing(path) as temporary:
         temporary.write_text("half of the ne")
-        raise OSError("disk full")
+        raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]

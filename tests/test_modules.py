@@ -98,9 +98,17 @@ def test_scores_count_every_image_once_with_a_smaller_last_batch(small_data, tmp
     with torch.no_grad():
         logits = module.eval()(part.images[held_out][:, None] / 255)
     labels = part.labels[held_out]
-    assert float(logged["val_acc"]) == pytest.approx(float((logits.argmax(1) == labels).float().mean()))
-    assert float(logged["val_loss"]) == pytest.approx(float(F.cross_entropy(logits, labels)), rel=1e-5)
-    assert 0 < float(logged["train_acc"]) * 500 == pytest.approx(round(float(logged["train_acc"]) * 500))
+    assert float(logged["val_acc"]) == pytest.approx(
+        float((logits.argmax(1) == labels).float().mean())
+    )
+    assert float(logged["val_loss"]) == pytest.approx(
+        float(F.cross_entropy(logits, labels)), rel=1e-5
+    )
+    assert (
+        0
+        < float(logged["train_acc"]) * 500
+        == pytest.approx(round(float(logged["train_acc"]) * 500))
+    )
 
 
 class Scripted(DenseModule):

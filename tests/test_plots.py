@@ -1,0 +1,406 @@
+import subprocess
+import sys
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+from matplotlib.colors import to_rgb
+from matplotlib.figure import Figure
+from PIL import Image
+
+from lit_mnist import plots
+
+FASHION = [
+    "T-shirt/top",
+    "Trouser",
+    "Pullover",
+    "Dress",
+    "Coat",
+    "Sandal",
+    "Shirt",
+    "Sneaker",
+    "Bag",
+    "Ankle boot",
+]
+
+
+def history(train, val):
+    columns = zip(train, val, strict=True)
+    return [{"epoch": e, "train_acc": t, "val_acc": v} for e, (t, v) in enumerate(columns)]
+
+
+def lines(figure):
+    return {line.get_label(): line for line in figure.axes[0].lines}
+
+
+# ---------------------------------------------------------------- curves
+
+
+def test_draws_training_dashed_validation_solid_and_test_dotted_in_the_systems_colour():
+    figure = plots.curves(
+        {"deep": history([0.9, 0.95], [0.96, 0.97]), "dense": history([0.8, 0.85], [0.9, 0.91])},
+        {"deep": 0.99584, "dense": None},
+    )
+
+    drawn = lines(figure)
+    assert {label: line.get_linestyle() for label, line in drawn.items()} == {
+        "deep training": "--",
+        "deep validation": "-",
+        "deep test 0.9958": ":",
+        "dense training": "--",
+        "dense validation": "-",
+    }
+    assert drawn["deep training"].get_xydata().tolist() == [[0, 0.9], [1, 0.95]]
+    assert drawn["dense validation"].get_xydata().tolist() == [[0, 0.9], [1, 0.91]]
+    assert list(drawn["deep test 0.9958"].get_ydata()) == [0.99584, 0.99584]
+    colours = {name.split()[0]: set() for name in drawn}
+    for label, line in drawn.items():
+        colours[label.split()[0]].add(line.get_color())
+    assert [len(colour) for colour in colours.values()] == [1, 1]
+    assert colours["deep"] != colours["dense"]
+
+
+def test_names_axes_and_lists_every_line():
+    axes = plots.curves({"deep": history([0.9], [0.95])}, {"deep": 0.99}).axes[0]
+
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "accuracy")
+    assert axes.get_title()
+    listed = [text.get_text() for text in axes.get_legend().get_texts()]
+    assert listed == ["deep training", "deep validation", "deep test 0.9900"]
+    assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())
+
+
+def test_leaves_out_what_is_absent_or_nan():
+    rows = [
+        {"epoch": 0, "train_acc": 0.9},
+        {"epoch": 1, "train_acc": 0.95, "val_acc": float("nan")},
+        {"epoch": 2, "train_acc": 0.97, "val_acc": 0.98},
+    ]
+
+    drawn = lines(plots.curves({"a": rows, "b": rows[:2]}, {}))
+
+    assert list(drawn) == ["a training", "a validation", "b training"]
+    assert drawn["a validation"].get_xydata().tolist() == [[2, 0.98]]
+
+
+def test_poor_first_epochs_do_not_squash_the_rest():
+    late = np.linspace(0.98, 0.99, 38)
+
+    figure = plots.curves({"deep": history([0.1, 0.7, *late], [0.5, 0.9, *late])}, {"deep": 0.985})
+
+    low, high = figure.axes[0].get_ylim()
+    assert 0.97 < low < 0.985
+    assert 0.99 < high < 1
+
+
+@pytest.mark.parametrize("test_acc", [0.5, 0.9958, 1.0])
+def test_a_test_line_is_always_in_view(test_acc):
+    late = np.linspace(0.98, 0.99, 40)
+
+    low, high = plots.curves({"a": history(late, late)}, {"a": test_acc}).axes[0].get_ylim()
+
+    assert low < test_acc < high
+    assert low < 0.981 < 0.99 < high
+
+
+def test_one_epoch_shows_as_two_different_marks_at_epoch_zero():
+    figure = plots.curves({"a": history([0.8], [0.9])}, {})
+
+    axes, drawn = figure.axes[0], lines(figure)
+    low, high = axes.get_ylim()
+    assert low < 0.8 < 0.9 < high
+    marks = {drawn["a training"].get_marker(), drawn["a validation"].get_marker()}
+    assert len(marks) == 2
+    assert not marks & {"", "None", None}
+    assert [tick.get_text() for tick in axes.get_xticklabels()] == ["0"]
+
+
+def test_six_systems_have_six_colours_and_a_committee_needs_no_history():
+    rows = history(np.linspace(0.9, 0.99, 40), np.linspace(0.95, 0.99, 40))
+    names = [f"system {number}" for number in range(5)]
+
+    figure = plots.curves(dict.fromkeys(names, rows), {"committee": 0.9974})
+
+    drawn = lines(figure)
+    assert len(drawn) == 11
+    assert len({line.get_color() for line in drawn.values()}) == 6
+    assert drawn["committee test 0.9974"].get_linestyle() == ":"
+    figure.draw_without_rendering()
+    legend = figure.axes[0].get_legend().get_window_extent()
+    assert legend.x0 > figure.axes[0].get_window_extent().x1
+    assert legend.x1 <= figure.bbox.x1
+    assert legend.y0 >= 0
+
+
+def test_nothing_known_yet_is_an_empty_plot():
+    assert not lines(plots.curves({}, {"deep": None}))
+
+
+# ---------------------------------------------------------------- gallery
+
+
+def classified(wrong, number=40):
+    """Random images, classified rightly but at the positions `wrong`."""
+    generator = np.random.default_rng(0)
+    images = generator.integers(0, 256, (number, 28, 28), np.uint8)
+    labels = generator.integers(0, 10, number)
+    predictions = labels.copy()
+    predictions[wrong] = (labels[wrong] + 3) % 10
+    return images, labels, predictions
+
+
+def texts(figure, colour):
+    return [text for text in figure.axes[0].texts if to_rgb(text.get_color()) == to_rgb(colour)]
+
+
+def words(figure, colour):
+    return [text.get_text() for text in texts(figure, colour)]
+
+
+def test_shows_the_wrong_ones_in_index_order_true_blue_predicted_red():
+    images, labels, predictions = classified([3, 17, 30])
+    indices = np.arange(40)[::-1] + 1000
+
+    figure = plots.gallery(images, labels, predictions, indices)
+
+    assert words(figure, "grey") == ["1009", "1022", "1036"]
+    assert words(figure, "blue") == [str(labels[i]) for i in (30, 17, 3)]
+    assert words(figure, "red") == [str(predictions[i]) for i in (30, 17, 3)]
+    assert len(figure.axes[0].texts) == 9
+    assert figure.axes[0].get_title() == "3 misclassified of 40"
+
+
+def test_each_image_is_drawn_pixel_for_pixel_below_its_own_labels():
+    wrong = np.arange(1, 40, 3)  # 13 images: one full row, and three more
+    images, labels, predictions = classified(wrong)
+    figure = plots.gallery(images, labels, predictions, np.arange(40))
+
+    pixels = plots.to_array(figure)
+    for place, which in enumerate(wrong):
+        true, index = texts(figure, "blue")[place], texts(figure, "grey")[place]
+        label = true.get_window_extent()
+        left = round((label.x0 - 2) / 3) * 3
+        tops = pixels.shape[0] - round(label.y0 / 3) * 3 + np.arange(0, 13, 3)
+        found = [pixels[t + 1 : t + 84 : 3, left + 1 : left + 84 : 3] for t in tops]
+        assert any(np.array_equal(cut, np.dstack([images[which]] * 3)) for cut in found)
+        assert index.get_window_extent().x1 <= left + 84 + 6
+
+
+@pytest.mark.parametrize(("errors", "columns", "rows"), [(1, 1, 1), (7, 7, 1), (26, 10, 3)])
+def test_the_grid_fits_the_number_of_errors(errors, columns, rows):
+    figure = plots.gallery(*classified(np.arange(errors)), np.arange(40))
+
+    grid = figure.axes[0].images[0].get_array()
+    assert grid.shape == (rows * 40, columns * 32)
+    places = {text.get_position() for text in texts(figure, "blue")}
+    assert len({x for x, _ in places}) == columns
+    assert len({y for _, y in places}) == rows
+
+
+def test_a_long_gallery_is_cut_and_says_so():
+    figure = plots.gallery(*classified(np.arange(1200), 1500), np.arange(1500))
+
+    assert figure.axes[0].get_title() == "1,200 misclassified of 1,500 (first 100 shown)"
+    assert words(figure, "grey") == [str(index) for index in range(100)]
+    assert len(figure.axes) == 1  # one for each image would take seconds
+
+    short = plots.gallery(*classified(np.arange(8)), np.arange(40), limit=2)
+    assert short.axes[0].get_title() == "8 misclassified of 40 (first 2 shown)"
+    assert words(short, "grey") == ["0", "1"]
+
+
+def test_no_error_is_said_and_nothing_drawn():
+    figure = plots.gallery(*classified([]), np.arange(40))
+
+    assert figure.axes[0].get_title() == "0 misclassified of 40"
+    assert not figure.axes[0].texts
+    assert (plots.to_array(figure)[60:] == 255).all()
+
+
+@pytest.mark.parametrize("errors", [1, 20])
+def test_long_names_and_probabilities_do_not_overlap(errors):
+    images, _, _ = classified([])
+    labels, predictions = np.full(40, 0), np.full(40, 0)
+    labels[:errors], predictions[1:errors:2] = 9, 0
+    probabilities = np.full((40, 10), 0.004)
+    probabilities[:, 0] = 0.996
+
+    figure = plots.gallery(
+        images,
+        labels,
+        predictions,
+        np.arange(40) + 50_000,
+        class_names=FASHION,
+        probabilities=probabilities,
+    )
+
+    assert words(figure, "blue") == ["Ankle boot"] * errors
+    assert words(figure, "red") == ["T-shirt/top 100%"] * errors
+    figure.draw_without_rendering()
+    boxes = [text.get_window_extent() for text in [*figure.axes[0].texts, figure.axes[0].title]]
+    assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
+    assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
+
+
+def test_a_probability_is_the_predictions_own():
+    images, labels, predictions = classified([5])
+    probabilities = np.tile(np.linspace(0.01, 0.19, 10), (40, 1))
+    probabilities[5, predictions[5]] = 0.57
+
+    figure = plots.gallery(images, labels, predictions, np.arange(40), probabilities=probabilities)
+
+    assert words(figure, "red") == [f"{predictions[5]} 57%"]
+
+
+# ---------------------------------------------------------------- confusion
+
+
+def cell(figure, true, predicted):
+    """The colour painted in a corner of a cell, clear of the count."""
+    pixels = plots.to_array(figure)
+    x, y = figure.axes[0].transData.transform((predicted - 0.4, true - 0.4))
+    return tuple(pixels[pixels.shape[0] - 1 - int(y), int(x)] / 255)
+
+
+def confused(diagonal):
+    matrix = np.diag(np.full(10, diagonal))
+    matrix[4, 9], matrix[7, 2], matrix[0, 6] = 8, 4, 1
+    return matrix
+
+
+def test_counts_stand_in_row_true_column_predicted():
+    figure = plots.confusion(confused(1000))
+
+    axes = figure.axes[0]
+    counts = {text.get_position()[::-1]: text.get_text() for text in axes.texts}
+    right = {(digit, digit): "1000" for digit in range(10)}
+    assert counts == right | {(4, 9): "8", (7, 2): "4", (0, 6): "1"}
+    assert (axes.get_xlabel(), axes.get_ylabel()) == ("predicted", "true")
+    assert axes.get_title() == "13 errors of 10,013, accuracy 0.9987"
+    assert axes.get_ylim()[0] > axes.get_ylim()[1]  # class 0 at the top
+
+
+def test_errors_are_coloured_by_number_whatever_the_diagonal():
+    small, large = plots.confusion(confused(1)), plots.confusion(confused(1000))
+
+    assert cell(large, 3, 3) == pytest.approx(to_rgb("lightgrey"), abs=0.01)
+    shades = [sum(cell(large, *place)) for place in ((1, 5), (0, 6), (7, 2), (4, 9))]
+    assert shades == sorted(shades, reverse=True)
+    assert len(set(shades)) == 4
+    assert all(cell(small, *at) == cell(large, *at) for at in ((3, 3), (0, 6), (7, 2), (4, 9)))
+
+
+def test_counts_contrast_with_their_cells():
+    figure = plots.confusion(confused(1000))
+
+    for text in figure.axes[0].texts:
+        predicted, true = text.get_position()
+        ground = cell(figure, true, predicted)
+        assert abs(sum(to_rgb(text.get_color())) - sum(ground)) > 1
+
+
+@pytest.mark.parametrize(
+    ("matrix", "title"),
+    [
+        (np.diag(np.full(10, 5)), "0 errors of 50, accuracy 1.0000"),
+        (np.zeros((10, 10), int), "0 errors of 0, accuracy 0.0000"),
+    ],
+)
+def test_a_matrix_without_errors_is_drawn(matrix, title):
+    figure = plots.confusion(matrix)
+
+    assert figure.axes[0].get_title() == title
+    assert cell(figure, 2, 2) == pytest.approx(to_rgb("lightgrey"), abs=0.01)
+
+
+def test_class_names_stand_on_both_axes():
+    axes = plots.confusion(confused(7), FASHION).axes[0]
+
+    assert [label.get_text() for label in axes.get_xticklabels()] == FASHION
+    assert [label.get_text() for label in axes.get_yticklabels()] == FASHION
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.int64])
+def test_confusion_matrix_counts_pairs(dtype):
+    generator = np.random.default_rng(0)
+    labels, predictions = generator.integers(0, 30, (2, 500)).astype(dtype)
+    expected = [[((labels == t) & (predictions == p)).sum() for p in range(30)] for t in range(30)]
+
+    assert plots.confusion_matrix(labels, predictions, classes=30).tolist() == expected
+    assert plots.confusion_matrix(labels[:0], predictions[:0]).tolist() == [[0] * 10] * 10
+
+
+# ---------------------------------------------------------------- files
+
+
+def three_figures():
+    yield plots.curves({"a": history([0.9, 0.95], [0.96, 0.97])}, {"a": 0.98})
+    yield plots.gallery(*classified(np.arange(12)), np.arange(40))
+    yield plots.confusion(confused(1000))
+
+
+def test_equal_figures_give_equal_files_without_a_stamp(tmp_path):
+    for figure, again in zip(three_figures(), three_figures(), strict=True):
+        plots.to_array(again)  # drawing before must not change what is saved
+        plots.save(figure, tmp_path / "one.png")
+        plots.save(again, tmp_path / "two.png")
+
+        assert (tmp_path / "one.png").read_bytes() == (tmp_path / "two.png").read_bytes()
+        with Image.open(tmp_path / "one.png") as image:
+            assert not set(image.info) - {"dpi"}
+
+
+def test_the_array_holds_the_pixels_that_are_saved(tmp_path):
+    for figure in three_figures():
+        plots.save(figure, tmp_path / "figure.png")
+
+        pixels = plots.to_array(figure)
+        assert pixels.dtype == np.uint8
+        with Image.open(tmp_path / "figure.png") as image:
+            assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
+
+
+def test_saving_replaces_and_leaves_nothing_beside(tmp_path):
+    target = tmp_path / "curves.png"
+    target.write_bytes(b"old")
+
+    plots.save(plots.curves({}, {"a": 0.9}), target)
+
+    assert target.read_bytes().startswith(b"\x89PNG")
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_failing_save_keeps_the_old_file_and_leaves_nothing_beside(tmp_path, monkeypatch):
+    def half(figure, path, **_):
+        Path(path).write_bytes(b"half a picture")
+        raise OSError("no space left on device")
+
+    target = tmp_path / "curves.png"
+    target.write_bytes(b"old")
+    monkeypatch.setattr(Figure, "savefig", half)
+
+    with pytest.raises(OSError, match="no space"):
+        plots.save(Figure(), target)
+
+    assert target.read_bytes() == b"old"
+    assert list(tmp_path.iterdir()) == [target]
+
+
+def test_a_full_gallery_is_a_small_file(tmp_path):
+    stroke = np.zeros((28, 28), np.uint8)
+    stroke[4:24, 12:16], stroke[4:8, 6:22] = 255, 128
+    images = np.stack([np.roll(stroke, number % 4, 1) for number in range(100)])
+
+    plots.save(
+        plots.gallery(images, np.full(100, 7), np.full(100, 1), np.arange(100)), tmp_path / "g.png"
+    )
+
+    assert (tmp_path / "g.png").stat().st_size < 150_000
+
+
+def test_importing_needs_neither_torch_nor_pyplot():
+    code = "import sys, lit_mnist.plots; print({'torch', 'matplotlib.pyplot'} & {*sys.modules})"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+    assert done.stdout == "set()\n"
