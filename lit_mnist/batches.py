@@ -29,6 +29,15 @@ def derive_seed(seed: int, *path: int) -> int:
     return int(state[0] >> np.uint64(1))
 
 
+def seed_generators(seed: int, device: torch.device) -> None:
+    """Seeds what dropout and augmentation draw from on `device`."""
+    if device.type == "cpu":
+        # torch.manual_seed also looks for GPUs, which takes longer than the dense net's dropout
+        torch.default_generator.manual_seed(seed)
+    else:
+        torch.manual_seed(seed)
+
+
 class TrainBatches:
     """Shuffled batches; each iteration is one epoch.
 

@@ -13,7 +13,7 @@ from torch import Tensor
 from lit_mnist import download as downloads
 from lit_mnist import images as image_files
 from lit_mnist.augment import RandomAffine
-from lit_mnist.batches import Batch, EvalBatches, TrainBatches
+from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
 
 Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST"]
@@ -132,7 +132,7 @@ class MNISTDataModule(LightningDataModule):
         """Scales to [0, 1] and augments, on the device; a step's randomness starts here."""
         images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
         if batch.seed is not None:
-            torch.manual_seed(batch.seed)  # dropout draws on from here
+            seed_generators(batch.seed, images.device)  # dropout draws on from here
             if self.augment:
                 images = self.augment(images)
         return batch._replace(images=images)

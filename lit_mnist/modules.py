@@ -115,7 +115,7 @@ class ClassifierModule(PlateauBeforeCheckpoint):
 
     def configure_optimizers(self) -> Any:
         """Gives Adam with Keras' epsilon and, if asked for, the plateau schedule."""
-        optimizer = Adam(self.parameters(), lr=self.hparams["lr"], eps=1e-7)
+        optimizer = Adam(self.parameters(), lr=self.hparams["lr"], eps=1e-7, fused=True)
         if not self.hparams["plateau"]:
             return optimizer
         options = {name: self.hparams[name] for name in ("patience", "factor", "min_lr")}
