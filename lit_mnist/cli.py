@@ -2,6 +2,7 @@
 
 import inspect
 import shlex
+import signal
 import sys
 from argparse import ArgumentError
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import nn
 
 from lit_mnist import checkpoints, modules
@@ -111,8 +112,8 @@ class RunCLI(CommandLineWins):
         if config["plugins"] is None:
             kwargs["plugins"] = [WholeFileCheckpointIO()]
         if config["enable_progress_bar"] is None:
-            kwargs["enable_progress_bar"] = sys.stderr.isatty()
-            ours += [Bar()] if sys.stderr.isatty() else []
+            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+            ours += [Bar()] if sys.stdout.isatty() else []
         config["callbacks"] = [*(config["callbacks"] or []), *ours]
         try:
             return super().instantiate_trainer(**kwargs)
@@ -130,6 +131,15 @@ class RunCLI(CommandLineWins):
         return {key: value for key, value in self.config_dump.items() if key != "config"}
 
     # ------------------------------------------------------------ commands
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
+            number = signal.SIGTERM if isinstance(ended, SIGTERMException) else signal.SIGINT
+            again = "; the same command goes on from the last finished epoch"
+            say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
+            raise SystemExit(128 + number) from None
 
     def fit(
         self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any

@@ -10,6 +10,11 @@ from lit_mnist.family import FAMILY
 from lit_mnist.idx import write_idx
 from lit_mnist.main import main
 
+# One thread, here and in the processes that tests start: these sets are too small for more, and
+# threads of several processes that wait for each other make a loaded machine crawl
+os.environ["OMP_NUM_THREADS"] = "1"
+torch.set_num_threads(1)
+
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
 TRAIN, TEST = 600, 101
