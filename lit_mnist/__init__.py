@@ -26,6 +26,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     plots        curves, misclassified digits, confusion matrix
     reports      what a test and a prediction leave behind
     messages     one line for what the parser refuses
+    options      the options of the commands and what they set up
     cli          the commands: LightningCLI over all of this
     main         the entry point; answers --help at once
 

@@ -1,136 +1,38 @@
-"""The commands fit, validate, test and predict: LightningCLI over our modules and run folders."""
+"""The commands fit, validate, test and predict."""
 
-import inspect
 import shlex
 import signal
 import sys
-from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import NonNegativeInt
-from lightning.pytorch import Callback, LightningDataModule, LightningModule, Trainer
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import nn
 
-from lit_mnist import checkpoints, modules
-from lit_mnist.arguments import config_files, images_as_list
-from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
-from lit_mnist.data import MNISTDataModule
+from lit_mnist import checkpoints
+from lit_mnist.arguments import images_as_list
 from lit_mnist.errors import UserError
-from lit_mnist.messages import one_line
-from lit_mnist.reports import Curves, PredictReport, TestReport
-from lit_mnist.runs import ResumePoint, Run, resume_point
-from lit_mnist.workarounds import (
-    CommandLineWins,
-    PlainTensorBoardLogger,
-    WholeFileCheckpointIO,
-    quieten,
-)
+from lit_mnist.options import RunOptions
+from lit_mnist.reports import PredictReport, TestReport
+from lit_mnist.runs import ResumePoint, resume_point
+from lit_mnist.workarounds import quieten
 
 say = rank_zero_only(print)
-DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
 def run(argv: list[str]) -> None:
     """Runs one command; raises UserError for whatever the user can mend."""
     quieten()
-    args = images_as_list(argv)
-    cli = RunCLI.__new__(RunCLI)
     try:
-        cli.__init__(args)  # type: ignore[misc] # LightningCLI runs the command in its __init__
-    except ArgumentError as error:
-        raise UserError(one_line(str(error), args, cli.known_words())) from error
-    except MisconfigurationException as error:
+        RunCLI(images_as_list(argv))
+    except MisconfigurationException as error:  # options that Lightning finds at odds
         raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
 
 
-class RunCLI(CommandLineWins):
-    """LightningCLI whose commands work on a run's folder.
-
-    Args:
-        args: The command line, the command first.
-    """
-
-    def __init__(self, args: list[str]) -> None:
-        self.args = args
-        no_exit = {"exit_on_error": False}
-        super().__init__(
-            modules.ClassifierModule,
-            MNISTDataModule,
-            save_config_callback=None,
-            trainer_defaults=DEFAULTS,
-            parser_kwargs=no_exit | dict.fromkeys(self.subcommands(), no_exit),
-            subclass_mode_model=True,
-            args=args,
-            auto_configure_optimizers=False,
-        )
-
-    # ------------------------------------------------------------ options
-
-    def add_default_arguments_to_parser(self, parser: Any) -> None:
-        """Adds what belongs to neither trainer nor model nor data."""
-        configs = config_files(self.args)
-        add = parser.add_argument
-        add("--seed_everything", type=NonNegativeInt, default=42, help="Seed of all randomness.")
-        name = Path(configs[0]).stem if configs else "run"
-        add("--name", type=str, default=name, help="The run's name; else the first config file's.")
-        add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
-        add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
-
-    def add_arguments_to_parser(self, parser: Any) -> None:
-        """Makes the run's seed the data module's."""
-        parser.link_arguments("seed_everything", "data.seed")
-
-    def known_words(self) -> list[str]:
-        """Names every option, model and option of a model, for `did you mean`."""
-        options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
-        models = [kind.__name__ for kind in modules.ClassifierModule.__subclasses__()]
-        return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
-
-    # ------------------------------------------------------------ set-up
-
-    def before_instantiate_classes(self) -> None:
-        """Finds the run's folder and, for `fit`, where to go on from; refuses early."""
-        self.options: dict[str, Any] = self._resolved()
-        name, seed = self.options["name"], self.options["seed_everything"]
-        if name in ("", ".", "..") or Path(name).name != name:
-            raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
-        self.run = Run(Path(self.options["log_dir"]) / name / f"seed_{seed}")
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Adds our logger, checkpoint writer and callbacks to those of the user."""
-        config = self.config_init[self.subcommand]["trainer"]
-        self.dry = bool(config["fast_dev_run"])  # Lightning's dry run leaves nothing behind
-        ours: list[Callback] = [] if self.dry else self._callbacks()
-        if config["logger"] in (None, True) and not self.dry:
-            folder = self.run.folder
-            kwargs["logger"] = PlainTensorBoardLogger(
-                folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
-            )
-        if config["plugins"] is None:
-            kwargs["plugins"] = [WholeFileCheckpointIO()]
-        if config["enable_progress_bar"] is None:
-            kwargs["enable_progress_bar"] = sys.stdout.isatty()
-            ours += [Bar()] if sys.stdout.isatty() else []
-        config["callbacks"] = [*(config["callbacks"] or []), *ours]
-        try:
-            return super().instantiate_trainer(**kwargs)
-        except (ValueError, TypeError) as error:  # an option with a value that Lightning refuses
-            raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
-
-    def _callbacks(self) -> list[Callback]:
-        if self.subcommand != "fit":
-            return []  # those of test and predict need to know the checkpoint
-        folder = RunFolder(self.run, self.options, self.options["fresh"])
-        return [folder, History(self.run), *checkpoints_of(self.run), Curves(self.run)]
-
-    def _resolved(self) -> dict[str, Any]:
-        self._dump_config()
-        return {key: value for key, value in self.config_dump.items() if key != "config"}
-
-    # ------------------------------------------------------------ commands
+class RunCLI(RunOptions):
+    """Each command works on the run's folder."""
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
@@ -191,7 +93,7 @@ class RunCLI(CommandLineWins):
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
         if self.dry:
             return None
-        found = None if self.options["fresh"] else resume_point(self.run, self.options)
+        found = None if self.fresh else resume_point(self.run, self.options)
         if ckpt_path and not found:
             path = self._named(ckpt_path)
             return ResumePoint(path, checkpoints.read(path)["epoch"] + 1, complete=False)

@@ -15,8 +15,7 @@ from lit_mnist import images as image_files
 from lit_mnist.augment import RandomAffine
 from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
-
-Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST"]
+from lit_mnist.family import Dataset
 
 
 def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -30,15 +29,6 @@ def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
     order = torch.from_numpy(np.random.RandomState(seed).permutation(count))
     held_out = -(-count // 6)
     return order[held_out:], order[:held_out]
-
-
-def class_names(dataset: str) -> list[str] | None:
-    """Gives the names of the ten classes as torchvision has them; None where they are digits."""
-    if dataset not in ("FashionMNIST", "KMNIST"):
-        return None
-    from torchvision import datasets  # slow to import, and needed for these two alone
-
-    return list(getattr(datasets, dataset).classes)
 
 
 class MNISTDataModule(LightningDataModule):

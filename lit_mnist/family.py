@@ -1,10 +1,11 @@
-"""The datasets of the MNIST family: their files, and where these come from."""
+"""The datasets of the MNIST family: their files, where these come from, their classes."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST"]
 PartName = Literal["train", "test"]
 
 
@@ -97,3 +98,12 @@ def archives(family: Family) -> list[Archive]:
 
 def _unpacked(url: str) -> str:
     return url.rpartition("/")[2].removesuffix(".gz")
+
+
+def class_names(dataset: str) -> list[str] | None:
+    """Gives the names of the ten classes as torchvision has them; None where they are digits."""
+    if dataset not in ("FashionMNIST", "KMNIST"):
+        return None
+    from torchvision import datasets  # slow to import, and needed for these two alone
+
+    return list(getattr(datasets, dataset).classes)

@@ -121,7 +121,7 @@ def _border(grey: np.ndarray) -> np.ndarray:
 
 
 def _fit(grey: np.ndarray) -> np.ndarray:
-    """Resizes `(H, W)` to `(28, 28)` at its own proportions, centred on the colour of its border."""
+    """Resizes `(H, W)` to `(28, 28)` in its own proportions, the rest in its border's colour."""
     # Averaging areas gives back exactly what was enlarged by repeating pixels.
     shrinks = max(grey.shape) > SIDE
     method = Image.Resampling.BOX if shrinks else Image.Resampling.BICUBIC

@@ -14,7 +14,7 @@ from torch import Tensor
 
 from lit_mnist import files, plots
 from lit_mnist.batches import Batch
-from lit_mnist.data import class_names
+from lit_mnist.family import class_names
 from lit_mnist.nets import CLASSES
 from lit_mnist.runs import Run
 

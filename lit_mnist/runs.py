@@ -13,11 +13,7 @@ from lit_mnist.errors import UserError
 
 # Options that may differ when a run is resumed: none changes what is trained on or how
 FREE_OPTIONS = (
-    "config",
-    "fresh",
     "log_dir",
-    "ckpt_path",
-    "weights_only",
     "data.data_dir",
     "data.download",
     "data.eval_batch_size",

@@ -215,9 +215,17 @@ def test_a_damaged_last_checkpoint_is_named_and_the_best_one_is_used(run_cli):
     assert len(rows("metrics.csv")) == 3
 
 
-def test_the_saved_config_reproduces_the_run(run_cli):
-    run_cli("fit", "--model.lr", "0.005")
-    assert main(["fit", "--config", str(FOLDER / "config.yaml"), "--name", "again"]) == 0
+def run_main(capsys, *arguments):
+    capsys.readouterr()
+    main(list(arguments))
+    return capsys.readouterr().out
+
+
+def test_the_saved_config_reproduces_the_run(run_cli, capsys):
+    run_cli("fit", "--fresh", "--model.lr", "0.005")
+    config = str(FOLDER / "config.yaml")
+    assert main(["fit", "--config", config, "--name", "again"]) == 0
+    assert "is complete" in run_main(capsys, "fit", "--config", config)  # and not trained afresh
     assert equal(weights(), weights(Path("tb_logs/again/seed_42")))
 
 

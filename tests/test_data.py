@@ -8,7 +8,7 @@ import torch
 from sklearn.model_selection import train_test_split
 
 from lit_mnist.batches import Batch
-from lit_mnist.data import MNISTDataModule, class_names, split
+from lit_mnist.data import MNISTDataModule, split
 from lit_mnist.errors import UserError
 from lit_mnist.family import FAMILY
 
@@ -131,11 +131,6 @@ def test_identity_refuses_other_data_and_another_split(module):
     for key in ("dataset", "data_sha256", "split_sha256"):
         with pytest.raises(UserError, match=f"trained with {key} other"):
             data.load_state_dict(data.state_dict() | {key: "other"})
-
-
-def test_class_names_are_torchvisions():
-    assert class_names("MNIST") is None
-    assert class_names("FashionMNIST")[9] == "Ankle boot"
 
 
 def test_works_without_labels_for_predict(module, tmp_path):

@@ -181,8 +181,8 @@ def test_each_image_is_drawn_pixel_for_pixel_below_its_own_labels():
     drawn = plots.to_array(figure)[-2 * 40 * 3 :][1::3, 1::3]
     for which, label in zip(wrong, texts(figure, "blue"), strict=True):
         left, base = map(int, label.get_position())
-        below = drawn[base + 2 : base + 30, left : left + 28]
-        assert np.array_equal(below, np.dstack([images[which]] * 3))
+        below = drawn[base + 2 : base + 30, left : left + 28].astype(int)
+        assert abs(below - images[which][..., None]).max() <= 1  # the colour map's rounding
 
 
 @pytest.mark.parametrize(("errors", "columns", "rows"), [(1, 1, 1), (7, 7, 1), (26, 10, 3)])

@@ -32,7 +32,7 @@ def test_differences_are_named_with_both_values():
 
 
 @pytest.mark.parametrize(
-    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "fresh", "trainer.max_epochs"]
+    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_epochs"]
 )
 def test_hardware_and_places_may_differ(free):
     *groups, key = free.split(".")

@@ -1,0 +1,116 @@
+"""The options of the commands, and what they set up: run folder, trainer, callbacks."""
+
+import inspect
+import sys
+from argparse import ArgumentError
+from pathlib import Path
+from typing import Any
+
+from jsonargparse.typing import NonNegativeInt
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lit_mnist import modules
+from lit_mnist.arguments import config_files
+from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
+from lit_mnist.data import MNISTDataModule
+from lit_mnist.errors import UserError
+from lit_mnist.messages import one_line
+from lit_mnist.reports import Curves
+from lit_mnist.runs import Run
+from lit_mnist.workarounds import (
+    CommandLineWins,
+    PlainTensorBoardLogger,
+    WholeFileCheckpointIO,
+)
+
+DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
+# Said for one call, not about the run; kept out of its config.yaml
+FOR_THIS_CALL = ("config", "fresh", "ckpt_path", "weights_only")
+
+
+class RunOptions(CommandLineWins):
+    """LightningCLI that places a run in its folder.
+
+    Args:
+        args: The command line, the command first.
+    """
+
+    def __init__(self, args: list[str]) -> None:
+        self.args = args
+        no_exit = {"exit_on_error": False}
+        super().__init__(
+            modules.ClassifierModule,
+            MNISTDataModule,
+            save_config_callback=None,
+            trainer_defaults=DEFAULTS,
+            parser_kwargs=no_exit | dict.fromkeys(self.subcommands(), no_exit),
+            subclass_mode_model=True,
+            args=args,
+            auto_configure_optimizers=False,
+        )
+
+    def add_default_arguments_to_parser(self, parser: Any) -> None:
+        """Adds what belongs to neither trainer nor model nor data."""
+        configs = config_files(self.args)
+        add = parser.add_argument
+        add("--seed_everything", type=NonNegativeInt, default=42, help="Seed of all randomness.")
+        name = Path(configs[0]).stem if configs else "run"
+        add("--name", type=str, default=name, help="The run's name; else the first config file's.")
+        add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
+        add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
+
+    def add_arguments_to_parser(self, parser: Any) -> None:
+        """Makes the run's seed the data module's."""
+        parser.link_arguments("seed_everything", "data.seed")
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Parses the command line; refuses it in one line."""
+        try:
+            super().parse_arguments(parser, args)
+        except ArgumentError as error:
+            raise UserError(one_line(str(error), self.args, self._known_words())) from error
+
+    def _known_words(self) -> list[str]:
+        options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
+        models = [kind.__name__ for kind in modules.ClassifierModule.__subclasses__()]
+        return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
+
+    def before_instantiate_classes(self) -> None:
+        """Finds the run's folder."""
+        self._dump_config()
+        self.fresh: bool = self.config_dump["fresh"]
+        self.options: dict[str, Any] = {
+            key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
+        }
+        name, seed = self.options["name"], self.options["seed_everything"]
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
+        self.run = Run(Path(self.options["log_dir"]) / name / f"seed_{seed}")
+
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Adds our logger, checkpoint writer and callbacks to those of the user."""
+        config = self.config_init[self.subcommand]["trainer"]
+        self.dry = bool(config["fast_dev_run"])  # Lightning's dry run leaves nothing behind
+        ours: list[Callback] = [] if self.dry else self._callbacks()
+        if config["logger"] in (None, True) and not self.dry:
+            folder = self.run.folder
+            kwargs["logger"] = PlainTensorBoardLogger(
+                folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
+            )
+        if config["plugins"] is None:
+            kwargs["plugins"] = [WholeFileCheckpointIO()]
+        if config["enable_progress_bar"] is None:
+            kwargs["enable_progress_bar"] = sys.stdout.isatty()
+            ours += [Bar()] if sys.stdout.isatty() else []
+        config["callbacks"] = [*(config["callbacks"] or []), *ours]
+        try:
+            return super().instantiate_trainer(**kwargs)
+        except (ValueError, TypeError, MisconfigurationException) as error:
+            raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+
+    def _callbacks(self) -> list[Callback]:
+        if self.subcommand != "fit":
+            return []  # those of test and predict need to know the checkpoint
+        folder = RunFolder(self.run, self.options, self.fresh)
+        return [folder, History(self.run), *checkpoints_of(self.run), Curves(self.run)]
