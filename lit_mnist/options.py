@@ -28,6 +28,13 @@ DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary":
 # Said for one call, not about the run; kept out of its config.yaml
 FOR_THIS_CALL = ("config", "fresh", "ckpt_path", "weights_only")
 
+PURPOSES = {
+    "fit": "Trains a model, or resumes its training.",
+    "validate": "Scores a trained model on the held-out training images.",
+    "test": "Scores a trained model on the test images and draws what it misread.",
+    "predict": "Names the digits in image files: --data.images FILE...",
+}
+
 
 class RunOptions(CommandLineWins):
     """LightningCLI that places a run in its folder.
@@ -39,12 +46,13 @@ class RunOptions(CommandLineWins):
     def __init__(self, args: list[str]) -> None:
         self.args = args
         no_exit = {"exit_on_error": False}
+        helped = {command: no_exit | _help(command) for command in self.subcommands()}
         super().__init__(
             modules.ClassifierModule,
             MNISTDataModule,
             save_config_callback=None,
             trainer_defaults=DEFAULTS,
-            parser_kwargs=no_exit | dict.fromkeys(self.subcommands(), no_exit),
+            parser_kwargs=no_exit | helped,
             subclass_mode_model=True,
             args=args,
             auto_configure_optimizers=False,
@@ -114,3 +122,10 @@ class RunOptions(CommandLineWins):
             return []  # those of test and predict need to know the checkpoint
         folder = RunFolder(self.run, self.options, self.fresh)
         return [folder, History(self.run), *checkpoints_of(self.run), Curves(self.run)]
+
+
+def _help(command: str) -> dict[str, str]:
+    return {
+        "usage": f"python cli.py {command} --config configs/NAME.yaml [options]",
+        "description": f"{PURPOSES[command]} A model's options: --model.help DeepConvModule.",
+    }
