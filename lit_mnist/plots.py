@@ -160,7 +160,7 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> F
     axes.set_xticks(range(len(matrix)), class_names or DIGITS, rotation=90 if class_names else 0)
     axes.set_yticks(range(len(matrix)), class_names or DIGITS)
     errors = np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
-    most = max(errors.max(), 1)
+    most = errors.max()
     axes.imshow(errors, "Oranges", vmin=0, vmax=most)
     for true, predicted in np.argwhere(matrix):
         dark = errors.filled(0)[true, predicted] > 0.7 * most

@@ -86,7 +86,7 @@ def test_an_empty_folder_is_filled_once(monkeypatch, tmp_path, dataset):
     assert manifest == [f"{sha256(content)}  {name}" for name, content in sorted(noted.items())]
 
 
-def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path):
+def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path, capsys):
     folder = tmp_path / "KMNIST" / "raw"
     with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
         place({IMAGES: files[IMAGES]}, folder)
@@ -94,6 +94,7 @@ def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path):
 
     assert mirror.requests == [f"{LABELS}.gz"]
     assert set(contents(folder)) == {IMAGES, LABELS, "SHA256SUMS"}
+    assert "again" not in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("dataset", ["MNIST", "KMNIST"])

@@ -84,6 +84,7 @@ def test_uint8_values_are_not_copied(path):
         (idx_bytes(0x08, (1,) * 65, bytes(1)), "dimensions", "64"),
         (idx_bytes(0x08, (0,) + (2**32 - 1,) * 3, b""), "dimensions", "too big"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_wrong_file_is_named_with_what_was_found_and_expected(path, content, found, expected):
     path.write_bytes(content)

@@ -96,6 +96,7 @@ def test_the_other_part_may_be_absent_or_unreadable(tmp_path):
         (IMAGES, idx(images(0)), "uint8 (0, 28, 28)"),
         (IMAGES, b"", "nothing"),
     ],
+    ids=lambda value: value if isinstance(value, str) else "",
 )
 def test_a_bad_file_is_named_with_its_fault(tmp_path, name, content, fault):
     place({**small_files("FashionMNIST"), name: content}, tmp_path)

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from matplotlib import colormaps
 from matplotlib.colors import to_rgb
 from matplotlib.figure import Figure
 from PIL import Image
@@ -177,12 +178,13 @@ def test_each_image_is_drawn_pixel_for_pixel_below_its_own_labels():
     images, labels, predictions = classified(wrong)
     figure = plots.gallery(images, labels, predictions, np.arange(40))
 
-    # Two rows of cells, 40 pixels high and 3 dots to a pixel, from the bottom up: a dot of each.
-    drawn = plots.to_array(figure)[-2 * 40 * 3 :][1::3, 1::3]
+    # From the bottom up: two rows of cells, 40 pixels high each, 3 x 3 dots to a pixel.
+    drawn = plots.to_array(figure)[-2 * 40 * 3 :].astype(int)
     for which, label in zip(wrong, texts(figure, "blue"), strict=True):
-        left, base = map(int, label.get_position())
-        below = drawn[base + 2 : base + 30, left : left + 28].astype(int)
-        assert abs(below - images[which][..., None]).max() <= 1  # the colour map's rounding
+        left, base = (3 * int(place) for place in label.get_position())
+        below = drawn[base + 6 : base + 90, left : left + 84]
+        expected = np.kron(images[which], np.ones((3, 3)))[..., None]
+        assert abs(below - expected).max() <= 1  # the colour map's rounding
 
 
 @pytest.mark.parametrize(("errors", "columns", "rows"), [(1, 1, 1), (7, 7, 1), (26, 10, 3)])
@@ -286,6 +288,8 @@ def test_errors_are_coloured_by_number_whatever_the_diagonal():
     shades = [sum(cell(large, *place)) for place in ((1, 5), (0, 6), (7, 2), (4, 9))]
     assert shades == sorted(shades, reverse=True)
     assert len(set(shades)) == 4
+    assert cell(large, 1, 5) == pytest.approx(colormaps["Oranges"](0.0)[:3], abs=0.01)
+    assert cell(large, 4, 9) == pytest.approx(colormaps["Oranges"](1.0)[:3], abs=0.01)
     assert all(cell(small, *at) == cell(large, *at) for at in ((3, 3), (0, 6), (7, 2), (4, 9)))
 
 
@@ -310,13 +314,16 @@ def test_a_matrix_without_errors_is_drawn(matrix, title):
 
     assert figure.axes[0].get_title() == title
     assert cell(figure, 2, 2) == pytest.approx(to_rgb("lightgrey"), abs=0.01)
+    assert cell(figure, 2, 3) == pytest.approx(colormaps["Oranges"](0.0)[:3], abs=0.01)
 
 
-def test_class_names_stand_on_both_axes():
+def test_class_names_stand_apart_on_both_axes():
     axes = plots.confusion(confused(7), FASHION).axes[0]
 
-    assert [label.get_text() for label in axes.get_xticklabels()] == FASHION
-    assert [label.get_text() for label in axes.get_yticklabels()] == FASHION
+    for labels in (axes.get_xticklabels(), axes.get_yticklabels()):
+        assert [label.get_text() for label in labels] == FASHION
+        boxes = [label.get_window_extent() for label in labels]
+        assert not any(one.overlaps(other) for one, other in combinations(boxes, 2))
 
 
 @pytest.mark.parametrize("dtype", [np.uint8, np.int64])

@@ -1,5 +1,6 @@
 """The README and the map of the package tell the truth about what is there."""
 
+import json
 import re
 from pathlib import Path
 
@@ -31,3 +32,13 @@ def test_imports_point_up_the_map():
             imported += [part.split()[0] for part in line.split(",")]
         below = [other for other in imported if listed.index(other) >= place]
         assert not below, f"{name} imports {below}"
+
+
+def test_every_figure_of_the_table_stands_in_the_file_that_test_wrote():
+    rows = re.findall(r"^\| `(\w+)` \|.*\| ([\d.]+) \| ([\d.]+) \| (\d+) \|$", README, re.M)
+    assert len(rows) >= 2
+    for name, accuracy, loss, errors in rows:
+        said = json.loads((ROOT / "results" / f"{name}.json").read_text())
+        assert (said["name"], said["status"]) == (name, "complete")
+        assert (accuracy, loss) == (f"{said['test_acc']:.4f}", f"{said['test_loss']:.4f}")
+        assert int(errors) == said["test_errors"]
