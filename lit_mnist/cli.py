@@ -76,11 +76,15 @@ class RunCLI(RunOptions):
         path, checkpoint = self._trained(model, ckpt_path)
         digest = checkpoints.weights_sha256(checkpoint["state_dict"])
         tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
-        self._add(TestReport(self.run, tested))
+        if not self.dry:
+            self._add(TestReport(self.run, tested))
         self.trainer.test(model, datamodule, ckpt_path=str(path), verbose=False, weights_only=True)
-        results = self.run.results()
-        say(f"{path}: {self._scores('test')}  errors {results['test_errors']}")
-        say(f"see {self.run.folder}: misclassified.png, confusion.png, curves.png, predictions.csv")
+        say(f"{path}: {self._scores('test')}")
+        if self.dry:
+            return
+        errors = self.run.results()["test_errors"]
+        say(f"{errors} errors: see misclassified.png, confusion.png, curves.png and")
+        say(f"predictions.csv in {self.run.folder}")
 
     def predict(self, model: LightningModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's image files."""
@@ -118,9 +122,9 @@ class RunCLI(RunOptions):
         return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
 
     def _after_fit(self) -> None:
-        if self.trainer.interrupted or self.dry:
-            return
         results = self.run.results()
+        if self.dry or "best_val_acc" not in results:  # --trainer.max_epochs 0
+            return
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
         say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")
         again = [arg for arg in self.args[1:] if arg != "--fresh"]

@@ -2,11 +2,11 @@
 
 import hashlib
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
-from jsonargparse.typing import NonNegativeInt, PositiveInt
+from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
@@ -16,6 +16,11 @@ from lit_mnist.augment import RandomAffine
 from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
 from lit_mnist.family import Dataset
+
+if TYPE_CHECKING:
+    Seed = int
+else:  # what NumPy and Lightning take as a seed
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 
 
 def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
@@ -58,8 +63,8 @@ class MNISTDataModule(LightningDataModule):
         batch_size: PositiveInt = 86,
         eval_batch_size: PositiveInt = 1000,
         augment: bool = False,
-        split_seed: NonNegativeInt = 42,
-        seed: NonNegativeInt = 42,
+        split_seed: Seed = 42,
+        seed: Seed = 42,
         download: bool = True,
         images: list[str] | None = None,
     ) -> None:

@@ -6,14 +6,13 @@ from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
-from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist import modules
 from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
-from lit_mnist.data import MNISTDataModule
+from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves
@@ -62,7 +61,7 @@ class RunOptions(CommandLineWins):
         """Adds what belongs to neither trainer nor model nor data."""
         configs = config_files(self.args)
         add = parser.add_argument
-        add("--seed_everything", type=NonNegativeInt, default=42, help="Seed of all randomness.")
+        add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
         name = Path(configs[0]).stem if configs else "run"
         add("--name", type=str, default=name, help="The run's name; else the first config file's.")
         add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")

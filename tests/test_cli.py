@@ -87,7 +87,7 @@ def test_test_writes_predictions_that_agree_with_the_results(run_cli):
     assert (probabilities.argmax(axis=1) == [int(row["prediction"]) for row in table]).all()
     chosen = probabilities[np.arange(101), [int(row["label"]) for row in table]]
     assert said["test_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
-    assert f"errors {errors}" in output
+    assert f"{errors} errors" in output
     for name in ("misclassified.png", "confusion.png", "curves.png"):
         assert Image.open(FOLDER / name).size[0] > 200
 
@@ -352,6 +352,8 @@ BAD = {
     "batch size 0": (["--data.batch_size", "0"], "--data.batch_size: 0 is not >0"),
     "seed true": (["--seed_everything", "true"], "--seed_everything: 'true' is no integer"),
     "seed 1.5": (["--seed_everything", "1.5"], "--seed_everything: '1.5' is no integer"),
+    "seed too large": (["--seed_everything", "4294967296"], "--seed_everything: 4294967296 is not"),
+    "split seed": (["--data.split_seed", "-1"], "--data.split_seed: -1 is not"),
     "rate": (["--model.lr", "fast"], "--model.lr: 'fast' is no number"),
     "dataset": (["--data.dataset", "MINST"], "got MINST"),
     "accelerator": (["--trainer.accelerator", "abacus"], "abacus"),
@@ -427,6 +429,27 @@ def test_a_dry_run_leaves_nothing_behind(run_cli):
     status, *_ = run_cli("fit", "--trainer.fast_dev_run", "true")
     assert status == 0
     assert not Path("tb_logs").exists()
+
+
+def test_a_dry_test_leaves_the_runs_results_alone(run_cli):
+    run_cli("fit")
+    before = results()
+    status, *_ = run_cli("test", "--trainer.fast_dev_run", "true")
+    assert status == 0
+    assert results() == before
+    assert not (FOLDER / "predictions.csv").exists()
+
+
+def test_no_epochs_end_well(run_cli):
+    status, _, problems = run_cli("fit", "--trainer.max_epochs", "0")
+    assert (status, problems) == (0, "")
+
+
+def test_a_folder_that_cannot_be_made_is_named(run_cli, here):
+    (here / "taken").write_text("a file")
+    status, _, problems = run_cli("fit", "--log_dir", "taken")
+    assert status == 2
+    assert re.fullmatch(r"error: \S*taken\S*: .*\n", problems)
 
 
 def test_users_callbacks_add_to_ours(run_cli):
