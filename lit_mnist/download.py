@@ -3,7 +3,6 @@
 import hashlib
 import os
 import shutil
-import sys
 import tempfile
 from contextlib import AbstractContextManager
 from pathlib import Path
@@ -75,16 +74,16 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
     try:
         return lock.acquire(timeout=0)
     except Timeout:
-        print(f"waiting for another process that fetches into {folder}", file=sys.stderr)
+        print(f"waiting for another process that fetches into {folder}", flush=True)
         return lock.acquire()
 
 
 def _wanted(family: Family, folder: Path, unusable: UnusableError) -> tuple[str, ...]:
-    """The faulty files, those that are damaged named on stderr; all four in an empty folder."""
+    """The faulty files, those that are damaged named; all four in an empty folder."""
     present = {path.name for path in folder.iterdir()}
     for name, fault in unusable.faults.items():
         if name in present:
-            print(f"{fault}; it is fetched again", file=sys.stderr)
+            print(f"{fault}; it is fetched again", flush=True)
     return tuple(unusable.faults) if present.intersection(family.all_files) else family.all_files
 
 

