@@ -27,14 +27,15 @@ class RunFolder(Callback):
     """
 
     def __init__(self, run: Run, config: dict[str, Any], fresh: bool) -> None:
-        self.run, self.config, self.fresh = run, config, fresh
+        self.run, self.config = run, config
+        self.outdated = run.written() if fresh else []  # before the logger adds a file of its own
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Runs once all ranks have found their starting point and the data is loaded."""
         if stage != "fit" or not trainer.is_global_zero:
             return
-        if self.fresh:
-            self.run.clear()
+        for path in self.outdated:
+            path.unlink(missing_ok=True)
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
         # Test scores are of the weights before; what follows may better them
         kept = {k: v for k, v in self.run.results().items() if not k.startswith("test_")}

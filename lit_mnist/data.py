@@ -15,7 +15,7 @@ from lit_mnist import images as image_files
 from lit_mnist.augment import RandomAffine
 from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
-from lit_mnist.family import Dataset
+from lit_mnist.family import Dataset, PartName
 
 if TYPE_CHECKING:
     Seed = int
@@ -75,10 +75,15 @@ class MNISTDataModule(LightningDataModule):
         self.augment = RandomAffine() if augment else None
         self.images = images or []
 
-    def setup(self, stage: str) -> None:
-        """Loads the images of a stage, fit, validate, test or predict, fetching what is missing.
+    def prepare_data(self) -> None:
+        """Fetches what the stage needs and does not find, before anything is written for a run."""
+        stage = self.trainer.state.fn if self.trainer else "fit"
+        if stage != "predict":
+            part: PartName = "test" if stage == "test" else "train"
+            downloads.ensure(self.dataset, part, self.data_dir, self.download)
 
-        There is no `prepare_data`: the fetch locks the folder, so all ranks may ask at once.
+    def setup(self, stage: str) -> None:
+        """Loads the images of a stage: fit, validate, test or predict.
 
         Raises:
             UserError: A file is missing, damaged or no image; the batch size does not fit.

@@ -76,12 +76,14 @@ class Run:
                 {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
             ]
 
-    def clear(self) -> None:
-        """Removes the files that a run writes, and no others."""
+    def written(self) -> list[Path]:
+        """The files in the folder that runs write; a user's own are not among them."""
         patterns = ("config.yaml", "*.json", "*.csv", "*.png", "events.out.tfevents.*")
-        for pattern in (*patterns, "checkpoints/*.ckpt"):
-            for path in self.folder.glob(pattern):
-                path.unlink()
+        return [
+            path
+            for pattern in (*patterns, "checkpoints/*.ckpt")
+            for path in self.folder.glob(pattern)
+        ]
 
     def newest(self) -> tuple[Path, dict[str, Any]]:
         """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
