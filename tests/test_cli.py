@@ -251,12 +251,12 @@ CONFIG = Path(__file__).parent.parent / "configs" / "simple_plateau.yaml"
 
 def test_command_line_wins_wherever_it_stands(here, capsys):
     for args in (
-        ["--model.lr", "0.5", "--config", str(CONFIG)],
-        ["--config", str(CONFIG), "--model.lr", "0.5"],
-        ["--model.lr=0.5", f"--config={CONFIG}"],
+        ["--model.plateau", "false", "--config", str(CONFIG)],
+        ["--config", str(CONFIG), "--model.plateau", "false"],
+        ["--model.plateau=false", f"--config={CONFIG}"],
     ):
         config = yaml.safe_load(printed(capsys, *args))
-        assert config["model"]["init_args"]["lr"] == 0.5
+        assert config["model"]["init_args"]["plateau"] is False  # the file says true
         assert config["name"] == "simple_plateau"
 
 
