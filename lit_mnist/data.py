@@ -2,7 +2,7 @@
 
 import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -164,7 +164,7 @@ class MNISTDataModule(LightningDataModule):
                     " use the data and the --data.split_seed that it was trained with"
                 )
 
-    def _load(self, part: Literal["train", "test"]) -> downloads.Part:
+    def _load(self, part: PartName) -> downloads.Part:
         return downloads.load(self.dataset, part, self.data_dir, self.download)
 
     def _eval_batches(self, images: Tensor, labels: Tensor, indices: Tensor) -> EvalBatches:

@@ -53,13 +53,10 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
 
 
 class PlainTensorBoardLogger(TensorBoardLogger):
-    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full.
-
-    And makes no folder for a run that ended before it logged anything.
-    """
+    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full."""
 
     def save(self) -> None:
-        """Flushes the scalars."""
+        """Flushes the scalars, if there are any: a run that failed early leaves no folder."""
         if self._experiment is not None:
             self._experiment.flush()
 

@@ -43,6 +43,14 @@ def small_data(tmp_path_factory):
 
 
 @pytest.fixture
+def no_index(monkeypatch):
+    """No package index that pip could reach."""
+    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
+    monkeypatch.setenv("PIP_NO_INDEX", "1")
+    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
+
+
+@pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)

@@ -16,13 +16,6 @@ IMAGES, LABELS = FAMILY["MNIST"].files["train"]
 
 
 @pytest.fixture
-def no_index(monkeypatch):
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-
-
-@pytest.fixture
 def offline(monkeypatch, no_index):
     """The small MNIST's files, of which no source can be reached."""
     with mirrored(monkeypatch, "MNIST") as (files, _):

