@@ -7,6 +7,8 @@ Pooling comes before the ReLU: the result is the same, at a quarter of the ReLU'
 
 from torch import nn
 
+from lit_mnist.layers import Dropout, FullPrecisionLinear
+
 CLASSES = 10
 
 
@@ -27,11 +29,11 @@ class Dense(nn.Sequential):
             nn.Flatten(),  # (N, 784)
             nn.Linear(28 * 28, 512),
             nn.ReLU(),
-            nn.Dropout(0.2),
+            Dropout(0.2),
             nn.Linear(512, 256),
             nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.Linear(256, CLASSES),
+            Dropout(0.2),
+            FullPrecisionLinear(256, CLASSES),
         )
         initialise_like_keras(self)
 
@@ -49,8 +51,8 @@ class SimpleConv(nn.Sequential):
             nn.Flatten(),  # (N, 1960)
             nn.Linear(10 * 14 * 14, 64),
             nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.Linear(64, CLASSES),
+            Dropout(0.2),
+            FullPrecisionLinear(64, CLASSES),
         )
         initialise_like_keras(self)
 
@@ -65,7 +67,7 @@ class DeepConv(nn.Sequential):
             nn.Conv2d(32, 32, 5, padding="same"),
             nn.MaxPool2d(2),  # (N, 32, 14, 14)
             nn.ReLU(),
-            nn.Dropout(0.25),
+            Dropout(0.25),
             nn.Conv2d(32, 64, 3, padding="same"),
             nn.ReLU(),
             nn.Conv2d(64, 64, 3, padding="same"),
@@ -74,7 +76,7 @@ class DeepConv(nn.Sequential):
             nn.Flatten(),  # (N, 3136)
             nn.Linear(64 * 7 * 7, 256),
             nn.ReLU(),
-            nn.Dropout(0.2),
-            nn.Linear(256, CLASSES),
+            Dropout(0.2),
+            FullPrecisionLinear(256, CLASSES),
         )
         initialise_like_keras(self)
