@@ -23,17 +23,22 @@ class Batch(NamedTuple):
     seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
 
 
-def derive_seed(seed: int, *path: int) -> int:
-    """Gives a 63-bit seed for one place, such as (epoch, step, rank), of a run with this seed."""
-    state = np.random.SeedSequence(seed, spawn_key=path).generate_state(1, np.uint64)
-    return int(state[0] >> np.uint64(1))
+def derive_seeds(seed: int, *path: int, count: int = 1) -> list[int]:
+    """Gives 63-bit seeds for one place, such as (epoch, rank), of a run with this seed.
+
+    The first seeds are the same whatever the `count`.
+    """
+    state = np.random.SeedSequence(seed, spawn_key=path).generate_state(count, np.uint64)
+    return (state >> np.uint64(1)).tolist()
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
     """Seeds what dropout and augmentation draw from on `device`."""
+    # torch.manual_seed seeds every device there may be, which takes longer than a small dropout
     if device.type == "cpu":
-        # torch.manual_seed also looks for GPUs, which takes longer than the dense net's dropout
         torch.default_generator.manual_seed(seed)
+    elif device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
     else:
         torch.manual_seed(seed)
 
@@ -42,9 +47,9 @@ class TrainBatches:
     """Shuffled batches; each iteration is one epoch.
 
     Args:
-        images: uint8 (M, 28, 28).
-        labels: int64 (M,).
-        indices: int64 (N,): the images to train on.
+        images: uint8 (M, 28, 28), on the device that trains.
+        labels: int64 (M,), on the same device.
+        indices: int64 (N,), on the CPU: the images to train on.
         batch_size: Images in a step, over all ranks.
         drop_last: Whether to leave out the smaller batch at the end of the order.
         seed: The run's seed.
@@ -78,17 +83,18 @@ class TrainBatches:
     def __iter__(self) -> Iterator[Batch]:
         """Gives this rank's part of each batch of the epoch."""
         epoch = self.epoch()
-        generator = torch.Generator().manual_seed(derive_seed(self.seed, epoch))
+        generator = torch.Generator().manual_seed(derive_seeds(self.seed, epoch)[0])
         order = self.indices[torch.randperm(len(self.indices), generator=generator)]
-        for step in range(len(self)):
-            whole = order[step * self.batch_size : (step + 1) * self.batch_size]
+        order = order.to(self.images.device)
+        seeds = derive_seeds(self.seed, epoch, self.rank, count=len(self))
+        for whole, seed in zip(order.split(self.batch_size), seeds, strict=False):
             index = whole[self.rank :: self.world]
             yield Batch(
-                self.images[index],
-                self.labels[index],
+                self.images.index_select(0, index),
+                self.labels.index_select(0, index),
                 index,
                 share=len(whole) / self.world,
-                seed=derive_seed(self.seed, epoch, step, self.rank),
+                seed=seed,
             )
 
 
@@ -110,7 +116,7 @@ class EvalBatches:
         world: int = 1,
     ) -> None:
         self.images, self.labels = images, labels
-        self.chunks = indices[rank::world].split(batch_size)
+        self.chunks = indices[rank::world].to(images.device).split(batch_size)
 
     def __len__(self) -> int:
         """The number of batches on this rank."""
@@ -119,4 +125,5 @@ class EvalBatches:
     def __iter__(self) -> Iterator[Batch]:
         """Gives the batches of this rank."""
         for index in self.chunks:
-            yield Batch(self.images[index], self.labels[index], index, share=len(index))
+            images = self.images.index_select(0, index)
+            yield Batch(images, self.labels.index_select(0, index), index, share=len(index))

@@ -61,7 +61,7 @@ class MNISTDataModule(LightningDataModule):
         data_dir: str = "data",
         dataset: Dataset = "MNIST",
         batch_size: PositiveInt = 86,
-        eval_batch_size: PositiveInt = 1000,
+        eval_batch_size: PositiveInt = 500,
         augment: bool = False,
         split_seed: Seed = 42,
         seed: Seed = 42,
@@ -128,6 +128,14 @@ class MNISTDataModule(LightningDataModule):
         count = len(self.pictures)
         return self._eval_batches(self.pictures, torch.full((count,), -1), torch.arange(count))
 
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Leaves a batch alone that was cut from images on the device."""
+        if batch.images.device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
         """Scales to [0, 1] and augments, on the device; a step's randomness starts here."""
         images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
@@ -165,7 +173,10 @@ class MNISTDataModule(LightningDataModule):
                 )
 
     def _load(self, part: PartName) -> downloads.Part:
-        return downloads.load(self.dataset, part, self.data_dir, self.download)
+        """Reads a part and keeps it on the device, where a batch is one index away."""
+        loaded = downloads.load(self.dataset, part, self.data_dir, self.download)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return loaded._replace(images=loaded.images.to(device), labels=loaded.labels.to(device))
 
     def _eval_batches(self, images: Tensor, labels: Tensor, indices: Tensor) -> EvalBatches:
         return EvalBatches(

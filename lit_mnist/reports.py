@@ -83,7 +83,7 @@ class TestReport(Collector):
         )
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
-        images, indices = data.test_part.images.numpy(), table[:, 0].astype(int)
+        images, indices = data.test_part.images.cpu().numpy(), table[:, 0].astype(int)
         wrong = plots.gallery(images, labels, predictions, indices, class_names=names)
         show(trainer, self.run, "misclassified", wrong)
         matrix = plots.confusion_matrix(labels, predictions, CLASSES)

