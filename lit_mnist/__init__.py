@@ -15,12 +15,15 @@ Data flows from the top to the bottom, and a module imports only from those abov
     augment      RandomAffine, a batch at a time
     batches      batches as a function of (seed, epoch, step, rank)
     data         MNISTDataModule: the split, the loaders, scaling and augmentation on the device
+    layers       dropout at a tenth of the cost, a last layer that stays in float32
     nets         Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
     plateau      the plateau schedule as Keras counts it
     workarounds  every work-around for Lightning, each with its upstream reference
     modules      ClassifierModule and a subclass an architecture
     checkpoints  reading checkpoints safely
     environment  versions and hardware
+    machine      what precision and memory layout suit the machine
+    process      settings of the process that speed depends on
     runs         a run's folder, and where a run goes on
     callbacks    what a training run leaves behind
     plots        curves, misclassified digits, confusion matrix

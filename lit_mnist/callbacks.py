@@ -8,11 +8,12 @@ from typing import Any
 
 import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
 from lit_mnist.environment import hardware, versions
 from lit_mnist.runs import Run
+from lit_mnist.workarounds import EpochCheckpoint
 
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
 
@@ -52,6 +53,7 @@ class RunFolder(Callback):
             "hardware": hardware(trainer.strategy.root_device),
             "ranks": trainer.world_size,
             "precision": str(trainer.precision),
+            "channels_last": bool(pl_module.hparams.get("channels_last")),
             "versions": versions(),
         }
 
@@ -145,7 +147,7 @@ class Bar(TQDMProgressBar):
         return {}
 
 
-def checkpoints_of(run: Run) -> list[ModelCheckpoint]:
+def checkpoints_of(run: Run) -> list[EpochCheckpoint]:
     """Gives the callbacks that write `best.ckpt` and `last.ckpt` at the end of each epoch.
 
     They are two because since 2.6 `save_last=True` leaves `last` at the best epoch (Lightning
@@ -158,6 +160,6 @@ def checkpoints_of(run: Run) -> list[ModelCheckpoint]:
         "auto_insert_metric_name": False,
     }
     return [
-        ModelCheckpoint(filename="best", monitor="val_acc", mode="max", **options),
-        ModelCheckpoint(filename="last", monitor=None, **options),
+        EpochCheckpoint(filename="best", monitor="val_acc", mode="max", **options),
+        EpochCheckpoint(filename="last", monitor=None, **options),
     ]

@@ -11,20 +11,23 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch import nn
 
-from lit_mnist import checkpoints
+from lit_mnist import checkpoints, process
 from lit_mnist.arguments import images_as_list
+from lit_mnist.environment import hardware
 from lit_mnist.errors import UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.runs import ResumePoint, resume_point
-from lit_mnist.workarounds import quieten
+from lit_mnist.workarounds import lighten_steps, quieten
 
 say = rank_zero_only(print)
 
 
 def run(argv: list[str]) -> None:
     """Runs one command; raises UserError for whatever the user can mend."""
+    process.tune()
     quieten()
+    lighten_steps()
     try:
         RunCLI(images_as_list(argv))
     except MisconfigurationException as error:  # options that Lightning finds at odds
@@ -58,6 +61,7 @@ class RunCLI(RunOptions):
         count = sum(weights.numel() for weights in model.parameters())
         begin = f"going on after epoch {start.epochs - 1} from {path}" if start else "starting"
         say(f"{self.run.folder}: {type(model).__name__}, {count:,} parameters; {begin}")
+        say(self._arithmetic())
         self.trainer.fit(
             model, datamodule, ckpt_path=str(path) if path else None, weights_only=True
         )
@@ -93,6 +97,13 @@ class RunCLI(RunOptions):
         self.trainer.predict(
             model, datamodule, ckpt_path=str(path), return_predictions=False, weights_only=True
         )
+
+    def _arithmetic(self) -> str:
+        device = self.trainer.strategy.root_device
+        layout = self.options["model"].get("init_args", {}).get("channels_last")
+        order = "channels last" if layout else "channels first"
+        chosen = f"{hardware(device)}: precision {self.trainer.precision}, {order}"
+        return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
         if self.dry:

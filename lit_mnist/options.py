@@ -9,14 +9,14 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist import modules
+from lit_mnist import machine, modules
 from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves
-from lit_mnist.runs import Run
+from lit_mnist.runs import Run, flat, read_config
 from lit_mnist.workarounds import (
     CommandLineWins,
     PlainTensorBoardLogger,
@@ -84,16 +84,29 @@ class RunOptions(CommandLineWins):
         return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
 
     def before_instantiate_classes(self) -> None:
-        """Finds the run's folder."""
+        """Finds the run's folder and settles what the user left to the program."""
+        config = self.config[self.subcommand]
+        name, self.fresh = config.name, bool(config.fresh)
+        if name in ("", ".", "..") or Path(name).name != name:
+            raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
+        self.run = Run(Path(config.log_dir) / name / f"seed_{config.seed_everything}")
+        self._suit_machine(config)
         self._dump_config()
-        self.fresh: bool = self.config_dump["fresh"]
         self.options: dict[str, Any] = {
             key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
         }
-        name, seed = self.options["name"], self.options["seed_everything"]
-        if name in ("", ".", "..") or Path(name).name != name:
-            raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
-        self.run = Run(Path(self.options["log_dir"]) / name / f"seed_{seed}")
+
+    def _suit_machine(self, config: Any) -> None:
+        """Chooses precision and memory layout; a run that goes on keeps those it began with."""
+        goes_on = self.run.exists() and not self.fresh
+        before = flat(read_config(self.run.file("config.yaml"))) if goes_on else {}
+        device = machine.device_type(config.trainer.accelerator)
+        chosen = {"model.init_args.channels_last": machine.channels_last(device)}
+        if self.subcommand == "fit":  # everything else is computed in float32
+            chosen["trainer.precision"] = machine.precision(device)
+        for key, value in chosen.items():
+            if key in config and config[key] is None:
+                config[key] = before.get(key, value)
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds our logger, checkpoint writer and callbacks to those of the user."""

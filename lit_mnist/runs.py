@@ -109,7 +109,7 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
     Options that one of the two does not have, or that may differ, are left out.
     """
-    old, new = _flat(before), _flat(now)
+    old, new = flat(before), flat(now)
     return [
         f"{key}: {old[key]}, now {new[key]}"
         for key in old.keys() & new.keys()
@@ -168,11 +168,12 @@ def read_config(path: Path) -> dict[str, Any]:
     return content
 
 
-def _flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat: dict[str, Any] = {}
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Gives a nested config one level, with keys such as `model.init_args.lr`."""
+    items: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict) and value:
-            flat |= _flat(value, f"{prefix}{key}.")
+            items |= flat(value, f"{prefix}{key}.")
         else:
-            flat[prefix + key] = value
-    return flat
+            items[prefix + key] = value
+    return items

@@ -4,16 +4,20 @@
 work-around can go.
 """
 
+import functools
 import logging
 import warnings
 from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.trainer import call
 
 from lit_mnist.arguments import configs_first
 from lit_mnist.files import replacing
@@ -23,7 +27,7 @@ _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
     r"The dirpath has changed from",  # a moved run folder is still the same run
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
-    r"It is recommended to use `self\.log\('lr'",  # the rate is the same on all ranks
+    r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
@@ -35,6 +39,53 @@ def quieten() -> None:
         logging.getLogger(name).setLevel(logging.WARNING)
     for message in _NOISE:
         warnings.filterwarnings("ignore", message=message)
+
+
+# The hooks of a training step that do nothing unless they are overridden
+_STEP_HOOKS = frozenset(
+    f"on_{when}"
+    for when in (
+        *("train_batch_start", "train_batch_end", "before_zero_grad"),
+        *("before_backward", "after_backward", "before_optimizer_step"),
+    )
+)
+
+
+@functools.cache  # so that Lightning is changed once
+def lighten_steps() -> None:
+    """Takes out of a training step what Lightning does for nobody (Lightning #6196, #8857).
+
+    It calls each hook of each callback and of the module, empty or not, names and times each call,
+    and reads the signature of `training_step` anew at each step: together as long as the dense
+    net's backward pass takes.
+    """
+    call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
+
+    @functools.wraps(call_callbacks)
+    def callbacks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> None:
+        everyone: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+        if hook not in _STEP_HOOKS or any(_overrides(one, Callback, hook) for one in everyone):
+            call_callbacks(trainer, hook, *args, **kwargs)
+
+    @functools.wraps(call_module)
+    def module(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:
+        if hook in _STEP_HOOKS and not _overrides(trainer.lightning_module, LightningModule, hook):
+            return None
+        return call_module(trainer, hook, *args, **kwargs)
+
+    call._call_callback_hooks, call._call_lightning_module_hook = callbacks, module
+    remembered = functools.lru_cache(maxsize=8)(training_epoch_loop.is_param_in_hook_signature)
+    training_epoch_loop.is_param_in_hook_signature = remembered
+
+
+def _overrides(thing: object, base: type, hook: str) -> bool:
+    return hook in vars(thing) or getattr(type(thing), hook) is not getattr(base, hook)
+
+
+class EpochCheckpoint(ModelCheckpoint):
+    """Saves at the end of an epoch alone, and so need not be asked at each step."""
+
+    on_train_batch_end = Callback.on_train_batch_end
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):

@@ -56,12 +56,13 @@ def test_fit_leaves_what_the_contract_lists(run_cli):
     assert said["best_val_acc"] == max(accuracies)
     assert said["best_epoch"] == accuracies.index(max(accuracies))
     assert "test_acc" not in said
-    # one line an epoch, one before, and what to do next
+    # one line an epoch, two before, and what to do next
     lines = output.splitlines()
-    assert [line.split()[:2] for line in lines[1:3]] == [["epoch", "0"], ["epoch", "1"]]
-    assert "ETA" in lines[1]
-    assert lines[4].startswith("next: ")
-    assert len(lines) == 6
+    assert f"precision {said['precision']}, channels {said['channels_last'] and 'last'}" in lines[1]
+    assert [line.split()[:2] for line in lines[2:4]] == [["epoch", "0"], ["epoch", "1"]]
+    assert "ETA" in lines[2]
+    assert lines[5].startswith("next: ")
+    assert len(lines) == 7
 
 
 def test_checkpoints_hold_the_right_epochs(run_cli):
