@@ -88,7 +88,7 @@ class ClassifierModule(PlateauBeforeCheckpoint):
         self.save_hyperparameters()
         self.net = self.net_type()
         if channels_last:
-            self.net.to(memory_format=torch.channels_last)  # type: ignore[call-overload] # pytorch/pytorch#74424
+            self.net.to(memory_format=torch.channels_last)
         if compile:
             self.net.compile()  # in place, so that the names in checkpoints stay as they are
         self.train_scores = RunningScores()

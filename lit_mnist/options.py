@@ -101,7 +101,7 @@ class RunOptions(CommandLineWins):
         goes_on = self.run.exists() and not self.fresh
         before = flat(read_config(self.run.file("config.yaml"))) if goes_on else {}
         device = machine.device_type(config.trainer.accelerator)
-        chosen = {"model.init_args.channels_last": machine.channels_last(device)}
+        chosen: dict[str, object] = {"model.init_args.channels_last": machine.channels_last(device)}
         if self.subcommand == "fit":  # everything else is computed in float32
             chosen["trainer.precision"] = machine.precision(device)
         for key, value in chosen.items():

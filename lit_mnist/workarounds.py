@@ -73,9 +73,13 @@ def lighten_steps() -> None:
             return None
         return call_module(trainer, hook, *args, **kwargs)
 
-    call._call_callback_hooks, call._call_lightning_module_hook = callbacks, module
     remembered = functools.lru_cache(maxsize=8)(training_epoch_loop.is_param_in_hook_signature)
-    training_epoch_loop.is_param_in_hook_signature = remembered
+    for place, name, lighter in (
+        (call, "_call_callback_hooks", callbacks),
+        (call, "_call_lightning_module_hook", module),
+        (training_epoch_loop, "is_param_in_hook_signature", remembered),
+    ):
+        setattr(place, name, lighter)
 
 
 def _overrides(thing: object, base: type, hook: str) -> bool:
