@@ -1,0 +1,107 @@
+"""A workload as a bare PyTorch loop: the data path, net and settings of `fit`, no Lightning.
+
+    python benchmarks/bare_loop.py deep --data-dir data
+
+Prints as JSON the seconds of each epoch: the training steps, loss and hits added up, and the pass
+over the 10,000 held-out images. epochs.py runs it; what `fit` takes longer is the framework's cost.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import measuring  # stands before lit_mnist for what it does to the path
+import torch
+from settings import Settings, as_fit_does
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from lit_mnist.batches import Batch
+from lit_mnist.data import MNISTDataModule
+from lit_mnist.nets import DeepConv, Dense, SimpleConv
+
+NETS: dict[str, type[nn.Module]] = {
+    "dense": Dense,
+    "simple": SimpleConv,
+    "simple_augmented": SimpleConv,
+    "deep": DeepConv,
+}
+AUGMENTED = ("simple_augmented", "deep")
+
+
+class Loop:
+    """A net, its optimiser and the data.
+
+    Args:
+        workload: One of NETS.
+        data_dir: Where the images lie.
+        dataset: Of MNIST's family.
+    """
+
+    def __init__(self, workload: str, data_dir: str, dataset: Any) -> None:
+        self.settings: Settings = as_fit_does(workload)
+        self.net = self.settings.place(NETS[workload]())
+        self.optimizer = torch.optim.Adam(self.net.parameters(), eps=1e-7, fused=True)
+        self.data = MNISTDataModule(
+            data_dir, dataset, augment=workload in AUGMENTED, download=False
+        )
+        self.data.setup("fit")
+
+    def epoch(self) -> None:
+        """Trains on every image once, then scores the held-out ones."""
+        self.net.train()
+        loss, hits = torch.tensor(0.0), torch.tensor(0)
+        for raw in self.data.train_dataloader():
+            batch = self.data.on_after_batch_transfer(raw, 0)
+            logits, total = self._forward(batch)
+            self.optimizer.zero_grad()
+            (total / batch.share).backward()
+            self.optimizer.step()
+            loss += total.detach()
+            hits += _hits(logits, batch)
+        _ = loss.item(), hits.item()
+        self._validate()
+
+    @torch.inference_mode()
+    def _validate(self) -> None:
+        self.net.eval()
+        loss, hits = torch.tensor(0.0), torch.tensor(0)
+        for raw in self.data.val_dataloader():
+            batch = self.data.on_after_batch_transfer(raw, 0)
+            logits, total = self._forward(batch)
+            loss += total
+            hits += _hits(logits, batch)
+        _ = loss.item(), hits.item()
+
+    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
+        with self.settings.autocast():
+            logits = self.net(self.settings.place_images(batch.images))
+            return logits, F.cross_entropy(logits, batch.labels, reduction="sum")
+
+
+def _hits(logits: Tensor, batch: Batch) -> Tensor:
+    return (logits.argmax(dim=1) == batch.labels).sum()
+
+
+def main() -> None:
+    """Times two epochs; the second is the one that counts."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("workload", choices=NETS)
+    parser.add_argument("--epochs", type=int, default=2, help="(2)")
+    measuring.add_data_options(parser)
+    options = parser.parse_args()
+    loop = Loop(options.workload, str(Path(options.data_dir)), options.dataset)
+    seconds = []
+    for _ in range(options.epochs):
+        began = time.perf_counter()
+        loop.epoch()
+        seconds.append(time.perf_counter() - began)
+    print(json.dumps({"seconds": seconds}))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,31 @@
+"""A Lightning callback for gpu.py: no step may stop the device, and how much memory was used."""
+
+import json
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+
+class Probe(Callback):
+    """Makes CUDA refuse every synchronisation from an epoch's second step to its last but one.
+
+    The first may stop the device, to set itself up, and so may the end of an epoch, which reads the
+    scores.
+    """
+
+    def __init__(self) -> None:
+        self.steps = 0
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Sets what holds until the next step begins, its batch's way to the device included."""
+        guarded = 1 <= batch_idx <= int(trainer.num_training_batches) - 2
+        torch.cuda.set_sync_debug_mode("error" if guarded else "default")
+        self.steps += guarded
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Says what was found, as JSON on a line."""
+        peak_gib = torch.cuda.max_memory_allocated() / 2**30
+        print(json.dumps({"steps_without_sync": self.steps, "peak_gib": peak_gib}), flush=True)

@@ -1,0 +1,134 @@
+"""What the benchmarks share: options, turns, child processes, `fit` as one.
+
+Scripts import this before `lit_mnist`: it puts the clone that they lie in first on the path, so
+that an installed copy from elsewhere is never what is measured.
+"""
+
+import argparse
+import csv
+import json
+import os
+import shlex
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
+
+K = TypeVar("K")
+T = TypeVar("T")
+
+ROOT = Path(__file__).resolve().parent.parent
+sys.path.insert(0, str(ROOT))
+DATASETS = ("MNIST", "FashionMNIST", "KMNIST")  # whose files differ in nothing but their content
+
+
+def new_parser(doc: str | None, name: str, repeats: int) -> argparse.ArgumentParser:
+    """Gives a parser with the options that every benchmark has."""
+    parser = argparse.ArgumentParser(
+        description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--repeats", type=int, default=repeats, help=f"rounds, each takes all in turn ({repeats})")
+    add(
+        "--quick",
+        action="store_true",
+        help="just see that it works; JSON goes to the temporary folder",
+    )
+    result = ROOT / "benchmarks" / "results" / f"{name}.json"
+    add("--output", type=Path, default=result, help=f"the JSON ({result.relative_to(ROOT)})")
+    return parser
+
+
+def add_data_options(parser: argparse.ArgumentParser) -> None:
+    """Adds where the images lie; they are never fetched."""
+    folder = Path("data")
+    parser.add_argument("--data-dir", type=Path, default=folder, help="as for fit (data)")
+    parser.add_argument("--dataset", choices=DATASETS, default="MNIST", help="(MNIST)")
+
+
+def parse(
+    parser: argparse.ArgumentParser, argv: Sequence[str] | None, quick: Mapping[str, Any]
+) -> argparse.Namespace:
+    """Parses; `--quick` means other defaults, which options still beat."""
+    argv = sys.argv[1:] if argv is None else argv
+    if "--quick" in argv:
+        output = Path(tempfile.gettempdir(), parser.get_default("output").name)
+        parser.set_defaults(**{"output": output, **quick})
+    return parser.parse_args(argv)
+
+
+def alternate(contenders: Mapping[K, Callable[[], T]], repeats: int) -> dict[K, list[T]]:
+    """Measures all contenders in turn, A B A B, so that a slow spell of the machine hits each."""
+    measured: dict[K, list[T]] = {name: [] for name in contenders}
+    for _ in range(repeats):
+        for name, measure in contenders.items():
+            measured[name].append(measure())
+    return measured
+
+
+class Child(NamedTuple):
+    """A process that has ended well."""
+
+    seconds: float  # from its start to its end
+    peak_gib: float  # its largest resident set
+    output: str
+
+
+def run_child(command: Sequence[str], threads: int | None = None) -> Child:
+    """Runs a program in the clone's root, with so many OpenMP threads if a number is given."""
+    paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
+    if threads:
+        environment["OMP_NUM_THREADS"] = str(threads)
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as problems:
+        began = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=problems)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - began
+        process.returncode = os.waitstatus_to_exitcode(status)
+        out.seek(0)
+        problems.seek(0)
+        if process.returncode:
+            said = problems.read()[-2000:]
+            raise SystemExit(f"{shlex.join(command)}: exit {process.returncode}\n{said}")
+        unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
+        return Child(seconds, usage.ru_maxrss * unit / 2**30, out.read())
+
+
+class Fit(NamedTuple):
+    """A run of the real program."""
+
+    rows: list[dict[str, float]]  # of its metrics.csv, one an epoch
+    results: dict[str, Any]  # its results.json
+    child: Child
+
+    @property
+    def epoch_s(self) -> float:
+        """The seconds of its last epoch."""
+        return self.rows[-1]["seconds"]
+
+
+def fit(
+    options: argparse.Namespace,
+    config: str,
+    *more: str,
+    threads: int | None = None,
+    epochs: int = 2,
+) -> Fit:
+    """Runs `python cli.py fit` on a config's name, in a folder that goes afterwards."""
+    with tempfile.TemporaryDirectory() as log_dir:
+        command = [
+            *(sys.executable, "cli.py", "fit", "--config", f"configs/{config}.yaml"),
+            *("--name", "run", "--log_dir", log_dir, "--trainer.max_epochs", str(epochs)),
+            *("--data.data_dir", str(options.data_dir.resolve()), "--data.download", "false"),
+            *("--data.dataset", options.dataset, "--trainer.accelerator", "cpu", *more),
+        ]
+        child = run_child(command, threads)
+        (folder,) = Path(log_dir, "run").iterdir()
+        results = json.loads((folder / "results.json").read_text())
+        with (folder / "metrics.csv").open(newline="") as file:
+            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+    return Fit(rows, results, child)

@@ -1,0 +1,88 @@
+"""The report of a benchmark: a table on the screen, and JSON with versions and hardware."""
+
+import argparse
+import operator
+import os
+import statistics
+import subprocess
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import torch
+from measuring import ROOT  # which stands before lit_mnist for what it does to the path
+
+from lit_mnist import environment, files
+
+Target = tuple[str, float]  # such as (">=", 1.3)
+VERDICTS = {True: "met", False: "MISSED", None: ""}
+COMPARE: dict[str, Callable[[float, float], bool]] = {">=": operator.ge, "<=": operator.le}
+
+
+class Report:
+    """Collects what a benchmark measures; prints it as a table and writes it as JSON.
+
+    Args:
+        name: The benchmark.
+        options: Its command line; `output` is where the JSON goes.
+    """
+
+    def __init__(self, name: str, options: argparse.Namespace) -> None:
+        self.output: Path = options.output
+        self.rows: list[dict[str, Any]] = []
+        said = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+        self.facts: dict[str, Any] = {
+            "benchmark": name,
+            "options": said,
+            "date": datetime.now(UTC).isoformat(timespec="seconds"),
+            "commit": _commit(),
+            "load_before": os.getloadavg()[0],  # near 0: nothing else was running
+        }
+
+    def add(
+        self,
+        what: str,
+        values: Sequence[float],
+        unit: str,
+        target: Target | None = None,
+        **facts: Any,
+    ) -> None:
+        """Adds a figure that was measured len(values) times."""
+        row = {"what": what, "unit": unit, "n": len(values), "median": statistics.median(values)}
+        row |= {"min": min(values), "max": max(values), "values": list(values), **facts}
+        if target:
+            sign, limit = target
+            row["target"] = f"{sign} {limit:g}"
+            if not self.facts["options"]["quick"]:  # which says nothing about speed
+                row["met"] = COMPARE[sign](statistics.median(values), limit)
+        self.rows.append(row)
+
+    def ratio(
+        self, what: str, of: Sequence[float], to: Sequence[float], target: Target | None = None
+    ) -> None:
+        """Adds the ratios of two contenders, pair by pair as they were measured."""
+        self.add(what, [a / b for a, b in zip(of, to, strict=True)], "ratio", target)
+
+    def save(self, device: str = "cpu") -> None:
+        """Writes the JSON with versions and hardware, whole or not at all."""
+        hardware = environment.hardware(torch.device(device))
+        machine = {"hardware": hardware, "cores": os.cpu_count()}
+        facts = self.facts | machine | {"versions": environment.versions()}
+        files.write_json(self.output, facts | {"rows": self.rows})
+
+    def show(self) -> None:
+        """Prints the table."""
+        width = max(len(row["what"]) for row in self.rows)
+        print(f"{'':{width}}  {'unit':<8} {'n':>3} {'median':>10} {'min':>10} {'max':>10}  target")
+        for row in self.rows:
+            figures = " ".join(f"{row[key]:>10.4g}" for key in ("median", "min", "max"))
+            verdict = " ".join(filter(None, [row.get("target"), VERDICTS[row.get("met")]]))
+            print(f"{row['what']:{width}}  {row['unit']:<8} {row['n']:>3} {figures}  {verdict}")
+        print(f"written to {self.output}")
+
+
+def _commit() -> str:
+    command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip() or "unknown"

@@ -1,0 +1,47 @@
+"""How a network is run: memory layout and precision; and what `fit` chooses of them."""
+
+from contextlib import AbstractContextManager, nullcontext
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+
+class Settings(NamedTuple):
+    """How a network is run on the CPU."""
+
+    channels_last: bool = False
+    bf16: bool = False
+
+    @property
+    def layout(self) -> torch.memory_format:
+        """The memory format of weights and images."""
+        return torch.channels_last if self.channels_last else torch.contiguous_format
+
+    def place(self, net: nn.Module) -> nn.Module:
+        """Lays out the weights."""
+        return net.to(memory_format=self.layout)
+
+    def place_images(self, images: Tensor) -> Tensor:
+        """Lays out images (B, 1, 28, 28)."""
+        return images.contiguous(memory_format=self.layout)
+
+    def autocast(self) -> AbstractContextManager[object]:
+        """The precision, around the forward pass and the loss as in Lightning."""
+        return torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
+
+
+# ------------------------------------------------------------------------------------- PLUG IN
+# Whatever `fit` chooses before it trains belongs here, and only here: the bare loop of epochs.py
+# and the step in augmentation.py are run with it.
+def as_fit_does(workload: str) -> Settings:
+    """Sets up this process as `fit` does and tells how it runs the net of a workload.
+
+    Args:
+        workload: dense, simple, simple_augmented or deep.
+    """
+    del workload
+    return Settings()
+
+
+# ---------------------------------------------------------------------------------------------

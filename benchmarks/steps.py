@@ -1,0 +1,108 @@
+"""Milliseconds of a training step: memory layout, precision, dropout and torch.compile.
+
+    python benchmarks/steps.py [--compile]
+
+Takes each net with each layout and precision, in one process and in turn, on one batch of random
+images: forward, loss, backward, Adam. Cutting the batch and augmenting it are not in it. So what
+`fit` chooses can be checked on any machine. Ratios are the speed-up over contiguous fp32; `torch's
+dropout` and `compiled` are otherwise as `fit` runs the net.
+"""
+
+import sys
+import time
+from collections.abc import Sequence
+
+import measuring  # stands before lit_mnist for what it does to the path
+import torch
+from report import Report
+from settings import Settings, as_fit_does
+from torch import nn
+from torch.nn import functional as F
+
+from lit_mnist.nets import DeepConv, Dense, SimpleConv
+
+NETS: dict[str, type[nn.Sequential]] = {"dense": Dense, "simple": SimpleConv, "deep": DeepConv}
+WAYS = {
+    "contiguous fp32": Settings(),
+    "contiguous bf16": Settings(bf16=True),
+    "channels_last fp32": Settings(channels_last=True),
+    "channels_last bf16": Settings(channels_last=True, bf16=True),
+}
+
+
+class Stepper:
+    """Trains a net on one batch of random images, again and again.
+
+    Args:
+        net: Takes images (N, 1, 28, 28).
+        settings: How to run it.
+        batch_size: Images in the batch.
+        steps: Steps that are timed in a call.
+    """
+
+    def __init__(self, net: nn.Module, settings: Settings, batch_size: int, steps: int) -> None:
+        self.net, self.settings, self.steps = settings.place(net), settings, steps
+        self.optimizer = torch.optim.Adam(net.parameters(), eps=1e-7, fused=True)
+        self.images = settings.place_images(torch.rand(batch_size, 1, 28, 28))
+        self.labels = torch.randint(10, (batch_size,))
+
+    def __call__(self) -> float:
+        """Gives the milliseconds of a step, after two that warm up."""
+        for _ in range(2):
+            self._step()
+        began = time.perf_counter()
+        for _ in range(self.steps):
+            self._step()
+        return (time.perf_counter() - began) / self.steps * 1000
+
+    def _step(self) -> None:
+        with self.settings.autocast():
+            loss = F.cross_entropy(self.net(self.images), self.labels)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+
+
+def with_torchs_dropout(net: nn.Sequential) -> nn.Sequential:
+    """Gives the net with PyTorch's own dropout in the place of whatever it has."""
+    return nn.Sequential(
+        *(nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else layer for layer in net)
+    )
+
+
+def compiled(net: nn.Module) -> nn.Module:
+    """Compiles the net in place, at its first step."""
+    net.compile()
+    return net
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures and reports."""
+    parser = measuring.new_parser(__doc__, "steps", repeats=10)
+    add = parser.add_argument
+    add("--nets", nargs="+", choices=NETS, default=list(NETS), help="(all)")
+    add("--batch-size", type=int, default=86, help="(86)")
+    add("--steps", type=int, default=50, help="timed in each round (50)")
+    add("--compile", action="store_true", help="also with torch.compile")
+    options = measuring.parse(parser, argv, quick={"repeats": 2, "steps": 1, "batch_size": 8})
+    report = Report("steps", options)
+    for name in options.nets:
+        chosen, kind, size = as_fit_does(name), NETS[name], (options.batch_size, options.steps)
+        ways = {way: Stepper(kind(), settings, *size) for way, settings in WAYS.items()}
+        ways["torch's dropout"] = Stepper(with_torchs_dropout(kind()), chosen, *size)
+        if options.compile:
+            ways["compiled"] = Stepper(compiled(kind()), chosen, *size)
+        measured = measuring.alternate(ways, options.repeats)
+        for way, values in measured.items():
+            by_fit = WAYS.get(way) == chosen
+            report.add(f"{name}: {way}{' (fit)' if by_fit else ''}", values, "ms", by_fit=by_fit)
+        base = measured.pop("contiguous fp32")
+        for way, values in measured.items():
+            report.ratio(f"{name}: speed-up of {way}", base, values)
+        report.save()
+    report.show()
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,204 @@
+"""The benchmarks run and write what they promise; how fast anything is, is not tested here."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+import torch
+from conftest import SMALL
+
+from lit_mnist.environment import versions
+
+FOLDER = Path(__file__).parent.parent / "benchmarks"
+SCRIPTS = ("epochs", "steps", "augmentation", "startup", "scaling", "gpu")
+CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
+
+
+@pytest.fixture(autouse=True)
+def path(monkeypatch):
+    monkeypatch.syspath_prepend(FOLDER)
+
+
+@pytest.fixture
+def run(tmp_path):
+    """Runs a script; gives (exit status, its JSON if it wrote one)."""
+
+    def call(name, *options):
+        output = tmp_path / "result.json"
+        status = importlib.import_module(name).main([*options, "--output", str(output)])
+        return status, json.loads(output.read_text()) if output.exists() else None
+
+    return call
+
+
+@pytest.fixture
+def small(small_data):
+    return ("--quick", "--data-dir", str(small_data), "--dataset", SMALL)
+
+
+def check(result, name, n):
+    """Checks the facts and the figures; gives the medians by what they are of."""
+    assert (result["benchmark"], result["options"]["quick"]) == (name, True)
+    assert result["versions"] == versions()
+    assert result["cores"] >= 1
+    assert result["load_before"] >= 0
+    assert all(result[key] for key in ("hardware", "commit", "date"))
+    for row in result["rows"]:
+        assert row["n"] == len(row["values"]) == n, row
+        assert 0 < row["min"] <= row["median"] <= row["max"], row
+        assert "met" not in row  # no verdict on speed from a quick run
+    return {row["what"]: row["median"] for row in result["rows"]}
+
+
+@pytest.mark.parametrize("name", [*SCRIPTS, *CALLED_BY_OTHERS])
+def test_help_says_what_is_measured_and_how_to_run_it(name, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", [name, "--help"])
+    with pytest.raises(SystemExit) as ended:
+        importlib.import_module(name).main()
+    assert ended.value.code == 0
+    assert f"python benchmarks/{name}.py" in capsys.readouterr().out
+
+
+def test_epochs(run, small, capsys):
+    status, result = run("epochs", *small, "--workloads", "simple_augmented", "--steps", "2")
+    assert status == 0
+    medians = check(result, "epochs", n=1)
+    seconds = medians["simple_augmented: fit"], medians["simple_augmented: bare"]
+    assert medians["simple_augmented: fit / bare"] == pytest.approx(seconds[0] / seconds[1])
+    usual = "simple_augmented: torchvision, scaled from 2 steps"
+    ratio = medians["simple_augmented: torchvision / fit"]
+    assert ratio == pytest.approx(medians[usual] / seconds[0])
+    settings = importlib.import_module("settings").as_fit_does("simple_augmented")
+    assert result["rows"][0]["precision"].startswith("bf16") == settings.bf16
+    assert 0.1 < medians["simple_augmented: fit, peak"] < 8  # GiB
+    assert usual in capsys.readouterr().out
+
+
+def test_steps(run):
+    status, result = run("steps", "--quick")
+    assert status == 0
+    medians = check(result, "steps", n=2)
+    assert len(medians) == 3 * (5 + 4)
+    assert sum(row.get("by_fit", False) for row in result["rows"]) == 3
+
+
+def test_augmentation(run):
+    threads = torch.get_num_threads()
+    status, result = run("augmentation", "--quick")
+    assert status == 0
+    medians = check(result, "augmentation", n=2)
+    assert medians["simple: augmentation's share"] < 1
+    assert len([what for what in medians if what.startswith("batches of 86 / v2")]) == 2
+    assert torch.get_num_threads() == threads
+
+
+def test_startup(run, small):
+    status, result = run("startup", *small)
+    assert status == 0
+    medians = check(result, "startup", n=1)
+    assert medians["python -c pass"] < medians["fit, one step"]
+
+
+def test_scaling(run, small):
+    status, result = run("scaling", *small, "--config", "dense")
+    assert status == 0
+    assert set(check(result, "scaling", n=1)) == {
+        *("epoch of 1x1 threads", "epoch of 2x1 threads", "speed-up of 2x1 over 1x1"),
+        *("200 images: a step", "a step: 200 / 200 images"),
+    }
+
+
+def made_up(*seconds, accuracy=0.5):
+    """What `measuring.fit` gives, made up: an epoch for each of `seconds`."""
+    measuring = importlib.import_module("measuring")
+    rows = [{"seconds": s, "val_acc": accuracy + i / 100} for i, s in enumerate(seconds)]
+    said = 'starting\n{"steps_without_sync": 6, "peak_gib": 0.5}\nnext: …\n'
+    return measuring.Fit(rows, {}, measuring.Child(100.0, 1.0, said))
+
+
+def test_scaling_divides_an_epoch_by_its_steps(run, small, monkeypatch):
+    measuring = importlib.import_module("measuring")
+    monkeypatch.setattr(measuring, "fit", lambda *_, **__: made_up(9, 12))
+    _, result = run("scaling", *small, "--parts", "batches", "--batch-sizes", "200", "86")
+    medians = check(result, "scaling", n=1)
+    assert medians["batch 200: a step"] == pytest.approx(12_000 / 3)  # 500 images to train on
+    assert medians["batch 200: throughput"] == pytest.approx(500 / 12)
+    assert medians["batch 86: a step"] == pytest.approx(12_000 / 6)
+
+
+def test_gpu_refuses_without_cuda(run, small, monkeypatch, capsys):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert run("gpu", *small) == (2, None)
+    output, problems = capsys.readouterr()
+    assert output == ""
+    assert problems.count("\n") == 1
+    assert "no CUDA device" in problems
+
+
+def test_gpu_reports_members_and_committee(run, small, monkeypatch):
+    measuring = importlib.import_module("measuring")
+    monkeypatch.setattr(measuring, "fit", lambda *_, **__: made_up(3, 2, 2, accuracy=0.98))
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a device")
+    monkeypatch.setenv("PYTHONPATH", "")  # which the script sets for its children
+    status, result = run("gpu", *small, "--members", "3")
+    assert status == 0
+    assert result["hardware"] == "a device"
+    medians = {row["what"]: (row["n"], row["median"]) for row in result["rows"]}
+    assert medians["3 members in sequence"] == (1, 300)
+    assert medians["training until 99 % validation accuracy"] == (3, 5)
+    assert medians["steps that made nobody wait"] == (1, 6)
+
+
+def test_the_probe_guards_all_steps_but_the_first_and_the_last(run_cli, monkeypatch):
+    modes = []
+    monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
+    status, output, _ = run_cli("fit", "--trainer.callbacks+=gpu_probe.Probe")
+    assert status == 0
+    assert modes == ["default", *["error"] * 7, "default"] * 2
+    line = next(line for line in output.splitlines() if line.startswith("{"))
+    assert json.loads(line)["steps_without_sync"] == 2 * (9 - 2)  # 500 images, 60 a step
+
+
+def test_contenders_take_turns_and_ratios_are_of_pairs(tmp_path):
+    measuring, report = map(importlib.import_module, ("measuring", "report"))
+    order = []
+    ways = {name: (lambda name=name: order.append(name) or len(order)) for name in "ab"}
+    assert measuring.alternate(ways, 3) == {"a": [1, 3, 5], "b": [2, 4, 6]}
+    assert order == list("ababab")
+    options = SimpleNamespace(output=tmp_path / "x.json", quick=False)
+    paper = report.Report("x", options)
+    paper.ratio("a / b", [10, 1, 9], [1, 1, 3], (">=", 3))
+    paper.ratio("b / a", [1, 1, 3], [10, 1, 9], (">=", 3))
+    assert [row["values"] for row in paper.rows] == [[10, 1, 3], [0.1, 1, 1 / 3]]
+    assert [(row["median"], row["met"]) for row in paper.rows] == [(3, True), (1 / 3, False)]
+
+
+def test_a_child_that_fails_is_shown():
+    measuring = importlib.import_module("measuring")
+    with pytest.raises(SystemExit, match=r"no-such-command: exit 2\nerror: no-such-command"):
+        measuring.run_child([sys.executable, "cli.py", "no-such-command"])
+
+
+def test_the_readme_shows_the_results():
+    table = importlib.import_module("table")
+    text = (FOLDER / "README.md").read_text()
+    assert table.filled(text, FOLDER / "results") == text
+
+
+def test_the_table_tells_what_was_met(tmp_path):
+    table = importlib.import_module("table")
+    row = {"what": "x / y", "unit": "ratio", "n": 3, "median": 1.234, "min": 1, "max": 2000.4}
+    facts = {"benchmark": "b", "hardware": "h", "cores": 2, "commit": "c", "date": "2026-01-02T"}
+    used = {"torch": "2", "lightning": "3"}
+    result = facts | {"versions": used, "options": {"quick": False}, "rows": [row]}
+    row |= {"target": ">= 2", "met": False}
+    (tmp_path / "b.json").write_text(json.dumps(result))
+    filled = table.filled(f"a\n{table.BEGIN}\nold\n{table.END}\nz\n", tmp_path)
+    assert "| x / y | 3 | 1.23 | 1 to 2000 | >= 2, **missed** |" in filled
+    assert "old" not in filled
+    assert filled.startswith("a\n")
+    assert filled.endswith("\nz\n")
