@@ -103,7 +103,7 @@ def add_throughput(report: Report, options: argparse.Namespace) -> None:
 def add_share(report: Report, options: argparse.Namespace) -> None:
     """Measures the augmentation's share of a step of the simple net."""
     throughput, steps = batched(86, options.images), -(-options.images // 86)
-    step = Stepper(SimpleConv(), as_fit_does("simple_augmented"), 86, steps)
+    step = Stepper(SimpleConv(), as_fit_does(), 86, steps)
     ways: dict[str, Callable[[], float]] = {
         "augmentation": lambda: 86 / throughput() * 1000,
         "step": step,

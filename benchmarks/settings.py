@@ -3,8 +3,11 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
+import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
 import torch
 from torch import Tensor, nn
+
+from lit_mnist import machine, process
 
 
 class Settings(NamedTuple):
@@ -31,17 +34,7 @@ class Settings(NamedTuple):
         return torch.autocast("cpu", torch.bfloat16) if self.bf16 else nullcontext()
 
 
-# ------------------------------------------------------------------------------------- PLUG IN
-# Whatever `fit` chooses before it trains belongs here, and only here: the bare loop of epochs.py
-# and the step in augmentation.py are run with it.
-def as_fit_does(workload: str) -> Settings:
-    """Sets up this process as `fit` does and tells how it runs the net of a workload.
-
-    Args:
-        workload: dense, simple, simple_augmented or deep.
-    """
-    del workload
-    return Settings()
-
-
-# ---------------------------------------------------------------------------------------------
+def as_fit_does() -> Settings:
+    """Sets up this process as `fit` does and tells how `fit` runs a net on this CPU."""
+    process.tune()
+    return Settings(machine.channels_last("cpu"), machine.precision("cpu") == machine.BFLOAT16)

@@ -87,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = measuring.parse(parser, argv, quick={"repeats": 2, "steps": 1, "batch_size": 8})
     report = Report("steps", options)
     for name in options.nets:
-        chosen, kind, size = as_fit_does(name), NETS[name], (options.batch_size, options.steps)
+        chosen, kind, size = as_fit_does(), NETS[name], (options.batch_size, options.steps)
         ways = {way: Stepper(kind(), settings, *size) for way, settings in WAYS.items()}
         ways["torch's dropout"] = Stepper(with_torchs_dropout(kind()), chosen, *size)
         if options.compile:

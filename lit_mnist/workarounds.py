@@ -73,7 +73,7 @@ def lighten_steps() -> None:
             return None
         return call_module(trainer, hook, *args, **kwargs)
 
-    remembered = functools.lru_cache(maxsize=8)(training_epoch_loop.is_param_in_hook_signature)
+    remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
     for place, name, lighter in (
         (call, "_call_callback_hooks", callbacks),
         (call, "_call_lightning_module_hook", module),

@@ -71,7 +71,7 @@ def test_epochs(run, small, capsys):
     usual = "simple_augmented: torchvision, scaled from 2 steps"
     ratio = medians["simple_augmented: torchvision / fit"]
     assert ratio == pytest.approx(medians[usual] / seconds[0])
-    settings = importlib.import_module("settings").as_fit_does("simple_augmented")
+    settings = importlib.import_module("settings").as_fit_does()
     assert result["rows"][0]["precision"].startswith("bf16") == settings.bf16
     assert 0.1 < medians["simple_augmented: fit, peak"] < 8  # GiB
     assert usual in capsys.readouterr().out

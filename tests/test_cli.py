@@ -474,3 +474,32 @@ def test_early_stopping_completes_a_run(run_cli):
     done = results()["epochs"]
     assert done < 30
     assert f"is complete: {done} epochs" in run_cli("fit", *options)[1]
+
+
+def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
+    monkeypatch.setattr("lit_mnist.machine._fast_bfloat16", lambda: True)
+    run_cli("fit", "--trainer.max_epochs", "1", config="simple")
+    folder = Path("tb_logs/simple/seed_42")
+    monkeypatch.setattr("lit_mnist.machine._fast_bfloat16", lambda: False)  # another machine
+    monkeypatch.setattr("platform.machine", lambda: "arm64")
+    status, output, _ = run_cli("fit", "--trainer.max_epochs", "2", config="simple")
+    assert status == 0
+    assert "going on after epoch 0" in output
+    assert "precision bf16-mixed, channels last" in output
+    said = results(folder)
+    assert (said["precision"], said["channels_last"]) == ("bf16-mixed", True)
+    config = yaml.safe_load((folder / "config.yaml").read_text())
+    assert config["trainer"]["precision"] == "bf16-mixed"
+    assert config["model"]["init_args"]["channels_last"] is True
+    status, output, _ = run_cli("fit", "--fresh", config="simple")
+    assert "precision 32-true, channels first" in output
+
+
+def test_precision_and_layout_can_be_pinned(run_cli):
+    pins = ("--trainer.precision", "bf16-mixed", "--model.channels_last", "false")
+    status, output, _ = run_cli("fit", *pins, config="simple")
+    assert status == 0
+    assert "precision bf16-mixed, channels first" in output
+    status, _, problem = run_cli("fit", "--trainer.precision", "32-true", config="simple")
+    assert status == 2
+    assert "trainer.precision: bf16-mixed, now 32-true" in problem

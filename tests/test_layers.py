@@ -15,7 +15,9 @@ def test_drops_at_its_rate_and_scales_what_it_keeps(rate):
     dropped = float((out == 0).double().mean())
     sd = (rate * (1 - rate) / count) ** 0.5
     assert dropped == pytest.approx(rate, abs=5 * sd)
-    torch.testing.assert_close(out[out != 0].unique(), torch.tensor([1 / (1 - rate)]), rtol=1e-4, atol=0)
+    torch.testing.assert_close(
+        out[out != 0].unique(), torch.tensor([1 / (1 - rate)]), rtol=1e-4, atol=0
+    )
 
 
 def test_each_of_the_four_elements_of_a_draw_is_dropped_alike_and_alone():

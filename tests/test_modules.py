@@ -11,6 +11,7 @@ from lit_mnist.modules import (
     ClassifierModule,
     DeepConvModule,
     DenseModule,
+    RunningScores,
     SimpleConvModule,
 )
 from lit_mnist.nets import DeepConv, Dense, SimpleConv
@@ -144,3 +145,73 @@ def test_trains_without_validation(small_data, tmp_path):
 def test_base_class_names_no_net():
     with pytest.raises(AttributeError):
         ClassifierModule()
+
+
+def trained(module, batches):
+    """The module after a step a batch, without dropout."""
+    optimiser = module.eval().configure_optimizers()
+    for data in batches:
+        optimiser.zero_grad()
+        module.training_step(data, 0).backward()
+        optimiser.step()
+    return module.state_dict()
+
+
+@pytest.mark.parametrize("kind", [SimpleConvModule, DeepConvModule])
+def test_layout_changes_nothing_but_rounding(kind):
+    first = kind(channels_last=False)
+    second = kind(channels_last=True)
+    second.load_state_dict(first.state_dict())
+    convolution = next(layer for layer in second.net if isinstance(layer, torch.nn.Conv2d))
+    assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
+    batches = [batch(20, seed=seed) for seed in range(3)]
+    before = {name: value.clone() for name, value in first.state_dict().items()}
+    weights, others = trained(first, batches), trained(second, batches)
+    assert not torch.equal(weights["net.0.weight"], before["net.0.weight"])
+    for name, value in weights.items():
+        # Adam turns a rounding error in a gradient near zero into a whole step of 1e-3 at most
+        assert (value - others[name]).abs().mean() < 1e-5, name
+
+
+def test_evaluates_in_float32_whatever_it_trains_in():
+    module, data = SimpleConvModule().eval(), batch(50)
+    exact = module(data.images)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert not torch.equal(module(data.images), exact)
+        assert torch.equal(module.test_step(data, 0), exact.softmax(dim=1))
+        assert torch.equal(module.predict_step(data, 0), exact.softmax(dim=1))
+        module.validation_step(data, 0)
+    assert (
+        module.val_scores.compute().loss
+        == F.cross_entropy(exact, data.labels, reduction="sum") / 50
+    )
+
+
+def test_scores_add_up_exactly():
+    scores, logits, labels = RunningScores(), torch.randn(10, 10), torch.arange(10)
+    for part in (slice(0, 7), slice(7, 10)):
+        total = F.cross_entropy(logits[part], labels[part], reduction="sum")
+        scores.update(logits[part], labels[part], total)
+    loss, acc = scores.compute()
+    torch.testing.assert_close(loss, F.cross_entropy(logits, labels))
+    assert acc == (logits.argmax(1) == labels).sum() / 10
+
+
+def test_compiled_net_keeps_the_names_of_its_weights(monkeypatch):
+    compiled = []
+    monkeypatch.setattr(torch.nn.Module, "compile", lambda self: compiled.append(type(self)))
+    assert DenseModule(compile=True).state_dict().keys() == DenseModule().state_dict().keys()
+    assert compiled == [Dense]
+
+
+@pytest.mark.parametrize("precision", ["bf16-mixed", "bf16-true", "64-true"])
+def test_trains_and_scores_in_other_precisions(small_data, tmp_path, precision):
+    torch.manual_seed(0)
+    trainer = quiet_trainer(tmp_path, max_epochs=2, precision=precision)
+    with trainer.init_module():
+        module = DenseModule(lr=0.003)
+    trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST", batch_size=20))
+    logged = trainer.callback_metrics
+    assert float(logged["val_acc"]) > 0.5
+    assert 0 < float(logged["train_loss"]) < 2.5
+    assert trainer.callback_metrics["train_loss"].dtype == torch.float32

@@ -1,5 +1,6 @@
 """One test a work-around: it fails once upstream is mended, so that the work-around can go."""
 
+import inspect
 import logging
 import subprocess
 import sys
@@ -7,12 +8,14 @@ import warnings
 
 import pytest
 import torch
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, ModelCheckpoint
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint, LambdaCallback, ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.trainer import call
 
 from lit_mnist import workarounds
 from lit_mnist.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO, quieten
@@ -200,3 +203,90 @@ def test_upstream_still_has_an_epoch_that_lags_when_batches_are_drawn(tmp_path):
 
 def test_modules_are_lightning_modules():
     assert issubclass(workarounds.PlateauBeforeCheckpoint, LightningModule)
+
+
+class Counted(BoringModel):
+    """Has one step hook of its own."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        self.started = batch_idx + 1
+
+
+class Asked(Callback):
+    """Does nothing; notes how often it was asked who it is, as Lightning does to name a call."""
+
+    times = 0
+
+    @property
+    def state_key(self):
+        Asked.times += 1
+        return "asked"
+
+
+class AlsoAsked(Asked):
+    def on_train_batch_end(self, *_):
+        self.ended = getattr(self, "ended", 0) + 1
+
+
+def signatures_read(tmp_path, monkeypatch, callback):
+    """Trains 50 steps; gives how often a signature was read and the callback was asked."""
+    read = []
+    original = inspect.getfullargspec
+    monkeypatch.setattr(inspect, "getfullargspec", lambda fx: read.append(fx) or original(fx))
+    Asked.times = 0
+    model = Counted()
+    many = trainer(
+        tmp_path, max_steps=50, limit_train_batches=50, limit_val_batches=0, callbacks=[callback],
+        enable_checkpointing=False,
+    )  # fmt: skip
+    many.fit(model)
+    assert model.started == 50
+    return len(read), Asked.times
+
+
+@pytest.fixture
+def heavy_steps():
+    """Lightning as it is, and as it was before once the test is over."""
+    places = (call, "_call_callback_hooks"), (call, "_call_lightning_module_hook"), (
+        training_epoch_loop, "is_param_in_hook_signature",
+    )  # fmt: skip
+    before = [getattr(place, name) for place, name in places]
+    for (place, name), function in zip(places, before, strict=True):
+        setattr(place, name, getattr(function, "__wrapped__", function))
+    workarounds.lighten_steps.cache_clear()
+    yield
+    workarounds.lighten_steps.cache_clear()
+    for (place, name), function in zip(places, before, strict=True):
+        setattr(place, name, function)
+
+
+def test_upstream_still_calls_empty_hooks_at_each_step(heavy_steps, tmp_path, monkeypatch):
+    read, asked = signatures_read(tmp_path, monkeypatch, Asked())
+    assert read >= 50
+    assert asked >= 50 * 6
+    workarounds.lighten_steps()
+    read, asked = signatures_read(tmp_path, monkeypatch, Asked())
+    assert read < 10
+    assert asked < 50
+
+
+def test_light_steps_still_call_every_hook_that_somebody_wrote(heavy_steps, tmp_path, monkeypatch):
+    workarounds.lighten_steps()
+    own, calls = AlsoAsked(), []
+    signatures_read(tmp_path, monkeypatch, own)
+    assert own.ended == 50
+    late = LambdaCallback(on_before_zero_grad=lambda *_: calls.append(1))  # on the instance
+    signatures_read(tmp_path, monkeypatch, late)
+    assert len(calls) == 50
+
+
+def test_lightening_twice_is_lightening_once(heavy_steps):
+    workarounds.lighten_steps()
+    first = call._call_callback_hooks
+    workarounds.lighten_steps()
+    assert call._call_callback_hooks is first
+
+
+def test_upstream_still_asks_the_checkpoint_at_each_step():
+    assert ModelCheckpoint.on_train_batch_end is not Callback.on_train_batch_end
+    assert workarounds.EpochCheckpoint.on_train_batch_end is Callback.on_train_batch_end
