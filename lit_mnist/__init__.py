@@ -19,6 +19,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     plateau          the plateau schedule as Keras counts it
     workarounds      every work-around for Lightning, each with its upstream reference
     modules          ClassifierModule and a subclass an architecture
+    averaging        a committee's arithmetic: logits of its members -> log-probabilities
     checkpoints      reading checkpoints safely
     environment      versions and hardware
     runs             a run's folder, and where a run goes on
