@@ -26,6 +26,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     callbacks        what a training run leaves behind
     statistics       how far chance may carry a share, a mean or a difference
     plots            curves, misclassified digits, confusion matrix
+    committee_plots  errors by size of a committee, its votes on what it misclassified
     reports          what a test and a prediction leave behind
     messages         one line for what the parser refuses
     options          the options of the commands and what they set up
