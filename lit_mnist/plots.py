@@ -50,7 +50,7 @@ def curves(
     if axes.lines:
         axes.set_ylim(_useful_range([np.asarray(line.get_ydata()) for line in axes.lines]))
         axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
-    return _settled(figure)
+    return settled(figure)
 
 
 def _plot(
@@ -92,32 +92,66 @@ def gallery(
         probabilities: float (N, classes): that of the prediction is written behind it.
         limit: How many to draw at most.
     """
-    wrong = np.flatnonzero(labels != predictions)
-    shown = wrong[np.argsort(indices[wrong], kind="stable")][:limit]
-    title = f"{len(wrong):,} misclassified of {len(labels):,}"
-    if len(shown) < len(wrong):
-        title += f" (first {len(shown)} shown)"
+    shown, title = misclassified(labels, predictions, indices, limit)
     names = class_names or DIGITS
     true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
     if probabilities is not None:
         chances = probabilities[shown, predictions[shown]]
         predicted = [f"{name} {p:.0%}" for name, p in zip(predicted, chances, strict=True)]
+    return captioned(images[shown], true, predicted, indices[shown], title)[0]
 
-    stacked = any(len(text) > 1 for text in true + predicted)
+
+def misclassified(
+    labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int
+) -> tuple[np.ndarray, str]:
+    """Gives the positions of the first `limit` errors, in the order of indices, and a title."""
+    wrong = np.flatnonzero(labels != predictions)
+    shown = wrong[np.argsort(indices[wrong], kind="stable")][:limit]
+    title = f"{len(wrong):,} misclassified of {len(labels):,}"
+    if len(shown) < len(wrong):
+        title += f" (first {len(shown)} shown)"
+    return shown, title
+
+
+def captioned(
+    images: np.ndarray,
+    true: Sequence[str],
+    predicted: Sequence[str],
+    indices: np.ndarray,
+    title: str,
+    *,
+    footer: int = 0,
+) -> tuple[Figure, list[tuple[float, float]]]:
+    """Draws images (N, 28, 28) in rows of at most ten, each below its caption.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        true: N texts, drawn in blue.
+        predicted: N texts, drawn in red.
+        indices: int (N,), drawn in grey.
+        title: What to write above them all.
+        footer: How many pixels to leave free below each image.
+
+    Returns:
+        The figure, and for each image the place (x, y) of its lower left corner on the axes.
+    """
+    stacked = any(len(text) > 1 for text in [*true, *predicted])
     header = 13 if stacked else 8
-    figure = _sheet(_tiled(images[shown], header), title)
-    for place, texts in enumerate(zip(true, predicted, indices[shown], strict=True)):
+    figure = _sheet(_tiled(images, header, footer), title)
+    corners = []
+    for place, texts in enumerate(zip(true, predicted, indices, strict=True)):
         row, column = divmod(place, COLUMNS)
-        left, base = column * (SIDE + GAP) + GAP / 2, row * (header + SIDE + GAP) + header - 2
-        _caption(figure.axes[0], left, base, *texts, stacked=stacked)
-    return figure
+        left, top = column * (SIDE + GAP) + GAP / 2, row * (header + SIDE + footer + GAP) + header
+        _caption(figure.axes[0], left, top - 2, *texts, stacked=stacked)
+        corners.append((left, float(top + SIDE)))
+    return figure, corners
 
 
-def _tiled(images: np.ndarray, header: int) -> np.ndarray:
-    """Joins images (N, 28, 28) in rows of at most ten, with `header` white pixels above each."""
+def _tiled(images: np.ndarray, header: int, footer: int) -> np.ndarray:
+    """Joins images (N, 28, 28) in rows of at most ten, with white above and below each."""
     columns = min(len(images), COLUMNS) or 1
     rows = math.ceil(len(images) / columns) or 1
-    cells = np.full((rows * columns, header + SIDE + GAP, SIDE + GAP), 255, np.uint8)
+    cells = np.full((rows * columns, header + SIDE + footer + GAP, SIDE + GAP), 255, np.uint8)
     cells[: len(images), header : header + SIDE, GAP // 2 : GAP // 2 + SIDE] = images
     grid = cells.reshape(rows, columns, *cells.shape[1:])
     return grid.swapaxes(1, 2).reshape(rows * cells.shape[1], columns * cells.shape[2])
@@ -166,10 +200,10 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> F
         dark = errors.filled(0)[true, predicted] > 0.7 * most
         ink, count = "white" if dark else "black", str(matrix[true, predicted])
         axes.text(predicted, true, count, color=ink, ha="center", va="center")
-    return _settled(figure)
+    return settled(figure)
 
 
-def _settled(figure: Figure) -> Figure:
+def settled(figure: Figure) -> Figure:
     """Lays the figure out for good: it would otherwise shift a little whenever it is drawn."""
     figure.draw_without_rendering()
     figure.set_layout_engine("none")

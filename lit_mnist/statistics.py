@@ -1,0 +1,86 @@
+"""How far chance may carry a result: an interval, a spread, a paired comparison."""
+
+import math
+from collections.abc import Iterable
+from typing import NamedTuple
+
+import numpy as np
+
+Z = 1.959963984540054  # the normal distribution holds 95% within this many standard deviations
+
+
+def wilson_interval(hits: int, count: int) -> tuple[float, float]:
+    """Gives the 95% interval of a share, such as an accuracy, from `hits` among `count`.
+
+    Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927). Unlike the
+    share plus or minus two standard errors, it holds near 1, where accuracies lie.
+
+    Returns:
+        Both limits, in [0, 1]; 0 and 1 themselves only where no or every one is a hit.
+
+    Raises:
+        ValueError: `count` is not positive, or `hits` is not among 0 to `count`.
+    """
+    if count < 1 or not 0 <= hits <= count:
+        raise ValueError(f"{hits} hits among {count}")
+    return _wilson_low(hits, count), 1 - _wilson_low(count - hits, count)
+
+
+def _wilson_low(hits: int, count: int) -> float:
+    """Gives the lower root of Wilson's quadratic as a quotient: a difference would cancel."""
+    middle = hits + Z**2 / 2
+    half = Z * math.sqrt(hits / count * (count - hits) + Z**2 / 4)
+    return hits / count * hits / (middle + half)
+
+
+def mean_sd(values: Iterable[float]) -> tuple[float, float]:
+    """Gives the mean and the sample standard deviation (n - 1), which is NaN for one value.
+
+    Raises:
+        ValueError: There are no values.
+    """
+    numbers = np.fromiter(values, float)
+    if not len(numbers):
+        raise ValueError("no values")
+    sd = float(numbers.std(ddof=1)) if len(numbers) > 1 else math.nan
+    return float(numbers.mean()), sd
+
+
+class McNemar(NamedTuple):
+    """Two classifiers on the same images."""
+
+    only_first: int  # images that only the first has right
+    only_second: int
+    p_value: float  # of a difference at least as large if both are equally good
+
+
+def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
+    """Compares two classifiers by McNemar's test in its exact form, two-sided.
+
+    Only the images that one of them alone has right tell them apart; if both are equally good,
+    each such image is a fair coin.
+
+    Args:
+        first_right: bool (N,): which images the first has right.
+        second_right: bool (N,): the same for the second.
+
+    Raises:
+        ValueError: The arrays are not boolean, or of different shapes.
+    """
+    if first_right.dtype != bool or second_right.dtype != bool:
+        raise ValueError(f"{first_right.dtype} and {second_right.dtype} in place of bool")
+    if first_right.shape != second_right.shape:
+        raise ValueError(f"{first_right.shape} and {second_right.shape} differ")
+    only_first = int((first_right & ~second_right).sum())
+    only_second = int((second_right & ~first_right).sum())
+    return McNemar(only_first, only_second, _coin(only_first, only_second))
+
+
+def _coin(heads: int, tails: int) -> float:
+    """Gives the chance that a fair coin is at least as unequal; whole numbers until the end."""
+    throws = heads + tails
+    ways = total = 1  # to throw the rarer side never, and as often as seen or less
+    for rarer in range(min(heads, tails)):
+        ways = ways * (throws - rarer) // (rarer + 1)
+        total += ways
+    return min(1.0, 2 * total / 2**throws)
