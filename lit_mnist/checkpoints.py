@@ -41,7 +41,7 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     Raises:
         UserError: Naming both architectures.
     """
-    if _shapes(checkpoint["state_dict"]) == _shapes(model.state_dict()):
+    if shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
         return
     named = checkpoint.get("hyper_parameters", {}).get("_class_path", "another architecture")
     raise UserError(
@@ -59,5 +59,6 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def _shapes(weights: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+def shapes(weights: dict[str, Any]) -> dict[str, tuple[int, ...]]:
+    """Gives the shape of each weight, by name."""
     return {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}

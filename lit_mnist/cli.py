@@ -9,15 +9,17 @@ from typing import Any
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
-from torch import nn
 
 from lit_mnist import checkpoints, process
 from lit_mnist.arguments import images_as_list
+from lit_mnist.committee_report import CommitteeReport
+from lit_mnist.ensemble import EnsembleModule
 from lit_mnist.environment import hardware
 from lit_mnist.errors import UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.runs import ResumePoint, resume_point
+from lit_mnist.scoring import ScoredModule
 from lit_mnist.workarounds import lighten_steps, quieten
 
 say = rank_zero_only(print)
@@ -50,6 +52,8 @@ class RunCLI(RunOptions):
         self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
     ) -> None:
         """Trains, from the start or from where the run's newest checkpoint ends."""
+        if isinstance(model, EnsembleModule):
+            raise UserError("fit: a committee is not trained; train its members with committee")
         start = self._starting_point(ckpt_path)
         if start and start.complete:
             say(f"{self.run.folder} is complete: {start.epochs} epochs.")
@@ -67,35 +71,37 @@ class RunCLI(RunOptions):
         )
         self._after_fit()
 
-    def validate(self, model: LightningModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+    def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
-        path, _ = self._trained(model, ckpt_path)
-        self.trainer.validate(
-            model, datamodule, ckpt_path=str(path), verbose=False, weights_only=True
-        )
-        say(f"{path}: {self._scores('val')}")
+        path = self._trained(model, ckpt_path)[0]
+        self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
+        say(f"{path or self.run.folder}: {self._scores('val')}")
 
-    def test(self, model: LightningModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+    def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
-        path, checkpoint = self._trained(model, ckpt_path)
-        digest = checkpoints.weights_sha256(checkpoint["state_dict"])
-        tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
+        path, digest = self._trained(model, ckpt_path)
+        report: TestReport
+        if isinstance(model, EnsembleModule):
+            report = CommitteeReport(self.run, model, self.options)
+        else:
+            tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
+            report = TestReport(self.run, tested)
         if not self.dry:
-            self._add(TestReport(self.run, tested))
-        self.trainer.test(model, datamodule, ckpt_path=str(path), verbose=False, weights_only=True)
-        say(f"{path}: {self._scores('test')}")
+            self._add(report)
+        self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
+        say(f"{path or self.run.folder}: {self._scores('test')}")
         if self.dry:
             return
         errors = self.run.results()["test_errors"]
         say(f"{errors} errors: see misclassified.png, confusion.png, curves.png and")
-        say(f"predictions.csv in {self.run.folder}")
+        say(f"{'report.md' if path is None else 'predictions.csv'} in {self.run.folder}")
 
-    def predict(self, model: LightningModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+    def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's image files."""
-        path, _ = self._trained(model, ckpt_path)
+        path = self._trained(model, ckpt_path)[0]
         self._add(PredictReport(self.run))
         self.trainer.predict(
-            model, datamodule, ckpt_path=str(path), return_predictions=False, weights_only=True
+            model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
 
     def _arithmetic(self) -> str:
@@ -114,13 +120,22 @@ class RunCLI(RunOptions):
             return ResumePoint(path, checkpoints.read(path)["epoch"] + 1, complete=False)
         return found
 
-    def _trained(self, model: nn.Module, ckpt_path: str | None) -> tuple[Path, dict[str, Any]]:
+    def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:
+        """Gives the checkpoint to evaluate, None for a committee, and the hash of the weights."""
+        if isinstance(model, EnsembleModule):
+            if ckpt_path:
+                raise UserError(
+                    "--ckpt_path: a committee's weights are named by"
+                    " --model.checkpoints; leave it out"
+                )
+            model.configure_model()
+            return None, model.sha256
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
         checkpoints.check_fits(checkpoint, model, path)
-        return path, checkpoint
+        return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
 
     def _named(self, ckpt_path: str) -> Path:
         return {"best": self.run.best, "last": self.run.last}.get(ckpt_path, Path(ckpt_path))

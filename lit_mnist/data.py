@@ -147,7 +147,7 @@ class MNISTDataModule(LightningDataModule):
 
     def identity(self) -> dict[str, Any]:
         """Tells which images a model is trained and validated on; hashes are SHA-256."""
-        identity: dict[str, Any] = {"dataset": self.dataset}
+        identity: dict[str, Any] = {"dataset": self.dataset, "pixels": "0 to 1"}
         if hasattr(self, "train_part"):
             order = torch.cat([self.val_indices, self.train_indices]).numpy().astype("<i8")
             identity["data_sha256"] = self.train_part.sha256

@@ -9,7 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist import machine, modules
+from lit_mnist import ensemble, machine, modules
 from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
@@ -17,6 +17,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves
 from lit_mnist.runs import Run, flat, read_config
+from lit_mnist.scoring import ScoredModule
 from lit_mnist.workarounds import (
     CommandLineWins,
     PlainTensorBoardLogger,
@@ -47,7 +48,7 @@ class RunOptions(CommandLineWins):
         no_exit = {"exit_on_error": False}
         helped = {command: no_exit | _help(command) for command in self.subcommands()}
         super().__init__(
-            modules.ClassifierModule,
+            ScoredModule,
             MNISTDataModule,
             save_config_callback=None,
             trainer_defaults=DEFAULTS,
@@ -80,7 +81,8 @@ class RunOptions(CommandLineWins):
 
     def _known_words(self) -> list[str]:
         options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
-        models = [kind.__name__ for kind in modules.ClassifierModule.__subclasses__()]
+        kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
+        models = [kind.__name__ for kind in kinds]
         return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
 
     def before_instantiate_classes(self) -> None:
@@ -89,7 +91,9 @@ class RunOptions(CommandLineWins):
         name, self.fresh = config.name, bool(config.fresh)
         if name in ("", ".", "..") or Path(name).name != name:
             raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
-        self.run = Run(Path(config.log_dir) / name / f"seed_{config.seed_everything}")
+        members = config.get("model.init_args.checkpoints")
+        place = f"seed_{config.seed_everything}" if members is None else _committee(members)
+        self.run = Run(Path(config.log_dir) / name / place)
         self._suit_machine(config)
         self._dump_config()
         self.options: dict[str, Any] = {
@@ -134,6 +138,10 @@ class RunOptions(CommandLineWins):
             return []  # those of test and predict need to know the checkpoint
         folder = RunFolder(self.run, self.options, self.fresh)
         return [folder, History(self.run), *checkpoints_of(self.run), Curves(self.run)]
+
+
+def _committee(checkpoints: list[str] | str) -> str:
+    return f"committee_{len(ensemble.find(checkpoints))}"
 
 
 def _help(command: str) -> dict[str, str]:

@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +10,15 @@ import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
+from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_mnist import files, plots
+from lit_mnist import files, ledger, plots
 from lit_mnist.batches import Batch
 from lit_mnist.family import class_names
 from lit_mnist.nets import CLASSES
 from lit_mnist.runs import Run
+from lit_mnist.statistics import wilson_interval
 
 
 class Collector(Callback):
@@ -69,25 +71,40 @@ class TestReport(Collector):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes everything down, on rank zero."""
         table = self.table(trainer)
-        if not trainer.is_global_zero:
-            return
+        if trainer.is_global_zero:
+            self.write(trainer, table)
+
+    def write(self, trainer: Trainer, table: np.ndarray) -> None:
+        """Writes files and pictures from (N, 12): index, label, p0 to p9."""
         labels, predictions = table[:, 1].astype(int), table[:, 2:].argmax(axis=1)
-        errors = int((labels != predictions).sum())
         files.write_text(self.run.file("predictions.csv"), predictions_csv(table))
-        self.run.update_results(
-            test_acc=1 - errors / len(labels),
-            test_loss=float(trainer.callback_metrics["test_loss"]),
-            test_errors=errors,
-            test_images=len(labels),
-            **self.checkpoint,
-        )
+        loss = float(trainer.callback_metrics["test_loss"])
+        scores = test_scores(labels, predictions, loss)
+        digest, errors = self.checkpoint["test_weights_sha256"], scores["test_errors"]
+        reads = ledger.note(self.run.folder, digest, scores["test_acc"], loss, errors)
+        self.run.update_results(**scores, test_reads=reads, **self.checkpoint)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
         images, indices = data.test_part.images.cpu().numpy(), table[:, 0].astype(int)
-        wrong = plots.gallery(images, labels, predictions, indices, class_names=names)
+        wrong = self.gallery(images, labels, predictions, indices, names)
         show(trainer, self.run, "misclassified", wrong)
         matrix = plots.confusion_matrix(labels, predictions, CLASSES)
         show(trainer, self.run, "confusion", plots.confusion(matrix, names))
+        self.curves(trainer)
+
+    def gallery(
+        self,
+        images: np.ndarray,
+        labels: np.ndarray,
+        predictions: np.ndarray,
+        indices: np.ndarray,
+        names: Sequence[str] | None,
+    ) -> Figure:
+        """Draws what was misclassified; the arguments are those of `plots.gallery`."""
+        return plots.gallery(images, labels, predictions, indices, class_names=names)
+
+    def curves(self, trainer: Trainer) -> None:
+        """Draws the accuracy curves anew, with the test accuracy in them."""
         show_curves(trainer, self.run)
 
 
@@ -122,6 +139,24 @@ class Curves(Callback):
         """Draws them, on rank zero."""
         if trainer.is_global_zero:
             show_curves(trainer, self.run)
+
+
+def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:
+    """Gives what `results.json` says of a test: accuracy with its 95% interval, loss, errors.
+
+    Args:
+        labels: int (N,).
+        predictions: int (N,).
+        loss: Mean over the N images, in nats.
+    """
+    errors, count = int((labels != predictions).sum()), len(labels)
+    return {
+        "test_acc": 1 - errors / count,
+        "test_acc_95": [round(limit, 6) for limit in wilson_interval(count - errors, count)],
+        "test_loss": loss,
+        "test_errors": errors,
+        "test_images": count,
+    }
 
 
 def predictions_csv(table: np.ndarray) -> str:

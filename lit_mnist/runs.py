@@ -77,8 +77,10 @@ class Run:
             ]
 
     def written(self) -> list[Path]:
-        """The files in the folder that runs write; a user's own are not among them."""
-        patterns = ("config.yaml", "*.json", "*.csv", "*.png", "events.out.tfevents.*")
+        """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
+        own = ("metrics.csv", "predictions.csv", "digits.csv")
+        pictures = ("curves.png", "misclassified.png", "confusion.png")
+        patterns = ("config.yaml", "results.json", *own, *pictures, "events.out.tfevents.*")
         return [
             path
             for pattern in (*patterns, "checkpoints/*.ckpt")

@@ -11,10 +11,10 @@ from lit_mnist.modules import (
     ClassifierModule,
     DeepConvModule,
     DenseModule,
-    RunningScores,
     SimpleConvModule,
 )
 from lit_mnist.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.scoring import RunningScores
 
 PAIRS = {DenseModule: Dense, SimpleConvModule: SimpleConv, DeepConvModule: DeepConv}
 
