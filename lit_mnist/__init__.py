@@ -3,6 +3,7 @@
 Data flows from the top to the bottom, and a module imports only from those above it:
 
     errors            what goes wrong in a way that the user can mend
+    usage             what --help says
     arguments         the command line before it is parsed
     files             files that are never half a file
     idx               IDX files <-> tensors
@@ -14,7 +15,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     images            a user's image files in the form of MNIST
     augment           RandomAffine, a batch at a time
     batches           batches as a function of (seed, epoch, step, rank)
-    data              MNISTDataModule: the split, the loaders, scaling and augmentation on the device
+    data              MNISTDataModule: split, loaders, scaling and augmentation on the device
     layers            dropout at a tenth of the cost, a last layer that stays in float32
     nets              Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
     plateau           the plateau schedule as Keras counts it
@@ -37,7 +38,14 @@ Data flows from the top to the bottom, and a module imports only from those abov
     committee_report  what a committee's test leaves behind
     messages          one line for what the parser refuses
     options           the options of the commands and what they set up
+    jobs              runs of fit as processes of their own, several at a time
     cli               the commands: LightningCLI over all of this
+    plans             runs as their options describe them: trained? tested?
+    committee         the command that trains members and tests their average
+    tutorial          the notebook's six systems and figures
+    tutorial_report   its table beside ours
+    reproduce         the command that runs the notebook's systems
+    compare           the command that tells a difference from luck
     main              the entry point; answers --help at once
 
 Importing the package imports none of them.

@@ -1,5 +1,6 @@
 """The commands fit, validate, test and predict."""
 
+import os
 import shlex
 import signal
 import sys
@@ -10,7 +11,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 
-from lit_mnist import checkpoints, process
+from lit_mnist import checkpoints, jobs, process
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
@@ -27,13 +28,18 @@ say = rank_zero_only(print)
 
 def run(argv: list[str]) -> None:
     """Runs one command; raises UserError for whatever the user can mend."""
-    process.tune()
-    quieten()
-    lighten_steps()
+    prepare()
     try:
         RunCLI(images_as_list(argv))
     except MisconfigurationException as error:  # options that Lightning finds at odds
         raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+
+
+def prepare() -> None:
+    """Sets up this process for training and evaluation."""
+    process.tune()
+    quieten()
+    lighten_steps()
 
 
 class RunCLI(RunOptions):
@@ -153,6 +159,8 @@ class RunCLI(RunOptions):
             return
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
         say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")
+        if jobs.MARK in os.environ:
+            return
         again = [arg for arg in self.args[1:] if arg != "--fresh"]
         say(f"next: {program()} test {shlex.join(again)}")
         say(f"      tensorboard --logdir {self.options['log_dir']}")

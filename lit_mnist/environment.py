@@ -18,7 +18,8 @@ def hardware(device: torch.device) -> str:
     """Names the device in words, such as `Intel Xeon, 2 threads` or `NVIDIA H200`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
-    return f"{_processor()}, {torch.get_num_threads()} threads"
+    threads = torch.get_num_threads()
+    return f"{_processor()}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 def _processor() -> str:

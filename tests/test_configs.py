@@ -9,7 +9,8 @@ from conftest import SMALL
 from lit_mnist.main import main
 
 FOLDER = Path(__file__).parent.parent / "configs"
-SYSTEMS = sorted(FOLDER.glob("*.yaml"))
+ENSEMBLE = FOLDER / "ensemble.yaml"
+SYSTEMS = sorted(set(FOLDER.glob("*.yaml")) - {ENSEMBLE})
 OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
 # Net, augmentation, plateau, epochs: the notebook's, but for the quick start
 EXPECTED = {
@@ -31,6 +32,7 @@ def resolved(capsys, *options):
 
 def test_the_globs_find_the_files():
     assert {path.stem for path in SYSTEMS} == EXPECTED.keys()
+    assert ENSEMBLE.exists()
     assert {path.stem for path in OVERLAYS} == {"ddp", "gpu"}
 
 
