@@ -102,8 +102,16 @@ def _row(row: dict[str, Any]) -> str:
     first, last = row["seeds"][0], row["seeds"][-1]
     seeds = f"{first}" if first == last else f"{first} to {last}"
     epochs = " or ".join(str(count) for count in sorted({run["epochs"] for run in row["runs"]}))
-    return (
-        f"| {row['title']} | {epochs} | {theirs['acc']:.4f} / {theirs['loss']:.4f}"
-        f" | {ours['test_acc']:.4f} | {low:.4f} to {high:.4f} | {ours['test_loss']:.4f} | {ours['test_errors']}"
-        f" | {spread} | {seeds} | {row['seconds'] / 60:.1f} min |"
+    figures = (
+        row["title"],
+        epochs,
+        f"{theirs['acc']:.4f} / {theirs['loss']:.4f}",
+        f"{ours['test_acc']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{ours['test_loss']:.4f}",
+        str(ours["test_errors"]),
+        spread,
+        seeds,
+        f"{row['seconds'] / 60:.1f} min",
     )
+    return f"| {' | '.join(figures)} |"
