@@ -27,6 +27,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     ensemble          EnsembleModule: trained networks, averaged
     environment       versions and hardware
     machine           what precision and memory layout suit the machine
+    launcher          what torchrun or SLURM has started
     process           settings of the process that speed depends on
     runs              a run's folder, and where a run goes on
     callbacks         what a training run leaves behind

@@ -46,6 +46,8 @@ def seed_generators(seed: int, device: torch.device) -> None:
 class TrainBatches:
     """Shuffled batches; each iteration is one epoch.
 
+    Its state is the place within the epoch, so that a run can go on from there.
+
     Args:
         images: uint8 (M, 28, 28), on the device that trains.
         labels: int64 (M,), on the same device.
@@ -74,6 +76,15 @@ class TrainBatches:
         self.images, self.labels, self.indices = images, labels, indices
         self.batch_size, self.drop_last = batch_size, drop_last
         self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
+        self.place = {"epoch": 0, "step": 0}
+
+    def state_dict(self) -> dict[str, int]:
+        """Tells how many steps of which epoch have been handed out."""
+        return dict(self.place)
+
+    def load_state_dict(self, state_dict: dict[str, int]) -> None:
+        """Lets the next iteration go on from there, if it is of the same epoch."""
+        self.place = dict(state_dict)
 
     def __len__(self) -> int:
         """The number of steps in an epoch."""
@@ -87,14 +98,17 @@ class TrainBatches:
         order = self.indices[torch.randperm(len(self.indices), generator=generator)]
         order = order.to(self.images.device)
         seeds = derive_seeds(self.seed, epoch, self.rank, count=len(self))
-        for whole, seed in zip(order.split(self.batch_size), seeds, strict=False):
+        first = self.place["step"] if self.place["epoch"] == epoch else 0
+        for step in range(first, len(self)):
+            whole = order[step * self.batch_size : (step + 1) * self.batch_size]
             index = whole[self.rank :: self.world]
+            self.place = {"epoch": epoch, "step": step + 1}
             yield Batch(
                 self.images.index_select(0, index),
                 self.labels.index_select(0, index),
                 index,
                 share=len(whole) / self.world,
-                seed=seed,
+                seed=seeds[step],
             )
 
 

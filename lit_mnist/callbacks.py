@@ -84,6 +84,10 @@ class History(Checkpoint):
         self.run = run
         self.rows: list[dict[str, float]] = []
 
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the clock of an epoch that is gone on with: nobody says that it starts."""
+        self.began = time.perf_counter()
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
         self.began = time.perf_counter()
@@ -134,6 +138,25 @@ class History(Checkpoint):
             line = f"{line}  ETA {int(left // 60)}:{int(left % 60):02d}"
         bar = trainer.progress_bar_callback
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
+
+
+class StepCheckpoint(Callback):
+    """Writes `last.ckpt` within the epoch too.
+
+    Args:
+        run: The folder.
+        every_n_train_steps: Steps between two checkpoints.
+    """
+
+    def __init__(self, run: Run, every_n_train_steps: int) -> None:
+        self.run, self.every_n_train_steps = run, every_n_train_steps
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Saves; not at the epoch's last step, whose checkpoint is that of the whole epoch."""
+        if (batch_idx + 1) % self.every_n_train_steps == 0 and not trainer.is_last_batch:
+            trainer.save_checkpoint(self.run.last)
 
 
 class Bar(TQDMProgressBar):

@@ -35,6 +35,17 @@ def read(path: Path) -> dict[str, Any]:
     return checkpoint
 
 
+def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
+    """Tells how many epochs were finished, and how many steps of the next one were done."""
+    try:
+        fit = checkpoint["loops"]["fit_loop"]
+        epochs = fit["epoch_progress"]["current"]["processed"]
+        place = fit["state_dict"].get("combined_loader", [{}])[0]
+    except KeyError:
+        return checkpoint["epoch"] + 1, 0
+    return epochs, place["step"] if place.get("epoch") == epochs else 0
+
+
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
     """Checks that each weight of `model` is there, in its shape, and nothing else.
 

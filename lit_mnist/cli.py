@@ -10,18 +10,19 @@ from typing import Any
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
+from torch.distributed import DistError
 
 from lit_mnist import checkpoints, jobs, process
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
 from lit_mnist.environment import hardware
-from lit_mnist.errors import UserError
+from lit_mnist.errors import PeerError, UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.runs import ResumePoint, resume_point
 from lit_mnist.scoring import ScoredModule
-from lit_mnist.workarounds import lighten_steps, quieten
+from lit_mnist.workarounds import agree_on_sigterm, heed_second_interrupt, lighten_steps, quieten
 
 say = rank_zero_only(print)
 
@@ -33,6 +34,10 @@ def run(argv: list[str]) -> None:
         RunCLI(images_as_list(argv))
     except MisconfigurationException as error:  # options that Lightning finds at odds
         raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+    except RuntimeError as error:
+        if isinstance(error, DistError) or "by peer" in str(error):  # gloo has no type of its own
+            raise PeerError("another process of this run has failed; see its message") from error
+        raise
 
 
 def prepare() -> None:
@@ -40,6 +45,8 @@ def prepare() -> None:
     process.tune()
     quieten()
     lighten_steps()
+    agree_on_sigterm()
+    heed_second_interrupt()
 
 
 class RunCLI(RunOptions):
@@ -50,7 +57,7 @@ class RunCLI(RunOptions):
             super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             number = signal.SIGTERM if isinstance(ended, SIGTERMException) else signal.SIGINT
-            again = "; the same command goes on from the last finished epoch"
+            again = "; the same command goes on from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
             raise SystemExit(128 + number) from None
 
@@ -60,6 +67,12 @@ class RunCLI(RunOptions):
         """Trains, from the start or from where the run's newest checkpoint ends."""
         if isinstance(model, EnsembleModule):
             raise UserError("fit: a committee is not trained; train its members with committee")
+        if self.dry or not self.trainer.is_global_zero:
+            return self._fit(model, datamodule, ckpt_path)
+        with self.run.held():
+            return self._fit(model, datamodule, ckpt_path)
+
+    def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
         start = self._starting_point(ckpt_path)
         if start and start.complete:
             say(f"{self.run.folder} is complete: {start.epochs} epochs.")
@@ -69,8 +82,8 @@ class RunCLI(RunOptions):
         if path:
             checkpoints.check_fits(checkpoints.read(path), model, path)
         count = sum(weights.numel() for weights in model.parameters())
-        begin = f"going on after epoch {start.epochs - 1} from {path}" if start else "starting"
-        say(f"{self.run.folder}: {type(model).__name__}, {count:,} parameters; {begin}")
+        kind = type(model).__name__
+        say(f"{self.run.folder}: {kind}, {count:,} parameters; {start or 'starting'}")
         say(self._arithmetic())
         self.trainer.fit(
             model, datamodule, ckpt_path=str(path) if path else None, weights_only=True
@@ -123,7 +136,7 @@ class RunCLI(RunOptions):
         found = None if self.fresh else resume_point(self.run, self.options)
         if ckpt_path and not found:
             path = self._named(ckpt_path)
-            return ResumePoint(path, checkpoints.read(path)["epoch"] + 1, complete=False)
+            return ResumePoint(path, *checkpoints.progress(checkpoints.read(path)), complete=False)
         return found
 
     def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:

@@ -6,3 +6,7 @@ class UserError(Exception):
 
     The program prints that line without a traceback and ends with exit status 2.
     """
+
+
+class PeerError(Exception):
+    """Another process of the same run has failed, and says why itself; the exit status is 1."""

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 
 from lit_mnist import usage
-from lit_mnist.errors import UserError
+from lit_mnist.errors import PeerError, UserError
 
 # The commands, and the module that runs each
 COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
@@ -39,6 +39,9 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
+    except PeerError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # such as `… | head`

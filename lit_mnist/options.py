@@ -6,14 +6,18 @@ from argparse import ArgumentError
 from pathlib import Path
 from typing import Any
 
+from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.plugins import CheckpointIO
+from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist import ensemble, machine, modules
 from lit_mnist.arguments import config_files
-from lit_mnist.callbacks import Bar, History, RunFolder, checkpoints_of
+from lit_mnist.callbacks import Bar, History, RunFolder, StepCheckpoint, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
+from lit_mnist.launcher import launched
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves
 from lit_mnist.runs import Run, flat, read_config
@@ -67,6 +71,8 @@ class RunOptions(CommandLineWins):
         add("--name", type=str, default=name, help="The run's name; else the first config file's.")
         add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
+        steps = "With fit: also write last.ckpt every N steps within an epoch (0: at its end only)."
+        add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
 
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Makes the run's seed the data module's."""
@@ -94,11 +100,21 @@ class RunOptions(CommandLineWins):
         members = config.get("model.init_args.checkpoints")
         place = f"seed_{config.seed_everything}" if members is None else _committee(members)
         self.run = Run(Path(config.log_dir) / name / place)
+        self._suit_launcher(config.trainer)
         self._suit_machine(config)
         self._dump_config()
         self.options: dict[str, Any] = {
             key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
         }
+
+    def _suit_launcher(self, trainer: Any) -> None:
+        """Takes as many processes as torchrun or SLURM has started, unless the user says."""
+        found = launched()
+        if found is None or (trainer.devices, trainer.num_nodes) != ("auto", 1):
+            return
+        trainer.devices, trainer.num_nodes = found
+        if found.devices * found.num_nodes > 1 and trainer.strategy == "auto":
+            trainer.strategy = "ddp"
 
     def _suit_machine(self, config: Any) -> None:
         """Chooses precision and memory layout; a run that goes on keeps those it began with."""
@@ -122,22 +138,34 @@ class RunOptions(CommandLineWins):
             kwargs["logger"] = PlainTensorBoardLogger(
                 folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
             )
-        if config["plugins"] is None:
-            kwargs["plugins"] = [WholeFileCheckpointIO()]
+        kwargs["plugins"] = self._plugins(config["plugins"])
         if config["enable_progress_bar"] is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
             ours += [Bar()] if sys.stdout.isatty() else []
-        config["callbacks"] = [*(config["callbacks"] or []), *ours]
+        users = config["callbacks"] or []
+        config["callbacks"] = [*(users if isinstance(users, list) else [users]), *ours]
         try:
             return super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
 
+    def _plugins(self, users: Any) -> list[Any]:
+        """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
+        plugins = list(users) if isinstance(users, list) else [users] if users else []
+        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
+            plugins.append(WholeFileCheckpointIO())
+        named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
+        if SLURMEnvironment.detect() and not named:
+            plugins.append(SLURMEnvironment(auto_requeue=False))
+        return plugins
+
     def _callbacks(self) -> list[Callback]:
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         folder = RunFolder(self.run, self.options, self.fresh)
-        return [folder, History(self.run), *checkpoints_of(self.run), Curves(self.run)]
+        steps = self.options["every_n_train_steps"]
+        within = [StepCheckpoint(self.run, steps)] if steps else []
+        return [folder, History(self.run), *checkpoints_of(self.run), *within, Curves(self.run)]
 
 
 def _committee(checkpoints: list[str] | str) -> str:

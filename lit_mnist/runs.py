@@ -2,11 +2,14 @@
 
 import csv
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import yaml
+from filelock import FileLock, Timeout
 
 from lit_mnist import checkpoints, files
 from lit_mnist.errors import UserError
@@ -14,6 +17,7 @@ from lit_mnist.errors import UserError
 # Options that may differ when a run is resumed: none changes what is trained on or how
 FREE_OPTIONS = (
     "log_dir",
+    "every_n_train_steps",
     "data.data_dir",
     "data.download",
     "data.eval_batch_size",
@@ -87,6 +91,32 @@ class Run:
             for path in self.folder.glob(pattern)
         ]
 
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes from training the same run.
+
+        Raises:
+            UserError: One does so already.
+        """
+        missing = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.file(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"{self.folder}: another process is training this run; wait for it, or choose"
+                " another --name or --seed_everything"
+            ) from None
+        try:
+            yield
+        finally:
+            self.file(".lock").unlink(missing_ok=True)
+            lock.release()
+            for place in missing:  # a run that never began leaves nothing
+                with suppress(OSError):
+                    place.rmdir()
+
     def newest(self) -> tuple[Path, dict[str, Any]]:
         """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
 
@@ -124,7 +154,15 @@ class ResumePoint(NamedTuple):
 
     checkpoint: Path
     epochs: int  # that are finished
+    step: int  # of the next epoch that is done
     complete: bool  # whether there is nothing left to do
+
+    def __str__(self) -> str:
+        """Says so."""
+        place = f"after epoch {self.epochs - 1}"
+        if self.step:
+            place = f"after step {self.step} of epoch {self.epochs}"
+        return f"going on {place} from {self.checkpoint}"
 
 
 def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
@@ -141,7 +179,8 @@ def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
     before = read_config(run.file("config.yaml"))
     changed = differences(before, config)
     path, checkpoint = run.newest()
-    done, wanted = checkpoint["epoch"] + 1, config["trainer"]["max_epochs"]
+    done, step = checkpoints.progress(checkpoint)
+    wanted = config["trainer"]["max_epochs"]
     if wanted is not None and 0 <= wanted < done:
         changed.append(f"trainer.max_epochs: {done} done, now {wanted}")
     if changed:
@@ -152,7 +191,7 @@ def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
     stopped_early = (
         run.results().get("status") == "complete" and before["trainer"]["max_epochs"] == wanted
     )
-    return ResumePoint(path, done, done == wanted or stopped_early)
+    return ResumePoint(path, done, step, done == wanted or stopped_early)
 
 
 def read_config(path: Path) -> dict[str, Any]:

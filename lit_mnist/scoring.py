@@ -1,5 +1,6 @@
 """Evaluation: the scores of a set of images, and a module that is validated, tested and asked."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -29,22 +30,34 @@ class RunningScores(Metric):
     total: Tensor
     hits: Tensor
     count: Tensor
+    finite_steps: Tensor  # batches before the sum of the losses was no number any more
 
     def __init__(self) -> None:
         super().__init__()
         self.add_state("total", torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
         self.add_state("hits", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("finite_steps", torch.tensor(0), dist_reduce_fx="min")
 
     def update(self, logits: Tensor, labels: Tensor, total: Tensor) -> None:
         """Adds a batch: logits (B, 10), labels (B,) and the sum of the losses."""
         self.total += total.detach()
         self.hits += (logits.argmax(dim=1) == labels).sum()
         self.count += len(labels)
+        self.finite_steps += self.total.isfinite()
 
     def compute(self) -> Scores:
         """Gives the scores since the last reset."""
         return Scores(self.total / self.count, self.hits / self.count)
+
+    def kept(self) -> list[Tensor]:
+        """Gives this rank's sums, for a run that goes on within the epoch."""
+        return [getattr(self, name).clone() for name in self._defaults]
+
+    def restore(self, kept: Sequence[Tensor]) -> None:
+        """Takes up the sums that `kept` gave."""
+        for name, value in zip(self._defaults, kept, strict=True):
+            getattr(self, name).copy_(value)
 
 
 class ScoredModule(LightningModule):

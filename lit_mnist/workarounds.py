@@ -6,6 +6,8 @@ work-around can go.
 
 import functools
 import logging
+import os
+import signal
 import warnings
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,8 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.trainer import call
+from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.arguments import configs_first
 from lit_mnist.files import replacing
@@ -41,6 +45,7 @@ def quieten() -> None:
         warnings.filterwarnings("ignore", message=message)
 
 
+SIGTERM_EVERY = 16  # steps
 # The hooks of a training step that do nothing unless they are overridden
 _STEP_HOOKS = frozenset(
     f"on_{when}"
@@ -84,6 +89,57 @@ def lighten_steps() -> None:
 
 def _overrides(thing: object, base: type, hook: str) -> bool:
     return hook in vars(thing) or getattr(type(thing), hook) is not getattr(base, hook)
+
+
+@functools.cache
+def agree_on_sigterm() -> None:
+    """Lets ranks stop together when one is told to (Lightning #21406, #21487).
+
+    Lightning broadcasts from within the signal handler, which may stand in the middle of another
+    collective, and asks all ranks at every step, which stops a GPU each time. Here the handler
+    takes a note, and the ranks ask each other every `SIGTERM_EVERY` steps. A single process goes on
+    as in Lightning: it stops after the step.
+    """
+
+    def note(connector: Any, number: int, _: Any) -> None:
+        launcher, noted = connector.trainer.strategy.launcher, getattr(connector, "noted", False)
+        connector.noted = True
+        if launcher is not None and not noted:
+            launcher.kill(number)  # tells the processes that this one has started
+        if connector.trainer.world_size == 1:
+            connector.received_sigterm = True
+
+    def ask(loop: Any) -> None:
+        if (loop.batch_idx + 1) % SIGTERM_EVERY:
+            return
+        connector = loop.trainer._signal_connector
+        told = torch.tensor(int(getattr(connector, "noted", False)))
+        told = told.to(loop.trainer.strategy.root_device)
+        torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
+        if told:
+            connector.received_sigterm = True
+            raise SIGTERMException
+
+    setattr(signal_connector._SignalConnector, "_sigterm_notifier_fn", note)  # noqa: B010 # as mypy forbids assigning to a method
+    setattr(training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor", ask)  # noqa: B010 # likewise
+
+
+@functools.cache
+def heed_second_interrupt() -> None:
+    """Lets a second Ctrl-C end the process at once.
+
+    Lightning ignores it while it shuts down, however long that takes
+    (lightning/pytorch/trainer/call.py, `_call_and_handle_interrupt`).
+    """
+    interrupt = call._interrupt
+
+    @functools.wraps(interrupt)
+    def heedful(trainer: Trainer, exception: BaseException) -> None:
+        if isinstance(exception, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
+        interrupt(trainer, exception)
+
+    setattr(call, "_interrupt", heedful)  # noqa: B010 # as mypy forbids assigning to a function
 
 
 class EpochCheckpoint(ModelCheckpoint):

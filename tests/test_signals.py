@@ -1,5 +1,7 @@
 """A real process, stopped while it trains: its exit status, and that the run goes on exactly."""
 
+import os
+import re
 import signal
 import subprocess
 import sys
@@ -11,14 +13,17 @@ import torch
 from conftest import CONFIGS, SMALL
 
 CLI = str(Path(CONFIGS).parent / "cli.py")
-EPOCHS = 12
+EPOCHS = 6
+STEPS = 50  # in an epoch: 500 images in batches of 10
 
 
-def command(data_dir, name):
+def command(data_dir, name, ranks=1, *options):
+    several = ("--trainer.devices", str(ranks), "--trainer.strategy", "ddp") if ranks > 1 else ()
     return [
         *(sys.executable, CLI, "fit", "--config", f"{CONFIGS}/simple_plateau.yaml"),
         *("--name", name, "--trainer.max_epochs", str(EPOCHS), "--trainer.accelerator", "cpu"),
         *("--data.dataset", SMALL, "--data.data_dir", str(data_dir), "--data.batch_size", "10"),
+        *(*several, *options),
     ]
 
 
@@ -26,16 +31,36 @@ def folder(name):
     return Path("tb_logs", name, "seed_42")
 
 
-def stop(arguments, name, number):
-    """Sends the signal once two epochs are written; gives the ended process."""
-    process = subprocess.Popen(arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+def start(arguments):
+    return subprocess.Popen(
+        arguments, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+
+
+def wait_for_epochs(process, name, count):
+    """Returns once so many epochs are written."""
     metrics = folder(name) / "metrics.csv"
     while process.poll() is None and (
-        not metrics.exists() or len(metrics.read_text().splitlines()) < 3
+        not metrics.exists() or len(metrics.read_text().splitlines()) < count + 1
     ):
         time.sleep(0.02)
+
+
+def wait_for_step(process, name, epoch):
+    """Returns once a checkpoint within this epoch, from 0, is written."""
+    path = folder(name) / "checkpoints" / "last.ckpt"
+    while process.poll() is None:
+        time.sleep(0.01)
+        if path.exists():
+            steps = torch.load(path, weights_only=True)["global_step"]
+            if steps > epoch * STEPS and steps % STEPS:
+                return
+
+
+def stop(process, number):
+    """Sends the signal; gives status, output and problems of the ended process."""
     process.send_signal(number)
-    output, problems = process.communicate(timeout=60)
+    output, problems = process.communicate(timeout=90)
     return process.returncode, output, problems
 
 
@@ -51,22 +76,112 @@ def end_state(name):
     )
 
 
+def assert_same_end(first, second):
+    (rows, rates, tensors), (other_rows, other_rates, others) = map(end_state, (first, second))
+    assert rows == other_rows
+    assert len(rows) == EPOCHS + 1
+    assert rates == other_rates
+    assert tensors.keys() == others.keys()
+    assert all(torch.equal(tensors[key], others[key]) for key in tensors)
+
+
+def gone(group):
+    """Whether no process of the group is left, soon."""
+    for _ in range(100):
+        try:
+            os.killpg(group, 0)
+        except ProcessLookupError:
+            return True
+        time.sleep(0.1)
+    return False
+
+
+@pytest.fixture(scope="module")
+def whole(small_data, tmp_path_factory):
+    """A folder of uninterrupted runs, by the number of ranks."""
+    place = tmp_path_factory.mktemp("whole")
+    for ranks in (1, 2):
+        run = command(small_data, f"whole_{ranks}", ranks, "--log_dir", str(place))
+        subprocess.run(run, check=True, capture_output=True)
+    return place
+
+
+@pytest.fixture
+def beside(whole, here):
+    """The uninterrupted runs beside those of the test."""
+    Path("tb_logs").mkdir()
+    for path in whole.iterdir():
+        Path("tb_logs", path.name).symlink_to(path)
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_goes_on_to_the_same_bits(small_data, here, number):
-    status, output, problems = stop(command(small_data, "cut"), "cut", number)
+def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
+    process = start(command(small_data, "cut"))
+    wait_for_epochs(process, "cut", 2)
+    status, output, problems = stop(process, number)
     done = len((folder("cut") / "metrics.csv").read_text().splitlines()) - 1
     assert 2 <= done < EPOCHS
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     assert "Traceback" not in problems
     if number != signal.SIGKILL:
         assert f"stopped by {number.name}; the same command goes on" in output
-    for name in ("cut", "whole"):
-        subprocess.run(command(small_data, name), check=True, capture_output=True)
-    (rows, rates, tensors), (rows_whole, rates_whole, tensors_whole) = map(
-        end_state, ("cut", "whole")
-    )
-    assert rows == rows_whole
-    assert rates == rates_whole
-    assert tensors.keys() == tensors_whole.keys()
-    assert all(torch.equal(tensors[key], tensors_whole[key]) for key in tensors)
+    subprocess.run(command(small_data, "cut"), check=True, capture_output=True)
+    assert_same_end("cut", "whole_1")
     assert not list(Path("tb_logs").rglob("*.tmp")) or number == signal.SIGKILL
+
+
+@pytest.mark.parametrize(
+    ("ranks", "number"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGTERM)]
+)
+def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, ranks, number):
+    run = command(small_data, "cut", ranks, "--every_n_train_steps", "7")
+    process = start(run)
+    wait_for_step(process, "cut", 1)
+    status, _, problems = stop(process, number)
+    assert status == (-number if number == signal.SIGKILL else 128 + number)
+    assert "Traceback" not in problems or number == signal.SIGKILL  # of the rank that is left
+    assert gone(process.pid)
+    done = subprocess.run(run, check=True, capture_output=True, text=True)
+    assert re.search(r"going on after step \d+ of epoch \d+ from", done.stdout)
+    assert "not resumable" not in done.stderr
+    assert_same_end("cut", f"whole_{ranks}")
+
+
+def test_a_run_goes_on_with_another_number_of_ranks(small_data, here):
+    first = command(small_data, "run", 2, "--trainer.max_epochs", "1")
+    subprocess.run(first, check=True, capture_output=True)
+    done = subprocess.run(command(small_data, "run"), capture_output=True, text=True, check=True)
+    assert "going on after epoch 0" in done.stdout
+    assert len((folder("run") / "metrics.csv").read_text().splitlines()) == EPOCHS + 1
+
+
+def test_a_second_ctrl_c_leaves_at_once(small_data, here):
+    # A callback that takes its time to shut down, as a slow disk would
+    slow = ("--trainer.callbacks+=slow_end.SlowEnd",)
+    process = subprocess.Popen(
+        command(small_data, "cut", 1, *slow),
+        stdout=subprocess.PIPE,
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
+    )
+    wait_for_epochs(process, "cut", 1)
+    process.send_signal(signal.SIGINT)
+    while not Path("ending").exists():
+        time.sleep(0.05)
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    assert process.wait(timeout=30) == 130
+    assert time.monotonic() - began < 5
+
+
+def test_a_second_start_of_the_same_run_is_told_so_and_leaves(small_data, here):
+    run = command(small_data, "run", 1, "--trainer.max_epochs", "500")
+    first = start(run)
+    wait_for_epochs(first, "run", 1)
+    second = subprocess.run(run, capture_output=True, text=True, check=False)
+    assert first.poll() is None
+    stop(first, signal.SIGTERM)
+    assert second.returncode == 2
+    assert second.stderr.startswith("error: tb_logs/run/seed_42: another process is training")
+    assert second.stderr.count("\n") == 1
+    assert len(list(folder("run").glob("events.*"))) == 1
+    assert not (folder("run") / ".lock").exists()
