@@ -1,0 +1,83 @@
+"""The checks of reliability/, on a small set: they pass, and they notice what is wrong."""
+
+import importlib
+import json
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+FOLDER = Path(__file__).parent.parent / "reliability"
+
+
+@pytest.fixture
+def lives(monkeypatch):
+    monkeypatch.syspath_prepend(str(FOLDER))
+    return importlib.import_module("lives")
+
+
+@pytest.fixture
+def run(lives, small_data, tmp_path, monkeypatch):
+    """Runs a script on the small set; gives its exit status and what it wrote."""
+    original = lives.command
+
+    def command(name, log_dir, options, *more):
+        return [*original(name, log_dir, options, *more), "--data.dataset", "KMNIST"]
+
+    def call(script, *options):
+        monkeypatch.setattr(lives, "command", command)
+        place = ("--data-dir", str(small_data), "--output", str(tmp_path))
+        monkeypatch.setattr(sys, "argv", [script, *options, *place])
+        status = importlib.import_module(script).main()
+        return status, json.loads((tmp_path / "reliability.json").read_text())
+
+    return call
+
+
+@pytest.mark.slow
+def test_soak_counts_nothing_bad(run, tmp_path):
+    status, known = run("soak", "--runs", "4", "--at-once", "1")
+    assert status == 0
+    figures = known["soak of 4 runs"]
+    assert figures["counted"]["runs"] == 4
+    assert figures["counted"]["processes"] == 8
+    assert set(figures["bad"].values()) == {0}
+    assert "| tracebacks (must be 0) | **0** |" in (tmp_path / "reliability.md").read_text()
+
+
+@pytest.mark.slow
+def test_kills_end_with_the_same_bits(run):
+    status, known = run("kills", "--kills", "2")
+    assert status == 0
+    assert known["2 kills, ranks: 1"]["counted"]["kills"] == 2
+
+
+def test_kills_notice_other_bits(run, lives, monkeypatch):
+    monkeypatch.setattr(lives, "fingerprint", lambda folder: folder.parent.name)
+    status, known = run("kills", "--kills", "0")
+    assert status == 1
+    assert known["0 kills, ranks: 1"]["bad"]["runs that ended otherwise"] == 1
+
+
+def test_fingerprint_sees_weights_optimiser_rates_and_rows_but_no_seconds(lives, tmp_path):
+    def saved(weight=1.0, moment=1.0, rate=0.1, row="0,0.5,1.0"):
+        (tmp_path / "checkpoints").mkdir(exist_ok=True)
+        (tmp_path / "metrics.csv").write_text(f"epoch,acc,seconds\n{row}\n")
+        content = {
+            "state_dict": {"net.weight": torch.tensor(weight)},
+            "optimizer_states": [{"state": {0: {"exp_avg": torch.tensor(moment)}}}],
+            "lr_schedulers": [{"_last_lr": [rate]}],
+        }
+        torch.save(content, tmp_path / "checkpoints" / "last.ckpt")
+        return lives.fingerprint(tmp_path)
+
+    first = saved()
+    assert saved() == first
+    assert saved(row="0,0.5,2.0") == first
+    assert first not in {
+        saved(weight=2.0),
+        saved(moment=2.0),
+        saved(rate=0.2),
+        saved(row="0,0.6,1.0"),
+    }
