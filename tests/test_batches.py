@@ -1,5 +1,7 @@
 """Batches: their order, their randomness, and what each rank gets."""
 
+import itertools
+
 import pytest
 import torch
 
@@ -92,3 +94,22 @@ def test_derived_seeds_are_frozen():
 
 def test_more_seeds_begin_with_the_same_ones():
     assert derive_seeds(7, 1, count=600)[:5] == derive_seeds(7, 1, count=5)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_goes_on_within_an_epoch_where_its_state_says(rank):
+    place = {"rank": rank, "world": 2}
+    whole = list(train(epoch=3, **place))
+    first = train(epoch=3, **place)
+    taken = list(itertools.islice(first, 4))
+    second = train(epoch=3, **place)
+    second.load_state_dict(first.state_dict())
+    both = taken + list(second)
+    assert [batch.seed for batch in both] == [batch.seed for batch in whole]
+    assert order(both) == order(whole)
+
+
+def test_a_state_of_another_epoch_means_the_beginning():
+    batches = train(epoch=4)
+    batches.load_state_dict({"epoch": 3, "step": 5})
+    assert len(list(batches)) == len(batches)

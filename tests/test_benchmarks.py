@@ -85,6 +85,12 @@ def test_steps(run):
     assert sum(row.get("by_fit", False) for row in result["rows"]) == 3
 
 
+def test_members(run):
+    status, result = run("members", "--quick")
+    assert status == 0
+    assert len(check(result, "members", n=2)) == 3 * 3
+
+
 def test_augmentation(run):
     threads = torch.get_num_threads()
     status, result = run("augmentation", "--quick")

@@ -3,10 +3,12 @@
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
 from torch.nn import functional as F
 
 from lit_mnist.batches import Batch
 from lit_mnist.data import MNISTDataModule
+from lit_mnist.errors import UserError
 from lit_mnist.modules import (
     ClassifierModule,
     DeepConvModule,
@@ -77,10 +79,10 @@ def test_plateau_options_reach_the_schedule():
 
 
 def quiet_trainer(tmp_path, **options):
+    options = {"enable_checkpointing": False} | options
     return Trainer(
         accelerator="cpu",
         logger=False,
-        enable_checkpointing=False,
         enable_progress_bar=False,
         enable_model_summary=False,
         num_sanity_val_steps=0,
@@ -215,3 +217,49 @@ def test_trains_and_scores_in_other_precisions(small_data, tmp_path, precision):
     assert float(logged["val_acc"]) > 0.5
     assert 0 < float(logged["train_loss"]) < 2.5
     assert trainer.callback_metrics["train_loss"].dtype == torch.float32
+
+
+class Diverging(DenseModule):
+    """Its loss is no number from a certain step on."""
+
+    breaks_at = 130
+
+    def training_step(self, batch, batch_idx):
+        images = batch.images * (float("nan") if batch_idx >= self.breaks_at else 1)
+        return super().training_step(batch._replace(images=images), batch_idx)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(small_data, tmp_path):
+    trainer = quiet_trainer(tmp_path, max_epochs=1, limit_val_batches=0)
+    data = MNISTDataModule(str(small_data), "KMNIST", batch_size=2)  # 250 steps
+    with pytest.raises(UserError, match=r"from step 130 of epoch 0 on; lower --model.lr 0.001"):
+        trainer.fit(Diverging(), data)
+    assert trainer.global_step == 199  # it looks every 100 steps
+
+
+class DivergingHeldOut(DenseModule):
+    """Its weights are no numbers after the last step, which no training loss shows."""
+
+    def on_validation_start(self):
+        self.net[1].weight.data.fill_(float("nan"))
+
+
+def test_a_validation_loss_that_is_no_number_stops_the_run_before_its_checkpoint(
+    small_data, tmp_path
+):
+    saved = ModelCheckpoint(tmp_path, save_on_train_epoch_end=True)
+    trainer = quiet_trainer(tmp_path, max_epochs=1, enable_checkpointing=True, callbacks=[saved])
+    with pytest.raises(UserError, match="not a finite number from step 6 of epoch 0"):
+        trainer.fit(DivergingHeldOut(), MNISTDataModule(str(small_data), "KMNIST", batch_size=86))
+    assert not list(tmp_path.glob("*.ckpt"))
+
+
+def test_sums_of_an_epoch_go_on_where_they_were_kept():
+    first, second = DenseModule(), DenseModule()
+    data = batch(7)
+    total = F.cross_entropy(first(data.images), data.labels, reduction="sum")
+    first.train_scores.update(first(data.images), data.labels, total)
+    second.train_scores.restore(first.train_scores.kept())
+    assert second.train_scores.compute() == first.train_scores.compute()
+    first.train_scores.reset()
+    assert second.train_scores.count == 7

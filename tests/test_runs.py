@@ -43,7 +43,7 @@ def test_hardware_and_places_may_differ(free):
 
 
 def test_goes_on_from_the_last_epoch(run):
-    assert resume_point(run, CONFIG) == (run.last, 3, False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
 
 
 def test_is_complete_at_its_epochs(run):
@@ -67,7 +67,7 @@ def test_refuses_fewer_epochs_than_are_done(run):
 
 def test_passes_over_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
-    assert resume_point(run, CONFIG) == (run.best, 2, False)
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, False)
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
     assert "going on from best.ckpt" in line
@@ -95,3 +95,37 @@ def test_damaged_text_is_named(run, name):
     run.file(name).write_text("{[")
     with pytest.raises(UserError, match=f"{name}: damaged"):
         resume_point(run, CONFIG)
+
+
+def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
+    run = Run(tmp_path / "tb_logs" / "name" / "seed_1")
+    with run.held():
+        # another handle on the file, as another process has
+        with pytest.raises(UserError, match="another process is training this run"), run.held():
+            pass
+        (run.folder / "metrics.csv").touch()
+    with run.held():
+        pass
+    assert [path.name for path in run.folder.iterdir()] == ["metrics.csv"]
+
+
+def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+    (tmp_path / "tb_logs").mkdir()
+    with pytest.raises(ZeroDivisionError), Run(tmp_path / "tb_logs" / "a" / "seed_1").held():
+        raise ZeroDivisionError
+    assert not list((tmp_path / "tb_logs").iterdir())
+
+
+def test_says_where_it_goes_on(run):
+    assert str(resume_point(run, CONFIG)) == f"going on after epoch 2 from {run.last}"
+    fit = {
+        "epoch_progress": {"current": {"processed": 3}},
+        "state_dict": {"combined_loader": [{"epoch": 3, "step": 17}]},
+    }
+    torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
+    point = resume_point(run, CONFIG)
+    assert point == (run.last, 3, 17, False)
+    assert str(point) == f"going on after step 17 of epoch 3 from {run.last}"
+    fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
+    torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, False)

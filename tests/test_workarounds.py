@@ -16,6 +16,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.trainer import call
+from lightning.pytorch.trainer.connectors import signal_connector
 
 from lit_mnist import workarounds
 from lit_mnist.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO, quieten
@@ -290,3 +291,15 @@ def test_lightening_twice_is_lightening_once(heavy_steps):
 def test_upstream_still_asks_the_checkpoint_at_each_step():
     assert ModelCheckpoint.on_train_batch_end is not Callback.on_train_batch_end
     assert workarounds.EpochCheckpoint.on_train_batch_end is Callback.on_train_batch_end
+
+
+def test_upstream_still_broadcasts_from_within_the_signal_handler():
+    source = inspect.getsource(signal_connector._SignalConnector)
+    assert "dist.broadcast" in source
+    assert "_broadcast_sigterm_tensor" in inspect.getsource(
+        training_epoch_loop._TrainingEpochLoop.advance
+    )
+
+
+def test_upstream_still_ignores_a_second_interrupt():
+    assert "SIG_IGN" in inspect.getsource(call._call_and_handle_interrupt)
