@@ -85,6 +85,12 @@ def test_steps(run):
     assert sum(row.get("by_fit", False) for row in result["rows"]) == 3
 
 
+def test_convolutions(run):
+    status, result = run("convolutions", "--quick")
+    assert status == 0
+    assert len(check(result, "convolutions", n=1)) == 2 * 5 + 2
+
+
 def test_members(run):
     status, result = run("members", "--quick")
     assert status == 0
