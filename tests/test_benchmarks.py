@@ -7,13 +7,14 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+import scipy.stats
 import torch
 from conftest import SMALL
 
 from lit_mnist.environment import versions
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ("epochs", "steps", "augmentation", "startup", "scaling", "gpu")
+SCRIPTS = ("epochs", "steps", "augmentation", "startup", "scaling", "precision", "gpu")
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
 
@@ -139,6 +140,40 @@ def test_scaling_divides_an_epoch_by_its_steps(run, small, monkeypatch):
     assert medians["batch 200: a step"] == pytest.approx(12_000 / 3)  # 500 images to train on
     assert medians["batch 200: throughput"] == pytest.approx(500 / 12)
     assert medians["batch 86: a step"] == pytest.approx(12_000 / 6)
+
+
+def test_precision_compares_means_over_seeds(run, small, monkeypatch):
+    measuring = importlib.import_module("measuring")
+    losses = {"bf16-mixed": [0.9, 0.1, 0.2, 0.3], "32-true": [0.9, 0.3, 0.2, 0.4]}
+
+    def trained(_, config, *more, **__):
+        seed, precision = int(more[1]), more[3]
+        rows = [{"val_loss": loss + (seed - 42) * 0.1} for loss in losses[precision]]
+        return made_up()._replace(rows=rows)
+
+    monkeypatch.setattr(measuring, "fit", trained)
+    status, result = run("precision", *small, "--seeds", "3", "--epochs", "4")
+    assert status == 0
+    values = {row["what"]: row["values"] for row in result["rows"]}
+    name = "simple_plateau, 4 epochs: validation loss,"
+    assert values[f"{name} bf16-mixed"] == pytest.approx([0.2, 0.3, 0.4])
+    assert values[f"{name} 32-true"] == pytest.approx([0.3, 0.4, 0.5])
+    welch = scipy.stats.ttest_ind(*list(values.values())[:2], equal_var=False)
+    (errors,) = values["simple_plateau: the means differ by this many standard errors"]
+    assert errors == pytest.approx(-welch.statistic)
+
+
+def test_precision_takes_the_first_epochs_of_a_run_that_is_there(tmp_path):
+    precision = importlib.import_module("precision")
+    folder = tmp_path / "seed_42"
+    folder.mkdir()
+    (folder / "results.json").write_text('{"precision": "32-true"}')
+    (folder / "metrics.csv").write_text("epoch,val_loss\n0,0.5\n1,0.25\n2,0.125\n")
+    options = SimpleNamespace(runs=str(tmp_path), epochs=2)
+    assert precision.finished(options, "32-true", 42) == [0.5, 0.25]
+    assert precision.finished(options, "bf16-mixed", 42) is None
+    assert precision.finished(options, "32-true", 43) is None
+    assert precision.finished(SimpleNamespace(runs=None, epochs=2), "32-true", 42) is None
 
 
 def test_gpu_refuses_without_cuda(run, small, monkeypatch, capsys):
