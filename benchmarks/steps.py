@@ -49,13 +49,14 @@ class Stepper:
     def __call__(self) -> float:
         """Gives the milliseconds of a step, after two that warm up."""
         for _ in range(2):
-            self._step()
+            self.step()
         began = time.perf_counter()
         for _ in range(self.steps):
-            self._step()
+            self.step()
         return (time.perf_counter() - began) / self.steps * 1000
 
-    def _step(self) -> None:
+    def step(self) -> None:
+        """Takes one."""
         with self.settings.autocast():
             loss = F.cross_entropy(self.net(self.images), self.labels)
         self.optimizer.zero_grad()

@@ -14,7 +14,7 @@ from conftest import SMALL
 from lit_mnist.environment import versions
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ("epochs", "steps", "augmentation", "startup", "scaling", "precision", "gpu")
+SCRIPTS = ("epochs", "steps", "operators", "augmentation", "startup", "scaling", "precision", "gpu")
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
 
@@ -84,6 +84,27 @@ def test_steps(run):
     medians = check(result, "steps", n=2)
     assert len(medians) == 3 * (5 + 4)
     assert sum(row.get("by_fit", False) for row in result["rows"]) == 3
+
+
+def test_operators(run):
+    status, result = run("operators", "--quick", "--nets", "deep")
+    assert status == 0
+    medians = check(result, "operators", n=2)
+    for way in ("plain", "fit"):
+        parts = [ms for what, ms in medians.items() if what.startswith(f"deep, {way}: ")]
+        assert len(parts) >= 8
+        for row in range(2):
+            whole, *rest = (
+                each["values"][row] for each in result["rows"] if f"deep, {way}: " in each["what"]
+            )
+            assert sum(rest) == pytest.approx(whole)
+
+
+def test_the_plain_net_has_the_same_layers_in_a_straight_ports_order():
+    operators, nets = importlib.import_module("operators"), importlib.import_module("steps").NETS
+    kinds = [type(layer).__name__ for layer in operators.plain(nets["simple"]())]
+    assert kinds[:5] == ["Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d"]
+    assert torch.nn.Dropout in map(type, operators.plain(nets["simple"]()))
 
 
 def test_convolutions(run):
