@@ -32,7 +32,9 @@ Data flows from the top to the bottom, and a module imports only from those abov
     runs              a run's folder, and where a run goes on
     callbacks         what a training run leaves behind
     statistics        how far chance may carry a share, a mean or a difference
-    plots             curves, misclassified digits, confusion matrix
+    figures           what all pictures share, and how they are written
+    plots             accuracy curves, confusion matrix
+    gallery           misclassified images
     committee_plots   errors by size of a committee, its votes on what it misclassified
     ledger            a line for each time that the test set was read
     reports           what a test and a prediction leave behind

@@ -8,7 +8,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_mnist import plots
+from lit_mnist import figures, gallery
 
 # In pixels of the gallery's images: the height of a line of votes, the widest step between two
 LINE, STEP = 5, 4
@@ -23,12 +23,12 @@ def errors_by_size_figure(errors: Sequence[tuple[float, int, int]], images: int)
         errors: By number of members, from 1: mean, fewest and most, over subsets of the members.
         images: How many images were scored.
     """
-    figure = Figure(figsize=(6.5, 4.5), dpi=plots.DPI, layout="constrained")
+    figure = Figure(figsize=(6.5, 4.5), dpi=figures.DPI, layout="constrained")
     axes = figure.add_subplot(title="Errors by size of the committee", xlabel="members")
     axes.set_ylabel(f"errors in {images:,} images")
     members = range(1, len(errors) + 1)
     mean, fewest, most = zip(*errors, strict=True)
-    colour = plots.PALETTE[0]
+    colour = figures.PALETTE[0]
     axes.fill_between(
         members, fewest, most, color=colour, alpha=0.2, lw=0, label="fewest to most, over subsets"
     )
@@ -37,7 +37,7 @@ def errors_by_size_figure(errors: Sequence[tuple[float, int, int]], images: int)
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     axes.legend(frameon=False)
-    return plots.settled(figure)
+    return figures.settled(figure)
 
 
 def votes_gallery(
@@ -50,7 +50,7 @@ def votes_gallery(
     class_names: Sequence[str] | None = None,
     limit: int = 100,
 ) -> Figure:
-    """Draws a committee's errors as `plots.gallery` does, and below each its members' votes.
+    """Draws a committee's errors as `gallery.draw` does, and below each its members' votes.
 
     Votes stand in the order of the members, blue where a member is right. Class names are cut to
     two letters in them.
@@ -64,11 +64,11 @@ def votes_gallery(
         class_names: What to write in place of the classes' numbers.
         limit: How many to draw at most.
     """
-    shown, title = plots.misclassified(labels, predictions, indices, limit)
-    names = class_names or plots.DIGITS
+    shown, title = gallery.misclassified(labels, predictions, indices, limit)
+    names = class_names or figures.DIGITS
     true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
     a_line = 5 if class_names else 10
-    figure, corners = plots.captioned(
+    figure, corners = gallery.captioned(
         images[shown],
         true,
         predicted,
@@ -86,7 +86,7 @@ def _write_votes(
     axes: Axes, left: float, bottom: float, marks: Sequence[tuple[str, bool]], a_line: int
 ) -> None:
     """Writes votes, and whether each is right, in lines of `a_line` below an image."""
-    step = max(plots.SIDE / a_line, min(plots.SIDE / len(marks), STEP))
+    step = max(gallery.SIDE / a_line, min(gallery.SIDE / len(marks), STEP))
     for member, (mark, right) in enumerate(marks):
         line, place = divmod(member, a_line)
         x, y = left + step * place, bottom + LINE * (line + 1) - 1

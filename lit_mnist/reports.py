@@ -13,7 +13,7 @@ from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_mnist import files, ledger, plots
+from lit_mnist import figures, files, gallery, ledger, plots
 from lit_mnist.batches import Batch
 from lit_mnist.family import class_names
 from lit_mnist.nets import CLASSES
@@ -100,8 +100,8 @@ class TestReport(Collector):
         indices: np.ndarray,
         names: Sequence[str] | None,
     ) -> Figure:
-        """Draws what was misclassified; the arguments are those of `plots.gallery`."""
-        return plots.gallery(images, labels, predictions, indices, class_names=names)
+        """Draws what was misclassified; the arguments are those of `gallery.draw`."""
+        return gallery.draw(images, labels, predictions, indices, class_names=names)
 
     def curves(self, trainer: Trainer) -> None:
         """Draws the accuracy curves anew, with the test accuracy in them."""
@@ -181,10 +181,10 @@ def digits_csv(paths: Iterable[Path], probabilities: np.ndarray, names: list[str
 
 def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
     """Saves a figure as PNG in the run's folder and adds it to TensorBoard."""
-    plots.save(figure, run.file(f"{name}.png"))
+    figures.save(figure, run.file(f"{name}.png"))
     if isinstance(trainer.logger, TensorBoardLogger):
         step = trainer.global_step
-        trainer.logger.experiment.add_image(name, plots.to_array(figure), step, dataformats="HWC")
+        trainer.logger.experiment.add_image(name, figures.to_array(figure), step, dataformats="HWC")
 
 
 def show_curves(trainer: Trainer, run: Run) -> None:

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist import files, plots
+from lit_mnist import figures, files, plots
 from lit_mnist.runs import Run
 from lit_mnist.statistics import mean_sd, wilson_interval
 from lit_mnist.tutorial import System
@@ -31,7 +31,7 @@ def write(folder: Path, done: Sequence[Done]) -> None:
             best = Run(folders[0])
             histories[system.title] = best.history()
         accuracy[system.title] = best.results()["test_acc"]
-    plots.save(plots.curves(histories, accuracy), folder / "tutorial_curves.png")
+    figures.save(plots.curves(histories, accuracy), folder / "tutorial_curves.png")
     for system, folders in done:
         if system.name == "committee_deep":
             with files.replacing(folder / "tutorial_gallery.png") as temporary:

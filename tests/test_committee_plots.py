@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
 
-from lit_mnist import committee_plots, plots
+from lit_mnist import committee_plots, figures, gallery
 from lit_mnist.family import class_names
 
 # ---------------------------------------------------------------- errors by size
@@ -91,7 +91,7 @@ def test_the_captions_are_the_gallerys():
 
     figure = committee_plots.votes_gallery(images, labels, predictions, votes, indices)
 
-    plain = plots.gallery(images, labels, predictions, indices)
+    plain = gallery.draw(images, labels, predictions, indices)
     captions, _ = cast(figure, 100)
     assert [(text.get_text(), text.get_color(), text.get_fontsize()) for text in captions] == [
         (text.get_text(), text.get_color(), text.get_fontsize()) for text in plain.axes[0].texts
@@ -106,7 +106,7 @@ def test_images_are_drawn_pixel_for_pixel_between_caption_and_votes():
     figure = committee_plots.votes_gallery(images, labels, predictions, votes, np.arange(200))
 
     # From the bottom up: two rows of cells, 45 pixels high each, 3 x 3 dots to a pixel.
-    drawn = plots.to_array(figure)[-2 * 45 * 3 :].astype(int)
+    drawn = figures.to_array(figure)[-2 * 45 * 3 :].astype(int)
     _, below = cast(figure, 13)
     for which, texts in zip(wrong, below, strict=True):
         left, base = (3 * int(place) for place in texts[0].get_position())
@@ -166,7 +166,7 @@ def test_no_error_is_said_and_nothing_drawn():
 
     assert figure.axes[0].get_title() == "0 misclassified of 200"
     assert not figure.axes[0].texts
-    assert (plots.to_array(figure)[60:] == 255).all()
+    assert (figures.to_array(figure)[60:] == 255).all()
 
 
 def test_a_full_sheet_is_a_small_file(tmp_path):
@@ -175,7 +175,7 @@ def test_a_full_sheet_is_a_small_file(tmp_path):
     stroke[:, 4:24, 12:16], stroke[:, 4:8, 6:22] = 255, 128
 
     figure = committee_plots.votes_gallery(stroke, labels, predictions, votes, np.arange(200))
-    plots.save(figure, tmp_path / "votes.png")
+    figures.save(figure, tmp_path / "votes.png")
 
     assert (tmp_path / "votes.png").stat().st_size < 250_000
 
