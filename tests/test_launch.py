@@ -13,6 +13,8 @@ from conftest import CONFIGS, SMALL
 
 from lit_mnist.errors import UserError
 from lit_mnist.launcher import Launched, launched
+from lit_mnist.main import main
+from lit_mnist.workarounds import quieten
 
 ROOT = Path(CONFIGS).parent.resolve()
 HERE = Path(__file__).parent
@@ -163,8 +165,7 @@ def requeues():
 
 
 def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(options, sbatch):
-    status, said = sbatch("fit", *options, "--name", "whole")
-    assert status == 0, said
+    assert main(["fit", *options, "--name", "whole"]) == 0
     cut = (*options, "--name", "cut")
     status, said = sbatch("fit", *cut, STOP_AFTER=str(folder("cut") / "metrics.csv"))
     assert status == 143, said
@@ -251,3 +252,15 @@ def test_tasks_that_lightning_cannot_use_are_refused(environment, job, remedy):
     environment(**job)
     with pytest.raises(UserError, match=f"SLURM has .*{remedy}"):
         launched()
+
+
+def test_a_machine_that_has_srun_is_no_reason_for_a_hint_at_each_command(
+    here, monkeypatch, recwarn
+):
+    program(here / "srun", "")
+    monkeypatch.setenv("PATH", str(here))
+    launched()
+    assert "`srun` command is available" in str(recwarn.pop().message)  # upstream still does
+    quieten()
+    launched()
+    assert not recwarn.list
