@@ -189,14 +189,19 @@ def test_a_job_that_fails_gives_its_status_and_is_not_requeued(options, sbatch):
 @pytest.mark.parametrize(("own", "given"), [(1, 1), (2, 2), (137, 255)])
 def test_the_stop_that_a_failed_task_causes_is_not_taken_for_one(sbatch, own, given):
     # Task 1 fails; srun stops task 0, which still waits for it, and gives the higher status
-    program(Path("bin/python"), f"[ $SLURM_PROCID = 1 ] && exit {own}; exec sleep 60")
+    program(Path("bin/python"), f"[ $SLURM_PROCID = 1 ] && exit {own}; sleep 10; touch waited")
     assert sbatch("fit", TASKS="2")[0] == given
     assert requeues() == []
+    assert not Path("waited").exists()
 
 
-def test_tasks_that_are_all_stopped_are_requeued_even_before_they_train(sbatch):
-    program(Path("bin/python"), "printf '1\\n2\\n3\\n' > ready; exec sleep 60")
+def test_tasks_are_waited_for_when_they_stop_and_then_requeued(sbatch):
+    # Quiet, as the test would wait for whoever can still say something
+    ends = "exec > /dev/null 2>&1; trap 'sleep 1; touch ended; exit 143' TERM"
+    begins = "printf '1\\n2\\n3\\n' > ready; while true; do sleep 0.1; done"
+    program(Path("bin/python"), f"{ends}; {begins}")
     assert sbatch("fit", TASKS="2", STOP_AFTER="ready")[0] == 143
+    assert Path("ended").exists()
     assert requeues() == ["requeue 7"]
 
 
