@@ -46,7 +46,11 @@ def start(*command, **environment):
 
 def finish(process):
     """Gives the exit status and what was said."""
-    said = process.communicate(timeout=120)[0]
+    try:
+        said = process.communicate(timeout=120)[0]
+    except subprocess.TimeoutExpired:
+        process.terminate()  # which ends the processes that it has started, too
+        raise
     return process.returncode, said
 
 
