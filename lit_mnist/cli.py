@@ -12,7 +12,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
 from torch.distributed import DistError
 
-from lit_mnist import checkpoints, jobs, process
+from lit_mnist import checkpoints, jobs, launcher, process
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
@@ -34,10 +34,17 @@ def run(argv: list[str]) -> None:
         RunCLI(images_as_list(argv))
     except MisconfigurationException as error:  # options that Lightning finds at odds
         raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
-    except RuntimeError as error:
-        if isinstance(error, DistError) or "by peer" in str(error):  # gloo has no type of its own
-            raise PeerError("another process of this run has failed; see its message") from error
+    except UserError:
         raise
+    except Exception as error:
+        if isinstance(error, DistError) or _gloo_says_so(error):
+            raise PeerError("another process of this run has failed; see its message") from error
+        launcher.report(error)
+        raise
+
+
+def _gloo_says_so(error: Exception) -> bool:
+    return isinstance(error, RuntimeError) and "by peer" in str(error)  # it has no type of its own
 
 
 def prepare() -> None:

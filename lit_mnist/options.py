@@ -17,7 +17,7 @@ from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, StepCheckpoint, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
-from lit_mnist.launcher import launched
+from lit_mnist.launcher import by_slurm, launched
 from lit_mnist.messages import one_line
 from lit_mnist.reports import Curves
 from lit_mnist.runs import Run, flat, read_config
@@ -155,7 +155,7 @@ class RunOptions(CommandLineWins):
         if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
             plugins.append(WholeFileCheckpointIO())
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
-        if SLURMEnvironment.detect() and not named:
+        if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))
         return plugins
 

@@ -33,6 +33,7 @@ _NOISE = (
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
+    r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
 

@@ -1,0 +1,275 @@
+"""Runs that torchrun or SLURM start: the same files and bits as runs that start themselves."""
+
+import os
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from conftest import CONFIGS, SMALL
+
+from lit_mnist.errors import UserError
+from lit_mnist.launcher import Launched, launched
+from lit_mnist.main import main
+from lit_mnist.workarounds import quieten
+
+ROOT = Path(CONFIGS).parent.resolve()
+HERE = Path(__file__).parent
+CLI = str(ROOT / "cli.py")
+TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+# What a job's script finds that asks for one task, and starts torchrun in it
+IN_A_JOB = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
+
+
+@pytest.fixture
+def options(small_data, here):
+    """The options of a short run."""
+    return (
+        *("--config", f"{ROOT}/configs/simple_plateau.yaml", "--trainer.max_epochs", "3"),
+        *("--trainer.accelerator", "cpu", "--data.batch_size", "50"),
+        *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
+    )
+
+
+def start(*command, **environment):
+    return subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=os.environ | {"PYTHONPATH": str(HERE)} | environment,
+    )
+
+
+def finish(process):
+    """Gives the exit status and what was said."""
+    try:
+        said = process.communicate(timeout=120)[0]
+    except subprocess.TimeoutExpired:
+        process.terminate()  # which ends the processes that it has started, too
+        raise
+    return process.returncode, said
+
+
+def folder(name):
+    return Path("tb_logs", name, "seed_42")
+
+
+def files(name):
+    """The run's files; an event file's name tells the time and the process."""
+    found = (path.relative_to(folder(name)) for path in folder(name).rglob("*"))
+    return sorted(str(path).partition(".tfevents")[0] for path in found)
+
+
+def rows(name):
+    """The lines of metrics.csv without the seconds."""
+    lines = (folder(name) / "metrics.csv").read_text().splitlines()
+    return [line.rpartition(",")[0] for line in lines]
+
+
+def assert_same_bits(name, other):
+    assert rows(name) == rows(other)
+    first, second = (
+        torch.load(folder(run) / "checkpoints" / "best.ckpt", weights_only=True)["state_dict"]
+        for run in (name, other)
+    )
+    assert first.keys() == second.keys()
+    assert all(torch.equal(first[key], second[key]) for key in first)
+
+
+def fit_by_itself(options):
+    """Two processes that Lightning starts."""
+    ranks = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
+    status, said = finish(start(sys.executable, CLI, "fit", *options, "--name", "itself", *ranks))
+    assert status == 0, said
+
+
+# ---------------------------------------------------------------- torchrun
+
+
+def test_torchrun_starts_the_very_run_that_devices_2_starts(options):
+    fit_by_itself(options)
+    launch = (*TORCHRUN, "--standalone", "--nproc-per-node", "2", CLI, "fit")
+    status, said = finish(start(*launch, *options, "--name", "torchrun", **IN_A_JOB))
+    assert status == 0, said
+    assert said.count("epoch   0") == 1
+    assert files("torchrun") == files("itself")
+    assert_same_bits("torchrun", "itself")
+
+
+@pytest.mark.slow
+def test_two_nodes_of_torchrun_write_one_set_of_files(options):
+    fit_by_itself(options)
+    with socket.socket() as server:
+        server.bind(("127.0.0.1", 0))
+        port = str(server.getsockname()[1])
+    nodes = [
+        start(
+            *(*TORCHRUN, "--nnodes", "2", "--node-rank", rank, "--nproc-per-node", "1"),
+            *("--master-addr", "127.0.0.1", "--master-port", port),
+            *(CLI, "fit", *options, "--name", "nodes"),
+        )
+        for rank in "01"
+    ]
+    for status, said in map(finish, nodes):
+        assert status == 0, said
+    assert files("nodes") == files("itself")
+    assert_same_bits("nodes", "itself")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("rank", "01")
+def test_a_failing_rank_ends_torchrun_and_its_cause_comes_last(options, rank):
+    began = time.monotonic()
+    launch = (*TORCHRUN, "--standalone", "--nproc-per-node", "2", CLI, "fit", *options)
+    model = ("--model", "failing_rank.FailingModule", "--data.batch_size", "10")
+    status, said = finish(start(*launch, *model, FAILING_RANK=rank))
+    assert status == 1
+    assert time.monotonic() - began < 60
+    assert "  ZeroDivisionError: a fault of one rank" in said.splitlines()[-5:]
+
+
+# ---------------------------------------------------------------- SLURM
+
+
+@pytest.fixture
+def sbatch(here):
+    """Runs a script of `scripts/` as SLURM would, with stubs of its programs; gives the status.
+
+    Each requeue is a line of the file `requeues`.
+    """
+    programs = here / "bin"
+    programs.mkdir()
+    for name, content in {
+        "python": f'exec {sys.executable} "$@"',
+        "srun": f'exec {sys.executable} {HERE}/stub_srun.py "$@"',
+        "scontrol": 'echo "$@" >> requeues',
+    }.items():
+        program(programs / name, content)
+    (here / "cli.py").symlink_to(CLI)
+
+    def call(script, *options, **environment):
+        paths = {"PATH": f"{programs}{os.pathsep}{os.environ['PATH']}", "SLURM_JOB_ID": "7"}
+        job = {"TASKS": "1"} | paths | environment
+        return finish(start("bash", f"{ROOT}/scripts/{script}.sbatch", *options, **job))
+
+    return call
+
+
+def program(path, content):
+    path.write_text(f"#!/bin/sh\n{content}\n")
+    path.chmod(0o755)
+
+
+def requeues():
+    return Path("requeues").read_text().splitlines() if Path("requeues").exists() else []
+
+
+def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(options, sbatch):
+    assert main(["fit", *options, "--name", "whole"]) == 0
+    cut = (*options, "--name", "cut")
+    status, said = sbatch("fit", *cut, STOP_AFTER=str(folder("cut") / "metrics.csv"))
+    assert status == 143, said
+    assert "stopped by SIGTERM" in said
+    assert requeues() == ["requeue 7"]
+    assert len(rows("cut")) == 1 + 2
+    status, said = sbatch("fit", *cut)
+    assert status == 0, said
+    assert "going on after epoch 1" in said
+    assert requeues() == ["requeue 7"]
+    assert_same_bits("cut", "whole")
+
+
+def test_a_job_that_fails_gives_its_status_and_is_not_requeued(options, sbatch):
+    status, said = sbatch("fit", *options, "--data.batch_size", "-1")
+    assert status == 2
+    assert said.startswith("error: ")
+    assert requeues() == []
+
+
+@pytest.mark.parametrize(("own", "given"), [(1, 1), (2, 2), (137, 255)])
+def test_the_stop_that_a_failed_task_causes_is_not_taken_for_one(sbatch, own, given):
+    # Task 1 fails; srun stops task 0, which still waits for it, and gives the higher status
+    program(Path("bin/python"), f"[ $SLURM_PROCID = 1 ] && exit {own}; sleep 10; touch waited")
+    assert sbatch("fit", TASKS="2")[0] == given
+    assert requeues() == []
+    assert not Path("waited").exists()
+
+
+def test_tasks_are_waited_for_when_they_stop_and_then_requeued(sbatch):
+    # Quiet, as the test would wait for whoever can still say something
+    ends = "exec > /dev/null 2>&1; trap 'sleep 1; touch ended; exit 143' TERM"
+    begins = "printf '1\\n2\\n3\\n' > ready; while true; do sleep 0.1; done"
+    program(Path("bin/python"), f"{ends}; {begins}")
+    assert sbatch("fit", TASKS="2", STOP_AFTER="ready")[0] == 143
+    assert Path("ended").exists()
+    assert requeues() == ["requeue 7"]
+
+
+MEMBER = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
+
+
+@pytest.mark.parametrize(
+    ("job", "said", "requeued"), [(MEMBER, "--member 3 ", "requeue 5_3"), ({}, "", "requeue 7")]
+)
+def test_a_committee_is_a_job_for_each_member_and_one_for_all(sbatch, job, said, requeued):
+    program(Path("bin/python"), 'echo "$@"; exit 143')
+    given = sbatch("committee", "--config", "two words.yaml", **job)
+    assert given == (143, f"cli.py committee {said}--config two words.yaml\n")
+    assert requeues() == [requeued]
+
+
+def test_a_member_that_fails_is_not_requeued(sbatch):
+    program(Path("bin/python"), "exit 2")
+    assert sbatch("committee", **MEMBER) == (2, "")
+    assert requeues() == []
+
+
+@pytest.fixture
+def environment(monkeypatch):
+    """Sets SLURM's variables of these names."""
+    for name in [name for name in os.environ if name.startswith(("SLURM_", "TORCHELASTIC"))]:
+        monkeypatch.delenv(name)
+
+    def call(**values):
+        for name, value in values.items():
+            monkeypatch.setenv(f"SLURM_{name}", value)
+
+    return call
+
+
+def test_tasks_on_nodes_become_devices(environment):
+    assert launched() is None
+    environment(NTASKS="1")  # the script of a job
+    assert launched() == Launched(1, 1)
+    environment(NTASKS="6", NNODES="2", NTASKS_PER_NODE="3", STEP_ID="0")
+    assert launched() == Launched(3, 2)
+
+
+@pytest.mark.parametrize(
+    ("job", "remedy"),
+    [
+        ({"NTASKS": "2", "NTASKS_PER_NODE": "2"}, "srun"),  # else it would wait for the other
+        ({"NTASKS": "2", "STEP_ID": "0"}, "--ntasks-per-node"),
+        ({"NTASKS": "3", "NNODES": "2", "NTASKS_PER_NODE": "2", "STEP_ID": "0"}, "--nodes"),
+    ],
+)
+def test_tasks_that_lightning_cannot_use_are_refused(environment, job, remedy):
+    environment(**job)
+    with pytest.raises(UserError, match=f"SLURM has .*{remedy}"):
+        launched()
+
+
+def test_a_machine_that_has_srun_is_no_reason_for_a_hint_at_each_command(
+    here, monkeypatch, recwarn
+):
+    program(here / "srun", "")
+    monkeypatch.setenv("PATH", str(here))
+    launched()
+    assert "`srun` command is available" in str(recwarn.pop().message)  # upstream still does
+    quieten()
+    launched()
+    assert not recwarn.list
