@@ -86,7 +86,10 @@ class EnsembleModule(ScoredModule):
         Raises:
             UserError: Naming what differs.
         """
-        self.trainer.datamodule.load_state_dict(self.members[0].trained_on)  # type: ignore[attr-defined] # the CLI always has one
+        self.configure_model()
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        for member in self.members if data else ():
+            data.load_state_dict(member.trained_on)
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
@@ -99,7 +102,8 @@ class EnsembleModule(ScoredModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
-        members = self.log_probs(batch.images)
+        with torch.autocast(self.device.type, enabled=False):
+            members = self.log_probs(batch.images)
         log_probs = combine(members, self.average)
         self.score(batch, log_probs, self.test_scores)
         return CommitteeScores(log_probs.exp(), members)
@@ -138,18 +142,18 @@ def load(paths: Sequence[Path]) -> list[Member]:
             one was trained on other data, another split, or images in another form.
     """
     members = [_read(path) for path in paths]
-    first = members[0]
+    known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
     for place, member in enumerate(members):
         for other in members[:place]:
             if member.sha256 == other.sha256:
                 raise UserError(
                     f"{member.path} and {other.path} hold the same weights; leave one out"
                 )
-        for key in first.trained_on.keys() & member.trained_on.keys():
-            here, there = member.trained_on[key], first.trained_on[key]
+        for key, here in member.trained_on.items():
+            there, path = known.setdefault(key, (here, member.path))
             if here != there:
                 raise UserError(
-                    f"{member.path}: trained with {key} {here}, but {first.path} with {there};"
+                    f"{member.path}: trained with {key} {here}, but {path} with {there};"
                     " a committee's members share their data"
                 )
     return members

@@ -26,6 +26,7 @@ def run(argv: Sequence[str]) -> None:
             committee.with_seed(_of(system, args), first + place) for place in range(count)
         ]
     clock = Clock(chosen, runs)
+    _make(options.output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     done = [
         system
@@ -51,15 +52,19 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--jobs", type=committee.positive, default=1)
     parser.add_argument("--output", type=Path, default=Path("results"))
     options, args = parser.parse_known_args(argv[1:])
-    for option in ("--config", "--name"):
+    for option in ("--config", "-c", "--name"):
         if any(arg.partition("=")[0] == option for arg in args):
             raise UserError(f"{option}: reproduce has its own; use fit for another run")
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        said = f"--output {options.output}: {error.strerror}; name another folder"
-        raise UserError(said) from error
     return options, args
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder for the table: better to fail now than after hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"--output {folder}: {error.strerror}; name another folder"
+        raise UserError(said) from error
 
 
 def _of(system: System, args: Sequence[str]) -> list[str]:
@@ -82,12 +87,14 @@ def _finish(system: System, runs: Runs, jobs: int) -> None:
 
 
 def _finished(system: System, runs: Runs) -> bool:
-    """Whether all runs are trained and tested, by an earlier call."""
-    planned = [plans.plan(args) for args in runs]
-    if not all(plan.complete and plan.tested for plan in planned):
+    """Whether all runs are trained and tested, by an earlier call with these options."""
+    try:
+        planned = [plans.plan(args) for args in runs]
+        if not all(plan.complete and plan.tested for plan in planned):
+            return False
+        return system.members == 1 or plans.committee(planned, None).tested
+    except UserError:  # with other options, or damaged: not what was asked for
         return False
-    own = _folders(system, runs)[-1]
-    return "test_acc" in Run(own).results()
 
 
 def _folders(system: System, runs: Runs) -> list[Path]:
@@ -127,7 +134,8 @@ class Clock:
 
     def left(self) -> str:
         """Says how long the rest takes."""
-        minutes = sum(self.expected.values()) * self.pace / 60
-        if minutes < 1:
+        seconds = sum(self.expected.values()) * self.pace
+        if seconds < 60:
             return "less than a minute left"
-        return f"about {int(minutes // 60)} h {minutes % 60:02.0f} min left"
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"about {hours} h {minutes:02d} min left"
