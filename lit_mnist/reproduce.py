@@ -7,7 +7,6 @@ from pathlib import Path
 
 from lit_mnist import committee, plans
 from lit_mnist.errors import UserError
-from lit_mnist.runs import Run
 from lit_mnist.tutorial import SYSTEMS, System
 from lit_mnist.tutorial_report import write
 
