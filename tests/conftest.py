@@ -95,6 +95,15 @@ def members(hard_data):
     ]
 
 
+def equal_weights(first, second, name="best"):
+    """Whether the checkpoints of two runs' folders hold the same bits."""
+    one, other = (
+        torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        for folder in (first, second)
+    )
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
 def train_here(jobs, todo):
     """Stands in for `Jobs.run`: a process for each member would take seconds to start."""
     return [job for job in todo if main(job.args)]
