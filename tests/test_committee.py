@@ -244,7 +244,7 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     wait_for_epoch(process, seed(44))
     (member,) = children(process.pid)
     os.kill(process.pid, number)
-    output, problems = process.communicate(timeout=60)
+    _, problems = process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert ended(member)
     assert "Traceback" not in problems
