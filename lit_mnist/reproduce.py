@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lit_mnist import committee, plans
@@ -18,26 +18,19 @@ def run(argv: Sequence[str]) -> None:
     options, args = _parse(argv)
     chosen = [system for system in SYSTEMS if system.name in options.only]
     first = plans.plan(_of(chosen[0], args)).seed
-    runs: dict[str, Runs] = {}
-    for system in SYSTEMS:
-        count = system.members if system.members > 1 else options.seeds
-        runs[system.name] = [
-            committee.with_seed(_of(system, args), first + place) for place in range(count)
-        ]
-    clock = Clock(chosen, runs)
+    runs = {system.name: _runs(system, args, first, options.seeds) for system in SYSTEMS}
+    planned = {system.name: [plans.plan(args) for args in runs[system.name]] for system in chosen}
+    clock = Clock(chosen, planned)
     _make(options.output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
-    done = [
-        system
-        for system in SYSTEMS
-        if system not in chosen and _finished(system, runs[system.name])
-    ]
+    others = [system for system in SYSTEMS if system not in chosen]
+    rows = {system.name: _finished(system, runs[system.name]) for system in others}
     for system in chosen:
         _finish(system, runs[system.name], options.jobs)
-        done.append(system)
+        rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
-        rows = [(each, _folders(each, runs[each.name])) for each in SYSTEMS if each in done]
-        write(options.output, rows)
+        done = [(each, rows[each.name]) for each in SYSTEMS if rows.get(each.name)]
+        write(options.output, done)
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {options.output / 'tutorial.md'}")
@@ -74,6 +67,13 @@ def _of(system: System, args: Sequence[str]) -> list[str]:
     return ["--config", str(folder / f"{system.config}.yaml"), *args]
 
 
+def _runs(system: System, args: Sequence[str], first: int, seeds: int) -> Runs:
+    """Gives the runs of a system, a seed each: its members, or as many as the user wants."""
+    count = system.members if system.members > 1 else seeds
+    own = _of(system, args)
+    return [committee.with_seed(own, first + place) for place in range(count)]
+
+
 def _finish(system: System, runs: Runs, jobs: int) -> None:
     """Trains and tests what is missing."""
     committee.train(runs, jobs)
@@ -85,20 +85,22 @@ def _finish(system: System, runs: Runs, jobs: int) -> None:
             plans.test(args)
 
 
-def _finished(system: System, runs: Runs) -> bool:
-    """Whether all runs are trained and tested, by an earlier call with these options."""
+def _finished(system: System, runs: Runs) -> list[Path]:
+    """Gives the folders of what an earlier call with these options has finished; else none."""
     try:
         planned = [plans.plan(args) for args in runs]
         if not all(plan.complete and plan.tested for plan in planned):
-            return False
-        return system.members == 1 or plans.committee(planned, None).tested
+            return []
+        if system.members > 1 and not plans.committee(planned, None).tested:
+            return []
     except UserError:  # with other options, or damaged: not what was asked for
-        return False
+        return []
+    return _folders(system, planned)
 
 
-def _folders(system: System, runs: Runs) -> list[Path]:
+def _folders(system: System, planned: Sequence[plans.Plan]) -> list[Path]:
     """Gives the runs' folders, a committee's own last."""
-    folders = [plans.plan(args).run.folder for args in runs]
+    folders = [plan.run.folder for plan in planned]
     own = folders[0].parent / f"committee_{system.members}"
     return [*folders, own] if system.members > 1 else folders
 
@@ -108,17 +110,18 @@ class Clock:
 
     Args:
         systems: What is to be run.
-        runs: By system, the options of `fit` for each of its runs.
+        planned: By system, its runs.
     """
 
-    def __init__(self, systems: Sequence[System], runs: dict[str, Runs]) -> None:
+    def __init__(
+        self, systems: Sequence[System], planned: Mapping[str, Sequence[plans.Plan]]
+    ) -> None:
         self.pace, self.began = 1.0, time.perf_counter()
         self.expected: dict[str, float] = {}
         seen = set()
         for system in systems:
             seconds = 0.0
-            for args in runs[system.name]:
-                plan = plans.plan(args)
+            for plan in planned[system.name]:
                 if plan.label not in seen:
                     seconds += plan.epochs_left * system.epoch_s
                 seen.add(plan.label)

@@ -6,7 +6,9 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from lit_mnist import committee_plots, plots
 from lit_mnist.family import FAMILY
 from lit_mnist.idx import write_idx
 from lit_mnist.jobs import Jobs
@@ -93,6 +95,18 @@ def members(hard_data):
         *("--data.dataset", SMALL, "--data.data_dir", str(hard_data)),
         *("--data.batch_size", "10", "--trainer.accelerator", "cpu"),
     ]
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Pictures are blank: drawing them takes longer than testing such a small set."""
+    blank = Figure(figsize=(2, 2))
+    for module, names in (
+        (plots, ("curves", "gallery", "confusion")),
+        (committee_plots, ("votes_gallery", "errors_by_size_figure")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *_, **__: blank)
 
 
 def equal_weights(first, second, name="best"):

@@ -46,7 +46,7 @@ def looks(folder):
 
 
 @pytest.fixture
-def committee(members, in_process, capsys):
+def committee(members, in_process, no_pictures, capsys):
     """Runs the command; gives (exit status, output, problems)."""
 
     def call(*options):

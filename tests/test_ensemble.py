@@ -239,7 +239,7 @@ def test_the_loss_is_that_of_the_average_without_overflow():
 
 
 @pytest.fixture
-def ensemble(members, trained, capsys):
+def ensemble(members, trained, no_pictures, capsys):
     """Runs a command on configs/ensemble.yaml; gives (exit status, output, problems)."""
     config = ["--config", f"{CONFIGS}/ensemble.yaml"]
 
