@@ -124,7 +124,6 @@ def test_one_member_can_be_trained_alone(committee, here, three):
 
 
 def test_a_member_that_fails_is_named_and_the_others_are_trained(committee, trained):
-    expected = results()
     shutil.rmtree(OWN)
     for number in (43, 44):
         shutil.rmtree(seed(number))
@@ -136,12 +135,6 @@ def test_a_member_that_fails_is_named_and_the_others_are_trained(committee, trai
     assert last.startswith("error: dense/seed_43: not trained, for the reason above")
     assert results(seed(44))["status"] == "complete"
     assert not OWN.exists()
-    seed(43).unlink()
-    before = files(seed(44)) | files(seed(42))
-    assert committee("--members", "3")[0] == 0
-    assert results() == expected
-    after = files()
-    assert all(after[path] == before[path] for path in before if "44/checkpoints" in path)
 
 
 REFUSED = {
