@@ -13,9 +13,9 @@ import torch
 
 from lit_mnist.jobs import Job, Jobs
 
-# Tells that it runs, and which signal it is given
+# Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
 WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
-WAITS += "while :; do sleep 0.02; done"
+WAITS += "n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done"
 
 
 @pytest.fixture(autouse=True)
