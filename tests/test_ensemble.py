@@ -374,3 +374,10 @@ def test_python_code_tests_a_committee_too(trained, hard_data):
     said = results(Path("tb_logs/dense/committee_3"))
     assert scores["test_acc"] == pytest.approx(said["test_acc"])
     assert scores["test_loss"] == pytest.approx(said["test_loss"])
+
+
+def test_python_code_is_refused_other_data_too(trained, hard_data):
+    data = MNISTDataModule(str(hard_data), dataset=SMALL, split_seed=7)
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    with pytest.raises(UserError, match=r"split_sha256 .*--data\.split_seed"):
+        trainer.validate(EnsembleModule(PATTERN), data, verbose=False)
