@@ -145,7 +145,7 @@ REFUSED = {
         other_network,
         r"b\.ckpt: its weights fit none of DenseModule, SimpleConvModule, DeepConvModule",
     ),
-    "no tensors": (["a.ckpt", "b.ckpt"], no_tensors, r"b\.ckpt: its weights fit none of"),
+    "no tensors": (["a.ckpt", "b.ckpt"], no_tensors, r"b\.ckpt: (its weights fit none|damaged)"),
 }
 
 

@@ -23,7 +23,7 @@ TABLE = Path("results/tutorial.json")
 
 
 @pytest.fixture
-def trained_runs(monkeypatch):
+def order(monkeypatch):
     """Members and runs are trained in this process; their names, in order."""
     names = []
 
@@ -36,7 +36,7 @@ def trained_runs(monkeypatch):
 
 
 @pytest.fixture
-def call(hard_data, here, trained_runs, no_pictures, monkeypatch, capsys):
+def call(hard_data, here, order, no_pictures, monkeypatch, capsys):
     """Runs the command; gives (exit status, lines, problems)."""
     monkeypatch.setattr(reproduce, "SYSTEMS", (DENSE, SIMPLE, PAIR))
     options = [
@@ -45,7 +45,7 @@ def call(hard_data, here, trained_runs, no_pictures, monkeypatch, capsys):
     ]
 
     def run(*own):
-        trained_runs.clear()
+        order.clear()
         capsys.readouterr()
         status = main(["reproduce", *options, *own])
         output, problems = capsys.readouterr()
@@ -66,13 +66,13 @@ def snapshot(folder="tb_logs"):
     return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
 
 
-def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, trained_runs):
+def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order):
     status, lines, problems = call()
     assert (status, problems) == (0, "")
     assert lines[0] == "less than a minute left for dense, simple, committee_deep"
     assert lines[-1] == "the table is results/tutorial.md"
     # what two systems share is trained once
-    assert trained_runs == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
+    assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
     said = facts()
     assert list(said) == ["dense", "simple", "committee_deep"]
     for name, run in (
@@ -90,13 +90,13 @@ def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, traine
     # the same command again finds all done
     before, table = snapshot(), TABLE.read_text()
     status, lines, problems = call()
-    assert (status, problems, trained_runs) == (0, "", [])
+    assert (status, problems, order) == (0, "", [])
     assert snapshot() == before
     assert TABLE.read_text() == table
 
     # a part of it, with more seeds, keeps the other rows
     status, lines, _ = call("--only", "dense", "--seeds", "2", "--output", "other")
-    assert (status, trained_runs) == (0, [])
+    assert (status, order) == (0, [])
     assert lines[0].endswith("for dense")
     said = json.loads(Path("other/tutorial.json").read_text())
     assert said["dense"]["seeds"] == [42, 43]
@@ -105,15 +105,15 @@ def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, traine
     assert snapshot() == before
 
 
-def test_what_was_not_asked_for_is_no_hindrance(call, trained_runs):
+def test_what_was_not_asked_for_is_no_hindrance(call, order):
     assert call("--only", "dense")[0] == 0
     shutil.copytree("tb_logs/dense", "tb_logs/simple")  # made with other options
     assert call("--only", "committee_deep")[0] == 0
-    assert trained_runs == ["dense/seed_43"]
+    assert order == ["dense/seed_43"]
     assert list(facts()) == ["dense", "committee_deep"]
     (Path("tb_logs/simple/seed_42/config.yaml")).write_text("{[")  # and damaged
     assert call("--only", "committee_deep")[0] == 0
-    assert not trained_runs
+    assert not order
     assert list(facts()) == ["dense", "committee_deep"]
     before = snapshot()
     status, _, problems = call("--only", "dense", "simple")
@@ -130,25 +130,25 @@ def test_seeds_count_from_the_users_own(call, monkeypatch):
     assert [job.name for job in wanted] == ["dense/seed_7", "dense/seed_8"]
 
 
-def test_after_a_failure_and_a_stop_what_was_done_is_kept(call, trained_runs, monkeypatch):
+def test_after_a_failure_and_a_stop_what_was_done_is_kept(call, order, monkeypatch):
     Path("tb_logs").mkdir()
     Path("tb_logs/simple").touch()  # where a folder should be
     status, _, problems = call()
     assert status == 2
     assert "error: simple/seed_42: not trained, for the reason above" in problems
-    assert trained_runs == ["dense/seed_42", "simple/seed_42"]
+    assert order == ["dense/seed_42", "simple/seed_42"]
     assert facts()["dense"]["ours"]["test_acc"] == results("dense/seed_42")["test_acc"]
 
     Path("tb_logs/simple").unlink()
     with monkeypatch.context() as patch:
         patch.setattr(plans, "test", interrupt)
         assert call()[0] == 130
-    assert trained_runs == ["simple/seed_42"]
+    assert order == ["simple/seed_42"]
     assert list(facts()) == ["dense"]
 
     before = snapshot()
     assert call()[0] == 0
-    assert trained_runs == ["dense/seed_43"]
+    assert order == ["dense/seed_43"]
     assert list(facts()) == ["dense", "simple", "committee_deep"]
     kept = {path: when for path, when in before.items() if "seed_42/checkpoints" in str(path)}
     assert len(kept) == 4
