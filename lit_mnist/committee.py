@@ -73,7 +73,7 @@ def train(runs: Sequence[Sequence[str]], jobs: int) -> None:
     ]
     for plan in planned:
         if plan.complete:
-            print(f"{plan.run.folder} is complete")
+            print(f"{plan.run.folder} is complete", flush=True)  # before what the jobs print
     failed = Jobs(min(jobs, len(todo) or 1)).run(todo)
     if failed:
         names = ", ".join(job.name for job in failed)

@@ -47,7 +47,7 @@ def read(path: Path) -> Predictions:
                 for row in csv.DictReader(text)
             ]
         indices, labels, predictions = np.array(rows).T
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{file}: damaged; test the run again") from error
     name = str(file.parent if file.name == "predictions.csv" else file)
     return Predictions(name, indices, labels, labels == predictions)

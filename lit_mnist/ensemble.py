@@ -6,6 +6,7 @@ convolutions become grouped ones, which took twice as long on a CPU (`benchmarks
 
 import glob
 import hashlib
+import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,7 +28,7 @@ class Member(NamedTuple):
     Attributes:
         path: Its checkpoint.
         sha256: Hash of its weights.
-        net: On the CPU, for evaluation, at least float32.
+        net: On the CPU, for evaluation, in float32.
         trained_on: Dataset, data and split, as `MNISTDataModule.identity` tells them.
         epoch: The epoch of the weights, and `val_acc` their validation accuracy; None if unknown.
     """
@@ -86,7 +87,10 @@ class EnsembleModule(ScoredModule):
         Raises:
             UserError: Naming what differs.
         """
-        self.trainer.datamodule.load_state_dict(self.members[0].trained_on)  # type: ignore[attr-defined] # the CLI always has one
+        self.configure_model()
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        for member in self.members if data else ():
+            data.load_state_dict(member.trained_on)
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
@@ -99,7 +103,8 @@ class EnsembleModule(ScoredModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
-        members = self.log_probs(batch.images)
+        with torch.autocast(self.device.type, enabled=False):
+            members = self.log_probs(batch.images)
         log_probs = combine(members, self.average)
         self.score(batch, log_probs, self.test_scores)
         return CommitteeScores(log_probs.exp(), members)
@@ -120,7 +125,10 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
     for pattern in patterns:
-        named = [Path(pattern)] if Path(pattern).exists() else sorted(map(Path, glob.glob(pattern)))
+        there = Path(pattern).exists()
+        named = (
+            [Path(pattern)] if there else list(map(Path, sorted(glob.glob(pattern), key=_order)))
+        )
         if not named:
             raise UserError(f"--model.checkpoints {pattern}: no such file; train members with fit")
         paths += named
@@ -128,6 +136,11 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
         found = f"only {paths[0]}" if paths else "nothing"
         raise UserError(f"--model.checkpoints names {found}; a committee has two members or more")
     return paths
+
+
+def _order(path: str) -> list[tuple[int, str]]:
+    """Sorts seed_9 before seed_10, as `committee` does."""
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
 def load(paths: Sequence[Path]) -> list[Member]:
@@ -138,18 +151,18 @@ def load(paths: Sequence[Path]) -> list[Member]:
             one was trained on other data, another split, or images in another form.
     """
     members = [_read(path) for path in paths]
-    first = members[0]
+    known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
     for place, member in enumerate(members):
         for other in members[:place]:
             if member.sha256 == other.sha256:
                 raise UserError(
                     f"{member.path} and {other.path} hold the same weights; leave one out"
                 )
-        for key in first.trained_on.keys() & member.trained_on.keys():
-            here, there = member.trained_on[key], first.trained_on[key]
+        for key, here in member.trained_on.items():
+            there, path = known.setdefault(key, (here, member.path))
             if here != there:
                 raise UserError(
-                    f"{member.path}: trained with {key} {here}, but {first.path} with {there};"
+                    f"{member.path}: trained with {key} {here}, but {path} with {there};"
                     " a committee's members share their data"
                 )
     return members
@@ -158,11 +171,12 @@ def load(paths: Sequence[Path]) -> list[Member]:
 def _read(path: Path) -> Member:
     checkpoint = checkpoint_files.read(path)
     weights = checkpoint["state_dict"]
+    net = _network(weights, path)
     rows = checkpoint.get("callbacks", {}).get("History", {}).get("rows") or [{}]
     return Member(
         path=path,
         sha256=checkpoint_files.weights_sha256(weights),
-        net=_network(weights, path),
+        net=net,
         trained_on=checkpoint.get("MNISTDataModule", {}),
         epoch=checkpoint.get("epoch"),
         val_acc=rows[-1].get("val_acc"),
@@ -171,16 +185,13 @@ def _read(path: Path) -> Member:
 
 def _network(weights: dict[str, Tensor], path: Path) -> nn.Module:
     """Builds the network that the weights fit; what the file says of its class is not relied on."""
-    weights = {
-        name.removeprefix("net."): value.to(torch.promote_types(value.dtype, torch.float32))
-        for name, value in weights.items()
-    }
+    weights = {name.removeprefix("net."): value for name, value in weights.items()}
     kinds = ClassifierModule.__subclasses__()
     for kind in kinds:
         with torch.device("meta"):  # no memory, and no random numbers for weights to come
             net = kind.net_type()
         if checkpoint_files.shapes(net.state_dict()) == checkpoint_files.shapes(weights):
-            net.load_state_dict(weights, assign=True)
+            net.load_state_dict({k: value.float() for k, value in weights.items()}, assign=True)
             return net.eval()
     names = ", ".join(kind.__name__ for kind in kinds)
     raise UserError(f"{path}: its weights fit none of {names}; name a checkpoint of one of them")

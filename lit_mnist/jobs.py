@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
+from threading import RLock
 from types import FrameType
 from typing import NamedTuple
 
@@ -41,6 +42,7 @@ class Jobs:
         self.at_once = at_once
         self.running: set[subprocess.Popen[str]] = set()
         self.stopped = 0  # the signal that stopped us
+        self.starting = RLock()  # so that no process starts unseen while we are stopped
         self.shares: SimpleQueue[int] = SimpleQueue()
         for share in range(at_once):
             self.shares.put(share)
@@ -59,17 +61,24 @@ class Jobs:
         return [job for job, status in zip(jobs, statuses, strict=True) if status]
 
     def _run(self, job: Job) -> int:
-        if self.stopped:
-            return 1
         share = self.shares.get()
         try:
-            return self._wait(job, share)
+            with self.starting:
+                if self.stopped:
+                    return 1
+                process = self._start(job, share)
+                self.running.add(process)
+            for line in process.stdout or ():
+                print(f"[{job.name}] {line}", end="", flush=True)
+            status = process.wait()
+            self.running.discard(process)
+            return status
         finally:
             self.shares.put(share)
 
-    def _wait(self, job: Job, share: int) -> int:
+    def _start(self, job: Job, share: int) -> subprocess.Popen[str]:
         alone = self.at_once == 1
-        process = subprocess.Popen(
+        return subprocess.Popen(
             [sys.executable, "-m", "lit_mnist.main", *job.args],
             env=self._environment(share),
             stdout=None if alone else subprocess.PIPE,
@@ -77,19 +86,15 @@ class Jobs:
             start_new_session=True,  # so that a signal comes through us, and once
             preexec_fn=_die_with_parent if _LIBC else None,
         )
-        self.running.add(process)
-        for line in process.stdout or ():
-            print(f"[{job.name}] {line}", end="", flush=True)
-        status = process.wait()
-        self.running.discard(process)
-        return status
 
     def _environment(self, share: int) -> dict[str, str]:
         package = str(Path(__file__).parent.parent)
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1"}
         if self.at_once > 1 and torch.cuda.is_available():
-            own["CUDA_VISIBLE_DEVICES"] = str(share % torch.cuda.device_count())
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+            gpus = visible.split(",") if visible else range(torch.cuda.device_count())
+            own["CUDA_VISIBLE_DEVICES"] = str(gpus[share % len(gpus)])
         elif self.at_once > 1:
             threads = max(1, torch.get_num_threads() // self.at_once)
             own["OMP_NUM_THREADS"] = str(threads)
@@ -97,8 +102,9 @@ class Jobs:
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self.stopped = number
-        for process in list(self.running):
-            process.send_signal(number)
+        with self.starting:
+            for process in list(self.running):
+                process.send_signal(number)
 
 
 def _die_with_parent() -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 from lit_mnist import checkpoints
 from lit_mnist.cli import RunCLI, prepare, run
+from lit_mnist.ensemble import EnsembleModule
+from lit_mnist.errors import UserError
 
 # Whatever trains on several devices is looked at and tested by this process alone
 HERE = ("--trainer.devices", "1", "--trainer.num_nodes", "1", "--trainer.strategy", "auto")
@@ -44,14 +46,15 @@ class Plan(RunCLI):
 
     @property
     def tested(self) -> bool:
-        """Whether the best weights have been tested, and their predictions are there."""
-        weights = checkpoints.read(self.run.best)["state_dict"]
-        return self.says_tested(checkpoints.weights_sha256(weights))
-
-    def says_tested(self, weights_sha256: str) -> bool:
-        """Whether the folder holds a test of these weights."""
+        """Whether the best weights, or a committee's, are tested, and their predictions there."""
         said = self.run.results().get("test_weights_sha256")
-        return said == weights_sha256 and self.run.file("predictions.csv").exists()
+        return said == self._weights_sha256() and self.run.file("predictions.csv").exists()
+
+    def _weights_sha256(self) -> str:
+        if isinstance(self.model, EnsembleModule):
+            self.model.configure_model()
+            return self.model.sha256
+        return checkpoints.weights_sha256(checkpoints.read(self.run.best)["state_dict"])
 
 
 def plan(args: Sequence[str]) -> Plan:
@@ -61,7 +64,14 @@ def plan(args: Sequence[str]) -> Plan:
         UserError: An option is wrong, or the run was made with others.
     """
     prepare()
-    return Plan(["fit", *args, *HERE])
+    planned = Plan(["fit", *args, *HERE])
+    if isinstance(planned.model, EnsembleModule):
+        raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
+    if planned.config["fit"]["ckpt_path"]:
+        raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
+    if planned.dry:
+        raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
+    return planned
 
 
 def test(args: Sequence[str]) -> None:
@@ -69,15 +79,12 @@ def test(args: Sequence[str]) -> None:
     run(["test", *args, *HERE])
 
 
-def test_committee(members: Sequence[Plan], average: str | None) -> Path:
-    """Tests the average of trained runs, unless these very weights have been tested before.
+def committee(members: Sequence[Plan], average: str | None) -> Plan:
+    """Describes the test of the average of trained runs.
 
     Args:
         members: The runs; data and name are those of the first.
         average: How to average; None for the default.
-
-    Returns:
-        The committee's folder.
     """
     options = members[0].options
     data = {key: value for key, value in options["data"].items() if key not in ("seed", "images")}
@@ -90,12 +97,24 @@ def test_committee(members: Sequence[Plan], average: str | None) -> Path:
         f"--trainer.accelerator={options['trainer']['accelerator']}",
         *HERE,
     ]
-    plan = Plan(args)
-    plan.model.configure_model()
-    if plan.says_tested(plan.model.sha256):
+    return Plan(args)
+
+
+def test_committee(members: Sequence[Plan], average: str | None) -> Path:
+    """Tests the average of trained runs, unless these very weights have been tested before.
+
+    Args:
+        members: The runs.
+        average: How to average; None for the default.
+
+    Returns:
+        The committee's folder.
+    """
+    plan = committee(members, average)
+    if plan.tested:
         print(f"{plan.run.folder} is tested: see report.md in it")
     else:
-        run(args)
+        run(plan.args)
     return plan.run.folder
 
 

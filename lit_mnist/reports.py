@@ -73,6 +73,8 @@ class TestReport(Collector):
         table = self.table(trainer)
         if trainer.is_global_zero:
             self.write(trainer, table)
+            # Last, as it says that the test is written down in full
+            self.run.update_results(**self.checkpoint)
 
     def write(self, trainer: Trainer, table: np.ndarray) -> None:
         """Writes files and pictures from (N, 12): index, label, p0 to p9."""
@@ -82,7 +84,7 @@ class TestReport(Collector):
         scores = test_scores(labels, predictions, loss)
         digest, errors = self.checkpoint["test_weights_sha256"], scores["test_errors"]
         reads = ledger.note(self.run.folder, digest, scores["test_acc"], loss, errors)
-        self.run.update_results(**scores, test_reads=reads, **self.checkpoint)
+        self.run.update_results(**scores, test_reads=reads)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
         images, indices = data.test_part.images.cpu().numpy(), table[:, 0].astype(int)

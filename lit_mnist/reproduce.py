@@ -2,12 +2,11 @@
 
 import argparse
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from lit_mnist import committee, plans
 from lit_mnist.errors import UserError
-from lit_mnist.runs import Run
 from lit_mnist.tutorial import SYSTEMS, System
 from lit_mnist.tutorial_report import write
 
@@ -19,25 +18,19 @@ def run(argv: Sequence[str]) -> None:
     options, args = _parse(argv)
     chosen = [system for system in SYSTEMS if system.name in options.only]
     first = plans.plan(_of(chosen[0], args)).seed
-    runs: dict[str, Runs] = {}
-    for system in SYSTEMS:
-        count = system.members if system.members > 1 else options.seeds
-        runs[system.name] = [
-            committee.with_seed(_of(system, args), first + place) for place in range(count)
-        ]
-    clock = Clock(chosen, runs)
+    runs = {system.name: _runs(system, args, first, options.seeds) for system in SYSTEMS}
+    planned = {system.name: [plans.plan(args) for args in runs[system.name]] for system in chosen}
+    clock = Clock(chosen, planned)
+    _make(options.output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
-    done = [
-        system
-        for system in SYSTEMS
-        if system not in chosen and _finished(system, runs[system.name])
-    ]
+    others = [system for system in SYSTEMS if system not in chosen]
+    rows = {system.name: _finished(system, runs[system.name]) for system in others}
     for system in chosen:
         _finish(system, runs[system.name], options.jobs)
-        done.append(system)
+        rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
-        rows = [(each, _folders(each, runs[each.name])) for each in SYSTEMS if each in done]
-        write(options.output, rows)
+        done = [(each, rows[each.name]) for each in SYSTEMS if rows.get(each.name)]
+        write(options.output, done)
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {options.output / 'tutorial.md'}")
@@ -51,15 +44,19 @@ def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
     parser.add_argument("--jobs", type=committee.positive, default=1)
     parser.add_argument("--output", type=Path, default=Path("results"))
     options, args = parser.parse_known_args(argv[1:])
-    for option in ("--config", "--name"):
+    for option in ("--config", "-c", "--name"):
         if any(arg.partition("=")[0] == option for arg in args):
             raise UserError(f"{option}: reproduce has its own; use fit for another run")
-    try:
-        options.output.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        said = f"--output {options.output}: {error.strerror}; name another folder"
-        raise UserError(said) from error
     return options, args
+
+
+def _make(folder: Path) -> None:
+    """Makes the folder for the table: better to fail now than after hours."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        said = f"--output {folder}: {error.strerror}; name another folder"
+        raise UserError(said) from error
 
 
 def _of(system: System, args: Sequence[str]) -> list[str]:
@@ -68,6 +65,13 @@ def _of(system: System, args: Sequence[str]) -> list[str]:
     if not folder.is_dir():
         raise UserError(f"{folder} is missing; run reproduce from a clone of the project")
     return ["--config", str(folder / f"{system.config}.yaml"), *args]
+
+
+def _runs(system: System, args: Sequence[str], first: int, seeds: int) -> Runs:
+    """Gives the runs of a system, a seed each: its members, or as many as the user wants."""
+    count = system.members if system.members > 1 else seeds
+    own = _of(system, args)
+    return [committee.with_seed(own, first + place) for place in range(count)]
 
 
 def _finish(system: System, runs: Runs, jobs: int) -> None:
@@ -81,18 +85,22 @@ def _finish(system: System, runs: Runs, jobs: int) -> None:
             plans.test(args)
 
 
-def _finished(system: System, runs: Runs) -> bool:
-    """Whether all runs are trained and tested, by an earlier call."""
-    planned = [plans.plan(args) for args in runs]
-    if not all(plan.complete and plan.tested for plan in planned):
-        return False
-    own = _folders(system, runs)[-1]
-    return "test_acc" in Run(own).results()
+def _finished(system: System, runs: Runs) -> list[Path]:
+    """Gives the folders of what an earlier call with these options has finished; else none."""
+    try:
+        planned = [plans.plan(args) for args in runs]
+        if not all(plan.complete and plan.tested for plan in planned):
+            return []
+        if system.members > 1 and not plans.committee(planned, None).tested:
+            return []
+    except UserError:  # with other options, or damaged: not what was asked for
+        return []
+    return _folders(system, planned)
 
 
-def _folders(system: System, runs: Runs) -> list[Path]:
+def _folders(system: System, planned: Sequence[plans.Plan]) -> list[Path]:
     """Gives the runs' folders, a committee's own last."""
-    folders = [plans.plan(args).run.folder for args in runs]
+    folders = [plan.run.folder for plan in planned]
     own = folders[0].parent / f"committee_{system.members}"
     return [*folders, own] if system.members > 1 else folders
 
@@ -102,17 +110,18 @@ class Clock:
 
     Args:
         systems: What is to be run.
-        runs: By system, the options of `fit` for each of its runs.
+        planned: By system, its runs.
     """
 
-    def __init__(self, systems: Sequence[System], runs: dict[str, Runs]) -> None:
+    def __init__(
+        self, systems: Sequence[System], planned: Mapping[str, Sequence[plans.Plan]]
+    ) -> None:
         self.pace, self.began = 1.0, time.perf_counter()
         self.expected: dict[str, float] = {}
         seen = set()
         for system in systems:
             seconds = 0.0
-            for args in runs[system.name]:
-                plan = plans.plan(args)
+            for plan in planned[system.name]:
                 if plan.label not in seen:
                     seconds += plan.epochs_left * system.epoch_s
                 seen.add(plan.label)
@@ -127,7 +136,8 @@ class Clock:
 
     def left(self) -> str:
         """Says how long the rest takes."""
-        minutes = sum(self.expected.values()) * self.pace / 60
-        if minutes < 1:
+        seconds = sum(self.expected.values()) * self.pace
+        if seconds < 60:
             return "less than a minute left"
-        return f"about {int(minutes // 60)} h {minutes % 60:02.0f} min left"
+        hours, minutes = divmod(round(seconds / 60), 60)
+        return f"about {hours} h {minutes:02d} min left"

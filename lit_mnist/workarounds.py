@@ -126,6 +126,7 @@ def agree_on_sigterm() -> None:
 
 
 @functools.cache
+@functools.cache
 def heed_second_interrupt() -> None:
     """Lets a second Ctrl-C end the process at once.
 

@@ -1,13 +1,17 @@
-"""A small learnable dataset on disk, and the program as a function."""
+"""Small learnable datasets on disk, the program as a function, and a committee that it trained."""
 
 import os
+import shutil
 
 import numpy as np
 import pytest
 import torch
+from matplotlib.figure import Figure
 
+from lit_mnist import committee_plots, plots
 from lit_mnist.family import FAMILY
 from lit_mnist.idx import write_idx
+from lit_mnist.jobs import Jobs
 from lit_mnist.main import main
 
 # One thread, here and in the processes that tests start: these sets are too small for more, and
@@ -20,26 +24,36 @@ SMALL = "KMNIST"
 TRAIN, TEST = 600, 101
 
 
-def digits(count, seed):
+def digits(count, seed, noise=120, height=20):
     """Noisy images whose bright column tells the label: any of the nets learns them at once."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 10, count, dtype=np.uint8)
-    images = generator.integers(0, 120, (count, 28, 28), dtype=np.uint8)
+    images = generator.integers(0, noise, (count, 28, 28), dtype=np.uint8)
     for image, label in zip(images, labels, strict=True):
-        image[4:24, 4 + 2 * label : 6 + 2 * label] = 255
+        image[4 : 4 + height, 4 + 2 * label : 6 + 2 * label] = 255
     return torch.from_numpy(images), torch.from_numpy(labels)
+
+
+def place(data_dir, **hardness):
+    """Writes 600 training and 101 test images, of which 100 go to validation."""
+    family = FAMILY[SMALL]
+    family.folder(data_dir).mkdir(parents=True)
+    for seed, (part, count) in enumerate({"train": TRAIN, "test": TEST}.items()):
+        for name, values in zip(family.files[part], digits(count, seed, **hardness), strict=True):
+            write_idx(family.folder(data_dir) / name, values)
+    return data_dir
 
 
 @pytest.fixture(scope="session")
 def small_data(tmp_path_factory):
     """A data_dir that holds 600 training and 101 test images, of which 100 go to validation."""
-    data_dir = tmp_path_factory.mktemp("data")
-    family = FAMILY[SMALL]
-    family.folder(data_dir).mkdir(parents=True)
-    for seed, (part, count) in enumerate({"train": TRAIN, "test": TEST}.items()):
-        for name, values in zip(family.files[part], digits(count, seed), strict=True):
-            write_idx(family.folder(data_dir) / name, values)
-    return data_dir
+    return place(tmp_path_factory.mktemp("data"))
+
+
+@pytest.fixture(scope="session")
+def hard_data(tmp_path_factory):
+    """The same, but hard to tell apart: networks err, and each in its own way."""
+    return place(tmp_path_factory.mktemp("hard"), noise=255, height=5)
 
 
 @pytest.fixture
@@ -71,6 +85,66 @@ def run_cli(small_data, here, capsys):
         return status, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture(scope="session")
+def members(hard_data):
+    """The options of a committee of small networks, but for how many."""
+    return [
+        *("--config", f"{CONFIGS}/dense.yaml", "--trainer.max_epochs", "3"),
+        *("--data.dataset", SMALL, "--data.data_dir", str(hard_data)),
+        *("--data.batch_size", "10", "--trainer.accelerator", "cpu"),
+    ]
+
+
+@pytest.fixture
+def no_pictures(monkeypatch):
+    """Pictures are blank: drawing them takes longer than testing such a small set."""
+    blank = Figure(figsize=(2, 2))
+    for module, names in (
+        (plots, ("curves", "gallery", "confusion")),
+        (committee_plots, ("votes_gallery", "errors_by_size_figure")),
+    ):
+        for name in names:
+            monkeypatch.setattr(module, name, lambda *_, **__: blank)
+
+
+def equal_weights(first, second, name="best"):
+    """Whether the checkpoints of two runs' folders hold the same bits."""
+    one, other = (
+        torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
+        for folder in (first, second)
+    )
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+def train_here(jobs, todo):
+    """Stands in for `Jobs.run`: a process for each member would take seconds to start."""
+    return [job for job in todo if main(job.args)]
+
+
+@pytest.fixture
+def in_process(monkeypatch):
+    """Members are trained in this process."""
+    monkeypatch.setattr(Jobs, "run", train_here)
+
+
+@pytest.fixture(scope="session")
+def three(members, tmp_path_factory):
+    """A folder whose tb_logs hold a committee of three, trained and tested; to be left as it is."""
+    folder = tmp_path_factory.mktemp("three")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Jobs, "run", train_here)
+        patch.chdir(folder)
+        assert main(["committee", *members, "--members", "3"]) == 0
+    return folder
+
+
+@pytest.fixture
+def trained(three, here):
+    """A working folder that holds a copy of the committee of three."""
+    shutil.copytree(three / "tb_logs", "tb_logs")
+    return here
 
 
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
