@@ -20,7 +20,13 @@ from lit_mnist.family import FAMILY
 from lit_mnist.idx import read_idx, write_idx
 from lit_mnist.main import main
 
-CLI = str(Path(CONFIGS).parent / "cli.py")
+# The program, whose members run tests/slow_member.py
+PROGRAM = """
+import sys
+sys.executable = "./slow"
+from lit_mnist.main import main
+sys.exit(main(sys.argv[1:]))
+"""
 OWN = Path("tb_logs/dense/committee_3")
 
 
@@ -228,8 +234,12 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     shutil.rmtree(OWN)
     shutil.rmtree(seed(44))
     before = files()
+    slow = Path(__file__).with_name("slow_member.py")
+    Path("slow").write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {slow} "$@"\n')
+    Path("slow").chmod(0o755)
     process = subprocess.Popen(
-        [sys.executable, CLI, "committee", *members, "--members", "3"],
+        [sys.executable, "-c", PROGRAM, "committee", *members, "--members", "3"],
+        env=os.environ | {"PYTHONPATH": str(Path(CONFIGS).parent)},
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
