@@ -23,6 +23,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     scoring           the scores of a set of images; ScoredModule, which is tested and asked
     modules           ClassifierModule and a subclass an architecture
     averaging         a committee's arithmetic: logits of its members -> log-probabilities
+    torch_files       files of torch.save, read without trusting them
     checkpoints       reading checkpoints safely
     ensemble          EnsembleModule: trained networks, averaged
     environment       versions and hardware
