@@ -6,6 +6,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     usage             what --help says
     arguments         the command line before it is parsed
     files             files that are never half a file
+    safe_yaml         YAML that may come from anywhere
     idx               IDX files <-> tensors
     family            the datasets of the MNIST family and their files
     parts             a part (training or test) of a dataset, read from disk and checked
