@@ -39,7 +39,10 @@ Data flows from the top to the bottom, and a module imports only from those abov
     ledger            a line for each time that the test set was read
     reports           what a test and a prediction leave behind
     committee_report  what a committee's test leaves behind
+    failures          what libraries raise, told in a line
     messages          one line for what the parser refuses
+    configs           config files before the parser reads them
+    trainer_values    values that Lightning takes without a word
     options           the options of the commands and what they set up
     jobs              runs of fit as processes of their own, several at a time
     cli               the commands: LightningCLI over all of this

@@ -9,15 +9,14 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
-from torch.distributed import DistError
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist import checkpoints, jobs, process
+from lit_mnist import checkpoints, failures, jobs, process
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
 from lit_mnist.environment import hardware
-from lit_mnist.errors import PeerError, UserError
+from lit_mnist.errors import UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.runs import ResumePoint, resume_point
@@ -32,12 +31,11 @@ def run(argv: list[str]) -> None:
     prepare()
     try:
         RunCLI(images_as_list(argv))
-    except MisconfigurationException as error:  # options that Lightning finds at odds
-        raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
-    except RuntimeError as error:
-        if isinstance(error, DistError) or "by peer" in str(error):  # gloo has no type of its own
-            raise PeerError("another process of this run has failed; see its message") from error
-        raise
+    except Exception as error:
+        explained = failures.explained(error)
+        if explained is error:
+            raise
+        raise explained from error
 
 
 def prepare() -> None:

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 import yaml
 from filelock import FileLock, Timeout
 
-from lit_mnist import checkpoints, files
+from lit_mnist import checkpoints, files, safe_yaml
 from lit_mnist.errors import UserError
 
 # Options that may differ when a run is resumed: none changes what is trained on or how
@@ -32,6 +33,31 @@ FREE_OPTIONS = (
     "trainer.log_every_n_steps",
     "trainer.default_root_dir",
 )
+
+
+def plain_name(name: Any) -> str:
+    """Checks the name of a run, which becomes that of a folder.
+
+    Raises:
+        UserError: It would lie elsewhere, or could not be made, typed or shown.
+    """
+    plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
+    if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
+        raise UserError(
+            f"--name {str(name)!a:.99}: give a plain name; it becomes a folder in --log_dir"
+        )
+    return name
+
+
+def plain_path(option: str, path: Any) -> Path:
+    """Checks the path of a folder that an option names.
+
+    Raises:
+        UserError: No system could have such a folder.
+    """
+    if isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
+        return Path(path)
+    raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
 
 
 @dataclass(frozen=True)
@@ -62,9 +88,12 @@ class Run:
         """What `results.json` says; empty before the first epoch."""
         path = self.file("results.json")
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except ValueError as error:
+            said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
+        if not isinstance(said, dict):
+            raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
+        return said
 
     def update_results(self, **news: Any) -> None:
         """Sets fields of `results.json` and keeps the others."""
@@ -75,10 +104,14 @@ class Run:
         path = self.file("metrics.csv")
         if not path.exists():
             return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-            ]
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return [
+                    {name: float(value) for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
 
     def written(self) -> list[Path]:
         """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
@@ -189,7 +222,8 @@ def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
             " choose another --name, or replace it with --fresh"
         )
     stopped_early = (
-        run.results().get("status") == "complete" and before["trainer"]["max_epochs"] == wanted
+        run.results().get("status") == "complete"
+        and flat(before).get("trainer.max_epochs") == wanted
     )
     return ResumePoint(path, done, step, done == wanted or stopped_early)
 
@@ -201,8 +235,8 @@ def read_config(path: Path) -> dict[str, Any]:
         UserError: It is no YAML mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except yaml.YAMLError as error:
+        content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged; replace the run with --fresh") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged; replace the run with --fresh")
@@ -216,5 +250,5 @@ def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict) and value:
             items |= flat(value, f"{prefix}{key}.")
         else:
-            items[prefix + key] = value
+            items[f"{prefix}{key}"] = value
     return items

@@ -33,6 +33,7 @@ _NOISE = (
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
+    r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
 
