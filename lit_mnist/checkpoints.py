@@ -15,6 +15,7 @@ KINDS = {
     "global_step": int,
     "hyper_parameters": dict,
     "callbacks": dict,
+    "loops": dict,
     "MNISTDataModule": dict,
 }
 
@@ -38,22 +39,45 @@ def read(path: Path) -> dict[str, Any]:
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: holds no Lightning checkpoint (a dict with a state_dict)")
-    if fault := _fault(checkpoint):
-        raise UserError(f"{path}: {fault}; restore it, or take another checkpoint")
+    refuse(path, _fault(checkpoint))
     return checkpoint
+
+
+def refuse(path: Path, fault: str) -> None:
+    """Raises UserError, if there is a fault."""
+    if fault:
+        raise UserError(f"{path}: {fault}; restore it, or take another checkpoint")
 
 
 def _fault(checkpoint: dict[str, Any]) -> str:
     """Tells what is no checkpoint's form, or no network's weight; empty if all is well."""
     for key, kind in KINDS.items():
         if key in checkpoint and not isinstance(checkpoint[key], kind):
-            return f"damaged, its {key} is no {kind.__name__}"
+            return f"damaged, its {key} is of another type than {kind.__name__}"
+    if _history(checkpoint) is None:
+        return "damaged, its callbacks.History.rows are no rows"
     for name, value in checkpoint["state_dict"].items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_complex():
             return f"damaged, {name!r:.99} is no weight"
         if not value.isfinite().all():
             return f"the weights {name:.99} are not all finite numbers"
     return ""
+
+
+def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
+    """Gives the rows of the run's `metrics.csv` up to the checkpoint; none if it has none."""
+    return _history(checkpoint) or []
+
+
+def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
+    state = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    rows = state.get("rows") if isinstance(state, dict) else None
+    sound = isinstance(rows, list) and all(
+        isinstance(row, dict)
+        and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)
+        for row in rows
+    )
+    return rows if sound else None
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:

@@ -4,6 +4,7 @@ import os
 import shlex
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist import checkpoints, failures, jobs, process
+from lit_mnist import checkpoints, failures, jobs, process, resumable
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
@@ -77,8 +78,6 @@ class RunCLI(RunOptions):
             say("To train on, raise --trainer.max_epochs; to start afresh, add --fresh.")
             return
         path = start.checkpoint if start else None
-        if path:
-            checkpoints.check_fits(checkpoints.read(path), model, path)
         count = sum(weights.numel() for weights in model.parameters())
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {start or 'starting'}")
@@ -131,10 +130,14 @@ class RunCLI(RunOptions):
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
         if self.dry:
             return None
-        found = None if self.fresh else resume_point(self.run, self.options)
+        fault = partial(resumable.fault, trainer=self.trainer, model=self.model)
+        found = None if self.fresh else resume_point(self.run, self.options, fault)
         if ckpt_path and not found:
             path = self._named(ckpt_path)
-            return ResumePoint(path, *checkpoints.progress(checkpoints.read(path)), complete=False)
+            checkpoint = checkpoints.read(path)
+            checkpoints.check_fits(checkpoint, self.model, path)
+            checkpoints.refuse(path, fault(checkpoint))
+            return ResumePoint(path, *checkpoints.progress(checkpoint), complete=False)
         return found
 
     def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:

@@ -158,7 +158,7 @@ def load(paths: Sequence[Path]) -> list[Member]:
 def _read(path: Path) -> Member:
     checkpoint = checkpoint_files.read(path)
     weights = checkpoint["state_dict"]
-    rows = checkpoint.get("callbacks", {}).get("History", {}).get("rows") or [{}]
+    rows = checkpoint_files.history(checkpoint) or [{}]
     return Member(
         path=path,
         sha256=checkpoint_files.weights_sha256(weights),

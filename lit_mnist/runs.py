@@ -3,7 +3,7 @@
 import csv
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,8 @@ from filelock import FileLock, Timeout
 from lit_mnist import checkpoints, files, safe_yaml
 from lit_mnist.errors import UserError
 
+# Tells what is wrong with a checkpoint; empty if nothing is
+Fault = Callable[[dict[str, Any]], str]
 # Options that may differ when a run is resumed: none changes what is trained on or how
 FREE_OPTIONS = (
     "log_dir",
@@ -43,9 +45,7 @@ def plain_name(name: Any) -> str:
     """
     plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
     if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
-        raise UserError(
-            f"--name {str(name)!a:.99}: give a plain name; it becomes a folder in --log_dir"
-        )
+        raise UserError(f"--name {name!s:.99}: give a plain name; it becomes a folder in --log_dir")
     return name
 
 
@@ -150,8 +150,11 @@ class Run:
                 with suppress(OSError):
                     place.rmdir()
 
-    def newest(self) -> tuple[Path, dict[str, Any]]:
+    def newest(self, fault: Fault) -> tuple[Path, dict[str, Any]]:
         """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
+
+        Args:
+            fault: Tells what keeps training from going on from a checkpoint.
 
         Raises:
             UserError: None is whole.
@@ -160,6 +163,7 @@ class Run:
         for path in (self.last, self.best):
             try:
                 checkpoint = checkpoints.read(path)
+                checkpoints.refuse(path, fault(checkpoint))
             except UserError as error:
                 problems.append(str(error))
                 continue
@@ -198,8 +202,15 @@ class ResumePoint(NamedTuple):
         return f"going on {place} from {self.checkpoint}"
 
 
-def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
+def resume_point(
+    run: Run, config: dict[str, Any], fault: Fault = lambda _: ""
+) -> ResumePoint | None:
     """Tells where `fit` with this config goes on.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+        fault: Tells what keeps training from going on from a checkpoint; empty if nothing does.
 
     Returns:
         None if the run has no checkpoint yet.
@@ -210,22 +221,25 @@ def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
     if not run.exists():
         return None
     before = read_config(run.file("config.yaml"))
-    changed = differences(before, config)
-    path, checkpoint = run.newest()
+    _check_unchanged(run, differences(before, config))
+    path, checkpoint = run.newest(fault)
     done, step = checkpoints.progress(checkpoint)
     wanted = config["trainer"]["max_epochs"]
     if wanted is not None and 0 <= wanted < done:
-        changed.append(f"trainer.max_epochs: {done} done, now {wanted}")
-    if changed:
-        raise UserError(
-            f"{run.folder} was made with other options ({'; '.join(sorted(changed))});"
-            " choose another --name, or replace it with --fresh"
-        )
+        _check_unchanged(run, [f"trainer.max_epochs: {done} done, now {wanted}"])
     stopped_early = (
         run.results().get("status") == "complete"
         and flat(before).get("trainer.max_epochs") == wanted
     )
     return ResumePoint(path, done, step, done == wanted or stopped_early)
+
+
+def _check_unchanged(run: Run, changed: list[str]) -> None:
+    if changed:
+        raise UserError(
+            f"{run.folder} was made with other options ({'; '.join(sorted(changed))});"
+            " choose another --name, or replace it with --fresh"
+        )
 
 
 def read_config(path: Path) -> dict[str, Any]:

@@ -79,8 +79,7 @@ class _Level:
         if self.keys is None or not self.key_comes:
             return
         if event.value in self.keys:
-            fault = f"{event.value:.99} is there twice"
-            raise yaml.MarkedYAMLError(problem=fault, problem_mark=event.start_mark)
+            raise yaml.YAMLError(f"{event.value:.99} is there twice, again {_place(event)}")
         self.keys.add(event.value)
 
 
@@ -107,9 +106,7 @@ class _Walk:
 
     def alias(self, event: yaml.AliasEvent) -> None:
         if any(level.anchor == event.anchor for level in self.levels):
-            raise yaml.MarkedYAMLError(
-                problem=f"{event.anchor:.99} contains itself", problem_mark=event.start_mark
-            )
+            raise yaml.YAMLError(f"{event.anchor:.99} contains itself {_place(event)}")
         size, height = self.anchored.get(event.anchor, (1, 0))  # an unknown one fails when read
         self.copies += size
         if self.copies > MAX_COPIES:
@@ -125,3 +122,7 @@ class _Walk:
     def _check_depth(self, below: int) -> None:
         if len(self.levels) + below > MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _place(event: yaml.Event) -> str:
+    return f"on line {event.start_mark.line + 1}" if event.start_mark else ""
