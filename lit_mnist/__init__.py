@@ -32,8 +32,8 @@ Data flows from the top to the bottom, and a module imports only from those abov
     launcher          what torchrun or SLURM has started
     process           settings of the process that speed depends on
     runs              a run's folder, and where a run goes on
-    resumable         whether training can go on from a checkpoint
     callbacks         what a training run leaves behind
+    resumable         whether training can go on from a checkpoint
     statistics        how far chance may carry a share, a mean or a difference
     plots             curves, misclassified digits, confusion matrix
     committee_plots   errors by size of a committee, its votes on what it misclassified

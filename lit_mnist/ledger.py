@@ -27,7 +27,8 @@ def note(folder: Path, weights_sha256: str, accuracy: float, loss: float, errors
         How often the test set has been read in this folder, this time included.
     """
     path = folder / NAME
-    lines = path.read_text(encoding="utf-8") if path.exists() else _HEADER
+    # What is damaged in it stays seen: it counts, and stops nothing
+    lines = path.read_text(encoding="utf-8", errors="replace") if path.exists() else _HEADER
     when = datetime.now(UTC).isoformat(timespec="seconds")
     lines += f"{when},{weights_sha256},{accuracy:.6f},{loss:.6f},{errors}\n"
     files.write_text(path, lines)

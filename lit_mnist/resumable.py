@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 
 from lit_mnist import checkpoints
+from lit_mnist.callbacks import COLUMNS
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -28,6 +29,8 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
         with suppress(Exception):  # a user's model may need the trainer to make them
             expected |= _optimization(model.configure_optimizers())
     found = unlike(expected, checkpoint) or _unlike_kept(checkpoint, model)
+    if any(row.keys() != set(COLUMNS) for row in checkpoints.history(checkpoint)):
+        found = found or "callbacks.History.rows are not those of metrics.csv"
     return f"damaged, {found}" if found else ""
 
 
