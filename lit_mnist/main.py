@@ -47,8 +47,9 @@ def main(argv: list[str] | None = None) -> int:
     except BrokenPipeError:  # such as `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written to
-        place = error.filename2 or error.filename or "a file"
-        print(f"error: {place}: {error.strerror}; make room or choose another", file=sys.stderr)
+        place = error.filename or "a file"
+        problem = UserError(f"{place}: {error.strerror}; make room or choose another")
+        print(f"error: {one_line(problem)}", file=sys.stderr)
         return 2
     return 0
 

@@ -4,6 +4,7 @@
 work-around can go.
 """
 
+import errno
 import functools
 import logging
 import os
@@ -159,9 +160,18 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Saves `checkpoint` to `path`, whole or not at all."""
+        """Saves `checkpoint` to `path`, whole or not at all.
+
+        Raises:
+            OSError: The disk is full; of a write that fails, torch says only that it is short.
+        """
         with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:
+                if "inline_container" not in str(error):
+                    raise
+                raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
 
 
 class PlainTensorBoardLogger(TensorBoardLogger):
