@@ -173,6 +173,8 @@ def _network(weights: dict[str, Tensor], path: Path) -> nn.Module:
     """Builds the network that the weights fit; what the file says of its class is not relied on."""
     weights = {
         name.removeprefix("net."): value.to(torch.promote_types(value.dtype, torch.float32))
+        if value.is_floating_point()
+        else value  # which fits nothing
         for name, value in weights.items()
     }
     kinds = ClassifierModule.__subclasses__()

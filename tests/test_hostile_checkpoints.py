@@ -8,33 +8,20 @@ from pathlib import Path
 import pytest
 import torch
 import trained
-from conftest import CONFIGS, SMALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trained import BEST, LAST, change
+from trained import BEST, LAST, change, put
 
 from lit_mnist import checkpoints
 from lit_mnist.errors import UserError
-from lit_mnist.main import main
 
 ON = ("--trainer.max_epochs", "3")
 
 
-@pytest.fixture(scope="module")
-def runs(small_data, tmp_path_factory):
-    """The folder of a run of two epochs."""
-    folder = tmp_path_factory.mktemp("trained")
-    options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "2"]
-    options += ["--data.dataset", SMALL, "--data.data_dir", str(small_data)]
-    options += ["--data.batch_size", "60", "--trainer.accelerator", "cpu"]
-    assert main(["fit", *options, "--log_dir", str(folder / "tb_logs")]) == 0
-    return folder / "tb_logs"
-
-
 @pytest.fixture
-def command(run_cli, runs, here):
+def command(run_cli, trained_runs, here):
     """The command line, in a folder with the trained run."""
-    trained.copy(runs, here)
+    trained.copy(trained_runs, here)
     return lambda name, *options: run_cli(name, *options, config="simple_plateau")
 
 
@@ -44,21 +31,6 @@ def refused(outcome, *words):
     assert re.fullmatch(r"error: [^\n]+\n", problems)
     for word in words:
         assert word in problems
-
-
-def put(*path):
-    """Gives a change that sets the last of `path`, or removes the one before ... if that is it."""
-    *way, key, value = path
-
-    def action(checkpoint):
-        for step in way:
-            checkpoint = checkpoint[step]
-        if value is ...:
-            del checkpoint[key]
-        else:
-            checkpoint[key] = value
-
-    return action
 
 
 def first_weight(action):
@@ -71,47 +43,15 @@ def first_weight(action):
 
 
 ADAM = ("optimizer_states", 0, "state", 0)
-LOOP = ("loops", "fit_loop")
-BROKEN = {  # what a whole network may lack to be trained on, and how it is told
-    "no optimizer": (put("optimizer_states", ...), "optimizer_states is missing"),
-    "no optimizers": (put("optimizer_states", []), "optimizer_states has not 1 items"),
-    "no moments": (put(*ADAM, ...), "optimizer_states.0.state.0 is missing"),
-    # PyTorch's fused Adam would write behind the end of it
-    "short moments": (put(*ADAM, "exp_avg", torch.zeros(3)), "exp_avg is no tensor (10, 1, 5, 5)"),
-    "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is no tensor"),
-    "moments of integers": (
-        put(*ADAM, "exp_avg", torch.zeros(10, 1, 5, 5, dtype=torch.int64)),
-        "exp_avg holds no finite numbers",
-    ),
-    "moments of NaN": (
-        put(*ADAM, "exp_avg", torch.full((10, 1, 5, 5), torch.nan)),
-        "exp_avg holds no finite numbers",
-    ),
-    "rate of NaN": (put("optimizer_states", 0, "param_groups", 0, "lr", torch.nan), "lr is no"),
-    "one beta": (put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)), "betas has not 2"),
-    "no schedule": (put("lr_schedulers", []), "lr_schedulers has not 1 items"),
-    "schedule of text": (put("lr_schedulers", 0, "best", "x"), "lr_schedulers.0.best is no number"),
-    "no loops": (put("loops", ...), "loops is missing"),
-    "loops of a list": (put("loops", []), "its loops is of another type"),
-    "no progress": (put(*LOOP, "epoch_progress", ...), "epoch_progress is missing"),
-    "epochs of text": (
-        put(*LOOP, "epoch_progress", "current", "processed", "x"),
-        "processed is no number",
-    ),
-    "a place of text": (
-        put(*LOOP, "state_dict", {"combined_loader": [{"epoch": 0, "step": "x"}]}),
-        "step is no number",
-    ),
-    "sums of text": (put("train_scores", ["x"]), "train_scores has not 4 items"),
-    "rows of text": (put("callbacks", "History", "rows", "x"), "rows are no rows"),
-    "rows of others": (put("callbacks", "History", "rows", [{"a": 1}]), "rows are not those"),
-    "no epoch": (put("epoch", ...), "epoch is missing"),
-    "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
-}
+# PyTorch's fused Adam would write behind the end of it
+SHORT = put(*ADAM, "exp_avg", torch.zeros(3))
 
 
-@pytest.mark.parametrize(("action", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_last_checkpoint_is_named_and_passed_over_or_refused(command, action, said):
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [(SHORT, "exp_avg is no tensor"), (put("loops", []), "its loops is of another type")],
+)
+def test_a_broken_last_checkpoint_is_named_and_passed_over(command, action, said):
     change(LAST, action)
     status, output, problems = command("fit", *ON)
     assert (status, problems) == (0, "")
@@ -123,9 +63,11 @@ def test_a_broken_last_checkpoint_is_named_and_passed_over_or_refused(command, a
 
 def test_if_both_are_broken_nothing_is_touched(command):
     for path in (LAST, BEST):
-        change(path, put(*ADAM, "exp_avg", torch.zeros(3)))
+        change(path, SHORT)
     before = trained.contents()
     refused(command("fit", *ON), "last.ckpt: damaged", "exp_avg", "--fresh")
+    new = command("fit", "--name", "new", "--ckpt_path", str(LAST), *ON)
+    refused(new, "last.ckpt: damaged", "exp_avg")
     assert trained.contents() == before
 
 
@@ -159,13 +101,17 @@ def test_what_is_no_network_of_ours_is_refused_by_every_command(command, action,
     other.write_bytes(BEST.read_bytes())
     change(other, action)
     before = trained.contents()
-    for name in ("test", "validate", "predict"):
-        refused(command(name, "--ckpt_path", str(other)), "other.ckpt", said)
-    refused(command("fit", "--name", "new", "--ckpt_path", str(other)), "other.ckpt", said)
+    refused(command("test", "--ckpt_path", str(other)), "other.ckpt", said)
     members = f"--model.checkpoints=['{BEST}', '{other}']"
     ensemble = command("test", "--model", "EnsembleModule", members)
     refused(ensemble, "other.ckpt", "" if "do not fit" in said else said)
     assert trained.contents() == before
+
+
+@pytest.mark.parametrize("name", ["fit", "validate", "predict"])
+def test_nor_by_the_other_commands(command, name):
+    change(BEST, UNFIT["NaN"][0])
+    refused(command(name, "--name", "new", "--ckpt_path", str(BEST)), "not all finite")
 
 
 NO_FILES = {
@@ -183,8 +129,7 @@ NO_FILES = {
 def test_what_is_no_file_of_torch_is_refused_at_once(command, make):
     other = Path("other.ckpt")
     make(other)
-    for name in ("fit", "test"):
-        refused(command(name, "--name", "new", "--ckpt_path", str(other)), "other.ckpt")
+    refused(command("fit", "--name", "new", "--ckpt_path", str(other)), "other.ckpt")
     members = f"--model.checkpoints=['{BEST}', '{other}']"
     refused(command("test", "--model", "EnsembleModule", members), "other.ckpt")
 
@@ -198,9 +143,7 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
         change(path, put("callbacks", "spy_module.Spy", {"x": 1}))
         change(path, put("MNISTDataModule", "_class_path", "spy_module.Spy"))
         change(path, put("datamodule_hyper_parameters", {"_instantiator": "spy_module.Spy"}))
-    for name in ("validate", "test"):
-        assert command(name)[0] == 0
-        assert command(name, "--ckpt_path", str(LAST))[0] == 0
+    assert command("validate", "--ckpt_path", str(LAST))[0] == 0
     assert command("fit", *ON)[0] == 0
     assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *ON)[0] == 0
     assert "spy_module" not in sys.modules
@@ -210,8 +153,8 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_any_damage_gives_a_checkpoint_or_one_line(runs, here, data):
-    file = next(runs.rglob("best.ckpt"))
+def test_any_damage_gives_a_checkpoint_or_one_line(trained_runs, here, data):
+    file = next(trained_runs.rglob("best.ckpt"))
     raw = bytearray(file.read_bytes())
     # The pickle is at the start and the directory at the end; between them are the numbers
     places = st.integers(0, 8000) | st.integers(len(raw) - 4000, len(raw) - 1)
@@ -220,7 +163,6 @@ def test_any_damage_gives_a_checkpoint_or_one_line(runs, here, data):
     (here / "a.ckpt").write_bytes(raw[: data.draw(st.none() | st.integers(0, len(raw)))])
     try:
         checkpoint = checkpoints.read(here / "a.ckpt")
-    except UserError as error:
-        assert "\n" not in str(error)
-    else:
-        assert all(weights.isfinite().all() for weights in checkpoint["state_dict"].values())
+    except UserError:
+        return
+    assert all(weights.isfinite().all() for weights in checkpoint["state_dict"].values())

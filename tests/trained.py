@@ -21,5 +21,20 @@ def change(path, action):
     torch.save(checkpoint if other is None else other, path)
 
 
+def put(*path):
+    """Gives a change that sets the last of `path`, or removes the one before ... if that is it."""
+    *way, key, value = path
+
+    def action(checkpoint):
+        for step in way:
+            checkpoint = checkpoint[step]
+        if value is ...:
+            del checkpoint[key]
+        else:
+            checkpoint[key] = value
+
+    return action
+
+
 def contents(folder=Path("tb_logs")):
     return {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
