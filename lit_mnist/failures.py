@@ -24,7 +24,7 @@ def explained(error: Exception) -> Exception:
     """Gives what the program should raise instead: a UserError or PeerError, or `error` itself."""
     if isinstance(error, (UserError, PeerError)):
         return error
-    text = f"{' '.join(str(error).split()):.400}"
+    text = " ".join(str(error).split())
     operation = re.search(r"(\S+) does not have a deterministic implementation", text)
     if operation:
         return UserError(
@@ -45,14 +45,14 @@ def explained(error: Exception) -> Exception:
     ):
         return UserError(
             f"the checkpoint does not hold what training goes on from ({type(error).__name__}:"
-            f" {text}); remove it, then fit takes the other one, or start afresh with --fresh"
+            f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
         )
     library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
     if isinstance(error, MisconfigurationException) or (
         library and isinstance(error, _OPTION_ERRORS)
     ):
         found = _CLASS_ERROR.search(text)
-        return UserError(f"{found[1]}: {found[2]}" if found else f"--trainer: {text}")
+        return UserError(f"{found[1]}: {found[2]}" if found else f"--trainer: {text:.400}")
     return error
 
 

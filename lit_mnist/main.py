@@ -48,7 +48,7 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written to
         place = error.filename or "a file"
-        problem = UserError(f"{place}: {error.strerror}; make room or choose another")
+        problem = UserError(f"{place}: {error.strerror or error}; make room or choose another")
         print(f"error: {one_line(problem)}", file=sys.stderr)
         return 2
     return 0

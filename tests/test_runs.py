@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import Run, differences, resume_point
+from lit_mnist.runs import Run, differences, plain_name, plain_path, resume_point
 
 CONFIG = {"name": "a", "model": {"init_args": {"lr": 0.1}}, "trainer": {"max_epochs": 5}}
 
@@ -95,6 +95,52 @@ def test_damaged_text_is_named(run, name):
     run.file(name).write_text("{[")
     with pytest.raises(UserError, match=f"{name}: damaged"):
         resume_point(run, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[1]", b"\xff\xfe", b"[" * 100_000, b"&a [*a]", b"null"], ids=str
+)
+@pytest.mark.parametrize("name", ["results.json", "config.yaml"])
+def test_damaged_bytes_are_named(run, name, damage):
+    run.file(name).write_bytes(damage)
+    with pytest.raises(UserError, match=f"{name}: damaged"):
+        resume_point(run, CONFIG)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n"])
+def test_a_damaged_history_is_named(run, damage):
+    run.file("metrics.csv").write_bytes(damage)
+    with pytest.raises(UserError, match="metrics.csv: damaged"):
+        run.history()
+
+
+def test_a_config_without_its_trainer_stops_nothing(run):
+    run.file("config.yaml").write_text("{1: 2}")
+    run.update_results(status="complete")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
+def test_a_name_that_is_no_folders_is_refused(name):
+    with pytest.raises(UserError, match="--name"):
+        plain_name(name)
+
+
+def test_other_names_pass():
+    for name in ("a b", "ü名", "%s{}$HOME", "x" * 200, "a-b.c"):
+        assert plain_name(name) == name
+
+
+@pytest.mark.parametrize("path", [None, 1, "\0", "x/" * 600])
+def test_a_path_that_no_system_has_is_refused(path):
+    with pytest.raises(UserError, match="--log_dir"):
+        plain_path("--log_dir", path)
+
+
+def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
+    point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
+    assert point == (run.best, 2, 0, False)
+    assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
 
 
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
