@@ -27,9 +27,7 @@ def device_type(accelerator: object) -> str:
 
 def precision(device: str) -> str:
     """Gives the value of `--trainer.precision` that trains fastest: bf16-mixed or 32-true."""
-    if (
-        device == "cuda" and torch.cuda.is_available()
-    ):  # tensor cores have bfloat16 since Ampere; before, it is emulated
+    if device == "cuda":  # tensor cores have bfloat16 since Ampere; before, it is emulated
         return BFLOAT16 if torch.cuda.get_device_capability() >= (8, 0) else FLOAT32
     return BFLOAT16 if device == "cpu" and _fast_bfloat16() else FLOAT32
 

@@ -81,7 +81,8 @@ CONFIGS = {
     "a class that is half a model": ("model:\n  class_path: ClassifierModule\n", "net_type"),
     "a class that there is not": ("model:\n  class_path: no.such.Module\n", "No module named 'no'"),
     "a callback's bad argument": (
-        f"{MODEL}trainer:\n  callbacks:\n  - class_path: lightning.pytorch.callbacks.EarlyStopping\n"
+        f"{MODEL}trainer:\n  callbacks:\n"
+        "  - class_path: lightning.pytorch.callbacks.EarlyStopping\n"
         "    init_args: {monitor: val_acc, mode: hello}\n",
         "hello",
     ),

@@ -110,7 +110,7 @@ def test_damaged_bytes_are_named(run, name, damage):
 @pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n"])
 def test_a_damaged_history_is_named(run, damage):
     run.file("metrics.csv").write_bytes(damage)
-    with pytest.raises(UserError, match="metrics.csv: damaged"):
+    with pytest.raises(UserError, match=r"metrics\.csv: damaged"):
         run.history()
 
 
