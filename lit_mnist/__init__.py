@@ -5,6 +5,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     errors            what goes wrong in a way that the user can mend
     usage             what --help says
     arguments         the command line before it is parsed
+    names             names and folders that options give
     files             files that are never half a file
     safe_yaml         YAML that may come from anywhere
     idx               IDX files <-> tensors

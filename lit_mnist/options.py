@@ -19,8 +19,9 @@ from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
 from lit_mnist.launcher import launched
 from lit_mnist.messages import one_line
+from lit_mnist.names import plain_name, plain_path
 from lit_mnist.reports import Curves
-from lit_mnist.runs import Run, flat, plain_name, plain_path, read_config
+from lit_mnist.runs import Run, flat, read_config
 from lit_mnist.scoring import ScoredModule
 from lit_mnist.workarounds import (
     CommandLineWins,

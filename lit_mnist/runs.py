@@ -2,7 +2,6 @@
 
 import csv
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -35,29 +34,6 @@ FREE_OPTIONS = (
     "trainer.log_every_n_steps",
     "trainer.default_root_dir",
 )
-
-
-def plain_name(name: Any) -> str:
-    """Checks the name of a run, which becomes that of a folder.
-
-    Raises:
-        UserError: It would lie elsewhere, or could not be made, typed or shown.
-    """
-    plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
-    if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
-        raise UserError(f"--name {name!s:.99}: give a plain name; it becomes a folder in --log_dir")
-    return name
-
-
-def plain_path(option: str, path: Any) -> Path:
-    """Checks the path of a folder that an option names.
-
-    Raises:
-        UserError: No system could have such a folder.
-    """
-    if isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
-        return Path(path)
-    raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
 
 
 @dataclass(frozen=True)

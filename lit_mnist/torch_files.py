@@ -16,6 +16,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
+MAX_BYTES = 1 << 32  # a checkpoint of this program has up to 11 MB
 MAX_DEPTH = 64  # a checkpoint of this program has 8
 MAX_PICKLE_BYTES = 1 << 25  # everything but the numbers; a checkpoint of this program has 6 KB
 # What a file may name. Of what `weights_only=True` allows, `bytearray`, `_codecs.encode` and
@@ -53,6 +54,8 @@ def check_archive(path: Path, size: int) -> None:
     Raises:
         RefusedError: Its parts are compressed or overlap, or it names what it must not.
     """
+    if size > MAX_BYTES:
+        raise RefusedError(f"it has {size:,} bytes")
     with zipfile.ZipFile(path) as archive:
         parts = archive.infolist()
         if any(part.compress_type != zipfile.ZIP_STORED for part in parts):

@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import Run, differences, plain_name, plain_path, resume_point
+from lit_mnist.runs import Run, differences, resume_point
 
 CONFIG = {"name": "a", "model": {"init_args": {"lr": 0.1}}, "trainer": {"max_epochs": 5}}
 
@@ -118,23 +118,6 @@ def test_a_config_without_its_trainer_stops_nothing(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
     assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
-
-
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
-def test_a_name_that_is_no_folders_is_refused(name):
-    with pytest.raises(UserError, match="--name"):
-        plain_name(name)
-
-
-def test_other_names_pass():
-    for name in ("a b", "ü名", "%s{}$HOME", "x" * 200, "a-b.c"):
-        assert plain_name(name) == name
-
-
-@pytest.mark.parametrize("path", [None, 1, "\0", "x/" * 600])
-def test_a_path_that_no_system_has_is_refused(path):
-    with pytest.raises(UserError, match="--log_dir"):
-        plain_path("--log_dir", path)
 
 
 def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):

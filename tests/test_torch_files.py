@@ -125,3 +125,11 @@ def test_a_large_pickle_is_refused_unread(file):
     repacked(file, lambda name, data: data + bytes(2**25) if name.endswith("data.pkl") else data)
     with pytest.raises(RefusedError, match="are no numbers"):
         load(file)
+
+
+def test_more_than_memory_bears_is_not_read(file):
+    saved(file, {"a": 1})
+    with file.open("r+b") as content:  # of which the disk holds some blocks
+        content.truncate(2**40)
+    with pytest.raises(RefusedError, match="1,099,511,627,776 bytes"):
+        load(file)
