@@ -44,7 +44,7 @@ def load(path: Path) -> Any:
     check_archive(path, size)
     with warnings.catch_warnings(action="ignore"):  # about formats, which are refused anyway
         content = torch.load(path, map_location="cpu", weights_only=True)
-    check_content(content, size)
+    check_content(content)
     return content
 
 
@@ -77,24 +77,20 @@ def _check_names(pickled: bytes) -> None:
             raise RefusedError(f"it names {named:.99}, which no checkpoint needs")
 
 
-def check_content(content: Any, size: int) -> None:
-    """Checks what was read from a file of `size` bytes.
+def check_content(content: Any) -> None:
+    """Checks what was read.
 
     Raises:
         RefusedError: It is nested too deeply, holds something else than plain values and dense
             tensors, or a tensor that is larger than what is stored of it.
     """
-    storages: dict[int, int] = {}
     seen: set[int] = set()
     level = [content]
     for _ in range(MAX_DEPTH):
         level = [value for value in level if not (id(value) in seen or seen.add(id(value)))]  # type: ignore[func-returns-value] # that is the point
         for value in level:
             if isinstance(value, Tensor):
-                storage = _check_tensor(value)
-                storages[storage.data_ptr()] = storage.nbytes()
-        if sum(storages.values()) > size:
-            raise RefusedError(f"its tensors take more than its {size:,} bytes")
+                _check_tensor(value)
         level = [part for value in level for part in _parts(value)]
         if not level:
             return
@@ -111,10 +107,8 @@ def _parts(value: Any) -> Iterable[Any]:
     raise RefusedError(f"it holds a {type(value).__name__}")
 
 
-def _check_tensor(tensor: Tensor) -> torch.UntypedStorage:
+def _check_tensor(tensor: Tensor) -> None:
     if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
         raise RefusedError("it holds a tensor without plain numbers")
-    storage = tensor.untyped_storage()
-    if tensor.numel() * tensor.element_size() > storage.nbytes():
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
         raise RefusedError(f"it stores only a part of a tensor {tuple(tensor.shape)}")
-    return storage

@@ -110,6 +110,8 @@ OPTIONS = [
     *([f"--log_dir={value}"] for value in ("\0", "x/" * 2000, "file", "file/below", "/proc/x")),
     *([f"--data.data_dir={value}"] for value in ("\0", "x/" * 2000, "file", "a\nb")),
     *([f"--config={value}"] for value in ("\0", "file", "none.yaml", "a\nb")),
+    *([f"--{group}=latin.yaml"] for group in ("trainer", "data", "model")),  # files within
+    ["--trainer=laughs.yaml"],
     ["--model.help", "Nope"],
 ]
 
@@ -117,8 +119,10 @@ OPTIONS = [
 @pytest.mark.parametrize("options", OPTIONS, ids=lambda options: ascii(" ".join(options))[:40])
 def test_a_hostile_option_ends_in_one_line(run_cli, here, options):
     Path("file").write_text("hello")
+    Path("latin.yaml").write_bytes(b"a: \xe9\n")
+    Path("laughs.yaml").write_text(LAUGHS)
     refused(run_cli("fit", "--data.download", "false", "--trainer.max_epochs", "1", *options))
-    assert [path.name for path in here.iterdir()] == ["file"]
+    assert {path.name for path in here.iterdir()} == {"file", "latin.yaml", "laughs.yaml"}
 
 
 def test_the_machines_absent_gpu_is_named(run_cli, monkeypatch):

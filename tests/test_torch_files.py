@@ -101,6 +101,19 @@ def test_a_storage_made_from_nothing_is_refused(file):
         load(saved(file, {"a": Call(torch.UntypedStorage, 10**6)}))
 
 
+def test_a_storage_that_claims_more_than_is_stored_is_refused(file):
+    saved(file, {"a": torch.zeros(200, dtype=torch.uint8)})
+    more = pickletools_int(250)
+    repacked(file, lambda name, data: data.replace(pickletools_int(200), more))
+    with pytest.raises(Exception, match=r"size|shape|storage|bytes|part"):
+        load(file)
+
+
+def pickletools_int(number):
+    """How pickle writes a small number."""
+    return b"K" + bytes([number])
+
+
 def test_deep_nesting_is_refused(file):
     def nested(depth):
         content = []
