@@ -5,7 +5,9 @@ Data flows from the top to the bottom, and a module imports only from those abov
     errors            what goes wrong in a way that the user can mend
     usage             what --help says
     arguments         the command line before it is parsed
+    names             names and folders that options give
     files             files that are never half a file
+    safe_yaml         YAML that may come from anywhere
     idx               IDX files <-> tensors
     family            the datasets of the MNIST family and their files
     parts             a part (training or test) of a dataset, read from disk and checked
@@ -23,6 +25,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     scoring           the scores of a set of images; ScoredModule, which is tested and asked
     modules           ClassifierModule and a subclass an architecture
     averaging         a committee's arithmetic: logits of its members -> log-probabilities
+    torch_files       files of torch.save, read without trusting them
     checkpoints       reading checkpoints safely
     ensemble          EnsembleModule: trained networks, averaged
     environment       versions and hardware
@@ -31,6 +34,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     process           settings of the process that speed depends on
     runs              a run's folder, and where a run goes on
     callbacks         what a training run leaves behind
+    resumable         whether training can go on from a checkpoint
     statistics        how far chance may carry a share, a mean or a difference
     figures           what all pictures share, and how they are written
     plots             accuracy curves, confusion matrix
@@ -39,7 +43,10 @@ Data flows from the top to the bottom, and a module imports only from those abov
     ledger            a line for each time that the test set was read
     reports           what a test and a prediction leave behind
     committee_report  what a committee's test leaves behind
+    failures          what libraries raise, told in a line
     messages          one line for what the parser refuses
+    configs           config files before the parser reads them
+    trainer_values    values that Lightning takes without a word
     options           the options of the commands and what they set up
     jobs              runs of fit as processes of their own, several at a time
     cli               the commands: LightningCLI over all of this

@@ -1,14 +1,23 @@
 """Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
 
 import hashlib
-import warnings
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
+from lit_mnist import torch_files
 from lit_mnist.errors import UserError
+
+# What is relied on before Lightning reads the file
+KINDS = {
+    "epoch": int,
+    "global_step": int,
+    "hyper_parameters": dict,
+    "callbacks": dict,
+    "loops": dict,
+    "MNISTDataModule": dict,
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -20,19 +29,55 @@ def read(path: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
     try:
-        with warnings.catch_warnings(
-            action="ignore"
-        ):  # about formats, which we refuse in our words
-            checkpoint = torch.load(path, map_location="cpu", weights_only=True)
+        checkpoint = torch_files.load(path)
     except PermissionError as error:
         raise UserError(f"{path}: cannot be read ({error.strerror}); check its owner") from error
     except Exception as error:  # a damaged file can fail in any layer of zip, pickle and torch
+        why = f" ({error})" if isinstance(error, torch_files.RefusedError) else ""
         raise UserError(
-            f"{path}: damaged, or no checkpoint of this program; restore it, or train with fit"
+            f"{path}: damaged, or no checkpoint of this program{why}; restore it, or train with fit"
         ) from error
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: holds no Lightning checkpoint (a dict with a state_dict)")
+    refuse(path, _fault(checkpoint))
     return checkpoint
+
+
+def refuse(path: Path, fault: str) -> None:
+    """Raises UserError, if there is a fault."""
+    if fault:
+        raise UserError(f"{path}: {fault}; restore it, or take another checkpoint")
+
+
+def _fault(checkpoint: dict[str, Any]) -> str:
+    """Tells what is no checkpoint's form, or no network's weight; empty if all is well."""
+    for key, kind in KINDS.items():
+        if key in checkpoint and not isinstance(checkpoint[key], kind):
+            return f"damaged, its {key} is of another type than {kind.__name__}"
+    if _history(checkpoint) is None:
+        return "damaged, its callbacks.History.rows are no rows"
+    for name, value in checkpoint["state_dict"].items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_complex():
+            return f"damaged, {name!r:.99} is no weight"
+        if not value.isfinite().all():
+            return f"the weights {name:.99} are not all finite numbers"
+    return ""
+
+
+def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
+    """Gives the rows of the run's `metrics.csv` up to the checkpoint; none if it has none."""
+    return _history(checkpoint) or []
+
+
+def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
+    state = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    rows = state.get("rows") if isinstance(state, dict) else None
+    sound = isinstance(rows, list) and all(
+        isinstance(row, dict)
+        and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)
+        for row in rows
+    )
+    return rows if sound else None
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
@@ -54,9 +99,9 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     """
     if shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
         return
-    named = checkpoint.get("hyper_parameters", {}).get("_class_path", "another architecture")
+    named = str(checkpoint.get("hyper_parameters", {}).get("_class_path", "another architecture"))
     raise UserError(
-        f"{path}: holds weights of {named.rpartition('.')[2]}, which do not fit"
+        f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
         f" {type(model).__name__}; take the --config that it was trained with"
     )
 
@@ -70,6 +115,6 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
     return digest.hexdigest()
 
 
-def shapes(weights: dict[str, Any]) -> dict[str, tuple[int, ...]]:
-    """Gives the shape of each weight, by name."""
-    return {name: tuple(getattr(value, "shape", ())) for name, value in weights.items()}
+def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[bool | int, ...]]:
+    """Gives for each weight, by name, whether it is of a float type, and its shape."""
+    return {name: (value.is_floating_point(), *value.shape) for name, value in weights.items()}

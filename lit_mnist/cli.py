@@ -4,20 +4,20 @@ import os
 import shlex
 import signal
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.exceptions import MisconfigurationException, SIGTERMException
-from torch.distributed import DistError
+from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist import checkpoints, jobs, launcher, process
+from lit_mnist import checkpoints, failures, jobs, launcher, process, resumable
 from lit_mnist.arguments import images_as_list
 from lit_mnist.committee_report import CommitteeReport
 from lit_mnist.ensemble import EnsembleModule
 from lit_mnist.environment import hardware
-from lit_mnist.errors import PeerError, UserError
+from lit_mnist.errors import UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.runs import ResumePoint, resume_point
@@ -32,19 +32,12 @@ def run(argv: list[str]) -> None:
     prepare()
     try:
         RunCLI(images_as_list(argv))
-    except MisconfigurationException as error:  # options that Lightning finds at odds
-        raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
-    except UserError:
-        raise
     except Exception as error:
-        if isinstance(error, DistError) or _gloo_says_so(error):
-            raise PeerError("another process of this run has failed; see its message") from error
-        launcher.report(error)
-        raise
-
-
-def _gloo_says_so(error: Exception) -> bool:
-    return isinstance(error, RuntimeError) and "by peer" in str(error)  # it has no type of its own
+        explained = failures.explained(error)
+        if explained is error:
+            launcher.report(error)
+            raise
+        raise explained from error
 
 
 def prepare() -> None:
@@ -86,8 +79,6 @@ class RunCLI(RunOptions):
             say("To train on, raise --trainer.max_epochs; to start afresh, add --fresh.")
             return
         path = start.checkpoint if start else None
-        if path:
-            checkpoints.check_fits(checkpoints.read(path), model, path)
         count = sum(weights.numel() for weights in model.parameters())
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {start or 'starting'}")
@@ -140,10 +131,14 @@ class RunCLI(RunOptions):
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
         if self.dry:
             return None
-        found = None if self.fresh else resume_point(self.run, self.options)
+        fault = partial(resumable.fault, trainer=self.trainer, model=self.model)
+        found = None if self.fresh else resume_point(self.run, self.options, fault)
         if ckpt_path and not found:
             path = self._named(ckpt_path)
-            return ResumePoint(path, *checkpoints.progress(checkpoints.read(path)), complete=False)
+            checkpoint = checkpoints.read(path)
+            checkpoints.check_fits(checkpoint, self.model, path)
+            checkpoints.refuse(path, fault(checkpoint))
+            return ResumePoint(path, *checkpoints.progress(checkpoint), complete=False)
         return found
 
     def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:

@@ -172,7 +172,7 @@ def _read(path: Path) -> Member:
     checkpoint = checkpoint_files.read(path)
     weights = checkpoint["state_dict"]
     net = _network(weights, path)
-    rows = checkpoint.get("callbacks", {}).get("History", {}).get("rows") or [{}]
+    rows = checkpoint_files.history(checkpoint) or [{}]
     return Member(
         path=path,
         sha256=checkpoint_files.weights_sha256(weights),

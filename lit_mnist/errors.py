@@ -1,4 +1,4 @@
-"""What goes wrong in a way that the user can mend."""
+"""What goes wrong in a way that the user can mend, and how it is said."""
 
 
 class UserError(Exception):
@@ -10,3 +10,9 @@ class UserError(Exception):
 
 class PeerError(Exception):
     """Another process of the same run has failed, and says why itself; the exit status is 1."""
+
+
+def one_line(error: BaseException) -> str:
+    """Gives the message on one line; what would move a terminal's cursor is shown escaped."""
+    text = str(error)
+    return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

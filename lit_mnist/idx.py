@@ -6,6 +6,7 @@ Source: http://yann.lecun.com/exdb/mnist/, "The IDX file format".
 """
 
 import math
+import stat
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 
 from lit_mnist.errors import UserError
 
+MAX_BYTES = 1 << 30  # the largest of the family, EMNIST's training images, has 188 MB
 DTYPES: dict[int, np.dtype[Any]] = {0x08: np.dtype("u1"), 0x0C: np.dtype(">i4")}
 
 
@@ -43,6 +45,11 @@ def read_bytes(path: Path) -> NDArray[np.uint8]:
         UserError: The file is missing or cannot be read.
     """
     try:
+        status = path.stat()
+        if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
+            raise UserError(f"{path} cannot be read: it is no file, but a pipe or a device")
+        if status.st_size > MAX_BYTES:
+            raise UserError(f"{path} holds {status.st_size:,} bytes, more than any IDX file has")
         return np.fromfile(path, np.uint8)
     except FileNotFoundError:
         raise UserError(f"{path} is missing") from None

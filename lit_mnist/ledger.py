@@ -27,7 +27,7 @@ def note(folder: Path, weights_sha256: str, accuracy: float, loss: float, errors
         How often the test set has been read in this folder, this time included.
     """
     path = folder / NAME
-    # Whatever has become of the file, a test that is over is written down
+    # What is damaged in it stays seen: it counts, and stops nothing
     lines = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     lines = lines or _HEADER
     lines += "" if lines.endswith("\n") else "\n"

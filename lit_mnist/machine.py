@@ -20,6 +20,8 @@ def device_type(accelerator: object) -> str:
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
+    if accelerator == "cuda" and not torch.cuda.is_available():
+        return "cpu"  # for what little is asked of it before Lightning refuses it by name
     return str(accelerator)
 
 

@@ -11,7 +11,7 @@ import sys
 from importlib.metadata import version
 
 from lit_mnist import usage
-from lit_mnist.errors import PeerError, UserError
+from lit_mnist.errors import PeerError, UserError, one_line
 
 # The commands, and the module that runs each
 COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
@@ -37,10 +37,10 @@ def main(argv: list[str] | None = None) -> int:
         _check_command(argv[0])
         importlib.import_module(f"lit_mnist.{COMMANDS[argv[0]]}").run(argv)
     except UserError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
     except PeerError as error:
-        print(f"error: {error}", file=sys.stderr)
+        print(f"error: {one_line(error)}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -48,7 +48,8 @@ def main(argv: list[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written to
         place = error.filename or "a file"
-        print(f"error: {place}: {error.strerror}; make room or choose another", file=sys.stderr)
+        problem = UserError(f"{place}: {error.strerror or error}; make room or choose another")
+        print(f"error: {one_line(problem)}", file=sys.stderr)
         return 2
     return 0
 

@@ -12,13 +12,14 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist import ensemble, machine, modules
+from lit_mnist import configs, ensemble, machine, modules, safe_yaml, trainer_values
 from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, StepCheckpoint, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
 from lit_mnist.errors import UserError
 from lit_mnist.launcher import by_slurm, launched
 from lit_mnist.messages import one_line
+from lit_mnist.names import plain_name, plain_path
 from lit_mnist.reports import Curves
 from lit_mnist.runs import Run, flat, read_config
 from lit_mnist.scoring import ScoredModule
@@ -64,10 +65,10 @@ class RunOptions(CommandLineWins):
 
     def add_default_arguments_to_parser(self, parser: Any) -> None:
         """Adds what belongs to neither trainer nor model nor data."""
-        configs = config_files(self.args)
+        files = config_files(self.args)
         add = parser.add_argument
         add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
-        name = Path(configs[0]).stem if configs else "run"
+        name = Path(files[0]).stem if files else "run"
         add("--name", type=str, default=name, help="The run's name; else the first config file's.")
         add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
@@ -80,9 +81,11 @@ class RunOptions(CommandLineWins):
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parses the command line; refuses it in one line."""
+        safe_yaml.guard_parser()
+        configs.check(config_files(self.args))
         try:
             super().parse_arguments(parser, args)
-        except ArgumentError as error:
+        except (ArgumentError, ValueError, TypeError, RecursionError) as error:
             raise UserError(one_line(str(error), self.args, self._known_words())) from error
 
     def _known_words(self) -> list[str]:
@@ -94,12 +97,14 @@ class RunOptions(CommandLineWins):
     def before_instantiate_classes(self) -> None:
         """Finds the run's folder and settles what the user left to the program."""
         config = self.config[self.subcommand]
-        name, self.fresh = config.name, bool(config.fresh)
-        if name in ("", ".", "..") or Path(name).name != name:
-            raise UserError(f"--name {name}: give a plain name; it becomes a folder in --log_dir")
+        self.fresh, name = bool(config.fresh), plain_name(config.name)
+        log_dir = plain_path("--log_dir", config.log_dir)
+        plain_path("--data.data_dir", config.data.data_dir)
+        configs.check_given("--model", config.model)
+        trainer_values.check(config.trainer)
         members = config.get("model.init_args.checkpoints")
         place = f"seed_{config.seed_everything}" if members is None else _committee(members)
-        self.run = Run(Path(config.log_dir) / name / place)
+        self.run = Run(log_dir / name / place)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
         self._dump_config()

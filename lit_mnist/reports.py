@@ -193,5 +193,5 @@ def show_curves(trainer: Trainer, run: Run) -> None:
     """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known."""
     history, results = run.history(), run.results()
     if history:
-        name = results.get("name", run.folder.parent.name)
+        name = str(results.get("name", run.folder.parent.name))
         show(trainer, run, "curves", plots.curves({name: history}, {name: results.get("test_acc")}))

@@ -2,7 +2,7 @@
 
 import csv
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +11,11 @@ from typing import Any, NamedTuple
 import yaml
 from filelock import FileLock, Timeout
 
-from lit_mnist import checkpoints, files
+from lit_mnist import checkpoints, files, safe_yaml
 from lit_mnist.errors import UserError
 
+# Tells what is wrong with a checkpoint; empty if nothing is
+Fault = Callable[[dict[str, Any]], str]
 # Options that may differ when a run is resumed: none changes what is trained on or how
 FREE_OPTIONS = (
     "log_dir",
@@ -62,9 +64,12 @@ class Run:
         """What `results.json` says; empty before the first epoch."""
         path = self.file("results.json")
         try:
-            return json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except ValueError as error:
+            said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
+        if not isinstance(said, dict):
+            raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
+        return said
 
     def update_results(self, **news: Any) -> None:
         """Sets fields of `results.json` and keeps the others."""
@@ -75,10 +80,14 @@ class Run:
         path = self.file("metrics.csv")
         if not path.exists():
             return []
-        with path.open(encoding="utf-8", newline="") as file:
-            return [
-                {name: float(value) for name, value in row.items()} for row in csv.DictReader(file)
-            ]
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return [
+                    {name: float(value) for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
 
     def written(self) -> list[Path]:
         """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
@@ -117,8 +126,11 @@ class Run:
                 with suppress(OSError):
                     place.rmdir()
 
-    def newest(self) -> tuple[Path, dict[str, Any]]:
+    def newest(self, fault: Fault) -> tuple[Path, dict[str, Any]]:
         """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
+
+        Args:
+            fault: Tells what keeps training from going on from a checkpoint.
 
         Raises:
             UserError: None is whole.
@@ -127,6 +139,7 @@ class Run:
         for path in (self.last, self.best):
             try:
                 checkpoint = checkpoints.read(path)
+                checkpoints.refuse(path, fault(checkpoint))
             except UserError as error:
                 problems.append(str(error))
                 continue
@@ -165,8 +178,15 @@ class ResumePoint(NamedTuple):
         return f"going on {place} from {self.checkpoint}"
 
 
-def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
+def resume_point(
+    run: Run, config: dict[str, Any], fault: Fault = lambda _: ""
+) -> ResumePoint | None:
     """Tells where `fit` with this config goes on.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+        fault: Tells what keeps training from going on from a checkpoint; empty if nothing does.
 
     Returns:
         None if the run has no checkpoint yet.
@@ -177,21 +197,25 @@ def resume_point(run: Run, config: dict[str, Any]) -> ResumePoint | None:
     if not run.exists():
         return None
     before = read_config(run.file("config.yaml"))
-    changed = differences(before, config)
-    path, checkpoint = run.newest()
+    _check_unchanged(run, differences(before, config))
+    path, checkpoint = run.newest(fault)
     done, step = checkpoints.progress(checkpoint)
     wanted = config["trainer"]["max_epochs"]
     if wanted is not None and 0 <= wanted < done:
-        changed.append(f"trainer.max_epochs: {done} done, now {wanted}")
+        _check_unchanged(run, [f"trainer.max_epochs: {done} done, now {wanted}"])
+    stopped_early = (
+        run.results().get("status") == "complete"
+        and flat(before).get("trainer.max_epochs") == wanted
+    )
+    return ResumePoint(path, done, step, done == wanted or stopped_early)
+
+
+def _check_unchanged(run: Run, changed: list[str]) -> None:
     if changed:
         raise UserError(
             f"{run.folder} was made with other options ({'; '.join(sorted(changed))});"
             " choose another --name, or replace it with --fresh"
         )
-    stopped_early = (
-        run.results().get("status") == "complete" and before["trainer"]["max_epochs"] == wanted
-    )
-    return ResumePoint(path, done, step, done == wanted or stopped_early)
 
 
 def read_config(path: Path) -> dict[str, Any]:
@@ -201,8 +225,8 @@ def read_config(path: Path) -> dict[str, Any]:
         UserError: It is no YAML mapping.
     """
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8")) if path.exists() else {}
-    except yaml.YAMLError as error:
+        content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged; replace the run with --fresh") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged; replace the run with --fresh")
@@ -216,5 +240,5 @@ def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
         if isinstance(value, dict) and value:
             items |= flat(value, f"{prefix}{key}.")
         else:
-            items[prefix + key] = value
+            items[f"{prefix}{key}"] = value
     return items

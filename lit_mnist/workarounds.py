@@ -4,6 +4,7 @@
 work-around can go.
 """
 
+import errno
 import functools
 import logging
 import os
@@ -34,6 +35,7 @@ _NOISE = (
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
+    r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
 
@@ -126,7 +128,6 @@ def agree_on_sigterm() -> None:
 
 
 @functools.cache
-@functools.cache
 def heed_second_interrupt() -> None:
     """Lets a second Ctrl-C end the process at once.
 
@@ -160,9 +161,18 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Saves `checkpoint` to `path`, whole or not at all."""
+        """Saves `checkpoint` to `path`, whole or not at all.
+
+        Raises:
+            OSError: The disk is full; of a write that fails, torch says only that it is short.
+        """
         with replacing(Path(path)) as temporary:
-            torch.save(checkpoint, temporary)
+            try:
+                torch.save(checkpoint, temporary)
+            except RuntimeError as error:
+                if "inline_container" not in str(error):
+                    raise
+                raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
 
 
 class PlainTensorBoardLogger(TensorBoardLogger):

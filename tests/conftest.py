@@ -148,3 +148,14 @@ def trained(three, here):
 
 
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
+
+
+@pytest.fixture(scope="session")
+def trained_runs(small_data, tmp_path_factory):
+    """A folder of runs with one in it, simple_plateau, of two epochs; for tests that damage it."""
+    folder = tmp_path_factory.mktemp("trained") / "tb_logs"
+    options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "2"]
+    options += ["--data.dataset", SMALL, "--data.data_dir", str(small_data)]
+    options += ["--data.batch_size", "60", "--trainer.accelerator", "cpu"]
+    assert main(["fit", *options, "--log_dir", str(folder)]) == 0
+    return folder

@@ -76,3 +76,18 @@ def test_hash_tells_networks_apart():
     hashes = [checkpoints.weights_sha256(w) for w in (weights, same, reshaped, changed)]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
+
+
+@pytest.mark.parametrize("rows", ["x", [1], [{"val_acc": "x"}], {}, None])
+def test_refuses_rows_that_are_none(file, rows):
+    saved = {"state_dict": {}, "callbacks": {"History": {"rows": rows}}}
+    torch.save(saved, file)
+    with pytest.raises(UserError, match="rows are no rows"):
+        checkpoints.read(file)
+
+
+def test_gives_the_rows_of_the_history(file):
+    assert checkpoints.history(checkpoints.read(file)) == []
+    rows = [{"epoch": 0, "val_acc": 0.5}]
+    torch.save({"state_dict": {}, "callbacks": {"History": {"rows": rows}}}, file)
+    assert checkpoints.history(checkpoints.read(file)) == rows

@@ -2,6 +2,8 @@
 
 import contextlib
 
+import pytest
+
 from lit_mnist.files import replacing, write_json, write_text
 
 
@@ -21,3 +23,14 @@ def test_keeps_the_old_file_if_writing_fails(tmp_path):
         raise ZeroDivisionError
     assert path.read_text() == "old"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path):
+    path = tmp_path / "a.txt"
+    path.mkdir()
+    with pytest.raises(OSError, match="directory") as caught:
+        write_text(path, "new")
+    assert caught.value.filename == str(path)
+    with pytest.raises(OSError, match="No space") as caught, replacing(tmp_path / "b"):
+        raise OSError(28, "No space left on device")  # as a write says it, without a name
+    assert caught.value.filename == str(tmp_path / "b")

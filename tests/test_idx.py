@@ -1,3 +1,4 @@
+import os
 import struct
 import warnings
 
@@ -107,6 +108,19 @@ def test_a_missing_file_is_named(path):
 def test_a_folder_is_no_file(tmp_path):
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         read_idx(tmp_path)
+
+
+def test_a_pipe_is_no_file(path):
+    os.mkfifo(path)
+    with pytest.raises(UserError, match="no file, but a pipe or a device"):
+        read_idx(path)  # and does not wait for somebody to write into it
+
+
+def test_more_than_memory_bears_is_not_read(path):
+    path.write_bytes(idx_bytes(0x08, (2**32 - 1,), b""))
+    os.truncate(path, 2**40)  # of which the disk holds one block
+    with pytest.raises(UserError, match="holds 1,099,511,627,776 bytes"):
+        read_idx(path)
 
 
 def test_written_bytes(path):

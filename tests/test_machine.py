@@ -74,3 +74,10 @@ def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
     machine._processor.cache_clear()
     assert machine._processor() == (AMD, {"fpu", "avx512_bf16"})
     machine._processor.cache_clear()
+
+
+def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert machine.device_type("cuda") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert machine.device_type("cuda") == "cuda"

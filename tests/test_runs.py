@@ -97,6 +97,35 @@ def test_damaged_text_is_named(run, name):
         resume_point(run, CONFIG)
 
 
+@pytest.mark.parametrize(
+    "damage", [b"[1]", b"\xff\xfe", b"[" * 100_000, b"&a [*a]", b"null"], ids=str
+)
+@pytest.mark.parametrize("name", ["results.json", "config.yaml"])
+def test_damaged_bytes_are_named(run, name, damage):
+    run.file(name).write_bytes(damage)
+    with pytest.raises(UserError, match=f"{name}: damaged"):
+        resume_point(run, CONFIG)
+
+
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n"])
+def test_a_damaged_history_is_named(run, damage):
+    run.file("metrics.csv").write_bytes(damage)
+    with pytest.raises(UserError, match=r"metrics\.csv: damaged"):
+        run.history()
+
+
+def test_a_config_without_its_trainer_stops_nothing(run):
+    run.file("config.yaml").write_text("{1: 2}")
+    run.update_results(status="complete")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+
+
+def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
+    point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
+    assert point == (run.best, 2, 0, False)
+    assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
+
+
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     run = Run(tmp_path / "tb_logs" / "name" / "seed_1")
     with run.held():

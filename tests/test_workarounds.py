@@ -53,6 +53,7 @@ def test_quieten_leaves_errors_and_other_warnings():
     with warnings.catch_warnings(record=True) as caught:
         quieten()
         warnings.warn("Checkpoint directory /x exists and is not empty.", stacklevel=1)
+        warnings.warn("Glyph 21517 (\\N{CJK}) missing from font(s) DejaVu Sans.", stacklevel=1)
         warnings.warn("something is wrong", stacklevel=1)
     assert [str(warning.message) for warning in caught] == ["something is wrong"]
     assert logging.getLogger("lightning.pytorch").isEnabledFor(logging.WARNING)

@@ -1,0 +1,128 @@
+"""YAML that may come from anywhere: what is too deep, too large or says a thing twice is refused.
+
+PyYAML's safe loader runs nothing. But a few lines of aliases to lists of aliases stand for more
+values than any memory holds, deep nesting exhausts Python's stack, and of two values for one key
+the last is taken without a word.
+"""
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import yaml
+from jsonargparse import get_loader, set_loader
+
+MAX_CHARACTERS = 1 << 22
+MAX_DEPTH = 32
+MAX_COPIES = 10_000  # values that aliases stand for
+
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def load(text: str) -> Any:
+    """Reads YAML of plain values.
+
+    Raises:
+        yaml.YAMLError: It is none, or `check` refuses it.
+    """
+    return _checked(text, functools.partial(yaml.load, Loader=_Loader))
+
+
+def _checked(text: str, read: Callable[[str], Any]) -> Any:
+    check(text)
+    try:
+        return read(text)
+    except (ValueError, TypeError) as error:  # a date such as 2000-13-32, a list as a key
+        raise yaml.YAMLError(f"it holds what is no plain value ({error})") from error
+
+
+def check(text: str) -> None:
+    """Refuses what would take too much memory, time or stack, or is ambiguous.
+
+    Raises:
+        yaml.YAMLError: For that reason, or because the text is no YAML.
+    """
+    if len(text) > MAX_CHARACTERS:
+        raise yaml.YAMLError(f"it has more than {MAX_CHARACTERS:,} characters")
+    walk = _Walk()
+    for event in yaml.parse(text, _Loader):
+        if isinstance(event, yaml.CollectionStartEvent):
+            walk.enter(event)
+        elif isinstance(event, yaml.CollectionEndEvent):
+            walk.leave()
+        elif isinstance(event, yaml.AliasEvent):
+            walk.alias(event)
+        elif isinstance(event, yaml.ScalarEvent):
+            walk.scalar(event)
+
+
+@functools.cache
+def guard_parser() -> None:
+    """Makes jsonargparse check all YAML, in files and on the command line, before it is read."""
+    theirs = get_loader("yaml")
+    set_loader("yaml", lambda text: _checked(text, theirs), exceptions=(yaml.YAMLError,))
+
+
+class _Level:
+    """A list or mapping that is being read."""
+
+    def __init__(self, event: yaml.CollectionStartEvent) -> None:
+        self.anchor, self.size, self.height = event.anchor, 1, 1
+        self.keys: set[str] | None = set() if isinstance(event, yaml.MappingStartEvent) else None
+        self.key_comes = True
+
+    def add(self, size: int, height: int) -> None:
+        self.size, self.height = self.size + size, max(self.height, height + 1)
+        self.key_comes = not self.key_comes
+
+    def check_key(self, event: yaml.ScalarEvent) -> None:
+        if self.keys is None or not self.key_comes:
+            return
+        if event.value in self.keys:
+            raise yaml.YAMLError(f"{event.value:.99} is there twice, again {_place(event)}")
+        self.keys.add(event.value)
+
+
+class _Walk:
+    """What is known of a text up to a place in it."""
+
+    def __init__(self) -> None:
+        self.levels: list[_Level] = []
+        self.anchored: dict[str | None, tuple[int, int]] = {}  # size and height
+        self.copies = 0
+
+    def enter(self, event: yaml.CollectionStartEvent) -> None:
+        self.levels.append(_Level(event))
+        self._check_depth(0)
+
+    def leave(self) -> None:
+        level = self.levels.pop()
+        self._add(level.anchor, level.size, level.height)
+
+    def scalar(self, event: yaml.ScalarEvent) -> None:
+        if self.levels:
+            self.levels[-1].check_key(event)
+        self._add(event.anchor, 1 + len(event.value) // 100, 0)  # a long text counts for more
+
+    def alias(self, event: yaml.AliasEvent) -> None:
+        if any(level.anchor == event.anchor for level in self.levels):
+            raise yaml.YAMLError(f"{event.anchor:.99} contains itself {_place(event)}")
+        size, height = self.anchored.get(event.anchor, (1, 0))  # an unknown one fails when read
+        self.copies += size
+        if self.copies > MAX_COPIES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MAX_COPIES:,} values")
+        self._check_depth(height)
+        self._add(None, size, height)
+
+    def _add(self, anchor: str | None, size: int, height: int) -> None:
+        self.anchored[anchor] = size, height
+        if self.levels:
+            self.levels[-1].add(size, height)
+
+    def _check_depth(self, below: int) -> None:
+        if len(self.levels) + below > MAX_DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _place(event: yaml.Event) -> str:
+    return f"on line {event.start_mark.line + 1}" if event.start_mark else ""

@@ -1,0 +1,114 @@
+"""Files of `torch.save`, read without trusting them.
+
+`weights_only=True` keeps a file from running code. It does not keep a small file from taking all
+memory, so the file is looked at first: `torch.save` compresses nothing, so what it claims to hold
+is no larger than it is.
+"""
+
+import pickletools
+import re
+import warnings
+import zipfile
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+MAX_BYTES = 1 << 32  # a checkpoint of this program has up to 11 MB
+MAX_DEPTH = 64  # a checkpoint of this program has 8
+MAX_PICKLE_BYTES = 1 << 25  # everything but the numbers; a checkpoint of this program has 6 KB
+# What a file may name. Of what `weights_only=True` allows, `bytearray`, `_codecs.encode` and
+# the tensor types are left out: a few bytes make each of them take any amount of memory.
+_NAMES = re.compile(
+    r"(builtins|__builtin__) (set|complex)|collections (OrderedDict|Counter)"
+    r"|torch (\w+Storage|Size|device|bool|b?float\d+|u?int\d+)|torch\.storage UntypedStorage"
+    r"|torch\._utils _rebuild_(tensor_v2|tensor_v3|parameter)|torch\.nn\.parameter Parameter"
+)
+_PLAIN = (type(None), bool, int, float, complex, str, torch.Size, torch.device, torch.dtype)
+
+
+class RefusedError(Exception):
+    """A file that `torch.save` does not write, or not for this program; says why."""
+
+
+def load(path: Path) -> Any:
+    """Reads a file onto the CPU: tensors and plain values, none larger than the file.
+
+    Raises:
+        RefusedError: The file claims or names what it must not.
+        Exception: It is damaged, which can show in any layer of zip, pickle and torch.
+    """
+    size = path.stat().st_size
+    check_archive(path, size)
+    with warnings.catch_warnings(action="ignore"):  # about formats, which are refused anyway
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    check_content(content)
+    return content
+
+
+def check_archive(path: Path, size: int) -> None:
+    """Checks what the file says of itself, without unpacking it.
+
+    Raises:
+        RefusedError: Its parts are compressed or overlap, or it names what it must not.
+    """
+    if size > MAX_BYTES:
+        raise RefusedError(f"it has {size:,} bytes")
+    with zipfile.ZipFile(path) as archive:
+        parts = archive.infolist()
+        if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+            raise RefusedError("its parts are compressed, which torch never does")
+        claimed = sum(max(part.file_size, part.compress_size) for part in parts)
+        if claimed > size:
+            raise RefusedError(f"it claims {claimed:,} bytes and has {size:,}")
+        for part in parts:
+            if part.filename.rpartition("/")[2] == "data.pkl":
+                if part.file_size > MAX_PICKLE_BYTES:
+                    raise RefusedError(f"{part.file_size:,} bytes of it are no numbers")
+                _check_names(archive.read(part))
+
+
+def _check_names(pickled: bytes) -> None:
+    for opcode, name, _ in pickletools.genops(pickled):
+        if opcode.name in ("GLOBAL", "INST", "STACK_GLOBAL") and not _NAMES.fullmatch(str(name)):
+            named = ".".join(str(name).split())
+            raise RefusedError(f"it names {named:.99}, which no checkpoint needs")
+
+
+def check_content(content: Any) -> None:
+    """Checks what was read.
+
+    Raises:
+        RefusedError: It is nested too deeply, holds something else than plain values and dense
+            tensors, or a tensor that is larger than what is stored of it.
+    """
+    seen: set[int] = set()
+    level = [content]
+    for _ in range(MAX_DEPTH):
+        level = [value for value in level if not (id(value) in seen or seen.add(id(value)))]  # type: ignore[func-returns-value] # that is the point
+        for value in level:
+            if isinstance(value, Tensor):
+                _check_tensor(value)
+        level = [part for value in level for part in _parts(value)]
+        if not level:
+            return
+    raise RefusedError(f"it is nested more than {MAX_DEPTH} deep")
+
+
+def _parts(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return [*value.keys(), *value.values()]
+    if isinstance(value, (list, tuple, set)) and not isinstance(value, torch.Size):
+        return value
+    if isinstance(value, (Tensor, *_PLAIN)):
+        return ()
+    raise RefusedError(f"it holds a {type(value).__name__}")
+
+
+def _check_tensor(tensor: Tensor) -> None:
+    if tensor.layout != torch.strided or tensor.device.type != "cpu" or tensor.is_quantized:
+        raise RefusedError("it holds a tensor without plain numbers")
+    if tensor.numel() * tensor.element_size() > tensor.untyped_storage().nbytes():
+        raise RefusedError(f"it stores only a part of a tensor {tuple(tensor.shape)}")

@@ -1,0 +1,168 @@
+"""Checkpoints from anywhere, given to each command: one line, exit status 2, nothing lost."""
+
+import os
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+import trained
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from trained import BEST, LAST, change, put
+
+from lit_mnist import checkpoints
+from lit_mnist.errors import UserError
+
+ON = ("--trainer.max_epochs", "3")
+
+
+@pytest.fixture
+def command(run_cli, trained_runs, here):
+    """The command line, in a folder with the trained run."""
+    trained.copy(trained_runs, here)
+    return lambda name, *options: run_cli(name, *options, config="simple_plateau")
+
+
+def refused(outcome, *words):
+    status, _, problems = outcome
+    assert status == 2
+    assert re.fullmatch(r"error: [^\n]+\n", problems)
+    for word in words:
+        assert word in problems
+
+
+def first_weight(action):
+    def change_weights(checkpoint):
+        weights = checkpoint["state_dict"]
+        name = next(iter(weights))
+        weights[name] = action(weights[name])
+
+    return change_weights
+
+
+ADAM = ("optimizer_states", 0, "state", 0)
+# PyTorch's fused Adam would write behind the end of it
+SHORT = put(*ADAM, "exp_avg", torch.zeros(3))
+
+
+@pytest.mark.parametrize(
+    ("action", "said"),
+    [(SHORT, "exp_avg is no tensor"), (put("loops", []), "its loops is of another type")],
+)
+def test_a_broken_last_checkpoint_is_named_and_passed_over(command, action, said):
+    change(LAST, action)
+    status, output, problems = command("fit", *ON)
+    assert (status, problems) == (0, "")
+    line = next(line for line in output.splitlines() if "last.ckpt" in line)
+    assert said in line
+    assert "going on from best.ckpt" in line
+    assert torch.load(LAST, weights_only=True)["epoch"] == 2
+
+
+def test_if_both_are_broken_nothing_is_touched(command):
+    for path in (LAST, BEST):
+        change(path, SHORT)
+    before = trained.contents()
+    refused(command("fit", *ON), "last.ckpt: damaged", "exp_avg", "--fresh")
+    new = command("fit", "--name", "new", "--ckpt_path", str(LAST), *ON)
+    refused(new, "last.ckpt: damaged", "exp_avg")
+    assert trained.contents() == before
+
+
+def test_a_version_that_is_none_is_told_when_lightning_finds_it(command):
+    for path in (LAST, BEST):
+        change(path, put("pytorch-lightning_version", "x"))
+    refused(command("fit", *ON), "checkpoint", "InvalidVersion", "--fresh")
+
+
+UNFIT = {  # what no command takes for a network, and how it is told
+    "a shape": (first_weight(lambda w: w[:1]), "do not fit SimpleConvModule"),
+    "integers": (first_weight(lambda w: w.long()), "do not fit SimpleConvModule"),
+    "complex": (first_weight(lambda w: w.cfloat()), "is no weight"),
+    "sparse": (first_weight(lambda w: w.to_sparse()), "sparse"),
+    "no numbers at all": (first_weight(lambda w: w.to("meta")), "meta"),
+    "a view": (first_weight(lambda w: torch.zeros(1).expand(10**9, 10**3)), "only a part"),
+    "NaN": (first_weight(lambda w: w * torch.nan), "not all finite"),
+    "infinity": (first_weight(lambda w: w / 0), "not all finite"),
+    "text": (first_weight(lambda w: "x"), "is no weight"),
+    "a number as a name": (put("state_dict", 5, torch.zeros(1)), "5 is no weight"),
+    "one more": (put("state_dict", "y", torch.zeros(1)), "do not fit SimpleConvModule"),
+    "hyperparameters of text": (put("hyper_parameters", "x"), "hyper_parameters"),
+    "another framework": (lambda c: {"model": c["state_dict"], "epoch": 3}, "no Lightning"),
+    "weights alone": (lambda c: dict(c["state_dict"]), "no Lightning"),
+}
+
+
+@pytest.mark.parametrize(("action", "said"), UNFIT.values(), ids=UNFIT)
+def test_what_is_no_network_of_ours_is_refused_by_every_command(command, action, said):
+    other = Path("other.ckpt")
+    other.write_bytes(BEST.read_bytes())
+    change(other, action)
+    before = trained.contents()
+    refused(command("test", "--ckpt_path", str(other)), "other.ckpt", said)
+    members = f"--model.checkpoints=['{BEST}', '{other}']"
+    ensemble = command("test", "--model", "EnsembleModule", members)
+    refused(ensemble, "other.ckpt", "" if "do not fit" in said else said)
+    assert trained.contents() == before
+
+
+@pytest.mark.parametrize("name", ["fit", "validate", "predict"])
+def test_nor_by_the_other_commands(command, name):
+    change(BEST, UNFIT["NaN"][0])
+    refused(command(name, "--name", "new", "--ckpt_path", str(BEST)), "not all finite")
+
+
+NO_FILES = {
+    "nothing": lambda path: None,
+    "empty": Path.touch,
+    "folder": Path.mkdir,
+    "pipe": os.mkfifo,
+    "text": lambda path: path.write_text("hello"),
+    "itself": lambda path: path.symlink_to(path),
+    "no end": lambda path: path.symlink_to("/dev/zero"),
+}
+
+
+@pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
+def test_what_is_no_file_of_torch_is_refused_at_once(command, make):
+    other = Path("other.ckpt")
+    make(other)
+    refused(command("fit", "--name", "new", "--ckpt_path", str(other)), "other.ckpt")
+    members = f"--model.checkpoints=['{BEST}', '{other}']"
+    refused(command("test", "--model", "EnsembleModule", members), "other.ckpt")
+
+
+def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
+    (here / "spy_module.py").write_text("raise SystemExit('imported')\nclass Spy: pass\n")
+    monkeypatch.syspath_prepend(here)
+    for path in (LAST, BEST):
+        for key in ("_class_path", "_instantiator"):
+            change(path, put("hyper_parameters", key, "spy_module.Spy"))
+        change(path, put("callbacks", "spy_module.Spy", {"x": 1}))
+        change(path, put("MNISTDataModule", "_class_path", "spy_module.Spy"))
+        change(path, put("datamodule_hyper_parameters", {"_instantiator": "spy_module.Spy"}))
+    assert command("validate", "--ckpt_path", str(LAST))[0] == 0
+    assert command("fit", *ON)[0] == 0
+    assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *ON)[0] == 0
+    assert "spy_module" not in sys.modules
+
+
+@settings(
+    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(data=st.data())
+def test_any_damage_gives_a_checkpoint_or_one_line(trained_runs, here, data):
+    file = next(trained_runs.rglob("best.ckpt"))
+    raw = bytearray(file.read_bytes())
+    # The pickle is at the start and the directory at the end; between them are the numbers
+    places = st.integers(0, 8000) | st.integers(len(raw) - 4000, len(raw) - 1)
+    for place, byte in data.draw(st.lists(st.tuples(places, st.integers(0, 255)), max_size=6)):
+        raw[place] = byte
+    (here / "a.ckpt").write_bytes(raw[: data.draw(st.none() | st.integers(0, len(raw)))])
+    try:
+        checkpoint = checkpoints.read(here / "a.ckpt")
+    except UserError:
+        return
+    assert all(weights.isfinite().all() for weights in checkpoint["state_dict"].values())
