@@ -32,7 +32,8 @@ Data flows from the top to the bottom, and a module imports only from those abov
     machine           what precision and memory layout suit the machine
     launcher          what torchrun or SLURM has started
     process           settings of the process that speed depends on
-    runs              a run's folder, and where a run goes on
+    runs              a run's folder
+    resuming          where a run goes on
     callbacks         what a training run leaves behind
     resumable         whether training can go on from a checkpoint
     statistics        how far chance may carry a share, a mean or a difference

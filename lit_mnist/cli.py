@@ -20,7 +20,7 @@ from lit_mnist.environment import hardware
 from lit_mnist.errors import UserError
 from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
-from lit_mnist.runs import ResumePoint, resume_point
+from lit_mnist.resuming import ResumePoint, resume_point
 from lit_mnist.scoring import ScoredModule
 from lit_mnist.workarounds import agree_on_sigterm, heed_second_interrupt, lighten_steps, quieten
 
