@@ -8,7 +8,7 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lit_mnist import committee_plots, plots
+from lit_mnist import committee_plots, gallery, plots
 from lit_mnist.family import FAMILY
 from lit_mnist.idx import write_idx
 from lit_mnist.jobs import Jobs
@@ -102,7 +102,8 @@ def no_pictures(monkeypatch):
     """Pictures are blank: drawing them takes longer than testing such a small set."""
     blank = Figure(figsize=(2, 2))
     for module, names in (
-        (plots, ("curves", "gallery", "confusion")),
+        (plots, ("curves", "confusion")),
+        (gallery, ("draw",)),
         (committee_plots, ("votes_gallery", "errors_by_size_figure")),
     ):
         for name in names:
