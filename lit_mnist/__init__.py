@@ -17,6 +17,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     images            a user's image files in the form of MNIST
     augment           RandomAffine, a batch at a time
     batches           batches as a function of (seed, epoch, step, rank)
+    split             which images are trained on, which validated on
     data              MNISTDataModule: split, loaders, scaling and augmentation on the device
     layers            dropout at a tenth of the cost, a last layer that stays in float32
     nets              Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch import LightningDataModule
@@ -16,24 +15,12 @@ from lit_mnist.augment import RandomAffine
 from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
 from lit_mnist.family import Dataset, PartName
+from lit_mnist.split import split
 
 if TYPE_CHECKING:
     Seed = int
 else:  # what NumPy and Lightning take as a seed
     Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
-
-
-def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
-    """Splits `count` training images as scikit-learn's `train_test_split(test_size=1/6)` does.
-
-    Returns:
-        The int64 indices to train on and to validate on, in scikit-learn's order: for the
-        notebook's 60,000 and seed 42, 50,000 that start 11210, 17024 and 10,000 that start 12628.
-    """
-    # The legacy generator, because that is what scikit-learn's random_state=42 means
-    order = torch.from_numpy(np.random.RandomState(seed).permutation(count))
-    held_out = -(-count // 6)
-    return order[held_out:], order[:held_out]
 
 
 class MNISTDataModule(LightningDataModule):
