@@ -154,9 +154,9 @@ values = st.recursive(
     max_leaves=6,
 )
 KEYS = ["name", "log_dir", "seed_everything", "model", "trainer", "data", "ckpt_path", "fresh"]
+# Not trainer.devices: a number of them would start as many copies of this very process
 NESTED = [
     "trainer.max_epochs",
-    "trainer.devices",
     "data.batch_size",
     "model.class_path",
     "data.seed",
