@@ -20,6 +20,9 @@ import torch  # noqa: E402 # this clone must stand first on the path
 
 from lit_mnist import checkpoints, environment, files  # noqa: E402 # likewise
 
+# What is started in a shell's background ignores Ctrl-C, and so would all that it starts
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # How a process of the program may end: well, told that something is wrong, Ctrl-C, SIGTERM, SIGKILL
 STATUSES = (0, 2, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGKILL)
 

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 
 import numpy as np
 import pytest
@@ -13,6 +14,9 @@ from lit_mnist.family import FAMILY
 from lit_mnist.idx import write_idx
 from lit_mnist.jobs import Jobs
 from lit_mnist.main import main
+
+# What is started in a shell's background ignores Ctrl-C, and so would all that tests start
+signal.signal(signal.SIGINT, signal.default_int_handler)
 
 # One thread, here and in the processes that tests start: these sets are too small for more, and
 # threads of several processes that wait for each other make a loaded machine crawl

@@ -54,7 +54,8 @@ def test_nothing_to_do_is_done():
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
 def test_so_many_run_at_once_and_no_more(at_once):
-    command = "echo + >> log; sleep 0.2; echo - >> log"
+    together = f"while [ $(grep -c + log) -lt {at_once} ]; do sleep 0.02; done"
+    command = f"echo + >> log; {together}; sleep 0.2; echo - >> log"
     assert not Jobs(at_once).run([job(str(place), command) for place in range(4)])
     running, most = 0, 0
     for line in Path("log").read_text().split():
