@@ -2,10 +2,10 @@
 
 import csv
 import json
+import os
 import re
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -415,9 +415,10 @@ def test_help_comes_within_a_second_without_torch():
         "import sys; from lit_mnist.main import main; main(['--help']);"
         "print('torch' in sys.modules)"
     )
-    began = time.perf_counter()
+    before = os.times()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - began < 1
+    spent = os.times()  # of the processor, which tests beside this one keep busy
+    assert sum(spent[2:4]) - sum(before[2:4]) < 1
     assert done.stdout.endswith("False\n")
     assert "fit --config configs/" in done.stdout
 

