@@ -14,8 +14,8 @@ class System(NamedTuple):
         accuracy: The notebook's test accuracy, in [0, 1], of its last epoch.
         loss: The notebook's test loss, in nats.
         note: What else the notebook says.
-        epoch_s: Seconds of an epoch of one network on two cores, roughly, as seen on one machine: for
-            the first estimate of the time that is left, which then corrects itself.
+        epoch_s: Seconds of an epoch of one network on two cores, roughly, as seen on one machine,
+            for the first estimate of the time that is left, which then corrects itself.
     """
 
     name: str
