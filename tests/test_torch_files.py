@@ -88,7 +88,7 @@ class Call:
         (nn.Linear(1, 1), "Linear"),
         (Call(print, "ran"), "print"),
     ],
-    ids=str,
+    ids=["bytearray", "Tensor", "bytes", "meta", "sparse", "Linear", "print"],
 )
 def test_names_that_no_checkpoint_needs_are_refused_unread(file, capsys, value, named):
     with pytest.raises(RefusedError, match=f"it names .*{named}"):
