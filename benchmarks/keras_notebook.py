@@ -68,10 +68,10 @@ def generator() -> Any:
     )
 
 
-def load(folder: Path) -> tuple[Any, Any]:
-    """Reads the training part: float (N, 28, 28, 1) in [0, 1] and one-hot (N, 10)."""
-    raw = np.fromfile(folder / "train-images-idx3-ubyte", np.uint8, offset=16)
-    labels = np.fromfile(folder / "train-labels-idx1-ubyte", np.uint8, offset=8)
+def load(folder: Path, part: str = "train") -> tuple[Any, Any]:
+    """Reads "train" or "t10k": float (N, 28, 28, 1) in [0, 1] and one-hot (N, 10)."""
+    raw = np.fromfile(folder / f"{part}-images-idx3-ubyte", np.uint8, offset=16)
+    labels = np.fromfile(folder / f"{part}-labels-idx1-ubyte", np.uint8, offset=8)
     images = raw.reshape(-1, 28, 28, 1).astype("float32") / 255
     return images, keras.utils.to_categorical(labels, 10)
 

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_mnist import download as downloads
 from lit_mnist import images as image_files
-from lit_mnist.augment import RandomAffine
+from lit_mnist.augment import Interpolation, RandomAffine
 from lit_mnist.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.errors import UserError
 from lit_mnist.family import Dataset, PartName
@@ -36,6 +36,8 @@ class MNISTDataModule(LightningDataModule):
         augment: Whether training images are randomly rotated, shifted and zoomed. An epoch then
             has full batches only, as in the notebook: 581 steps of 86 instead of 582, and other
             34 images sit out each time.
+        interpolation: Between pixels, where augmentation moves an image: bilinear as in Keras
+            today, or the nearest pixel's value as in Keras before 2.1.3.
         split_seed: Decides which images are for validation.
         seed: Decides the order of the batches, augmentation and dropout; on the command line it is
             `--seed_everything`.
@@ -50,6 +52,7 @@ class MNISTDataModule(LightningDataModule):
         batch_size: PositiveInt = 86,
         eval_batch_size: PositiveInt = 500,
         augment: bool = False,
+        interpolation: Interpolation = "bilinear",
         split_seed: Seed = 42,
         seed: Seed = 42,
         download: bool = True,
@@ -59,7 +62,7 @@ class MNISTDataModule(LightningDataModule):
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
         self.split_seed, self.seed = int(split_seed), int(seed)
-        self.augment = RandomAffine() if augment else None
+        self.augment = RandomAffine(interpolation=interpolation) if augment else None
         self.images = images or []
 
     def prepare_data(self) -> None:

@@ -14,7 +14,7 @@ from conftest import SMALL
 from lit_mnist.environment import versions
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ("epochs", "steps", "operators", "augmentation", "startup", "scaling", "precision", "gpu")
+SCRIPTS = ("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu")
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
 
@@ -163,7 +163,7 @@ def test_scaling_divides_an_epoch_by_its_steps(run, small, monkeypatch):
     assert medians["batch 86: a step"] == pytest.approx(12_000 / 6)
 
 
-def test_precision_compares_means_over_seeds(run, small, monkeypatch):
+def test_variants_compare_means_over_seeds(run, small, monkeypatch):
     measuring = importlib.import_module("measuring")
     losses = {"bf16-mixed": [0.9, 0.1, 0.2, 0.3], "32-true": [0.9, 0.3, 0.2, 0.4]}
 
@@ -173,7 +173,7 @@ def test_precision_compares_means_over_seeds(run, small, monkeypatch):
         return made_up()._replace(rows=rows)
 
     monkeypatch.setattr(measuring, "fit", trained)
-    status, result = run("precision", *small, "--seeds", "3", "--epochs", "4")
+    status, result = run("variants", *small, "--seeds", "3", "--epochs", "4")
     assert status == 0
     values = {row["what"]: row["values"] for row in result["rows"]}
     name = "simple_plateau, 4 epochs: validation loss,"
@@ -184,17 +184,19 @@ def test_precision_compares_means_over_seeds(run, small, monkeypatch):
     assert errors == pytest.approx(-welch.statistic)
 
 
-def test_precision_takes_the_first_epochs_of_a_run_that_is_there(tmp_path):
-    precision = importlib.import_module("precision")
+def test_variants_take_the_first_epochs_of_a_run_that_is_there(tmp_path):
+    variants = importlib.import_module("variants")
     folder = tmp_path / "seed_42"
     folder.mkdir()
-    (folder / "results.json").write_text('{"precision": "32-true"}')
+    (folder / "config.yaml").write_text("data:\n  interpolation: nearest\n")
     (folder / "metrics.csv").write_text("epoch,val_loss\n0,0.5\n1,0.25\n2,0.125\n")
-    options = SimpleNamespace(runs=str(tmp_path), epochs=2)
-    assert precision.finished(options, "32-true", 42) == [0.5, 0.25]
-    assert precision.finished(options, "bf16-mixed", 42) is None
-    assert precision.finished(options, "32-true", 43) is None
-    assert precision.finished(SimpleNamespace(runs=None, epochs=2), "32-true", 42) is None
+    given = {"runs": ["nowhere", str(tmp_path)], "epochs": 2, "option": "data.interpolation"}
+    options = SimpleNamespace(**given)
+    assert variants.finished(options, "nearest", 42) == [0.5, 0.25]
+    assert variants.finished(options, "bilinear", 42) is None
+    assert variants.finished(options, "nearest", 43) is None
+    for change in ({"runs": []}, {"epochs": 4}, {"option": "trainer.precision"}):
+        assert variants.finished(SimpleNamespace(**given | change), "nearest", 42) is None
 
 
 def test_gpu_refuses_without_cuda(run, small, monkeypatch, capsys):

@@ -92,6 +92,15 @@ def test_training_images_are_augmented_as_the_step_s_seed_says(module):
     assert once.max() <= 1
 
 
+def test_interpolation_by_the_nearest_pixel_makes_no_new_values(module):
+    for interpolation, closed in (("nearest", True), ("bilinear", False)):
+        data = module(augment=True, interpolation=interpolation)
+        data.setup("fit")
+        batch = next(iter(data.train_dataloader()))
+        images = data.on_after_batch_transfer(batch, 0).images
+        assert torch.isin(images, batch.images.float() / 255).all() == closed
+
+
 def test_augmentation_takes_full_batches_only(module):
     for augment, steps in ((False, 6), (True, 5)):
         data = module(augment=augment, batch_size=86)
