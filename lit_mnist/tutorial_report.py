@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import figures, files, plots
-from lit_mnist.runs import Run
+from lit_mnist.runs import Run, flat, read_config
 from lit_mnist.statistics import mean_sd, wilson_interval
 from lit_mnist.tutorial import System
 
@@ -47,6 +47,7 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
         "title": system.title,
         "notebook": {"acc": system.accuracy, "loss": system.loss, "note": system.note},
         "ours": {key: whole[key] for key in SCORES},
+        "augmentation": _augmentation(Run(folders[0])),
         "seeds": [run["seed"] for run in runs],
         "runs": [{key: run[key] for key in ("seed", "epochs", *SCORES)} for run in runs],
         "mean_acc": accuracy[0],
@@ -60,6 +61,14 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
     }
 
 
+def _augmentation(run: Run) -> str:
+    """Tells how a run's training images were interpolated; empty without augmentation."""
+    config = flat(read_config(run.file("config.yaml")))
+    # a run from before there was a choice has no such option
+    how = str(config.get("data.interpolation", "bilinear"))
+    return how if config.get("data.augment") else ""
+
+
 def markdown(facts: dict[str, Any]) -> str:
     """Writes the table from what `tutorial.json` holds."""
     lines = [
@@ -68,11 +77,13 @@ def markdown(facts: dict[str, Any]) -> str:
         "Each single network is its run with the first seed, the epoch with the best validation"
         " accuracy; the notebook reads its last epoch. A committee averages its members'"
         " probabilities. The interval is Wilson's for one test on 10,000 images; mean ± sd is over"
-        " the runs, which for a committee are its members. Nothing was chosen on the test set.",
+        " the runs, which for a committee are its members. Augmentation interpolates bilinearly, as"
+        " Keras does today, or takes the nearest pixel, as Keras did before 2.1.3. Nothing was"
+        " chosen on the test set.",
         "",
-        "| system | epochs | notebook: acc / loss | test acc | 95 % interval | test loss | errors"
-        " | runs: mean ± sd | seeds | training |",
-        "|---|---|---|---|---|---|---|---|---|---|",
+        "| system | augmentation | epochs | notebook: acc / loss | test acc | 95 % interval"
+        " | test loss | errors | runs: mean ± sd | seeds | training |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
         *map(_row, facts.values()),
         "",
     ]
@@ -104,6 +115,7 @@ def _row(row: dict[str, Any]) -> str:
     epochs = " or ".join(str(count) for count in sorted({run["epochs"] for run in row["runs"]}))
     figures = (
         row["title"],
+        row["augmentation"],
         epochs,
         f"{theirs['acc']:.4f} / {theirs['loss']:.4f}",
         f"{ours['test_acc']:.4f}",

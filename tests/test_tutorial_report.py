@@ -16,9 +16,10 @@ DEEP = System(
     *("committee_deep", "committee of 2 deep", "deep", 2, 0.9974, 0.0076),
     *("members 0.9957 to 0.9971", 38.0),
 )
+NEAREST = "  augment: true\n  interpolation: nearest\n"
 
 
-def run(folder, seed, errors, loss, epochs=40):
+def run(folder, seed, errors, loss, epochs=40, config="  augment: false\n"):
     """A run's folder with results, a history of two epochs and a picture."""
     made, hits = Run(folder), 10_000 - errors
     folder.mkdir(parents=True)
@@ -29,6 +30,7 @@ def run(folder, seed, errors, loss, epochs=40):
         **{"test_images": 10_000, "test_reads": 1},
     )
     made.file("metrics.csv").write_text("epoch,train_acc,val_acc\n0,0.5,0.6\n1,0.7,0.8\n")
+    made.file("config.yaml").write_text(f"data:\n{config}")
     Image.new("RGB", (300, 200), (seed, 0, 0)).save(made.file("misclassified.png"))
     return folder
 
@@ -41,8 +43,8 @@ def done(tmp_path):
         for seed, errors, loss in ((42, 93, 0.04), (43, 101, 0.05), (44, 88, 0.03))
     ]
     deep = [
-        run(tmp_path / "deep/seed_42", 42, 35, 0.011, 30),
-        run(tmp_path / "deep/seed_43", 43, 41, 0.013, 28),
+        run(tmp_path / "deep/seed_42", 42, 35, 0.011, 30, NEAREST),
+        run(tmp_path / "deep/seed_43", 43, 41, 0.013, 28, NEAREST),
         run(tmp_path / "deep/committee_2", 99, 26, 0.0076),
     ]
     return [(SINGLE, single), (DEEP, deep)]
@@ -69,7 +71,7 @@ def test_a_single_network_is_its_first_seed_beside_the_spread_of_all(done, tmp_p
     assert [each["test_errors"] for each in row["runs"]] == [93, 101, 88]
     low, high = binomtest(9907, 10_000).proportion_ci(method="wilson")
     assert rows[0] == [
-        *("simple conv", "40", "0.9907 / 0.0432", "0.9907", f"{low:.4f} to {high:.4f}"),
+        *("simple conv", "", "40", "0.9907 / 0.0432", "0.9907", f"{low:.4f} to {high:.4f}"),
         *("0.0400", "93", f"{np.mean(accuracies):.4f} ± {np.std(accuracies, ddof=1):.4f}"),
         *("42 to 44", "4.5 min"),
     ]
@@ -86,8 +88,8 @@ def test_a_committee_is_its_own_test_beside_the_spread_of_its_members(done, tmp_
     assert row["seeds"] == [42, 43]
     assert row["mean_acc"] == pytest.approx(0.9962)
     assert row["seconds"] == pytest.approx(180.1)
-    assert rows[1][1:4] == ["28 or 30", "0.9974 / 0.0076", "0.9974"]
-    assert rows[1][6:] == ["26", "0.9962 ± 0.0004", "42 to 43", "3.0 min"]
+    assert rows[1][1:5] == ["nearest", "28 or 30", "0.9974 / 0.0076", "0.9974"]
+    assert rows[1][7:] == ["26", "0.9962 ± 0.0004", "42 to 43", "3.0 min"]
     assert "- committee of 2 deep, notebook: members 0.9957 to 0.9971." in text
     assert "- a machine; precision 32-true; torch 2.14." in text
 
@@ -98,7 +100,7 @@ def test_one_run_has_no_spread(done, tmp_path):
     facts, text, rows = written(tmp_path)
     assert facts["simple"]["sd_acc"] is None
     assert "NaN" not in (tmp_path / "tutorial.json").read_text()
-    assert rows[0][7:9] == ["", "42"]
+    assert rows[0][8:10] == ["", "42"]
     assert "tutorial_gallery.png" not in text
     assert not (tmp_path / "tutorial_gallery.png").exists()
 
