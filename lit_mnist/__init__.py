@@ -28,6 +28,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     averaging         a committee's arithmetic: logits of its members -> log-probabilities
     torch_files       files of torch.save, read without trusting them
     checkpoints       reading checkpoints safely
+    members           trained networks that make a committee, found and read
     ensemble          EnsembleModule: trained networks, averaged
     environment       versions and hardware
     machine           what precision and memory layout suit the machine

@@ -12,7 +12,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist import configs, ensemble, machine, modules, safe_yaml, trainer_values
+from lit_mnist import configs, ensemble, machine, members, modules, safe_yaml, trainer_values
 from lit_mnist.arguments import config_files
 from lit_mnist.callbacks import Bar, History, RunFolder, StepCheckpoint, checkpoints_of
 from lit_mnist.data import MNISTDataModule, Seed
@@ -102,8 +102,8 @@ class RunOptions(CommandLineWins):
         plain_path("--data.data_dir", config.data.data_dir)
         configs.check_given("--model", config.model)
         trainer_values.check(config.trainer)
-        members = config.get("model.init_args.checkpoints")
-        place = f"seed_{config.seed_everything}" if members is None else _committee(members)
+        named = config.get("model.init_args.checkpoints")
+        place = f"seed_{config.seed_everything}" if named is None else _committee(named)
         self.run = Run(log_dir / name / place)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
@@ -174,7 +174,7 @@ class RunOptions(CommandLineWins):
 
 
 def _committee(checkpoints: list[str] | str) -> str:
-    return f"committee_{len(ensemble.find(checkpoints))}"
+    return f"committee_{len(members.find(checkpoints))}"
 
 
 def _help(command: str) -> dict[str, str]:
