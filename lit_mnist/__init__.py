@@ -22,6 +22,7 @@ Data flows from the top to the bottom, and a module imports only from those abov
     layers            dropout at a tenth of the cost, a last layer that stays in float32
     nets              Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
     plateau           the plateau schedule as Keras counts it
+    process           settings of the process: its speed, and that it ends with its parent
     workarounds       every work-around for Lightning, each with its upstream reference
     scoring           the scores of a set of images; ScoredModule, which is tested and asked
     modules           ClassifierModule and a subclass an architecture
@@ -33,7 +34,6 @@ Data flows from the top to the bottom, and a module imports only from those abov
     environment       versions and hardware
     machine           what precision and memory layout suit the machine
     launcher          what torchrun or SLURM has started
-    process           settings of the process that speed depends on
     runs              a run's folder
     resuming          where a run goes on
     callbacks         what a training run leaves behind

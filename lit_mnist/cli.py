@@ -22,7 +22,13 @@ from lit_mnist.options import RunOptions
 from lit_mnist.reports import PredictReport, TestReport
 from lit_mnist.resuming import ResumePoint, resume_point
 from lit_mnist.scoring import ScoredModule
-from lit_mnist.workarounds import agree_on_sigterm, heed_second_interrupt, lighten_steps, quieten
+from lit_mnist.workarounds import (
+    agree_on_sigterm,
+    end_ranks_with_the_first,
+    heed_second_interrupt,
+    lighten_steps,
+    quieten,
+)
 
 say = rank_zero_only(print)
 
@@ -46,6 +52,7 @@ def prepare() -> None:
     quieten()
     lighten_steps()
     agree_on_sigterm()
+    end_ranks_with_the_first()
     heed_second_interrupt()
 
 

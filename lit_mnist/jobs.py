@@ -1,6 +1,5 @@
 """Runs of `fit` as processes of their own, several at a time."""
 
-import ctypes
 import os
 import signal
 import subprocess
@@ -15,10 +14,10 @@ from typing import NamedTuple
 
 import torch
 
+from lit_mnist.process import end_with_parent
+
 MARK = "LIT_MNIST_JOB"  # set for a job, which need not say what to do next
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
-_SET_PDEATHSIG = 1  # of Linux's prctl(2)
-_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 class Job(NamedTuple):
@@ -84,7 +83,7 @@ class Jobs:
             stdout=None if alone else subprocess.PIPE,
             text=True,
             start_new_session=True,  # so that a signal comes through us, and once
-            preexec_fn=_die_with_parent if _LIBC else None,
+            preexec_fn=end_with_parent,
         )
 
     def _environment(self, share: int) -> dict[str, str]:
@@ -105,9 +104,3 @@ class Jobs:
         with self.starting:
             for process in list(self.running):
                 process.send_signal(number)
-
-
-def _die_with_parent() -> None:
-    """Runs in the new process: whatever kills this one, a member must not train on unseen."""
-    if _LIBC:
-        _LIBC.prctl(_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,15 +1,19 @@
-"""Settings of the whole process that training on a CPU depends on for its speed."""
+"""Settings of a whole process: what its speed on a CPU depends on, and when it ends."""
 
 import contextlib
 import ctypes
 import os
 import platform
+import signal
+import sys
 
 import torch
 
 # Parameters of glibc's mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _ONE_GIB = 2**30
+_SET_PDEATHSIG = 1  # of Linux's prctl(2)
+_LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def tune() -> None:
@@ -29,3 +33,9 @@ def tune() -> None:
             libc.mallopt(_TRIM_THRESHOLD, _ONE_GIB)
     if not torch.cuda.is_available():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
+def end_with_parent() -> None:
+    """To be run in a new process: whatever kills its parent, it must not go on unseen."""
+    if _LIBC:
+        _LIBC.prctl(_SET_PDEATHSIG, signal.SIGKILL)

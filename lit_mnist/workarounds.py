@@ -9,8 +9,10 @@ import functools
 import logging
 import os
 import signal
+import subprocess
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import torch
@@ -20,12 +22,14 @@ from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.arguments import configs_first
 from lit_mnist.files import replacing
+from lit_mnist.process import end_with_parent
 
 # What a user of this program can do nothing about, or what its own output says better
 _NOISE = (
@@ -143,6 +147,16 @@ def heed_second_interrupt() -> None:
         interrupt(trainer, exception)
 
     setattr(call, "_interrupt", heedful)  # noqa: B010 # as mypy forbids assigning to a function
+
+
+@functools.cache
+def end_ranks_with_the_first() -> None:
+    """Ends the ranks that Lightning has started when the first one is killed (Lightning #2913).
+
+    They would wait for it in vain: for half an hour, if it is killed before all have met.
+    """
+    popen = functools.partial(subprocess.Popen, preexec_fn=end_with_parent)
+    setattr(subprocess_script, "subprocess", SimpleNamespace(Popen=popen))  # noqa: B010 # as mypy forbids assigning to a module
 
 
 class EpochCheckpoint(ModelCheckpoint):

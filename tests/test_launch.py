@@ -87,6 +87,28 @@ def fit_by_itself(options):
     assert status == 0, said
 
 
+def children(pid):
+    return Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+
+
+def wait_for(condition, seconds=60):
+    until = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < until
+        time.sleep(0.05)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process can't ask for it")
+def test_ranks_end_when_the_first_is_killed_before_they_have_met(options):
+    ranks = ("--trainer.devices", "3", "--trainer.strategy", "ddp")
+    process = start(sys.executable, CLI, "fit", *options, *ranks)
+    wait_for(lambda: len(children(process.pid)) == 2)
+    others = children(process.pid)
+    process.kill()
+    process.communicate(timeout=10)  # which waits for all that hold its output
+    wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others))
+
+
 # ---------------------------------------------------------------- torchrun
 
 

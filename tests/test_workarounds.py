@@ -15,6 +15,7 @@ from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
 
@@ -304,3 +305,8 @@ def test_upstream_still_broadcasts_from_within_the_signal_handler():
 
 def test_upstream_still_ignores_a_second_interrupt():
     assert "SIG_IGN" in inspect.getsource(call._call_and_handle_interrupt)
+
+
+def test_upstream_still_lets_ranks_outlive_the_first():
+    source = inspect.getsource(subprocess_script._SubprocessScriptLauncher._call_children_scripts)
+    assert "subprocess.Popen(command, env=env_copy, cwd=cwd)" in source
