@@ -63,7 +63,8 @@ class RunCLI(RunOptions):
         try:
             super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
-            number = signal.SIGTERM if isinstance(ended, SIGTERMException) else signal.SIGINT
+            told = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
+            number = signal.SIGTERM if told else signal.SIGINT
             again = "; the same command goes on from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
             raise SystemExit(128 + number) from None

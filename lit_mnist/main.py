@@ -8,7 +8,9 @@ import importlib
 import os
 import signal
 import sys
+import threading
 from importlib.metadata import version
+from types import FrameType
 
 from lit_mnist import usage
 from lit_mnist.errors import PeerError, UserError, one_line
@@ -24,6 +26,22 @@ COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
 def main(argv: list[str] | None = None) -> int:
     """Runs the program and gives its exit status: 0, or 2 for what the user can mend."""
     argv = sys.argv[1:] if argv is None else argv
+    if threading.current_thread() is not threading.main_thread():
+        return _answer(argv)
+    before = signal.signal(signal.SIGTERM, _terminate)
+    try:
+        return _answer(argv)
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+
+def _terminate(number: int, _: FrameType | None) -> None:
+    """Ends the program as SIGTERM should wherever it stands, in its first imports too."""
+    if signal.getsignal(number) is _terminate:  # or else Lightning is in charge, and calls this too
+        raise SystemExit(128 + number)
+
+
+def _answer(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
         print(usage.PROGRAM, end="")
         return 0

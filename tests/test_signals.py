@@ -155,6 +155,19 @@ def test_a_run_goes_on_with_another_number_of_ranks(small_data, here):
     assert len((folder("run") / "metrics.csv").read_text().splitlines()) == EPOCHS + 1
 
 
+@pytest.mark.parametrize("seconds", [0.3, 1.5, 4])
+@pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
+def test_a_run_that_is_stopped_while_it_starts_says_so_too(
+    small_data, here, number, status, seconds
+):
+    process = start(command(small_data, "early", 1, "--trainer.max_epochs", "10000"))
+    time.sleep(seconds)
+    process.send_signal(number)
+    problems = process.communicate(timeout=60)[1]
+    assert process.returncode == status
+    assert "Traceback" not in problems
+
+
 def test_a_second_ctrl_c_leaves_at_once(small_data, here):
     # A callback that takes its time to shut down, as a slow disk would
     slow = ("--trainer.callbacks+=slow_end.SlowEnd",)
