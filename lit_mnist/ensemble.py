@@ -1,7 +1,7 @@
 """A committee: several trained networks whose outputs are averaged.
 
 Members run one after the other. Stacked into one batched forward pass (`torch.func.vmap`) the
-convolutions become grouped ones, which took twice as long on a CPU (`benchmarks/members.py`).
+convolutions become grouped ones, which took half as long again on a CPU (`benchmarks/members.py`).
 """
 
 import hashlib

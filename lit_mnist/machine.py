@@ -1,8 +1,9 @@
 """What suits the machine: precision and memory layout, by rule, so that it always chooses the same.
 
-The rules come from `benchmarks/steps.py`. bfloat16 is chosen where the hardware multiplies it
-faster than float32 and nowhere else. Intel's AVX512-BF16 without AMX has the instructions, but at
-half the speed: a step of the deep net took 1.6 times as long as in float32.
+bfloat16 is chosen where the hardware multiplies it faster than float32 and nowhere else: on AMD's
+AVX512-BF16 convolutions run at twice the rate (`benchmarks/convolutions.py`). Intel's AVX512-BF16
+without AMX has the instructions, but at half the speed: a step of the deep net took 1.6 times as
+long as in float32 when that was looked at with `benchmarks/steps.py`.
 """
 
 import platform
