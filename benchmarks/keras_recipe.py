@@ -1,10 +1,10 @@
-"""Trains one system by the notebook's own recipe in Keras, to see what scores it gives today.
+"""Trains the deep system by the notebook's own recipe in Keras, to see what it scores today.
 
-    PYTHON_WITH_KERAS benchmarks/keras_recipe.py deep --seed 42 --data-dir data
+    PYTHON_WITH_KERAS benchmarks/keras_recipe.py --seed 42 --data-dir data
 
-Needs what keras_notebook.py needs. The split, the augmentation, the plateau schedule, the number of
-epochs and the use of the last epoch's weights are the notebook's. Writes the scores of each epoch,
-as training goes on, and of the test at the end to results/keras_<workload>_<seed>.json.
+Needs what keras_notebook.py needs. Split, augmentation, plateau schedule, number of epochs and the
+use of the last epoch's weights are the notebook's. Writes the scores of each epoch, as training
+goes on, and those of the test at the end, to results/keras_deep_<seed>.json.
 """
 
 import argparse
@@ -12,14 +12,9 @@ import json
 from pathlib import Path
 from typing import Any
 
-import keras
+import keras_notebook as notebook  # which sets what Keras runs on, before it imports it
 import numpy as np
-import tensorflow as tf
-
-# Before Keras is imported: it sets what Keras runs on
-from keras_notebook import AUGMENTED, BATCH_SIZE, compiled, deep, dense, generator, load, simple
-
-SYSTEMS = {"dense": dense, "simple": simple, "simple_augmented": simple, "deep": deep}
+from keras_notebook import keras
 
 
 class Written(keras.callbacks.Callback):
@@ -40,51 +35,41 @@ class Written(keras.callbacks.Callback):
         self.target.write_text(json.dumps(self.found, indent=2) + "\n")
 
 
-def train(options: argparse.Namespace, written: Written) -> dict[str, float]:
-    """Trains a system; gives the test's scores."""
-    images, labels = load(options.data_dir / "MNIST/raw")
+def train(folder: Path, epochs: int, written: Written) -> dict[str, float]:
+    """Trains on the files of a folder; gives the test's loss, in nats, and accuracy."""
+    images, labels = notebook.load(folder)
     order = np.random.RandomState(42).permutation(len(images))  # what train_test_split draws
     held_out, used = np.split(order, [-(-len(order) // 6)])
-    net = compiled(SYSTEMS[options.workload]())
+    net = notebook.compiled(notebook.deep())
     slower = keras.callbacks.ReduceLROnPlateau(
         monitor="val_accuracy", patience=3, factor=0.5, min_lr=1e-5
     )
-    source = {"x": images[used], "y": labels[used], "batch_size": BATCH_SIZE}
-    if options.workload in AUGMENTED:
-        flow = generator().flow(images[used], labels[used], batch_size=BATCH_SIZE)
-        source = {"x": flow}
     net.fit(
-        **source,
-        epochs=options.epochs,
+        notebook.generator().flow(images[used], labels[used], batch_size=notebook.BATCH_SIZE),
+        epochs=epochs,
         validation_data=(images[held_out], labels[held_out]),
-        callbacks=[slower, written] if options.workload == "deep" else [written],
+        callbacks=[slower, written],
         verbose=0,
     )
-    scores = net.evaluate(*load(options.data_dir / "MNIST/raw", "t10k"), verbose=0)
+    scores = net.evaluate(*notebook.load(folder, "t10k"), verbose=0)
     return dict(zip(("loss", "accuracy"), map(float, scores), strict=True))
 
 
 def main() -> None:
-    """Trains what the command line asks for."""
+    """Trains and tests one network."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    add = parser.add_argument
-    add("workload", choices=SYSTEMS)
-    add("--data-dir", type=Path, default=Path("data"), help="as for fit (data)")
-    add("--epochs", type=int, default=30, help="(30, the deep system's)")
-    add("--seed", type=int, default=42, help="(42)")
+    parser.add_argument("--data-dir", type=Path, default=Path("data"), help="as for fit (data)")
+    parser.add_argument("--epochs", type=int, default=30, help="(30)")
+    parser.add_argument("--seed", type=int, default=42, help="(42)")
     options = parser.parse_args()
     keras.utils.set_random_seed(options.seed)
-    found: dict[str, Any] = {
-        "workload": options.workload,
-        "seed": options.seed,
-        "versions": {"keras": keras.__version__, "tensorflow": tf.__version__},
-        "epochs": [],
-    }
-    name = f"keras_{options.workload}_{options.seed}.json"
-    written = Written(Path(__file__).parents[1] / "results" / name, found)
-    found["test"] = train(options, written)
+    versions = {"keras": keras.__version__, "tensorflow": notebook.tf.__version__}
+    found: dict[str, Any] = {"seed": options.seed, "versions": versions, "epochs": []}
+    results = Path(__file__).parents[1] / "results"
+    written = Written(results / f"keras_deep_{options.seed}.json", found)
+    found["test"] = train(options.data_dir / "MNIST/raw", options.epochs, written)
     written.write()
     print(json.dumps(found["test"]))
 

@@ -31,7 +31,7 @@ class Report:
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.output: Path = options.output
         self.rows: list[dict[str, Any]] = []
-        said = {k: str(v) if isinstance(v, Path) else v for k, v in vars(options).items()}
+        said = {key: _placeless(value) for key, value in vars(options).items() if key != "output"}
         self.facts: dict[str, Any] = {
             "benchmark": name,
             "options": said,
@@ -80,6 +80,13 @@ class Report:
             verdict = " ".join(filter(None, [row.get("target"), VERDICTS[row.get("met")]]))
             print(f"{row['what']:{width}}  {row['unit']:<8} {row['n']:>3} {figures}  {verdict}")
         print(f"written to {self.output}")
+
+
+def _placeless(value: Any) -> Any:
+    """Leaves of an absolute path its last part: where a file lay says nothing elsewhere."""
+    if not isinstance(value, (str, Path)):
+        return value
+    return Path(value).name if Path(value).is_absolute() else str(value)
 
 
 def _commit() -> str:

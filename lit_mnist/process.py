@@ -1,6 +1,5 @@
 """Settings of a whole process: what its speed on a CPU depends on, and when it ends."""
 
-import contextlib
 import ctypes
 import os
 import platform
@@ -26,11 +25,9 @@ def tune() -> None:
     GPU, PyTorch's optimiser would look for one in the file system at each step.
     """
     torch.set_flush_denormal(True)  # threads that start later inherit it
-    if platform.libc_ver()[0] == "glibc":
-        with contextlib.suppress(OSError, AttributeError):
-            libc = ctypes.CDLL(None)
-            libc.mallopt(_MMAP_THRESHOLD, _ONE_GIB)
-            libc.mallopt(_TRIM_THRESHOLD, _ONE_GIB)
+    if _LIBC and platform.libc_ver()[0] == "glibc":
+        _LIBC.mallopt(_MMAP_THRESHOLD, _ONE_GIB)
+        _LIBC.mallopt(_TRIM_THRESHOLD, _ONE_GIB)
     if not torch.cuda.is_available():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
 

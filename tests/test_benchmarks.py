@@ -43,6 +43,7 @@ def small(small_data):
 def check(result, name, n):
     """Checks the facts and the figures; gives the medians by what they are of."""
     assert (result["benchmark"], result["options"]["quick"]) == (name, True)
+    assert not [said for said in result["options"].values() if str(said).startswith("/")]
     assert result["versions"] == versions()
     assert result["cores"] >= 1
     assert result["load_before"] >= 0
