@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 SIDE_PX = 28
+CENTRE_PX = (SIDE_PX - 1) / 2
 Interpolation = Literal["bilinear", "nearest"]
 
 
@@ -46,15 +47,21 @@ def affine(
     Returns:
         Float tensor (N, 1, 28, 28).
     """
-    theta = torch.deg2rad(theta_deg)
+    # In grid_sample's unit, half an image: pixel centres, then what each reads, (N, rows, columns)
+    centres = (torch.arange(SIDE_PX, device=images.device) - CENTRE_PX) / (SIDE_PX / 2)
+    rows = centres[:, None] * _each(zoom_rows) + _each(shift_rows_px / (SIDE_PX / 2))  # (N, 28, 1)
+    cols = centres * _each(zoom_cols) + _each(shift_cols_px / (SIDE_PX / 2))  # (N, 1, 28)
+    theta = _each(torch.deg2rad(theta_deg))
     cos, sin = theta.cos(), theta.sin()
-    # grid_sample's coordinates run from -1 to 1 over the image, hence the shifts in pixels / 14
-    shift_x, shift_y = shift_cols_px / (SIDE_PX / 2), shift_rows_px / (SIDE_PX / 2)
-    row_x = torch.stack([cos * zoom_cols, -sin * zoom_rows, cos * shift_x - sin * shift_y], dim=1)
-    row_y = torch.stack([sin * zoom_cols, cos * zoom_rows, sin * shift_x + cos * shift_y], dim=1)
-    matrices = torch.stack([row_x, row_y], dim=1)  # (N, 2, 3)
-    grid = F.affine_grid(matrices, list(images.shape), align_corners=False)  # (N, 28, 28, 2)
+    # Laid out as two planes; affine_grid, a matrix product of depth 3, takes several times as long
+    planes = torch.stack([cos * cols - sin * rows, sin * cols + cos * rows], dim=1)
+    grid = planes.permute(0, 2, 3, 1)  # (N, 28, 28, 2)
     return F.grid_sample(images, grid, interpolation, padding_mode="border", align_corners=False)
+
+
+def _each(values: Tensor) -> Tensor:
+    """Lays out one value an image, (N,), to go with pixels: (N, 1, 1)."""
+    return values[:, None, None]
 
 
 class RandomAffine(nn.Module):
