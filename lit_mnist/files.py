@@ -32,6 +32,12 @@ def replacing(path: Path) -> Iterator[Path]:
         temporary.unlink(missing_ok=True)
 
 
+def remove_temporaries(folder: Path) -> None:
+    """Removes what a process that was killed in the middle of `replacing` left in the folder."""
+    for left in folder.glob(".*.????????.tmp"):
+        left.unlink(missing_ok=True)
+
+
 def _sync_folder(folder: Path) -> None:
     """Makes a rename outlast a power cut; where folders cannot be opened, the system does so."""
     with contextlib.suppress(OSError):

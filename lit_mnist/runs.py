@@ -81,7 +81,7 @@ class Run:
 
     @contextmanager
     def held(self) -> Iterator[None]:
-        """Keeps other processes from training the same run.
+        """Keeps other processes from training the same run, and tidies up after one killed.
 
         Raises:
             UserError: One does so already.
@@ -97,6 +97,8 @@ class Run:
                 " another --name or --seed_everything"
             ) from None
         try:
+            for folder in (self.folder, self.last.parent):
+                files.remove_temporaries(folder)
             yield
         finally:
             self.file(".lock").unlink(missing_ok=True)

@@ -100,8 +100,7 @@ def main() -> int:
     folders = [log_dir / f"run_{place}" / "seed_42" for place in range(options.runs)]
     prints = Counter(map(lives.fingerprint, folders))
     killed = sum(end.status == -signal.SIGKILL for end in soak.ended)
-    names = {path.name for folder in folders for path in folder.iterdir()}
-    litter = [name for name in names if name == ".lock"]
+    locks, temporaries = (list(log_dir.rglob(pattern)) for pattern in (".lock", "*.tmp"))
     figures = {
         "what": "Short runs of all kinds: fit, fit that is killed and goes on, fit and test, two"
         " starts of the same run at once.",
@@ -119,7 +118,8 @@ def main() -> int:
             "other exit statuses": sum(end.status not in lives.STATUSES for end in soak.ended),
             "processes left": left_processes(log_dir),
             "files left in shared memory": len(shared_memory() - memory),
-            "locks left": len(litter),
+            "locks left": len(locks),
+            "temporary files left": len(temporaries),
         },
         "command": f"python reliability/soak.py --runs {options.runs} --seed {options.seed}",
     }

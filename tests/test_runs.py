@@ -1,5 +1,8 @@
 """A run's folder: its results, its history, and that one process trains it."""
 
+import subprocess
+import sys
+
 import pytest
 
 from lit_mnist.errors import UserError
@@ -31,6 +34,22 @@ def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     with run.held():
         pass
     assert [path.name for path in run.folder.iterdir()] == ["metrics.csv"]
+
+
+def test_half_files_of_a_killed_process_go_when_the_run_goes_on(tmp_path):
+    """SIGKILL in the middle of a save leaves the temporary file, which nobody would look for."""
+    run = Run(tmp_path)
+    killed = (
+        "import os, sys, pathlib; from lit_mnist.files import replacing\n"
+        "with replacing(pathlib.Path(sys.argv[1])) as path: path.touch(); os._exit(9)"
+    )
+    for path in (run.last, run.file("results.json")):
+        subprocess.run([sys.executable, "-c", killed, path], check=False)
+    mine = run.file(".notes.tmp")
+    mine.touch()
+    assert len(list(tmp_path.rglob(".*.tmp"))) == 3
+    with run.held():
+        assert list(tmp_path.rglob(".*.tmp")) == [mine]
 
 
 def test_a_run_that_never_began_leaves_no_folder(tmp_path):
