@@ -1,4 +1,4 @@
-"""Puts the figures of benchmarks/results/*.json into benchmarks/README.md.
+"""Puts the figures of benchmarks/results/*.json into benchmarks/README.md, and draws its pictures.
 
     python benchmarks/table.py
 
@@ -10,10 +10,14 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import pictures
 from measuring import ROOT
+
+from lit_mnist import figures
 
 FOLDER = ROOT / "benchmarks"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+PICTURES = {"epochs": pictures.epochs, "operators": pictures.profile}  # by what they are drawn of
 HEAD = "| | n | median | min to max | target |\n|---|---|---|---|---|"
 
 
@@ -39,20 +43,30 @@ def _figure(value: float) -> str:
     return f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
 
 
+def read(folder: Path) -> list[dict[str, Any]]:
+    """Reads a folder of results."""
+    results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
+    return [result for result in results if not result["options"]["quick"]]
+
+
 def filled(text: str, folder: Path) -> str:
     """Gives the README with the figures of a folder of results between its marks."""
-    results = [json.loads(path.read_text()) for path in sorted(folder.glob("*.json"))]
-    sections = [section(result) for result in results if not result["options"]["quick"]]
     before, _, rest = text.partition(BEGIN)
     after = rest.partition(END)[2]
-    body = "\n\n".join(sections) or "Nothing has been measured yet."
+    body = "\n\n".join(map(section, read(folder))) or "Nothing has been measured yet."
     return f"{before}{BEGIN}\n{body}\n{END}{after}"
 
 
 def main() -> int:
-    """Fills the README."""
+    """Fills the README and draws."""
     readme = FOLDER / "README.md"
     readme.write_text(filled(readme.read_text(), FOLDER / "results"))
+    for name, draw in PICTURES.items():
+        results = [each for each in read(FOLDER / "results") if each["benchmark"] == name]
+        if results:
+            rows = [row for result in results for row in result["rows"]]
+            picture = draw(results[0] | {"rows": rows})
+            figures.save(picture, FOLDER / "results" / f"{name}.png")
     return 0
 
 

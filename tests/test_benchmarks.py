@@ -273,3 +273,38 @@ def test_the_table_tells_what_was_met(tmp_path):
     assert "old" not in filled
     assert filled.startswith("a\n")
     assert filled.endswith("\nz\n")
+
+
+def bars(axes):
+    """Gives the lengths of the bars by where they stand, those that touch added up."""
+    names, lengths = [label.get_text() for label in axes.get_yticklabels()], {}
+    for bar in axes.patches:
+        name = names[round(bar.get_y() + bar.get_height() / 2)]
+        lengths[name] = lengths.get(name, 0) + bar.get_width()
+    return lengths
+
+
+def test_the_pictures_show_the_medians():
+    pictures = importlib.import_module("pictures")
+    row = {"unit": "s", "min": 1.0, "max": 5.0}
+    whats = {"dense: fit": 2.0, "dense: keras, scaled from 9 steps": 4.0, "deep: fit": 3.0}
+    rows = [row | {"what": what, "median": median} for what, median in whats.items()]
+    rows.append({"what": "dense: keras / fit", "unit": "ratio", "median": 2.0})
+    facts = {"hardware": "h", "versions": {"torch": "2"}}
+    dense, deep = pictures.epochs(facts | {"rows": rows}).axes
+    assert (dense.get_title("left"), bars(dense)) == ("dense", {"fit": 2.0, "keras": 4.0})
+    assert (deep.get_title("left"), bars(deep)) == ("deep", {"fit": 3.0})
+    assert [text.get_text() for text in dense.texts] == ["2 s", "4 s"]
+
+
+def test_the_profile_adds_up_to_the_step():
+    pictures = importlib.import_module("pictures")
+    parts = {"pooling": 1.0, "the rest": 2.5}
+    rows = [
+        {"what": f"dense, {way}: {part}", "median": share * ms}
+        for way, share in (("plain", 2), ("fit", 1))
+        for part, ms in (parts | {"a step": 3.6}).items()
+    ]
+    (axes,) = pictures.profile({"hardware": "h", "versions": {"torch": "2"}, "rows": rows}).axes
+    assert bars(axes) == pytest.approx({"plain": 7.0, "fit": 3.5})
+    assert [text.get_text().strip() for text in axes.texts] == ["7 ms", "3.5 ms"]

@@ -1,0 +1,79 @@
+"""Pictures of what was measured: epochs beside the others', and where the time of a step goes."""
+
+from typing import Any
+
+import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from operators import GROUPS, REST
+
+from lit_mnist.figures import DPI, PALETTE, settled
+
+Row = dict[str, Any]  # of a report
+OURS, GREY = "fit", "#999999"
+PARTS = (*GROUPS, REST)
+COLOURS = dict(zip(PARTS, (*PALETTE, GREY, "#DDDDDD"), strict=True))
+
+
+def epochs(result: dict[str, Any]) -> Figure:
+    """Draws the seconds of an epoch: a panel a workload, a bar a contender, a line min to max.
+
+    Args:
+        result: What epochs.py has written.
+    """
+    rows = [row for row in result["rows"] if row["unit"] == "s"]
+    figure, panels = _panels(f"Seconds of an epoch ({_place(result)})", rows, ": ")
+    for axes, bars in panels:
+        names = [name.partition(",")[0] for name in bars]
+        medians = [row["median"] for row in bars.values()]
+        spread = [(row["median"] - row["min"], row["max"] - row["median"]) for row in bars.values()]
+        colours = [PALETTE[0] if name == OURS else GREY for name in names]
+        style: Any = {"color": colours, "xerr": list(zip(*spread, strict=True))}
+        drawn = axes.barh(names, medians, error_kw={"lw": 1}, **style)
+        axes.bar_label(drawn, [f"{median:.3g} s" for median in medians], padding=8)
+        axes.margins(x=0.2)
+    return settled(figure)
+
+
+def profile(result: dict[str, Any]) -> Figure:
+    """Draws the milliseconds of a step by operator, before and after: a panel a network.
+
+    Args:
+        result: What operators.py has written.
+    """
+    rows = [row for row in result["rows"] if not row["what"].endswith(": a step")]
+    title = f"Milliseconds of a step on one thread, by operator ({_place(result)})"
+    figure, panels = _panels(title, rows, ", ")
+    for axes, parts in panels:
+        ends = dict.fromkeys((name.partition(": ")[0] for name in parts), 0.0)
+        for part in PARTS:
+            spent = [parts.get(f"{way}: {part}", {"median": 0.0})["median"] for way in ends]
+            axes.barh([*ends], spent, left=[*ends.values()], color=COLOURS[part], label=part)
+            ends = {way: end + ms for (way, end), ms in zip(ends.items(), spent, strict=True)}
+        for way, end in ends.items():
+            axes.text(end, way, f" {end:.3g} ms", va="center")  # type: ignore[arg-type] # a bar's name is a place
+        axes.margins(x=0.15)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=5, frameon=False)
+    return settled(figure)
+
+
+def _place(result: dict[str, Any]) -> str:
+    return f"{result['hardware'].partition(',')[0]}, torch {result['versions']['torch']}"
+
+
+def _panels(
+    title: str, rows: list[Row], mark: str
+) -> tuple[Figure, list[tuple[Axes, dict[str, Row]]]]:
+    """Gives each panel, one above the other, with its rows; what comes before the mark names it."""
+    found: dict[str, dict[str, Row]] = {}
+    for row in rows:
+        panel, _, name = row["what"].partition(mark)
+        found.setdefault(panel, {})[name] = row
+    figure = Figure(figsize=(9, 1 + 1.5 * len(found)), dpi=DPI, layout="constrained")
+    figure.suptitle(title)
+    axes = figure.subplots(len(found), squeeze=False)[:, 0]
+    for each, name in zip(axes, found, strict=True):
+        each.set_title(name, loc="left", fontsize="medium")
+        each.invert_yaxis()
+        each.spines[["top", "right"]].set_visible(False)
+    return figure, list(zip(axes, found.values(), strict=True))
