@@ -2,7 +2,7 @@
 
 import sys
 
-from lit_mnist.main import main
+from lit_mnist.main import program
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(program())

@@ -3,18 +3,21 @@
 Importing Lightning takes seconds, so nothing here does until a command is to run.
 """
 
-import difflib
+import atexit
 import importlib
 import os
 import signal
 import sys
 import threading
-from importlib.metadata import version
+from collections.abc import Callable
 from types import FrameType
+from typing import Any
 
 from lit_mnist import usage
 from lit_mnist.errors import PeerError, UserError, one_line
 
+SIGNALS = (signal.SIGINT, signal.SIGTERM)
+Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 # The commands, and the module that runs each
 COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
     "committee": "committee",
@@ -23,20 +26,52 @@ COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
 }
 
 
+def program() -> int:
+    """Is the whole process: `main`, and a good end whatever signal comes before or after it.
+
+    Taking the interpreter down takes a while, with torch in it, in which Python would leave it to
+    the system to end the process by the signal, or show a traceback.
+    """
+    _on_signals(_leave)
+    try:
+        return main()
+    finally:
+        _on_signals(_leave)
+        # for the last moments, in which nothing is left to stop and no handler could run
+        atexit.register(_on_signals, signal.SIG_IGN)
+
+
 def main(argv: list[str] | None = None) -> int:
-    """Runs the program and gives its exit status: 0, or 2 for what the user can mend."""
+    """Runs a command and gives its exit status: 0, or 2 for what the user can mend."""
     argv = sys.argv[1:] if argv is None else argv
     if threading.current_thread() is not threading.main_thread():
         return _answer(argv)
-    before = signal.signal(signal.SIGTERM, _terminate)
+    before = {number: signal.getsignal(number) for number in SIGNALS}
+    _on_signals(_leave)
     try:
         return _answer(argv)
     finally:
-        signal.signal(signal.SIGTERM, before)
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _on_signals(interrupt: Handler, terminate: Handler | None = None) -> None:
+    """Sets what Ctrl-C and SIGTERM do; what is ignored, as in a shell's background, stays so."""
+    for number, handler in zip(SIGNALS, (interrupt, terminate or interrupt), strict=True):
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, handler)
+
+
+def _leave(number: int, _: FrameType | None) -> None:
+    """Ends the process at once, as nothing has begun or all is done.
+
+    An exception would not do: NumPy and torch swallow it amid their imports, and come to nothing.
+    """
+    os._exit(128 + number)
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
-    """Ends the program as SIGTERM should wherever it stands, in its first imports too."""
+    """Ends the program by SIGTERM as by Ctrl-C: by an exception, with what has begun put right."""
     if signal.getsignal(number) is _terminate:  # or else Lightning is in charge, and calls this too
         raise SystemExit(128 + number)
 
@@ -49,11 +84,16 @@ def _answer(argv: list[str]) -> int:
         print(usage.OWN[argv[0]], end="")
         return 0
     if argv[0] == "--version":
+        from importlib.metadata import version  # which takes longer than all that precedes it
+
         print(f"lit-mnist {version('lit-mnist')}")
         return 0
     try:
         _check_command(argv[0])
-        importlib.import_module(f"lit_mnist.{COMMANDS[argv[0]]}").run(argv)
+        module = importlib.import_module(f"lit_mnist.{COMMANDS[argv[0]]}")
+        if threading.current_thread() is threading.main_thread():
+            _on_signals(signal.default_int_handler, _terminate)
+        module.run(argv)
     except UserError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
@@ -75,10 +115,12 @@ def _answer(argv: list[str]) -> int:
 def _check_command(name: str) -> None:
     if name in COMMANDS:
         return
+    import difflib  # for this alone
+
     near = difflib.get_close_matches(name, COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(COMMANDS)}"
     raise UserError(f"{name}: no such command; {hint}")
 
 
 if __name__ == "__main__":  # how `committee` starts its members
-    sys.exit(main())
+    sys.exit(program())

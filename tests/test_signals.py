@@ -127,7 +127,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
         assert f"stopped by {number.name}; the same command goes on" in output
     subprocess.run(command(small_data, "cut"), check=True, capture_output=True)
     assert_same_end("cut", "whole_1")
-    assert not list(Path("tb_logs").rglob("*.tmp")) or number == signal.SIGKILL
+    assert not list(Path("tb_logs").rglob("*.tmp"))
 
 
 @pytest.mark.parametrize(
@@ -184,6 +184,61 @@ def test_a_second_ctrl_c_leaves_at_once(small_data, here):
     process.send_signal(signal.SIGINT)
     assert process.wait(timeout=30) == 130
     assert time.monotonic() - began < 5
+
+
+AMID = """
+import sys, time
+from lit_mnist.main import program
+
+class Swallowing:  # as NumPy's and torch's imports are
+    def find_spec(self, name, *_):
+        if name == "lit_mnist.cli":
+            print("!", flush=True)
+            try:
+                time.sleep(60)
+            except BaseException:
+                raise ImportError("cannot load module more than once per process") from None
+
+sys.meta_path.insert(0, Swallowing())
+sys.argv = ["cli.py", "fit"]
+sys.exit(program())
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_amid_the_imports_ends_the_process_at_once(number):
+    process = start([sys.executable, "-c", AMID])
+    process.stdout.readline()
+    assert stop(process, number) == (128 + number, "", "")
+
+
+LATE = """
+import atexit, os, sys, time
+from lit_mnist.main import program
+
+def wait(write=os.write, sleep=time.sleep):
+    write(1, b"!")
+    sleep(2)
+
+class Last:
+    def __del__(self, wait=wait):
+        wait()
+
+sys.argv = ["cli.py", "--version"]
+program()
+"""
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("moment", "status"), [("atexit.register(wait)", None), ("a = Last()", 0)])
+def test_a_signal_while_the_interpreter_goes_down_ends_well(number, moment, status):
+    process = start([sys.executable, "-c", LATE + moment])
+    while process.stdout.read(1) != "!":  # the version comes first
+        pass
+    process.send_signal(number)
+    problems = process.communicate(timeout=60)[1]
+    assert process.returncode == (128 + number if status is None else status)
+    assert problems == ""
 
 
 def test_a_second_start_of_the_same_run_is_told_so_and_leaves(small_data, here):
