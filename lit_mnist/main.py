@@ -56,7 +56,12 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _on_signals(interrupt: Handler, terminate: Handler | None = None) -> None:
-    """Sets what Ctrl-C and SIGTERM do; what is ignored, as in a shell's background, stays so."""
+    """Sets what Ctrl-C and SIGTERM do; what is ignored, as in a shell's background, stays so.
+
+    Only the main thread may, and is told of signals; elsewhere this does nothing.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return
     for number, handler in zip(SIGNALS, (interrupt, terminate or interrupt), strict=True):
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, handler)
@@ -91,8 +96,7 @@ def _answer(argv: list[str]) -> int:
     try:
         _check_command(argv[0])
         module = importlib.import_module(f"lit_mnist.{COMMANDS[argv[0]]}")
-        if threading.current_thread() is threading.main_thread():
-            _on_signals(signal.default_int_handler, _terminate)
+        _on_signals(signal.default_int_handler, _terminate)
         module.run(argv)
     except UserError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)

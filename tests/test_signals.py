@@ -155,7 +155,7 @@ def test_a_run_goes_on_with_another_number_of_ranks(small_data, here):
     assert len((folder("run") / "metrics.csv").read_text().splitlines()) == EPOCHS + 1
 
 
-@pytest.mark.parametrize("seconds", [0.7, 1.5, 4])
+@pytest.mark.parametrize("seconds", [0.3, 1.5, 4])
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_stopped_while_it_starts_says_so_too(
     small_data, here, number, status, seconds
