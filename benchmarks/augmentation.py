@@ -23,8 +23,8 @@ from settings import as_fit_does
 from steps import Stepper
 from torchvision.transforms import v2
 
-from lit_mnist.augment import RandomAffine
-from lit_mnist.nets import SimpleConv
+from lit_mnist.data.augment import RandomAffine
+from lit_mnist.models.nets import SimpleConv
 
 OURS, LARGE = "batches of 86", "batches of 1000"
 THEIRS = {

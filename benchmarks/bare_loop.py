@@ -18,9 +18,9 @@ from settings import Settings, as_fit_does
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_mnist.batches import Batch
-from lit_mnist.data import MNISTDataModule
-from lit_mnist.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.data.batches import Batch
+from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 
 NETS: dict[str, type[nn.Module]] = {
     "dense": Dense,

@@ -20,7 +20,7 @@ from steps import Stepper
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from lit_mnist.nets import DeepConv, SimpleConv
+from lit_mnist.models.nets import DeepConv, SimpleConv
 
 NETS: dict[str, type[nn.Sequential]] = {"simple": SimpleConv, "deep": DeepConv}
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}

@@ -18,7 +18,7 @@ from settings import as_fit_does
 from torch import Tensor, nn
 from torch.func import functional_call, stack_module_state, vmap
 
-from lit_mnist.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 
 NETS: dict[str, type[nn.Module]] = {"dense": Dense, "simple": SimpleConv, "deep": DeepConv}
 

@@ -7,7 +7,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from operators import GROUPS, REST
 
-from lit_mnist.figures import DPI, PALETTE, settled
+from lit_mnist.reports.figures import DPI, PALETTE, settled
 
 Row = dict[str, Any]  # of a report
 OURS, GREY = "fit", "#999999"

@@ -13,7 +13,8 @@ from typing import Any
 import torch
 from measuring import ROOT  # which stands before lit_mnist for what it does to the path
 
-from lit_mnist import environment, files
+from lit_mnist import files
+from lit_mnist.training import environment
 
 Target = tuple[str, float]  # such as (">=", 1.3)
 VERDICTS = {True: "met", False: "MISSED", None: ""}

@@ -23,8 +23,8 @@ import measuring  # stands before lit_mnist for what it does to the path
 import torch
 from report import Report
 
-from lit_mnist.family import FAMILY
-from lit_mnist.idx import write_idx
+from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.idx import write_idx
 
 CONFIGS = ("dense", "simple", "simple_augmented", "deep")
 AUGMENTED = ("simple_augmented", "deep")

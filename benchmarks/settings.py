@@ -7,7 +7,7 @@ import measuring  # noqa: F401 # stands before lit_mnist for what it does to the
 import torch
 from torch import Tensor, nn
 
-from lit_mnist import machine, process
+from lit_mnist.training import machine, process
 
 
 class Settings(NamedTuple):

@@ -19,7 +19,7 @@ from settings import Settings, as_fit_does
 from torch import nn
 from torch.nn import functional as F
 
-from lit_mnist.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 
 NETS: dict[str, type[nn.Sequential]] = {"dense": Dense, "simple": SimpleConv, "deep": DeepConv}
 WAYS = {

@@ -13,7 +13,7 @@ from typing import Any
 import pictures
 from measuring import ROOT
 
-from lit_mnist import figures
+from lit_mnist.reports import figures
 
 FOLDER = ROOT / "benchmarks"
 BEGIN, END = "<!-- table -->", "<!-- end of table -->"

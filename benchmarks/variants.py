@@ -24,8 +24,8 @@ import measuring  # stands before lit_mnist for what it does to the path
 import yaml
 from report import Report
 
-from lit_mnist.machine import BFLOAT16, FLOAT32
-from lit_mnist.statistics import mean_sd
+from lit_mnist.reports.statistics import mean_sd
+from lit_mnist.training.machine import BFLOAT16, FLOAT32
 
 LAST = 3  # epochs that are averaged
 FIRST_SEED = 42

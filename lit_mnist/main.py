@@ -1,4 +1,4 @@
-"""The entry point: answers `--help` at once and leaves everything else to `lit_mnist.cli`.
+"""The entry point: answers `--help` at once and leaves everything else to `commands`.
 
 Importing Lightning takes seconds, so nothing here does until a command is to run.
 """
@@ -13,13 +13,13 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from lit_mnist import usage
+from lit_mnist.commands import help
 from lit_mnist.errors import PeerError, UserError, one_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 # The commands, and the module that runs each
-COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "cli") | {
+COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "run_cli") | {
     "committee": "committee",
     "reproduce": "reproduce",
     "compare": "compare",
@@ -83,10 +83,10 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 def _answer(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(usage.PROGRAM, end="")
+        print(help.PROGRAM, end="")
         return 0
-    if argv[0] in usage.OWN and {"-h", "--help"} & set(argv):
-        print(usage.OWN[argv[0]], end="")
+    if argv[0] in help.OWN and {"-h", "--help"} & set(argv):
+        print(help.OWN[argv[0]], end="")
         return 0
     if argv[0] == "--version":
         from importlib.metadata import version  # which takes longer than all that precedes it
@@ -95,7 +95,7 @@ def _answer(argv: list[str]) -> int:
         return 0
     try:
         _check_command(argv[0])
-        module = importlib.import_module(f"lit_mnist.{COMMANDS[argv[0]]}")
+        module = importlib.import_module(f"lit_mnist.commands.{COMMANDS[argv[0]]}")
         _on_signals(signal.default_int_handler, _terminate)
         module.run(argv)
     except UserError as error:

@@ -9,11 +9,11 @@ import pytest
 import torch
 from matplotlib.figure import Figure
 
-from lit_mnist import committee_plots, gallery, plots
-from lit_mnist.family import FAMILY
-from lit_mnist.idx import write_idx
-from lit_mnist.jobs import Jobs
+from lit_mnist.commands.jobs import Jobs
+from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
+from lit_mnist.reports import committee_plots, gallery, plots
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)

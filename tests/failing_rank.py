@@ -2,7 +2,7 @@
 
 import os
 
-from lit_mnist.modules import DenseModule
+from lit_mnist.models.modules import DenseModule
 
 
 class FailingModule(DenseModule):

@@ -2,7 +2,7 @@
 
 from torch import nn
 
-from lit_mnist.modules import ClassifierModule
+from lit_mnist.models.modules import ClassifierModule
 
 
 class Linear(nn.Sequential):

@@ -3,8 +3,8 @@
 import sys
 import time
 
-from lit_mnist.callbacks import History
 from lit_mnist.main import main
+from lit_mnist.training.callbacks import History
 
 say = History._print
 

@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from torchvision.datasets import mnist
 
-from lit_mnist.family import FAMILY
+from lit_mnist.data.datasets import FAMILY
 
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens there
 COUNTS = {"train": 20, "test": 10}

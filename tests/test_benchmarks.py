@@ -9,9 +9,9 @@ from types import SimpleNamespace
 import pytest
 import scipy.stats
 import torch
-from conftest import SMALL
 
-from lit_mnist.environment import versions
+from lit_mnist.training.environment import versions
+from tests.conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = ("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu")

@@ -169,7 +169,10 @@ def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli):
         (("--model.lr", "0.5"), "model.init_args.lr: 0.001, now 0.5"),
         (("--data.augment", "true"), "data.augment: False, now True"),
         (("--trainer.max_epochs", "1"), "trainer.max_epochs: 2 done, now 1"),
-        (("--model", "SimpleConvModule"), "model.class_path: lit_mnist.modules.DenseModule, now"),
+        (
+            ("--model", "SimpleConvModule"),
+            "model.class_path: lit_mnist.models.DenseModule, now",
+        ),
     ],
 )
 def test_other_options_under_the_same_name_are_refused(run_cli, option, difference):
@@ -320,7 +323,7 @@ def test_validate_gives_the_best_epochs_score(run_cli):
 
 def test_predict_prints_and_writes_a_row_an_image(run_cli, small_data, here):
     run_cli("fit", "--trainer.max_epochs", "3")
-    from lit_mnist.idx import read_idx
+    from lit_mnist.data.idx import read_idx
 
     raw = small_data / "KMNIST" / "raw"
     images = read_idx(raw / "t10k-images-idx3-ubyte").numpy()[:3]
@@ -478,10 +481,12 @@ def test_early_stopping_completes_a_run(run_cli):
 
 
 def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
-    monkeypatch.setattr("lit_mnist.machine._fast_bfloat16", lambda: True)
+    monkeypatch.setattr("lit_mnist.training.machine._fast_bfloat16", lambda: True)
     run_cli("fit", "--trainer.max_epochs", "1", config="simple")
     folder = Path("tb_logs/simple/seed_42")
-    monkeypatch.setattr("lit_mnist.machine._fast_bfloat16", lambda: False)  # another machine
+    monkeypatch.setattr(
+        "lit_mnist.training.machine._fast_bfloat16", lambda: False
+    )  # another machine
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     status, output, _ = run_cli("fit", "--trainer.max_epochs", "2", config="simple")
     assert status == 0

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONFIGS, SMALL
+
+from tests.conftest import CONFIGS, SMALL
 
 CLI = str(Path(CONFIGS).parent / "cli.py")
 

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 import torch
-import trained
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from trained import BEST, LAST, change, put
 
-from lit_mnist import checkpoints
 from lit_mnist.errors import UserError
+from lit_mnist.runs import checkpoints
+from tests import trained
+from tests.trained import BEST, LAST, change, put
 
 ON = ("--trainer.max_epochs", "3")
 

@@ -11,18 +11,18 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-import trained
 import yaml
-from conftest import SMALL
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from PIL import Image
-from test_safe_yaml import CHAIN, LAUGHS
-from trained import RUN
 
-from lit_mnist import images
 from lit_mnist.errors import UserError
 from lit_mnist.main import main
+from lit_mnist.pictures import files as images
+from tests import trained
+from tests.conftest import SMALL
+from tests.runs.test_safe_yaml import CHAIN, LAUGHS
+from tests.trained import RUN
 
 MODEL = "model:\n  class_path: DenseModule\n"
 DRY = ("--trainer.fast_dev_run", "1")

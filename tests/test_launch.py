@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 import torch
-from conftest import CONFIGS, SMALL
 
 from lit_mnist.errors import UserError
-from lit_mnist.launcher import Launched, launched
 from lit_mnist.main import main
-from lit_mnist.workarounds import quieten
+from lit_mnist.training.launcher import Launched, launched
+from lit_mnist.training.workarounds import quieten
+from tests.conftest import CONFIGS, SMALL
 
 ROOT = Path(CONFIGS).parent.resolve()
 HERE = Path(__file__).parent

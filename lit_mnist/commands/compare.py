@@ -1,0 +1,77 @@
+"""The command `compare`: whether two runs differ by more than chance."""
+
+import csv
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from lit_mnist.errors import UserError
+from lit_mnist.reports.statistics import mcnemar, wilson_interval
+
+
+class Predictions(NamedTuple):
+    """What `predictions.csv` says of N images, in index order."""
+
+    name: str
+    indices: np.ndarray  # int (N,)
+    labels: np.ndarray  # int (N,)
+    right: np.ndarray  # bool (N,)
+
+
+def run(argv: Sequence[str]) -> None:
+    """Runs the command; `argv` begins with its name."""
+    if len(argv) != 3:
+        raise UserError("compare takes two runs, such as tb_logs/deep/seed_42 tb_logs/deep/seed_43")
+    first, second = (read(Path(name)) for name in argv[1:])
+    for one, other in ((first.indices, second.indices), (first.labels, second.labels)):
+        if not np.array_equal(one, other):
+            raise UserError(f"{first.name} and {second.name} were tested on different images")
+    print("\n".join(lines(first, second)))
+
+
+def read(path: Path) -> Predictions:
+    """Reads a run's predictions.
+
+    Raises:
+        UserError: There are none, or the file is damaged.
+    """
+    file = path if path.is_file() else path / "predictions.csv"
+    if not file.is_file():
+        raise UserError(f"{file}: no predictions; test the run first")
+    try:
+        with file.open(encoding="utf-8", newline="") as text:
+            rows = [
+                (int(row["index"]), int(row["label"]), int(row["prediction"]))
+                for row in csv.DictReader(text)
+            ]
+        indices, labels, predictions = np.array(rows).T
+    except (ValueError, KeyError, TypeError, csv.Error) as error:
+        raise UserError(f"{file}: damaged; test the run again") from error
+    name = str(file.parent if file.name == "predictions.csv" else file)
+    return Predictions(name, indices, labels, labels == predictions)
+
+
+def lines(first: Predictions, second: Predictions) -> list[str]:
+    """Gives the comparison, a line a fact."""
+    count = len(first.labels)
+    said = []
+    for one in (first, second):
+        hits = int(one.right.sum())
+        low, high = wilson_interval(hits, count)
+        said.append(
+            f"{one.name}: accuracy {hits / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
+            f" {count - hits} errors in {count:,}"
+        )
+    result = mcnemar(first.right, second.right)
+    said.append(
+        f"right in the first alone: {result.only_first}, in the second: {result.only_second}"
+    )
+    said.append(f"McNemar's exact test, two-sided: p = {result.p_value:.3g}")
+    if result.p_value >= 0.05:
+        said.append("no difference that chance could not explain")
+    else:
+        better = first if result.only_first > result.only_second else second
+        said.append(f"{better.name} is better by more than chance would explain")
+    return said

@@ -1,0 +1,106 @@
+"""Runs of `fit` as processes of their own, several at a time."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from queue import SimpleQueue
+from threading import RLock
+from types import FrameType
+from typing import NamedTuple
+
+import torch
+
+from lit_mnist.training.process import end_with_parent
+
+MARK = "LIT_MNIST_JOB"  # set for a job, which need not say what to do next
+_STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Job(NamedTuple):
+    """A command of this program."""
+
+    name: str  # how its output is marked
+    args: list[str]
+
+
+class Jobs:
+    """Runs jobs, `at_once` of them at a time, each on a share of the machine.
+
+    A share is a GPU, if there are any, or else an equal part of the processor's cores. If this
+    process is stopped, so are they.
+
+    Args:
+        at_once: How many run at a time, at least 1.
+    """
+
+    def __init__(self, at_once: int) -> None:
+        self.at_once = at_once
+        self.running: set[subprocess.Popen[str]] = set()
+        self.stopped = 0  # the signal that stopped us
+        self.starting = RLock()  # so that no process starts unseen while we are stopped
+        self.shares: SimpleQueue[int] = SimpleQueue()
+        for share in range(at_once):
+            self.shares.put(share)
+
+    def run(self, jobs: Sequence[Job]) -> list[Job]:
+        """Runs all jobs and gives those that failed, in their order; a failure stops no other."""
+        before = {number: signal.signal(number, self._stop) for number in _STOPPING}
+        try:
+            with ThreadPoolExecutor(self.at_once) as pool:
+                statuses = list(pool.map(self._run, jobs))
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+        if self.stopped:
+            raise SystemExit(128 + self.stopped)
+        return [job for job, status in zip(jobs, statuses, strict=True) if status]
+
+    def _run(self, job: Job) -> int:
+        share = self.shares.get()
+        try:
+            with self.starting:
+                if self.stopped:
+                    return 1
+                process = self._start(job, share)
+                self.running.add(process)
+            for line in process.stdout or ():
+                print(f"[{job.name}] {line}", end="", flush=True)
+            status = process.wait()
+            self.running.discard(process)
+            return status
+        finally:
+            self.shares.put(share)
+
+    def _start(self, job: Job, share: int) -> subprocess.Popen[str]:
+        alone = self.at_once == 1
+        return subprocess.Popen(
+            [sys.executable, "-m", "lit_mnist.main", *job.args],
+            env=self._environment(share),
+            stdout=None if alone else subprocess.PIPE,
+            text=True,
+            start_new_session=True,  # so that a signal comes through us, and once
+            preexec_fn=end_with_parent,
+        )
+
+    def _environment(self, share: int) -> dict[str, str]:
+        package = str(Path(__file__).parents[2])
+        paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
+        own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1"}
+        if self.at_once > 1 and torch.cuda.is_available():
+            visible = os.environ.get("CUDA_VISIBLE_DEVICES")
+            gpus = visible.split(",") if visible else range(torch.cuda.device_count())
+            own["CUDA_VISIBLE_DEVICES"] = str(gpus[share % len(gpus)])
+        elif self.at_once > 1:
+            threads = max(1, torch.get_num_threads() // self.at_once)
+            own["OMP_NUM_THREADS"] = str(threads)
+        return os.environ | own
+
+    def _stop(self, number: int, _: FrameType | None) -> None:
+        self.stopped = number
+        with self.starting:
+            for process in list(self.running):
+                process.send_signal(number)

@@ -1,0 +1,197 @@
+"""The commands fit, validate, test and predict."""
+
+import os
+import shlex
+import signal
+import sys
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.exceptions import SIGTERMException
+
+from lit_mnist.commands import failures, jobs
+from lit_mnist.commands.arguments import images_as_list
+from lit_mnist.commands.options import RunOptions
+from lit_mnist.errors import UserError
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.reports.committee_report import CommitteeReport
+from lit_mnist.reports.run_report import PredictReport, TestReport
+from lit_mnist.runs import checkpoints, resume_check
+from lit_mnist.runs.resume import ResumePoint, resume_point
+from lit_mnist.training import launcher, process
+from lit_mnist.training.environment import hardware
+from lit_mnist.training.workarounds import (
+    agree_on_sigterm,
+    end_ranks_with_the_first,
+    heed_second_interrupt,
+    lighten_steps,
+    quieten,
+)
+
+say = rank_zero_only(print)
+
+
+def run(argv: list[str]) -> None:
+    """Runs one command; raises UserError for whatever the user can mend."""
+    prepare()
+    try:
+        RunCLI(images_as_list(argv))
+    except Exception as error:
+        explained = failures.explained(error)
+        if explained is error:
+            launcher.report(error)
+            raise
+        raise explained from error
+
+
+def prepare() -> None:
+    """Sets up this process for training and evaluation."""
+    process.tune()
+    quieten()
+    lighten_steps()
+    agree_on_sigterm()
+    end_ranks_with_the_first()
+    heed_second_interrupt()
+
+
+class RunCLI(RunOptions):
+    """Each command works on the run's folder."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        try:
+            super()._run_subcommand(subcommand)
+        except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
+            told = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
+            number = signal.SIGTERM if told else signal.SIGINT
+            again = "; the same command goes on from the last checkpoint"
+            say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
+            raise SystemExit(128 + number) from None
+
+    def fit(
+        self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
+    ) -> None:
+        """Trains, from the start or from where the run's newest checkpoint ends."""
+        if isinstance(model, EnsembleModule):
+            raise UserError("fit: a committee is not trained; train its members with committee")
+        if self.dry or not self.trainer.is_global_zero:
+            return self._fit(model, datamodule, ckpt_path)
+        with self.run.held():
+            return self._fit(model, datamodule, ckpt_path)
+
+    def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
+        start = self._starting_point(ckpt_path)
+        if start and start.complete:
+            say(f"{self.run.folder} is complete: {start.epochs} epochs.")
+            say("To train on, raise --trainer.max_epochs; to start afresh, add --fresh.")
+            return
+        path = start.checkpoint if start else None
+        count = sum(weights.numel() for weights in model.parameters())
+        kind = type(model).__name__
+        say(f"{self.run.folder}: {kind}, {count:,} parameters; {start or 'starting'}")
+        say(self._arithmetic())
+        self.trainer.fit(
+            model, datamodule, ckpt_path=str(path) if path else None, weights_only=True
+        )
+        self._after_fit()
+
+    def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+        """Scores a trained model on the held-out training images."""
+        path = self._trained(model, ckpt_path)[0]
+        self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
+        say(f"{path or self.run.folder}: {self._scores('val')}")
+
+    def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+        """Scores a trained model on the test images and reports."""
+        path, digest = self._trained(model, ckpt_path)
+        report: TestReport
+        if isinstance(model, EnsembleModule):
+            report = CommitteeReport(self.run, model, self.options)
+        else:
+            tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
+            report = TestReport(self.run, tested)
+        if not self.dry:
+            self._add(report)
+        self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
+        say(f"{path or self.run.folder}: {self._scores('test')}")
+        if self.dry:
+            return
+        errors = self.run.results()["test_errors"]
+        say(f"{errors} errors: see misclassified.png, confusion.png, curves.png and")
+        say(f"{'report.md' if path is None else 'predictions.csv'} in {self.run.folder}")
+
+    def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
+        """Names the digits in the user's image files."""
+        path = self._trained(model, ckpt_path)[0]
+        self._add(PredictReport(self.run))
+        self.trainer.predict(
+            model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
+        )
+
+    def _arithmetic(self) -> str:
+        device = self.trainer.strategy.root_device
+        layout = self.options["model"].get("init_args", {}).get("channels_last")
+        order = "channels last" if layout else "channels first"
+        chosen = f"{hardware(device)}: precision {self.trainer.precision}, {order}"
+        return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
+
+    def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
+        if self.dry:
+            return None
+        fault = partial(resume_check.fault, trainer=self.trainer, model=self.model)
+        found = None if self.fresh else resume_point(self.run, self.options, fault)
+        if ckpt_path and not found:
+            path = self._named(ckpt_path)
+            checkpoint = checkpoints.read(path)
+            checkpoints.check_fits(checkpoint, self.model, path)
+            checkpoints.refuse(path, fault(checkpoint))
+            return ResumePoint(path, *checkpoints.progress(checkpoint), complete=False)
+        return found
+
+    def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:
+        """Gives the checkpoint to evaluate, None for a committee, and the hash of the weights."""
+        if isinstance(model, EnsembleModule):
+            if ckpt_path:
+                raise UserError(
+                    "--ckpt_path: a committee's weights are named by"
+                    " --model.checkpoints; leave it out"
+                )
+            model.configure_model()
+            return None, model.sha256
+        path = self._named(ckpt_path or "best")
+        if not ckpt_path and not path.exists():
+            raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
+        checkpoint = checkpoints.read(path)
+        checkpoints.check_fits(checkpoint, model, path)
+        return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
+
+    def _named(self, ckpt_path: str) -> Path:
+        return {"best": self.run.best, "last": self.run.last}.get(ckpt_path, Path(ckpt_path))
+
+    def _add(self, callback: Callback) -> None:
+        self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__
+
+    def _scores(self, stage: str) -> str:
+        names = (f"{stage}_acc", f"{stage}_loss")
+        return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
+
+    def _after_fit(self) -> None:
+        results = self.run.results()
+        if self.dry or "best_val_acc" not in results:  # --trainer.max_epochs 0
+            return
+        best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
+        say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")
+        if jobs.MARK in os.environ:
+            return
+        again = [arg for arg in self.args[1:] if arg != "--fresh"]
+        say(f"next: {program()} test {shlex.join(again)}")
+        say(f"      tensorboard --logdir {self.options['log_dir']}")
+
+
+def program() -> str:
+    """How the user calls this program: `python cli.py` or `lit-mnist`."""
+    name = Path(sys.argv[0]).name
+    return f"python {name}" if name.endswith(".py") else name

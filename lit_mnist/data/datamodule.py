@@ -1,0 +1,198 @@
+"""The data module: MNIST's family in memory, the notebook's split, augmentation on the device."""
+
+import hashlib
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import torch
+from jsonargparse.typing import PositiveInt, restricted_number_type
+from lightning.pytorch import LightningDataModule
+from torch import Tensor
+
+from lit_mnist.data import download as downloads
+from lit_mnist.data.augment import Interpolation, RandomAffine
+from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
+from lit_mnist.data.datasets import Dataset, PartName
+from lit_mnist.data.split import split
+from lit_mnist.errors import UserError
+from lit_mnist.pictures import files as image_files
+
+if TYPE_CHECKING:
+    Seed = int
+else:  # what NumPy and Lightning take as a seed
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+
+
+class MNISTDataModule(LightningDataModule):
+    """MNIST or one of its family, split 5 : 1 into training and validation; the test set apart.
+
+    `fit` and `validate` never open the two test files, `test` never opens the other two.
+
+    Args:
+        data_dir: Folder that holds the data, or receives it, laid out as torchvision does.
+        dataset: Which of MNIST's family; EMNIST means its digits.
+        batch_size: Images in a training step, over all ranks.
+        eval_batch_size: Images in a forward pass of validation, test and prediction, on each rank.
+        augment: Whether training images are randomly rotated, shifted and zoomed. An epoch then
+            has full batches only, as in the notebook: 581 steps of 86 instead of 582, and other
+            34 images sit out each time.
+        interpolation: Between pixels, where augmentation moves an image: bilinear as in Keras
+            today, or the nearest pixel's value as in Keras before 2.1.3.
+        split_seed: Decides which images are for validation.
+        seed: Decides the order of the batches, augmentation and dropout; on the command line it is
+            `--seed_everything`.
+        download: Whether missing or damaged files may be fetched.
+        images: Image files, or folders of them, for `predict`.
+    """
+
+    def __init__(
+        self,
+        data_dir: str = "data",
+        dataset: Dataset = "MNIST",
+        batch_size: PositiveInt = 86,
+        eval_batch_size: PositiveInt = 500,
+        augment: bool = False,
+        interpolation: Interpolation = "bilinear",
+        split_seed: Seed = 42,
+        seed: Seed = 42,
+        download: bool = True,
+        images: list[str] | None = None,
+    ) -> None:
+        super().__init__()
+        self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
+        self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
+        self.split_seed, self.seed = int(split_seed), int(seed)
+        self.augment = RandomAffine(interpolation=interpolation) if augment else None
+        self.images = images or []
+
+    def prepare_data(self) -> None:
+        """Fetches what the stage needs and does not find, before anything is written for a run."""
+        stage = self.trainer.state.fn if self.trainer else "fit"
+        if stage != "predict":
+            part: PartName = "test" if stage == "test" else "train"
+            downloads.ensure(self.dataset, part, self.data_dir, self.download)
+
+    def setup(self, stage: str) -> None:
+        """Loads the images of a stage: fit, validate, test or predict.
+
+        Raises:
+            UserError: A file is missing, damaged or no image; the batch size does not fit.
+        """
+        if stage in ("fit", "validate"):
+            self.train_part = self._load("train")
+            count = len(self.train_part.labels)
+            self.train_indices, self.val_indices = split(count, self.split_seed)
+        if stage == "fit":
+            self._check_batch_size()
+        if stage == "test":
+            self.test_part = self._load("test")
+        if stage == "predict":
+            self.files = image_files.find(self.images)
+            self.pictures = torch.from_numpy(image_files.read_all(self.files))
+
+    def train_dataloader(self) -> TrainBatches:
+        """Gives the shuffled batches of the 50,000; this rank's part of each."""
+        return TrainBatches(
+            self.train_part.images,
+            self.train_part.labels,
+            self.train_indices,
+            batch_size=self.batch_size,
+            drop_last=self.augment is not None,
+            seed=self.seed,
+            epoch=self._epoch,
+            **self._place(),
+        )
+
+    def val_dataloader(self) -> EvalBatches:
+        """Gives the 10,000 held-out images."""
+        part = self.train_part
+        return self._eval_batches(part.images, part.labels, self.val_indices)
+
+    def test_dataloader(self) -> EvalBatches:
+        """Gives the test set in index order."""
+        part = self.test_part
+        return self._eval_batches(part.images, part.labels, torch.arange(len(part.labels)))
+
+    def predict_dataloader(self) -> EvalBatches:
+        """Gives the user's own images; their labels are unknown and set to -1."""
+        count = len(self.pictures)
+        return self._eval_batches(self.pictures, torch.full((count,), -1), torch.arange(count))
+
+    def transfer_batch_to_device(
+        self, batch: Batch, device: torch.device, dataloader_idx: int
+    ) -> Batch:
+        """Leaves a batch alone that was cut from images on the device."""
+        if batch.images.device == device:
+            return batch
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
+        """Scales to [0, 1] and augments, on the device; a step's randomness starts here."""
+        images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
+        if batch.seed is not None:
+            seed_generators(batch.seed, images.device)  # dropout draws on from here
+            if self.augment:
+                images = self.augment(images)
+        return batch._replace(images=images)
+
+    def identity(self) -> dict[str, Any]:
+        """Tells which images a model is trained and validated on; hashes are SHA-256."""
+        identity: dict[str, Any] = {"dataset": self.dataset, "pixels": "0 to 1"}
+        if hasattr(self, "train_part"):
+            order = torch.cat([self.val_indices, self.train_indices]).numpy().astype("<i8")
+            identity["data_sha256"] = self.train_part.sha256
+            identity["split_sha256"] = hashlib.sha256(order.tobytes()).hexdigest()
+        return identity
+
+    def state_dict(self) -> dict[str, Any]:
+        """Goes into each checkpoint."""
+        return self.identity()
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Refuses a checkpoint from other data or from another split.
+
+        Raises:
+            UserError: Naming what differs.
+        """
+        for key, here in self.identity().items():
+            there = state_dict.get(key, here)
+            if there != here:
+                raise UserError(
+                    f"the checkpoint was trained with {key} {there}, this run has {here};"
+                    " use the data and the --data.split_seed that it was trained with"
+                )
+
+    def _load(self, part: PartName) -> downloads.Part:
+        """Reads a part and keeps it on the device, where a batch is one index away."""
+        loaded = downloads.load(self.dataset, part, self.data_dir, self.download)
+        device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
+        return loaded._replace(images=loaded.images.to(device), labels=loaded.labels.to(device))
+
+    def _eval_batches(self, images: Tensor, labels: Tensor, indices: Tensor) -> EvalBatches:
+        return EvalBatches(
+            images, labels, indices, batch_size=self.eval_batch_size, **self._place()
+        )
+
+    def _place(self) -> dict[str, int]:
+        if self.trainer is None:
+            return {"rank": 0, "world": 1}
+        return {"rank": self.trainer.global_rank, "world": self.trainer.world_size}
+
+    def _epoch(self) -> int:
+        # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
+        if self.trainer is None:
+            return 0
+        progress = self.trainer.fit_loop.epoch_progress.current
+        return progress.processed  # type: ignore[attr-defined] # Lightning declares its base class
+
+    def _check_batch_size(self) -> None:
+        world, count = self._place()["world"], len(self.train_indices)
+        if self.batch_size % world:
+            raise UserError(
+                f"--data.batch_size {self.batch_size} is for all ranks together and cannot be"
+                f" divided among {world}; take a multiple of {world}"
+            )
+        if self.augment and self.batch_size > count:
+            raise UserError(
+                f"--data.batch_size {self.batch_size} is more than the {count} training images"
+            )

@@ -1,0 +1,125 @@
+"""Fetches a dataset's files from the mirrors that torchvision names.
+
+torchvision's own download has no time-out and gives up without a second mirror on a broken
+connection (pytorch/vision#7016, #8568).
+"""
+
+import gzip
+import hashlib
+import shutil
+import zipfile
+from collections.abc import Collection, Iterator
+from http.client import HTTPException
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import urlsplit
+from urllib.request import Request, urlopen
+
+from tqdm import tqdm
+
+from lit_mnist.data.datasets import Archive, Family, archives
+from lit_mnist.errors import UserError
+
+TIMEOUT_S = 10.0  # to connect, and for each wait for more bytes
+CHUNK_BYTES = 1 << 18
+
+
+class DamagedError(Exception):
+    """A mirror's file is not the one whose hash is known."""
+
+
+def fetch(family: Family, names: Collection[str], scratch: Path) -> Iterator[Path]:
+    """Fetches and unpacks files, each from the first mirror that serves it whole.
+
+    Args:
+        family: The dataset.
+        names: Which of its unpacked files are wanted.
+        scratch: An existing folder for the files; its owner removes it.
+
+    Yields:
+        The unpacked files in `scratch`, under their own names, as they come.
+
+    Raises:
+        UserError: After all that could be had: some could not; says why, by mirror.
+    """
+    refusals: dict[str, str] = {}
+    unreachable: set[str] = set()
+    served: set[str] = set()
+    for archive in archives(family):
+        wanted = [name for name in archive.files if name in names]
+        packed = _first_served(archive, scratch, refusals, unreachable) if wanted else None
+        if packed:
+            yield from _unpack(packed, wanted)
+            packed.unlink()
+            served.update(wanted)
+    if not served.issuperset(names):
+        raise UserError(", ".join(f"{host}: {why}" for host, why in refusals.items()))
+
+
+def _first_served(
+    archive: Archive, scratch: Path, refusals: dict[str, str], unreachable: set[str]
+) -> Path | None:
+    """Tries an archive's mirrors in turn; notes in `refusals` why one failed.
+
+    A host that could not be reached is noted in `unreachable`: each try may cost the time-out.
+    """
+    for url in archive.urls:
+        host = urlsplit(url).netloc
+        if host in unreachable:
+            continue
+        try:
+            return _transfer(url, archive.md5, scratch)
+        except HTTPError as error:
+            refusals[host] = f"HTTP status {error.code}"
+        except (URLError, TimeoutError) as error:
+            refusals[host] = _reason(error)
+            unreachable.add(host)
+        except (OSError, HTTPException, DamagedError) as error:
+            refusals[host] = _reason(error)
+    return None
+
+
+def _transfer(url: str, md5: str, scratch: Path) -> Path:
+    """Copies what an address serves into a folder, with a line and, on a terminal, a bar."""
+    packed = scratch / url.rpartition("/")[2]
+    digest = hashlib.md5(usedforsecurity=False)
+    request = Request(url, headers={"User-Agent": "lit-mnist"})  # some hosts refuse urllib's own
+    with urlopen(request, timeout=TIMEOUT_S) as response, packed.open("wb") as file:
+        size = f" ({response.length / 1e6:.1f} MB)" if response.length else ""
+        print(f"fetching {url}{size}", flush=True)
+        # disable=None: no bar where stderr is not a terminal
+        with tqdm(
+            total=response.length, unit="B", unit_scale=True, leave=False, disable=None
+        ) as bar:
+            while chunk := response.read(CHUNK_BYTES):
+                file.write(chunk)
+                digest.update(chunk)
+                bar.update(len(chunk))
+    if digest.hexdigest() != md5:
+        raise DamagedError(f"{packed.name} came with MD5 {digest.hexdigest()} instead of {md5}")
+    return packed
+
+
+def _unpack(packed: Path, names: list[str]) -> Iterator[Path]:
+    """Unpacks the one file of a .gz, or the named ones of EMNIST's .zip of .gz files."""
+    if packed.suffix != ".zip":
+        with gzip.open(packed) as source:
+            yield _write(source, packed.with_name(names[0]))
+        return
+    with zipfile.ZipFile(packed) as archive:
+        for name in names:
+            with archive.open(f"gzip/{name}.gz") as member, gzip.open(member) as source:
+                yield _write(source, packed.with_name(name))
+
+
+def _write(source: gzip.GzipFile, target: Path) -> Path:
+    with target.open("wb") as file:
+        shutil.copyfileobj(source, file, CHUNK_BYTES)
+    return target
+
+
+def _reason(error: Exception) -> str:
+    """An error in a few words, on one line."""
+    cause = getattr(error, "reason", error)
+    text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
+    return " ".join(str(text).split())

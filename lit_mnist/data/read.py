@@ -1,0 +1,131 @@
+"""Reads half a dataset from disk, and accepts nothing but good files."""
+
+import hashlib
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+from lit_mnist.data.datasets import Family, PartName
+from lit_mnist.data.idx import parse_idx, read_bytes
+from lit_mnist.errors import UserError
+from lit_mnist.files import write_text
+
+MANIFEST = "SHA256SUMS"
+
+
+class Part(NamedTuple):
+    """Half a dataset.
+
+    Attributes:
+        images: uint8 (N, 28, 28), 0 to 255, upright.
+        labels: int64 (N,), 0 to 9.
+        sha256: The data's identity: hex SHA-256 of the images file's and the labels file's hex
+            SHA-256, joined.
+    """
+
+    images: torch.Tensor
+    labels: torch.Tensor
+    sha256: str
+
+
+class UnusableError(Exception):
+    """Files of a part are missing or damaged.
+
+    Attributes:
+        faults: What is wrong, by file name; never empty.
+    """
+
+    def __init__(self, faults: Mapping[str, str]) -> None:
+        """Says all faults in one line."""
+        super().__init__(" and ".join(faults.values()))
+        self.faults = faults
+
+
+def read_part(family: Family, part: PartName, folder: Path) -> Part:
+    """Reads the two files of a part, each once, and checks hashes and content.
+
+    Args:
+        family: The dataset.
+        part: "train" or "test".
+        folder: Where the files lie; the other part's files are not looked at.
+
+    Raises:
+        UnusableError: One file or both are missing or damaged.
+        UserError: The manifest of hashes cannot be read.
+    """
+    known = known_hashes(family, folder)
+    tensors, digests, faults = [], [], {}
+    for name, decode in zip(family.files[part], (_images, _labels), strict=True):
+        path = folder / name
+        try:
+            data = read_bytes(path)
+            digest = hashlib.sha256(data.data).hexdigest()
+            if digest != known.get(name, digest):
+                raise UserError(f"{path} is damaged: its SHA-256 is {digest}, not {known[name]}")
+            tensors.append(decode(parse_idx(data, path), path))
+            digests.append(digest)
+        except UserError as error:
+            faults[name] = str(error)
+    if faults:
+        raise UnusableError(faults)
+    images, labels = tensors
+    if len(images) != len(labels):
+        raise UnusableError(_count_faults(family.files[part], folder, len(images), len(labels)))
+    if family.transposed:
+        images = images.transpose(1, 2).contiguous()
+    return Part(images, labels, hashlib.sha256("".join(digests).encode()).hexdigest())
+
+
+def known_hashes(family: Family, folder: Path) -> Mapping[str, str]:
+    """The SHA-256 that files must have: known beforehand, else noted when they were fetched.
+
+    A file without an entry was put there by the user.
+    """
+    manifest = folder / MANIFEST
+    if family.sha256 or not manifest.is_file():
+        return family.sha256
+    lines = read_bytes(manifest).tobytes().decode(errors="replace")
+    return {name: digest for digest, name in re.findall(r"(?m)^([0-9a-f]{64})  (.+)$", lines)}
+
+
+def note_hash(family: Family, folder: Path, name: str, digest: str) -> None:
+    """Notes a fetched file's SHA-256 in the folder, in the format of the program sha256sum."""
+    if name not in family.sha256:
+        hashes = {**known_hashes(family, folder), name: digest}
+        lines = [f"{digest}  {name}\n" for name, digest in sorted(hashes.items())]
+        write_text(folder / MANIFEST, "".join(lines))
+
+
+def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
+    if stored.dtype != torch.uint8 or stored.shape[1:] != (28, 28) or len(stored) == 0:
+        raise UserError(f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28)")
+    return stored
+
+
+def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
+    """Gives int64 labels (N,) from uint8 (N,), or from QMNIST's int32 (N, 8): class, writer, ..."""
+    if stored.dtype == torch.int32 and stored.shape[1:] == (8,):
+        stored = stored[:, 0]
+    elif stored.dtype != torch.uint8 or stored.ndim != 1:
+        raise UserError(f"{path} holds {_kind(stored)}, not uint8 labels (N,)")
+    labels = stored.long()
+    wrong = labels[(labels < 0) | (labels > 9)]
+    if len(wrong):
+        raise UserError(f"{path} holds the label {int(wrong[0])}, not only 0 to 9")
+    return labels
+
+
+def _kind(tensor: torch.Tensor) -> str:
+    return f"{str(tensor.dtype).removeprefix('torch.')} {tuple(tensor.shape)}"
+
+
+def _count_faults(names: tuple[str, str], folder: Path, images: int, labels: int) -> dict[str, str]:
+    """Blames both files of a pair whose counts differ: either may be the damaged one."""
+    images_file, labels_file = names
+    return {
+        images_file: f"{folder / images_file} holds {images} images for {labels} labels",
+        labels_file: f"{folder / labels_file} holds {labels} labels for {images} images",
+    }

@@ -1,0 +1,51 @@
+"""The networks, how they are trained, and how a committee of them is averaged.
+
+nets       Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
+layers     dropout at a tenth of the cost, a last layer that stays in float32
+plateau    the plateau schedule as Keras counts it: its patience
+scoring    the scores of a set of images; ScoredModule, which is tested and asked
+modules    ClassifierModule and a subclass an architecture
+averaging  a committee's arithmetic: logits of its members -> log-probabilities
+members    trained networks that make a committee, found and read
+ensemble   EnsembleModule: trained networks, averaged
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lit_mnist.models.ensemble import EnsembleModule
+    from lit_mnist.models.modules import (
+        ClassifierModule,
+        DeepConvModule,
+        DenseModule,
+        SimpleConvModule,
+    )
+    from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
+    from lit_mnist.models.plateau import Plateau
+
+_HOMES = {
+    "nets": ("Dense", "SimpleConv", "DeepConv"),
+    "plateau": ("Plateau",),
+    "modules": ("ClassifierModule", "DenseModule", "SimpleConvModule", "DeepConvModule"),
+    "ensemble": ("EnsembleModule",),
+}
+__all__ = [
+    "ClassifierModule",
+    "DeepConv",
+    "DeepConvModule",
+    "Dense",
+    "DenseModule",
+    "EnsembleModule",
+    "Plateau",
+    "SimpleConv",
+    "SimpleConvModule",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports a public name when it is asked for, so that nets come without Lightning."""
+    for home, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"{__name__}.{home}"), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,85 @@
+"""A committee: several trained networks whose outputs are averaged.
+
+Members run one after the other. Stacked into one batched forward pass (`torch.func.vmap`) the
+convolutions become grouped ones, which took half as long again on a CPU (`benchmarks/members.py`).
+"""
+
+import hashlib
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.models import members
+from lit_mnist.models.averaging import AVERAGES, combine
+from lit_mnist.models.scoring import ScoredModule
+
+
+class CommitteeScores(NamedTuple):
+    """What a batch of B images gets from M members."""
+
+    probabilities: Tensor  # (B, 10): the committee's
+    members: Tensor  # (M, B, 10): the members' log-probabilities
+
+
+class EnsembleModule(ScoredModule):
+    """Averages trained networks, of any of our architectures, for test and prediction.
+
+    Its forward pass gives log-probabilities (N, 10); the loss is therefore that of the average. It
+    holds no weights of its own and is not trained: `committee` trains its members.
+
+    Args:
+        checkpoints: The members' checkpoint files: paths, or patterns such as
+            `tb_logs/deep/*/checkpoints/best.ckpt`.
+        average: What is averaged: probabilities, logits, or votes.
+    """
+
+    def __init__(self, checkpoints: list[str] | str, average: AVERAGES = "probabilities") -> None:
+        super().__init__()
+        self.checkpoints, self.average = checkpoints, average
+        self.members: list[members.Member] = []
+
+    def configure_model(self) -> None:
+        """Loads the members, once.
+
+        Raises:
+            UserError: They are no committee; the message names the member.
+        """
+        if not self.members:
+            self.members = members.load(members.find(self.checkpoints))
+            self.nets = nn.ModuleList(member.net for member in self.members)
+
+    def setup(self, stage: str) -> None:
+        """Refuses data that the members were not trained on.
+
+        Raises:
+            UserError: Naming what differs.
+        """
+        self.configure_model()
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        for member in self.members if data else ():
+            data.load_state_dict(member.trained_on)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
+        return combine(self.log_probs(images), self.average)
+
+    def log_probs(self, images: Tensor) -> Tensor:
+        """Gives each member's log-probabilities (M, N, 10)."""
+        self.configure_model()
+        return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
+
+    def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
+        """Scores a batch of the test set."""
+        with torch.autocast(self.device.type, enabled=False):
+            each = self.log_probs(batch.images)
+        log_probs = combine(each, self.average)
+        self.score(batch, log_probs, self.test_scores)
+        return CommitteeScores(log_probs.exp(), each)
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the members' hashes, in their order, and of the way they are averaged."""
+        said = " ".join([self.average, *(member.sha256 for member in self.members)])
+        return hashlib.sha256(said.encode()).hexdigest()

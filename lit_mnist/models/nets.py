@@ -1,0 +1,82 @@
+"""The notebook's three networks as plain PyTorch modules; they know nothing of Lightning.
+
+Each takes float images (N, 1, 28, 28) in [0, 1] and gives logits (N, 10). Widths, kernels and
+dropout rates are the notebook's, and so are the parameter counts: 535,818, 128,924 and 887,530.
+Pooling comes before the ReLU: the result is the same, at a quarter of the ReLU's work.
+"""
+
+from torch import nn
+
+from lit_mnist.models.layers import Dropout, FullPrecisionLinear
+
+CLASSES = 10
+
+
+def initialise_like_keras(net: nn.Module) -> None:
+    """Draws Glorot-uniform weights and sets biases to zero: Keras' default, not PyTorch's."""
+    for layer in net.modules():
+        if isinstance(layer, nn.Conv2d | nn.Linear):
+            nn.init.xavier_uniform_(layer.weight)
+            if layer.bias is not None:
+                nn.init.zeros_(layer.bias)
+
+
+class Dense(nn.Sequential):
+    """System 1: two hidden layers of 512 and 256 units, dropout 0.2 after each."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Flatten(),  # (N, 784)
+            nn.Linear(28 * 28, 512),
+            nn.ReLU(),
+            Dropout(0.2),
+            nn.Linear(512, 256),
+            nn.ReLU(),
+            Dropout(0.2),
+            FullPrecisionLinear(256, CLASSES),
+        )
+        initialise_like_keras(self)
+
+
+class SimpleConv(nn.Sequential):
+    """Systems 2 to 5: two 5x5 convolutions of 10 maps, one pool, 64 units, dropout 0.2."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 10, 5, padding="same"),
+            nn.ReLU(),
+            nn.Conv2d(10, 10, 5, padding="same"),
+            nn.MaxPool2d(2),  # (N, 10, 14, 14)
+            nn.ReLU(),
+            nn.Flatten(),  # (N, 1960)
+            nn.Linear(10 * 14 * 14, 64),
+            nn.ReLU(),
+            Dropout(0.2),
+            FullPrecisionLinear(64, CLASSES),
+        )
+        initialise_like_keras(self)
+
+
+class DeepConv(nn.Sequential):
+    """System 6: two 5x5 convolutions of 32 maps, two 3x3 of 64, each pair pooled; 256 units."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            nn.Conv2d(1, 32, 5, padding="same"),
+            nn.ReLU(),
+            nn.Conv2d(32, 32, 5, padding="same"),
+            nn.MaxPool2d(2),  # (N, 32, 14, 14)
+            nn.ReLU(),
+            Dropout(0.25),
+            nn.Conv2d(32, 64, 3, padding="same"),
+            nn.ReLU(),
+            nn.Conv2d(64, 64, 3, padding="same"),
+            nn.MaxPool2d(2),  # (N, 64, 7, 7)
+            nn.ReLU(),
+            nn.Flatten(),  # (N, 3136)
+            nn.Linear(64 * 7 * 7, 256),
+            nn.ReLU(),
+            Dropout(0.2),
+            FullPrecisionLinear(256, CLASSES),
+        )
+        initialise_like_keras(self)

@@ -1,0 +1,12 @@
+"""What a run, a test and a committee leave to be looked at: tables, pictures, statistics.
+
+run_report        what a test and a prediction leave behind
+committee_report  what a committee's test leaves behind
+notebook          the notebook's six systems and figures
+notebook_table    its table beside ours
+plots             accuracy curves, confusion matrix
+gallery           misclassified images
+committee_plots   errors by size of a committee, its votes on what it misclassified
+figures           what all pictures share, and how they are written
+statistics        how far chance may carry a proportion, a mean or a difference
+"""

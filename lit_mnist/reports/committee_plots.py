@@ -1,0 +1,93 @@
+"""The pictures of a committee: its errors by size, and how its members voted on them."""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from lit_mnist.reports import figures, gallery
+
+# In pixels of the gallery's images: the height of a line of votes, the widest step between two
+LINE, STEP = 5, 4
+# The fewest letters that tell the classes of FashionMNIST and of KMNIST apart
+LETTERS = 2
+
+
+def errors_by_size_figure(errors: Sequence[tuple[float, int, int]], images: int) -> Figure:
+    """Draws the errors of committees of 1, 2, ... members: their mean, and fewest to most.
+
+    Args:
+        errors: By number of members, from 1: mean, fewest and most, over subsets of the members.
+        images: How many images were scored.
+    """
+    figure = Figure(figsize=(6.5, 4.5), dpi=figures.DPI, layout="constrained")
+    axes = figure.add_subplot(title="Errors by size of the committee", xlabel="members")
+    axes.set_ylabel(f"errors in {images:,} images")
+    members = range(1, len(errors) + 1)
+    mean, fewest, most = zip(*errors, strict=True)
+    colour = figures.PALETTE[0]
+    axes.fill_between(
+        members, fewest, most, color=colour, alpha=0.2, lw=0, label="fewest to most, over subsets"
+    )
+    axes.plot(members, mean, color=colour, marker="o", ms=4, label="mean")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    axes.legend(frameon=False)
+    return figures.settled(figure)
+
+
+def votes_gallery(
+    images: np.ndarray,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    votes: np.ndarray,
+    indices: np.ndarray,
+    *,
+    class_names: Sequence[str] | None = None,
+    limit: int = 100,
+) -> Figure:
+    """Draws a committee's errors as `gallery.draw` does, and below each its members' votes.
+
+    Votes stand in the order of the members, blue where a member is right. Class names are cut to
+    two letters in them.
+
+    Args:
+        images: uint8 (N, 28, 28): all that were classified, rightly or wrongly.
+        labels: int (N,).
+        predictions: int (N,): the committee's.
+        votes: int (N, M): the class that each member puts first.
+        indices: int (N,): the images' places in their data set, in whose order they are drawn.
+        class_names: What to write in place of the classes' numbers.
+        limit: How many to draw at most.
+    """
+    shown, title = gallery.misclassified(labels, predictions, indices, limit)
+    names = class_names or figures.DIGITS
+    true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
+    a_line = 5 if class_names else 10
+    figure, corners = gallery.captioned(
+        images[shown],
+        true,
+        predicted,
+        indices[shown],
+        title,
+        footer=LINE * math.ceil(votes.shape[1] / a_line),
+    )
+    for (left, bottom), cast, label in zip(corners, votes[shown], labels[shown], strict=True):
+        marks = [(names[vote][:LETTERS], vote == label) for vote in cast]
+        _write_votes(figure.axes[0], left, bottom, marks, a_line)
+    return figure
+
+
+def _write_votes(
+    axes: Axes, left: float, bottom: float, marks: Sequence[tuple[str, bool]], a_line: int
+) -> None:
+    """Writes votes, and whether each is right, in lines of `a_line` below an image."""
+    step = max(gallery.SIDE / a_line, min(gallery.SIDE / len(marks), STEP))
+    for member, (mark, right) in enumerate(marks):
+        line, place = divmod(member, a_line)
+        x, y = left + step * place, bottom + LINE * (line + 1) - 1
+        axes.text(x, y, mark, color="blue" if right else "grey", fontsize=5.5)

@@ -1,0 +1,125 @@
+"""The gallery of misclassified images, as the notebook has it.
+
+Its measures are in pixels of its images, each of them DOTS wide in the picture.
+"""
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lit_mnist.reports.figures import DIGITS, DPI
+
+SIDE, GAP, TITLE, LEAST_WIDTH, DOTS = 28, 4, 14, 140, 3
+COLUMNS = 10
+
+
+def draw(
+    images: np.ndarray,
+    labels: np.ndarray,
+    predictions: np.ndarray,
+    indices: np.ndarray,
+    *,
+    class_names: Sequence[str] | None = None,
+    probabilities: np.ndarray | None = None,
+    limit: int = 100,
+) -> Figure:
+    """Draws the misclassified images: above each its true label, the predicted one and its index.
+
+    Args:
+        images: uint8 (N, 28, 28): all that were classified, rightly or wrongly.
+        labels: int (N,).
+        predictions: int (N,).
+        indices: int (N,): the images' places in their data set, in whose order they are drawn.
+        class_names: What to write in place of the classes' numbers.
+        probabilities: float (N, classes): that of the prediction is written behind it.
+        limit: How many to draw at most.
+    """
+    shown, title = misclassified(labels, predictions, indices, limit)
+    names = class_names or DIGITS
+    true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
+    if probabilities is not None:
+        chances = probabilities[shown, predictions[shown]]
+        predicted = [f"{name} {p:.0%}" for name, p in zip(predicted, chances, strict=True)]
+    return captioned(images[shown], true, predicted, indices[shown], title)[0]
+
+
+def misclassified(
+    labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int
+) -> tuple[np.ndarray, str]:
+    """Gives the positions of the first `limit` errors, in the order of indices, and a title."""
+    wrong = np.flatnonzero(labels != predictions)
+    shown = wrong[np.argsort(indices[wrong], kind="stable")][:limit]
+    title = f"{len(wrong):,} misclassified of {len(labels):,}"
+    if len(shown) < len(wrong):
+        title += f" (first {len(shown)} shown)"
+    return shown, title
+
+
+def captioned(
+    images: np.ndarray,
+    true: Sequence[str],
+    predicted: Sequence[str],
+    indices: np.ndarray,
+    title: str,
+    *,
+    footer: int = 0,
+) -> tuple[Figure, list[tuple[float, float]]]:
+    """Draws images (N, 28, 28) in rows of at most ten, each below its caption.
+
+    Args:
+        images: uint8 (N, 28, 28).
+        true: N texts, drawn in blue.
+        predicted: N texts, drawn in red.
+        indices: int (N,), drawn in grey.
+        title: What to write above them all.
+        footer: How many pixels to leave free below each image.
+
+    Returns:
+        The figure, and for each image the place (x, y) of its lower left corner on the axes.
+    """
+    stacked = any(len(text) > 1 for text in [*true, *predicted])
+    header = 13 if stacked else 8
+    figure = _sheet(_tiled(images, header, footer), title)
+    corners = []
+    for place, texts in enumerate(zip(true, predicted, indices, strict=True)):
+        row, column = divmod(place, COLUMNS)
+        left, top = column * (SIDE + GAP) + GAP / 2, row * (header + SIDE + footer + GAP) + header
+        _caption(figure.axes[0], left, top - 2, *texts, stacked=stacked)
+        corners.append((left, float(top + SIDE)))
+    return figure, corners
+
+
+def _tiled(images: np.ndarray, header: int, footer: int) -> np.ndarray:
+    """Joins images (N, 28, 28) in rows of at most ten, with white above and below each."""
+    columns = min(len(images), COLUMNS) or 1
+    rows = math.ceil(len(images) / columns) or 1
+    cells = np.full((rows * columns, header + SIDE + footer + GAP, SIDE + GAP), 255, np.uint8)
+    cells[: len(images), header : header + SIDE, GAP // 2 : GAP // 2 + SIDE] = images
+    grid = cells.reshape(rows, columns, *cells.shape[1:])
+    return grid.swapaxes(1, 2).reshape(rows * cells.shape[1], columns * cells.shape[2])
+
+
+def _sheet(picture: np.ndarray, title: str) -> Figure:
+    """Draws uint8 (H, W) below a title, on one `Axes`: one for each image would take seconds."""
+    height, width = picture.shape
+    paper_height, paper_width = height + TITLE, max(width, LEAST_WIDTH)
+    figure = Figure(figsize=(paper_width * DOTS / DPI, paper_height * DOTS / DPI), dpi=DPI)
+    wide, high = width / paper_width, height / paper_height
+    axes = figure.add_axes((0.5 - wide / 2, 0, wide, high))
+    axes.imshow(picture, "gray", vmin=0, vmax=255, aspect="auto", interpolation="nearest")
+    axes.set_axis_off()
+    axes.set_title(title, fontsize=10)
+    return figure
+
+
+def _caption(
+    axes: Axes, left: float, base: float, true: str, predicted: str, index: int, *, stacked: bool
+) -> None:
+    """Writes the labels side by side, or one above the other, and the index at the right."""
+    size, above, beside = (6, base - 6, left) if stacked else (9, base, left + 7)
+    axes.text(left, above, true, color="blue", fontsize=size)
+    axes.text(beside, base, predicted, color="red", fontsize=size)
+    axes.text(left + SIDE, above, str(index), color="grey", fontsize=5, ha="right")

@@ -1,0 +1,130 @@
+"""The table of the notebook's systems beside ours, and its two pictures."""
+
+import shutil
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from lit_mnist import files
+from lit_mnist.reports import figures, plots
+from lit_mnist.reports.notebook import System
+from lit_mnist.reports.statistics import mean_sd, wilson_interval
+from lit_mnist.runs.folder import Run, flat, read_config
+
+Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
+SCORES = ("test_acc", "test_acc_95", "test_loss", "test_errors", "test_images", "test_reads")
+
+
+def write(folder: Path, done: Sequence[Done]) -> None:
+    """Writes tutorial.json, tutorial.md and the pictures.
+
+    Args:
+        folder: Where to.
+        done: The systems that are trained and tested.
+    """
+    facts = {system.name: _facts(system, folders) for system, folders in done}
+    files.write_json(folder / "tutorial.json", facts)
+    files.write_text(folder / "tutorial.md", markdown(facts))
+    histories, accuracy = {}, {}
+    for system, folders in done:
+        best = Run(folders[-1])
+        if system.members == 1:
+            best = Run(folders[0])
+            histories[system.title] = best.history()
+        accuracy[system.title] = best.results()["test_acc"]
+    figures.save(plots.curves(histories, accuracy), folder / "tutorial_curves.png")
+    for system, folders in done:
+        if system.name == "committee_deep":
+            with files.replacing(folder / "tutorial_gallery.png") as temporary:
+                shutil.copyfile(Run(folders[-1]).file("misclassified.png"), temporary)
+
+
+def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
+    """Gathers what a system's runs say of themselves."""
+    said = [Run(folder).results() for folder in folders]
+    runs, whole = (said[:-1], said[-1]) if system.members > 1 else (said, said[0])
+    accuracy, loss = (mean_sd([run[key] for run in runs]) for key in ("test_acc", "test_loss"))
+    return {
+        "title": system.title,
+        "notebook": {"acc": system.accuracy, "loss": system.loss, "note": system.note},
+        "ours": {key: whole[key] for key in SCORES},
+        "augmentation": _augmentation(Run(folders[0])),
+        "seeds": [run["seed"] for run in runs],
+        "runs": [{key: run[key] for key in ("seed", "epochs", *SCORES)} for run in runs],
+        "mean_acc": accuracy[0],
+        "sd_acc": accuracy[1] if len(runs) > 1 else None,
+        "mean_loss": loss[0],
+        "sd_loss": loss[1] if len(runs) > 1 else None,
+        "seconds": round(sum(run["seconds"] for run in runs), 1),
+        "precision": sorted({run["precision"] for run in runs}),
+        "hardware": sorted({run["hardware"] for run in runs}),
+        "versions": whole["versions"],
+    }
+
+
+def _augmentation(run: Run) -> str:
+    """Tells how a run's training images were interpolated; empty without augmentation."""
+    config = flat(read_config(run.file("config.yaml")))
+    # a run from before there was a choice has no such option
+    how = str(config.get("data.interpolation", "bilinear"))
+    return how if config.get("data.augment") else ""
+
+
+def markdown(facts: dict[str, Any]) -> str:
+    """Writes the table from what `tutorial.json` holds."""
+    lines = [
+        "# The notebook's systems, and ours",
+        "",
+        "Each single network is its run with the first seed, the epoch with the best validation"
+        " accuracy; the notebook reads its last epoch. A committee averages its members'"
+        " probabilities. The interval is Wilson's for one test on 10,000 images; mean ± sd is over"
+        " the runs, which for a committee are its members. Augmentation interpolates bilinearly, as"
+        " Keras does today, or takes the nearest pixel, as Keras did before 2.1.3. Nothing was"
+        " chosen on the test set.",
+        "",
+        "| system | augmentation | epochs | notebook: acc / loss | test acc | 95 % interval"
+        " | test loss | errors | runs: mean ± sd | seeds | training |",
+        "|---|---|---|---|---|---|---|---|---|---|---|",
+        *map(_row, facts.values()),
+        "",
+    ]
+    notes = [
+        f"- {row['title']}, notebook: {row['notebook']['note']}."
+        for row in facts.values()
+        if row["notebook"]["note"]
+    ]
+    places = sorted({place for row in facts.values() for place in row["hardware"]})
+    kinds = sorted({kind for row in facts.values() for kind in row["precision"]})
+    versions = sorted(
+        {", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in facts.values()}
+    )
+    made_with = [*places, f"precision {', '.join(kinds)}", *versions]
+    lines += [*notes, f"- {'; '.join(made_with)}.", ""]
+    pictures = ["![accuracy per epoch](tutorial_curves.png)"]
+    if "committee_deep" in facts:
+        pictures.append("![errors of the deep committee](tutorial_gallery.png)")
+    return "\n".join([*lines, *pictures, ""])
+
+
+def _row(row: dict[str, Any]) -> str:
+    ours, theirs = row["ours"], row["notebook"]
+    count = ours["test_images"]
+    low, high = wilson_interval(count - ours["test_errors"], count)
+    spread = "" if row["sd_acc"] is None else f"{row['mean_acc']:.4f} ± {row['sd_acc']:.4f}"
+    first, last = row["seeds"][0], row["seeds"][-1]
+    seeds = f"{first}" if first == last else f"{first} to {last}"
+    epochs = " or ".join(str(count) for count in sorted({run["epochs"] for run in row["runs"]}))
+    figures = (
+        row["title"],
+        row["augmentation"],
+        epochs,
+        f"{theirs['acc']:.4f} / {theirs['loss']:.4f}",
+        f"{ours['test_acc']:.4f}",
+        f"{low:.4f} to {high:.4f}",
+        f"{ours['test_loss']:.4f}",
+        str(ours["test_errors"]),
+        spread,
+        seeds,
+        f"{row['seconds'] / 60:.1f} min",
+    )
+    return f"| {' | '.join(figures)} |"

@@ -1,0 +1,10 @@
+"""A run's folder and what is read back from it.
+
+folder        the names of a run's files, and what they say
+checkpoints   reading checkpoints safely
+safe_torch    files of torch.save, read without trusting them
+safe_yaml     YAML that may come from anywhere
+resume        where a run goes on
+resume_check  whether training can go on from a checkpoint
+ledger        a line for each time that the test set was read
+"""

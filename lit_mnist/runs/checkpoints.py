@@ -1,0 +1,120 @@
+"""Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor, nn
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_torch
+
+# What is relied on before Lightning reads the file
+KINDS = {
+    "epoch": int,
+    "global_step": int,
+    "hyper_parameters": dict,
+    "callbacks": dict,
+    "loops": dict,
+    "MNISTDataModule": dict,
+}
+
+
+def read(path: Path) -> dict[str, Any]:
+    """Reads a checkpoint onto the CPU, with `weights_only=True`.
+
+    Raises:
+        UserError: There is no such file, it is damaged, or it holds something else.
+    """
+    if not path.is_file():
+        raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
+    try:
+        checkpoint = safe_torch.load(path)
+    except PermissionError as error:
+        raise UserError(f"{path}: cannot be read ({error.strerror}); check its owner") from error
+    except Exception as error:  # a damaged file can fail in any layer of zip, pickle and torch
+        why = f" ({error})" if isinstance(error, safe_torch.RefusedError) else ""
+        raise UserError(
+            f"{path}: damaged, or no checkpoint of this program{why}; restore it, or train with fit"
+        ) from error
+    if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
+        raise UserError(f"{path}: holds no Lightning checkpoint (a dict with a state_dict)")
+    refuse(path, _fault(checkpoint))
+    return checkpoint
+
+
+def refuse(path: Path, fault: str) -> None:
+    """Raises UserError, if there is a fault."""
+    if fault:
+        raise UserError(f"{path}: {fault}; restore it, or take another checkpoint")
+
+
+def _fault(checkpoint: dict[str, Any]) -> str:
+    """Tells what is no checkpoint's form, or no network's weight; empty if all is well."""
+    for key, kind in KINDS.items():
+        if key in checkpoint and not isinstance(checkpoint[key], kind):
+            return f"damaged, its {key} is of another type than {kind.__name__}"
+    if _history(checkpoint) is None:
+        return "damaged, its callbacks.History.rows are no rows"
+    for name, value in checkpoint["state_dict"].items():
+        if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_complex():
+            return f"damaged, {name!r:.99} is no weight"
+        if not value.isfinite().all():
+            return f"the weights {name:.99} are not all finite numbers"
+    return ""
+
+
+def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
+    """Gives the rows of the run's `metrics.csv` up to the checkpoint; none if it has none."""
+    return _history(checkpoint) or []
+
+
+def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
+    state = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    rows = state.get("rows") if isinstance(state, dict) else None
+    sound = isinstance(rows, list) and all(
+        isinstance(row, dict)
+        and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)
+        for row in rows
+    )
+    return rows if sound else None
+
+
+def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
+    """Tells how many epochs were finished, and how many steps of the next one were done."""
+    try:
+        fit = checkpoint["loops"]["fit_loop"]
+        epochs = fit["epoch_progress"]["current"]["processed"]
+        place = fit["state_dict"].get("combined_loader", [{}])[0]
+    except KeyError:
+        return checkpoint["epoch"] + 1, 0
+    return epochs, place["step"] if place.get("epoch") == epochs else 0
+
+
+def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
+    """Checks that each weight of `model` is there, in its shape, and nothing else.
+
+    Raises:
+        UserError: Naming both architectures.
+    """
+    if shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
+        return
+    named = str(checkpoint.get("hyper_parameters", {}).get("_class_path", "another architecture"))
+    raise UserError(
+        f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
+        f" {type(model).__name__}; take the --config that it was trained with"
+    )
+
+
+def weights_sha256(weights: dict[str, Tensor]) -> str:
+    """Hashes names, shapes and values, so that equal hashes mean equal networks."""
+    digest = hashlib.sha256()
+    for name, value in sorted(weights.items()):
+        digest.update(f"{name}{tuple(value.shape)}".encode())
+        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+    return digest.hexdigest()
+
+
+def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[bool | int, ...]]:
+    """Gives for each weight, by name, whether it is of a float type, and its shape."""
+    return {name: (value.is_floating_point(), *value.shape) for name, value in weights.items()}

@@ -1,0 +1,138 @@
+"""A run's folder: what lies in it, and what it says of itself."""
+
+import csv
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml
+from filelock import FileLock, Timeout
+
+from lit_mnist import files
+from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_yaml
+
+# Of metrics.csv
+COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
+
+
+@dataclass(frozen=True)
+class Run:
+    """The folder `tb_logs/<name>/seed_<seed>/`; files are named in one place, here."""
+
+    folder: Path
+
+    @property
+    def best(self) -> Path:
+        """The checkpoint with the highest validation accuracy."""
+        return self.folder / "checkpoints" / "best.ckpt"
+
+    @property
+    def last(self) -> Path:
+        """The checkpoint of the last finished epoch."""
+        return self.folder / "checkpoints" / "last.ckpt"
+
+    def file(self, name: str) -> Path:
+        """Another file of the run, such as `metrics.csv`."""
+        return self.folder / name
+
+    def exists(self) -> bool:
+        """Whether at least one epoch is on disk."""
+        return self.last.exists() or self.best.exists()
+
+    def results(self) -> dict[str, Any]:
+        """What `results.json` says; empty before the first epoch."""
+        path = self.file("results.json")
+        try:
+            said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+        except (ValueError, RecursionError) as error:
+            raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
+        if not isinstance(said, dict):
+            raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
+        return said
+
+    def update_results(self, **news: Any) -> None:
+        """Sets fields of `results.json` and keeps the others."""
+        files.write_json(self.file("results.json"), self.results() | news)
+
+    def history(self) -> list[dict[str, float]]:
+        """The rows of `metrics.csv`, one an epoch."""
+        path = self.file("metrics.csv")
+        if not path.exists():
+            return []
+        try:
+            with path.open(encoding="utf-8", newline="") as file:
+                return [
+                    {name: float(value) for name, value in row.items()}
+                    for row in csv.DictReader(file)
+                ]
+        except (ValueError, TypeError, csv.Error) as error:
+            raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
+
+    def written(self) -> list[Path]:
+        """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
+        own = ("metrics.csv", "predictions.csv", "digits.csv")
+        pictures = ("curves.png", "misclassified.png", "confusion.png")
+        patterns = ("config.yaml", "results.json", *own, *pictures, "events.out.tfevents.*")
+        return [
+            path
+            for pattern in (*patterns, "checkpoints/*.ckpt")
+            for path in self.folder.glob(pattern)
+        ]
+
+    @contextmanager
+    def held(self) -> Iterator[None]:
+        """Keeps other processes from training the same run, and tidies up after one killed.
+
+        Raises:
+            UserError: One does so already.
+        """
+        missing = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
+        self.folder.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(self.file(".lock"))
+        try:
+            lock.acquire(timeout=0)
+        except Timeout:
+            raise UserError(
+                f"{self.folder}: another process is training this run; wait for it, or choose"
+                " another --name or --seed_everything"
+            ) from None
+        try:
+            for folder in (self.folder, self.last.parent):
+                files.remove_temporaries(folder)
+            yield
+        finally:
+            self.file(".lock").unlink(missing_ok=True)
+            lock.release()
+            for place in missing:  # a run that never began leaves nothing
+                with suppress(OSError):
+                    place.rmdir()
+
+
+def read_config(path: Path) -> dict[str, Any]:
+    """Reads a run's own `config.yaml`; empty if there is none.
+
+    Raises:
+        UserError: It is no YAML mapping.
+    """
+    try:
+        content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: damaged; replace the run with --fresh") from error
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: damaged; replace the run with --fresh")
+    return content
+
+
+def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Gives a nested config one level, with keys such as `model.init_args.lr`."""
+    items: dict[str, Any] = {}
+    for key, value in config.items():
+        if isinstance(value, dict) and value:
+            items |= flat(value, f"{prefix}{key}.")
+        else:
+            items[f"{prefix}{key}"] = value
+    return items

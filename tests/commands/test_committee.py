@@ -1,0 +1,259 @@
+"""The command `committee`: members are ordinary runs, trained once, whatever happens between."""
+
+import hashlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.idx import read_idx, write_idx
+from lit_mnist.main import main
+from lit_mnist.reports import committee_plots
+from tests.conftest import CONFIGS, SMALL, TEST, equal_weights
+
+# The program, whose members run tests/slow_member.py
+PROGRAM = """
+import sys
+sys.executable = "./slow"
+from lit_mnist.main import main
+sys.exit(main(sys.argv[1:]))
+"""
+OWN = Path("tb_logs/dense/committee_3")
+
+
+def seed(number):
+    return Path(f"tb_logs/dense/seed_{number}")
+
+
+def files(folder="tb_logs"):
+    """Time and content of each file below a folder."""
+    return {
+        str(path): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
+        for path in Path(folder).rglob("*")
+        if path.is_file()
+    }
+
+
+def results(folder=OWN):
+    return json.loads((folder / "results.json").read_text())
+
+
+def looks(folder):
+    return (folder / "ledger.csv").read_text().count("\n") - 1
+
+
+@pytest.fixture
+def committee(members, in_process, no_pictures, capsys):
+    """Runs the command; gives (exit status, output, problems)."""
+
+    def call(*options):
+        capsys.readouterr()
+        return main(["committee", *members, *options]), *capsys.readouterr()
+
+    return call
+
+
+def test_members_are_ordinary_runs(members, three, here):
+    assert main(["fit", *members, "--seed_everything", "43"]) == 0
+    assert main(["test", *members, "--seed_everything", "43"]) == 0
+    fitted, member = seed(43), three / seed(43)
+    assert equal_weights(fitted, member)
+    said, expected = results(fitted), results(member)
+    assert said.pop("seconds") > 0
+    expected.pop("seconds")
+    assert said == expected
+    for name in ("config.yaml", "predictions.csv", "misclassified.png", "confusion.png"):
+        assert (fitted / name).read_bytes() == (member / name).read_bytes(), name
+    names = [
+        {path.name.partition(".tfevents")[0] for path in f.iterdir()} for f in (fitted, member)
+    ]
+    assert names[0] == names[1]
+
+
+def test_what_is_finished_is_left_alone_to_the_bit(committee, trained):
+    before = files()
+    status, output, problems = committee("--members", "3")
+    assert (status, problems) == (0, "")
+    assert output.splitlines() == [
+        *(f"tb_logs/dense/seed_{k} is complete" for k in (42, 43, 44)),
+        "tb_logs/dense/committee_3 is tested: see report.md in it",
+    ]
+    assert files() == before
+
+
+def test_a_smaller_committee_takes_the_members_that_are_there(committee, trained):
+    before = files()
+    assert committee("--members", "2")[0] == 0
+    assert files().items() >= before.items()
+    said = results(Path("tb_logs/dense/committee_2"))
+    assert [member["run"] for member in said["members"]] == ["dense/seed_42", "dense/seed_43"]
+
+
+def test_another_average_tests_the_committee_alone(committee, trained):
+    before = {path: record for path, record in files().items() if "committee" not in path}
+    assert results()["test_reads"] == looks(OWN) == 1
+    assert committee("--members", "3", "--average", "vote")[0] == 0
+    assert (results()["average"], results()["test_reads"], looks(OWN)) == ("vote", 2, 2)
+    assert "Average of vote" in (OWN / "report.md").read_text()
+    assert files().items() >= before.items()
+
+
+def test_a_test_that_was_cut_short_is_made_again(committee, trained, monkeypatch):
+    expected = results()
+    shutil.rmtree(OWN)
+    with monkeypatch.context() as patch:
+        patch.setattr(committee_plots, "errors_by_size_figure", lambda *_: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            committee("--members", "3")
+    assert (OWN / "predictions.csv").exists()
+    assert committee("--members", "3")[0] == 0
+    assert (OWN / "report.md").exists()
+    assert results() == expected | {"test_reads": 2}
+
+
+def test_one_member_can_be_trained_alone(committee, here, three):
+    status, output, problems = committee("--members", "3", "--member", "1")
+    assert (status, problems) == (0, "")
+    assert [path.name for path in Path("tb_logs/dense").iterdir()] == ["seed_43"]
+    assert equal_weights(seed(43), three / seed(43))
+    assert "test_acc" not in results(seed(43))
+    assert "next:" in output
+
+
+def test_a_member_that_fails_is_named_and_the_others_are_trained(committee, trained):
+    shutil.rmtree(OWN)
+    for number in (43, 44):
+        shutil.rmtree(seed(number))
+    seed(43).touch()  # where a folder should be
+    status, _, problems = committee("--members", "3")
+    assert status == 2
+    *reasons, last = problems.splitlines()
+    assert reasons == ["error: tb_logs/dense/seed_43: File exists; make room or choose another"]
+    assert last.startswith("error: dense/seed_43: not trained, for the reason above")
+    assert results(seed(44))["status"] == "complete"
+    assert not OWN.exists()
+
+
+REFUSED = {
+    "fewer epochs": (["--trainer.max_epochs", "2"], "trainer.max_epochs: 3 done, now 2"),
+    "another rate": (["--model.lr", "0.1"], "model.init_args.lr: 0.001, now 0.1"),
+    "seeds too large": (["--seed_everything", "4294967294"], "4294967296 is not"),
+    "no number": (["--members", "three"], "--members: three is no integer"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_trained_is_one_line_and_changes_nothing(committee, trained, options, said):
+    before = files()
+    status, output, problems = committee("--members", "3", *options)
+    assert (status, output) == (2, "")
+    assert problems.startswith("error: ")
+    assert said in problems
+    assert problems.count("\n") == 1
+    assert files() == before
+
+
+def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
+    shutil.copytree(hard_data, "data")
+    path = FAMILY[SMALL].folder(Path("data")) / FAMILY[SMALL].files["test"][1]
+    labels = read_idx(path)
+    path.unlink()
+    write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
+    assert committee("--members", "2", "--data.data_dir", "data")[0] == 0
+    ours, theirs = results(Path("tb_logs/dense/committee_2"))["members"], results(three / OWN)
+    for number, own, other in zip((42, 43), ours, theirs["members"], strict=False):
+        for name in ("best", "last"):
+            assert equal_weights(seed(number), three / seed(number), name)
+        for key in ("run", "weights_sha256", "epoch", "val_acc"):
+            assert own[key] == other[key]
+        assert own["test_errors"] > other["test_errors"]
+        rows = [
+            [line.rpartition(",")[0] for line in (f / "metrics.csv").read_text().splitlines()]
+            for f in (seed(number), three / seed(number))
+        ]
+        assert rows[0] == rows[1]
+
+
+# -------------------------------------------------- processes, which take seconds to start
+
+
+def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, here, capfd):
+    assert main(["committee", *members, "--members", "2", "--jobs", "2"]) == 0
+    for number in (42, 43):
+        for name in ("best", "last"):
+            assert equal_weights(seed(number), three / seed(number), name)
+        assert (seed(number) / "predictions.csv").read_bytes() == (
+            three / seed(number) / "predictions.csv"
+        ).read_bytes()
+    lines = capfd.readouterr().out.splitlines()
+    for number in (42, 43):
+        own = [line for line in lines if line.startswith(f"[dense/seed_{number}] epoch ")]
+        assert [line.split()[2] for line in own] == ["0", "1", "2"]
+    assert not any("next:" in line for line in lines)
+
+
+def wait_for_epoch(process, folder):
+    """Returns once an epoch is written."""
+    while process.poll() is None and not (folder / "metrics.csv").exists():
+        time.sleep(0.005)
+
+
+def children(parent):
+    """The processes that a process has started."""
+    path = Path(f"/proc/{parent}/task")
+    return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def ended(pid):
+    """Whether a process has come to its end, soon; a zombie has."""
+    for _ in range(200):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
+def test_a_committee_stopped_in_its_third_member_goes_on(
+    members, trained, committee, three, number
+):
+    shutil.rmtree(OWN)
+    shutil.rmtree(seed(44))
+    before = files()
+    slow = Path(__file__).parents[1] / "slow_member.py"
+    Path("slow").write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {slow} "$@"\n')
+    Path("slow").chmod(0o755)
+    process = subprocess.Popen(
+        [sys.executable, "-c", PROGRAM, "committee", *members, "--members", "3"],
+        env=os.environ | {"PYTHONPATH": str(Path(CONFIGS).parent)},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    wait_for_epoch(process, seed(44))
+    (member,) = children(process.pid)
+    os.kill(process.pid, number)
+    _, problems = process.communicate(timeout=60)
+    assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
+    assert ended(member)
+    assert "Traceback" not in problems
+    assert results(seed(44))["status"] != "complete"
+    assert files().items() >= before.items()
+    assert committee("--members", "3")[0] == 0
+    assert files().items() >= before.items()
+    assert equal_weights(seed(44), three / seed(44), "last")
+    assert results() == results(three / OWN)

@@ -1,0 +1,106 @@
+"""Every YAML file in configs/ is built, trains a step, and opens with the command that runs it.
+
+And what is no such file is refused before the parser sees it.
+"""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from jsonargparse import Namespace
+
+from lit_mnist.commands import configs
+from lit_mnist.errors import UserError
+from lit_mnist.main import main
+from tests.conftest import SMALL
+
+FOLDER = Path(__file__).parents[2] / "configs"
+ENSEMBLE = FOLDER / "ensemble.yaml"
+SYSTEMS = sorted(set(FOLDER.glob("*.yaml")) - {ENSEMBLE})
+OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
+# Net, augmentation, plateau, epochs: the notebook's, but for the quick start
+EXPECTED = {
+    "quickstart": ("SimpleConvModule", True, True, 8),
+    "dense": ("DenseModule", False, False, 40),
+    "simple": ("SimpleConvModule", False, False, 40),
+    "simple_augmented": ("SimpleConvModule", True, False, 40),
+    "simple_plateau": ("SimpleConvModule", True, True, 30),
+    "deep": ("DeepConvModule", True, True, 30),
+}
+
+
+def resolved(capsys, *options):
+    with pytest.raises(SystemExit) as ended:
+        main(["fit", *options, "--print_config"])
+    assert ended.value.code == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+def test_the_globs_find_the_files():
+    assert {path.stem for path in SYSTEMS} == EXPECTED.keys()
+    assert ENSEMBLE.exists()
+    assert {path.stem for path in OVERLAYS} == {"ddp", "gpu"}
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_system_is_what_it_should_be(path, capsys):
+    config = resolved(capsys, "--config", str(path))
+    model = config["model"]
+    assert (
+        model["class_path"].rpartition(".")[2],
+        config["data"]["augment"],
+        model["init_args"]["plateau"],
+        config["trainer"]["max_epochs"],
+    ) == EXPECTED[path.stem]
+    assert config["data"]["batch_size"] == 86
+    assert config["name"] == path.stem
+    assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")
+
+
+@pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
+def test_system_trains_a_step(path, small_data, here):
+    data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
+    dry = ("--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu")
+    assert main(["fit", "--config", str(path), *data, *dry]) == 0
+
+
+@pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
+def test_overlay_changes_the_hardware_alone(path, capsys):
+    plain = resolved(capsys, "--config", str(FOLDER / "deep.yaml"))
+    laid = resolved(capsys, "--config", str(FOLDER / "deep.yaml"), "--config", str(path))
+    changed = {key for key in plain["trainer"] if plain["trainer"][key] != laid["trainer"][key]}
+    assert changed
+    assert changed <= {"accelerator", "devices", "strategy", "num_nodes", "precision"}
+    assert plain | {"trainer": 0} == laid | {"trainer": 0}
+    assert f"--config configs/overlays/{path.name}" in path.read_text().splitlines()[0]
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: 1\na: 2\n", "a is there twice"),
+        (b"\xff\xfe", "no text in UTF-8"),
+        (b"- a\n", "holds no options"),
+        (b"data: [1]\n", "data: is a list"),
+    ],
+)
+def test_a_file_that_holds_no_options_is_named(tmp_path, content, said):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"bad\.yaml: .*{said}"):
+        configs.check([str(path)])
+
+
+def test_sound_files_and_those_that_the_parser_refuses_pass(tmp_path):
+    configs.check([str(path) for path in (*SYSTEMS, *OVERLAYS, tmp_path, tmp_path / "none")])
+
+
+def test_null_is_for_arguments_that_may_be_none():
+    chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
+    sound = Namespace(lr=0.1, channels_last=None)
+    configs.check_given("--model", Namespace(init_args=sound, **chosen))
+    for argument in ("lr", "plateau"):
+        with pytest.raises(UserError, match=f"--model.{argument} null"):
+            configs.check_given(
+                "--model", Namespace(init_args=Namespace({argument: None}), **chosen)
+            )

@@ -1,0 +1,157 @@
+"""Jobs: how many at once, on which share of the machine, and what becomes of them."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_mnist.commands.jobs import Job, Jobs
+
+# Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
+WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
+WAITS += "n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done"
+
+
+@pytest.fixture(autouse=True)
+def shell(here, monkeypatch):
+    """The arguments of a job are a command of the system's, as Python takes long to start."""
+    script = here / "python"
+    script.write_text('#!/bin/sh\nshift 2\nexec "$@"\n')  # without -m lit_mnist.main
+    script.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(script))
+
+
+def job(name, command):
+    return Job(name, ["sh", "-c", command, name])
+
+
+def soon(happened):
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        if happened():
+            return True
+        time.sleep(0.01)
+    return False
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_failure_is_named_and_stops_no_other(at_once):
+    jobs = [job("a", "exit 3"), job("b", "touch b"), job("c", "kill -9 $$"), job("d", "touch d")]
+    assert [each.name for each in Jobs(at_once).run(jobs)] == ["a", "c"]
+    assert Path("b").exists()
+    assert Path("d").exists()
+
+
+def test_nothing_to_do_is_done():
+    assert Jobs(1).run([]) == []
+
+
+@pytest.mark.parametrize("at_once", [1, 2, 3])
+def test_so_many_run_at_once_and_no_more(at_once):
+    together = f"while [ $(grep -c + log) -lt {at_once} ]; do sleep 0.02; done"
+    command = f"echo + >> log; {together}; sleep 0.2; echo - >> log"
+    assert not Jobs(at_once).run([job(str(place), command) for place in range(4)])
+    running, most = 0, 0
+    for line in Path("log").read_text().split():
+        running += 1 if line == "+" else -1
+        most = max(most, running)
+    assert most == at_once
+
+
+def test_lines_of_several_are_marked_and_those_of_one_are_not(capfd):
+    Jobs(2).run([job("a/seed_1", "echo one; echo two"), job("a/seed_2", "echo three")])
+    lines = capfd.readouterr().out.splitlines()
+    assert sorted(lines) == ["[a/seed_1] one", "[a/seed_1] two", "[a/seed_2] three"]
+    Jobs(1).run([job("a/seed_1", "echo one")])
+    assert capfd.readouterr().out == "one\n"
+
+
+def environments(at_once, *names):
+    """What as many jobs as run at once find in their environment; each waits for the others."""
+    values = " ".join(f"${{{name}-unset}}" for name in names)
+    command = f"touch $0.on; while [ $(ls *.on | wc -l) -lt {at_once} ]; do sleep 0.02; done; "
+    Jobs(at_once).run([job(str(n), f"{command} echo {values} > $0.env") for n in range(at_once)])
+    return sorted(tuple(path.read_text().split()) for path in Path().glob("*.env"))
+
+
+def test_cores_are_shared_out(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    assert environments(1, "OMP_NUM_THREADS") == [("7",)]
+    assert environments(2, "OMP_NUM_THREADS") == [("3",), ("3",)]
+
+
+def test_there_is_a_core_for_each_even_if_there_is_not(monkeypatch):
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert environments(3, "OMP_NUM_THREADS") == [("1",)] * 3
+
+
+@pytest.mark.parametrize(
+    ("visible", "at_once", "expected"),
+    [
+        (None, 2, ["0", "1"]),
+        ("2,3", 2, ["2", "3"]),
+        ("GPU-a,GPU-b", 2, ["GPU-a", "GPU-b"]),
+        ("5", 2, ["5", "5"]),
+        ("2,3", 1, ["2,3"]),
+    ],
+)
+def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
+    monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
+    if visible:
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setenv("OMP_NUM_THREADS", "7")
+    found = environments(at_once, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
+    assert found == [(gpu, "7") for gpu in expected]
+
+
+def test_a_job_knows_that_it_is_one_and_where_the_package_lies(monkeypatch):
+    monkeypatch.setenv("PYTHONPATH", "/elsewhere")
+    package = str(Path(__file__).parents[2])
+    found = environments(1, "LIT_MNIST_JOB", "PYTHONPATH")
+    assert found == [("1", f"{package}:/elsewhere")]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_all_that_run_and_starts_no_more(number):
+    before = signal.getsignal(number)
+
+    def interrupt():
+        soon(lambda: Path("a").exists() and Path("b").exists())
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=interrupt).start()
+    with pytest.raises(SystemExit) as ended:
+        Jobs(2).run([job(name, WAITS) for name in "abc"])
+    assert ended.value.code == 128 + number
+    told = signal.Signals(number).name.removeprefix("SIG")
+    assert {path.name for path in Path().glob("?*.*")} == {f"a.{told}", f"b.{told}"}
+    assert not Path("c").exists()
+    assert signal.getsignal(number) is before
+
+
+def test_a_signal_while_a_job_starts_reaches_it(monkeypatch):
+    start, jobs = subprocess.Popen, Jobs(2)
+
+    def interrupted(*args, **options):
+        process = start(*args, **options)
+        assert soon(lambda: Path("a").exists())
+        if not jobs.stopped:
+            os.kill(os.getpid(), signal.SIGTERM)
+            assert soon(lambda: jobs.stopped)
+        return process
+
+    monkeypatch.setattr(subprocess, "Popen", interrupted)
+    with pytest.raises(SystemExit):
+        jobs.run([job("a", WAITS)])
+    assert Path("a.TERM").exists()

@@ -1,0 +1,224 @@
+"""The command `reproduce`, with three small systems in place of the notebook's six."""
+
+import json
+import shutil
+from pathlib import Path
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lit_mnist.commands import plans, reproduce
+from lit_mnist.commands.jobs import Jobs
+from lit_mnist.main import main
+from lit_mnist.reports.notebook import System
+from tests.conftest import SMALL, train_here
+
+DENSE = System("dense", "dense net", "dense", 1, 0.98, 0.11, "", 1.0)
+SIMPLE = System("simple", "simple conv", "simple", 1, 0.99, 0.04, "", 6.0)
+# shares its first seed with the single network
+PAIR = System("committee_deep", "committee of 2", "dense", 2, 0.997, 0.007, "best", 1.0)
+TABLE = Path("results/tutorial.json")
+
+
+@pytest.fixture
+def order(monkeypatch):
+    """Members and runs are trained in this process; their names, in order."""
+    names = []
+
+    def note(jobs, todo):
+        names.extend(job.name for job in todo)
+        return train_here(jobs, todo)
+
+    monkeypatch.setattr(Jobs, "run", note)
+    return names
+
+
+@pytest.fixture
+def call(hard_data, here, order, no_pictures, monkeypatch, capsys):
+    """Runs the command; gives (exit status, lines, problems)."""
+    monkeypatch.setattr(reproduce, "SYSTEMS", (DENSE, SIMPLE, PAIR))
+    options = [
+        *("--data.dataset", SMALL, "--data.data_dir", str(hard_data), "--data.batch_size", "60"),
+        *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"),
+    ]
+
+    def run(*own):
+        order.clear()
+        capsys.readouterr()
+        status = main(["reproduce", *options, *own])
+        output, problems = capsys.readouterr()
+        return status, output.splitlines(), problems
+
+    return run
+
+
+def facts():
+    return json.loads(TABLE.read_text())
+
+
+def results(run):
+    return json.loads(Path("tb_logs", run, "results.json").read_text())
+
+
+def snapshot(folder="tb_logs"):
+    return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
+
+
+def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order):
+    status, lines, problems = call()
+    assert (status, problems) == (0, "")
+    assert lines[0] == "less than a minute left for dense, simple, committee_deep"
+    assert lines[-1] == "the table is results/tutorial.md"
+    # what two systems share is trained once
+    assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
+    said = facts()
+    assert list(said) == ["dense", "simple", "committee_deep"]
+    for name, run in (
+        *(("dense", "dense/seed_42"), ("simple", "simple/seed_42")),
+        ("committee_deep", "dense/committee_2"),
+    ):
+        for key in ("test_acc", "test_loss", "test_errors"):
+            assert said[name]["ours"][key] == results(run)[key]
+        assert results(run)["test_reads"] == 1
+    members = [results(f"dense/seed_{k}")["test_acc"] for k in (42, 43)]
+    assert said["committee_deep"]["mean_acc"] == pytest.approx(np.mean(members))
+    for name in ("tutorial_curves.png", "tutorial_gallery.png"):
+        assert Image.open(f"results/{name}").size[0] >= 200
+
+    # the same command again finds all done
+    before, table = snapshot(), TABLE.read_text()
+    status, lines, problems = call()
+    assert (status, problems, order) == (0, "", [])
+    assert snapshot() == before
+    assert TABLE.read_text() == table
+
+    # a part of it, with more seeds, keeps the other rows
+    status, lines, _ = call("--only", "dense", "--seeds", "2", "--output", "other")
+    assert (status, order) == (0, [])
+    assert lines[0].endswith("for dense")
+    said = json.loads(Path("other/tutorial.json").read_text())
+    assert said["dense"]["seeds"] == [42, 43]
+    assert said["dense"]["sd_acc"] == pytest.approx(np.std(members, ddof=1))
+    assert list(said) == ["dense", "committee_deep"]  # the other network has one seed so far
+    assert snapshot() == before
+
+
+def test_what_was_not_asked_for_is_no_hindrance(call, order):
+    assert call("--only", "dense")[0] == 0
+    shutil.copytree("tb_logs/dense", "tb_logs/simple")  # made with other options
+    assert call("--only", "committee_deep")[0] == 0
+    assert order == ["dense/seed_43"]
+    assert list(facts()) == ["dense", "committee_deep"]
+    (Path("tb_logs/simple/seed_42/config.yaml")).write_text("{[")  # and damaged
+    assert call("--only", "committee_deep")[0] == 0
+    assert not order
+    assert list(facts()) == ["dense", "committee_deep"]
+    before = snapshot()
+    status, _, problems = call("--only", "dense", "simple")
+    assert status == 2
+    assert "simple/seed_42/config.yaml: damaged" in problems
+    assert problems.count("\n") == 1
+    assert snapshot() == before
+
+
+def test_seeds_count_from_the_users_own(call, monkeypatch):
+    wanted = []
+    monkeypatch.setattr(Jobs, "run", lambda jobs, todo: wanted.extend(todo) or todo)
+    assert call("--only", "dense", "--seed_everything", "7", "--seeds", "2")[0] == 2
+    assert [job.name for job in wanted] == ["dense/seed_7", "dense/seed_8"]
+
+
+def test_after_a_failure_and_a_stop_what_was_done_is_kept(call, order, monkeypatch):
+    Path("tb_logs").mkdir()
+    Path("tb_logs/simple").touch()  # where a folder should be
+    status, _, problems = call()
+    assert status == 2
+    assert "error: simple/seed_42: not trained, for the reason above" in problems
+    assert order == ["dense/seed_42", "simple/seed_42"]
+    assert facts()["dense"]["ours"]["test_acc"] == results("dense/seed_42")["test_acc"]
+
+    Path("tb_logs/simple").unlink()
+    with monkeypatch.context() as patch:
+        patch.setattr(plans, "test", interrupt)
+        assert call()[0] == 130
+    assert order == ["simple/seed_42"]
+    assert list(facts()) == ["dense"]
+
+    before = snapshot()
+    assert call()[0] == 0
+    assert order == ["dense/seed_43"]
+    assert list(facts()) == ["dense", "simple", "committee_deep"]
+    kept = {path: when for path, when in before.items() if "seed_42/checkpoints" in str(path)}
+    assert len(kept) == 4
+    assert snapshot().items() >= kept.items()
+    assert results("dense/seed_42")["test_reads"] == 1
+
+
+def interrupt(*_):
+    raise KeyboardInterrupt
+
+
+def test_outside_a_clone_it_says_so(call, monkeypatch):
+    monkeypatch.setattr(reproduce, "__file__", "/nowhere/lit_mnist/commands/reproduce.py")
+    status, lines, problems = call()
+    assert (status, lines) == (2, [])
+    said = "error: /nowhere/configs is missing; run reproduce from a clone of the project\n"
+    assert problems == said
+
+
+# -------------------------------------------------------------------- clock
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """A clock over runs that are named `label/epochs_left`, and the time that it sees."""
+    now = SimpleNamespace(seconds=0.0)
+    monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now.seconds)
+
+    def plan(said):
+        label, epochs = said.split("/")
+        return SimpleNamespace(label=label, epochs_left=int(epochs))
+
+    def watch(systems, runs):
+        planned = {name: list(map(plan, names)) for name, names in runs.items()}
+        return reproduce.Clock(systems, planned), now
+
+    return watch
+
+
+def test_time_is_estimated_and_corrected_by_what_was_seen(clock):
+    runs = {"dense": ["a/600"], "simple": ["b/100"], "committee_deep": ["a/600", "c/1200"]}
+    watch, now = clock([DENSE, SIMPLE, PAIR], runs)
+    assert watch.left() == "about 0 h 40 min left"  # 600 + 600 + 1200 s; the shared run once
+    now.seconds = 300
+    watch.finished(DENSE)  # twice as fast as thought
+    assert watch.left() == "about 0 h 15 min left"
+    now.seconds = 1200
+    watch.finished(SIMPLE)  # slower
+    assert watch.left() == "about 0 h 30 min left"
+    watch.finished(PAIR)
+    assert watch.left() == "less than a minute left"
+
+
+@pytest.mark.parametrize(
+    ("epochs", "said"),
+    [
+        (59, "less than a minute left"),
+        (60, "about 0 h 01 min left"),
+        (3585, "about 1 h 00 min left"),
+        (7260, "about 2 h 01 min left"),
+        (90000, "about 25 h 00 min left"),
+    ],
+)
+def test_minutes_are_rounded_before_they_are_hours(clock, epochs, said):
+    watch, _ = clock([DENSE], {"dense": [f"a/{epochs}"]})
+    assert watch.left() == said
+
+
+def test_a_short_system_says_nothing_of_the_pace(clock):
+    watch, now = clock([DENSE, SIMPLE], {"dense": ["a/30"], "simple": ["b/100"]})
+    now.seconds = 300  # nearly all of it the start
+    watch.finished(DENSE)
+    assert watch.left() == "about 0 h 10 min left"

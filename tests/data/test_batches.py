@@ -1,0 +1,115 @@
+"""Batches: their order, their randomness, and what each rank gets."""
+
+import itertools
+
+import pytest
+import torch
+
+from lit_mnist.data.batches import EvalBatches, TrainBatches, derive_seeds
+
+COUNT = 50
+IMAGES = torch.arange(100, dtype=torch.uint8).view(100, 1, 1).expand(100, 28, 28)
+LABELS = torch.arange(100)
+INDICES = torch.arange(100).flip(0)[:COUNT]
+
+
+def train(epoch=0, seed=1, batch_size=8, drop_last=False, **place):
+    return TrainBatches(
+        IMAGES,
+        LABELS,
+        INDICES,
+        batch_size=batch_size,
+        drop_last=drop_last,
+        seed=seed,
+        epoch=lambda: epoch,
+        **place,
+    )
+
+
+def order(batches):
+    return torch.cat([batch.indices for batch in batches]).tolist()
+
+
+def test_an_epoch_has_each_image_once_with_its_own_label():
+    batches = list(train())
+    assert [len(batch.labels) for batch in batches] == [8] * 6 + [2]
+    assert len(train()) == 7
+    assert sorted(order(batches)) == sorted(INDICES.tolist())
+    for batch in batches:
+        assert torch.equal(batch.labels, batch.indices)
+        assert torch.equal(batch.images[:, 5, 5].long(), batch.indices)
+
+
+def test_drop_last_leaves_out_the_smaller_batch():
+    assert [len(batch.labels) for batch in train(drop_last=True)] == [8] * 6
+    assert len(train(drop_last=True)) == 6
+
+
+def test_order_depends_on_seed_and_epoch_alone():
+    torch.manual_seed(0)
+    first = order(train(epoch=3))
+    torch.manual_seed(99)
+    assert order(train(epoch=3)) == first
+    assert order(train(epoch=4)) != first
+    assert order(train(epoch=3, seed=2)) != first
+
+
+def test_step_seeds_differ_between_steps_epochs_ranks_and_runs():
+    seeds = [
+        batch.seed
+        for seed in (1, 2)
+        for epoch in (0, 1)
+        for rank in (0, 1)
+        for batch in train(epoch, seed, rank=rank, world=2)
+    ]
+    assert len(set(seeds)) == len(seeds) == 2 * 2 * 2 * 7
+    assert all(0 <= seed < 2**63 for seed in seeds)
+
+
+@pytest.mark.parametrize("world", [2, 3])
+def test_ranks_share_each_step_of_the_single_process(world):
+    parts = [list(train(rank=rank, world=world)) for rank in range(world)]
+    for step, whole in enumerate(train()):
+        together = sorted(i for part in parts for i in part[step].indices.tolist())
+        assert together == sorted(whole.indices.tolist())
+        assert all(part[step].share == len(whole.labels) / world for part in parts)
+
+
+@pytest.mark.parametrize("world", [1, 2, 3, 7])
+def test_evaluation_sees_each_image_once_on_any_number_of_ranks(world):
+    ranks = [
+        EvalBatches(IMAGES, LABELS, INDICES, batch_size=8, rank=rank, world=world)
+        for rank in range(world)
+    ]
+    assert sorted(i for rank in ranks for i in order(rank)) == sorted(INDICES.tolist())
+    assert all(batch.seed is None for rank in ranks for batch in rank)
+    assert [len(list(rank)) for rank in ranks] == [len(rank) for rank in ranks]
+
+
+def test_derived_seeds_are_frozen():
+    # Another value here means that every run ever made can no longer be resumed exactly
+    assert derive_seeds(42, 0) == [8069173719269958482]
+    assert derive_seeds(42, 1, 3, count=3)[2] == 7062577575654194055
+
+
+def test_more_seeds_begin_with_the_same_ones():
+    assert derive_seeds(7, 1, count=600)[:5] == derive_seeds(7, 1, count=5)
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_goes_on_within_an_epoch_where_its_state_says(rank):
+    place = {"rank": rank, "world": 2}
+    whole = list(train(epoch=3, **place))
+    first = train(epoch=3, **place)
+    taken = list(itertools.islice(first, 4))
+    second = train(epoch=3, **place)
+    second.load_state_dict(first.state_dict())
+    both = taken + list(second)
+    assert [batch.seed for batch in both] == [batch.seed for batch in whole]
+    assert order(both) == order(whole)
+
+
+def test_a_state_of_another_epoch_means_the_beginning():
+    batches = train(epoch=4)
+    batches.load_state_dict({"epoch": 3, "step": 5})
+    assert len(list(batches)) == len(batches)

@@ -1,0 +1,135 @@
+"""The data module: stages, what reaches the network."""
+
+import numpy as np
+import pytest
+import torch
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.data.datasets import FAMILY
+from lit_mnist.errors import UserError
+
+
+@pytest.fixture
+def module(small_data):
+    def build(**options):
+        return MNISTDataModule(data_dir=str(small_data), dataset="KMNIST", **options)
+
+    return build
+
+
+def test_fit_has_the_split_and_leaves_the_global_generators_alone(module):
+    data = module(seed=5)
+    torch.manual_seed(3)
+    np.random.seed(3)  # noqa: NPY002
+    before = torch.get_rng_state(), np.random.get_state()[1].copy()  # noqa: NPY002
+    data.setup("fit")
+    batches = list(data.train_dataloader())
+    assert torch.equal(torch.get_rng_state(), before[0])
+    assert (np.random.get_state()[1] == before[1]).all()  # noqa: NPY002
+    assert len(data.train_indices) == 500
+    assert len(data.val_indices) == 100
+    seen = torch.cat([batch.indices for batch in batches])
+    assert set(seen.tolist()) == set(data.train_indices.tolist())
+    held_out = torch.cat([batch.indices for batch in data.val_dataloader()])
+    assert torch.equal(held_out, data.val_indices)
+
+
+def test_split_seed_and_run_seed_are_independent(module):
+    first, second, third = module(seed=1), module(seed=2), module(split_seed=1)
+    for data in (first, second, third):
+        data.setup("fit")
+    assert torch.equal(first.val_indices, second.val_indices)
+    assert not torch.equal(first.val_indices, third.val_indices)
+
+
+@pytest.mark.parametrize("stage", ["fit", "validate", "test"])
+def test_a_stage_opens_only_its_own_files(module, stage, tmp_path):
+    needed = "test" if stage == "test" else "train"
+    family = FAMILY["KMNIST"]
+    source, target = family.folder(module().data_dir), family.folder(tmp_path)
+    target.mkdir(parents=True)
+    for name in family.files[needed]:
+        (target / name).write_bytes((source / name).read_bytes())
+    MNISTDataModule(str(tmp_path), "KMNIST", download=False).setup(stage)
+    assert len(list(target.iterdir())) == 2
+
+
+def test_test_set_comes_whole_and_in_order(module):
+    data = module(eval_batch_size=40)
+    data.setup("test")
+    batches = list(data.test_dataloader())
+    assert [len(batch.labels) for batch in batches] == [40, 40, 21]
+    assert torch.equal(torch.cat([batch.indices for batch in batches]), torch.arange(101))
+
+
+def test_evaluation_images_are_the_raw_pixels_by_255(module):
+    data = module(augment=True)
+    data.setup("fit")
+    batch = next(iter(data.val_dataloader()))
+    ready = data.on_after_batch_transfer(batch, 0)
+    expected = data.train_part.images[batch.indices].numpy().astype(np.float32)[:, None] / 255
+    np.testing.assert_allclose(ready.images, expected, atol=1e-7)
+    assert ready.images.dtype == torch.float32
+
+
+def test_training_images_are_augmented_as_the_step_s_seed_says(module):
+    plain, augmented = module(), module(augment=True)
+    for data in (plain, augmented):
+        data.setup("fit")
+    batch = next(iter(augmented.train_dataloader()))
+    raw = plain.on_after_batch_transfer(batch, 0).images
+    once = augmented.on_after_batch_transfer(batch, 0).images
+    dropout = torch.rand(3)  # what the network would draw next
+    torch.manual_seed(0)
+    again = augmented.on_after_batch_transfer(batch, 0).images
+    assert torch.equal(once, again)
+    assert torch.equal(dropout, torch.rand(3))
+    other = augmented.on_after_batch_transfer(batch._replace(seed=batch.seed + 1), 0).images
+    assert (raw - once).abs().mean() > 0.01
+    assert (other - once).abs().mean() > 0.01
+    assert once.min() >= 0
+    assert once.max() <= 1
+
+
+def test_interpolation_by_the_nearest_pixel_makes_no_new_values(module):
+    for interpolation, closed in (("nearest", True), ("bilinear", False)):
+        data = module(augment=True, interpolation=interpolation)
+        data.setup("fit")
+        batch = next(iter(data.train_dataloader()))
+        images = data.on_after_batch_transfer(batch, 0).images
+        assert torch.isin(images, batch.images.float() / 255).all() == closed
+
+
+def test_augmentation_takes_full_batches_only(module):
+    for augment, steps in ((False, 6), (True, 5)):
+        data = module(augment=augment, batch_size=86)
+        data.setup("fit")
+        assert len(data.train_dataloader()) == steps == len(list(data.train_dataloader()))
+
+
+def test_a_batch_larger_than_the_training_set_is_refused_where_it_would_be_dropped(module):
+    module(batch_size=501).setup("fit")
+    with pytest.raises(UserError, match="501 is more than the 500 training images"):
+        module(batch_size=501, augment=True).setup("fit")
+
+
+def test_identity_refuses_other_data_and_another_split(module):
+    data = module()
+    data.setup("fit")
+    data.load_state_dict(data.state_dict())
+    for key in ("dataset", "data_sha256", "split_sha256"):
+        with pytest.raises(UserError, match=f"trained with {key} other"):
+            data.load_state_dict(data.state_dict() | {key: "other"})
+
+
+def test_works_without_labels_for_predict(module, tmp_path):
+    from PIL import Image
+
+    Image.fromarray(np.full((28, 28), 7, np.uint8)).save(tmp_path / "a.png")
+    data = MNISTDataModule(images=[str(tmp_path / "a.png")])
+    data.setup("predict")
+    (batch,) = data.predict_dataloader()
+    assert isinstance(batch, Batch)
+    assert batch.images.unique().tolist() == [7]
+    assert batch.labels.tolist() == [-1]

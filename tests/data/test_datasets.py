@@ -1,0 +1,32 @@
+"""The table of datasets against torchvision's own."""
+
+from typing import get_args
+
+import pytest
+from torchvision import datasets
+
+from lit_mnist.data.datasets import FAMILY, Dataset, class_names
+
+
+def test_option_and_table_name_the_same_datasets():
+    assert set(get_args(Dataset)) == set(FAMILY)
+
+
+def test_class_names_are_torchvisions():
+    assert class_names("MNIST") is None
+    assert class_names("FashionMNIST")[9] == "Ankle boot"
+    assert class_names("KMNIST")[1] == "ki"
+
+
+@pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST"])
+def test_files_lie_where_torchvision_looks(name, tmp_path):
+    family = FAMILY[name]
+    raw = family.folder(tmp_path)
+    raw.mkdir(parents=True)
+    for file in family.all_files:
+        (raw / file).touch()
+    dataset = getattr(datasets, name).__new__(getattr(datasets, name))
+    dataset.root = str(tmp_path)
+    assert dataset._check_exists()
+    (raw / family.all_files[0]).unlink()
+    assert not dataset._check_exists()

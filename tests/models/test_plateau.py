@@ -1,0 +1,74 @@
+"""The plateau schedule against frozen sequences, as Keras 3's ReduceLROnPlateau gives them."""
+
+import pytest
+import torch
+
+from lit_mnist.models.plateau import Plateau
+
+
+def rates(accuracies, **options):
+    """The rate in force after each epoch, starting from 0.001."""
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
+    schedule = Plateau(optimizer, **options)
+    result = []
+    for accuracy in accuracies:
+        schedule.step(accuracy)
+        result.append(optimizer.param_groups[0]["lr"])
+    return result
+
+
+def keras(accuracies, patience=3, factor=0.5, min_delta=1e-4, min_lr=1e-5):
+    """Keras' own arithmetic, in whole images so that rounding cannot decide."""
+    best, wait, lr, result = -1, 0, 1e-3, []
+    for hits in (round(accuracy * 10_000) for accuracy in accuracies):
+        if hits > best + min_delta * 10_000:
+            best, wait = hits, 0
+        else:
+            wait += 1
+            if wait >= patience and lr > min_lr:
+                lr, wait = max(lr * factor, min_lr), 0
+        result.append(lr)
+    return result
+
+
+def test_lowers_at_the_third_epoch_without_improvement():
+    flat = [0.98] * 8
+    assert rates(flat) == pytest.approx([1e-3] * 3 + [5e-4] * 3 + [2.5e-4] * 2)
+
+
+def test_one_more_image_is_no_improvement_and_two_are():
+    assert rates([0.9800, 0.9801, 0.9801, 0.9801])[-1] == pytest.approx(5e-4)
+    assert rates([0.9800, 0.9802, 0.9802, 0.9802])[-1] == pytest.approx(1e-3)
+
+
+def test_never_falls_below_min_lr():
+    assert rates([0.9] * 60)[-1] == pytest.approx(1e-5)
+
+
+@pytest.mark.parametrize("patience", [1, 2, 3, 5])
+def test_equals_keras_on_random_histories(patience):
+    generator = torch.Generator().manual_seed(patience)
+    for _ in range(50):
+        accuracies = (9900 + torch.randint(0, 30, (40,), generator=generator)) / 10_000
+        assert rates(accuracies.tolist(), patience=patience) == pytest.approx(
+            keras(accuracies.tolist(), patience)
+        )
+
+
+def test_continues_the_same_schedule_from_its_state():
+    accuracies = [0.97, 0.98, 0.98, 0.98, 0.979, 0.98, 0.981, 0.98, 0.98, 0.98, 0.98]
+    whole = rates(accuracies)
+    for cut in range(1, len(accuracies)):
+        optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
+        first = Plateau(optimizer)
+        for accuracy in accuracies[:cut]:
+            first.step(accuracy)
+        resumed = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
+        resumed.load_state_dict(optimizer.state_dict())
+        second = Plateau(resumed)
+        second.load_state_dict(first.state_dict())
+        continued = []
+        for accuracy in accuracies[cut:]:
+            second.step(accuracy)
+            continued.append(resumed.param_groups[0]["lr"])
+        assert continued == whole[cut:]

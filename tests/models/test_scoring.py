@@ -1,0 +1,101 @@
+"""Scores over an epoch, against NumPy and scikit-learn."""
+
+import numpy as np
+import pytest
+import torch
+from sklearn.metrics import accuracy_score, log_loss
+from torch.nn import functional as F
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.models.scoring import RunningScores, ScoredModule
+
+
+def batches(sizes, seed=0):
+    generator = torch.Generator().manual_seed(seed)
+    for size in sizes:
+        logits = torch.randn(size, 10, generator=generator) * 3
+        yield logits, torch.randint(10, (size,), generator=generator)
+
+
+def add(scores, logits, labels):
+    scores.update(logits, labels, F.cross_entropy(logits, labels, reduction="sum"))
+
+
+def test_a_smaller_last_batch_counts_by_its_images():
+    scores, parts = RunningScores(), list(batches([86, 86, 3]))
+    for logits, labels in parts:
+        add(scores, logits, labels)
+    logits, labels = (torch.cat(column) for column in zip(*parts, strict=True))
+    loss, acc = scores.compute()
+    probabilities = logits.double().softmax(1).numpy()
+    assert loss.item() == pytest.approx(log_loss(labels, probabilities), rel=1e-5)
+    assert acc.item() == pytest.approx(accuracy_score(labels, probabilities.argmax(1)))
+
+
+def test_a_new_epoch_starts_from_nothing():
+    scores = RunningScores()
+    first, second = batches([50, 50])
+    add(scores, *first)
+    scores.compute()
+    scores.reset()
+    add(scores, *second)
+    alone = RunningScores()
+    add(alone, *second)
+    assert scores.compute() == alone.compute()
+
+
+def test_ties_go_to_the_lowest_class():
+    scores = RunningScores()
+    add(scores, torch.zeros(4, 10), torch.tensor([0, 1, 0, 9]))
+    assert scores.compute().acc.item() == 0.5
+    assert scores.compute().loss.item() == pytest.approx(np.log(10))
+
+
+def test_the_first_step_without_a_number_is_known():
+    scores = RunningScores()
+    for step, (logits, labels) in enumerate(batches([8] * 5)):
+        scores.update(logits, labels, torch.tensor(torch.nan if step == 3 else 1.0))
+    assert scores.finite_steps.item() == 3
+
+
+def test_what_is_kept_goes_on_to_the_same_bits():
+    whole, cut = RunningScores(), RunningScores()
+    parts = list(batches([20] * 6))
+    for part in parts:
+        add(whole, *part)
+    for part in parts[:4]:
+        add(cut, *part)
+    resumed = RunningScores()
+    kept = cut.kept()
+    add(cut, *parts[4])  # what is kept is a copy
+    resumed.restore(kept)
+    for part in parts[4:]:
+        add(resumed, *part)
+    assert resumed.compute() == whole.compute()
+
+
+class Fixed(ScoredModule):
+    """Computes as a network does, in whatever precision it is asked for."""
+
+    def __init__(self):
+        super().__init__()
+        self.weights = torch.nn.Parameter(torch.linspace(-1, 1, 7840).view(10, 784))
+
+    def forward(self, images):
+        return images.flatten(1) @ self.weights.T
+
+
+@pytest.mark.parametrize("step", ["test_step", "predict_step", "validation_step"])
+def test_evaluation_is_in_the_precision_of_the_weights(step):
+    module = Fixed()
+    images = torch.rand(16, 1, 28, 28, generator=torch.Generator().manual_seed(1))
+    batch = Batch(images, torch.arange(16) % 10, torch.arange(16), 1.0)
+    with torch.autocast("cpu", torch.bfloat16):
+        assert module(images).dtype == torch.bfloat16
+        given = getattr(module, step)(batch, 0)
+    expected = module(images)
+    if given is not None:
+        assert torch.equal(given, expected.softmax(1))
+    if step == "validation_step":
+        loss = module.val_scores.compute().loss
+        assert torch.equal(loss, F.cross_entropy(expected, batch.labels, reduction="sum") / 16)

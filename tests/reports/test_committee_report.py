@@ -1,0 +1,174 @@
+"""A committee's report, against what its members' own predictions say of it."""
+
+import csv
+import json
+import shutil
+from itertools import combinations
+from pathlib import Path
+
+import numpy as np
+import pytest
+import yaml
+from PIL import Image
+from scipy.stats import binomtest
+from sklearn.metrics import accuracy_score, log_loss, zero_one_loss
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lit_mnist.main import main
+from lit_mnist.reports.committee_report import markdown
+from tests.conftest import CONFIGS, TEST
+
+SEEDS = (42, 43, 44)
+
+
+@pytest.fixture(scope="module")
+def folder(three):
+    return three / "tb_logs" / "dense" / "committee_3"
+
+
+@pytest.fixture(scope="module")
+def said(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+@pytest.fixture(scope="module")
+def table(three):
+    """Labels (N,) and the members' probabilities (M, N, 10), from their own tests."""
+    tables = []
+    for seed in SEEDS:
+        with (three / f"tb_logs/dense/seed_{seed}/predictions.csv").open(newline="") as file:
+            tables.append(np.array(list(csv.reader(file))[1:], float))
+    return tables[0][:, 1].astype(int), np.array(tables)[:, :, 3:]
+
+
+def errors(labels, probabilities):
+    return zero_one_loss(labels, probabilities.argmax(1), normalize=False)
+
+
+def rows_of(text, first):
+    """The cells of the table whose header starts with `first`, without its header."""
+    lines = text.partition(f"\n| {first}")[2].splitlines()[2:]
+    end = lines.index("")
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:end]]
+
+
+def test_the_scores_of_committee_and_members_are_sklearns(said, table):
+    labels, members = table
+    both = [(said, members.mean(0)), *zip(said["members"], members, strict=True)]
+    for scores, probabilities in both:
+        hits = TEST - errors(labels, probabilities)
+        assert scores["test_acc"] == pytest.approx(
+            accuracy_score(labels, probabilities.argmax(1)), abs=1e-12
+        )
+        assert scores["test_errors"] == TEST - hits
+        assert scores["test_images"] == TEST
+        loss = log_loss(labels, probabilities / probabilities.sum(1, keepdims=True))
+        assert scores["test_loss"] == pytest.approx(loss, abs=1e-6)
+        interval = binomtest(int(hits), TEST).proportion_ci(method="wilson")
+        assert scores["test_acc_95"] == pytest.approx(list(interval), abs=1e-6)
+
+
+def test_errors_by_size_are_those_of_all_subsets(said, table):
+    labels, members = table
+    for size, row in enumerate(said["errors_by_size"], 1):
+        counts = [errors(labels, members[list(c)].mean(0)) for c in combinations(range(3), size)]
+        assert row["mean"] == pytest.approx(np.mean(counts), abs=1e-6)
+        assert (row["fewest"], row["most"]) == (min(counts), max(counts))
+    assert len(said["errors_by_size"]) == 3
+    assert said["errors_by_size"][2]["mean"] == said["test_errors"]
+
+
+def test_disagreement_is_counted_by_image(said, table):
+    votes = table[1].argmax(2)
+    apart = [len(set(column)) > 1 for column in votes.T]
+    assert said["disagreement"]["any"] == pytest.approx(np.mean(apart))
+    for i, j in np.ndindex(3, 3):
+        share = zero_one_loss(votes[i], votes[j])
+        assert said["disagreement"]["pairs"][i][j] == pytest.approx(share, abs=1e-6)
+
+
+def test_members_are_told_by_what_their_own_runs_say(said, three):
+    for seed, member in zip(SEEDS, said["members"], strict=True):
+        run = three / f"tb_logs/dense/seed_{seed}"
+        own = json.loads((run / "results.json").read_text())
+        assert member["run"] == f"dense/seed_{seed}"
+        assert member["weights_sha256"] == own["test_weights_sha256"]
+        assert (member["epoch"], member["val_acc"]) == (own["best_epoch"], own["best_val_acc"])
+        for key in ("test_acc", "test_acc_95", "test_errors"):
+            assert member[key] == own[key]
+        for key in ("dataset", "data_sha256", "split_sha256"):
+            assert said[key] == own[key]
+    assert len({member["weights_sha256"] for member in said["members"]}) == 3
+    assert "none by its scores" in said["choice"]
+    assert said["test_reads"] == 1
+
+
+def test_the_report_repeats_the_results(folder, said):
+    text = (folder / "report.md").read_text()
+    *members, mean, committee = rows_of(text, "| val acc")
+    for scores, row in zip([*said["members"], said], [*members, committee], strict=True):
+        hits = scores["test_images"] - scores["test_errors"]
+        low, high = binomtest(hits, scores["test_images"]).proportion_ci(method="wilson")
+        assert row[2:] == [
+            f"{scores['test_acc']:.4f}",
+            f"{low:.4f} to {high:.4f}",
+            f"{scores['test_loss']:.4f}",
+            str(scores["test_errors"]),
+        ]
+    assert [row[:2] for row in members] == [
+        [member["run"], f"{member['val_acc']:.4f}"] for member in said["members"]
+    ]
+    assert committee[0] == "**committee of 3**"
+    for cell, key, digits in ((2, "test_acc", 4), (4, "test_loss", 4), (5, "test_errors", 1)):
+        values = [member[key] for member in said["members"]]
+        spread = f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
+        assert mean[cell] == spread
+    sizes = rows_of(text, "members | mean errors")
+    assert [int(row[0]) for row in sizes] == [1, 2, 3]
+    assert [row[1:] for row in sizes] == [
+        [f"{row['mean']:.1f}", str(row["fewest"]), str(row["most"])]
+        for row in said["errors_by_size"]
+    ]
+    pairs = [said["disagreement"]["pairs"][i][j] for i, j in combinations(range(3), 2)]
+    assert f"Not all members agree on {said['disagreement']['any']:.2%} of the images" in text
+    assert f"{min(pairs):.2%} to {max(pairs):.2%}" in text
+    assert "read 1 time(s)" in text
+    for name in ("errors_by_size", "misclassified", "confusion"):
+        assert f"({name}.png)" in text
+
+
+def test_pictures_lie_in_the_folder_and_in_tensorboard(folder):
+    names = {"curves", "misclassified", "confusion", "errors_by_size"}
+    for name in names:
+        assert Image.open(folder / f"{name}.png").size[0] > 200
+    events = EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
+    assert set(events.Tags()["images"]) == names
+    scalars = {name: events.Scalars(name)[-1].value for name in ("test_acc", "test_loss")}
+    said = json.loads((folder / "results.json").read_text())
+    assert scalars == pytest.approx({name: said[name] for name in scalars})
+
+
+def test_the_saved_config_gives_the_committee_again(trained, capsys):
+    own = Path("tb_logs/dense/committee_3")
+    config = yaml.safe_load((own / "config.yaml").read_text())
+    assert config["model"]["class_path"].endswith("EnsembleModule")
+    before = (own / "predictions.csv").read_bytes()
+    shutil.copy(own / "config.yaml", "again.yaml")
+    assert main(["test", "--config", "again.yaml"]) == 0
+    assert (own / "predictions.csv").read_bytes() == before
+    assert json.loads((own / "results.json").read_text())["test_reads"] == 2
+
+
+def test_members_without_a_run_around_them_are_named_by_their_paths(trained, members):
+    for seed in (42, 44):
+        shutil.copy(f"tb_logs/dense/seed_{seed}/checkpoints/best.ckpt", f"{seed}.ckpt")
+    options = ["--model.checkpoints", '["42.ckpt", "44.ckpt"]', "--name", "mine"]
+    assert main(["test", "--config", f"{CONFIGS}/ensemble.yaml", *members[4:], *options]) == 0
+    said = json.loads(Path("tb_logs/mine/committee_2/results.json").read_text())
+    assert [member["run"] for member in said["members"]] == ["42.ckpt", "44.ckpt"]
+
+
+def test_a_member_whose_validation_is_unknown_has_an_empty_cell(said):
+    unknown = [member | {"val_acc": None, "epoch": None} for member in said["members"]]
+    rows = rows_of(markdown(said | {"members": unknown}), "| val acc")
+    assert [row[1] for row in rows[:3]] == ["", "", ""]

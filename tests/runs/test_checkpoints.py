@@ -1,0 +1,93 @@
+"""Checkpoints: what is refused, and that nothing in them runs."""
+
+import pickle
+
+import pytest
+import torch
+
+from lit_mnist.errors import UserError
+from lit_mnist.models.modules import DenseModule, SimpleConvModule
+from lit_mnist.runs import checkpoints
+
+
+@pytest.fixture
+def file(tmp_path):
+    path = tmp_path / "a.ckpt"
+    torch.save({"state_dict": DenseModule().state_dict(), "epoch": 3}, path)
+    return path
+
+
+def test_reads_a_good_one(file):
+    checkpoint = checkpoints.read(file)
+    assert checkpoint["epoch"] == 3
+    checkpoints.check_fits(checkpoint, DenseModule(), file)
+
+
+@pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
+def test_refuses_a_part_of_one(file, keep):
+    whole = file.read_bytes()
+    file.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else keep])
+    with pytest.raises(UserError, match=r"a\.ckpt: damaged"):
+        checkpoints.read(file)
+
+
+class Payload:
+    ran = False
+
+    def __reduce__(self):
+        return (setattr, (Payload, "ran", True))
+
+
+def test_refuses_a_pickle_that_would_run_code(file):
+    torch.save({"state_dict": {}, "extra": Payload()}, file)
+    with pytest.raises(UserError, match="damaged, or no checkpoint"):
+        checkpoints.read(file)
+    file.write_bytes(pickle.dumps(Payload()))
+    with pytest.raises(UserError, match="damaged, or no checkpoint"):
+        checkpoints.read(file)
+    assert not Payload.ran
+
+
+@pytest.mark.parametrize("content", [[1, 2], {"weights": 1}, {"state_dict": 7}])
+def test_refuses_what_is_no_lightning_checkpoint(file, content):
+    torch.save(content, file)
+    with pytest.raises(UserError, match="holds no Lightning checkpoint"):
+        checkpoints.read(file)
+
+
+def test_refuses_another_architecture_by_name(file):
+    saved = checkpoints.read(file) | {
+        "hyper_parameters": {"_class_path": "lit_mnist.models.modules.DenseModule"}
+    }
+    with pytest.raises(UserError, match="weights of DenseModule, which do not fit SimpleConv"):
+        checkpoints.check_fits(saved, SimpleConvModule(), file)
+
+
+def test_refuses_a_missing_file(tmp_path):
+    with pytest.raises(UserError, match=r"b\.ckpt: no such checkpoint"):
+        checkpoints.read(tmp_path / "b.ckpt")
+
+
+def test_hash_tells_networks_apart():
+    weights = {"a": torch.arange(6.0), "b": torch.ones(2)}
+    same = {"b": torch.ones(2), "a": torch.arange(6.0)}
+    reshaped = weights | {"a": torch.arange(6.0).view(2, 3)}
+    changed = weights | {"b": torch.tensor([1.0, 1.0000001])}
+    hashes = [checkpoints.weights_sha256(w) for w in (weights, same, reshaped, changed)]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 3
+
+
+@pytest.mark.parametrize("rows", ["x", [1], [{"val_acc": "x"}], {}, None])
+def test_refuses_rows_that_are_none(file, rows):
+    saved = {"state_dict": {}, "callbacks": {"History": {"rows": rows}}}
+    torch.save(saved, file)
+    with pytest.raises(UserError, match="rows are no rows"):
+        checkpoints.read(file)
+
+
+def test_gives_the_rows_of_the_history(file):
+    assert checkpoints.history(checkpoints.read(file)) == []
+    rows = [{"epoch": 0, "val_acc": 0.5}]
+    torch.save({"state_dict": {}, "callbacks": {"History": {"rows": rows}}}, file)
+    assert checkpoints.history(checkpoints.read(file)) == rows

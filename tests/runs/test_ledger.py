@@ -1,0 +1,62 @@
+"""The ledger of the test set: each look at it leaves a line."""
+
+import csv
+from datetime import UTC, datetime
+
+import pytest
+
+from lit_mnist.runs import ledger
+
+SHA = "ab" * 32
+
+
+def note(folder, accuracy=0.99, loss=0.1, errors=100):
+    return ledger.note(folder, SHA, accuracy, loss, errors)
+
+
+def lines(folder):
+    with (folder / "ledger.csv").open(newline="", encoding="utf-8") as file:
+        return list(csv.DictReader(file))
+
+
+def test_each_look_adds_a_line_and_is_counted(tmp_path):
+    assert [note(tmp_path, accuracy) for accuracy in (0.9974, 0.9969, 0.9974)] == [1, 2, 3]
+    table = lines(tmp_path)
+    assert [row["test_acc"] for row in table] == ["0.997400", "0.996900", "0.997400"]
+    assert {row["weights_sha256"] for row in table} == {SHA}
+    assert (table[0]["test_loss"], table[0]["test_errors"]) == ("0.100000", "100")
+    ages = [datetime.now(UTC) - datetime.fromisoformat(row["when"]) for row in table]
+    assert all(-1 <= age.total_seconds() < 60 for age in ages)
+
+
+@pytest.mark.parametrize(
+    ("before", "looks"),
+    [
+        (b"", 1),  # cut to nothing
+        (b"when,weights_sha256,test_acc,test_loss,test_errors\n2026-01-01T00", 2),  # a torn line
+        (b"\xff\xfe\nnot a ledger\n", 2),
+    ],
+)
+def test_a_damaged_ledger_stops_no_test_and_loses_no_line(tmp_path, before, looks):
+    (tmp_path / "ledger.csv").write_bytes(before)
+    assert note(tmp_path) == looks
+    after = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()
+    assert after[-1].endswith(f",{SHA},0.990000,0.100000,100")
+    assert len(after) == looks + 1
+    kept = before.decode("utf-8", "replace").splitlines()
+    assert after[: len(kept)] == kept
+    assert note(tmp_path) == looks + 1
+
+
+def test_training_afresh_keeps_the_ledger(run_cli, here):
+    folder = here / "tb_logs" / "dense" / "seed_42"
+    once = ("--trainer.max_epochs", "1")
+    run_cli("fit", *once)
+    run_cli("test", *once)
+    first = (folder / "ledger.csv").read_text()
+    run_cli("fit", *once, "--fresh", "--model.lr", "0.002")
+    assert (folder / "ledger.csv").read_text() == first
+    assert run_cli("test", *once)[0] == 0
+    assert (folder / "ledger.csv").read_text().startswith(first)
+    before, after = (row["weights_sha256"] for row in lines(folder))
+    assert before != after

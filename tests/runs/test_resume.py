@@ -1,0 +1,129 @@
+"""Where a run goes on, and with which options it does not."""
+
+import json
+
+import pytest
+import torch
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.resume import differences, resume_point
+
+CONFIG = {"name": "a", "model": {"init_args": {"lr": 0.1}}, "trainer": {"max_epochs": 5}}
+
+
+@pytest.fixture
+def run(tmp_path):
+    run = Run(tmp_path / "a" / "seed_1")
+    run.best.parent.mkdir(parents=True)
+    run.file("config.yaml").write_text(json.dumps(CONFIG))
+    torch.save({"state_dict": {}, "epoch": 1}, run.best)
+    torch.save({"state_dict": {}, "epoch": 2}, run.last)
+    return run
+
+
+def with_epochs(count):
+    return CONFIG | {"trainer": {"max_epochs": count}}
+
+
+def test_differences_are_named_with_both_values():
+    now = {"model": {"init_args": {"lr": 0.2}}, "data": {"batch_size": 86}}
+    assert differences(CONFIG, now) == ["model.init_args.lr: 0.1, now 0.2"]
+    assert differences(CONFIG, CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_epochs"]
+)
+def test_hardware_and_places_may_differ(free):
+    *groups, key = free.split(".")
+    before, now = {key: 1}, {key: 2}
+    for group in groups:
+        before, now = {group: before}, {group: now}
+    assert differences(before, now) == []
+
+
+def test_goes_on_from_the_last_epoch(run):
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+
+
+def test_is_complete_at_its_epochs(run):
+    assert resume_point(run, with_epochs(3)).complete
+
+
+def test_is_complete_if_it_stopped_early_by_itself(run):
+    run.update_results(status="complete")
+    assert resume_point(run, CONFIG).complete
+    assert not resume_point(run, with_epochs(9)).complete
+
+
+def test_goes_on_without_a_limit(run):
+    assert not resume_point(run, with_epochs(-1)).complete
+
+
+def test_refuses_fewer_epochs_than_are_done(run):
+    with pytest.raises(UserError, match="3 done, now 2"):
+        resume_point(run, with_epochs(2))
+
+
+def test_passes_over_a_damaged_checkpoint(run, capsys):
+    run.last.write_bytes(b"PK")
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, False)
+    line = capsys.readouterr().out
+    assert "last.ckpt: damaged" in line
+    assert "going on from best.ckpt" in line
+
+
+def test_refuses_if_no_checkpoint_is_whole(run):
+    for path in (run.last, run.best):
+        path.write_bytes(b"PK")
+    with pytest.raises(UserError, match=r"last\.ckpt: damaged.*--fresh"):
+        resume_point(run, CONFIG)
+
+
+def test_starts_if_there_is_no_checkpoint(tmp_path):
+    assert resume_point(Run(tmp_path / "b" / "seed_1"), CONFIG) is None
+
+
+@pytest.mark.parametrize("name", ["results.json", "config.yaml"])
+def test_damaged_text_is_named(run, name):
+    run.file(name).write_text("{[")
+    with pytest.raises(UserError, match=f"{name}: damaged"):
+        resume_point(run, CONFIG)
+
+
+@pytest.mark.parametrize(
+    "damage", [b"[1]", b"\xff\xfe", b"[" * 100_000, b"&a [*a]", b"null"], ids=str
+)
+@pytest.mark.parametrize("name", ["results.json", "config.yaml"])
+def test_damaged_bytes_are_named(run, name, damage):
+    run.file(name).write_bytes(damage)
+    with pytest.raises(UserError, match=f"{name}: damaged"):
+        resume_point(run, CONFIG)
+
+
+def test_a_config_without_its_trainer_stops_nothing(run):
+    run.file("config.yaml").write_text("{1: 2}")
+    run.update_results(status="complete")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+
+
+def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
+    point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
+    assert point == (run.best, 2, 0, False)
+    assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
+
+
+def test_says_where_it_goes_on(run):
+    assert str(resume_point(run, CONFIG)) == f"going on after epoch 2 from {run.last}"
+    fit = {
+        "epoch_progress": {"current": {"processed": 3}},
+        "state_dict": {"combined_loader": [{"epoch": 3, "step": 17}]},
+    }
+    torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
+    point = resume_point(run, CONFIG)
+    assert point == (run.last, 3, 17, False)
+    assert str(point) == f"going on after step 17 of epoch 3 from {run.last}"
+    fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
+    torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, False)

@@ -1,0 +1,87 @@
+"""What a whole network may lack to be trained on."""
+
+import copy
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+
+from lit_mnist.models.modules import SimpleConvModule
+from lit_mnist.runs.resume_check import fault, unlike
+from tests.trained import put
+
+ADAM = ("optimizer_states", 0, "state", 0)
+LOOP = ("loops", "fit_loop")
+BROKEN = {  # what a whole network may lack to be trained on, and how it is told
+    "no optimizer": (put("optimizer_states", ...), "optimizer_states is missing"),
+    "no optimizers": (put("optimizer_states", []), "optimizer_states has not 1 items"),
+    "no moments": (put(*ADAM, ...), "optimizer_states.0.state.0 is missing"),
+    # PyTorch's fused Adam would write behind the end of it
+    "short moments": (put(*ADAM, "exp_avg", torch.zeros(3)), "exp_avg is no tensor (10, 1, 5, 5)"),
+    "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is no tensor"),
+    "moments of integers": (
+        put(*ADAM, "exp_avg", torch.zeros(10, 1, 5, 5, dtype=torch.int64)),
+        "exp_avg holds no finite numbers",
+    ),
+    "moments of NaN": (
+        put(*ADAM, "exp_avg", torch.full((10, 1, 5, 5), torch.nan)),
+        "exp_avg holds no finite numbers",
+    ),
+    "rate of NaN": (put("optimizer_states", 0, "param_groups", 0, "lr", torch.nan), "lr is no"),
+    "one beta": (put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)), "betas has not 2"),
+    "no schedule": (put("lr_schedulers", []), "lr_schedulers has not 1 items"),
+    "schedule of text": (put("lr_schedulers", 0, "best", "x"), "lr_schedulers.0.best is no number"),
+    "no loops": (put("loops", ...), "loops is missing"),
+    "loops of a list": (put("loops", []), "loops is no dict"),
+    "no progress": (put(*LOOP, "epoch_progress", ...), "epoch_progress is missing"),
+    "epochs of text": (
+        put(*LOOP, "epoch_progress", "current", "processed", "x"),
+        "processed is no number",
+    ),
+    "a place of text": (
+        put(*LOOP, "state_dict", {"combined_loader": [{"epoch": 0, "step": "x"}]}),
+        "step is no number",
+    ),
+    "sums of text": (put("train_scores", ["x"]), "train_scores has not 4 items"),
+    "rows of others": (put("callbacks", "History", "rows", [{"a": 1}]), "rows are not those"),
+    "no epoch": (put("epoch", ...), "epoch is missing"),
+    "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
+}
+
+
+@pytest.fixture(scope="module")
+def whole(trained_runs):
+    return torch.load(next(trained_runs.rglob("last.ckpt")), weights_only=True)
+
+
+@pytest.fixture(scope="module")
+def trainer():
+    return Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
+
+
+def test_a_whole_checkpoint_has_no_fault(whole, trainer):
+    model = SimpleConvModule(plateau=True)
+    weights = copy.deepcopy(model.state_dict())
+    before = torch.get_rng_state()
+    assert fault(whole, trainer, model) == ""
+    assert torch.equal(torch.get_rng_state(), before)
+    assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
+
+
+@pytest.mark.parametrize(("action", "said"), BROKEN.values(), ids=BROKEN)
+def test_a_broken_one_is_told_by_its_place(whole, trainer, action, said):
+    broken = copy.deepcopy(whole)
+    action(broken)
+    assert said in fault(broken, trainer, SimpleConvModule(plateau=True))
+
+
+def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):
+    within = copy.deepcopy(whole)
+    put("loops", "fit_loop", "state_dict", {"combined_loader": [{"epoch": 2, "step": 3}]})(within)
+    kept = [torch.tensor([0.5, 0.5]), *[torch.tensor([1, 2])] * 3]  # of two ranks
+    assert fault(within | {"train_scores": kept}, trainer, SimpleConvModule(plateau=True)) == ""
+
+
+def test_flags_that_a_library_added_since_may_be_missing():
+    assert unlike({"a": 1, "fused": None, "flag": True}, {"a": 2}) == ""
+    assert unlike({"a": {"b": [1, 2.0]}}, {"a": {"b": [1, "x"]}}) == "a.b.1 is no number"

@@ -1,0 +1,79 @@
+"""YAML that wants more than it says."""
+
+import time
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from jsonargparse import get_loader
+
+from lit_mnist.runs import safe_yaml
+
+LAUGHS = "a0: &a0 [lol, lol]\n" + "".join(
+    f"a{i}: &a{i} [{', '.join([f'*a{i - 1}'] * 10)}]\n" for i in range(1, 12)
+)
+CHAIN = "a0: &a0 [1]\n" + "".join(f"a{i}: &a{i} [*a{i - 1}]\n" for i in range(1, 50_000))
+BAD = {
+    "laughs": (LAUGHS, "aliases stand for"),
+    "long text, copied": (
+        f"a: &a {'x' * 100_000}\nb: [{', '.join(['*a'] * 50)}]",
+        "aliases stand for",
+    ),
+    "aliases a million deep": (CHAIN, "nested more than"),
+    "lists": ("[" * 100 + "]" * 100, "nested more than"),
+    "mappings": ("{a: " * 100 + "1" + "}" * 100, "nested more than"),
+    "a million brackets": ("[" * 1_000_000, "nest"),
+    "itself, a list": ("&a [*a]", "a contains itself"),
+    "itself, a mapping": ("a: &b\n  c: *b\n", "b contains itself"),
+    "no such anchor": ("a: *b", "undefined alias"),
+    "the same key": ("a: 1\nb: {a: 1}\na: 2\n", "a is there twice"),
+    "the same key within": ("b: {a: 1, a: 2}\n", "a is there twice"),
+    "size": ("#" * (safe_yaml.MAX_CHARACTERS + 1), "characters"),
+    "a call": ("!!python/object/apply:os.system ['true']", "could not determine a constructor"),
+    "a list as a key": ("[a]: 1", "unhashable key"),
+    "no date": ("2000-13-32", "no plain value"),
+    "control characters": ("\0\1", "control characters"),
+}
+
+
+@pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
+def test_is_refused_at_once(text, said):
+    began = time.perf_counter()
+    with pytest.raises(yaml.YAMLError, match=said):
+        safe_yaml.load(text)
+    assert time.perf_counter() - began < 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "a: &x {b: 1, c: [1, 2]}\nd: *x\n",
+        "a: &x {b: 1}\nd: {<<: *x, c: 2}\n",
+        "- {a: 1}\n- {a: 2}\n",
+        "a: {a: {a: 1}}\n",
+        f"[{', '.join(['x'] * 30_000)}]",  # as many images as a command line may name
+        "",
+    ],
+)
+def test_what_is_sound_is_read(text):
+    assert safe_yaml.load(text) == yaml.safe_load(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text() | st.text("[]{}&*a:,- \n?!'\"", max_size=60))
+def test_any_text_is_read_as_pyyaml_reads_it_or_refused(text):
+    try:
+        read = safe_yaml.load(text)
+    except yaml.YAMLError:
+        return
+    assert repr(read) == repr(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+
+
+def test_the_argument_parser_reads_through_it():
+    safe_yaml.guard_parser()
+    safe_yaml.guard_parser()
+    read = get_loader("yaml")
+    assert read("1e-3") == 0.001  # which PyYAML takes for a text, and jsonargparse does not
+    with pytest.raises(yaml.YAMLError, match="stand for"):
+        read(LAUGHS)

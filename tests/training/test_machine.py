@@ -1,0 +1,83 @@
+"""The choice of precision and layout, for machines that are described, not present."""
+
+import pytest
+import torch
+
+from lit_mnist.training import machine
+
+INTEL, AMD = "GenuineIntel", "AuthenticAMD"
+
+
+@pytest.mark.parametrize(
+    ("vendor", "flags", "chosen"),
+    [
+        (INTEL, {"avx512f"}, "32-true"),
+        (INTEL, {"avx512f", "avx512_bf16"}, "32-true"),  # has it, at half the rate
+        (INTEL, {"avx512f", "avx512_bf16", "amx_bf16", "amx_tile"}, "bf16-mixed"),
+        (AMD, {"avx2"}, "32-true"),
+        (AMD, {"avx512f", "avx512_bf16"}, "bf16-mixed"),
+        ("", set(), "32-true"),
+    ],
+)
+def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor, flags, chosen):
+    monkeypatch.setattr(machine, "_processor", lambda: (vendor, frozenset(flags)))
+    assert machine.precision("cpu") == chosen
+    assert machine.precision("cpu") == chosen
+
+
+@pytest.mark.parametrize(
+    ("capability", "chosen"), [((7, 5), "32-true"), ((8, 0), "bf16-mixed"), ((9, 0), "bf16-mixed")]
+)
+def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, capability, chosen):
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
+    assert machine.precision("cuda") == chosen
+
+
+@pytest.mark.parametrize(
+    ("device", "processor", "chosen"),
+    [
+        ("cuda", "aarch64", True),
+        ("cpu", "x86_64", True),
+        ("cpu", "arm64", False),
+        ("mps", "arm64", False),
+    ],
+)
+def test_layout(monkeypatch, device, processor, chosen):
+    monkeypatch.setattr("platform.machine", lambda: processor)
+    assert machine.channels_last(device) is chosen
+
+
+@pytest.mark.parametrize(
+    ("accelerator", "cuda", "mps", "device"),
+    [
+        ("auto", True, False, "cuda"),
+        ("auto", False, True, "mps"),
+        ("auto", False, False, "cpu"),
+        ("gpu", True, False, "cuda"),
+        ("cpu", True, True, "cpu"),
+        ("cuda", True, False, "cuda"),
+    ],
+)
+def test_device_of_an_accelerator(monkeypatch, accelerator, cuda, mps, device):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
+    assert machine.device_type(accelerator) == device
+
+
+def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
+    info = tmp_path / "cpuinfo"
+    info.write_text(
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n\n"
+        "processor\t: 1\nvendor_id\t: Other\nflags\t\t: none\n"
+    )
+    monkeypatch.setattr(machine, "Path", lambda _: info)
+    machine._processor.cache_clear()
+    assert machine._processor() == (AMD, {"fpu", "avx512_bf16"})
+    machine._processor.cache_clear()
+
+
+def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert machine.device_type("cuda") == "cpu"
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert machine.device_type("cuda") == "cuda"
