@@ -7,8 +7,8 @@ A room imports only from those below it, and each has a map of its own in its `_
     reports    what a run, a test and a committee leave to be looked at
     training   callbacks, launchers, choices for the hardware, work-arounds for Lightning
     models     nets, the plateau schedule, LightningModules, the ensemble and its members
-    pictures   a user's own pictures in the form of MNIST
     data       the datasets and how they arrive, split, batches, augmentation, the data module
+    pictures   a user's own pictures in the form of MNIST
     runs       a run's folder, checkpoints read safely, resuming, the ledger
     files      files that are never half a file
     errors     what goes wrong in a way that the user can mend

@@ -10,7 +10,7 @@ import pytest
 import lit_mnist
 
 PACKAGE = Path(lit_mnist.__file__).parent
-ENTRY = re.compile(r"^    (\w+)  *\S", re.M)
+ENTRY = re.compile(r"^ *(\w+)  +\S", re.M)
 ROOMS = ENTRY.findall(lit_mnist.__doc__)  # from top to bottom
 FOLDERS = [path.parent.name for path in sorted(PACKAGE.glob("*/__init__.py"))]
 
