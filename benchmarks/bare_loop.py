@@ -2,8 +2,9 @@
 
     python benchmarks/bare_loop.py deep --data-dir data
 
-Prints as JSON the seconds of each epoch: the training steps, loss and hits added up, and the pass
-over the 10,000 held-out images. epochs.py runs it; what `fit` takes longer is the framework's cost.
+Prints as JSON the seconds of each epoch: the training steps, losses and correct answers
+added up, and the pass over the 10,000 held-out images. epochs.py runs it; what `fit`
+takes longer is the framework's cost.
 """
 
 import argparse
@@ -52,28 +53,28 @@ class Loop:
     def epoch(self) -> None:
         """Trains on every image once, then scores the held-out ones."""
         self.net.train()
-        loss, hits = torch.tensor(0.0), torch.tensor(0)
+        loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.train_dataloader():
             batch = self.data.on_after_batch_transfer(raw, 0)
             logits, total = self._forward(batch)
             self.optimizer.zero_grad()
-            (total / batch.share).backward()
+            (total / batch.loss_divisor).backward()
             self.optimizer.step()
             loss += total.detach()
-            hits += _hits(logits, batch)
-        _ = loss.item(), hits.item()
+            correct += _hits(logits, batch)
+        _ = loss.item(), correct.item()
         self._validate()
 
     @torch.inference_mode()
     def _validate(self) -> None:
         self.net.eval()
-        loss, hits = torch.tensor(0.0), torch.tensor(0)
+        loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.val_dataloader():
             batch = self.data.on_after_batch_transfer(raw, 0)
             logits = self.net(self.settings.place_images(batch.images))  # in float32, as fit does
             loss += F.cross_entropy(logits, batch.labels, reduction="sum")
-            hits += _hits(logits, batch)
-        _ = loss.item(), hits.item()
+            correct += _hits(logits, batch)
+        _ = loss.item(), correct.item()
 
     def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
         with self.settings.autocast():

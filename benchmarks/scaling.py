@@ -23,7 +23,7 @@ import measuring  # stands before lit_mnist for what it does to the path
 import torch
 from report import Report
 
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 
 CONFIGS = ("dense", "simple", "simple_augmented", "deep")
@@ -35,7 +35,7 @@ FLAT = ("<=", 1.10)
 
 def count_images(options: Namespace) -> int:
     """Counts the images that are trained on: five in six of the file."""
-    family = FAMILY[options.dataset]
+    family = DATASETS[options.dataset]
     labels = family.folder(options.data_dir) / family.files["train"][1]
     return (labels.stat().st_size - 8) * 5 // 6  # a byte each after the IDX header
 
@@ -102,7 +102,7 @@ def add_sizes(report: Report, options: Namespace) -> None:
 
 def write_images(data_dir: Path, count: int) -> None:
     """Writes the training part of random images of which `count` are not held out."""
-    family, total = FAMILY[SYNTHETIC], -(-count * 6 // 5)
+    family, total = DATASETS[SYNTHETIC], -(-count * 6 // 5)
     family.folder(data_dir).mkdir(parents=True)
     generator = torch.Generator().manual_seed(0)
     images = torch.randint(256, (total, 28, 28), dtype=torch.uint8, generator=generator)

@@ -36,5 +36,5 @@ class Settings(NamedTuple):
 
 def as_fit_does() -> Settings:
     """Sets up this process as `fit` does and tells how `fit` runs a net on this CPU."""
-    process.tune()
+    process.configure_process()
     return Settings(machine.channels_last("cpu"), machine.precision("cpu") == machine.BFLOAT16)

@@ -83,7 +83,7 @@ def loaders(options: argparse.Namespace) -> tuple[DataLoader[Any], DataLoader[An
 
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: int) -> float:
     """Takes so many steps; gives the seconds that an epoch takes at their pace."""
-    began, taken, loss, hits = time.perf_counter(), 0, 0.0, 0
+    began, taken, loss, correct = time.perf_counter(), 0, 0.0, 0
     net.train()
     for images, labels in loader:
         optimizer.zero_grad()
@@ -92,7 +92,7 @@ def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: 
         mean.backward()
         optimizer.step()
         loss += mean.item()
-        hits += int((logits.argmax(dim=1) == labels).sum())
+        correct += int((logits.argmax(dim=1) == labels).sum())
         taken += 1
         if taken == steps:
             break
@@ -101,13 +101,13 @@ def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: 
 
 def validate(net: nn.Module, loader: Any) -> float:
     """Scores the held-out images; gives the seconds."""
-    began, loss, hits = time.perf_counter(), 0.0, 0
+    began, loss, correct = time.perf_counter(), 0.0, 0
     net.eval()
     with torch.no_grad():
         for images, labels in loader:
             logits = net(images)
             loss += F.cross_entropy(logits, labels, reduction="sum").item()
-            hits += int((logits.argmax(dim=1) == labels).sum())
+            correct += int((logits.argmax(dim=1) == labels).sum())
     return time.perf_counter() - began
 
 

@@ -10,7 +10,7 @@ import torch
 from matplotlib.figure import Figure
 
 from lit_mnist.commands.jobs import Jobs
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
 from lit_mnist.reports import committee_plots, gallery, plots
@@ -40,11 +40,11 @@ def digits(count, seed, noise=120, height=20):
 
 def place(data_dir, **hardness):
     """Writes 600 training and 101 test images, of which 100 go to validation."""
-    family = FAMILY[SMALL]
-    family.folder(data_dir).mkdir(parents=True)
+    spec = DATASETS[SMALL]
+    spec.folder(data_dir).mkdir(parents=True)
     for seed, (part, count) in enumerate({"train": TRAIN, "test": TEST}.items()):
-        for name, values in zip(family.files[part], digits(count, seed, **hardness), strict=True):
-            write_idx(family.folder(data_dir) / name, values)
+        for name, values in zip(spec.files[part], digits(count, seed, **hardness), strict=True):
+            write_idx(spec.folder(data_dir) / name, values)
     return data_dir
 
 

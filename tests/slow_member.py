@@ -4,9 +4,9 @@ import sys
 import time
 
 from lit_mnist.main import main
-from lit_mnist.training.callbacks import History
+from lit_mnist.training.callbacks import MetricsCSV
 
-say = History._print
+say = MetricsCSV._print
 
 
 def say_and_rest(history, trainer):
@@ -14,5 +14,5 @@ def say_and_rest(history, trainer):
     time.sleep(1)
 
 
-History._print = say_and_rest
+MetricsCSV._print = say_and_rest
 sys.exit(main(sys.argv[1:]))

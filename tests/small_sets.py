@@ -15,7 +15,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import numpy as np
 from torchvision.datasets import mnist
 
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 
 NOWHERE = "http://127.0.0.1:9/"  # nothing listens there
 COUNTS = {"train": 20, "test": 10}
@@ -44,7 +44,7 @@ def small_files(dataset):
     """Name and content of the four unpacked files of a small set."""
     files = {}
     for seed, (part, count) in enumerate(COUNTS.items()):
-        images_name, labels_name = FAMILY[dataset].files[part]
+        images_name, labels_name = DATASETS[dataset].files[part]
         files[images_name] = idx(images(count, seed))
         stored = labels(count)
         if dataset == "QMNIST":  # class, then seven columns of other things
@@ -96,7 +96,7 @@ def publish(patch, dataset, files, urls):
         patch.setattr(source, "resources", list(md5.items()))
     if dataset == "MNIST":
         pinned = {name: sha256(content) for name, content in files.items()}
-        patch.setitem(FAMILY, "MNIST", replace(FAMILY["MNIST"], sha256=pinned))
+        patch.setitem(DATASETS, "MNIST", replace(DATASETS["MNIST"], sha256=pinned))
 
 
 class Mirror:

@@ -41,7 +41,7 @@ def refused(outcome, *words):
 
 @pytest.fixture
 def with_config(here, capsys):
-    """Runs a dry `fit` with a config of these bytes."""
+    """Runs a fast_dev_run `fit` with a config of these bytes."""
 
     def call(content):
         (here / "bad.yaml").write_bytes(content if isinstance(content, bytes) else content.encode())

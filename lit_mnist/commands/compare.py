@@ -58,11 +58,11 @@ def lines(first: Predictions, second: Predictions) -> list[str]:
     count = len(first.labels)
     said = []
     for one in (first, second):
-        hits = int(one.right.sum())
-        low, high = wilson_interval(hits, count)
+        correct = int(one.right.sum())
+        low, high = wilson_interval(correct, count)
         said.append(
-            f"{one.name}: accuracy {hits / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
-            f" {count - hits} errors in {count:,}"
+            f"{one.name}: accuracy {correct / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
+            f" {count - correct} errors in {count:,}"
         )
     result = mcnemar(first.right, second.right)
     said.append(

@@ -25,7 +25,13 @@ from lit_mnist.reports.run_report import Curves
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import machine
-from lit_mnist.training.callbacks import Bar, History, RunFolder, StepCheckpoint, checkpoints_of
+from lit_mnist.training.callbacks import (
+    MetricsCSV,
+    ProgressBar,
+    RunFolder,
+    StepCheckpoint,
+    checkpoints_of,
+)
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
@@ -147,9 +153,11 @@ class RunOptions(CommandLineWins):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds our logger, checkpoint writer and callbacks to those of the user."""
         config = self.config_init[self.subcommand]["trainer"]
-        self.dry = bool(config["fast_dev_run"])  # Lightning's dry run leaves nothing behind
-        ours: list[Callback] = [] if self.dry else self._callbacks()
-        if config["logger"] in (None, True) and not self.dry:
+        self.fast_dev_run = bool(
+            config["fast_dev_run"]
+        )  # Lightning's dry run leaves nothing behind
+        ours: list[Callback] = [] if self.fast_dev_run else self._callbacks()
+        if config["logger"] in (None, True) and not self.fast_dev_run:
             folder = self.run.folder
             kwargs["logger"] = PlainTensorBoardLogger(
                 folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
@@ -157,7 +165,7 @@ class RunOptions(CommandLineWins):
         kwargs["plugins"] = self._plugins(config["plugins"])
         if config["enable_progress_bar"] is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
-            ours += [Bar()] if sys.stdout.isatty() else []
+            ours += [ProgressBar()] if sys.stdout.isatty() else []
         users = config["callbacks"] or []
         config["callbacks"] = [*(users if isinstance(users, list) else [users]), *ours]
         try:
@@ -181,7 +189,7 @@ class RunOptions(CommandLineWins):
         folder = RunFolder(self.run, self.options, self.fresh)
         steps = self.options["every_n_train_steps"]
         within = [StepCheckpoint(self.run, steps)] if steps else []
-        return [folder, History(self.run), *checkpoints_of(self.run), *within, Curves(self.run)]
+        return [folder, MetricsCSV(self.run), *checkpoints_of(self.run), *within, Curves(self.run)]
 
 
 def _committee(checkpoints: list[str] | str) -> str:

@@ -69,7 +69,7 @@ def plan(args: Sequence[str]) -> Plan:
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
     if planned.config["fit"]["ckpt_path"]:
         raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
-    if planned.dry:
+    if planned.fast_dev_run:
         raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
     return planned
 

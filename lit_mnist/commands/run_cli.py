@@ -19,7 +19,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.committee_report import CommitteeReport
-from lit_mnist.reports.run_report import PredictReport, TestReport
+from lit_mnist.reports.run_report import EvaluationReport, PredictReport
 from lit_mnist.runs import checkpoints, resume_check
 from lit_mnist.runs.resume import ResumePoint, resume_point
 from lit_mnist.training import launcher, process
@@ -50,7 +50,7 @@ def run(argv: list[str]) -> None:
 
 def prepare() -> None:
     """Sets up this process for training and evaluation."""
-    process.tune()
+    process.configure_process()
     quieten()
     lighten_steps()
     agree_on_sigterm()
@@ -77,9 +77,9 @@ class RunCLI(RunOptions):
         """Trains, from the start or from where the run's newest checkpoint ends."""
         if isinstance(model, EnsembleModule):
             raise UserError("fit: a committee is not trained; train its members with committee")
-        if self.dry or not self.trainer.is_global_zero:
+        if self.fast_dev_run or not self.trainer.is_global_zero:
             return self._fit(model, datamodule, ckpt_path)
-        with self.run.held():
+        with self.run.lock():
             return self._fit(model, datamodule, ckpt_path)
 
     def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
@@ -107,17 +107,17 @@ class RunCLI(RunOptions):
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
         path, digest = self._trained(model, ckpt_path)
-        report: TestReport
+        report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
         else:
             tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
-            report = TestReport(self.run, tested)
-        if not self.dry:
+            report = EvaluationReport(self.run, tested)
+        if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {self._scores('test')}")
-        if self.dry:
+        if self.fast_dev_run:
             return
         errors = self.run.results()["test_errors"]
         say(f"{errors} errors: see misclassified.png, confusion.png, curves.png and")
@@ -139,7 +139,7 @@ class RunCLI(RunOptions):
         return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
-        if self.dry:
+        if self.fast_dev_run:
             return None
         fault = partial(resume_check.fault, trainer=self.trainer, model=self.model)
         found = None if self.fresh else resume_point(self.run, self.options, fault)
@@ -180,7 +180,7 @@ class RunCLI(RunOptions):
 
     def _after_fit(self) -> None:
         results = self.run.results()
-        if self.dry or "best_val_acc" not in results:  # --trainer.max_epochs 0
+        if self.fast_dev_run or "best_val_acc" not in results:  # --trainer.max_epochs 0
             return
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
         say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")

@@ -19,7 +19,9 @@ class Batch(NamedTuple):
     images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
     labels: Tensor  # int64 (B,)
     indices: Tensor  # int64 (B,): which image of the data set
-    share: float  # this batch's images on all ranks / ranks: what a sum of losses is divided by
+    loss_divisor: (
+        float  # this batch's images on all ranks / ranks: what a sum of losses is divided by
+    )
     seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
 
 
@@ -57,7 +59,7 @@ class TrainBatches:
         seed: The run's seed.
         epoch: Tells the number of the epoch that begins, from 0.
         rank: This process.
-        world: The number of processes; each takes every `world`-th image of a batch.
+        world_size: The number of processes; each takes every `world_size`-th image of a batch.
     """
 
     def __init__(
@@ -71,11 +73,11 @@ class TrainBatches:
         seed: int,
         epoch: Callable[[], int],
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
     ) -> None:
         self.images, self.labels, self.indices = images, labels, indices
         self.batch_size, self.drop_last = batch_size, drop_last
-        self.seed, self.epoch, self.rank, self.world = seed, epoch, rank, world
+        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
         self.place = {"epoch": 0, "step": 0}
 
     def state_dict(self) -> dict[str, int]:
@@ -92,7 +94,7 @@ class TrainBatches:
         return steps + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Gives this rank's part of each batch of the epoch."""
+        """Gives this rank's slice of each batch of the epoch."""
         epoch = self.epoch()
         generator = torch.Generator().manual_seed(derive_seeds(self.seed, epoch)[0])
         order = self.indices[torch.randperm(len(self.indices), generator=generator)]
@@ -101,13 +103,13 @@ class TrainBatches:
         first = self.place["step"] if self.place["epoch"] == epoch else 0
         for step in range(first, len(self)):
             whole = order[step * self.batch_size : (step + 1) * self.batch_size]
-            index = whole[self.rank :: self.world]
+            index = whole[self.rank :: self.world_size]
             self.place = {"epoch": epoch, "step": step + 1}
             yield Batch(
                 self.images.index_select(0, index),
                 self.labels.index_select(0, index),
                 index,
-                share=len(whole) / self.world,
+                loss_divisor=len(whole) / self.world_size,
                 seed=seeds[step],
             )
 
@@ -127,10 +129,10 @@ class EvalBatches:
         *,
         batch_size: int,
         rank: int = 0,
-        world: int = 1,
+        world_size: int = 1,
     ) -> None:
         self.images, self.labels = images, labels
-        self.chunks = indices[rank::world].to(images.device).split(batch_size)
+        self.chunks = indices[rank::world_size].to(images.device).split(batch_size)
 
     def __len__(self) -> int:
         """The number of batches on this rank."""
@@ -140,4 +142,4 @@ class EvalBatches:
         """Gives the batches of this rank."""
         for index in self.chunks:
             images = self.images.index_select(0, index)
-            yield Batch(images, self.labels.index_select(0, index), index, share=len(index))
+            yield Batch(images, self.labels.index_select(0, index), index, loss_divisor=len(index))

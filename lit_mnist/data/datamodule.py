@@ -12,8 +12,8 @@ from torch import Tensor
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, RandomAffine
 from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
-from lit_mnist.data.datasets import Dataset, PartName
-from lit_mnist.data.split import split
+from lit_mnist.data.datasets import Dataset, SplitName
+from lit_mnist.data.split import train_val_split
 from lit_mnist.errors import UserError
 from lit_mnist.pictures import files as image_files
 
@@ -69,8 +69,8 @@ class MNISTDataModule(LightningDataModule):
         """Fetches what the stage needs and does not find, before anything is written for a run."""
         stage = self.trainer.state.fn if self.trainer else "fit"
         if stage != "predict":
-            part: PartName = "test" if stage == "test" else "train"
-            downloads.ensure(self.dataset, part, self.data_dir, self.download)
+            split: SplitName = "test" if stage == "test" else "train"
+            downloads.ensure(self.dataset, split, self.data_dir, self.download)
 
     def setup(self, stage: str) -> None:
         """Loads the images of a stage: fit, validate, test or predict.
@@ -79,22 +79,22 @@ class MNISTDataModule(LightningDataModule):
             UserError: A file is missing, damaged or no image; the batch size does not fit.
         """
         if stage in ("fit", "validate"):
-            self.train_part = self._load("train")
-            count = len(self.train_part.labels)
-            self.train_indices, self.val_indices = split(count, self.split_seed)
+            self.train_set = self._load("train")
+            count = len(self.train_set.labels)
+            self.train_indices, self.val_indices = train_val_split(count, self.split_seed)
         if stage == "fit":
             self._check_batch_size()
         if stage == "test":
-            self.test_part = self._load("test")
+            self.test_set = self._load("test")
         if stage == "predict":
             self.files = image_files.find(self.images)
             self.pictures = torch.from_numpy(image_files.read_all(self.files))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled batches of the 50,000; this rank's part of each."""
+        """Gives the shuffled batches of the 50,000; this rank's slice of each."""
         return TrainBatches(
-            self.train_part.images,
-            self.train_part.labels,
+            self.train_set.images,
+            self.train_set.labels,
             self.train_indices,
             batch_size=self.batch_size,
             drop_last=self.augment is not None,
@@ -105,13 +105,12 @@ class MNISTDataModule(LightningDataModule):
 
     def val_dataloader(self) -> EvalBatches:
         """Gives the 10,000 held-out images."""
-        part = self.train_part
-        return self._eval_batches(part.images, part.labels, self.val_indices)
+        return self._eval_batches(self.train_set.images, self.train_set.labels, self.val_indices)
 
     def test_dataloader(self) -> EvalBatches:
         """Gives the test set in index order."""
-        part = self.test_part
-        return self._eval_batches(part.images, part.labels, torch.arange(len(part.labels)))
+        every = torch.arange(len(self.test_set.labels))
+        return self._eval_batches(self.test_set.images, self.test_set.labels, every)
 
     def predict_dataloader(self) -> EvalBatches:
         """Gives the user's own images; their labels are unknown and set to -1."""
@@ -135,18 +134,18 @@ class MNISTDataModule(LightningDataModule):
                 images = self.augment(images)
         return batch._replace(images=images)
 
-    def identity(self) -> dict[str, Any]:
+    def fingerprint(self) -> dict[str, Any]:
         """Tells which images a model is trained and validated on; hashes are SHA-256."""
         identity: dict[str, Any] = {"dataset": self.dataset, "pixels": "0 to 1"}
-        if hasattr(self, "train_part"):
+        if hasattr(self, "train_set"):
             order = torch.cat([self.val_indices, self.train_indices]).numpy().astype("<i8")
-            identity["data_sha256"] = self.train_part.sha256
+            identity["data_sha256"] = self.train_set.sha256
             identity["split_sha256"] = hashlib.sha256(order.tobytes()).hexdigest()
         return identity
 
     def state_dict(self) -> dict[str, Any]:
         """Goes into each checkpoint."""
-        return self.identity()
+        return self.fingerprint()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Refuses a checkpoint from other data or from another split.
@@ -154,7 +153,7 @@ class MNISTDataModule(LightningDataModule):
         Raises:
             UserError: Naming what differs.
         """
-        for key, here in self.identity().items():
+        for key, here in self.fingerprint().items():
             there = state_dict.get(key, here)
             if there != here:
                 raise UserError(
@@ -162,9 +161,9 @@ class MNISTDataModule(LightningDataModule):
                     " use the data and the --data.split_seed that it was trained with"
                 )
 
-    def _load(self, part: PartName) -> downloads.Part:
-        """Reads a part and keeps it on the device, where a batch is one index away."""
-        loaded = downloads.load(self.dataset, part, self.data_dir, self.download)
+    def _load(self, split: SplitName) -> downloads.Split:
+        """Reads a split and keeps it on the device, where a batch is one index away."""
+        loaded = downloads.load(self.dataset, split, self.data_dir, self.download)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         return loaded._replace(images=loaded.images.to(device), labels=loaded.labels.to(device))
 
@@ -175,8 +174,8 @@ class MNISTDataModule(LightningDataModule):
 
     def _place(self) -> dict[str, int]:
         if self.trainer is None:
-            return {"rank": 0, "world": 1}
-        return {"rank": self.trainer.global_rank, "world": self.trainer.world_size}
+            return {"rank": 0, "world_size": 1}
+        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
     def _epoch(self) -> int:
         # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
@@ -186,11 +185,11 @@ class MNISTDataModule(LightningDataModule):
         return progress.processed  # type: ignore[attr-defined] # Lightning declares its base class
 
     def _check_batch_size(self) -> None:
-        world, count = self._place()["world"], len(self.train_indices)
-        if self.batch_size % world:
+        world_size, count = self._place()["world_size"], len(self.train_indices)
+        if self.batch_size % world_size:
             raise UserError(
                 f"--data.batch_size {self.batch_size} is for all ranks together and cannot be"
-                f" divided among {world}; take a multiple of {world}"
+                f" divided among {world_size}; take a multiple of {world_size}"
             )
         if self.augment and self.batch_size > count:
             raise UserError(

@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Literal, NamedTuple
 
 Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST"]
-PartName = Literal["train", "test"]
+SplitName = Literal["train", "test"]
 
 
 @dataclass(frozen=True)
-class Family:
+class DatasetSpec:
     """A dataset as torchvision keeps it on disk.
 
     Attributes:
         name: The dataset, and torchvision's class for it.
-        files: For each part its images file and its labels file.
+        files: For each split its images file and its labels file.
         sha256: SHA-256 of each unpacked file, where it is known beforehand.
         transposed: Whether rows and columns of the stored images are swapped.
     """
 
     name: str
-    files: Mapping[PartName, tuple[str, str]]
+    files: Mapping[SplitName, tuple[str, str]]
     sha256: Mapping[str, str] = field(default_factory=dict)
     transposed: bool = False
 
@@ -31,19 +31,19 @@ class Family:
 
     @property
     def all_files(self) -> tuple[str, ...]:
-        """The four file names, those of the training part first."""
+        """The four file names, those of the training split first."""
         return (*self.files["train"], *self.files["test"])
 
 
-IDX_FILES: dict[PartName, tuple[str, str]] = {
+IDX_FILES: dict[SplitName, tuple[str, str]] = {
     "train": ("train-images-idx3-ubyte", "train-labels-idx1-ubyte"),
     "test": ("t10k-images-idx3-ubyte", "t10k-labels-idx1-ubyte"),
 }
-EMNIST_FILES: dict[PartName, tuple[str, str]] = {
+EMNIST_FILES: dict[SplitName, tuple[str, str]] = {
     "train": ("emnist-digits-train-images-idx3-ubyte", "emnist-digits-train-labels-idx1-ubyte"),
     "test": ("emnist-digits-test-images-idx3-ubyte", "emnist-digits-test-labels-idx1-ubyte"),
 }
-QMNIST_FILES: dict[PartName, tuple[str, str]] = {
+QMNIST_FILES: dict[SplitName, tuple[str, str]] = {
     "train": ("qmnist-train-images-idx3-ubyte", "qmnist-train-labels-idx2-int"),
     "test": ("qmnist-test-images-idx3-ubyte", "qmnist-test-labels-idx2-int"),
 }
@@ -54,12 +54,12 @@ MNIST_SHA256 = {
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
 
-FAMILY = {
-    "MNIST": Family("MNIST", IDX_FILES, MNIST_SHA256),
-    "FashionMNIST": Family("FashionMNIST", IDX_FILES),
-    "KMNIST": Family("KMNIST", IDX_FILES),
-    "EMNIST": Family("EMNIST", EMNIST_FILES, transposed=True),  # its `digits` split
-    "QMNIST": Family("QMNIST", QMNIST_FILES),
+DATASETS = {
+    "MNIST": DatasetSpec("MNIST", IDX_FILES, MNIST_SHA256),
+    "FashionMNIST": DatasetSpec("FashionMNIST", IDX_FILES),
+    "KMNIST": DatasetSpec("KMNIST", IDX_FILES),
+    "EMNIST": DatasetSpec("EMNIST", EMNIST_FILES, transposed=True),  # its `digits` split
+    "QMNIST": DatasetSpec("QMNIST", QMNIST_FILES),
 }
 
 
@@ -77,17 +77,17 @@ class Archive(NamedTuple):
     files: tuple[str, ...]
 
 
-def archives(family: Family) -> list[Archive]:
+def archives(spec: DatasetSpec) -> list[Archive]:
     """What torchvision knows of a dataset's mirrors and hashes: they are kept up to date there.
 
     Source: `torchvision.datasets.mnist`, class attributes `mirrors`, `resources`, `url` and `md5`.
     """
     from torchvision.datasets import mnist  # takes a second, and only a download needs it
 
-    source = getattr(mnist, family.name)
-    if family.name == "EMNIST":
-        return [Archive([source.url], source.md5, family.all_files)]
-    if family.name == "QMNIST":
+    source = getattr(mnist, spec.name)
+    if spec.name == "EMNIST":
+        return [Archive([source.url], source.md5, spec.all_files)]
+    if spec.name == "QMNIST":
         resources = [*source.resources["train"], *source.resources["test"]]
         return [Archive([url], md5, (_unpacked(url),)) for url, md5 in resources]
     return [

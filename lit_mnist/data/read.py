@@ -1,4 +1,4 @@
-"""Reads half a dataset from disk, and accepts nothing but good files."""
+"""Reads a split of a dataset from disk, and accepts nothing but good files."""
 
 import hashlib
 import re
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import torch
 
-from lit_mnist.data.datasets import Family, PartName
+from lit_mnist.data.datasets import DatasetSpec, SplitName
 from lit_mnist.data.idx import parse_idx, read_bytes
 from lit_mnist.errors import UserError
 from lit_mnist.files import write_text
@@ -16,8 +16,8 @@ from lit_mnist.files import write_text
 MANIFEST = "SHA256SUMS"
 
 
-class Part(NamedTuple):
-    """Half a dataset.
+class Split(NamedTuple):
+    """The training or the test images of a dataset.
 
     Attributes:
         images: uint8 (N, 28, 28), 0 to 255, upright.
@@ -32,7 +32,7 @@ class Part(NamedTuple):
 
 
 class UnusableError(Exception):
-    """Files of a part are missing or damaged.
+    """Files of a split are missing or damaged.
 
     Attributes:
         faults: What is wrong, by file name; never empty.
@@ -44,21 +44,21 @@ class UnusableError(Exception):
         self.faults = faults
 
 
-def read_part(family: Family, part: PartName, folder: Path) -> Part:
-    """Reads the two files of a part, each once, and checks hashes and content.
+def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
+    """Reads the two files of a split, each once, and checks hashes and content.
 
     Args:
-        family: The dataset.
-        part: "train" or "test".
-        folder: Where the files lie; the other part's files are not looked at.
+        spec: The dataset.
+        split: "train" or "test".
+        folder: Where the files lie; the other split's files are not looked at.
 
     Raises:
         UnusableError: One file or both are missing or damaged.
         UserError: The manifest of hashes cannot be read.
     """
-    known = known_hashes(family, folder)
+    known = known_hashes(spec, folder)
     tensors, digests, faults = [], [], {}
-    for name, decode in zip(family.files[part], (_images, _labels), strict=True):
+    for name, decode in zip(spec.files[split], (_images, _labels), strict=True):
         path = folder / name
         try:
             data = read_bytes(path)
@@ -73,28 +73,28 @@ def read_part(family: Family, part: PartName, folder: Path) -> Part:
         raise UnusableError(faults)
     images, labels = tensors
     if len(images) != len(labels):
-        raise UnusableError(_count_faults(family.files[part], folder, len(images), len(labels)))
-    if family.transposed:
+        raise UnusableError(_count_faults(spec.files[split], folder, len(images), len(labels)))
+    if spec.transposed:
         images = images.transpose(1, 2).contiguous()
-    return Part(images, labels, hashlib.sha256("".join(digests).encode()).hexdigest())
+    return Split(images, labels, hashlib.sha256("".join(digests).encode()).hexdigest())
 
 
-def known_hashes(family: Family, folder: Path) -> Mapping[str, str]:
+def known_hashes(spec: DatasetSpec, folder: Path) -> Mapping[str, str]:
     """The SHA-256 that files must have: known beforehand, else noted when they were fetched.
 
     A file without an entry was put there by the user.
     """
     manifest = folder / MANIFEST
-    if family.sha256 or not manifest.is_file():
-        return family.sha256
+    if spec.sha256 or not manifest.is_file():
+        return spec.sha256
     lines = read_bytes(manifest).tobytes().decode(errors="replace")
     return {name: digest for digest, name in re.findall(r"(?m)^([0-9a-f]{64})  (.+)$", lines)}
 
 
-def note_hash(family: Family, folder: Path, name: str, digest: str) -> None:
+def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
     """Notes a fetched file's SHA-256 in the folder, in the format of the program sha256sum."""
-    if name not in family.sha256:
-        hashes = {**known_hashes(family, folder), name: digest}
+    if name not in spec.sha256:
+        hashes = {**known_hashes(spec, folder), name: digest}
         lines = [f"{digest}  {name}\n" for name, digest in sorted(hashes.items())]
         write_text(folder / MANIFEST, "".join(lines))
 

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 
-def split(count: int, seed: int) -> tuple[Tensor, Tensor]:
+def train_val_split(count: int, seed: int) -> tuple[Tensor, Tensor]:
     """Splits `count` training images as scikit-learn's `train_test_split(test_size=1/6)` does.
 
     Returns:

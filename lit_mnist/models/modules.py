@@ -67,7 +67,7 @@ class ClassifierModule(PlateauBeforeCheckpoint, ScoredModule):
         total = self.score(batch, self(batch.images), self.train_scores)
         if (batch_idx + 1) % LOOK_EVERY == 0:
             self._check_loss()
-        return total / batch.share
+        return total / batch.loss_divisor
 
     def on_train_epoch_end(self) -> None:
         """Logs the epoch and steps the schedule, before the epoch's checkpoint is written."""
@@ -81,7 +81,7 @@ class ClassifierModule(PlateauBeforeCheckpoint, ScoredModule):
         alone = self.trainer.world_size == 1
         kept = [
             torch.stack([value] if alone else gather_all_tensors(value)).cpu()
-            for value in self.train_scores.kept()
+            for value in self.train_scores.partial_sums()
         ]
         checkpoint["train_scores"] = kept
 
@@ -91,13 +91,13 @@ class ClassifierModule(PlateauBeforeCheckpoint, ScoredModule):
 
     def on_train_start(self) -> None:
         """Takes up this rank's sums; on another number of ranks the first takes them all."""
-        kept, rank, world = self.kept_scores, self.trainer.global_rank, self.trainer.world_size
+        kept, rank, world_size = self.kept_scores, self.trainer.global_rank, self.trainer.world_size
         self.kept_scores = []
-        if kept and len(kept[0]) == world:
-            self.train_scores.restore([value[rank] for value in kept])
+        if kept and len(kept[0]) == world_size:
+            self.train_scores.load([value[rank] for value in kept])
         elif kept and rank == 0:
             *sums, finite_steps = kept
-            self.train_scores.restore([*(value.sum() for value in sums), finite_steps.min()])
+            self.train_scores.load([*(value.sum() for value in sums), finite_steps.min()])
 
     def _check_loss(self) -> None:
         """Stops a run that has come to nothing, before it reaches a checkpoint.

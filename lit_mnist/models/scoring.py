@@ -20,7 +20,7 @@ class Scores(NamedTuple):
 
 
 class RunningScores(Metric):
-    """Adds up loss and hits over an epoch, on any number of ranks; one update a batch.
+    """Adds up losses and correct answers over an epoch, on any number of ranks; one update a batch.
 
     torchmetrics' own classes would do it in five times as many operations, and its MeanMetric
     either stops the device to look for NaN or, with `nan_strategy="disable"`, forgets the weights
@@ -28,34 +28,34 @@ class RunningScores(Metric):
     """
 
     total: Tensor
-    hits: Tensor
+    correct: Tensor
     count: Tensor
     finite_steps: Tensor  # batches before the sum of the losses was no number any more
 
     def __init__(self) -> None:
         super().__init__()
         self.add_state("total", torch.tensor(0.0, dtype=torch.float32), dist_reduce_fx="sum")
-        self.add_state("hits", torch.tensor(0), dist_reduce_fx="sum")
+        self.add_state("correct", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("finite_steps", torch.tensor(0), dist_reduce_fx="min")
 
     def update(self, logits: Tensor, labels: Tensor, total: Tensor) -> None:
         """Adds a batch: logits (B, 10), labels (B,) and the sum of the losses."""
         self.total += total.detach()
-        self.hits += (logits.argmax(dim=1) == labels).sum()
+        self.correct += (logits.argmax(dim=1) == labels).sum()
         self.count += len(labels)
         self.finite_steps += self.total.isfinite()
 
     def compute(self) -> Scores:
         """Gives the scores since the last reset."""
-        return Scores(self.total / self.count, self.hits / self.count)
+        return Scores(self.total / self.count, self.correct / self.count)
 
-    def kept(self) -> list[Tensor]:
+    def partial_sums(self) -> list[Tensor]:
         """Gives this rank's sums, for a run that goes on within the epoch."""
         return [getattr(self, name).clone() for name in self._defaults]
 
-    def restore(self, kept: Sequence[Tensor]) -> None:
-        """Takes up the sums that `kept` gave."""
+    def load(self, kept: Sequence[Tensor]) -> None:
+        """Takes up the sums that `partial_sums` gave."""
         for name, value in zip(self._defaults, kept, strict=True):
             getattr(self, name).copy_(value)
 
@@ -101,7 +101,7 @@ class ScoredModule(LightningModule):
             return self(batch.images)
 
     def score(self, batch: Batch, logits: Tensor, scores: RunningScores) -> Tensor:
-        """Gives the sum of the losses, and counts losses and hits for the epoch."""
+        """Gives the sum of the losses, and counts it and the correct answers for the epoch."""
         total = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
         scores.update(logits, batch.labels, total)
         return total

@@ -15,7 +15,7 @@ from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.nets import CLASSES
 from lit_mnist.reports import committee_plots, plots
-from lit_mnist.reports.run_report import TestReport, show, test_scores
+from lit_mnist.reports.run_report import EvaluationReport, show, test_scores
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.environment import hardware, versions
@@ -23,7 +23,7 @@ from lit_mnist.training.environment import hardware, versions
 OWN = 2 + CLASSES  # columns of the table before the members': index, label, probabilities
 
 
-class CommitteeReport(TestReport):
+class CommitteeReport(EvaluationReport):
     """Writes what a test writes, and beside it `report.md` and `errors_by_size.png`.
 
     Args:

@@ -12,7 +12,7 @@ from lit_mnist.reports.statistics import mean_sd, wilson_interval
 from lit_mnist.runs.folder import Run, flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
-SCORES = ("test_acc", "test_acc_95", "test_loss", "test_errors", "test_images", "test_reads")
+SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")
 
 
 def write(folder: Path, done: Sequence[Done]) -> None:

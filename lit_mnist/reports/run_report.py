@@ -50,7 +50,7 @@ class Collector(Callback):
         return rows[rows[:, 0].argsort()].numpy()
 
 
-class TestReport(Collector):
+class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test.
 
     Args:
@@ -89,7 +89,7 @@ class TestReport(Collector):
         self.run.update_results(**scores, test_reads=reads)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
-        images, indices = data.test_part.images.cpu().numpy(), table[:, 0].astype(int)
+        images, indices = data.test_set.images.cpu().numpy(), table[:, 0].astype(int)
         wrong = self.gallery(images, labels, predictions, indices, names)
         show(trainer, self.run, "misclassified", wrong)
         matrix = plots.confusion_matrix(labels, predictions, CLASSES)
@@ -156,7 +156,7 @@ def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dic
     errors, count = int((labels != predictions).sum()), len(labels)
     return {
         "test_acc": 1 - errors / count,
-        "test_acc_95": [round(limit, 6) for limit in wilson_interval(count - errors, count)],
+        "test_acc_ci95": [round(limit, 6) for limit in wilson_interval(count - errors, count)],
         "test_loss": loss,
         "test_errors": errors,
         "test_images": count,

@@ -9,28 +9,28 @@ import numpy as np
 Z = 1.959963984540054  # the normal distribution holds 95% within this many standard deviations
 
 
-def wilson_interval(hits: int, count: int) -> tuple[float, float]:
-    """Gives the 95% interval of a share, such as an accuracy, from `hits` among `count`.
+def wilson_interval(correct: int, count: int) -> tuple[float, float]:
+    """Gives the 95% interval of a proportion, such as an accuracy, from `correct` among `count`.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927). Unlike the
-    share plus or minus two standard errors, it holds near 1, where accuracies lie.
+    proportion plus or minus two standard errors, it holds near 1, where accuracies lie.
 
     Returns:
         Both limits, in [0, 1]; 0 and 1 themselves only where no or every one is a hit.
 
     Raises:
-        ValueError: `count` is not positive, or `hits` is not among 0 to `count`.
+        ValueError: `count` is not positive, or `correct` is not among 0 to `count`.
     """
-    if count < 1 or not 0 <= hits <= count:
-        raise ValueError(f"{hits} hits among {count}")
-    return _wilson_low(hits, count), 1 - _wilson_low(count - hits, count)
+    if count < 1 or not 0 <= correct <= count:
+        raise ValueError(f"{correct} correct among {count}")
+    return _wilson_low(correct, count), 1 - _wilson_low(count - correct, count)
 
 
-def _wilson_low(hits: int, count: int) -> float:
+def _wilson_low(correct: int, count: int) -> float:
     """Gives the lower root of Wilson's quadratic as a quotient: a difference would cancel."""
-    middle = hits + Z**2 / 2
-    half = Z * math.sqrt(hits / count * (count - hits) + Z**2 / 4)
-    return hits / count * hits / (middle + half)
+    middle = correct + Z**2 / 2
+    half = Z * math.sqrt(correct / count * (count - correct) + Z**2 / 4)
+    return correct / count * correct / (middle + half)
 
 
 def mean_sd(values: Iterable[float]) -> tuple[float, float]:

@@ -20,6 +20,10 @@ KINDS = {
 }
 
 
+# Under which a checkpoint keeps the rows of metrics.csv, among its callbacks' states
+METRICS_KEY = "metrics"
+
+
 def read(path: Path) -> dict[str, Any]:
     """Reads a checkpoint onto the CPU, with `weights_only=True`.
 
@@ -55,7 +59,7 @@ def _fault(checkpoint: dict[str, Any]) -> str:
         if key in checkpoint and not isinstance(checkpoint[key], kind):
             return f"damaged, its {key} is of another type than {kind.__name__}"
     if _history(checkpoint) is None:
-        return "damaged, its callbacks.History.rows are no rows"
+        return "damaged, its rows of metrics.csv are no rows"
     for name, value in checkpoint["state_dict"].items():
         if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_complex():
             return f"damaged, {name!r:.99} is no weight"
@@ -70,7 +74,9 @@ def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
 
 
 def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
-    state = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    states = checkpoint.get("callbacks", {})
+    # Until version 0.1 the callback's class name was the key
+    state = states.get(METRICS_KEY, states.get("History", {"rows": []}))
     rows = state.get("rows") if isinstance(state, dict) else None
     sound = isinstance(rows, list) and all(
         isinstance(row, dict)

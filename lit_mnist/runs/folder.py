@@ -84,7 +84,7 @@ class Run:
         ]
 
     @contextmanager
-    def held(self) -> Iterator[None]:
+    def lock(self) -> Iterator[None]:
         """Keeps other processes from training the same run, and tidies up after one killed.
 
         Raises:

@@ -30,7 +30,7 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
             expected |= _optimization(model.configure_optimizers())
     found = unlike(expected, checkpoint) or _unlike_kept(checkpoint, model)
     if any(row.keys() != set(COLUMNS) for row in checkpoints.history(checkpoint)):
-        found = found or "callbacks.History.rows are not those of metrics.csv"
+        found = found or "its rows are not those of metrics.csv"
     return f"damaged, {found}" if found else ""
 
 
@@ -103,7 +103,7 @@ def _unlike_kept(checkpoint: dict[str, Any], model: LightningModule) -> str:
         return found
     first = kept[0] if isinstance(kept, list) else None
     ranks = len(first) if isinstance(first, Tensor) and first.ndim == 1 else 1
-    return unlike([value.expand(ranks) for value in scores.kept()], kept, "train_scores")
+    return unlike([value.expand(ranks) for value in scores.partial_sums()], kept, "train_scores")
 
 
 def _below(name: str, key: object) -> str:

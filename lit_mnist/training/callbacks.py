@@ -11,6 +11,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
+from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.training.environment import hardware, versions
 from lit_mnist.training.workarounds import EpochCheckpoint
@@ -47,7 +48,7 @@ class RunFolder(Callback):
             "seed": self.config["seed_everything"],
             "model": type(pl_module).__name__,
             "parameters": sum(weights.numel() for weights in pl_module.parameters()),
-            **trainer.datamodule.identity(),  # type: ignore[attr-defined] # the CLI always has one
+            **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
             "hardware": hardware(trainer.strategy.root_device),
             "ranks": trainer.world_size,
             "precision": str(trainer.precision),
@@ -68,7 +69,7 @@ class RunFolder(Callback):
             self.run.update_results(status="interrupted")
 
 
-class History(Checkpoint):
+class MetricsCSV(Checkpoint):
     """Adds a row to `metrics.csv` and prints a line after each epoch.
 
     The rows travel in the checkpoints, so a resumed run continues just those that belong to it. It
@@ -106,9 +107,16 @@ class History(Checkpoint):
         """Goes into each checkpoint."""
         return {"rows": self.rows}
 
-    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
         """Takes up the rows that the checkpoint knows."""
-        self.rows = list(state_dict["rows"])
+        self.rows = list(checkpoints.history(checkpoint))
+
+    @property
+    def state_key(self) -> str:
+        """Names the rows in a checkpoint, whatever the class is called."""
+        return checkpoints.METRICS_KEY
 
     def _csv(self) -> str:
         text = io.StringIO(newline="")
@@ -157,8 +165,8 @@ class StepCheckpoint(Callback):
             trainer.save_checkpoint(self.run.last)
 
 
-class Bar(TQDMProgressBar):
-    """A bar for the epoch that is running; finished epochs stay as History's lines."""
+class ProgressBar(TQDMProgressBar):
+    """A bar for the epoch that is running; finished epochs stay as MetricsCSV's lines."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=20, leave=False)

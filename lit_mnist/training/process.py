@@ -15,7 +15,7 @@ _SET_PDEATHSIG = 1  # of Linux's prctl(2)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
-def tune() -> None:
+def configure_process() -> None:
     """Makes a step as fast as its arithmetic; to be called before the first tensor is made.
 
     Weights whose pixel is seldom lit have Adam moments that decay into subnormal numbers, below

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import torch
 
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
 from lit_mnist.reports import committee_plots
@@ -164,7 +164,7 @@ def test_what_cannot_be_trained_is_one_line_and_changes_nothing(committee, train
 
 def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
     shutil.copytree(hard_data, "data")
-    path = FAMILY[SMALL].folder(Path("data")) / FAMILY[SMALL].files["test"][1]
+    path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["test"][1]
     labels = read_idx(path)
     path.unlink()
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])

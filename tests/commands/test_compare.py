@@ -47,11 +47,13 @@ def test_the_p_value_is_scipys_and_the_winner_the_better_one(
     status, lines, problems = compare(one, other)
     assert (status, problems) == (0, "")
     count = both + first + second + neither
-    for line, name, hits in zip(lines, (one, other), (both + first, both + second), strict=False):
-        low, high = binomtest(hits, count).proportion_ci(method="wilson")
+    for line, name, correct in zip(
+        lines, (one, other), (both + first, both + second), strict=False
+    ):
+        low, high = binomtest(correct, count).proportion_ci(method="wilson")
         assert line == (
-            f"{name}: accuracy {hits / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
-            f" {count - hits} errors in {count:,}"
+            f"{name}: accuracy {correct / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
+            f" {count - correct} errors in {count:,}"
         )
     assert lines[2] == f"right in the first alone: {first}, in the second: {second}"
     p_value = binomtest(first, first + second).pvalue if first + second else 1.0

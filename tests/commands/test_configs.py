@@ -60,8 +60,8 @@ def test_system_is_what_it_should_be(path, capsys):
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
 def test_system_trains_a_step(path, small_data, here):
     data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
-    dry = ("--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu")
-    assert main(["fit", "--config", str(path), *data, *dry]) == 0
+    fast_dev_run = ("--trainer.fast_dev_run", "1", "--trainer.accelerator", "cpu")
+    assert main(["fit", "--config", str(path), *data, *fast_dev_run]) == 0
 
 
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)

@@ -60,26 +60,26 @@ def test_step_seeds_differ_between_steps_epochs_ranks_and_runs():
         for seed in (1, 2)
         for epoch in (0, 1)
         for rank in (0, 1)
-        for batch in train(epoch, seed, rank=rank, world=2)
+        for batch in train(epoch, seed, rank=rank, world_size=2)
     ]
     assert len(set(seeds)) == len(seeds) == 2 * 2 * 2 * 7
     assert all(0 <= seed < 2**63 for seed in seeds)
 
 
-@pytest.mark.parametrize("world", [2, 3])
-def test_ranks_share_each_step_of_the_single_process(world):
-    parts = [list(train(rank=rank, world=world)) for rank in range(world)]
+@pytest.mark.parametrize("world_size", [2, 3])
+def test_ranks_share_each_step_of_the_single_process(world_size):
+    parts = [list(train(rank=rank, world_size=world_size)) for rank in range(world_size)]
     for step, whole in enumerate(train()):
         together = sorted(i for part in parts for i in part[step].indices.tolist())
         assert together == sorted(whole.indices.tolist())
-        assert all(part[step].share == len(whole.labels) / world for part in parts)
+        assert all(part[step].loss_divisor == len(whole.labels) / world_size for part in parts)
 
 
-@pytest.mark.parametrize("world", [1, 2, 3, 7])
-def test_evaluation_sees_each_image_once_on_any_number_of_ranks(world):
+@pytest.mark.parametrize("world_size", [1, 2, 3, 7])
+def test_evaluation_sees_each_image_once_on_any_number_of_ranks(world_size):
     ranks = [
-        EvalBatches(IMAGES, LABELS, INDICES, batch_size=8, rank=rank, world=world)
-        for rank in range(world)
+        EvalBatches(IMAGES, LABELS, INDICES, batch_size=8, rank=rank, world_size=world_size)
+        for rank in range(world_size)
     ]
     assert sorted(i for rank in ranks for i in order(rank)) == sorted(INDICES.tolist())
     assert all(batch.seed is None for rank in ranks for batch in rank)
@@ -98,7 +98,7 @@ def test_more_seeds_begin_with_the_same_ones():
 
 @pytest.mark.parametrize("rank", [0, 1])
 def test_goes_on_within_an_epoch_where_its_state_says(rank):
-    place = {"rank": rank, "world": 2}
+    place = {"rank": rank, "world_size": 2}
     whole = list(train(epoch=3, **place))
     first = train(epoch=3, **place)
     taken = list(itertools.islice(first, 4))

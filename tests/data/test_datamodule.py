@@ -6,7 +6,7 @@ import torch
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 
 
@@ -46,10 +46,10 @@ def test_split_seed_and_run_seed_are_independent(module):
 @pytest.mark.parametrize("stage", ["fit", "validate", "test"])
 def test_a_stage_opens_only_its_own_files(module, stage, tmp_path):
     needed = "test" if stage == "test" else "train"
-    family = FAMILY["KMNIST"]
-    source, target = family.folder(module().data_dir), family.folder(tmp_path)
+    spec = DATASETS["KMNIST"]
+    source, target = spec.folder(module().data_dir), spec.folder(tmp_path)
     target.mkdir(parents=True)
-    for name in family.files[needed]:
+    for name in spec.files[needed]:
         (target / name).write_bytes((source / name).read_bytes())
     MNISTDataModule(str(tmp_path), "KMNIST", download=False).setup(stage)
     assert len(list(target.iterdir())) == 2
@@ -68,7 +68,7 @@ def test_evaluation_images_are_the_raw_pixels_by_255(module):
     data.setup("fit")
     batch = next(iter(data.val_dataloader()))
     ready = data.on_after_batch_transfer(batch, 0)
-    expected = data.train_part.images[batch.indices].numpy().astype(np.float32)[:, None] / 255
+    expected = data.train_set.images[batch.indices].numpy().astype(np.float32)[:, None] / 255
     np.testing.assert_allclose(ready.images, expected, atol=1e-7)
     assert ready.images.dtype == torch.float32
 

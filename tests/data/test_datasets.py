@@ -5,11 +5,11 @@ from typing import get_args
 import pytest
 from torchvision import datasets
 
-from lit_mnist.data.datasets import FAMILY, Dataset, class_names
+from lit_mnist.data.datasets import DATASETS, Dataset, class_names
 
 
 def test_option_and_table_name_the_same_datasets():
-    assert set(get_args(Dataset)) == set(FAMILY)
+    assert set(get_args(Dataset)) == set(DATASETS)
 
 
 def test_class_names_are_torchvisions():
@@ -20,13 +20,13 @@ def test_class_names_are_torchvisions():
 
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST"])
 def test_files_lie_where_torchvision_looks(name, tmp_path):
-    family = FAMILY[name]
-    raw = family.folder(tmp_path)
+    spec = DATASETS[name]
+    raw = spec.folder(tmp_path)
     raw.mkdir(parents=True)
-    for file in family.all_files:
+    for file in spec.all_files:
         (raw / file).touch()
     dataset = getattr(datasets, name).__new__(getattr(datasets, name))
     dataset.root = str(tmp_path)
     assert dataset._check_exists()
-    (raw / family.all_files[0]).unlink()
+    (raw / spec.all_files[0]).unlink()
     assert not dataset._check_exists()

@@ -8,7 +8,7 @@ from torchvision import datasets
 
 from lit_mnist.data import download, package_index
 from lit_mnist.data.datasets import MNIST_SHA256
-from lit_mnist.data.download import FAMILY, ensure, load
+from lit_mnist.data.download import DATASETS, ensure, load
 from lit_mnist.errors import UserError
 from tests.small_sets import (
     NOWHERE,
@@ -21,7 +21,7 @@ from tests.small_sets import (
     small_files,
 )
 
-IMAGES, LABELS = FAMILY["MNIST"].files["train"]
+IMAGES, LABELS = DATASETS["MNIST"].files["train"]
 
 
 @pytest.fixture
@@ -66,13 +66,13 @@ def test_good_files_are_read_without_a_lock_or_a_trace(monkeypatch, tmp_path, of
 
 @pytest.mark.parametrize("part", ["train", "test"])
 def test_the_other_parts_files_are_not_needed(tmp_path, offline, part):
-    names = FAMILY["MNIST"].files[part]
+    names = DATASETS["MNIST"].files[part]
     place({name: offline[name] for name in names}, tmp_path / "MNIST" / "raw")
 
     assert len(load("MNIST", part, tmp_path).images) == (20 if part == "train" else 10)
 
 
-@pytest.mark.parametrize("dataset", FAMILY)
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_an_empty_folder_is_filled_once(monkeypatch, tmp_path, dataset):
     with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
         ensure(dataset, "train", tmp_path)
@@ -159,7 +159,7 @@ def test_a_damaged_file_stays_if_the_fetched_one_is_bad(monkeypatch, tmp_path, f
 def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_path, no_index):
     with mirrored(monkeypatch, "MNIST", None) as (files, _):
         pinned = {name: sha256(content + b" ") for name, content in files.items()}
-        monkeypatch.setitem(FAMILY, "MNIST", replace(FAMILY["MNIST"], sha256=pinned))
+        monkeypatch.setitem(DATASETS, "MNIST", replace(DATASETS["MNIST"], sha256=pinned))
         message = refused("MNIST", "train", tmp_path)
 
     assert f"{IMAGES} came with SHA-256 {sha256(files[IMAGES])}" in message
@@ -176,7 +176,7 @@ def test_offline_with_an_empty_folder(tmp_path, offline):
 def test_the_index_serves_what_the_mirrors_did_not(monkeypatch, tmp_path, offline):
     asked = []
 
-    def fetch(family, names, scratch):
+    def fetch(spec, names, scratch):
         asked.append(set(names))
         for name in names:
             (scratch / name).write_bytes(offline[name])

@@ -2,16 +2,16 @@ import pytest
 from torchvision.datasets import mnist
 
 from lit_mnist.data import mirrors
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from tests.small_sets import NOWHERE, mirrored, publish, small_files
 
 
 def fetch(dataset, scratch, names=None):
     """Name and content of what came, and the message if not all did."""
-    family, fetched = FAMILY[dataset], {}
+    spec, fetched = DATASETS[dataset], {}
     try:
-        for path in mirrors.fetch(family, names or family.all_files, scratch):
+        for path in mirrors.fetch(spec, names or spec.all_files, scratch):
             fetched[path.name] = path.read_bytes()
     except UserError as error:
         return fetched, str(error)
@@ -23,7 +23,7 @@ def short_timeout(monkeypatch):
     monkeypatch.setattr(mirrors, "TIMEOUT_S", 0.3)
 
 
-@pytest.mark.parametrize("dataset", FAMILY)
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_a_good_mirror_serves_each_dataset(monkeypatch, tmp_path, dataset):
     with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
         assert fetch(dataset, tmp_path) == (files, "")

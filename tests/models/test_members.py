@@ -21,7 +21,7 @@ def save(path, kind=DenseModule, seed=0, **identity):
     module = kind()
     path.parent.mkdir(parents=True, exist_ok=True)
     content = {"state_dict": module.state_dict(), "epoch": 3, "MNISTDataModule": identity}
-    torch.save(content | {"callbacks": {"History": {"rows": [{"val_acc": 0.5}]}}}, path)
+    torch.save(content | {"callbacks": {"metrics": {"rows": [{"val_acc": 0.5}]}}}, path)
     return module.net.eval()
 
 

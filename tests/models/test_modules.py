@@ -27,7 +27,7 @@ def batch(count, share=None, seed=0):
         torch.rand(count, 1, 28, 28, generator=generator),
         torch.randint(0, 10, (count,), generator=generator),
         torch.arange(count),
-        share=share or count,
+        loss_divisor=share or count,
     )
 
 
@@ -97,7 +97,7 @@ def test_scores_count_every_image_once_with_a_smaller_last_batch(small_data, tmp
     trainer = quiet_trainer(tmp_path, max_epochs=2)  # the second epoch must start from zero
     trainer.fit(module, data)
     logged = trainer.callback_metrics
-    part, held_out = data.train_part, data.val_indices
+    part, held_out = data.train_set, data.val_indices
     with torch.no_grad():
         logits = module.eval()(part.images[held_out][:, None] / 255)
     labels = part.labels[held_out]
@@ -259,7 +259,7 @@ def test_sums_of_an_epoch_go_on_where_they_were_kept():
     data = batch(7)
     total = F.cross_entropy(first(data.images), data.labels, reduction="sum")
     first.train_scores.update(first(data.images), data.labels, total)
-    second.train_scores.restore(first.train_scores.kept())
+    second.train_scores.load(first.train_scores.partial_sums())
     assert second.train_scores.compute() == first.train_scores.compute()
     first.train_scores.reset()
     assert second.train_scores.count == 7

@@ -20,9 +20,9 @@ def rates(accuracies, **options):
 def keras(accuracies, patience=3, factor=0.5, min_delta=1e-4, min_lr=1e-5):
     """Keras' own arithmetic, in whole images so that rounding cannot decide."""
     best, wait, lr, result = -1, 0, 1e-3, []
-    for hits in (round(accuracy * 10_000) for accuracy in accuracies):
-        if hits > best + min_delta * 10_000:
-            best, wait = hits, 0
+    for correct in (round(accuracy * 10_000) for accuracy in accuracies):
+        if correct > best + min_delta * 10_000:
+            best, wait = correct, 0
         else:
             wait += 1
             if wait >= patience and lr > min_lr:

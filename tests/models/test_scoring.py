@@ -66,7 +66,7 @@ def test_what_is_kept_goes_on_to_the_same_bits():
     for part in parts[:4]:
         add(cut, *part)
     resumed = RunningScores()
-    kept = cut.kept()
+    kept = cut.partial_sums()
     add(cut, *parts[4])  # what is kept is a copy
     resumed.restore(kept)
     for part in parts[4:]:

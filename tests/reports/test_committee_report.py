@@ -56,16 +56,16 @@ def test_the_scores_of_committee_and_members_are_sklearns(said, table):
     labels, members = table
     both = [(said, members.mean(0)), *zip(said["members"], members, strict=True)]
     for scores, probabilities in both:
-        hits = TEST - errors(labels, probabilities)
+        correct = TEST - errors(labels, probabilities)
         assert scores["test_acc"] == pytest.approx(
             accuracy_score(labels, probabilities.argmax(1)), abs=1e-12
         )
-        assert scores["test_errors"] == TEST - hits
+        assert scores["test_errors"] == TEST - correct
         assert scores["test_images"] == TEST
         loss = log_loss(labels, probabilities / probabilities.sum(1, keepdims=True))
         assert scores["test_loss"] == pytest.approx(loss, abs=1e-6)
-        interval = binomtest(int(hits), TEST).proportion_ci(method="wilson")
-        assert scores["test_acc_95"] == pytest.approx(list(interval), abs=1e-6)
+        interval = binomtest(int(correct), TEST).proportion_ci(method="wilson")
+        assert scores["test_acc_ci95"] == pytest.approx(list(interval), abs=1e-6)
 
 
 def test_errors_by_size_are_those_of_all_subsets(said, table):
@@ -94,7 +94,7 @@ def test_members_are_told_by_what_their_own_runs_say(said, three):
         assert member["run"] == f"dense/seed_{seed}"
         assert member["weights_sha256"] == own["test_weights_sha256"]
         assert (member["epoch"], member["val_acc"]) == (own["best_epoch"], own["best_val_acc"])
-        for key in ("test_acc", "test_acc_95", "test_errors"):
+        for key in ("test_acc", "test_acc_ci95", "test_errors"):
             assert member[key] == own[key]
         for key in ("dataset", "data_sha256", "split_sha256"):
             assert said[key] == own[key]
@@ -107,8 +107,8 @@ def test_the_report_repeats_the_results(folder, said):
     text = (folder / "report.md").read_text()
     *members, mean, committee = rows_of(text, "| val acc")
     for scores, row in zip([*said["members"], said], [*members, committee], strict=True):
-        hits = scores["test_images"] - scores["test_errors"]
-        low, high = binomtest(hits, scores["test_images"]).proportion_ci(method="wilson")
+        correct = scores["test_images"] - scores["test_errors"]
+        low, high = binomtest(correct, scores["test_images"]).proportion_ci(method="wilson")
         assert row[2:] == [
             f"{scores['test_acc']:.4f}",
             f"{low:.4f} to {high:.4f}",

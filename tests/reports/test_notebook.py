@@ -22,7 +22,7 @@ def test_the_six_systems_stand_in_the_notebooks_order():
     losses = [system.loss for system in SYSTEMS]
     assert losses == sorted(losses, reverse=True)
     for system in SYSTEMS:
-        assert round(system.accuracy * 1e4, 6).is_integer()  # hits in 10,000 images
+        assert round(system.accuracy * 1e4, 6).is_integer()  # correct in 10,000 images
         assert system.epoch_s > 0
 
 

@@ -21,12 +21,12 @@ NEAREST = "  augment: true\n  interpolation: nearest\n"
 
 def run(folder, seed, errors, loss, epochs=40, config="  augment: false\n"):
     """A run's folder with results, a history of two epochs and a picture."""
-    made, hits = Run(folder), 10_000 - errors
+    made, correct = Run(folder), 10_000 - errors
     folder.mkdir(parents=True)
     made.update_results(
         **{"seed": seed, "epochs": epochs, "seconds": 90.04, "precision": "32-true"},
         **{"hardware": "a machine", "versions": {"torch": "2.14"}, "test_loss": loss},
-        **{"test_acc": hits / 10_000, "test_acc_95": [0.9, 1], "test_errors": errors},
+        **{"test_acc": correct / 10_000, "test_acc_ci95": [0.9, 1], "test_errors": errors},
         **{"test_images": 10_000, "test_reads": 1},
     )
     made.file("metrics.csv").write_text("epoch,train_acc,val_acc\n0,0.5,0.6\n1,0.7,0.8\n")
@@ -82,7 +82,7 @@ def test_a_committee_is_its_own_test_beside_the_spread_of_its_members(done, tmp_
     facts, text, rows = written(tmp_path)
     row = facts["committee_deep"]
     assert row["ours"] == {
-        **{"test_acc": 0.9974, "test_acc_95": [0.9, 1], "test_loss": 0.0076},
+        **{"test_acc": 0.9974, "test_acc_ci95": [0.9, 1], "test_loss": 0.0076},
         **{"test_errors": 26, "test_images": 10_000, "test_reads": 1},
     }
     assert row["seeds"] == [42, 43]

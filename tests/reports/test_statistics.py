@@ -10,15 +10,15 @@ from lit_mnist.reports.statistics import mcnemar, mean_sd, wilson_interval
 
 
 @pytest.mark.parametrize(
-    ("hits", "count"),
+    ("correct", "count"),
     [(0, 1), (1, 1), (0, 10_000), (10_000, 10_000), (1, 3), (5, 10), (9_974, 10_000), (7, 60_000)],
 )
-def test_the_interval_is_scipys(hits, count):
-    interval = wilson_interval(hits, count)
+def test_the_interval_is_scipys(correct, count):
+    interval = wilson_interval(correct, count)
 
-    expected = stats.binomtest(hits, count).proportion_ci(0.95, method="wilson")
+    expected = stats.binomtest(correct, count).proportion_ci(0.95, method="wilson")
     assert interval == pytest.approx((expected.low, expected.high), rel=1e-12, abs=1e-15)
-    assert interval[0] <= hits / count <= interval[1]
+    assert interval[0] <= correct / count <= interval[1]
 
 
 def test_the_limits_of_none_and_of_all_are_0_and_1_to_the_bit():
@@ -37,17 +37,17 @@ def test_a_tiny_share_keeps_its_digits():
     assert low * 1e12 == pytest.approx(small, rel=1e-9)
 
 
-@pytest.mark.parametrize(("hits", "count"), [(0, 0), (-1, 10), (11, 10), (0, -1)])
-def test_no_share_at_all_is_refused(hits, count):
-    with pytest.raises(ValueError, match=f"{hits} hits among {count}"):
-        wilson_interval(hits, count)
+@pytest.mark.parametrize(("correct", "count"), [(0, 0), (-1, 10), (11, 10), (0, -1)])
+def test_no_share_at_all_is_refused(correct, count):
+    with pytest.raises(ValueError, match=f"{correct} correct among {count}"):
+        wilson_interval(correct, count)
 
 
 @pytest.mark.parametrize("share", [0.5, 0.98, 0.9907, 0.9974])
 def test_the_interval_holds_the_true_share_95_times_in_100(share):
     drawn = np.random.default_rng(0).binomial(10_000, share, size=5_000)
 
-    intervals = np.array([wilson_interval(int(hits), 10_000) for hits in drawn])
+    intervals = np.array([wilson_interval(int(correct), 10_000) for correct in drawn])
 
     covered = (intervals[:, 0] <= share) & (share <= intervals[:, 1])
     assert 0.93 <= covered.mean() <= 0.97

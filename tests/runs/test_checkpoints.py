@@ -80,7 +80,7 @@ def test_hash_tells_networks_apart():
 
 @pytest.mark.parametrize("rows", ["x", [1], [{"val_acc": "x"}], {}, None])
 def test_refuses_rows_that_are_none(file, rows):
-    saved = {"state_dict": {}, "callbacks": {"History": {"rows": rows}}}
+    saved = {"state_dict": {}, "callbacks": {"metrics": {"rows": rows}}}
     torch.save(saved, file)
     with pytest.raises(UserError, match="rows are no rows"):
         checkpoints.read(file)

@@ -26,12 +26,12 @@ def test_a_damaged_history_is_named(tmp_path, damage):
 
 def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     run = Run(tmp_path / "tb_logs" / "name" / "seed_1")
-    with run.held():
+    with run.lock():
         # another handle on the file, as another process has
-        with pytest.raises(UserError, match="another process is training this run"), run.held():
+        with pytest.raises(UserError, match="another process is training this run"), run.lock():
             pass
         (run.folder / "metrics.csv").touch()
-    with run.held():
+    with run.lock():
         pass
     assert [path.name for path in run.folder.iterdir()] == ["metrics.csv"]
 
@@ -48,12 +48,12 @@ def test_half_files_of_a_killed_process_go_when_the_run_goes_on(tmp_path):
     mine = run.file(".notes.tmp")
     mine.touch()
     assert len(list(tmp_path.rglob(".*.tmp"))) == 3
-    with run.held():
+    with run.lock():
         assert list(tmp_path.rglob(".*.tmp")) == [mine]
 
 
 def test_a_run_that_never_began_leaves_no_folder(tmp_path):
     (tmp_path / "tb_logs").mkdir()
-    with pytest.raises(ZeroDivisionError), Run(tmp_path / "tb_logs" / "a" / "seed_1").held():
+    with pytest.raises(ZeroDivisionError), Run(tmp_path / "tb_logs" / "a" / "seed_1").lock():
         raise ZeroDivisionError
     assert not list((tmp_path / "tb_logs").iterdir())

@@ -43,7 +43,7 @@ BROKEN = {  # what a whole network may lack to be trained on, and how it is told
         "step is no number",
     ),
     "sums of text": (put("train_scores", ["x"]), "train_scores has not 4 items"),
-    "rows of others": (put("callbacks", "History", "rows", [{"a": 1}]), "rows are not those"),
+    "rows of others": (put("callbacks", "metrics", "rows", [{"a": 1}]), "rows are not those"),
     "no epoch": (put("epoch", ...), "epoch is missing"),
     "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
 }
