@@ -14,7 +14,7 @@ import torch
 from measuring import ROOT  # which stands before lit_mnist for what it does to the path
 
 from lit_mnist import files
-from lit_mnist.training import environment
+from lit_mnist.training import hardware
 
 Target = tuple[str, float]  # such as (">=", 1.3)
 VERDICTS = {True: "met", False: "MISSED", None: ""}
@@ -67,9 +67,9 @@ class Report:
 
     def save(self, device: str = "cpu") -> None:
         """Writes the JSON with versions and hardware, whole or not at all."""
-        hardware = environment.hardware(torch.device(device))
-        machine = {"hardware": hardware, "cores": os.cpu_count()}
-        facts = self.facts | machine | {"versions": environment.versions()}
+        name = hardware.device_name(torch.device(device))
+        machine = {"hardware": name, "cores": os.cpu_count()}
+        facts = self.facts | machine | {"versions": hardware.versions()}
         files.write_json(self.output, facts | {"rows": self.rows})
 
     def show(self) -> None:

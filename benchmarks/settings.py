@@ -7,7 +7,7 @@ import measuring  # noqa: F401 # stands before lit_mnist for what it does to the
 import torch
 from torch import Tensor, nn
 
-from lit_mnist.training import machine, process
+from lit_mnist.training import hardware, process
 
 
 class Settings(NamedTuple):
@@ -37,4 +37,4 @@ class Settings(NamedTuple):
 def as_fit_does() -> Settings:
     """Sets up this process as `fit` does and tells how `fit` runs a net on this CPU."""
     process.configure_process()
-    return Settings(machine.channels_last("cpu"), machine.precision("cpu") == machine.BFLOAT16)
+    return Settings(hardware.channels_last("cpu"), hardware.precision("cpu") == hardware.BFLOAT16)

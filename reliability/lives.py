@@ -20,7 +20,7 @@ import torch  # noqa: E402 # this clone must stand first on the path
 
 from lit_mnist import files  # noqa: E402 # likewise
 from lit_mnist.runs import checkpoints  # noqa: E402 # likewise
-from lit_mnist.training import environment  # noqa: E402 # likewise
+from lit_mnist.training import hardware  # noqa: E402 # likewise
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -119,8 +119,8 @@ def report(options: argparse.Namespace, name: str, figures: dict[str, Any]) -> i
     path = options.output / "reliability.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     made = {"date": datetime.now(UTC).isoformat(timespec="seconds")}
-    made |= {"hardware": environment.hardware(torch.device("cpu"))}
-    known[name] = figures | made | {"versions": environment.versions()}
+    made |= {"hardware": hardware.device_name(torch.device("cpu"))}
+    known[name] = figures | made | {"versions": hardware.versions()}
     files.write_json(path, known)
     files.write_text(options.output / "reliability.md", markdown(known))
     print(json.dumps(figures, indent=2))

@@ -481,11 +481,11 @@ def test_early_stopping_completes_a_run(run_cli):
 
 
 def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
-    monkeypatch.setattr("lit_mnist.training.machine._fast_bfloat16", lambda: True)
+    monkeypatch.setattr("lit_mnist.training.hardware._fast_bfloat16", lambda: True)
     run_cli("fit", "--trainer.max_epochs", "1", config="simple")
     folder = Path("tb_logs/simple/seed_42")
     monkeypatch.setattr(
-        "lit_mnist.training.machine._fast_bfloat16", lambda: False
+        "lit_mnist.training.hardware._fast_bfloat16", lambda: False
     )  # another machine
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     status, output, _ = run_cli("fit", "--trainer.max_epochs", "2", config="simple")

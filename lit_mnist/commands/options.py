@@ -24,7 +24,7 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.run_report import Curves
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
-from lit_mnist.training import machine
+from lit_mnist.training import hardware
 from lit_mnist.training.callbacks import (
     MetricsCSV,
     ProgressBar,
@@ -142,10 +142,12 @@ class RunOptions(CommandLineWins):
         """Chooses precision and memory layout; a run that goes on keeps those it began with."""
         goes_on = self.run.exists() and not self.fresh
         before = flat(read_config(self.run.file("config.yaml"))) if goes_on else {}
-        device = machine.device_type(config.trainer.accelerator)
-        chosen: dict[str, object] = {"model.init_args.channels_last": machine.channels_last(device)}
+        device = hardware.device_type(config.trainer.accelerator)
+        chosen: dict[str, object] = {
+            "model.init_args.channels_last": hardware.channels_last(device)
+        }
         if self.subcommand == "fit":  # everything else is computed in float32
-            chosen["trainer.precision"] = machine.precision(device)
+            chosen["trainer.precision"] = hardware.precision(device)
         for key, value in chosen.items():
             if key in config and config[key] is None:
                 config[key] = before.get(key, value)

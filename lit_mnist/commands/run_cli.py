@@ -23,7 +23,7 @@ from lit_mnist.reports.run_report import EvaluationReport, PredictReport
 from lit_mnist.runs import checkpoints, resume_check
 from lit_mnist.runs.resume import ResumePoint, resume_point
 from lit_mnist.training import launcher, process
-from lit_mnist.training.environment import hardware
+from lit_mnist.training.hardware import device_name
 from lit_mnist.training.workarounds import (
     agree_on_sigterm,
     end_ranks_with_the_first,
@@ -135,7 +135,7 @@ class RunCLI(RunOptions):
         device = self.trainer.strategy.root_device
         layout = self.options["model"].get("init_args", {}).get("channels_last")
         order = "channels last" if layout else "channels first"
-        chosen = f"{hardware(device)}: precision {self.trainer.precision}, {order}"
+        chosen = f"{device_name(device)}: precision {self.trainer.precision}, {order}"
         return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:

@@ -18,7 +18,7 @@ from lit_mnist.reports import committee_plots, plots
 from lit_mnist.reports.run_report import EvaluationReport, show, test_scores
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.environment import hardware, versions
+from lit_mnist.training.hardware import device_name, versions
 
 OWN = 2 + CLASSES  # columns of the table before the members': index, label, probabilities
 
@@ -119,7 +119,7 @@ class CommitteeReport(EvaluationReport):
                 "pairs": [[round(share, 6) for share in row] for row in pairs.tolist()],
             },
             **self.committee.members[0].trained_on,
-            "hardware": hardware(trainer.strategy.root_device),
+            "hardware": device_name(trainer.strategy.root_device),
             "versions": versions(),
         }
 

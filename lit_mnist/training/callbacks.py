@@ -13,7 +13,7 @@ from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 from lit_mnist import files
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
-from lit_mnist.training.environment import hardware, versions
+from lit_mnist.training.hardware import device_name, versions
 from lit_mnist.training.workarounds import EpochCheckpoint
 
 
@@ -49,7 +49,7 @@ class RunFolder(Callback):
             "model": type(pl_module).__name__,
             "parameters": sum(weights.numel() for weights in pl_module.parameters()),
             **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
-            "hardware": hardware(trainer.strategy.root_device),
+            "hardware": device_name(trainer.strategy.root_device),
             "ranks": trainer.world_size,
             "precision": str(trainer.precision),
             "channels_last": bool(pl_module.hparams.get("channels_last")),

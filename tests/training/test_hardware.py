@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from lit_mnist.training import machine
+from lit_mnist.training import hardware
 
 INTEL, AMD = "GenuineIntel", "AuthenticAMD"
 
@@ -20,9 +20,9 @@ INTEL, AMD = "GenuineIntel", "AuthenticAMD"
     ],
 )
 def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor, flags, chosen):
-    monkeypatch.setattr(machine, "_processor", lambda: (vendor, frozenset(flags)))
-    assert machine.precision("cpu") == chosen
-    assert machine.precision("cpu") == chosen
+    monkeypatch.setattr(hardware, "_processor", lambda: ("", vendor, frozenset(flags)))
+    assert hardware.precision("cpu") == chosen
+    assert hardware.precision("cpu") == chosen
 
 
 @pytest.mark.parametrize(
@@ -30,7 +30,7 @@ def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor,
 )
 def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, capability, chosen):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
-    assert machine.precision("cuda") == chosen
+    assert hardware.precision("cuda") == chosen
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, capability, chosen):
 )
 def test_layout(monkeypatch, device, processor, chosen):
     monkeypatch.setattr("platform.machine", lambda: processor)
-    assert machine.channels_last(device) is chosen
+    assert hardware.channels_last(device) is chosen
 
 
 @pytest.mark.parametrize(
@@ -61,23 +61,24 @@ def test_layout(monkeypatch, device, processor, chosen):
 def test_device_of_an_accelerator(monkeypatch, accelerator, cuda, mps, device):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: mps)
-    assert machine.device_type(accelerator) == device
+    assert hardware.device_type(accelerator) == device
 
 
 def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
     info.write_text(
-        "processor\t: 0\nvendor_id\t: AuthenticAMD\nflags\t\t: fpu avx512_bf16\n\n"
+        "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n"
+        "flags\t\t: fpu avx512_bf16\n\n"
         "processor\t: 1\nvendor_id\t: Other\nflags\t\t: none\n"
     )
-    monkeypatch.setattr(machine, "Path", lambda _: info)
-    machine._processor.cache_clear()
-    assert machine._processor() == (AMD, {"fpu", "avx512_bf16"})
-    machine._processor.cache_clear()
+    monkeypatch.setattr(hardware, "Path", lambda _: info)
+    hardware._processor.cache_clear()
+    assert hardware._processor() == ("AMD EPYC", AMD, {"fpu", "avx512_bf16"})
+    hardware._processor.cache_clear()
 
 
 def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    assert machine.device_type("cuda") == "cpu"
+    assert hardware.device_type("cuda") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
-    assert machine.device_type("cuda") == "cuda"
+    assert hardware.device_type("cuda") == "cuda"

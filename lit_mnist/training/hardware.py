@@ -1,4 +1,6 @@
-"""What suits the machine: precision and memory layout, by rule, so that it always chooses the same.
+"""The machine: its name and versions, and the precision and memory layout that suit it.
+
+They are chosen by rule, so that the same machine always gets the same.
 
 bfloat16 is chosen where the hardware multiplies it faster than float32 and nowhere else: on AMD's
 AVX512-BF16 convolutions run at twice the rate (`benchmarks/convolutions.py`). Intel's AVX512-BF16
@@ -8,11 +10,14 @@ long as in float32 when that was looked at with `benchmarks/steps.py`.
 
 import platform
 from functools import cache
+from importlib.metadata import version
 from pathlib import Path
+from typing import NamedTuple
 
 import torch
 
 BFLOAT16, FLOAT32 = "bf16-mixed", "32-true"
+PACKAGES = ("lit-mnist", "torch", "lightning", "torchvision", "torchmetrics", "numpy")
 
 
 def device_type(accelerator: object) -> str:
@@ -38,20 +43,43 @@ def channels_last(device: str) -> bool:
     return device == "cuda" or (device == "cpu" and platform.machine() in ("x86_64", "AMD64"))
 
 
+def versions() -> dict[str, str]:
+    """Gives the versions of Python and of the packages that a result depends on."""
+    return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
+
+
+def device_name(device: torch.device) -> str:
+    """Names the device in words, such as `Intel Xeon, 2 threads` or `NVIDIA H200`."""
+    if device.type == "cuda":
+        return torch.cuda.get_device_name(device)
+    threads = torch.get_num_threads()
+    return f"{_processor().name}, {threads} thread{'s' if threads > 1 else ''}"
+
+
+class Processor(NamedTuple):
+    """What the system tells of the processor; empty where it does not tell."""
+
+    name: str
+    vendor: str
+    flags: frozenset[str]  # features, such as avx512_bf16
+
+
 def _fast_bfloat16() -> bool:
     """AMX has 8 times float32's rate, AMD's AVX512-BF16 twice, Intel's half of it (measured)."""
-    vendor, flags = _processor()
+    _, vendor, flags = _processor()
     return "amx_bf16" in flags or ("avx512_bf16" in flags and vendor == "AuthenticAMD")
 
 
 @cache
-def _processor() -> tuple[str, frozenset[str]]:
-    """Gives vendor and feature flags; empty where the system does not tell."""
+def _processor() -> Processor:
     info = Path("/proc/cpuinfo")
-    if not info.exists():
-        return "", frozenset()
     facts = {}
-    for line in info.read_text().split("\n\n")[0].splitlines():
-        name, _, value = line.partition(":")
-        facts[name.strip()] = value.strip()
-    return facts.get("vendor_id", ""), frozenset(facts.get("flags", "").split())
+    if info.exists():
+        for line in info.read_text().split("\n\n")[0].splitlines():
+            name, _, value = line.partition(":")
+            facts[name.strip()] = value.strip()
+    return Processor(
+        name=facts.get("model name") or platform.processor() or platform.machine(),
+        vendor=facts.get("vendor_id", ""),
+        flags=frozenset(facts.get("flags", "").split()),
+    )
