@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-SIDE_PX = 28
+from lit_mnist.shape import SIDE_PX
+
 CENTRE_PX = (SIDE_PX - 1) / 2
 Interpolation = Literal["bilinear", "nearest"]
 

@@ -12,6 +12,7 @@ from lit_mnist.data.datasets import DatasetSpec, SplitName
 from lit_mnist.data.idx import parse_idx, read_bytes
 from lit_mnist.errors import UserError
 from lit_mnist.files import write_text
+from lit_mnist.shape import SIDE_PX
 
 MANIFEST = "SHA256SUMS"
 
@@ -100,7 +101,7 @@ def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
 
 
 def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
-    if stored.dtype != torch.uint8 or stored.shape[1:] != (28, 28) or len(stored) == 0:
+    if stored.dtype != torch.uint8 or stored.shape[1:] != (SIDE_PX, SIDE_PX) or len(stored) == 0:
         raise UserError(f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28)")
     return stored
 

@@ -8,8 +8,7 @@ Pooling comes before the ReLU: the result is the same, at a quarter of the ReLU'
 from torch import nn
 
 from lit_mnist.models.layers import Dropout, FullPrecisionLinear
-
-CLASSES = 10
+from lit_mnist.shape import CLASSES, SIDE_PX
 
 
 def initialise_like_keras(net: nn.Module) -> None:
@@ -27,7 +26,7 @@ class Dense(nn.Sequential):
     def __init__(self) -> None:
         super().__init__(
             nn.Flatten(),  # (N, 784)
-            nn.Linear(28 * 28, 512),
+            nn.Linear(SIDE_PX * SIDE_PX, 512),
             nn.ReLU(),
             Dropout(0.2),
             nn.Linear(512, 256),

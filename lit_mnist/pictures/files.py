@@ -9,8 +9,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lit_mnist.errors import UserError
+from lit_mnist.shape import SIDE_PX
 
-SIDE = 28
 # A list of our own: Pillow would hand an EPS file to Ghostscript, which runs it as a program.
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
@@ -68,14 +68,14 @@ def read(path: str | Path) -> np.ndarray:
     except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
         raise UserError(f"cannot read {str(path)!r} ({reason}): {REMEDY}") from error
-    if max(grey.shape) > SIDE * min(grey.shape):
+    if max(grey.shape) > SIDE_PX * min(grey.shape):
         raise UserError(f"{str(path)!r} is too narrow a strip to hold a digit: cut the digit out")
     return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:
     """Reads each file as `read` does, into one uint8 array `(N, 28, 28)`."""
-    return np.array([read(path) for path in paths], np.uint8).reshape(-1, SIDE, SIDE)
+    return np.array([read(path) for path in paths], np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
 
 
 def _within(folder: Path) -> list[Path]:
@@ -127,7 +127,7 @@ def _fit(grey: np.ndarray) -> np.ndarray:
     """Resizes `(H, W)` to `(28, 28)` in its own proportions, the rest in its border's colour."""
     # Averaging areas gives back exactly what was enlarged by repeating pixels, but below twice
     # the size it displaces strokes, which costs a classifier a fifth more errors than cubic does.
-    large = max(grey.shape) >= 2 * SIDE
+    large = max(grey.shape) >= 2 * SIDE_PX
     method = Image.Resampling.BOX if large else Image.Resampling.BICUBIC
     ground = int(np.median(_border(grey)))
-    return np.array(ImageOps.pad(Image.fromarray(grey), (SIDE, SIDE), method, color=ground))
+    return np.array(ImageOps.pad(Image.fromarray(grey), (SIDE_PX, SIDE_PX), method, color=ground))

@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports import figures, gallery
+from lit_mnist.shape import SIDE_PX
 
 # In pixels of the gallery's images: the height of a line of votes, the widest step between two
 LINE, STEP = 5, 4
@@ -86,7 +87,7 @@ def _write_votes(
     axes: Axes, left: float, bottom: float, marks: Sequence[tuple[str, bool]], a_line: int
 ) -> None:
     """Writes votes, and whether each is right, in lines of `a_line` below an image."""
-    step = max(gallery.SIDE / a_line, min(gallery.SIDE / len(marks), STEP))
+    step = max(SIDE_PX / a_line, min(SIDE_PX / len(marks), STEP))
     for member, (mark, right) in enumerate(marks):
         line, place = divmod(member, a_line)
         x, y = left + step * place, bottom + LINE * (line + 1) - 1

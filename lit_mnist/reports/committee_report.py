@@ -13,11 +13,11 @@ from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.models.nets import CLASSES
 from lit_mnist.reports import committee_plots, plots
 from lit_mnist.reports.run_report import EvaluationReport, show, test_scores
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 from lit_mnist.runs.folder import Run
+from lit_mnist.shape import CLASSES
 from lit_mnist.training.hardware import device_name, versions
 
 OWN = 2 + CLASSES  # columns of the table before the members': index, label, probabilities

@@ -11,8 +11,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from lit_mnist.reports.figures import DIGITS, DPI
+from lit_mnist.shape import SIDE_PX
 
-SIDE, GAP, TITLE, LEAST_WIDTH, DOTS = 28, 4, 14, 140, 3
+GAP, TITLE, LEAST_WIDTH, DOTS = 4, 14, 140, 3
 COLUMNS = 10
 
 
@@ -86,9 +87,12 @@ def captioned(
     corners = []
     for place, texts in enumerate(zip(true, predicted, indices, strict=True)):
         row, column = divmod(place, COLUMNS)
-        left, top = column * (SIDE + GAP) + GAP / 2, row * (header + SIDE + footer + GAP) + header
+        left, top = (
+            column * (SIDE_PX + GAP) + GAP / 2,
+            row * (header + SIDE_PX + footer + GAP) + header,
+        )
         _caption(figure.axes[0], left, top - 2, *texts, stacked=stacked)
-        corners.append((left, float(top + SIDE)))
+        corners.append((left, float(top + SIDE_PX)))
     return figure, corners
 
 
@@ -96,8 +100,8 @@ def _tiled(images: np.ndarray, header: int, footer: int) -> np.ndarray:
     """Joins images (N, 28, 28) in rows of at most ten, with white above and below each."""
     columns = min(len(images), COLUMNS) or 1
     rows = math.ceil(len(images) / columns) or 1
-    cells = np.full((rows * columns, header + SIDE + footer + GAP, SIDE + GAP), 255, np.uint8)
-    cells[: len(images), header : header + SIDE, GAP // 2 : GAP // 2 + SIDE] = images
+    cells = np.full((rows * columns, header + SIDE_PX + footer + GAP, SIDE_PX + GAP), 255, np.uint8)
+    cells[: len(images), header : header + SIDE_PX, GAP // 2 : GAP // 2 + SIDE_PX] = images
     grid = cells.reshape(rows, columns, *cells.shape[1:])
     return grid.swapaxes(1, 2).reshape(rows * cells.shape[1], columns * cells.shape[2])
 
@@ -122,4 +126,4 @@ def _caption(
     size, above, beside = (6, base - 6, left) if stacked else (9, base, left + 7)
     axes.text(left, above, true, color="blue", fontsize=size)
     axes.text(beside, base, predicted, color="red", fontsize=size)
-    axes.text(left + SIDE, above, str(index), color="grey", fontsize=5, ha="right")
+    axes.text(left + SIDE_PX, above, str(index), color="grey", fontsize=5, ha="right")

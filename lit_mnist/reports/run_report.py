@@ -16,11 +16,11 @@ from torch import Tensor
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
-from lit_mnist.models.nets import CLASSES
 from lit_mnist.reports import figures, gallery, plots
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger
 from lit_mnist.runs.folder import Run
+from lit_mnist.shape import CLASSES
 
 
 class Collector(Callback):
