@@ -12,6 +12,7 @@ A room imports only from those below it, and each has a map of its own in its `_
     runs       a run's folder, checkpoints read safely, resuming, the ledger
     files      files that are never half a file
     shape      28 x 28 pixels, ten classes
+    program    how the user calls this program
     errors     what goes wrong in a way that the user can mend
 
 Importing the package imports none of them.

@@ -13,26 +13,24 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from lit_mnist.commands import help
+from lit_mnist.commands import overview
+from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
-# The commands, and the module that runs each
-COMMANDS = dict.fromkeys(("fit", "validate", "test", "predict"), "run_cli") | {
-    "committee": "committee",
-    "reproduce": "reproduce",
-    "compare": "compare",
-}
 
 
 def program() -> int:
-    """Is the whole process: `main`, and a good end whatever signal comes before or after it.
+    """Exit code of the process: that of `main`, whatever signal comes before or after it.
 
     Taking the interpreter down takes a while, with torch in it, in which Python would leave it to
     the system to end the process by the signal, or show a traceback.
     """
     _on_signals(_leave)
+    sys.path.append(
+        ""
+    )  # the working folder: a user's own modules, as with `python cli.py` in a clone
     try:
         return main()
     finally:
@@ -83,10 +81,10 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 def _answer(argv: list[str]) -> int:
     if not argv or argv[0] in ("-h", "--help", "help"):
-        print(help.PROGRAM, end="")
+        print(overview.text(), end="")
         return 0
-    if argv[0] in help.OWN and {"-h", "--help"} & set(argv):
-        print(help.OWN[argv[0]], end="")
+    if argv[0] in PARSERS and {"-h", "--help"} & set(argv):
+        PARSERS[argv[0]]().print_help()
         return 0
     if argv[0] == "--version":
         from importlib.metadata import version  # which takes longer than all that precedes it
@@ -94,10 +92,7 @@ def _answer(argv: list[str]) -> int:
         print(f"lit-mnist {version('lit-mnist')}")
         return 0
     try:
-        _check_command(argv[0])
-        module = importlib.import_module(f"lit_mnist.commands.{COMMANDS[argv[0]]}")
-        _on_signals(signal.default_int_handler, _terminate)
-        module.run(argv)
+        _run(argv)
     except UserError as error:
         print(f"error: {one_line(error)}", file=sys.stderr)
         return 2
@@ -116,13 +111,24 @@ def _answer(argv: list[str]) -> int:
     return 0
 
 
+def _run(argv: list[str]) -> None:
+    """Runs a command, whose module is imported once its own options are known to be right."""
+    command = argv[0]
+    _check_command(command)
+    options = PARSERS[command]().parse(argv[1:]) if command in PARSERS else argv
+    name = command if command in PARSERS else "run_cli"
+    module = importlib.import_module(f"lit_mnist.commands.{name}")
+    _on_signals(signal.default_int_handler, _terminate)
+    module.run(options)
+
+
 def _check_command(name: str) -> None:
-    if name in COMMANDS:
+    if name in overview.COMMANDS:
         return
     import difflib  # for this alone
 
-    near = difflib.get_close_matches(name, COMMANDS, n=1)
-    hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(COMMANDS)}"
+    near = difflib.get_close_matches(name, overview.COMMANDS, n=1)
+    hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(overview.COMMANDS)}"
     raise UserError(f"{name}: no such command; {hint}")
 
 

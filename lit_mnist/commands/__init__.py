@@ -4,14 +4,14 @@ run_cli         fit, validate, test, predict: LightningCLI over everything
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
-options         the options of the commands, and what they set up
-plans           runs as their options describe them: trained? tested?
+parsers         the options of our own commands: defaults, help, errors
+overview        the list of all commands, which --help shows
+run_parser      the options of fit, validate, test and predict
+options         what their options set up: run folder, trainer, callbacks
+run_spec        a run as it was asked for, which commands hand to each other
+plans           what is known of a run: trained? tested? epochs left?
 jobs            runs of fit as processes of their own, several at a time
-arguments       the command line before it is parsed
-configs         config files before the parser reads them
-names           names and folders that options give
-trainer_values  values that Lightning takes without a word
-messages        one line for what the parser refuses
-failures        what libraries raise, told in a line
-help            what --help says
+arguments       the command line before it is parsed; configs found by name
+option_checks   values that the parser or Lightning takes without a word
+error_messages  errors of the parser and of libraries, on one line
 """

@@ -3,26 +3,69 @@
 import itertools
 import json
 from collections.abc import Sequence
+from pathlib import Path
+
+PACKAGE = Path(__file__).parents[1]
+
+
+def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Splits a command line into its config files and the rest, each in its order.
+
+    A config may be given as `--config FILE`, `--config=FILE`, `-c FILE`, `-c=FILE` or `-cFILE`.
+    """
+    configs: list[str] = []
+    others: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        option, equals, value = arg.partition("=")
+        if arg in ("--config", "-c"):
+            following = list(itertools.islice(rest, 1))
+            configs += following
+            others += [] if following else [arg]  # the parser refuses it
+        elif equals and option in ("--config", "-c"):
+            configs.append(value)
+        elif arg.startswith("-c"):
+            configs.append(arg.removeprefix("-c"))
+        else:
+            others.append(arg)
+    return configs, others
 
 
 def config_files(args: Sequence[str]) -> list[str]:
-    """Lists the files given with `--config`, in their order."""
-    apart = [value for option, value in itertools.pairwise(args) if option in ("--config", "-c")]
-    return apart + [arg.partition("=")[2] for arg in args if arg.startswith("--config=")]
+    """Lists the paths of the config files that a command line names, in their order."""
+    return [find_config(name) for name in split_configs(args)[0]]
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves `--config FILE` before the other options, right behind the command."""
-    configs, others = [], []
-    rest = iter(args)
-    for arg in rest:
-        if arg in ("--config", "-c"):
-            configs += [arg, *([value] if (value := next(rest, None)) is not None else [])]
-        elif arg.startswith("--config="):
-            configs.append(arg)
-        else:
-            others.append(arg)
+    """Moves the config files, by their paths, right behind the command."""
+    others = split_configs(args)[1]
+    configs = [part for path in config_files(args) for part in ("--config", path)]
     return [*others[:1], *configs, *others[1:]]
+
+
+def find_config(name: str) -> str:
+    """Gives the path of a config.
+
+    That is the user's own file of that name, with or without `.yaml`, or else the one that is
+    shipped under it; of a name that is nobody's, the name.
+    """
+    for path in (name, f"{name}.yaml"):
+        try:
+            if Path(path).exists() and not Path(path).is_dir():
+                return path
+        except (OSError, ValueError):  # no name that a file could have
+            return name
+    return str(shipped_configs().get(name, name))
+
+
+def shipped_configs() -> dict[str, Path]:
+    """Gives the configs that come with the program, by name: `deep`, `overlays/ddp`."""
+    installed = PACKAGE / "configs"  # from a wheel; in a clone they lie beside the package
+    folder = installed if installed.is_dir() else PACKAGE.parent / "configs"
+    return {
+        path.relative_to(folder).with_suffix("").as_posix(): path
+        for path in sorted(folder.rglob("*.yaml"))
+    }
 
 
 def images_as_list(args: Sequence[str]) -> list[str]:

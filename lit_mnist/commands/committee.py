@@ -3,95 +3,62 @@
 import argparse
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NoReturn
 
 from lit_mnist.commands import plans
 from lit_mnist.commands.jobs import Job, Jobs
+from lit_mnist.commands.plans import Plan
 from lit_mnist.errors import UserError
+from lit_mnist.models.averages import AVERAGES
 
 
-class Options(argparse.ArgumentParser):
-    """A parser that reports errors as the rest of the program does."""
-
-    def error(self, message: str) -> NoReturn:
-        """Raises UserError."""
-        raise UserError(f"{message}; see python cli.py {self.prog} --help")
-
-
-def positive(text: str) -> int:
-    """Reads an integer of at least 1."""
-    if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no integer of at least 1")
-    return int(text)
-
-
-def run(argv: Sequence[str]) -> None:
-    """Runs the command; `argv` begins with its name."""
-    options, args = _parse(argv)
-    first = plans.plan(args).seed
+def run(options: argparse.Namespace) -> None:
+    """Runs the command with options that `parsers.Committee` has parsed."""
+    first = plans.first_seed(options.spec)
     seeds = [first + place for place in range(options.members)]
-    chosen = seeds if options.member is None else [seeds[options.member]]
-    train([with_seed(args, seed) for seed in chosen], options.jobs)
+    if options.member is not None:
+        seeds = [seeds[options.member]]
+    members = [plans.plan(options.spec.with_seed(seed)) for seed in seeds]
+    train(members, options.jobs)
     if options.member is None:
-        test([with_seed(args, seed) for seed in seeds], options.average)
+        test(members, options.average)
 
 
-def _parse(argv: Sequence[str]) -> tuple[argparse.Namespace, list[str]]:
-    parser = Options(prog="committee", add_help=False, allow_abbrev=False)
-    parser.add_argument("--members", type=positive, default=5)
-    parser.add_argument("--average", choices=("probabilities", "logits", "vote"))
-    parser.add_argument("--jobs", type=positive, default=1)
-    parser.add_argument("--member", type=int)
-    options, args = parser.parse_known_args(argv[1:])
-    if options.members < 2:
-        raise UserError("--members 1: a committee has two members or more; for one, use fit")
-    if options.member is not None and not 0 <= options.member < options.members:
-        raise UserError(f"--member {options.member}: take 0 to {options.members - 1}")
-    return options, args
-
-
-def with_seed(args: Sequence[str], seed: int) -> list[str]:
-    """Gives the options of `fit` for the run with this seed."""
-    return [*args, "--seed_everything", str(seed)]
-
-
-def train(runs: Sequence[Sequence[str]], jobs: int) -> None:
+def train(planned: Sequence[Plan], jobs: int) -> None:
     """Trains the runs that are not complete.
 
     Args:
-        runs: The options of `fit` for each.
+        planned: The runs.
         jobs: How many at a time.
 
     Raises:
-        UserError: An option is wrong, or a run failed; the others are trained all the same.
+        UserError: A run failed; the others are trained all the same.
     """
-    planned = [plans.plan(args) for args in runs]
-    todo = [
-        Job(plan.label, ["fit", *args])
-        for plan, args in zip(planned, runs, strict=True)
-        if not plan.complete
-    ]
     for plan in planned:
         if plan.complete:
             print(f"{plan.run.folder} is complete", flush=True)  # before what the jobs print
+    todo = [Job(plan.label, plan.spec) for plan in planned if not plan.complete]
     failed = Jobs(min(jobs, len(todo) or 1)).run(todo)
     if failed:
         names = ", ".join(job.name for job in failed)
         raise UserError(f"{names}: not trained, for the reason above; the same command goes on")
 
 
-def test(runs: Sequence[Sequence[str]], average: str | None) -> Path:
-    """Tests each run, if its weights have not been tested, and then their committee.
+def test(planned: Sequence[Plan], average: AVERAGES) -> Path:
+    """Tests each trained run, if its weights have not been tested, and then their committee.
 
     Args:
-        runs: The options of `fit` for each.
-        average: How the committee averages; None for its default.
+        planned: The runs.
+        average: How the committee averages.
 
     Returns:
         The committee's folder.
     """
-    planned = [plans.plan(args) for args in runs]
-    for plan, args in zip(planned, runs, strict=True):
-        if not plan.tested:
-            plans.test(args)
+    test_each(planned)
     return plans.test_committee(planned, average)
+
+
+def test_each(planned: Sequence[Plan]) -> None:
+    """Tests each trained run, if its weights have not been tested."""
+    for plan in planned:
+        if not plans.updated(plan).tested:
+            plans.test(plan)

@@ -1,7 +1,7 @@
 """The command `compare`: whether two runs differ by more than chance."""
 
+import argparse
 import csv
-from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
 
@@ -20,14 +20,12 @@ class Predictions(NamedTuple):
     right: np.ndarray  # bool (N,)
 
 
-def run(argv: Sequence[str]) -> None:
-    """Runs the command; `argv` begins with its name."""
-    if len(argv) != 3:
-        raise UserError("compare takes two runs, such as tb_logs/deep/seed_42 tb_logs/deep/seed_43")
-    first, second = (read(Path(name)) for name in argv[1:])
-    for one, other in ((first.indices, second.indices), (first.labels, second.labels)):
-        if not np.array_equal(one, other):
-            raise UserError(f"{first.name} and {second.name} were tested on different images")
+def run(options: argparse.Namespace) -> None:
+    """Runs the command with options that `parsers.Compare` has parsed."""
+    first, second = map(read, options.runs)
+    same_images = np.array_equal(first.indices, second.indices)
+    if not same_images or not np.array_equal(first.labels, second.labels):
+        raise UserError(f"{first.name} and {second.name} were tested on different images")
     print("\n".join(lines(first, second)))
 
 
@@ -56,22 +54,22 @@ def read(path: Path) -> Predictions:
 def lines(first: Predictions, second: Predictions) -> list[str]:
     """Gives the comparison, a line a fact."""
     count = len(first.labels)
-    said = []
+    text = []
     for one in (first, second):
         correct = int(one.right.sum())
         low, high = wilson_interval(correct, count)
-        said.append(
+        text.append(
             f"{one.name}: accuracy {correct / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
             f" {count - correct} errors in {count:,}"
         )
     result = mcnemar(first.right, second.right)
-    said.append(
+    text.append(
         f"right in the first alone: {result.only_first}, in the second: {result.only_second}"
     )
-    said.append(f"McNemar's exact test, two-sided: p = {result.p_value:.3g}")
+    text.append(f"McNemar's exact test, two-sided: p = {result.p_value:.3g}")
     if result.p_value >= 0.05:
-        said.append("no difference that chance could not explain")
+        text.append("no difference that chance could not explain")
     else:
         better = first if result.only_first > result.only_second else second
-        said.append(f"{better.name} is better by more than chance would explain")
-    return said
+        text.append(f"{better.name} is better by more than chance would explain")
+    return text

@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 import torch
 
+from lit_mnist import program
+from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.training.process import end_with_parent
 
 MARK = "LIT_MNIST_JOB"  # set for a job, which need not say what to do next
@@ -21,16 +23,16 @@ _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Job(NamedTuple):
-    """A command of this program."""
+    """A run that `fit` is to train in a process of its own."""
 
     name: str  # how its output is marked
-    args: list[str]
+    spec: RunSpec
 
 
 class Jobs:
-    """Runs jobs, `at_once` of them at a time, each on a share of the machine.
+    """Runs jobs, `at_once` of them at a time, each in a slot of the machine.
 
-    A share is a GPU, if there are any, or else an equal part of the processor's cores. If this
+    A slot is a GPU, if there are any, or else an equal part of the processor's cores. If this
     process is stopped, so are they.
 
     Args:
@@ -42,9 +44,9 @@ class Jobs:
         self.running: set[subprocess.Popen[str]] = set()
         self.stopped = 0  # the signal that stopped us
         self.starting = RLock()  # so that no process starts unseen while we are stopped
-        self.shares: SimpleQueue[int] = SimpleQueue()
-        for share in range(at_once):
-            self.shares.put(share)
+        self.slots: SimpleQueue[int] = SimpleQueue()
+        for slot in range(at_once):
+            self.slots.put(slot)
 
     def run(self, jobs: Sequence[Job]) -> list[Job]:
         """Runs all jobs and gives those that failed, in their order; a failure stops no other."""
@@ -60,12 +62,12 @@ class Jobs:
         return [job for job, status in zip(jobs, statuses, strict=True) if status]
 
     def _run(self, job: Job) -> int:
-        share = self.shares.get()
+        slot = self.slots.get()
         try:
             with self.starting:
                 if self.stopped:
                     return 1
-                process = self._start(job, share)
+                process = self._start(job, slot)
                 self.running.add(process)
             for line in process.stdout or ():
                 print(f"[{job.name}] {line}", end="", flush=True)
@@ -73,27 +75,27 @@ class Jobs:
             self.running.discard(process)
             return status
         finally:
-            self.shares.put(share)
+            self.slots.put(slot)
 
-    def _start(self, job: Job, share: int) -> subprocess.Popen[str]:
+    def _start(self, job: Job, slot: int) -> subprocess.Popen[str]:
         alone = self.at_once == 1
         return subprocess.Popen(
-            [sys.executable, "-m", "lit_mnist.main", *job.args],
-            env=self._environment(share),
+            [sys.executable, "-m", "lit_mnist.main", *job.spec.argv("fit")],
+            env=self._environment(slot),
             stdout=None if alone else subprocess.PIPE,
             text=True,
             start_new_session=True,  # so that a signal comes through us, and once
-            preexec_fn=end_with_parent,
+            preexec_fn=end_with_parent if os.name == "posix" else None,  # Windows has none
         )
 
-    def _environment(self, share: int) -> dict[str, str]:
+    def _environment(self, slot: int) -> dict[str, str]:
         package = str(Path(__file__).parents[2])
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1"}
+        own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1", program.CALLED: program.name()}
         if self.at_once > 1 and torch.cuda.is_available():
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
             gpus = visible.split(",") if visible else range(torch.cuda.device_count())
-            own["CUDA_VISIBLE_DEVICES"] = str(gpus[share % len(gpus)])
+            own["CUDA_VISIBLE_DEVICES"] = str(gpus[slot % len(gpus)])
         elif self.at_once > 1:
             threads = max(1, torch.get_num_threads() // self.at_once)
             own["OMP_NUM_THREADS"] = str(threads)

@@ -1,123 +1,151 @@
-"""Runs as their options describe them: whether they are trained and tested, and testing them."""
+"""What is known of a run before anything is done to it: trained? tested? how many epochs left?"""
 
-import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
-from lit_mnist.commands.run_cli import RunCLI, prepare, run
+from lit_mnist.commands import run_cli
+from lit_mnist.commands.options import RunOptions
+from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.resume import resume_point
 
 # Whatever trains on several devices is looked at and tested by this process alone
-HERE = ("--trainer.devices", "1", "--trainer.num_nodes", "1", "--trainer.strategy", "auto")
+ONE_PROCESS: dict[str, object] = {
+    "trainer.devices": 1,
+    "trainer.num_nodes": 1,
+    "trainer.strategy": "auto",
+}
 
 
-class Plan(RunCLI):
-    """A run as its options describe it, which nothing is done to."""
+@dataclass(frozen=True)
+class Plan:
+    """A run, as its options and its folder describe it.
 
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Stops short of it."""
+    Attributes:
+        spec: What the run was asked for by.
+        run: Its folder.
+        config: Its options, resolved.
+        fresh: Whether `fit` would replace what is there.
+        complete: Whether `fit` would find nothing to do.
+        epochs_left: How many epochs `fit` would train; 0 where only its callbacks end it.
+        tested: Whether these very weights are tested, and their predictions there.
+    """
+
+    spec: RunSpec
+    run: Run
+    config: Mapping[str, Any]
+    fresh: bool = False
+    complete: bool = False
+    epochs_left: int = 0
+    tested: bool = False
 
     @property
     def seed(self) -> int:
         """The run's seed."""
-        return self.options["seed_everything"]
+        return self.config["seed_everything"]
 
     @property
     def label(self) -> str:
         """The run in a few letters: `deep/seed_42`."""
         return f"{self.run.folder.parent.name}/{self.run.folder.name}"
 
-    @property
-    def complete(self) -> bool:
-        """Whether `fit` would find nothing to do."""
-        start = self._starting_point(None)
-        return start is not None and start.complete
 
-    @property
-    def epochs_left(self) -> int:
-        """How many epochs `fit` would train; 0 where it has no end but the user's patience."""
-        start = self._starting_point(None)
-        wanted = self.options["trainer"]["max_epochs"] or 0
-        if start and start.complete:
-            return 0
-        return max(0, wanted - (start.epochs if start else 0))
+class _Parsed(RunOptions):
+    """Options that are parsed, and checked by making what they name; nothing is done with it."""
 
-    @property
-    def tested(self) -> bool:
-        """Whether the best weights, or a committee's, are tested, and their predictions there."""
-        said = self.run.results().get("test_weights_sha256")
-        return said == self._weights_sha256() and self.run.file("predictions.csv").exists()
-
-    def _weights_sha256(self) -> str:
-        if isinstance(self.model, EnsembleModule):
-            self.model.configure_model()
-            return self.model.sha256
-        return checkpoints.weights_sha256(checkpoints.read(self.run.best)["state_dict"])
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Stops short of it."""
 
 
-def plan(args: Sequence[str]) -> Plan:
+def plan(spec: RunSpec) -> Plan:
     """Describes the run that `fit` with these options would train.
 
     Raises:
         UserError: An option is wrong, or the run was made with others.
     """
-    prepare()
-    planned = Plan(["fit", *args, *HERE])
-    if isinstance(planned.model, EnsembleModule):
+    parsed = _parse(spec)
+    return updated(Plan(spec, parsed.run, parsed.options, parsed.fresh))
+
+
+def first_seed(spec: RunSpec) -> int:
+    """Gives the seed that the options name, whatever the folder of that run holds."""
+    return _parse(spec).options["seed_everything"]
+
+
+def _parse(spec: RunSpec) -> _Parsed:
+    run_cli.prepare()
+    parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
+    if isinstance(parsed.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
-    if planned.config["fit"]["ckpt_path"]:
+    if parsed.config["fit"]["ckpt_path"]:
         raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
-    if planned.fast_dev_run:
+    if parsed.fast_dev_run:
         raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
-    return planned
+    return parsed
 
 
-def test(args: Sequence[str]) -> None:
-    """Tests the run that `fit` with these options has trained."""
-    run(["test", *args, *HERE])
+def updated(planned: Plan) -> Plan:
+    """Looks into the run's folder again."""
+    point = None if planned.fresh else resume_point(planned.run, dict(planned.config))
+    complete = point is not None and point.complete
+    wanted = planned.config["trainer"]["max_epochs"] or 0
+    left = 0 if complete else max(0, wanted - (point.epochs if point else 0))
+    return replace(planned, complete=complete, epochs_left=left, tested=_run_tested(planned.run))
 
 
-def committee(members: Sequence[Plan], average: str | None) -> Plan:
-    """Describes the test of the average of trained runs.
-
-    Args:
-        members: The runs; data and name are those of the first.
-        average: How to average; None for the default.
-    """
-    options = members[0].options
-    data = {key: value for key, value in options["data"].items() if key not in ("seed", "images")}
-    args = [
-        *("test", "--name", options["name"], "--log_dir", options["log_dir"]),
-        *("--model", "EnsembleModule"),
-        f"--model.checkpoints={json.dumps([str(plan.run.best) for plan in members])}",
-        *([f"--model.average={average}"] if average else []),
-        *(f"--data.{key}={_typed(value)}" for key, value in data.items()),
-        f"--trainer.accelerator={options['trainer']['accelerator']}",
-        *HERE,
-    ]
-    return Plan(args)
+def test(planned: Plan) -> None:
+    """Tests a run that is trained."""
+    run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
 
 
-def test_committee(members: Sequence[Plan], average: str | None) -> Path:
+def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
+    """Describes the committee of trained runs; data and name are those of the first."""
+    own = members[0].config
+    data = {key: value for key, value in own["data"].items() if key not in ("seed", "images")}
+    paths = [str(plan.run.best) for plan in members]
+    spec = RunSpec(
+        settings={
+            "name": own["name"],
+            "log_dir": own["log_dir"],
+            "model": "EnsembleModule",
+            "model.checkpoints": paths,
+            "model.average": average,
+            **{f"data.{key}": value for key, value in data.items()},
+            "trainer.accelerator": own["trainer"]["accelerator"],
+        }
+    )
+    run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members))
+    ensemble = EnsembleModule(paths, average)
+    ensemble.configure_model()
+    return Plan(spec, run, own, complete=True, tested=_tested(run, ensemble.sha256))
+
+
+def test_committee(members: Sequence[Plan], average: AVERAGES) -> Path:
     """Tests the average of trained runs, unless these very weights have been tested before.
-
-    Args:
-        members: The runs.
-        average: How to average; None for the default.
 
     Returns:
         The committee's folder.
     """
-    plan = committee(members, average)
-    if plan.tested:
-        print(f"{plan.run.folder} is tested: see report.md in it")
+    planned = committee(members, average)
+    if planned.tested:
+        print(f"{planned.run.folder} is tested: see report.md in it")
     else:
-        run(plan.args)
-    return plan.run.folder
+        test(planned)
+    return planned.run.folder
 
 
-def _typed(value: object) -> str:
-    """Writes a value as it would be typed."""
-    return value if isinstance(value, str) else json.dumps(value)
+def _run_tested(run: Run) -> bool:
+    if "test_weights_sha256" not in run.results():
+        return False
+    return _tested(run, checkpoints.weights_sha256(checkpoints.read(run.best)["state_dict"]))
+
+
+def _tested(run: Run, weights_sha256: str) -> bool:
+    there = run.file("predictions.csv").exists()
+    return there and run.results().get("test_weights_sha256") == weights_sha256

@@ -3,7 +3,6 @@
 import os
 import shlex
 import signal
-import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -12,7 +11,8 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist.commands import failures, jobs
+from lit_mnist import program
+from lit_mnist.commands import error_messages, jobs
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.errors import UserError
@@ -41,7 +41,7 @@ def run(argv: list[str]) -> None:
     try:
         RunCLI(images_as_list(argv))
     except Exception as error:
-        explained = failures.explained(error)
+        explained = error_messages.explained(error)
         if explained is error:
             launcher.report(error)
             raise
@@ -187,11 +187,5 @@ class RunCLI(RunOptions):
         if jobs.MARK in os.environ:
             return
         again = [arg for arg in self.args[1:] if arg != "--fresh"]
-        say(f"next: {program()} test {shlex.join(again)}")
+        say(f"next: {program.name()} test {shlex.join(again)}")
         say(f"      tensorboard --logdir {self.options['log_dir']}")
-
-
-def program() -> str:
-    """How the user calls this program: `python cli.py` or `lit-mnist`."""
-    name = Path(sys.argv[0]).name
-    return f"python {name}" if name.endswith(".py") else name

@@ -5,6 +5,7 @@ layers     dropout at a tenth of the cost, a last layer that stays in float32
 plateau    the plateau schedule as Keras counts it: its patience
 scoring    the scores of a set of images; ScoredModule, which is tested and asked
 modules    ClassifierModule and a subclass an architecture
+averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
 members    trained networks that make a committee, found and read
 ensemble   EnsembleModule: trained networks, averaged

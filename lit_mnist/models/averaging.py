@@ -7,13 +7,14 @@ import math
 from collections.abc import Iterable
 from itertools import combinations
 from random import Random
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-AVERAGES = Literal["probabilities", "logits", "vote"]
+from lit_mnist.models.averages import AVERAGES
+
 # As many as ten members have of five, so that of ten or fewer every subset is taken
 SUBSETS = 252
 # The winner's extra part of a vote's shared ballot: small, but too large for rounding to lose

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import yaml
 from filelock import FileLock, Timeout
@@ -24,6 +24,16 @@ class Run:
     """The folder `tb_logs/<name>/seed_<seed>/`; files are named in one place, here."""
 
     folder: Path
+
+    @classmethod
+    def of_seed(cls, log_dir: Path, name: str, seed: int) -> Self:
+        """Gives the run of one network."""
+        return cls(log_dir / name / f"seed_{seed}")
+
+    @classmethod
+    def of_committee(cls, log_dir: Path, name: str, members: int) -> Self:
+        """Gives the run of a committee with so many members."""
+        return cls(log_dir / name / f"committee_{members}")
 
     @property
     def best(self) -> Path:

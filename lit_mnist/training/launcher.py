@@ -6,6 +6,7 @@ from typing import NamedTuple
 from lightning.pytorch.plugins.environments import SLURMEnvironment, TorchElasticEnvironment
 from torch.distributed.elastic.multiprocessing.errors import get_error_handler
 
+from lit_mnist import program
 from lit_mnist.errors import UserError
 
 
@@ -38,7 +39,9 @@ def by_slurm() -> bool:
 def _slurm() -> Launched:
     tasks, nodes = (int(os.environ.get(f"SLURM_{n}", "1")) for n in ("NTASKS", "NNODES"))
     if tasks > 1 and "SLURM_STEP_ID" not in os.environ:  # a job's script or shell: one process
-        raise UserError(f"SLURM has {tasks} tasks for this job; start them: srun python cli.py …")
+        raise UserError(
+            f"SLURM has {tasks} tasks for this job; start them: srun {program.name()} …"
+        )
     if tasks > 1 and ("SLURM_NTASKS_PER_NODE" not in os.environ or tasks % nodes):
         raise UserError(
             f"SLURM has {tasks} tasks on {nodes} nodes; ask with --nodes and --ntasks-per-node,"

@@ -1,0 +1,142 @@
+"""Errors of the parser and of libraries, each as one line that names the option and the remedy.
+
+An error that is in none of these families is one of the program's, and keeps its traceback.
+"""
+
+import difflib
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.distributed import DistError
+
+from lit_mnist import program
+from lit_mnist.commands.arguments import config_files
+from lit_mnist.errors import PeerError, UserError
+
+# Lines of jsonargparse's report that say how it tried, not what is wrong
+_CLUTTER = re.compile(
+    r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
+    r"|Problem with given class_path|Expected a path but|Problems parsing config"
+)
+_SHORTER = (
+    (r'Parser key "[^"]*":?\s*', ""),
+    (r"Not of type \w+: ", ""),
+    (r"does not conform to restriction v", "is not "),
+    (r"Expected a typing\.Literal\[(.*?)\]", r"expected one of \1"),
+    (r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", r"expected \1"),
+    (r"\. Got value: ", ", got "),
+    (r"Expected a dot import path string: (.*)", r"there is no class \1"),
+    (r"Option '(.*?)' is not accepted", r"there is no option \1"),
+    (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
+    (r"unrecognized arguments: ", "there is no option "),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no integer"),
+    (r"could not convert string to float: (.*)", r"\1 is no number"),
+    (
+        r".*arguments are required: .*model",
+        "no model is named; give a config, such as --config deep",
+    ),
+    (r"argument -c/--config: expected one argument", "--config: name a file after it"),
+    (r'in "<unicode string>", ', "in its "),
+)
+# Where an error arises that is about the values of options, not about this program
+_LIBRARIES = ("lightning", "jsonargparse")
+_OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
+_CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
+_RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
+
+
+def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
+    """Condenses a parser's report.
+
+    Args:
+        report: What jsonargparse said, on one line or many.
+        args: The command line, the command first.
+        known: Words that a misspelt one may be meant for: options without dashes, class names.
+    """
+    lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
+    lines = [line for line in lines if line and not _CLUTTER.match(line)]
+    keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
+    reason = "; ".join(dict.fromkeys(filter(None, map(_shorten, lines))))
+    value = re.search(r"Given value: (.+)", report)
+    if reason.startswith("expected") and ", got" not in reason and value:
+        reason += f", got {value[1]}"
+    option = "--" + ".".join(keys) if keys else ""
+    culprit = option or _unknown(reason)
+    typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)
+    where = "" if typed or "--config" in (option, reason[:8]) else ", ".join(config_files(args))
+    parts = [part for part in (where, option, reason) if part]
+    return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
+
+
+def _shorten(line: str) -> str:
+    for pattern, text in _SHORTER:
+        line = re.sub(pattern, text, line)
+    return line
+
+
+def _unknown(reason: str) -> str:
+    """The word that the parser does not know, as it was typed; empty if that is not the reason."""
+    found = re.search(r"there is no (?:option|class) ((?:--?)?[\w.]+)", reason)
+    return found[1] if found else ""
+
+
+def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
+    unknown = _unknown(reason)
+    word = unknown.lstrip("-")
+    longer = [each for each in known if word and each.startswith(word)]  # an abbreviated option
+    near = longer or difflib.get_close_matches(word, known, n=1)
+    if not near:
+        return f"see {program.name()} {command} --help"
+    return f"did you mean {'--' if unknown.startswith('-') else ''}{near[0]}?"
+
+
+def explained(error: Exception) -> Exception:
+    """Gives what the program should raise instead: a UserError or PeerError, or `error` itself."""
+    if isinstance(error, (UserError, PeerError)):
+        return error
+    text = " ".join(str(error).split())
+    operation = re.search(r"(\S+) does not have a deterministic implementation", text)
+    if operation:
+        return UserError(
+            f"{operation[1]} is not deterministic on this device; take --trainer.deterministic"
+            " warn to be told of such operations only, or false"
+        )
+    if _out_of_memory(error, text):
+        return UserError(
+            "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
+            " programs, or take another --trainer.accelerator"
+        )
+    if isinstance(error, DistError) or "by peer" in text:  # gloo has no type of its own
+        return PeerError("another process of this run has failed; see its message")
+    frames = traceback.extract_tb(error.__traceback__)
+    if any(
+        Path(frame.filename).name == "checkpoint_connector.py" and _RESTORING.fullmatch(frame.name)
+        for frame in frames
+    ):
+        return UserError(
+            f"the checkpoint does not hold what training goes on from ({type(error).__name__}:"
+            f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
+        )
+    library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
+    if isinstance(error, MisconfigurationException) or (
+        library and isinstance(error, _OPTION_ERRORS)
+    ):
+        found = _CLASS_ERROR.search(text)
+        return UserError(f"{found[1]}: {found[2]}" if found else f"--trainer: {text:.400}")
+    return error
+
+
+def _out_of_memory(error: Exception, text: str) -> bool:
+    phrases = ("out of memory", "can't allocate memory", "Cannot allocate memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)
+    )
+
+
+def _library(filename: str) -> str:
+    """The installed package that a file belongs to."""
+    return filename.replace("\\", "/").rpartition("/site-packages/")[2].partition("/")[0]

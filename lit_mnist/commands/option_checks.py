@@ -1,0 +1,132 @@
+"""Values of options that the parser or Lightning would take without a word, or fail at later."""
+
+import importlib
+import inspect
+import os
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+
+from lit_mnist.commands.arguments import shipped_configs
+from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_yaml
+
+GROUPS = ("trainer", "data")  # whose value, if it is a list, the parser takes for an empty one
+# The least that makes sense, where Lightning does not look
+_LEAST = {
+    "accumulate_grad_batches": 1,
+    "check_val_every_n_epoch": 1,
+    "fast_dev_run": 0,
+    "gradient_clip_val": 0,
+    "limit_predict_batches": 0,
+    "limit_test_batches": 0,
+    "limit_train_batches": 0,
+    "limit_val_batches": 0,
+    "log_every_n_steps": 0,
+    "max_epochs": -1,
+    "min_epochs": 0,
+    "min_steps": 0,
+    "num_nodes": 1,
+    "num_sanity_val_steps": -1,
+    "val_check_interval": 0,
+}
+_FEW = 8  # processes on a CPU that are no mistake, however few its cores
+
+
+def check_configs(paths: Iterable[str]) -> None:
+    """Checks that each file is there and holds options; the parser refuses what cannot be read.
+
+    Raises:
+        UserError: Naming the file and what is wrong in it.
+    """
+    for name in paths:
+        path = Path(name)
+        if "\0" in name:
+            raise UserError(f"--config {name!r:.99}: no name of a file; see configs/")
+        try:
+            if not path.exists():
+                names = ", ".join(shipped_configs())
+                raise UserError(f"--config {name}: no such file; name one, or one of {names}")
+            if not path.is_file():
+                continue
+            content = safe_yaml.load(path.read_text(encoding="utf-8"))
+        except UnicodeDecodeError as error:
+            raise UserError(f"{name}: is no text in UTF-8; write it as configs/ has it") from error
+        except yaml.YAMLError as error:
+            raise UserError(f"{name}: {' '.join(str(error).split()):.300}; correct it") from error
+        except OSError:
+            continue
+        if not isinstance(content, dict):
+            raise UserError(
+                f"{name}: holds no options, such as `name: value` on each line; see configs/"
+            )
+        for group in GROUPS:
+            if isinstance(content.get(group), list):
+                raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
+
+
+def check_null(option: str, chosen: Any) -> None:
+    """Refuses `null` where the chosen class has no use for it, which the parser does not.
+
+    Args:
+        option: What chooses the class, such as `--model`.
+        chosen: Its `class_path` and `init_args`, as parsed.
+
+    Raises:
+        UserError: Naming the argument.
+    """
+    module, _, name = chosen.class_path.rpartition(".")
+    kind = getattr(importlib.import_module(module), name)  # it is imported already
+    for argument, known in inspect.signature(kind).parameters.items():
+        takes_none = known.default is None or type(None) in get_args(known.annotation)
+        if argument in chosen.init_args and chosen.init_args[argument] is None and not takes_none:
+            raise UserError(f"{option}.{argument} null: give a value, or leave the option out")
+
+
+def plain_name(name: Any) -> str:
+    """Checks the name of a run, which becomes that of a folder.
+
+    Raises:
+        UserError: It would lie elsewhere, or could not be made, typed or shown.
+    """
+    plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
+    if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
+        raise UserError(f"--name {name!s:.99}: give a plain name; it becomes a folder in --log_dir")
+    return name
+
+
+def plain_path(option: str, path: Any) -> Path:
+    """Checks the path of a folder that an option names.
+
+    Raises:
+        UserError: No system could have such a folder.
+    """
+    if isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
+        return Path(path)
+    raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
+
+
+def check_trainer(trainer: Mapping[str, Any]) -> None:
+    """Checks the values as they were parsed.
+
+    Raises:
+        UserError: Naming the option and what it may be.
+    """
+    for name, least in _LEAST.items():
+        value = trainer.get(name)
+        if isinstance(value, (int, float)) and not value >= least:
+            raise UserError(f"--trainer.{name} {value}: take {least} or more")
+    _check_processes(trainer.get("devices"), trainer.get("accelerator"))
+
+
+def _check_processes(devices: Any, accelerator: Any) -> None:
+    """Refuses what starts so many processes that the machine comes to a halt."""
+    most = max(_FEW, os.cpu_count() or 1)
+    count = int(devices) if str(devices).isdecimal() else 1
+    if count > most and accelerator in ("auto", "cpu"):
+        raise UserError(
+            f"--trainer.devices {devices}: each is a process of its own on a CPU; take {most} or"
+            " fewer"
+        )

@@ -1,0 +1,53 @@
+"""The list of all commands, which `--help` shows."""
+
+from lit_mnist import program
+from lit_mnist.commands.parsers import PARSERS
+
+# LightningCLI's commands, whose options come from the signatures of what they run
+RUN_COMMANDS = {
+    "fit": "train a model; the same command again resumes it, or tells that it is complete",
+    "validate": "score a trained model on the held-out training images",
+    "test": "score it on the test images; writes predictions, pictures and results.json",
+    "predict": "name the digits in your own image files: --data.images FILE...",
+}
+COMMANDS = (*RUN_COMMANDS, *PARSERS)
+EXAMPLES = (
+    "fit --config simple_plateau",
+    "fit --config deep --trainer.max_epochs 10 --model.lr 0.0005 --name slow",
+    "fit --config deep --config overlays/gpu --data.dataset FashionMNIST",
+    "test --config simple_plateau",
+    "predict --config simple_plateau --data.images digit.png",
+    "committee --config deep --members 5",
+    "compare tb_logs/simple/seed_42 tb_logs/simple_plateau/seed_42",
+)
+
+
+def text() -> str:
+    """Gives the whole text."""
+    name = program.name()
+    summaries = RUN_COMMANDS | {command: kind.summary for command, kind in PARSERS.items()}
+    width = max(map(len, summaries))
+    return "\n".join(
+        [
+            f"usage: {name} COMMAND --config CONFIG [options]",
+            "",
+            "Trains, tests and applies the networks of the Keras MNIST notebook in PyTorch"
+            " Lightning.",
+            "",
+            "commands:",
+            *(f"  {command:{width}}  {summary}" for command, summary in summaries.items()),
+            "",
+            "examples:",
+            *(f"  {name} {example}" for example in EXAMPLES),
+            "  tensorboard --logdir tb_logs",
+            "",
+            "A CONFIG is a file, such as configs/deep.yaml, or the name of one that is shipped;"
+            " several are",
+            "laid on top of each other, and what stands on the command line wins over all of them."
+            " A run",
+            f"lies in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a"
+            " command;",
+            "`--version` tells the version.",
+            "",
+        ]
+    )

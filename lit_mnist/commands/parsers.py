@@ -1,0 +1,179 @@
+"""The program's own commands: their options, defaults, help and errors, all without torch.
+
+A command is a class here and a module of its name, whose `run` is given what was parsed.
+"""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn, get_args
+
+from lit_mnist import program
+from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.errors import UserError
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.reports.notebook import SYSTEMS
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command; subclasses add its options.
+
+    Class attributes:
+        command: Its name.
+        summary: What it does, in a line for the list of commands.
+        details: What else its help says.
+        fit: Whether the options of `fit` may stand beside its own.
+    """
+
+    command = summary = details = ""
+    fit = False
+
+    def __init__(self) -> None:
+        more = f"All options of fit apply: {program.name()} fit --help" if self.fit else None
+        super().__init__(
+            prog=f"{program.name()} {self.command}",
+            description=f"{self.summary[0].upper()}{self.summary[1:]}. {self.details}",
+            epilog=more,
+            allow_abbrev=False,
+        )
+
+    def parse(self, args: Sequence[str]) -> argparse.Namespace:
+        """Parses what follows the command; the options of `fit` come as its `spec`.
+
+        Raises:
+            UserError: Naming the option and the remedy.
+        """
+        options, others = self.parse_known_args(list(args))
+        for arg in others:
+            self._refuse_abbreviated(arg.partition("=")[0])
+        if others and not self.fit:
+            self.error(f"{others[0]}: there is no such option")
+        options.spec = RunSpec.from_args(others)
+        self.check(options)
+        return options
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Refuses options that do not go together; subclasses may override it."""
+
+    def _refuse_abbreviated(self, option: str) -> None:
+        full = [name for name in self._option_string_actions if name.startswith(option)]
+        if option.startswith("--") and full:
+            self.error(f"{option}: options are not abbreviated; write {' or '.join(full)}")
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UserError."""
+        raise UserError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+
+def positive(text: str) -> int:
+    """Reads an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no integer of at least 1")
+    return int(text)
+
+
+def _add_jobs(parser: CommandParser) -> None:
+    jobs = "runs at once (%(default)s): each has a GPU, or an equal part of the cores"
+    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help=jobs)
+
+
+class Committee(CommandParser):
+    """The options of `committee`."""
+
+    command, fit = "committee", True
+    summary = "train several networks of one kind and test their average"
+    details = (
+        "Each member is an ordinary run in tb_logs/NAME/seed_<k>/; the report lies in"
+        " tb_logs/NAME/committee_N/. What is finished is not trained again, so the same command"
+        " goes on after a stop. Members are chosen by nothing but their seed."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        add = self.add_argument
+        members = "how many (%(default)s); their seeds are --seed_everything, +1, ..."
+        add("--members", type=positive, default=5, metavar="N", help=members)
+        average = f"what is averaged: {', '.join(get_args(AVERAGES))} (%(default)s)"
+        add("--average", choices=get_args(AVERAGES), default=DEFAULT_AVERAGE, help=average)
+        _add_jobs(self)
+        member = (
+            "train member K alone, from 0, and stop: for a SLURM array or several machines that"
+            " share tb_logs; a last call without it puts the members together"
+        )
+        add("--member", type=int, metavar="K", help=member)
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Refuses what is no committee."""
+        count, member, spec = options.members, options.member, options.spec
+        if count < 2:
+            raise UserError(f"--members {count}: a committee has two or more; for one, use fit")
+        if member is not None and not 0 <= member < count:
+            raise UserError(f"--member {member}: take 0 to {count - 1}")
+        named = {arg.partition("=")[0] for arg in spec.typed} & {"--model", "--model.class_path"}
+        if not spec.configs and not named:
+            raise UserError(
+                "committee: no model is named; give its members' config:"
+                f" {self.prog} --config deep --members {count}"
+            )
+
+
+class Reproduce(CommandParser):
+    """The options of `reproduce`."""
+
+    command, fit = "reproduce", True
+    summary = "run the notebook's six systems and set our figures beside its own"
+    details = (
+        "Each has the notebook's settings and epochs. Finished runs in tb_logs are used as they"
+        " are, so the same command goes on after a stop. In full it takes hours on two cores; the"
+        " time that is left is told at the start and after each system."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        add = self.add_argument
+        names = [system.name for system in SYSTEMS]
+        only = f"systems to run (all): {', '.join(names)}"
+        add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=only)
+        seeds = (
+            "runs of each single system, from seed --seed_everything on (%(default)s); of several"
+            " the table has mean and standard deviation"
+        )
+        add("--seeds", type=positive, default=1, metavar="N", help=seeds)
+        _add_jobs(self)
+        output = "where table and pictures go (reproduce in --log_dir)"
+        add("--output", type=Path, metavar="DIR", help=output)
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Refuses what each system has of its own."""
+        given = [arg.partition("=")[0] for arg in options.spec.typed]
+        for option, present in (("--config", options.spec.configs), ("--name", "--name" in given)):
+            if present:
+                raise UserError(f"{option}: reproduce has its own; use fit for another run")
+
+
+class Compare(CommandParser):
+    """The options of `compare`."""
+
+    command = "compare"
+    summary = "tell whether one of two tested runs is better, or lucky"
+    details = (
+        "It counts the test images that only one of them has right, and tests the difference by"
+        " McNemar's exact test."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage = "%(prog)s RUN RUN"
+        run = "a run's folder, such as tb_logs/deep/seed_42, or a predictions.csv"
+        self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Refuses more or fewer runs than two."""
+        if len(options.runs) != 2:
+            example = f"{self.prog} tb_logs/deep/seed_42 tb_logs/deep/seed_43"
+            raise UserError(f"compare takes two runs, such as {example}")
+
+
+PARSERS: dict[str, type[CommandParser]] = {
+    kind.command: kind for kind in (Committee, Reproduce, Compare)
+}

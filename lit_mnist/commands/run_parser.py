@@ -1,0 +1,100 @@
+"""The parser of fit, validate, test and predict: LightningCLI's, with the options of a run."""
+
+import inspect
+from argparse import ArgumentError
+from pathlib import Path
+from typing import Any
+
+from jsonargparse.typing import NonNegativeInt
+from lightning.pytorch.cli import LightningCLI
+
+from lit_mnist import program
+from lit_mnist.commands import option_checks
+from lit_mnist.commands.arguments import config_files, configs_first
+from lit_mnist.commands.error_messages import parser_error
+from lit_mnist.commands.overview import RUN_COMMANDS
+from lit_mnist.data.datamodule import MNISTDataModule, Seed
+from lit_mnist.errors import UserError
+from lit_mnist.models import ensemble, modules
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import safe_yaml
+
+DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
+
+
+class CommandLineWins(LightningCLI):
+    """A LightningCLI in which what stands on the command line beats every file."""
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Puts the files first, so that options win wherever they stand (Lightning #17533)."""
+        self.config = parser.parse_args(configs_first(args))
+
+    def _parse_ckpt_path(self) -> None:
+        """Keeps a checkpoint's hyperparameters from overwriting options (Lightning #21455)."""
+
+
+class RunParser(CommandLineWins):
+    """LightningCLI with the options that place a run in its folder.
+
+    Args:
+        args: The command line, the command first.
+    """
+
+    def __init__(self, args: list[str]) -> None:
+        self.args = args
+        # abbreviated, --config would not be found where a run's name comes from
+        common = {"exit_on_error": False, "allow_abbrev": False}
+        super().__init__(
+            ScoredModule,
+            MNISTDataModule,
+            save_config_callback=None,
+            trainer_defaults=DEFAULTS,
+            parser_kwargs=common | {args[0]: common | _help(args[0])},
+            subclass_mode_model=True,
+            args=args,
+            auto_configure_optimizers=False,
+        )
+
+    def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
+        """Builds the parser of the command that was given alone, not of all four."""
+        return {self.args[0]: super().subcommands()[self.args[0]]}
+
+    def add_default_arguments_to_parser(self, parser: Any) -> None:
+        """Adds what belongs to neither trainer nor model nor data."""
+        files = config_files(self.args)
+        add = parser.add_argument
+        add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
+        name = Path(files[0]).stem if files else "run"
+        add("--name", type=str, default=name, help="The run's name; else the first config file's.")
+        add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
+        add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
+        steps = "With fit: also write last.ckpt every N steps within an epoch (0: at its end only)."
+        add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
+
+    def add_arguments_to_parser(self, parser: Any) -> None:
+        """Makes the run's seed the data module's."""
+        parser.link_arguments("seed_everything", "data.seed")
+
+    def parse_arguments(self, parser: Any, args: Any) -> None:
+        """Parses the command line; refuses it in one line."""
+        safe_yaml.guard_parser()
+        option_checks.check_configs(config_files(self.args))
+        try:
+            super().parse_arguments(parser, args)
+        except (ArgumentError, ValueError, TypeError, RecursionError) as error:
+            raise UserError(parser_error(str(error), self.args, self._known_words())) from error
+
+    def _known_words(self) -> list[str]:
+        options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
+        kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
+        models = [kind.__name__ for kind in kinds]
+        return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
+
+
+def _help(command: str) -> dict[str, str]:
+    summary = RUN_COMMANDS[command]
+    return {
+        "usage": f"{program.name()} {command} --config CONFIG [options]",
+        "description": f"{summary[0].upper()}{summary[1:]}."
+        " A model's options: --model.help DeepConvModule.",
+    }

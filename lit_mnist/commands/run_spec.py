@@ -1,0 +1,47 @@
+"""A run as it was asked for, which is how commands hand runs to each other."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Self
+
+from lit_mnist.commands.arguments import split_configs
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """The options of a run, before any of them is parsed.
+
+    Attributes:
+        configs: Config files or names of shipped ones, each laid on top of those before it.
+        typed: Other options, as the user typed them.
+        settings: Options that a command sets, by name; they win over the others.
+    """
+
+    configs: tuple[str, ...] = ()
+    typed: tuple[str, ...] = ()
+    settings: Mapping[str, object] = field(default_factory=dict)
+
+    @classmethod
+    def from_args(cls, args: Sequence[str]) -> Self:
+        """Takes a command line without its command."""
+        configs, typed = split_configs(args)
+        return cls(tuple(configs), tuple(typed))
+
+    def with_settings(self, settings: Mapping[str, object]) -> Self:
+        """Gives the same run with further options set."""
+        return replace(self, settings={**self.settings, **settings})
+
+    def with_seed(self, seed: int) -> Self:
+        """Gives the same run with another seed."""
+        return self.with_settings({"seed_everything": seed})
+
+    def argv(self, command: str) -> list[str]:
+        """Gives the command line that does `command`, such as fit, to this run."""
+        configs = [part for config in self.configs for part in ("--config", config)]
+        settings = [f"--{name}={_as_typed(value)}" for name, value in self.settings.items()]
+        return [command, *configs, *self.typed, *settings]
+
+
+def _as_typed(value: object) -> str:
+    return value if isinstance(value, str) else json.dumps(value)

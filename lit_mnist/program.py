@@ -1,0 +1,20 @@
+"""How the user calls this program, which its messages repeat."""
+
+import os
+import shlex
+import sys
+from pathlib import Path
+
+CALLED = "LIT_MNIST_CALLED"  # set for processes that the program starts: how the user called it
+
+
+def name() -> str:
+    """Gives what the user types before a command: `python cli.py` or `lit-mnist`."""
+    if CALLED in os.environ:
+        return os.environ[CALLED]
+    script = Path(sys.argv[0])
+    if script.name == "main.py" and script.parent.name == "lit_mnist":
+        return "python -m lit_mnist.main"
+    if script.suffix == ".py":
+        return f"python {shlex.quote(sys.argv[0])}"
+    return script.name.removesuffix(".exe")
