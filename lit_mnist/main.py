@@ -28,9 +28,7 @@ def program() -> int:
     the system to end the process by the signal, or show a traceback.
     """
     _on_signals(_leave)
-    sys.path.append(
-        ""
-    )  # the working folder: a user's own modules, as with `python cli.py` in a clone
+    sys.path.append("")  # a user's own modules lie in the working folder
     try:
         return main()
     finally:

@@ -55,7 +55,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     Args:
         report: What jsonargparse said, on one line or many.
         args: The command line, the command first.
-        known: Words that a misspelt one may be meant for: options without dashes, class names.
+        known: Words that a misspelt one may be meant for: options with their dashes, a model's
+            arguments, class names.
     """
     lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
     lines = [line for line in lines if line and not _CLUTTER.match(line)]
@@ -86,12 +87,14 @@ def _unknown(reason: str) -> str:
 
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
     unknown = _unknown(reason)
+    dashes = "--" if unknown.startswith("-") else ""  # none in a file, and of a model's arguments
+    words = [each.removeprefix("--") for each in known if each.startswith(dashes)]
     word = unknown.lstrip("-")
-    longer = [each for each in known if word and each.startswith(word)]  # an abbreviated option
-    near = longer or difflib.get_close_matches(word, known, n=1)
+    longer = [each for each in words if word and each.startswith(word)]  # it was abbreviated
+    near = longer or difflib.get_close_matches(word, words, n=1)
     if not near:
         return f"see {program.name()} {command} --help"
-    return f"did you mean {'--' if unknown.startswith('-') else ''}{near[0]}?"
+    return f"did you mean {dashes}{near[0]}?"
 
 
 def explained(error: Exception) -> Exception:

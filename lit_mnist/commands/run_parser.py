@@ -85,10 +85,10 @@ class RunParser(CommandLineWins):
             raise UserError(parser_error(str(error), self.args, self._known_words())) from error
 
     def _known_words(self) -> list[str]:
-        options = [action.dest for action in self._subcommand_parsers[self.args[0]]._actions]
+        options = [f"--{action.dest}" for action in self._subcommand_parsers[self.args[0]]._actions]
         kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
         models = [kind.__name__ for kind in kinds]
-        return [*options, *models, *inspect.signature(modules.ClassifierModule).parameters]
+        return [*inspect.signature(modules.ClassifierModule).parameters, *models, *options]
 
 
 def _help(command: str) -> dict[str, str]:

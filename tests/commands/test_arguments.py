@@ -1,10 +1,18 @@
 """The command line before it is parsed."""
 
 import json
+from pathlib import Path
 
 import pytest
 
-from lit_mnist.commands.arguments import config_files, configs_first, images_as_list
+from lit_mnist.commands.arguments import (
+    config_files,
+    configs_first,
+    find_config,
+    images_as_list,
+    shipped_configs,
+    split_configs,
+)
 
 
 @pytest.mark.parametrize(
@@ -13,7 +21,7 @@ from lit_mnist.commands.arguments import config_files, configs_first, images_as_
         (["fit", "--a", "1", "--config", "x"], ["fit", "--config", "x", "--a", "1"]),
         (
             ["fit", "--a", "1", "-c", "x", "--config=y"],
-            ["fit", "-c", "x", "--config=y", "--a", "1"],
+            ["fit", "--config", "x", "--config", "y", "--a", "1"],
         ),
         (["fit", "--config", "x", "--a", "1"], ["fit", "--config", "x", "--a", "1"]),
         (["fit", "--config"], ["fit", "--config"]),
@@ -24,8 +32,42 @@ def test_configs_come_first_in_their_order(before, after):
     assert configs_first(before) == after
 
 
-def test_config_files_are_found_in_either_form():
-    assert config_files(["fit", "--config", "a", "--x", "1", "--config=b"]) == ["a", "b"]
+@pytest.mark.parametrize(
+    "form", [["--config", "a"], ["--config=a"], ["-c", "a"], ["-c=a"], ["-ca"]]
+)
+def test_config_files_are_found_in_every_form_that_the_parser_takes(form):
+    args = ["--x", "1", *form, "--config=b", "--conf", "z"]
+    assert split_configs(args) == (["a", "b"], ["--x", "1", "--conf", "z"])
+    assert config_files(args) == ["a", "b"]
+
+
+def test_a_name_finds_the_shipped_config_unless_there_is_a_file_of_it(here):
+    shipped = str(Path(__file__).parents[2] / "configs" / "deep.yaml")
+    assert find_config("deep") == shipped
+    Path("deep").mkdir()
+    assert find_config("deep") == shipped
+    Path("deep.yaml").touch()
+    assert find_config("deep") == "deep.yaml"
+    Path("deep").rmdir()
+    Path("deep").touch()
+    assert find_config("deep") == "deep"
+    assert find_config("overlays/ddp") == shipped.replace("deep", "overlays/ddp")
+
+
+@pytest.mark.parametrize("name", ["", "none", "../configs/deep", "x" * 5000, "a\0b", "deep/"])
+def test_other_names_stay_what_they_are(here, name):
+    assert find_config(name) == name
+
+
+def test_an_installed_program_has_its_configs_in_the_package(monkeypatch, tmp_path):
+    (tmp_path / "configs" / "sub").mkdir(parents=True)
+    for name in ("one.yaml", "sub/two.yaml", "three.txt"):
+        (tmp_path / "configs" / name).touch()
+    monkeypatch.setattr("lit_mnist.commands.arguments.PACKAGE", tmp_path)
+    assert shipped_configs() == {
+        "one": tmp_path / "configs" / "one.yaml",
+        "sub/two": tmp_path / "configs" / "sub" / "two.yaml",
+    }
 
 
 @pytest.mark.parametrize("last", [[], ["--name", "x"]])

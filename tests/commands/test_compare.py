@@ -123,5 +123,7 @@ def test_a_run_that_was_not_tested_is_named(compare, tmp_path):
 def test_two_runs_are_compared_and_no_other_number(compare, names):
     status, lines, problems = compare(*names)
     assert (status, lines) == (2, [])
-    assert problems.startswith("error: compare takes two runs, such as tb_logs/")
+    assert problems.startswith(
+        "error: compare takes two runs, such as python cli.py compare tb_logs/"
+    )
     assert problems.count("\n") == 1

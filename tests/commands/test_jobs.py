@@ -1,4 +1,4 @@
-"""Jobs: how many at once, on which share of the machine, and what becomes of them."""
+"""Jobs: how many at once, in which slot of the machine, and what becomes of them."""
 
 import os
 import signal
@@ -7,11 +7,13 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
 from lit_mnist.commands.jobs import Job, Jobs
+from lit_mnist.commands.run_spec import RunSpec
 
 # Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
 WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
@@ -22,13 +24,13 @@ WAITS += "n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done"
 def shell(here, monkeypatch):
     """The arguments of a job are a command of the system's, as Python takes long to start."""
     script = here / "python"
-    script.write_text('#!/bin/sh\nshift 2\nexec "$@"\n')  # without -m lit_mnist.main
+    script.write_text('#!/bin/sh\nshift 3\nexec "$@"\n')  # without -m lit_mnist.main fit
     script.chmod(0o755)
     monkeypatch.setattr(sys, "executable", str(script))
 
 
 def job(name, command):
-    return Job(name, ["sh", "-c", command, name])
+    return Job(name, RunSpec(typed=("sh", "-c", command, name)))
 
 
 def soon(happened):
@@ -113,6 +115,27 @@ def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     found = environments(at_once, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
     assert found == [(gpu, "7") for gpu in expected]
+
+
+def test_where_a_process_cannot_be_prepared_it_starts_all_the_same(monkeypatch):
+    """Python refuses `preexec_fn` on Windows."""
+    given = []
+    start = subprocess.Popen
+
+    def popen(*args, preexec_fn, **options):
+        given.append(preexec_fn)
+        return start(*args, **options)
+
+    monkeypatch.setattr(subprocess, "Popen", popen)
+    monkeypatch.setattr("lit_mnist.commands.jobs.os", SimpleNamespace(**vars(os) | {"name": "nt"}))
+    assert not Jobs(1).run([job("a", "touch a")])
+    assert Path("a").exists()
+    assert given == [None]
+
+
+def test_a_job_names_the_program_as_its_parent_was_called(monkeypatch):
+    monkeypatch.setattr(sys, "argv", ["/somewhere/lit-mnist"])
+    assert environments(1, "LIT_MNIST_CALLED") == [("lit-mnist",)]
 
 
 def test_a_job_knows_that_it_is_one_and_where_the_package_lies(monkeypatch):

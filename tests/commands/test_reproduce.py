@@ -15,11 +15,24 @@ from lit_mnist.main import main
 from lit_mnist.reports.notebook import System
 from tests.conftest import SMALL, train_here
 
-DENSE = System("dense", "dense net", "dense", 1, 0.98, 0.11, "", 1.0)
-SIMPLE = System("simple", "simple conv", "simple", 1, 0.99, 0.04, "", 6.0)
-# shares its first seed with the single network
-PAIR = System("committee_deep", "committee of 2", "dense", 2, 0.997, 0.007, "best", 1.0)
-TABLE = Path("results/tutorial.json")
+DENSE = System(
+    name="dense", title="dense net", config="dense", accuracy=0.98, loss=0.11, epoch_s=1.0
+)
+SIMPLE = System(
+    name="simple", title="simple conv", config="simple", accuracy=0.99, loss=0.04, epoch_s=6.0
+)
+PAIR = System(
+    name="committee_deep",
+    title="committee of 2",
+    config="dense",  # so that it shares its first seed with the single network
+    accuracy=0.997,
+    loss=0.007,
+    epoch_s=1.0,
+    members=2,
+    note="best",
+)
+OUTPUT = Path("tb_logs/reproduce")
+TABLE = OUTPUT / "tutorial.json"
 
 
 @pytest.fixture
@@ -62,15 +75,17 @@ def results(run):
     return json.loads(Path("tb_logs", run, "results.json").read_text())
 
 
-def snapshot(folder="tb_logs"):
-    return {path: path.stat().st_mtime_ns for path in Path(folder).rglob("*") if path.is_file()}
+def snapshot():
+    """When each file of a run was written."""
+    files = [path for path in Path("tb_logs").rglob("*") if path.is_file()]
+    return {path: path.stat().st_mtime_ns for path in files if OUTPUT not in path.parents}
 
 
 def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order):
     status, lines, problems = call()
     assert (status, problems) == (0, "")
     assert lines[0] == "less than a minute left for dense, simple, committee_deep"
-    assert lines[-1] == "the table is results/tutorial.md"
+    assert lines[-1] == "the table is tb_logs/reproduce/tutorial.md"
     # what two systems share is trained once
     assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
     said = facts()
@@ -85,7 +100,7 @@ def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order)
     members = [results(f"dense/seed_{k}")["test_acc"] for k in (42, 43)]
     assert said["committee_deep"]["mean_acc"] == pytest.approx(np.mean(members))
     for name in ("tutorial_curves.png", "tutorial_gallery.png"):
-        assert Image.open(f"results/{name}").size[0] >= 200
+        assert Image.open(OUTPUT / name).size[0] >= 200
 
     # the same command again finds all done
     before, table = snapshot(), TABLE.read_text()
@@ -103,6 +118,13 @@ def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order)
     assert said["dense"]["sd_acc"] == pytest.approx(np.std(members, ddof=1))
     assert list(said) == ["dense", "committee_deep"]  # the other network has one seed so far
     assert snapshot() == before
+    assert TABLE.read_text() == table
+    assert not Path("results").exists()
+
+
+def test_the_table_lies_under_the_users_log_folder(call):
+    assert call("--only", "dense", "--log_dir", "elsewhere")[0] == 0
+    assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}
 
 
 def test_what_was_not_asked_for_is_no_hindrance(call, order):
@@ -160,12 +182,13 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def test_outside_a_clone_it_says_so(call, monkeypatch):
-    monkeypatch.setattr(reproduce, "__file__", "/nowhere/lit_mnist/commands/reproduce.py")
-    status, lines, problems = call()
-    assert (status, lines) == (2, [])
-    said = "error: /nowhere/configs is missing; run reproduce from a clone of the project\n"
-    assert problems == said
+def test_the_shipped_configs_are_taken_whatever_lies_in_the_working_folder(call, order):
+    Path("dense.yaml").write_text("model: SimpleConvModule\n")
+    assert call("--only", "dense")[0] == 0
+    assert order == ["dense/seed_42"]
+    assert results("dense/seed_42")["status"] == "complete"
+    config = Path("tb_logs/dense/seed_42/config.yaml").read_text()
+    assert "DenseModule" in config
 
 
 # -------------------------------------------------------------------- clock
@@ -177,8 +200,8 @@ def clock(monkeypatch):
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now.seconds)
 
-    def plan(said):
-        label, epochs = said.split("/")
+    def plan(text):
+        label, epochs = text.split("/")
         return SimpleNamespace(label=label, epochs_left=int(epochs))
 
     def watch(systems, runs):

@@ -1,12 +1,73 @@
-"""What libraries raise, told in a line; a bug of the program keeps its traceback."""
+"""Errors of the parser and of libraries on one line; a bug of the program keeps its traceback.
+
+Whole reports of the parser are tried in test_cli.
+"""
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands.failures import explained
+from lit_mnist.commands.error_messages import explained, parser_error
 from lit_mnist.errors import PeerError, UserError, one_line
+
+
+@pytest.fixture(autouse=True)
+def called(monkeypatch):
+    """The program was called as it is when it is installed."""
+    monkeypatch.setattr("sys.argv", ["/somewhere/bin/lit-mnist"])
+
+
+NESTED = """Parser key "model":
+  Does not validate against any of the Union subtypes
+  Subtypes: [<class 'lit_mnist.models.modules.ClassifierModule'>, <class 'NoneType'>]
+  Errors:
+    - Problem with given class_path 'lit_mnist.models.modules.DeepConvModule':
+        Parser key "lr":
+          Not of type PositiveFloat: could not convert string to float: 'abc'
+    - Expected a <class 'NoneType'>
+  Given value type: <class 'jsonargparse._util.NestedArg'>
+  Given value: NestedArg(key='lr', val='abc')"""
+
+
+def test_names_the_option_and_where_to_look():
+    expected = "--model.lr: 'abc' is no number; see lit-mnist fit --help"
+    assert parser_error(NESTED, ["fit", "--model.lr", "abc"], []) == expected
+
+
+def test_names_the_file_that_the_option_stands_in():
+    line = parser_error(NESTED, ["fit", "--config", "a.yaml"], [])
+    assert line.startswith("a.yaml: --model.lr: 'abc' is no number")
+
+
+def test_corrects_a_misspelt_word():
+    report = "unrecognized arguments: --data.datset x"
+    line = parser_error(report, ["fit", "--data.datset", "x"], ["--data.dataset", "--name"])
+    assert line == "there is no option --data.datset x; did you mean --data.dataset?"
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [
+        ("--conf", "--config"),
+        ("--trainer.max_ep", "--trainer.max_epochs"),
+        ("--model", "--model.help"),  # not lr, which is no option without its group
+    ],
+)
+def test_an_abbreviated_option_is_refused_with_its_full_name(typed, full):
+    known = ["lr", "model_width", "--name", "--config", "--trainer.max_epochs", "--model.help"]
+    line = parser_error(f"unrecognized arguments: {typed} x", ["fit", typed, "x"], known)
+    assert line == f"there is no option {typed} x; did you mean {full}?"
+
+
+def test_an_argument_of_a_model_is_looked_for_among_its_arguments_first():
+    report = "Parser key \"model\":\n  Option 'l' is not accepted"
+    line = parser_error(report, ["fit", "--model.l", "1"], ["lr", "plateau", "--log_dir"])
+    assert line == "--model: there is no option l; did you mean lr?"
+
+
+def test_a_report_that_nobody_foresaw_still_comes_on_parser_error():
+    assert parser_error("Odd:\n  two\n  lines", ["fit"], []).count("\n") == 0
 
 
 def raised(call):

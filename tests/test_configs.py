@@ -1,20 +1,14 @@
-"""Every YAML file in configs/ is built, trains a step, and opens with the command that runs it.
-
-And what is no such file is refused before the parser sees it.
-"""
+"""Every YAML file in configs/ is built, trains a step, and opens with the command that runs it."""
 
 from pathlib import Path
 
 import pytest
 import yaml
-from jsonargparse import Namespace
 
-from lit_mnist.commands import configs
-from lit_mnist.errors import UserError
 from lit_mnist.main import main
 from tests.conftest import SMALL
 
-FOLDER = Path(__file__).parents[2] / "configs"
+FOLDER = Path(__file__).parent.parent / "configs"
 ENSEMBLE = FOLDER / "ensemble.yaml"
 SYSTEMS = sorted(set(FOLDER.glob("*.yaml")) - {ENSEMBLE})
 OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
@@ -73,34 +67,3 @@ def test_overlay_changes_the_hardware_alone(path, capsys):
     assert changed <= {"accelerator", "devices", "strategy", "num_nodes", "precision"}
     assert plain | {"trainer": 0} == laid | {"trainer": 0}
     assert f"--config configs/overlays/{path.name}" in path.read_text().splitlines()[0]
-
-
-@pytest.mark.parametrize(
-    ("content", "said"),
-    [
-        (b"a: 1\na: 2\n", "a is there twice"),
-        (b"\xff\xfe", "no text in UTF-8"),
-        (b"- a\n", "holds no options"),
-        (b"data: [1]\n", "data: is a list"),
-    ],
-)
-def test_a_file_that_holds_no_options_is_named(tmp_path, content, said):
-    path = tmp_path / "bad.yaml"
-    path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"bad\.yaml: .*{said}"):
-        configs.check([str(path)])
-
-
-def test_sound_files_and_those_that_the_parser_refuses_pass(tmp_path):
-    configs.check([str(path) for path in (*SYSTEMS, *OVERLAYS, tmp_path, tmp_path / "none")])
-
-
-def test_null_is_for_arguments_that_may_be_none():
-    chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
-    sound = Namespace(lr=0.1, channels_last=None)
-    configs.check_given("--model", Namespace(init_args=sound, **chosen))
-    for argument in ("lr", "plateau"):
-        with pytest.raises(UserError, match=f"--model.{argument} null"):
-            configs.check_given(
-                "--model", Namespace(init_args=Namespace({argument: None}), **chosen)
-            )

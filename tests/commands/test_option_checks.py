@@ -1,0 +1,102 @@
+"""Values that the parser or Lightning would take without a word."""
+
+import os
+
+import pytest
+from jsonargparse import Namespace
+
+from lit_mnist.commands.arguments import shipped_configs
+from lit_mnist.commands.option_checks import (
+    check_configs,
+    check_null,
+    check_trainer,
+    plain_name,
+    plain_path,
+)
+from lit_mnist.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        (b"a: 1\na: 2\n", "a is there twice"),
+        (b"\xff\xfe", "no text in UTF-8"),
+        (b"- a\n", "holds no options"),
+        (b"data: [1]\n", "data: is a list"),
+    ],
+)
+def test_a_file_that_holds_no_options_is_named(tmp_path, content, said):
+    path = tmp_path / "bad.yaml"
+    path.write_bytes(content)
+    with pytest.raises(UserError, match=rf"bad\.yaml: .*{said}"):
+        check_configs([str(path)])
+
+
+def test_sound_files_and_those_that_the_parser_refuses_pass(tmp_path):
+    check_configs([*map(str, shipped_configs().values()), str(tmp_path)])
+
+
+def test_a_config_that_is_not_there_is_named_with_those_that_are(tmp_path):
+    with pytest.raises(UserError, match=r"--config \S+none: no such file; .* deep, dense, .*ddp"):
+        check_configs([str(tmp_path / "none")])
+
+
+def test_null_is_for_arguments_that_may_be_none():
+    chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
+    sound = Namespace(lr=0.1, channels_last=None)
+    check_null("--model", Namespace(init_args=sound, **chosen))
+    for argument in ("lr", "plateau"):
+        with pytest.raises(UserError, match=f"--model.{argument} null"):
+            check_null("--model", Namespace(init_args=Namespace({argument: None}), **chosen))
+
+
+@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
+def test_a_name_that_is_no_folders_is_refused(name):
+    with pytest.raises(UserError, match="--name"):
+        plain_name(name)
+
+
+def test_other_names_pass():
+    for name in ("a b", "ü名", "%s{}$HOME", "x" * 200, "a-b.c"):
+        assert plain_name(name) == name
+
+
+@pytest.mark.parametrize("path", [None, 1, "\0", "x/" * 600])
+def test_a_path_that_no_system_has_is_refused(path):
+    with pytest.raises(UserError, match="--log_dir"):
+        plain_path("--log_dir", path)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("accumulate_grad_batches", 0),
+        ("check_val_every_n_epoch", 0),
+        ("fast_dev_run", -1),
+        ("gradient_clip_val", -0.1),
+        ("gradient_clip_val", float("nan")),
+        ("limit_train_batches", -1),
+        ("log_every_n_steps", -1),
+        ("max_epochs", -5),
+        ("num_nodes", 0),
+    ],
+)
+def test_too_little_is_named(name, value):
+    with pytest.raises(UserError, match=f"--trainer.{name} {value}: take"):
+        check_trainer({name: value})
+
+
+def test_more_processes_than_a_cpu_bears_are_not_started(monkeypatch):
+    monkeypatch.setattr(os, "cpu_count", lambda: 16)
+    for devices in (17, "17", 10**30):
+        with pytest.raises(UserError, match=f"--trainer.devices {devices}: .* 16 or fewer"):
+            check_trainer({"devices": devices, "accelerator": "cpu"})
+    check_trainer({"devices": "16", "accelerator": "auto"})
+    check_trainer({"devices": 17, "accelerator": "cuda"})  # Lightning counts these itself
+
+
+def test_what_makes_sense_passes():
+    check_trainer(
+        {"max_epochs": -1, "gradient_clip_val": None, "fast_dev_run": True, "devices": "auto"}
+    )
+    check_trainer({"limit_train_batches": 0, "num_sanity_val_steps": -1, "devices": [0, 1]})
