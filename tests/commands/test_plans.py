@@ -89,8 +89,8 @@ def test_other_options_are_refused(members, trained):
 
 
 def test_what_lightning_refuses_is_told_before_anything_is_trained(members, here):
-    with pytest.raises(UserError, match=r"--trainer: .*precision"):
-        planned(*members, "--trainer.precision", "7-bit")
+    with pytest.raises(UserError, match="--trainer: You have passed invalid value -3"):
+        planned(*members, "--trainer.overfit_batches", "-3")
 
 
 def seeds(members, *numbers):
