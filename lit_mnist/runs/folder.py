@@ -14,6 +14,7 @@ from filelock import FileLock, Timeout
 from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
+from lit_mnist.runs.old_layout import with_moved_classes
 
 # Of metrics.csv
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
@@ -134,7 +135,7 @@ def read_config(path: Path) -> dict[str, Any]:
         raise UserError(f"{path}: damaged; replace the run with --fresh") from error
     if not isinstance(content, dict):
         raise UserError(f"{path}: damaged; replace the run with --fresh")
-    return content
+    return with_moved_classes(content)
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:

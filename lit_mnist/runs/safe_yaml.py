@@ -12,6 +12,8 @@ from typing import Any
 import yaml
 from jsonargparse import get_loader, set_loader
 
+from lit_mnist.runs.old_layout import with_moved_classes
+
 MAX_CHARACTERS = 1 << 22
 MAX_DEPTH = 32
 MAX_COPIES = 10_000  # values that aliases stand for
@@ -58,9 +60,16 @@ def check(text: str) -> None:
 
 @functools.cache
 def guard_parser() -> None:
-    """Makes jsonargparse check all YAML, in files and on the command line, before it is read."""
+    """Makes jsonargparse check all YAML, in files and on the command line, before it is read.
+
+    A run's own config of version 0.1 is read as one of today.
+    """
     theirs = get_loader("yaml")
-    set_loader("yaml", lambda text: _checked(text, theirs), exceptions=(yaml.YAMLError,))
+
+    def read(text: str) -> Any:
+        return with_moved_classes(_checked(text, theirs))
+
+    set_loader("yaml", read, exceptions=(yaml.YAMLError,))
 
 
 class _Level:

@@ -116,6 +116,8 @@ def test_a_committee_takes_over_place_name_and_data_of_its_members(members, trai
 
 def test_odd_names_reach_the_committee(members, trained, no_pictures):
     Path("tb_logs/dense").rename("tb_logs/1e3")
+    for path in Path("tb_logs/1e3").glob("seed_*/config.yaml"):
+        path.write_text(path.read_text().replace("name: dense", "name: '1e3'"))
     own = seeds([*members, "--name", "1e3"], 42, 43)
     assert plans.committee(own).label == "1e3/committee_2"
     plans.test_committee(own, "probabilities")

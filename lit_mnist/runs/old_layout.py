@@ -1,0 +1,22 @@
+"""Class paths that runs of version 0.1 hold, when the package had no rooms."""
+
+from typing import Any
+
+_MOVED = {
+    "lit_mnist.modules.": "lit_mnist.models.",
+    "lit_mnist.ensemble.": "lit_mnist.models.",
+}
+
+
+def with_moved_classes(config: Any) -> Any:
+    """Gives a config, as read from YAML, whose class paths are those of today."""
+    if isinstance(config, list):
+        return [with_moved_classes(item) for item in config]
+    if not isinstance(config, dict):
+        return config
+    moved = {key: with_moved_classes(value) for key, value in config.items()}
+    path = config.get("class_path")
+    for old, new in _MOVED.items():
+        if isinstance(path, str) and path.startswith(old):
+            moved["class_path"] = new + path.removeprefix(old)
+    return moved

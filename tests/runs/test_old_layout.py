@@ -1,0 +1,59 @@
+"""Runs that version 0.1 made, before the package had rooms."""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_mnist.runs.old_layout import with_moved_classes
+from tests.conftest import equal_weights
+
+RUN = Path("tb_logs/dense/seed_42")
+WHOLE = Path("tb_logs/whole/seed_42")
+
+
+def test_class_paths_are_those_of_today_and_all_else_is_left():
+    old = {
+        "name": "lit_mnist.modules.DeepConvModule",
+        "model": {"class_path": "lit_mnist.modules.DeepConvModule", "init_args": {"lr": 0.1}},
+        "others": [{"class_path": "lit_mnist.ensemble.EnsembleModule"}, {"class_path": "my.Net"}],
+        "class_path": None,
+    }
+    assert with_moved_classes(old) == {
+        "name": "lit_mnist.modules.DeepConvModule",
+        "model": {"class_path": "lit_mnist.models.DeepConvModule", "init_args": {"lr": 0.1}},
+        "others": [{"class_path": "lit_mnist.models.EnsembleModule"}, {"class_path": "my.Net"}],
+        "class_path": None,
+    }
+
+
+def make_old():
+    """Makes the run what version 0.1 would have left."""
+    config = RUN / "config.yaml"
+    text = config.read_text()
+    assert "class_path: lit_mnist.models.DenseModule" in text
+    config.write_text(text.replace("lit_mnist.models.", "lit_mnist.modules."))
+    for path in (RUN / "checkpoints").iterdir():
+        checkpoint = torch.load(path, weights_only=True)
+        checkpoint["hyper_parameters"]["_class_path"] = "lit_mnist.modules.DenseModule"
+        checkpoint["callbacks"]["History"] = checkpoint["callbacks"].pop("metrics")
+        torch.save(checkpoint, path)
+
+
+@pytest.mark.parametrize("own_config", [False, True])
+def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, own_config):
+    run_cli("fit", "--name", "whole", "--trainer.max_epochs", "3")
+    run_cli("fit")
+    make_old()
+    config = ["--config", str(RUN / "config.yaml")] if own_config else []
+    status, output, problems = run_cli("fit", *config, "--trainer.max_epochs", "3")
+    assert (status, problems) == (0, "")
+    assert "going on after epoch 1" in output
+    assert equal_weights(RUN, WHOLE, "last")
+    assert len((RUN / "metrics.csv").read_text().splitlines()) == 4
+
+
+def test_a_run_of_the_old_layout_is_tested(run_cli):
+    run_cli("fit")
+    make_old()
+    assert run_cli("test")[::2] == (0, "")
