@@ -1,4 +1,4 @@
-"""The module that trained a checkpoint: its class by name, its hyperparameters, its weights.
+"""Which class trained a checkpoint, by its name, and whether a module is that of a checkpoint.
 
 A file may name any class; only classes that are imported already are taken, and nothing is imported
 because a file says so. They are ours, and those that the user's own command, config or program
@@ -6,16 +6,10 @@ names. Weights of equal shapes say nothing: the same layers may be joined by ano
 """
 
 import inspect
-import re
 import sys
-from collections.abc import Iterable, Iterator, Sequence
-from importlib.util import find_spec
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
-
-from lightning.pytorch.cli import instantiate_module
-from lightning.pytorch.utilities.seed import isolate_rng
-from torch import nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import ClassifierModule
@@ -25,45 +19,10 @@ from lit_mnist.runs import checkpoints
 OURS = "lit_mnist"
 # They decide how a network is trained, not what it says of an image
 RECIPE = frozenset(inspect.signature(ClassifierModule).parameters)
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
-
-
-def rebuild(
-    checkpoint: dict[str, Any], path: Path, classes: Sequence[type[nn.Module]] = ()
-) -> ScoredModule:
-    """Builds the module that a checkpoint was written by. Draws no random numbers.
-
-    Args:
-        checkpoint: As `checkpoints.read` gives it.
-        path: Its file, for messages.
-        classes: Classes that the user names.
-
-    Returns:
-        On the CPU, for evaluation, in float32.
-
-    Raises:
-        UserError: Its class is unknown, or does not take what the file holds.
-    """
-    kind = trained_class(checkpoint, path, classes)
-    arguments = _arguments(checkpoint, kind, path)
-    try:
-        with isolate_rng():
-            module = _instance(kind, arguments)
-            module.configure_model()
-            module.on_load_checkpoint(checkpoint)
-    except Exception as error:  # a user's class may raise anything
-        why = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: {kind.__name__} does not take its hyperparameters ({why:.200}); use the class"
-            " as it was in training"
-        ) from error
-    checkpoints.check_fits(checkpoint, module, path)
-    module.load_state_dict(checkpoint["state_dict"])
-    return module.float().eval()
 
 
 def trained_class(
-    checkpoint: dict[str, Any], path: Path, classes: Sequence[type[nn.Module]] = ()
+    checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
 ) -> type[ScoredModule]:
     """Gives the class that a checkpoint names, if it is imported.
 
@@ -120,7 +79,7 @@ def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Pat
             " take the --config or the --model that it was trained with"
         )
     free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
-    for key, there in _public(checkpoint).items():
+    for key, there in public_hyperparameters(checkpoint).items():
         here = model.hparams.get(key, there)
         if key not in free and _is_plain(there) and _is_plain(here) and here != there:
             raise UserError(
@@ -142,58 +101,10 @@ def _loaded(name: str) -> object:
     return vars(sys.modules[module]).get(last) if module in sys.modules else None
 
 
-def _public(checkpoint: dict[str, Any]) -> dict[str, Any]:
+def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
     """Gives the hyperparameters without Lightning's own notes among them."""
     values = checkpoint.get("hyper_parameters", {})
     return {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
-
-
-def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
-    """Gives the hyperparameters that the class takes.
-
-    Raises:
-        UserError: One names a class or function that is not imported.
-    """
-    parameters = inspect.signature(kind).parameters.values()
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    names = {parameter.name for parameter in parameters}
-    values = {k: v for k, v in _public(checkpoint).items() if takes_any or k in names}
-    for text in _strings(values):
-        if _would_import(text):
-            raise UserError(
-                f"{path}: its hyperparameters name {text:.99}, which is not known here; add"
-                f" --model.classes {text:.99} if you trust it"
-            )
-    if values.get("compile") is True:  # for the speed of training
-        values["compile"] = False
-    return values
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        return ()
-    return [text for part in value for text in _strings(part)]
-
-
-def _would_import(text: str) -> bool:
-    """Tells whether a text is a dotted name of something that exists but is not imported."""
-    module, root = text.rpartition(".")[0], text.partition(".")[0]
-    if not _DOTTED.fullmatch(text) or module in sys.modules:
-        return False
-    spec = find_spec(root) if root not in sys.modules else None
-    # a mere folder, such as that of `weights/` in weights.pt, has no code to run
-    return root in sys.modules or (spec is not None and (spec.origin is not None or module != root))
-
-
-def _instance(kind: type[ScoredModule], arguments: dict[str, Any]) -> ScoredModule:
-    """Calls the class as the command line would: values are checked by the types it declares."""
-    if "<locals>" not in kind.__qualname__:  # has a path by which it can be named
-        arguments = {"_class_path": f"{kind.__module__}.{kind.__qualname__}", **arguments}
-    return instantiate_module(kind, arguments)
 
 
 def _is_plain(value: Any) -> bool:

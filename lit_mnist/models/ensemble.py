@@ -42,11 +42,11 @@ class EnsembleModule(ScoredModule):
         self,
         checkpoints: list[str] | str,
         average: AVERAGES = "probabilities",
-        classes: list[type[nn.Module]] | type[nn.Module] | None = None,
+        classes: list[type[object]] | type[object] | None = None,
     ) -> None:
         super().__init__()
         self.checkpoints, self.average = checkpoints, average
-        self.classes: Sequence[type[nn.Module]] = (
+        self.classes: Sequence[type] = (
             [classes] if isinstance(classes, type) else classes or []
         )
         self.members: list[members.Member] = []

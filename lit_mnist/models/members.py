@@ -6,10 +6,8 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import nn
-
 from lit_mnist.errors import UserError
-from lit_mnist.models import classes
+from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
 
@@ -67,7 +65,7 @@ def _order(path: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
-def load(paths: Sequence[Path], known_classes: Sequence[type[nn.Module]] = ()) -> list[Member]:
+def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Member]:
     """Reads the members and makes sure that they are a committee. Draws no random numbers.
 
     Args:
@@ -96,13 +94,13 @@ def load(paths: Sequence[Path], known_classes: Sequence[type[nn.Module]] = ()) -
     return members
 
 
-def _read(path: Path, known_classes: Sequence[type[nn.Module]]) -> Member:
+def _read(path: Path, known_classes: Sequence[type]) -> Member:
     checkpoint = checkpoints.read(path)
     rows = checkpoints.history(checkpoint) or [{}]
     return Member(
         path=path,
         sha256=checkpoints.weights_sha256(checkpoint["state_dict"]),
-        module=classes.rebuild(checkpoint, path, known_classes),
+        module=rebuild(checkpoint, path, known_classes),
         trained_on=checkpoint.get("MNISTDataModule", {}),
         epoch=checkpoint.get("epoch"),
         val_acc=rows[-1].get("val_acc"),

@@ -6,5 +6,6 @@ safe_torch    files of torch.save, read without trusting them
 safe_yaml     YAML that may come from anywhere
 resume        where a run goes on
 resume_check  whether training can go on from a checkpoint
+tested        whether a run's test counts: of these weights, of all images
 ledger        a line for each time that the test set was read
 """

@@ -82,9 +82,7 @@ def test_a_net_that_is_a_hyperparameter_is_built_again(here):
     np.testing.assert_allclose(committee("0.ckpt", "1.ckpt"), mean(one, other), atol=1e-6)
 
 
-@pytest.mark.parametrize(
-    "name", ["lit_mnist.modules.DenseModule", "lit_mnist.models.DenseModule"]
-)
+@pytest.mark.parametrize("name", ["lit_mnist.modules.DenseModule", "lit_mnist.models.DenseModule"])
 def test_ours_are_known_by_the_paths_they_had_and_have(here, name):
     one, other = (
         written(f"{seed}.ckpt", trained_a_little(DenseModule, seed), name) for seed in range(2)
