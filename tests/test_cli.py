@@ -283,7 +283,7 @@ def test_untrained_weights_are_never_scored(run_cli, command):
 def test_another_checkpoint_can_be_tested(run_cli):
     run_cli("fit", "--trainer.max_epochs", "3", "--model.lr", "0.02")
     run_cli("test", "--ckpt_path", str(FOLDER / "checkpoints" / "last.ckpt"))
-    assert results()["test_checkpoint"].endswith("last.ckpt")
+    assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
 
 
 def test_a_checkpoint_of_another_architecture_is_refused(run_cli):

@@ -59,6 +59,6 @@ def test(planned: Sequence[Plan], average: AVERAGES) -> Path:
 
 def test_each(planned: Sequence[Plan]) -> None:
     """Tests each trained run, if its weights have not been tested."""
-    for plan in planned:
-        if not plans.updated(plan).tested:
+    for plan in map(plans.updated, planned):
+        if not plan.tested:
             plans.test(plan)

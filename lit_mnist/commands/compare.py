@@ -9,12 +9,15 @@ import numpy as np
 
 from lit_mnist.errors import UserError
 from lit_mnist.reports.statistics import mcnemar, wilson_interval
+from lit_mnist.runs import tested
+from lit_mnist.runs.folder import Run
 
 
 class Predictions(NamedTuple):
     """What `predictions.csv` says of N images, in index order."""
 
     name: str
+    data_sha256: str  # of the images themselves; empty if it is not known
     indices: np.ndarray  # int (N,)
     labels: np.ndarray  # int (N,)
     right: np.ndarray  # bool (N,)
@@ -23,21 +26,33 @@ class Predictions(NamedTuple):
 def run(options: argparse.Namespace) -> None:
     """Runs the command with options that `parsers.Compare` has parsed."""
     first, second = map(read, options.runs)
-    same_images = np.array_equal(first.indices, second.indices)
-    if not same_images or not np.array_equal(first.labels, second.labels):
+    if not same_images(first, second):
         raise UserError(f"{first.name} and {second.name} were tested on different images")
     print("\n".join(lines(first, second)))
+
+
+def same_images(first: Predictions, second: Predictions) -> bool:
+    """Tells whether two runs were tested on the same images, as far as that is known."""
+    known = {first.data_sha256, second.data_sha256} - {""}
+    same_labels = np.array_equal(first.labels, second.labels)
+    return len(known) < 2 and same_labels and np.array_equal(first.indices, second.indices)
 
 
 def read(path: Path) -> Predictions:
     """Reads a run's predictions.
 
     Raises:
-        UserError: There are none, or the file is damaged.
+        UserError: There are none, the file is damaged, or the run's test counts no more.
     """
-    file = path if path.is_file() else path / "predictions.csv"
+    file = path if path.is_file() else Run(path).predictions
     if not file.is_file():
         raise UserError(f"{file}: no predictions; test the run first")
+    run, data_sha256 = Run(file.parent), ""
+    if file.name == run.predictions.name and run.results():  # else a table of the user's own
+        doubt = tested.doubt(run)
+        if doubt:
+            raise UserError(f"{run.folder}: {doubt}; test it again")
+        data_sha256 = run.results()["test_data_sha256"]
     try:
         with file.open(encoding="utf-8", newline="") as text:
             rows = [
@@ -48,7 +63,7 @@ def read(path: Path) -> Predictions:
     except (ValueError, KeyError, TypeError, csv.Error) as error:
         raise UserError(f"{file}: damaged; test the run again") from error
     name = str(file.parent if file.name == "predictions.csv" else file)
-    return Predictions(name, indices, labels, labels == predictions)
+    return Predictions(name, data_sha256, indices, labels, labels == predictions)
 
 
 def lines(first: Predictions, second: Predictions) -> list[str]:

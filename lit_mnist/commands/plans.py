@@ -8,10 +8,12 @@ from typing import Any
 from lit_mnist.commands import run_cli
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
 
@@ -34,7 +36,7 @@ class Plan:
         fresh: Whether `fit` would replace what is there.
         complete: Whether `fit` would find nothing to do.
         epochs_left: How many epochs `fit` would train; 0 where only its callbacks end it.
-        tested: Whether these very weights are tested, and their predictions there.
+        doubt: Why its test, if there was one, does not count; empty if it does.
     """
 
     spec: RunSpec
@@ -43,7 +45,12 @@ class Plan:
     fresh: bool = False
     complete: bool = False
     epochs_left: int = 0
-    tested: bool = False
+    doubt: str = tested.NEVER
+
+    @property
+    def tested(self) -> bool:
+        """Whether these very weights are tested, on all of these images."""
+        return not self.doubt
 
     @property
     def seed(self) -> int:
@@ -96,11 +103,14 @@ def updated(planned: Plan) -> Plan:
     complete = point is not None and point.complete
     wanted = planned.config["trainer"]["max_epochs"] or 0
     left = 0 if complete else max(0, wanted - (point.epochs if point else 0))
-    return replace(planned, complete=complete, epochs_left=left, tested=_run_tested(planned.run))
+    doubt = tested.NEVER if planned.fresh else _run_doubt(planned.run, planned.config)
+    return replace(planned, complete=complete, epochs_left=left, doubt=doubt)
 
 
 def test(planned: Plan) -> None:
-    """Tests a run that is trained."""
+    """Tests a run that is trained; says why, if it has been tested before."""
+    if planned.doubt not in ("", tested.NEVER):
+        print(f"{planned.run.folder}: {planned.doubt}; it is tested again", flush=True)
     run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
 
 
@@ -109,6 +119,7 @@ def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> P
     own = members[0].config
     data = {key: value for key, value in own["data"].items() if key not in ("seed", "images")}
     paths = [str(plan.run.best) for plan in members]
+    classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
     spec = RunSpec(
         settings={
             "name": own["name"],
@@ -116,14 +127,15 @@ def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> P
             "model": "EnsembleModule",
             "model.checkpoints": paths,
             "model.average": average,
+            **({"model.classes": classes} if classes else {}),
             **{f"data.{key}": value for key, value in data.items()},
             "trainer.accelerator": own["trainer"]["accelerator"],
         }
     )
     run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members))
-    ensemble = EnsembleModule(paths, average)
-    ensemble.configure_model()
-    return Plan(spec, run, own, complete=True, tested=_tested(run, ensemble.sha256))
+    weights = tested.weights_sha256([plan.run.best for plan in members], average)
+    doubt = tested.doubt(run, weights, _test_data_sha256(own))
+    return Plan(spec, run, own, complete=True, doubt=doubt)
 
 
 def test_committee(members: Sequence[Plan], average: AVERAGES) -> Path:
@@ -140,12 +152,24 @@ def test_committee(members: Sequence[Plan], average: AVERAGES) -> Path:
     return planned.run.folder
 
 
-def _run_tested(run: Run) -> bool:
-    if "test_weights_sha256" not in run.results():
-        return False
-    return _tested(run, checkpoints.weights_sha256(checkpoints.read(run.best)["state_dict"]))
+def _test_data_sha256(config: Mapping[str, Any]) -> str:
+    """Hashes the test images that a run would be tested on; empty while they are not on disk."""
+    spec = DATASETS[config["data"]["dataset"]]
+    return files_sha256(spec, "test", spec.folder(Path(config["data"]["data_dir"])))
 
 
-def _tested(run: Run, weights_sha256: str) -> bool:
-    there = run.file("predictions.csv").exists()
-    return there and run.results().get("test_weights_sha256") == weights_sha256
+def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
+    if not run.best.exists():
+        return tested.NEVER
+    return tested.doubt(run, tested.weights_sha256([run.best]), _test_data_sha256(config))
+
+
+def _classes(model: Any) -> list[str]:
+    """Lists the classes of a user's own that the options of a model name, at any depth."""
+    if isinstance(model, list):
+        return [name for part in model for name in _classes(part)]
+    if not isinstance(model, Mapping):
+        return []
+    below = [name for part in model.values() for name in _classes(part)]
+    own = model.get("class_path")
+    return [own, *below] if isinstance(own, str) and not own.startswith("lit_mnist.") else below

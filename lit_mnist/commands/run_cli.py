@@ -16,11 +16,12 @@ from lit_mnist.commands import error_messages, jobs
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.errors import UserError
+from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.run_report import EvaluationReport, PredictReport
-from lit_mnist.runs import checkpoints, resume_check
+from lit_mnist.runs import checkpoints, resume_check, tested
 from lit_mnist.runs.resume import ResumePoint, resume_point
 from lit_mnist.training import launcher, process
 from lit_mnist.training.hardware import device_name
@@ -106,22 +107,22 @@ class RunCLI(RunOptions):
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
+        if self.trainer.limit_test_batches == 0:
+            raise UserError(
+                "--trainer.limit_test_batches 0: no image would be tested; leave it out"
+            )
         path, digest = self._trained(model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
         else:
-            tested = {"test_checkpoint": str(path), "test_weights_sha256": digest}
-            report = EvaluationReport(self.run, tested)
+            report = EvaluationReport(self.run, tested.Weights(digest, (Path(str(path)),)))
         if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {self._scores('test')}")
-        if self.fast_dev_run:
-            return
-        errors = self.run.results()["test_errors"]
-        say(f"{errors} errors: see misclassified.png, confusion.png, curves.png and")
-        say(f"{'report.md' if path is None else 'predictions.csv'} in {self.run.folder}")
+        for line in report.summary:
+            say(line)
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's image files."""
@@ -166,6 +167,7 @@ class RunCLI(RunOptions):
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
         checkpoints.check_fits(checkpoint, model, path)
+        classes.check_same_module(checkpoint, model, path)
         return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
 
     def _named(self, ckpt_path: str) -> Path:

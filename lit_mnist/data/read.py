@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import NamedTuple
 
@@ -77,7 +77,19 @@ def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
         raise UnusableError(_count_faults(spec.files[split], folder, len(images), len(labels)))
     if spec.transposed:
         images = images.transpose(1, 2).contiguous()
-    return Split(images, labels, hashlib.sha256("".join(digests).encode()).hexdigest())
+    return Split(images, labels, _joined(digests))
+
+
+def files_sha256(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
+    """Gives the hash that a split has once it is read, by its files alone; empty if one lacks."""
+    paths = [folder / name for name in spec.files[split]]
+    if not all(path.is_file() for path in paths):
+        return ""
+    return _joined(hashlib.sha256(read_bytes(path).data).hexdigest() for path in paths)
+
+
+def _joined(digests: Iterable[str]) -> str:
+    return hashlib.sha256("".join(digests).encode()).hexdigest()
 
 
 def known_hashes(spec: DatasetSpec, folder: Path) -> Mapping[str, str]:

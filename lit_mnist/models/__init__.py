@@ -7,6 +7,8 @@ scoring    the scores of a set of images; ScoredModule, which is tested and aske
 modules    ClassifierModule and a subclass an architecture
 averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
+classes    which class trained a checkpoint, by its name
+rebuild    a module built again from its checkpoint
 members    trained networks that make a committee, found and read
 ensemble   EnsembleModule: trained networks, averaged
 """

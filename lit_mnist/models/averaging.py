@@ -63,7 +63,7 @@ class SubsetErrors(NamedTuple):
     """The errors of all committees of one size."""
 
     mean: float
-    least: int
+    fewest: int
     most: int
 
 
@@ -73,7 +73,7 @@ def errors_by_size(
     """Counts the errors of the subsets of 1, 2, ..., M members, each a committee of its own.
 
     Takes every subset where there are at most 252 of a size, as there are for ten members or fewer;
-    otherwise 252 that are drawn with a fixed seed, so that `least` and `most` are theirs alone.
+    otherwise 252 that are drawn with a fixed seed, so that `fewest` and `most` are theirs alone.
 
     Args:
         logits: Float (M, N, 10); log-probabilities serve as well.

@@ -1,10 +1,10 @@
-"""A committee: several trained networks whose outputs are averaged.
+"""A committee: several trained modules whose outputs are averaged.
 
 Members run one after the other. Stacked into one batched forward pass (`torch.func.vmap`) the
 convolutions become grouped ones, which took half as long again on a CPU (`benchmarks/members.py`).
 """
 
-import hashlib
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
@@ -14,6 +14,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.models import members
 from lit_mnist.models.averaging import AVERAGES, combine
 from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import checkpoints as checkpoint_files
 
 
 class CommitteeScores(NamedTuple):
@@ -24,7 +25,7 @@ class CommitteeScores(NamedTuple):
 
 
 class EnsembleModule(ScoredModule):
-    """Averages trained networks, of any of our architectures, for test and prediction.
+    """Averages trained modules, ours and a user's own, for test and prediction.
 
     Its forward pass gives log-probabilities (N, 10); the loss is therefore that of the average. It
     holds no weights of its own and is not trained: `committee` trains its members.
@@ -33,11 +34,19 @@ class EnsembleModule(ScoredModule):
         checkpoints: The members' checkpoint files: paths, or patterns such as
             `tb_logs/deep/*/checkpoints/best.ckpt`.
         average: What is averaged: probabilities, logits, or votes.
+        classes: Classes of your own that the checkpoints may name, such as `my_module.TinyModule`.
+            A checkpoint is never trusted to import one.
     """
 
-    def __init__(self, checkpoints: list[str] | str, average: AVERAGES = "probabilities") -> None:
+    def __init__(
+        self,
+        checkpoints: list[str] | str,
+        average: AVERAGES = "probabilities",
+        classes: list[type[object]] | type[object] | None = None,
+    ) -> None:
         super().__init__()
         self.checkpoints, self.average = checkpoints, average
+        self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
         self.members: list[members.Member] = []
 
     def configure_model(self) -> None:
@@ -47,8 +56,8 @@ class EnsembleModule(ScoredModule):
             UserError: They are no committee; the message names the member.
         """
         if not self.members:
-            self.members = members.load(members.find(self.checkpoints))
-            self.nets = nn.ModuleList(member.net for member in self.members)
+            self.members = members.load(members.find(self.checkpoints), self.classes)
+            self.nets = nn.ModuleList(member.module for member in self.members)
 
     def setup(self, stage: str) -> None:
         """Refuses data that the members were not trained on.
@@ -81,5 +90,5 @@ class EnsembleModule(ScoredModule):
     @property
     def sha256(self) -> str:
         """Hash of the members' hashes, in their order, and of the way they are averaged."""
-        said = " ".join([self.average, *(member.sha256 for member in self.members)])
-        return hashlib.sha256(said.encode()).hexdigest()
+        hashes = [member.sha256 for member in self.members]
+        return checkpoint_files.committee_sha256(self.average, hashes)

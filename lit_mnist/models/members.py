@@ -6,11 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import torch
-from torch import Tensor, nn
-
 from lit_mnist.errors import UserError
-from lit_mnist.models.modules import ClassifierModule
+from lit_mnist.models.rebuild import rebuild
+from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
 
 
@@ -20,14 +18,15 @@ class Member(NamedTuple):
     Attributes:
         path: Its checkpoint.
         sha256: Hash of its weights.
-        net: On the CPU, for evaluation, in float32.
+        module: What trained it, with its own forward and hyperparameters; on the CPU, for
+            evaluation, in float32.
         trained_on: Dataset, data and split, as `MNISTDataModule.identity` tells them.
         epoch: The epoch of the weights, and `val_acc` their validation accuracy; None if unknown.
     """
 
     path: Path
     sha256: str
-    net: nn.Module
+    module: ScoredModule
     trained_on: dict[str, Any]
     epoch: int | None
     val_acc: float | None
@@ -66,14 +65,18 @@ def _order(path: str) -> list[tuple[int, str]]:
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
-def load(paths: Sequence[Path]) -> list[Member]:
+def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Member]:
     """Reads the members and makes sure that they are a committee. Draws no random numbers.
 
+    Args:
+        paths: Their checkpoints.
+        known_classes: Classes of a user's own that may be named in them.
+
     Raises:
-        UserError: A file is damaged or fits no architecture, two members have the same weights, or
+        UserError: A file is damaged or of an unknown class, two members have the same weights, or
             one was trained on other data, another split, or images in another form.
     """
-    members = [_read(path) for path in paths]
+    members = [_read(path, known_classes) for path in paths]
     known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
     for place, member in enumerate(members):
         for other in members[:place]:
@@ -91,30 +94,14 @@ def load(paths: Sequence[Path]) -> list[Member]:
     return members
 
 
-def _read(path: Path) -> Member:
+def _read(path: Path, known_classes: Sequence[type]) -> Member:
     checkpoint = checkpoints.read(path)
-    weights = checkpoint["state_dict"]
-    net = _network(weights, path)
     rows = checkpoints.history(checkpoint) or [{}]
     return Member(
         path=path,
-        sha256=checkpoints.weights_sha256(weights),
-        net=net,
+        sha256=checkpoints.weights_sha256(checkpoint["state_dict"]),
+        module=rebuild(checkpoint, path, known_classes),
         trained_on=checkpoint.get("MNISTDataModule", {}),
         epoch=checkpoint.get("epoch"),
         val_acc=rows[-1].get("val_acc"),
     )
-
-
-def _network(weights: dict[str, Tensor], path: Path) -> nn.Module:
-    """Builds the network that the weights fit; what the file says of its class is not relied on."""
-    weights = {name.removeprefix("net."): value for name, value in weights.items()}
-    kinds = ClassifierModule.__subclasses__()
-    for kind in kinds:
-        with torch.device("meta"):  # no memory, and no random numbers for weights to come
-            net = kind.net_type()
-        if checkpoints.shapes(net.state_dict()) == checkpoints.shapes(weights):
-            net.load_state_dict({k: value.float() for k, value in weights.items()}, assign=True)
-            return net.eval()
-    names = ", ".join(kind.__name__ for kind in kinds)
-    raise UserError(f"{path}: its weights fit none of {names}; name a checkpoint of one of them")

@@ -78,6 +78,7 @@ class ClassifierModule(PlateauBeforeCheckpoint, ScoredModule):
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Keeps each rank's sums of an epoch that has not ended."""
+        super().on_save_checkpoint(checkpoint)
         alone = self.trainer.world_size == 1
         kept = [
             torch.stack([value] if alone else gather_all_tensors(value)).cpu()

@@ -1,7 +1,7 @@
 """Evaluation: the scores of a set of images, and a module that is validated, tested and asked."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -72,6 +72,11 @@ class ScoredModule(LightningModule):
         super().__init__()
         self.val_scores = RunningScores()
         self.test_scores = RunningScores()
+
+    def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Names the class, for what is trained in Python; LightningCLI names it by itself."""
+        kind = type(self)
+        checkpoint["model_class"] = f"{kind.__module__}.{kind.__qualname__}"
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Scores a batch of held-out images."""

@@ -1,7 +1,9 @@
 """What a run, a test and a committee leave to be looked at: tables, pictures, statistics.
 
 run_report        what a test and a prediction leave behind
+predictions       what is said of each image, gathered from all ranks
 committee_report  what a committee's test leaves behind
+committee_table   its scores beside its members'
 notebook          the notebook's six systems and figures
 notebook_table    its table beside ours
 plots             accuracy curves, confusion matrix

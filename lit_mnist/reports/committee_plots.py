@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -11,29 +12,32 @@ from matplotlib.ticker import MaxNLocator
 from lit_mnist.reports import figures, gallery
 from lit_mnist.shape import SIDE_PX
 
+if TYPE_CHECKING:  # or else torch comes with it
+    from lit_mnist.models.averaging import SubsetErrors
+
 # In pixels of the gallery's images: the height of a line of votes, the widest step between two
 LINE, STEP = 5, 4
 # The fewest letters that tell the classes of FashionMNIST and of KMNIST apart
 LETTERS = 2
 
 
-def errors_by_size_figure(errors: Sequence[tuple[float, int, int]], images: int) -> Figure:
+def errors_by_size_figure(errors: "Sequence[SubsetErrors]", images: int) -> Figure:
     """Draws the errors of committees of 1, 2, ... members: their mean, and fewest to most.
 
     Args:
-        errors: By number of members, from 1: mean, fewest and most, over subsets of the members.
+        errors: By number of members, from 1: those of subsets of the members.
         images: How many images were scored.
     """
     figure = Figure(figsize=(6.5, 4.5), dpi=figures.DPI, layout="constrained")
     axes = figure.add_subplot(title="Errors by size of the committee", xlabel="members")
     axes.set_ylabel(f"errors in {images:,} images")
     members = range(1, len(errors) + 1)
-    mean, fewest, most = zip(*errors, strict=True)
+    fewest, most = [row.fewest for row in errors], [row.most for row in errors]
     colour = figures.PALETTE[0]
     axes.fill_between(
         members, fewest, most, color=colour, alpha=0.2, lw=0, label="fewest to most, over subsets"
     )
-    axes.plot(members, mean, color=colour, marker="o", ms=4, label="mean")
+    axes.plot(members, [row.mean for row in errors], color=colour, marker="o", ms=4, label="mean")
     for axis in (axes.xaxis, axes.yaxis):
         axis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)

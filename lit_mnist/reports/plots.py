@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, settled
+from lit_mnist.shape import CLASSES
 
 
 def curves(
@@ -81,7 +82,9 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> F
     return settled(figure)
 
 
-def confusion_matrix(labels: np.ndarray, predictions: np.ndarray, classes: int = 10) -> np.ndarray:
+def confusion_matrix(
+    labels: np.ndarray, predictions: np.ndarray, classes: int = CLASSES
+) -> np.ndarray:
     """Counts int (N,) labels against int (N,) predictions: int (classes, classes), rows true."""
     counts = np.zeros((classes, classes), int)
     np.add.at(counts, (labels, predictions), 1)

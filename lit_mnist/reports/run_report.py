@@ -7,62 +7,35 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
-from torch import Tensor
 
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.reports import figures, gallery, plots
+from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
-from lit_mnist.runs import ledger
+from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES
-
-
-class Collector(Callback):
-    """Keeps index, label and probabilities of each image that is scored, on every rank.
-
-    Args:
-        run: The folder to write to.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-        self.parts: list[Tensor] = []
-
-    def collect(self, batch: Batch, probabilities: Tensor) -> None:
-        """Keeps a batch: its indices (B,), its labels (B,) and its probabilities (B, 10)."""
-        columns = (batch.indices[:, None], batch.labels[:, None], probabilities)
-        self.parts.append(torch.cat([column.double().cpu() for column in columns], dim=1))
-
-    def table(self, trainer: Trainer) -> np.ndarray:
-        """Gives float64 (N, 12), index, label, p0 to p9, in index order; all ranks must call it."""
-        parts = self.parts
-        if trainer.world_size > 1:
-            everyone: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(everyone, parts)
-            parts = [part for rank in everyone for part in rank]
-        rows = torch.cat(parts)
-        return rows[rows[:, 0].argsort()].numpy()
 
 
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test.
 
+    A test of a part of the images counts for nothing: it leaves a line in the ledger alone.
+
     Args:
         run: The folder to write to.
-        checkpoint: What was tested, for `results.json`: its path and the hash of its weights.
+        weights: What is tested.
     """
 
-    __test__ = False  # no test case, whatever pytest makes of the name
-
-    def __init__(self, run: Run, checkpoint: dict[str, str]) -> None:
+    def __init__(self, run: Run, weights: tested.Weights) -> None:
         super().__init__(run)
-        self.checkpoint = checkpoint
+        self.weights = weights
+        self.summary: list[str] = []  # lines for the user, once the test has ended
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -72,27 +45,54 @@ class EvaluationReport(Collector):
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes everything down, on rank zero."""
-        table = self.table(trainer)
-        if trainer.is_global_zero:
-            self.write(trainer, table)
-            # Last, as it says that the test is written down in full
-            self.run.update_results(**self.checkpoint)
-
-    def write(self, trainer: Trainer, table: np.ndarray) -> None:
-        """Writes files and pictures from (N, 12): index, label, p0 to p9."""
-        labels, predictions = table[:, 1].astype(int), table[:, 2:].argmax(axis=1)
-        files.write_text(self.run.file("predictions.csv"), predictions_csv(table))
+        predictions = self.gathered(trainer)
+        if not trainer.is_global_zero:
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         loss = float(trainer.callback_metrics["test_loss"])
-        scores = test_scores(labels, predictions, loss)
-        digest, errors = self.checkpoint["test_weights_sha256"], scores["test_errors"]
-        reads = ledger.note(self.run.folder, digest, scores["test_acc"], loss, errors)
-        self.run.update_results(**scores, test_reads=reads)
+        scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
+        reads = self._note(scores)
+        scored, there = len(predictions.labels), len(data.test_set.labels)
+        if scored < there:
+            self.summary = [
+                f"tested on {scored:,} of {there:,} images, which is no test of the run:"
+                f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
+            ]
+            return
+        # `test_reads` with them, the record of what they are of last: it says that all is written
+        self.write(trainer, predictions, scores | {"test_reads": reads})
+        self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
+        self.summary = self.closing(scores)
+
+    def _note(self, scores: dict[str, Any]) -> int:
+        digest, folder = self.weights.sha256, self.run.folder
+        noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
+        return ledger.note(folder, digest, *noted)
+
+    def closing(self, scores: dict[str, Any]) -> list[str]:
+        """Gives the lines that tell the user what there is to be looked at."""
+        return [
+            f"{scores['test_errors']} errors: see misclassified.png, confusion.png, curves.png and",
+            f"{self.run.predictions.name} in {self.run.folder}",
+        ]
+
+    def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
+        """Writes files and pictures.
+
+        Args:
+            trainer: With the data.
+            predictions: Of all test images.
+            scores: What `results.json` is to say of them.
+        """
+        files.write_text(self.run.predictions, predictions_csv(predictions))
+        self.run.update_results(**scores)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
-        images, indices = data.test_set.images.cpu().numpy(), table[:, 0].astype(int)
-        wrong = self.gallery(images, labels, predictions, indices, names)
+        labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
+        images = data.test_set.images.cpu().numpy()
+        wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong)
-        matrix = plots.confusion_matrix(labels, predictions, CLASSES)
+        matrix = plots.confusion_matrix(labels, classes)
         show(trainer, self.run, "confusion", plots.confusion(matrix, names))
         self.curves(trainer)
 
@@ -123,12 +123,12 @@ class PredictReport(Collector):
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes, on rank zero."""
-        table = self.table(trainer)
+        predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset) or [str(digit) for digit in range(CLASSES)]
-        text = digits_csv(data.files, table[:, 2:], names)
+        text = digits_csv(data.files, predictions.probabilities.numpy(), names)
         files.write_text(self.run.file("digits.csv"), text)
         print(text, end="")
 
@@ -161,16 +161,6 @@ def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dic
         "test_errors": errors,
         "test_images": count,
     }
-
-
-def predictions_csv(table: np.ndarray) -> str:
-    """Formats (N, 12) index, label, p0 to p9; nine digits give a float32 back exactly."""
-    columns = ["index", "label", "prediction", *(f"p{digit}" for digit in range(CLASSES))]
-    lines = [",".join(columns)]
-    for row in table:
-        whole = f"{row[0]:.0f},{row[1]:.0f},{row[2:].argmax()}"
-        lines.append(",".join([whole, *(f"{p:.9g}" for p in row[2:])]))
-    return "\n".join(lines) + "\n"
 
 
 def digits_csv(paths: Iterable[Path], probabilities: np.ndarray, names: list[str]) -> str:

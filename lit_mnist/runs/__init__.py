@@ -7,5 +7,6 @@ safe_yaml     YAML that may come from anywhere
 resume        where a run goes on
 resume_check  whether training can go on from a checkpoint
 old_layout    class paths of version 0.1, where the package had no rooms
+tested        whether a run's test counts: of these weights, of all images
 ledger        a line for each time that the test set was read
 """

@@ -1,9 +1,11 @@
 """Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
 
 import hashlib
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+import torch
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
@@ -105,7 +107,7 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     """
     if shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
         return
-    named = str(checkpoint.get("hyper_parameters", {}).get("_class_path", "another architecture"))
+    named = class_name(checkpoint) or "another architecture"
     raise UserError(
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
         f" {type(model).__name__}; take the --config that it was trained with"
@@ -117,8 +119,24 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
         digest.update(f"{name}{tuple(value.shape)}".encode())
-        digest.update(value.detach().cpu().contiguous().numpy().tobytes())
+        # as bytes, since NumPy has no bfloat16
+        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
+
+
+def committee_sha256(average: str, members: Iterable[str]) -> str:
+    """Hashes the hashes of a committee's members, in their order, and how they are averaged."""
+    return hashlib.sha256(" ".join([average, *members]).encode()).hexdigest()
+
+
+def class_name(checkpoint: dict[str, Any]) -> str:
+    """Gives the class that trained a checkpoint, as the file has it; empty if it names none.
+
+    LightningCLI saves `_class_path` among the hyperparameters; what was trained in Python has a
+    `model_class`.
+    """
+    named = checkpoint.get("hyper_parameters", {}).get("_class_path")
+    return str(named or checkpoint.get("model_class", ""))
 
 
 def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[bool | int, ...]]:

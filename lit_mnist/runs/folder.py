@@ -46,6 +46,11 @@ class Run:
         """The checkpoint of the last finished epoch."""
         return self.folder / "checkpoints" / "last.ckpt"
 
+    @property
+    def predictions(self) -> Path:
+        """What its test said of each image."""
+        return self.folder / "predictions.csv"
+
     def file(self, name: str) -> Path:
         """Another file of the run, such as `metrics.csv`."""
         return self.folder / name

@@ -209,7 +209,7 @@ def test_errors_of_every_subset_are_those_of_brute_force(average, members):
 
     assert counted == [pytest.approx(row) for row in brute_force(logits, labels, average)]
     assert len(counted) == members
-    assert counted[-1].mean == counted[-1].least == counted[-1].most
+    assert counted[-1].mean == counted[-1].fewest == counted[-1].most
 
 
 def test_each_member_wrong_about_an_image_of_its_own_is_mended_by_any_other():
@@ -238,7 +238,7 @@ def test_of_more_than_ten_members_the_large_sets_of_subsets_are_sampled():
         if len(masks) <= 252:
             assert row == pytest.approx((errors.mean(), errors.min(), errors.max()))
         else:
-            assert errors.min() <= row.least <= row.mean <= row.most <= errors.max()
+            assert errors.min() <= row.fewest <= row.mean <= row.most <= errors.max()
             assert row.mean == pytest.approx(errors.mean(), abs=4 * errors.std() / 252**0.5)
     assert counted == errors_by_size(logits, labels)
     assert random.getstate() == state

@@ -20,7 +20,9 @@ def save(path, kind=DenseModule, seed=0, **identity):
     torch.manual_seed(seed)
     module = kind()
     path.parent.mkdir(parents=True, exist_ok=True)
-    content = {"state_dict": module.state_dict(), "epoch": 3, "MNISTDataModule": identity}
+    named = {"_class_path": f"lit_mnist.models.{kind.__name__}"}
+    content = {"state_dict": module.state_dict(), "hyper_parameters": named, "epoch": 3}
+    content["MNISTDataModule"] = identity
     torch.save(content | {"callbacks": {"metrics": {"rows": [{"val_acc": 0.5}]}}}, path)
     return module.net.eval()
 
@@ -73,6 +75,11 @@ def other_network(path):
     torch.save({"state_dict": nn.Linear(3, 3).state_dict()}, path)
 
 
+def other_weights(path):
+    named = {"_class_path": "lit_mnist.models.DenseModule"}
+    torch.save({"state_dict": nn.Linear(3, 3).state_dict(), "hyper_parameters": named}, path)
+
+
 def no_tensors(path):
     torch.save({"state_dict": {"net.1.weight": "w"}}, path)
 
@@ -118,9 +125,14 @@ REFUSED = {
     "another network": (
         ["a.ckpt", "b.ckpt"],
         other_network,
-        r"b\.ckpt: its weights fit none of DenseModule, SimpleConvModule, DeepConvModule",
+        r"b\.ckpt: names no class; name it with --model\.classes",
     ),
-    "no tensors": (["a.ckpt", "b.ckpt"], no_tensors, r"b\.ckpt: (its weights fit none|damaged)"),
+    "other weights": (
+        ["a.ckpt", "b.ckpt"],
+        other_weights,
+        r"b\.ckpt: holds weights of DenseModule, which do not fit DenseModule",
+    ),
+    "no tensors": (["a.ckpt", "b.ckpt"], no_tensors, r"b\.ckpt: damaged"),
 }
 
 

@@ -6,15 +6,20 @@ import pytest
 from matplotlib.colors import to_rgb
 
 from lit_mnist.data.datasets import class_names
+from lit_mnist.models.averaging import SubsetErrors
 from lit_mnist.reports import committee_plots, figures, gallery
 
 # ---------------------------------------------------------------- errors by size
 
 
+def by_size(rows):
+    return [SubsetErrors(*row) for row in rows]
+
+
 def test_draws_the_mean_inside_the_band_from_fewest_to_most():
     errors = [(35.2, 29, 43), (30.1, 26, 35), (28.0, 25, 31), (26, 26, 26)]
 
-    axes = committee_plots.errors_by_size_figure(errors, 10_000).axes[0]
+    axes = committee_plots.errors_by_size_figure(by_size(errors), 10_000).axes[0]
 
     assert axes.lines[0].get_xydata().tolist() == [[1, 35.2], [2, 30.1], [3, 28.0], [4, 26]]
     edge = {tuple(point) for point in axes.collections[0].get_paths()[0].vertices}
@@ -28,7 +33,7 @@ def test_draws_the_mean_inside_the_band_from_fewest_to_most():
 def test_members_and_errors_are_counted_in_whole_numbers(members):
     errors = [(26 + 9 / size, 26, 27) for size in range(1, members + 1)]
 
-    axes = committee_plots.errors_by_size_figure(errors, 10_000).axes[0]
+    axes = committee_plots.errors_by_size_figure(by_size(errors), 10_000).axes[0]
 
     for ticks, (low, high) in ((axes.get_xticks(), axes.get_xlim()), (axes.get_yticks(), (26, 36))):
         seen = ticks[(low <= ticks) & (ticks <= high)]
@@ -39,7 +44,7 @@ def test_members_and_errors_are_counted_in_whole_numbers(members):
 
 
 def test_a_committee_without_errors_is_drawn():
-    axes = committee_plots.errors_by_size_figure([(0, 0, 0)] * 3, 10_000).axes[0]
+    axes = committee_plots.errors_by_size_figure(by_size([(0, 0, 0)] * 3), 10_000).axes[0]
 
     assert axes.lines[0].get_ydata().tolist() == [0, 0, 0]
     low, high = axes.get_ylim()

@@ -15,7 +15,7 @@ from sklearn.metrics import accuracy_score, log_loss, zero_one_loss
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.main import main
-from lit_mnist.reports.committee_report import markdown
+from lit_mnist.reports.committee_table import markdown
 from tests.conftest import CONFIGS, TEST
 
 SEEDS = (42, 43, 44)

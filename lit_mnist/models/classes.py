@@ -1,0 +1,119 @@
+"""Which class trained a checkpoint, by its name, and whether a module is that of a checkpoint.
+
+A file may name any class; only classes that are imported already are taken, and nothing is imported
+because a file says so. They are ours, and those that the user's own command, config or program
+names. Weights of equal shapes say nothing: the same layers may be joined by another activation.
+"""
+
+import inspect
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from lit_mnist.errors import UserError
+from lit_mnist.models.modules import ClassifierModule
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import checkpoints
+
+OURS = "lit_mnist"
+# They decide how a network is trained, not what it says of an image
+RECIPE = frozenset(inspect.signature(ClassifierModule).parameters)
+
+
+def trained_class(
+    checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
+) -> type[ScoredModule]:
+    """Gives the class that a checkpoint names, if it is imported.
+
+    Args:
+        checkpoint: As `checkpoints.read` gives it.
+        path: Its file, for messages.
+        classes: Classes that the user names. One that was trained as a script's own, `__main__.X`,
+            is known by its bare name; a checkpoint that names no class is taken for that of the one
+            module among them.
+
+    Raises:
+        UserError: Naming the class, and the option that makes it known.
+    """
+    name = checkpoints.class_name(checkpoint)
+    given = [kind for kind in classes if issubclass(kind, ScoredModule)]
+    if not name and len(given) == 1:
+        return given[0]
+    # the last one first: a notebook's cell, run again, defines its class anew
+    found = [kind for kind in reversed([*_subclasses(ScoredModule)]) if is_named(kind, name)]
+    if not found and name.startswith("__main__."):
+        found = [kind for kind in given if kind.__name__ == name.rpartition(".")[2]]
+    if found:
+        return found[0]
+    if not name:
+        raise UserError(f"{path}: names no class; name it with --model.classes, as my_module.Net")
+    shown = ascii(name)[1:-1]
+    raise UserError(
+        f"{path}: trained with {shown:.99}, which is not known here; add"
+        f" --model.classes {shown:.99} if you trust it"
+    )
+
+
+def is_named(kind: type, name: str) -> bool:
+    """Tells whether a name in a checkpoint is this class's: its own, or an alias.
+
+    Ours have moved between modules from version to version, so their last name decides.
+    """
+    if kind.__module__.partition(".")[0] == OURS:
+        root, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
+        return (root, last) == (OURS, kind.__name__)
+    return name == f"{kind.__module__}.{kind.__qualname__}" or _loaded(name) is kind
+
+
+def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Path) -> None:
+    """Refuses to evaluate weights in another module than the one that trained them.
+
+    Raises:
+        UserError: Naming the class, or the hyperparameter that differs.
+    """
+    name, kind = checkpoints.class_name(checkpoint), type(model)
+    if name and not is_named(kind, name) and not name.startswith("__main__."):
+        raise UserError(
+            f"{path}: trained with {ascii(name)[1:-1]:.99}, not {kind.__module__}.{kind.__name__};"
+            " take the --config or the --model that it was trained with"
+        )
+    free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
+    for key, there in public_hyperparameters(checkpoint).items():
+        here = model.hparams.get(key, there)
+        if key not in free and _is_plain(there) and _is_plain(here) and here != there:
+            raise UserError(
+                f"{path}: trained with --model.{key} {_shown(there)}, here it is {_shown(here)};"
+                " take the --config or the option that it was trained with"
+            )
+
+
+def _subclasses(kind: type[ScoredModule]) -> Iterator[type[ScoredModule]]:
+    """Gives all classes below, of any depth, in the order in which they were defined."""
+    for below in kind.__subclasses__():
+        yield below
+        yield from _subclasses(below)
+
+
+def _loaded(name: str) -> object:
+    """Gives what a dotted name stands for in a module that is imported; else None."""
+    module, _, last = name.rpartition(".")
+    return vars(sys.modules[module]).get(last) if module in sys.modules else None
+
+
+def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Gives the hyperparameters without Lightning's own notes among them."""
+    values = checkpoint.get("hyper_parameters", {})
+    return {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
+
+
+def _is_plain(value: Any) -> bool:
+    if isinstance(value, dict):
+        return all(map(_is_plain, value.values()))
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_plain, value))
+    return value is None or isinstance(value, (bool, int, float, str))
+
+
+def _shown(value: Any) -> str:
+    return ascii(value)[:99] if not isinstance(value, str) else ascii(value)[1:-1][:99]

@@ -1,0 +1,105 @@
+"""A module built again from its checkpoint: its hyperparameters, its weights, its own forward.
+
+The hyperparameters come from a file that may be anyone's. They are values; where one names a class
+or a function, it must be imported already.
+"""
+
+import inspect
+import re
+import sys
+from collections.abc import Iterable, Sequence
+from importlib.util import find_spec
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch.cli import instantiate_module
+from lightning.pytorch.utilities.seed import isolate_rng
+
+from lit_mnist.errors import UserError
+from lit_mnist.models.classes import public_hyperparameters, trained_class
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import checkpoints
+
+_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+
+
+def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> ScoredModule:
+    """Builds the module that a checkpoint was written by. Draws no random numbers.
+
+    Args:
+        checkpoint: As `checkpoints.read` gives it.
+        path: Its file, for messages.
+        classes: Classes that the user names.
+
+    Returns:
+        On the CPU, for evaluation, in float32.
+
+    Raises:
+        UserError: Its class is unknown, or does not take what the file holds.
+    """
+    kind = trained_class(checkpoint, path, classes)
+    arguments = _arguments(checkpoint, kind, path)
+    try:
+        with isolate_rng():
+            module = _instance(kind, arguments)
+            module.configure_model()
+            module.on_load_checkpoint(checkpoint)
+    except Exception as error:  # a user's class may raise anything
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: {kind.__name__} does not take its hyperparameters ({why:.200}); use the class"
+            " as it was in training"
+        ) from error
+    checkpoints.check_fits(checkpoint, module, path)
+    module.load_state_dict(checkpoint["state_dict"])
+    return module.float().eval()
+
+
+def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
+    """Gives the hyperparameters that the class takes.
+
+    Raises:
+        UserError: One names a class or function that is not imported.
+    """
+    parameters = inspect.signature(kind).parameters.values()
+    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
+    names = {parameter.name for parameter in parameters}
+    values = {
+        k: v for k, v in public_hyperparameters(checkpoint).items() if takes_any or k in names
+    }
+    for text in _strings(values):
+        if _would_import(text):
+            raise UserError(
+                f"{path}: its hyperparameters name {text:.99}, which is not known here; add"
+                f" --model.classes {text:.99} if you trust it"
+            )
+    if values.get("compile") is True:  # for the speed of training
+        values["compile"] = False
+    return values
+
+
+def _strings(value: Any) -> Iterable[str]:
+    if isinstance(value, str):
+        return [value]
+    if isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple, set)):
+        return ()
+    return [text for part in value for text in _strings(part)]
+
+
+def _would_import(text: str) -> bool:
+    """Tells whether a text is a dotted name of something that exists but is not imported."""
+    module, root = text.rpartition(".")[0], text.partition(".")[0]
+    if not _DOTTED.fullmatch(text) or module in sys.modules:
+        return False
+    spec = find_spec(root) if root not in sys.modules else None
+    # a mere folder, such as that of `weights/` in weights.pt, has no code to run
+    return root in sys.modules or (spec is not None and (spec.origin is not None or module != root))
+
+
+def _instance(kind: type[ScoredModule], arguments: dict[str, Any]) -> ScoredModule:
+    """Calls the class as the command line would: values are checked by the types it declares."""
+    if "<locals>" not in kind.__qualname__:  # has a path by which it can be named
+        arguments = {"_class_path": f"{kind.__module__}.{kind.__qualname__}", **arguments}
+    return instantiate_module(kind, arguments)

@@ -1,0 +1,61 @@
+"""A committee's `report.md`: its scores beside its members'."""
+
+from typing import Any
+
+from lit_mnist.reports.statistics import mean_sd, wilson_interval
+
+
+def markdown(results: dict[str, Any]) -> str:
+    """Writes the report from a committee's `results.json`."""
+    members = results["members"]
+    accuracy, loss, errors = (
+        mean_sd([member[key] for member in members])
+        for key in ("test_acc", "test_loss", "test_errors")
+    )
+    rows = [_row(member["run"], member, member["val_acc"]) for member in members]
+    spread = f"{accuracy[0]:.4f} ± {accuracy[1]:.4f} | | {loss[0]:.4f} ± {loss[1]:.4f}"
+    rows.append(f"| mean ± sd | | {spread} | {errors[0]:.1f} ± {errors[1]:.1f} |")
+    rows.append(_row(f"**committee of {len(members)}**", results, None))
+    sizes = [
+        f"| {size} | {row['mean']:.1f} | {row['fewest']} | {row['most']} |"
+        for size, row in enumerate(results["errors_by_size"], 1)
+    ]
+    disagreement = results["disagreement"]
+    pairs = [share for i, row in enumerate(disagreement["pairs"]) for share in row[:i]]
+    return "\n".join(
+        [
+            f"# {results['name']}: a committee of {len(members)}",
+            "",
+            f"Average of {results['average']}. Members: {results['choice']}. The test set has been"
+            f" read {results['test_reads']} time(s) in this folder (`ledger.csv`).",
+            "",
+            "| | val acc | test acc | 95 % interval | test loss | errors |",
+            "|---|---|---|---|---|---|",
+            *rows,
+            "",
+            f"Not all members agree on {disagreement['any']:.2%} of the images; two of them"
+            f" differ on {min(pairs):.2%} to {max(pairs):.2%}.",
+            "",
+            "| members | mean errors | fewest | most (over subsets) |",
+            "|---|---|---|---|",
+            *sizes,
+            "",
+            "![errors by number of members](errors_by_size.png)",
+            "![errors and votes](misclassified.png)",
+            "![confusion matrix](confusion.png)",
+            "",
+            f"{results['hardware']}; torch {results['versions']['torch']}.",
+            "",
+        ]
+    )
+
+
+def _row(name: str, scores: dict[str, Any], val_acc: float | None) -> str:
+    low, high = wilson_interval(
+        scores["test_images"] - scores["test_errors"], scores["test_images"]
+    )
+    known = "" if val_acc is None else f"{val_acc:.4f}"
+    return (
+        f"| {name} | {known} | {scores['test_acc']:.4f} | {low:.4f} to {high:.4f}"
+        f" | {scores['test_loss']:.4f} | {scores['test_errors']} |"
+    )

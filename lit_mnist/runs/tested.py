@@ -1,0 +1,102 @@
+"""Whether a run's test counts: it is of the weights that are there, of all images, and unaltered.
+
+A test that counts is recorded in `results.json`: the hashes of the weights, of the test images and
+of `predictions.csv`. A test of a part of the images leaves no record.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import Run
+
+NEVER = "it has not been tested since it was trained"
+
+
+class Weights(NamedTuple):
+    """What is tested.
+
+    Attributes:
+        sha256: Hash of the weights; of a committee, see `checkpoints.committee_sha256`.
+        paths: The checkpoint, or a committee's.
+        average: How a committee averages; None for a single module.
+    """
+
+    sha256: str
+    paths: tuple[Path, ...]
+    average: str | None = None
+
+
+def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
+    """Gives what `results.json` is to hold, once `predictions.csv` is written.
+
+    Args:
+        run: The folder.
+        weights: What was tested.
+        data_sha256: Hash of the test images and labels, as `read.Split` has it.
+    """
+    return {
+        # relative, so that they hold wherever the folder of all runs is moved to
+        "test_checkpoints": [os.path.relpath(path, run.folder) for path in weights.paths],
+        "test_average": weights.average,
+        "test_weights_sha256": weights.sha256,
+        "test_data_sha256": data_sha256,
+        "test_predictions_sha256": _sha256(run.predictions),
+    }
+
+
+def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
+    """Tells why the run's test does not count; empty if it does.
+
+    Args:
+        run: The folder.
+        weights_sha256: Hash of the weights that the test must be of; if empty, of those that now
+            lie where the tested ones lay.
+        data_sha256: Hash of the images that it must be of; empty if any will do.
+    """
+    results = run.results()
+    if "test_weights_sha256" not in results:
+        return NEVER
+    if "test_predictions_sha256" not in results:
+        return "it was tested by an earlier version, which did not note on which images"
+    if not run.predictions.is_file():
+        return f"its {run.predictions.name} is gone"
+    if results["test_predictions_sha256"] != _sha256(run.predictions):
+        return f"its {run.predictions.name} is not that of its test"
+    now = weights_sha256 or _weights_now(run, results)
+    if now not in ("", results["test_weights_sha256"]):
+        return "its weights are no longer those that were tested"
+    if data_sha256 not in ("", results.get("test_data_sha256")):
+        return "it was tested on other images"
+    return ""
+
+
+def _weights_now(run: Run, results: dict[str, Any]) -> str:
+    """Hashes the weights that lie where the tested ones lay; empty if none do."""
+    named = results.get("test_checkpoints")
+    paths = [run.folder / str(name) for name in named] if isinstance(named, list) else []
+    if not paths or not all(path.is_file() for path in paths):
+        return ""
+    try:
+        return weights_sha256(paths, results.get("test_average"))
+    except UserError:
+        return "damaged"
+
+
+def weights_sha256(paths: Sequence[Path], average: str | None = None) -> str:
+    """Hashes a checkpoint's weights, or those of a committee that averages so.
+
+    Raises:
+        UserError: One is missing or damaged.
+    """
+    hashes = [checkpoints.weights_sha256(checkpoints.read(path)["state_dict"]) for path in paths]
+    return hashes[0] if average is None else checkpoints.committee_sha256(average, hashes)
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,196 @@
+"""A member is the module that trained it; what cannot be told is refused, and nothing imported."""
+
+import sys
+
+import numpy as np
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from torch import nn
+
+from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.errors import UserError
+from lit_mnist.models import classes
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.modules import DenseModule, SimpleConvModule
+from tests import own_modules
+from tests.conftest import SMALL, digits
+
+IMAGES = digits(20, 5)[0].unsqueeze(1) / 255
+
+
+def written(path, module, name=None, **others):
+    """Writes a checkpoint as LightningCLI would; gives the module, for evaluation."""
+    kind = type(module)
+    named = {"_class_path": name or f"{kind.__module__}.{kind.__name__}", "_instantiator": "x"}
+    content = {"state_dict": module.state_dict(), "hyper_parameters": named | others}
+    torch.save(content, path)
+    return module.eval()
+
+
+def trained_a_little(kind, seed, **arguments):
+    """A module whose running statistics and weights are no longer those it starts with."""
+    torch.manual_seed(seed)
+    module = kind(**arguments)
+    for _ in range(3):
+        module(torch.rand(50, 1, 28, 28))
+    return module
+
+
+def mean(*modules):
+    with torch.no_grad():
+        return np.mean([module(IMAGES).softmax(1).numpy() for module in modules], axis=0)
+
+
+def committee(*paths, **options):
+    with torch.no_grad():
+        return EnsembleModule(list(paths), **options)(IMAGES).exp().numpy()
+
+
+KINDS = {
+    "another activation in the same shapes": (own_modules.TanhModule, {}),
+    "its own forward": (own_modules.CenteredModule, {}),
+    "a subclass of a subclass": (own_modules.DeeperCenteredModule, {}),
+    "a hyperparameter": (own_modules.ChoiceModule, {"activation": "tanh"}),
+    "buffers, and a base without net_type": (own_modules.BufferModule, {}),
+    "one of ours": (SimpleConvModule, {}),
+}
+
+
+@pytest.mark.parametrize(("kind", "arguments"), KINDS.values(), ids=KINDS)
+def test_a_member_is_the_module_that_trained_it(here, kind, arguments):
+    one, other = (trained_a_little(kind, seed, **arguments) for seed in range(2))
+    written("a.ckpt", one, **arguments)
+    written("b.ckpt", other, **arguments)
+    ours = written("c.ckpt", trained_a_little(DenseModule, 2))  # mixed with one of ours
+    expected = mean(one, other, ours)
+    np.testing.assert_allclose(committee("a.ckpt", "b.ckpt", "c.ckpt"), expected, atol=1e-6)
+
+
+def test_a_net_that_is_a_hyperparameter_is_built_again(here):
+    one, other = (
+        written(
+            f"{seed}.ckpt",
+            trained_a_little(own_modules.ChoiceModule, seed, head=nn.Hardtanh(-0.5, 0.5)),
+            head={
+                "class_path": "torch.nn.Hardtanh",
+                "init_args": {"min_val": -0.5, "max_val": 0.5},
+            },
+        )
+        for seed in range(2)
+    )
+    np.testing.assert_allclose(committee("0.ckpt", "1.ckpt"), mean(one, other), atol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["lit_mnist.modules.DenseModule", "lit_mnist.models.DenseModule"])
+def test_ours_are_known_by_the_paths_they_had_and_have(here, name):
+    one, other = (
+        written(f"{seed}.ckpt", trained_a_little(DenseModule, seed), name) for seed in range(2)
+    )
+    np.testing.assert_allclose(committee("0.ckpt", "1.ckpt"), mean(one, other), atol=1e-6)
+
+
+def test_an_unknown_class_is_refused_with_the_option_that_makes_it_known(here, monkeypatch):
+    monkeypatch.syspath_prepend(here)
+    (here / "not_imported.py").write_text("raise SystemExit('imported')")
+    written("a.ckpt", own_modules.TanhModule(), "not_imported.TanhModule")
+    written("b.ckpt", own_modules.TanhModule(), "not_imported.TanhModule")
+    said = (
+        r"a\.ckpt: trained with not_imported\.TanhModule, which is not known here; add"
+        r" --model\.classes not_imported\.TanhModule"
+    )
+    with pytest.raises(UserError, match=said):
+        committee("a.ckpt", "b.ckpt")
+    # a class of the same name elsewhere is another one, even if it is named
+    with pytest.raises(UserError, match=said):
+        committee("a.ckpt", "b.ckpt", classes=own_modules.TanhModule)
+    assert "not_imported" not in sys.modules
+
+
+@pytest.mark.parametrize("deep", [False, True])
+def test_no_hyperparameter_imports_anything(here, monkeypatch, deep):
+    monkeypatch.syspath_prepend(here)
+    (here / "not_imported.py").write_text("raise SystemExit('imported')")
+    head = {"class_path": "not_imported.Net"}
+    head = {"class_path": "torch.nn.Sequential", "dict_kwargs": {"a": [head]}} if deep else head
+    for seed in range(2):
+        written(f"{seed}.ckpt", trained_a_little(own_modules.ChoiceModule, seed), head=head)
+    with pytest.raises(UserError, match=r"name not_imported\.Net, which is not known here"):
+        committee("0.ckpt", "1.ckpt")
+    assert "not_imported" not in sys.modules
+
+
+def test_a_scripts_own_class_is_known_by_its_bare_name_if_the_user_names_it(here):
+    one, other = (
+        written(f"{s}.ckpt", trained_a_little(own_modules.TanhModule, s), "__main__.TanhModule")
+        for s in range(2)
+    )
+    with pytest.raises(UserError, match=r"trained with __main__\.TanhModule"):
+        committee("0.ckpt", "1.ckpt")
+    said = committee("0.ckpt", "1.ckpt", classes=[own_modules.TanhModule])
+    np.testing.assert_allclose(said, mean(one, other), atol=1e-6)
+
+
+def test_a_checkpoint_without_a_name_is_never_guessed_by_its_shapes(here):
+    modules = [trained_a_little(own_modules.TanhModule, seed) for seed in range(2)]
+    for seed, module in enumerate(modules):
+        torch.save({"state_dict": module.eval().state_dict()}, f"{seed}.ckpt")
+    with pytest.raises(UserError, match=r"0\.ckpt: names no class; name it with --model\.classes"):
+        committee("0.ckpt", "1.ckpt")
+    said = committee("0.ckpt", "1.ckpt", classes=own_modules.TanhModule)
+    np.testing.assert_allclose(said, mean(*modules), atol=1e-6)
+
+
+def test_hyperparameters_that_the_class_does_not_take_are_refused(here):
+    for seed in range(2):
+        module = trained_a_little(own_modules.ChoiceModule, seed)
+        written(f"{seed}.ckpt", module, activation=["no", "text"])
+    with pytest.raises(UserError, match=r"0\.ckpt: ChoiceModule does not take") as raised:
+        committee("0.ckpt", "1.ckpt")
+    assert "\n" not in str(raised.value)
+
+
+def test_modules_trained_in_python_make_a_committee(small_data, here):
+    modules = []
+    for seed in range(2):
+        torch.manual_seed(seed)
+        module = own_modules.CenteredModule()
+        trainer = Trainer(
+            max_epochs=1, accelerator="cpu", logger=False, enable_progress_bar=False,
+            enable_checkpointing=False, enable_model_summary=False,
+        )  # fmt: skip
+        trainer.fit(module, MNISTDataModule(str(small_data), SMALL, batch_size=60))
+        trainer.save_checkpoint(f"{seed}.ckpt")
+        modules.append(module.eval())
+    np.testing.assert_allclose(committee("0.ckpt", "1.ckpt"), mean(*modules), atol=1e-6)
+
+
+CHECKED = {
+    "another class": (own_modules.TanhModule, {}, DenseModule, {}, "trained with tests.own_mod"),
+    "a hyperparameter": (
+        own_modules.ChoiceModule,
+        {"activation": "tanh"},
+        own_modules.ChoiceModule,
+        {},
+        "x.ckpt: trained with --model.activation tanh, here it is relu; take the --config",
+    ),
+}
+
+
+@pytest.mark.parametrize(
+    ("kind", "arguments", "other", "others", "said"), CHECKED.values(), ids=CHECKED
+)
+def test_weights_are_not_evaluated_in_another_module(here, kind, arguments, other, others, said):
+    written("x.ckpt", kind(**arguments), **arguments)
+    checkpoint = torch.load("x.ckpt", weights_only=True)
+    with pytest.raises(UserError) as raised:
+        classes.check_same_module(checkpoint, other(**others), here / "x.ckpt")
+    assert said in str(raised.value)
+    assert "\n" not in str(raised.value)
+    classes.check_same_module(checkpoint, kind(**arguments), here / "x.ckpt")
+
+
+def test_a_recipe_may_differ_when_weights_are_evaluated(here):
+    written("x.ckpt", DenseModule(), lr=0.5, patience=7, channels_last=True)
+    checkpoint = torch.load("x.ckpt", weights_only=True)
+    classes.check_same_module(checkpoint, DenseModule(lr=0.1), here / "x.ckpt")

@@ -1,0 +1,42 @@
+"""What is gathered from batches, in index order and without loss."""
+
+from types import SimpleNamespace
+
+import torch
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.reports.predictions import Collector, predictions_csv
+
+ALONE = SimpleNamespace(world_size=1)
+
+
+def test_batches_come_back_in_index_order():
+    probabilities = torch.rand(5, 10)
+    members = torch.rand(5, 3, 10)
+    labels = torch.tensor([4, 0, 9, 1, 7])
+    collector = Collector(run=None)
+    for places in ([3, 0], [4, 2, 1]):
+        batch = Batch(torch.zeros(len(places), 1, 28, 28), labels[places], torch.tensor(places), 1)
+        collector.collect(batch, probabilities[places], members[places])
+    found = collector.gathered(ALONE)
+    assert found.indices.tolist() == [0, 1, 2, 3, 4]
+    assert torch.equal(found.labels, labels)
+    assert torch.equal(found.probabilities, probabilities.double())
+    assert torch.equal(found.member_log_probs, members.double())
+    assert torch.equal(found.classes, probabilities.argmax(1))
+
+
+def test_nine_digits_give_a_float32_back():
+    probabilities = torch.rand(50, 10)
+    collector = Collector(run=None)
+    batch = Batch(torch.zeros(50, 1, 28, 28), torch.arange(50) % 10, torch.arange(50), 50)
+    collector.collect(batch, probabilities)
+    found = collector.gathered(ALONE)
+    assert found.member_log_probs.shape == (50, 0, 10)
+    head, *rows = predictions_csv(found).splitlines()
+    assert head == "index,label,prediction,p0,p1,p2,p3,p4,p5,p6,p7,p8,p9"
+    cells = torch.tensor([[float(cell) for cell in row.split(",")] for row in rows]).double()
+    assert cells[:, 0].tolist() == list(range(50))
+    assert cells[:, 1].tolist() == [place % 10 for place in range(50)]
+    assert cells[:, 2].long().tolist() == probabilities.argmax(1).tolist()
+    assert torch.equal(cells[:, 3:].float(), probabilities)

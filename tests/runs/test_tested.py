@@ -1,0 +1,170 @@
+"""A test counts for the weights, the images and the table that it was made with, and no others."""
+
+import csv
+import hashlib
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.idx import write_idx
+from lit_mnist.main import main
+from lit_mnist.runs import tested
+from lit_mnist.runs.folder import Run
+from tests.conftest import SMALL, TEST, digits
+
+FOLDER = Path("tb_logs/dense/seed_42")
+COMMITTEE = Path("tb_logs/dense/committee_3")
+
+
+def results(folder=FOLDER):
+    return json.loads((folder / "results.json").read_text())
+
+
+def replace_weights(path):
+    checkpoint = torch.load(path, weights_only=True)
+    checkpoint["state_dict"]["net.1.bias"] += 1
+    torch.save(checkpoint, path)
+
+
+def edit(folder, **news):
+    said = {key: value for key, value in (results(folder) | news).items() if value is not None}
+    (folder / "results.json").write_text(json.dumps(said))
+
+
+@pytest.fixture
+def call(trained, members, no_pictures, capsys):
+    """Runs a command on the members' options; gives (exit status, output, problems)."""
+
+    def call(command, *options):
+        capsys.readouterr()
+        return main([command, *members, *options]), *capsys.readouterr()
+
+    return call
+
+
+def test_what_a_test_records_is_what_it_was_made_with(trained, hard_data):
+    said = results()
+    table = (FOLDER / "predictions.csv").read_bytes()
+    assert said["test_predictions_sha256"] == hashlib.sha256(table).hexdigest()
+    files = [DATASETS[SMALL].folder(hard_data) / name for name in DATASETS[SMALL].files["test"]]
+    digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
+    assert said["test_data_sha256"] == hashlib.sha256("".join(digests).encode()).hexdigest()
+    assert said["test_images"] == TEST
+    assert said["test_checkpoints"] == ["checkpoints/best.ckpt"]
+    assert tested.doubt(Run(FOLDER)) == ""
+    paths = [f"../seed_{seed}/checkpoints/best.ckpt" for seed in (42, 43, 44)]
+    assert results(COMMITTEE)["test_checkpoints"] == paths
+    assert tested.doubt(Run(COMMITTEE)) == ""
+
+
+DOUBTS = {
+    "retrained": (lambda: edit(FOLDER, test_weights_sha256=None), "not been tested since"),
+    "an earlier version": (lambda: edit(FOLDER, test_predictions_sha256=None), "earlier version"),
+    "gone": (lambda: (FOLDER / "predictions.csv").unlink(), "its predictions.csv is gone"),
+    "edited": (
+        lambda: (FOLDER / "predictions.csv").open("a").write("\n"),
+        "its predictions.csv is not that of its test",
+    ),
+    "replaced weights": (
+        lambda: replace_weights(FOLDER / "checkpoints" / "best.ckpt"),
+        "its weights are no longer those that were tested",
+    ),
+    "damaged weights": (
+        lambda: (FOLDER / "checkpoints" / "best.ckpt").write_bytes(b"PK"),
+        "its weights are no longer those that were tested",
+    ),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), DOUBTS.values(), ids=DOUBTS)
+def test_a_test_that_counts_no_more_says_why(trained, capsys, change, said):
+    change()
+    assert said in tested.doubt(Run(FOLDER))
+    assert main(["compare", "tb_logs/dense/seed_43", str(FOLDER)]) == 2
+    output, problems = capsys.readouterr()
+    assert output == ""
+    if not said.endswith("gone"):
+        assert problems == f"error: {FOLDER}: {tested.doubt(Run(FOLDER))}; test it again\n"
+
+
+def test_a_committees_test_is_of_the_members_weights(trained):
+    replace_weights(FOLDER / "checkpoints" / "best.ckpt")
+    assert "its weights are no longer" in tested.doubt(Run(COMMITTEE))
+
+
+def test_a_test_holds_wherever_its_folder_is_moved(trained):
+    shutil.move("tb_logs", "elsewhere")
+    assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) == ""
+    replace_weights(Path("elsewhere/dense/seed_42/checkpoints/best.ckpt"))
+    assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) != ""
+
+
+def test_other_weights_or_other_images_than_asked_for_are_told(trained):
+    assert tested.doubt(Run(FOLDER), weights_sha256="other").startswith("its weights are no longer")
+    assert tested.doubt(Run(FOLDER), data_sha256="other") == "it was tested on other images"
+    said = results()
+    known = said["test_weights_sha256"], said["test_data_sha256"]
+    assert tested.doubt(Run(FOLDER), *known) == ""
+
+
+# ----------------------------------------------------- through the commands
+
+
+def test_predictions_of_weights_that_are_gone_are_not_compared(call, capsys):
+    assert call("fit", "--trainer.max_epochs", "4")[0] == 0
+    assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
+    said = capsys.readouterr().err
+    assert said == (
+        f"error: {FOLDER}: it has not been tested since it was trained; test it again\n"
+    )
+    assert call("test")[0] == 0
+    assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 0
+
+
+def test_a_partial_test_is_no_test(call):
+    before, table = results(), (FOLDER / "predictions.csv").read_bytes()
+    part = ("--trainer.limit_test_batches", "2", "--data.eval_batch_size", "20")
+    status, output, problems = call("test", *part)
+    assert (status, problems) == (0, "")
+    assert f"tested on 40 of {TEST} images, which is no test of the run" in output
+    assert (results(), (FOLDER / "predictions.csv").read_bytes()) == (before, table)
+    with (FOLDER / "ledger.csv").open() as file:
+        assert len(list(csv.DictReader(file))) == 2  # but it was a look at the test set
+
+
+def test_a_partial_test_of_a_new_run_records_nothing(call):
+    assert call("fit", "--name", "new", "--trainer.max_epochs", "1")[0] == 0
+    part = ("--trainer.limit_test_batches", "2", "--data.eval_batch_size", "20")
+    assert call("test", "--name", "new", *part)[0] == 0
+    folder = Path("tb_logs/new/seed_42")
+    assert not any(key.startswith("test_") for key in results(folder))
+    assert not (folder / "predictions.csv").exists()
+    assert tested.doubt(Run(folder)) == "it has not been tested since it was trained"
+
+
+def test_no_batch_is_no_test_either(call):
+    before = results()
+    status, output, problems = call("test", "--trainer.limit_test_batches", "0")
+    assert (status, output) == (2, "")
+    assert problems.startswith("error: --trainer.limit_test_batches 0: ")
+    assert problems.count("\n") == 1
+    assert results() == before
+
+
+def test_runs_tested_on_other_images_with_equal_labels_are_not_compared(call, capsys, tmp_path):
+    spec = DATASETS[SMALL]
+    folder = spec.folder(tmp_path / "other")
+    folder.mkdir(parents=True)
+    for seed, (part, count) in enumerate({"train": 600, "test": TEST}.items()):
+        images, labels = digits(count, seed, noise=255, height=5)
+        images = images + (part == "test")
+        for name, values in zip(spec.files[part], (images, labels), strict=True):
+            write_idx(folder / name, values)
+    options = ("--seed_everything", "43", "--data.data_dir", str(tmp_path / "other"))
+    assert call("test", *options)[0] == 0
+    assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
+    assert "were tested on different images" in capsys.readouterr().err
