@@ -59,9 +59,7 @@ def check_configs(paths: Iterable[str]) -> None:
         except OSError:
             continue
         if not isinstance(content, dict):
-            raise UserError(
-                f"{name}: holds no options, such as `name: value` on each line"
-            )
+            raise UserError(f"{name}: holds no options, such as `name: value` on each line")
         for group in GROUPS:
             if isinstance(content.get(group), list):
                 raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
