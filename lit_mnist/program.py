@@ -17,4 +17,6 @@ def name() -> str:
         return "python -m lit_mnist.main"
     if script.suffix == ".py":
         return f"python {shlex.quote(sys.argv[0])}"
+    if script.name in ("", "-c"):  # called from Python
+        return "lit-mnist"
     return script.name.removesuffix(".exe")

@@ -423,7 +423,7 @@ def test_help_comes_within_a_second_without_torch():
     spent = os.times()  # of the processor, which tests beside this one keep busy
     assert sum(spent[2:4]) - sum(before[2:4]) < 1
     assert done.stdout.endswith("False\n")
-    assert "fit --config configs/" in done.stdout
+    assert "fit --config deep" in done.stdout
 
 
 def test_unknown_command_is_corrected(capsys):

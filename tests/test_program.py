@@ -16,6 +16,8 @@ from lit_mnist import program
         ("lit-mnist.exe", "lit-mnist"),
         ("/x/site-packages/lit_mnist/main.py", "python -m lit_mnist.main"),
         ("main.py", "python main.py"),
+        ("-c", "lit-mnist"),
+        ("", "lit-mnist"),
     ],
 )
 def test_it_is_named_as_it_was_called(monkeypatch, called, said):

@@ -5,6 +5,7 @@ committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
 parsers         the options of our own commands: defaults, help, errors
+command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict
 options         what their options set up: run folder, trainer, callbacks

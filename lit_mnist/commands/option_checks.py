@@ -44,7 +44,7 @@ def check_configs(paths: Iterable[str]) -> None:
     for name in paths:
         path = Path(name)
         if "\0" in name:
-            raise UserError(f"--config {name!r:.99}: no name of a file; see configs/")
+            raise UserError(f"--config {name!r:.99}: no name of a file")
         try:
             if not path.exists():
                 names = ", ".join(shipped_configs())
@@ -53,15 +53,13 @@ def check_configs(paths: Iterable[str]) -> None:
                 continue
             content = safe_yaml.load(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise UserError(f"{name}: is no text in UTF-8; write it as configs/ has it") from error
+            raise UserError(f"{name}: is no text in UTF-8; save it as such") from error
         except yaml.YAMLError as error:
             raise UserError(f"{name}: {' '.join(str(error).split()):.300}; correct it") from error
         except OSError:
             continue
         if not isinstance(content, dict):
-            raise UserError(
-                f"{name}: holds no options, such as `name: value` on each line; see configs/"
-            )
+            raise UserError(f"{name}: holds no options, such as `name: value` on each line")
         for group in GROUPS:
             if isinstance(content.get(group), list):
                 raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")

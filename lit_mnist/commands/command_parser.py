@@ -1,0 +1,66 @@
+"""What the parsers of our own commands share: help, errors, the options of `fit` beside theirs."""
+
+import argparse
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lit_mnist import program
+from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.errors import UserError
+
+
+class CommandParser(argparse.ArgumentParser):
+    """The parser of one command; subclasses add its options.
+
+    Class attributes:
+        command: Its name.
+        summary: What it does, in a line for the list of commands.
+        details: What else its help says.
+        fit: Whether the options of `fit` may stand beside its own.
+    """
+
+    command = summary = details = ""
+    fit = False
+
+    def __init__(self) -> None:
+        more = f"All options of fit apply: {program.name()} fit --help" if self.fit else None
+        super().__init__(
+            prog=f"{program.name()} {self.command}",
+            description=f"{self.summary[0].upper()}{self.summary[1:]}. {self.details}",
+            epilog=more,
+            allow_abbrev=False,
+        )
+
+    def parse(self, args: Sequence[str]) -> argparse.Namespace:
+        """Parses what follows the command; the options of `fit` come as its `spec`.
+
+        Raises:
+            UserError: Naming the option and the remedy.
+        """
+        options, others = self.parse_known_args(list(args))
+        for arg in others:
+            self._refuse_abbreviated(arg.partition("=")[0])
+        if others and not self.fit:
+            self.error(f"{others[0]}: there is no such option")
+        options.spec = RunSpec.from_args(others)
+        self.check(options)
+        return options
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Refuses options that do not go together; subclasses may override it."""
+
+    def _refuse_abbreviated(self, option: str) -> None:
+        full = [name for name in self._option_string_actions if name.startswith(option)]
+        if option.startswith("--") and option != "--" and full:
+            self.error(f"{option}: options are not abbreviated; write {' or '.join(full)}")
+
+    def error(self, message: str) -> NoReturn:
+        """Raises UserError."""
+        raise UserError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+
+def positive(text: str) -> int:
+    """Reads an integer of at least 1."""
+    if not text.isdecimal() or int(text) < 1:
+        raise argparse.ArgumentTypeError(f"{text} is no integer of at least 1")
+    return int(text)

@@ -1,0 +1,26 @@
+"""The entry point, as a process of its own."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent.parent
+
+
+def test_a_users_module_in_the_working_folder_is_found(here):
+    """An installed script has its own folder on Python's path, as with -P, not the user's."""
+    Path("my_module.py").write_text("print('found')\n")
+    Path("random.py").write_text("raise SystemExit('the library comes first')\n")
+    code = (
+        "import sys; from lit_mnist.main import program; sys.argv = ['lit-mnist', '--version'];"
+        "program(); import random, my_module"
+    )
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.endswith("found\n")
