@@ -46,9 +46,7 @@ class EnsembleModule(ScoredModule):
     ) -> None:
         super().__init__()
         self.checkpoints, self.average = checkpoints, average
-        self.classes: Sequence[type] = (
-            [classes] if isinstance(classes, type) else classes or []
-        )
+        self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
         self.members: list[members.Member] = []
 
     def configure_model(self) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from lightning.pytorch.cli import instantiate_module
 from lightning.pytorch.utilities.seed import isolate_rng
+
 from lit_mnist.errors import UserError
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.scoring import ScoredModule
@@ -22,9 +23,7 @@ from lit_mnist.runs import checkpoints
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
-def rebuild(
-    checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
-) -> ScoredModule:
+def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> ScoredModule:
     """Builds the module that a checkpoint was written by. Draws no random numbers.
 
     Args:

@@ -14,7 +14,6 @@ from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 
-
 NEVER = "it has not been tested since it was trained"
 
 
