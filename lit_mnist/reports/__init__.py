@@ -1,6 +1,8 @@
 """What a run, a test and a committee leave to be looked at: tables, pictures, statistics.
 
-run_report        what a test and a prediction leave behind
+run_report        what a test leaves behind
+digits_report     what a prediction leaves behind: the digits in the user's pictures
+digits_sheet      pictures with their boxes, and each digit as the net saw it
 committee_report  what a committee's test leaves behind
 notebook          the notebook's six systems and figures
 notebook_table    its table beside ours
