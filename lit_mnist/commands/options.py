@@ -26,7 +26,7 @@ from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
 # Said for one call, not about the run; kept out of its config.yaml
-FOR_THIS_CALL = ("config", "fresh", "ckpt_path", "weights_only")
+FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
 
 
 class RunOptions(RunParser):
@@ -38,6 +38,8 @@ class RunOptions(RunParser):
         self.fresh, name = bool(config.fresh), option_checks.plain_name(config.name)
         log_dir = option_checks.plain_path("--log_dir", config.log_dir)
         option_checks.plain_path("--data.data_dir", config.data.data_dir)
+        output = config.get("output")
+        self.output = output and option_checks.plain_path("--output", output)
         option_checks.check_null("--model", config.model)
         option_checks.check_trainer(config.trainer)
         named = config.get("model.init_args.checkpoints")

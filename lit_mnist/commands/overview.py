@@ -8,7 +8,7 @@ RUN_COMMANDS = {
     "fit": "train a model; the same command again resumes it, or tells that it is complete",
     "validate": "score a trained model on the held-out training images",
     "test": "score it on the test images; writes predictions, pictures and results.json",
-    "predict": "name the digits in your own image files: --data.images FILE...",
+    "predict": "name the digits in your own pictures: --data.images PATH...",
 }
 COMMANDS = (*RUN_COMMANDS, *PARSERS)
 EXAMPLES = (
@@ -16,7 +16,7 @@ EXAMPLES = (
     "fit --config deep --trainer.max_epochs 10 --model.lr 0.0005 --name slow",
     "fit --config deep --config overlays/gpu --data.dataset FashionMNIST",
     "test --config simple_plateau",
-    "predict --config simple_plateau --data.images digit.png",
+    "predict --config simple_plateau --data.images photo.jpg",
     "committee --config deep --members 5",
     "compare tb_logs/simple/seed_42 tb_logs/simple_plateau/seed_42",
 )

@@ -117,7 +117,8 @@ def test(planned: Plan) -> None:
 def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; data and name are those of the first."""
     own = members[0].config
-    data = {key: value for key, value in own["data"].items() if key not in ("seed", "images")}
+    others = ("seed", "images", "layout")
+    data = {key: value for key, value in own["data"].items() if key not in others}
     paths = [str(plan.run.best) for plan in members]
     classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
     spec = RunSpec(

@@ -20,7 +20,8 @@ from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.committee_report import CommitteeReport
-from lit_mnist.reports.run_report import EvaluationReport, PredictReport
+from lit_mnist.reports.digits_report import PredictReport
+from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, resume_check, tested
 from lit_mnist.runs.resume import ResumePoint, resume_point
 from lit_mnist.training import launcher, process
@@ -125,9 +126,9 @@ class RunCLI(RunOptions):
             say(line)
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
-        """Names the digits in the user's image files."""
+        """Names the digits in the user's pictures."""
         path = self._trained(model, ckpt_path)[0]
-        self._add(PredictReport(self.run))
+        self._add(PredictReport(self.run, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )

@@ -68,6 +68,9 @@ class RunParser(CommandLineWins):
         add("--name", type=str, default=name, help="The run's name; else the first config file's.")
         add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
+        if self.args[0] == "predict":
+            output = "The folder for digits.csv, digits.json and digits.png; else the run's."
+            add("--output", type=str, default=None, help=output)
         steps = "With fit: also write last.ckpt every N steps within an epoch (0: at its end only)."
         add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
 

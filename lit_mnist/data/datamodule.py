@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch import LightningDataModule
@@ -12,10 +13,11 @@ from torch import Tensor
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, RandomAffine
 from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
-from lit_mnist.data.datasets import Dataset, SplitName
+from lit_mnist.data.datasets import Dataset, SplitName, class_names
 from lit_mnist.data.split import train_val_split
 from lit_mnist.errors import UserError
-from lit_mnist.pictures import files as image_files
+from lit_mnist.pictures.files import Layout
+from lit_mnist.shape import SIDE_PX
 
 if TYPE_CHECKING:
     Seed = int
@@ -42,7 +44,8 @@ class MNISTDataModule(LightningDataModule):
         seed: Decides the order of the batches, augmentation and dropout; on the command line it is
             `--seed_everything`.
         download: Whether missing or damaged files may be fetched.
-        images: Image files, or folders of them, for `predict`.
+        images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
+        layout: What a picture holds, for `predict`: "single" digits, or "auto" for any number.
     """
 
     def __init__(
@@ -57,13 +60,14 @@ class MNISTDataModule(LightningDataModule):
         seed: Seed = 42,
         download: bool = True,
         images: list[str] | None = None,
+        layout: Layout = "auto",
     ) -> None:
         super().__init__()
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
         self.split_seed, self.seed = int(split_seed), int(seed)
         self.augment = RandomAffine(interpolation=interpolation) if augment else None
-        self.images = images or []
+        self.images, self.layout = images or [], layout
 
     def prepare_data(self) -> None:
         """Fetches what the stage needs and does not find, before anything is written for a run."""
@@ -87,8 +91,12 @@ class MNISTDataModule(LightningDataModule):
         if stage == "test":
             self.test_set = self._load("test")
         if stage == "predict":
-            self.files = image_files.find(self.images)
-            self.pictures = torch.from_numpy(image_files.read_all(self.files))
+            from lit_mnist.pictures.read import read_paths  # OpenCV, which training does without
+
+            whole = class_names(self.dataset) is not None
+            self.pictures = read_paths(self.images, self.layout, whole=whole)
+            digits = [digit.image for picture in self.pictures for digit in picture.digits]
+            self.digits = torch.from_numpy(np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX))
 
     def train_dataloader(self) -> TrainBatches:
         """Gives the shuffled batches of the 50,000; this rank's slice of each."""
@@ -113,9 +121,9 @@ class MNISTDataModule(LightningDataModule):
         return self._eval_batches(self.test_set.images, self.test_set.labels, every)
 
     def predict_dataloader(self) -> EvalBatches:
-        """Gives the user's own images; their labels are unknown and set to -1."""
-        count = len(self.pictures)
-        return self._eval_batches(self.pictures, torch.full((count,), -1), torch.arange(count))
+        """Gives the digits in the user's pictures; their labels are unknown and set to -1."""
+        count = len(self.digits)
+        return self._eval_batches(self.digits, torch.full((count,), -1), torch.arange(count))
 
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int

@@ -1,4 +1,10 @@
-"""A user's own pictures in the form of MNIST.
+"""A user's own pictures: their digits found and brought to the form of MNIST.
 
-files  image files, read and brought to 28x28, a light digit on dark ground
+read    a picture: each digit in MNIST's form, and where in the picture it is
+files   image files, listed and read as grey pixels
+ground  ink told from the ground it is written on, whatever the light
+lines   ruled lines, taken out of the ink
+parts   the connected parts of the ink, without frames, edges and specks
+find    which parts make a digit, and their reading order
+form    MNIST's form: a box of 20x20, even strokes, the centre of mass in the middle
 """

@@ -1,9 +1,11 @@
 """A user's image files, brought to the form of MNIST: 28x28 uint8, a light digit on dark ground."""
 
+import glob
 import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -15,13 +17,15 @@ from lit_mnist.shape import SIDE_PX
 FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
 
+Layout = Literal["single", "auto"]  # what a picture holds: one digit, or any number
+
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
     """Lists the image files that `paths` stand for.
 
     Args:
-        paths: Files, taken as they are, and folders, each replaced by the image files directly
-            within it, sorted by name, hidden ones left out.
+        paths: Files, taken as they are; folders, each replaced by the image files directly
+            within it, sorted by name, hidden ones left out; patterns such as `scans/*.png`.
 
     Returns:
         At least one path.
@@ -38,6 +42,8 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
             files.append(Path(path))
         elif os.path.isdir(path):
             files += _within(Path(path))
+        elif matching := sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True))):
+            files += map(Path, matching)
         else:
             raise UserError(f"{str(path)!r} is not an existing file or folder: check the path")
     return files
@@ -56,21 +62,33 @@ def read(path: str | Path) -> np.ndarray:
         UserError: The file is missing, may not be read, is damaged, is no image, is too
             large, or is over 28 times as long as wide.
     """
+    grey = read_grey(path)
+    if max(grey.shape) > SIDE_PX * min(grey.shape):
+        raise UserError(f"{str(path)!r} is too narrow a strip to hold a digit: cut the digit out")
+    return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
+
+
+def read_grey(path: str | Path) -> np.ndarray:
+    """Reads one image of any mode and size as it is shown, transparent pixels as in `read`.
+
+    Returns:
+        uint8 `(H, W)`.
+
+    Raises:
+        UserError: The file is missing, may not be read, is damaged, is no image, is too large.
+    """
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
         with (
             warnings.catch_warnings(action="error", category=bombs[0]),
             Image.open(path, formats=FORMATS) as image,
         ):
-            grey = _grey(ImageOps.exif_transpose(image))
+            return _grey(ImageOps.exif_transpose(image))
     except bombs as error:
         raise UserError(f"{str(path)!r} has too many pixels: shrink the image first") from error
     except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
         raise UserError(f"cannot read {str(path)!r} ({reason}): {REMEDY}") from error
-    if max(grey.shape) > SIDE_PX * min(grey.shape):
-        raise UserError(f"{str(path)!r} is too narrow a strip to hold a digit: cut the digit out")
-    return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:

@@ -1,7 +1,9 @@
 """What a run, a test and a committee leave to be looked at: tables, pictures, statistics.
 
-run_report        what a test and a prediction leave behind
+run_report        what a test leaves behind
 predictions       what is said of each image, gathered from all ranks
+digits_report     what a prediction leaves behind: the digits in the user's pictures
+digits_sheet      pictures with their boxes, and each digit as the net saw it
 committee_report  what a committee's test leaves behind
 committee_table   its scores beside its members'
 notebook          the notebook's six systems and figures

@@ -1,9 +1,6 @@
-"""What a test and a prediction leave behind, and the pictures of a run."""
+"""What a test leaves behind, and the pictures of a run."""
 
-import csv
-import io
-from collections.abc import Iterable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,7 +16,6 @@ from lit_mnist.reports.predictions import Collector, Predictions, predictions_cs
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run
-from lit_mnist.shape import CLASSES
 
 
 class EvaluationReport(Collector):
@@ -112,27 +108,6 @@ class EvaluationReport(Collector):
         show_curves(trainer, self.run)
 
 
-class PredictReport(Collector):
-    """Prints file, digit and probability of each image, and writes them to `digits.csv`."""
-
-    def on_predict_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
-    ) -> None:
-        """Keeps the batch."""
-        self.collect(batch, outputs)
-
-    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints and writes, on rank zero."""
-        predictions = self.gathered(trainer)
-        if not trainer.is_global_zero:
-            return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        names = class_names(data.dataset) or [str(digit) for digit in range(CLASSES)]
-        text = digits_csv(data.files, predictions.probabilities.numpy(), names)
-        files.write_text(self.run.file("digits.csv"), text)
-        print(text, end="")
-
-
 class Curves(Callback):
     """Draws the accuracy curves when training ends."""
 
@@ -161,16 +136,6 @@ def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dic
         "test_errors": errors,
         "test_images": count,
     }
-
-
-def digits_csv(paths: Iterable[Path], probabilities: np.ndarray, names: list[str]) -> str:
-    """Formats the most probable class of each file; `probabilities` is (N, 10)."""
-    text = io.StringIO(newline="")
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["file", "digit", "probability"])
-    for path, row in zip(paths, probabilities, strict=True):
-        writer.writerow([path, names[row.argmax()], f"{row.max():.4f}"])
-    return text.getvalue()
 
 
 def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:

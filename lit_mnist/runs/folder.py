@@ -90,8 +90,8 @@ class Run:
 
     def written(self) -> list[Path]:
         """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
-        own = ("metrics.csv", "predictions.csv", "digits.csv")
-        pictures = ("curves.png", "misclassified.png", "confusion.png")
+        own = ("metrics.csv", "predictions.csv", "digits.csv", "digits.json")
+        pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
         patterns = ("config.yaml", "results.json", *own, *pictures, "events.out.tfevents.*")
         return [
             path

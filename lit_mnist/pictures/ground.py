@@ -1,0 +1,106 @@
+"""Ground and ink: what of a picture was written, whatever paper and light it lies on."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+GROUND_SIDE = 64  # pixels of the shorter side at which the ground is estimated
+COARSE = 2.0  # times its grain: the roughness of a paper, folds and fibres included
+AROUND = 0.8  # of the shorter side: the surroundings in which paper is more than ink
+NOISE = 5.0  # an ink pixel differs from the ground by as many standard deviations of the paper
+FAINTEST = 14.0  # ... and by as many of 255 grey levels
+
+
+class Ink(NamedTuple):
+    """How much each pixel differs from the ground, in the direction of the ink."""
+
+    strength: np.ndarray  # float32 (H, W), grey levels, 0 or more
+    threshold: float  # grey levels; below it lies paper
+
+
+def find_ink(grey: np.ndarray) -> Ink:
+    """Tells ink from ground, dark on light or light on dark.
+
+    Args:
+        grey: uint8 `(H, W)`.
+    """
+    small, around = reduced(grey)
+    light = slow_light(small)
+    flat = np.clip(small - light + 128, 0, 255).astype(np.uint8)
+    ground = np.clip(median(flat, around).astype(np.float32) - 128 + light, 0, 255).astype(np.uint8)
+    difference = grey - enlarged(ground, grey.shape)
+    grain = grey - cv2.blur(grey, (3, 3)).astype(np.float32)
+    # The grain bounds the first where dense ink has pulled the ground off over half the picture
+    noise = min(deviation(difference), COARSE * deviation(grain))
+    threshold = max(FAINTEST, NOISE * noise)
+    lighter, darker = (np.where(d > threshold, d, 0).sum() for d in (difference, -difference))
+    filled = without_pits(ground if darker >= lighter else 255 - ground)
+    ink = enlarged(filled, grey.shape) - (grey if darker >= lighter else 255 - grey)
+    return Ink(np.maximum(ink, 0), threshold)
+
+
+def reduced(grey: np.ndarray) -> tuple[np.ndarray, int]:
+    """Gives the picture at the size at which the ground is estimated, and how wide to look."""
+    scale = min(1.0, GROUND_SIDE / min(grey.shape))
+    small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return small, max(3, round(min(small.shape) * AROUND)) | 1
+
+
+def slow_light(small: np.ndarray) -> np.ndarray:
+    """Fits light that falls off slowly to a side or to the corners: a quadratic surface.
+
+    Returns:
+        float32 `(h, w)`; fitted three times, each time without what lies far from it: ink.
+    """
+    height, width = small.shape
+    y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].reshape(2, -1)
+    terms = np.stack([np.ones_like(x), x, y, x * x, x * y, y * y], axis=1)
+    grey = small.reshape(-1).astype(np.float64)
+    far = np.abs(grey - np.median(grey))
+    for _ in range(3):
+        near = far <= max(4.0, 2 * float(np.median(far)))
+        light = terms @ np.linalg.lstsq(terms[near], grey[near], rcond=None)[0]
+        far = np.abs(grey - light)
+    return light.reshape(height, width).astype(np.float32)
+
+
+def median(small: np.ndarray, around: int) -> np.ndarray:
+    """Gives the median of wide surroundings, uint8 `(h, w)`.
+
+    It follows light and shadow, keeps the edge of a sheet, and passes over strokes that cover
+    less than half of the surroundings.
+    """
+    pad = around // 2
+    padded = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    smooth = cv2.medianBlur(padded, around)
+    return smooth[pad : pad + small.shape[0], pad : pad + small.shape[1]]
+
+
+def without_pits(ground: np.ndarray) -> np.ndarray:
+    """Fills dark pits in a light ground, where dense strokes cover most of the surroundings.
+
+    A pit is what no path leads out of to the border without rising: a falling light is none.
+    """
+    level = np.full_like(ground, 255)
+    level[0], level[-1], level[:, 0], level[:, -1] = (
+        ground[0],
+        ground[-1],
+        ground[:, 0],
+        ground[:, -1],
+    )
+    while True:
+        lower = np.maximum(cv2.erode(level, np.ones((3, 3), np.uint8)), ground)
+        if np.array_equal(lower, level):
+            return level
+        level = lower
+
+
+def enlarged(ground: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
+    """Gives the ground at the picture's size, float32 `(H, W)`."""
+    return cv2.resize(ground.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
+
+
+def deviation(difference: np.ndarray) -> float:
+    """Gives the standard deviation of the paper, estimated by the median so that ink is ignored."""
+    return 1.4826 * float(np.median(np.abs(difference - np.median(difference))))

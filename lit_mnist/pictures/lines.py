@@ -1,0 +1,75 @@
+"""Ruled lines: found as what runs straight across a picture, and taken out of the ink."""
+
+import cv2
+import numpy as np
+
+PIECE = 0.12  # of the picture's side: the length of straight pieces that lines are made of
+BORDERS = 0.25  # of the side: what pieces cover together if they reach from border to border
+ACROSS = 0.85  # ... and if they do not
+RULED = 0.6  # ... and if there are several such lines
+SEVERAL = 3
+GAP = 0.6  # of the side: how much of a line a digit may hide
+THICKEST = 1 / 18  # of the side: thicker than any line
+DARKER = 1.4  # times as strong as a line: a pen
+SMALLEST = 60  # pixels of the picture's shorter side; in smaller ones a stroke is as slender
+
+
+def without_lines(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Takes ruled lines out of ink, and leaves the strokes that cross them whole.
+
+    Args:
+        mask: uint8 `(H, W)`, 1 where there is ink.
+        strength: float32 `(H, W)`, of the ink; a pen darker than the lines shows on them.
+    """
+    if min(mask.shape) < SMALLEST:
+        return mask
+    across, down = lines_across(mask), lines_across(np.ascontiguousarray(mask.T))
+    mask = np.ascontiguousarray(rest(mask, across, strength).T)
+    return np.ascontiguousarray(rest(mask, down, strength.T).T)
+
+
+def lines_across(mask: np.ndarray) -> np.ndarray:
+    """Gives the ink of the roughly horizontal lines, uint8 `(H, W)`."""
+    width = mask.shape[1]
+    piece, gap = round(width * PIECE) | 1, round(width * GAP) | 1
+    thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
+    pieces = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
+    pieces &= 1 - cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick)
+    joined = cv2.dilate(pieces, np.ones((5, gap), np.uint8))
+    labels = cv2.connectedComponents(joined)[1] * pieces
+    lines, ruled = np.zeros_like(mask), np.zeros_like(mask)
+    count = 0
+    for label in np.unique(labels[labels > 0]):
+        line = (labels == label).astype(np.uint8)
+        columns = np.flatnonzero(line.any(axis=0))
+        whole = columns[0] <= 2 and columns[-1] >= width - 3
+        if len(columns) >= (BORDERS if whole else ACROSS) * width:
+            lines |= line
+        if len(columns) >= RULED * width:
+            ruled, count = ruled | line, count + 1
+    return lines | ruled if count >= SEVERAL else lines
+
+
+def thickness_of(line: np.ndarray) -> float:
+    """Gives the median height of a horizontal line, in pixels."""
+    columns = line.sum(axis=0)
+    return float(np.median(columns[columns > 0]))
+
+
+def rest(mask: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Gives the ink outside horizontal lines, and that within them where a stroke crosses."""
+    if not lines.any():
+        return mask
+    thickness = round(thickness_of(lines))
+    others = mask & (1 - cv2.dilate(lines, np.ones((3, 3), np.uint8)))
+    others |= mask & (strength > DARKER * np.median(strength[lines > 0]))
+    others &= reaches_out(others, cv2.dilate(lines, np.ones((thickness | 1,) * 2, np.uint8)))
+    bridge = np.ones((thickness + 5, 1), np.uint8)
+    return others | (cv2.morphologyEx(others, cv2.MORPH_CLOSE, bridge) & mask)
+
+
+def reaches_out(mask: np.ndarray, band: np.ndarray) -> np.ndarray:
+    """Gives the parts of a mask that do not lie within a band: not the frayed edge of a line."""
+    _, labels = cv2.connectedComponents(mask)
+    outside = np.unique(labels[(mask > 0) & (band == 0)])
+    return np.isin(labels, outside).astype(np.uint8)

@@ -1,0 +1,168 @@
+"""The connected parts of a picture's ink, without lines, frames, edges, shadows and specks."""
+
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+
+from lit_mnist.pictures.ground import Ink
+from lit_mnist.pictures.lines import without_lines
+
+MOST = 400  # parts that are looked at, the largest first; more than that is texture
+SURE = 1.5  # times the threshold of ink: the contrast that a part has to reach somewhere
+STROKE = 0.35  # of a part's own contrast: where its strokes end
+FAINT = 0.4  # of the usual contrast: fainter parts are shadows, or the back showing through
+SPECK = 0.25  # of the usual size: smaller parts are specks
+SLENDER = 4  # times as long as wide: at the border, the edge of a sheet or the rest of a line
+RIM = 0.1  # of the picture's side: as near to the border lies an edge, all along
+
+
+class Box(NamedTuple):
+    """A rectangle in a picture, in its pixels."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+    @property
+    def right(self) -> int:
+        """The first column to the right of it."""
+        return self.x + self.width
+
+    @property
+    def bottom(self) -> int:
+        """The first row below it."""
+        return self.y + self.height
+
+    @property
+    def size(self) -> int:
+        """The longer side."""
+        return max(self.width, self.height)
+
+    def around(self, other: "Box") -> "Box":
+        """Gives the smallest box that holds both."""
+        x, y = min(self.x, other.x), min(self.y, other.y)
+        right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
+        return Box(x, y, right - x, bottom - y)
+
+    def holds(self, other: "Box") -> bool:
+        """Tells whether the other lies within, touching no side."""
+        across = self.x < other.x and other.right < self.right
+        return across and self.y < other.y and other.bottom < self.bottom
+
+    def cut(self, pixels: np.ndarray) -> np.ndarray:
+        """Gives the part of a picture `(H, W)` within the box."""
+        return pixels[self.y : self.bottom, self.x : self.right]
+
+
+class Part(NamedTuple):
+    """Ink that hangs together, or what was joined from it."""
+
+    box: Box
+    mask: np.ndarray  # bool (height, width): where in the box it is
+    contrast: float  # grey levels between it and the ground
+
+    def joined(self, other: "Part") -> "Part":
+        """Gives both as one part."""
+        box = self.box.around(other.box)
+        mask = np.zeros((box.height, box.width), bool)
+        for part in (self, other):
+            place = part.box._replace(x=part.box.x - box.x, y=part.box.y - box.y)
+            place.cut(mask)[part.mask] = True
+        larger = max(self, other, key=lambda part: part.mask.sum())
+        return Part(box, mask, larger.contrast)
+
+
+def find_parts(ink: Ink) -> list[Part]:
+    """Gives the parts of digits in a picture, in no particular order."""
+    mask = (ink.strength > ink.threshold).astype(np.uint8)
+    for frame in frames(connected(ink, mask)):
+        erase(mask, frame)
+    parts = connected(ink, without_lines(mask, ink.strength)) or connected(ink, mask)
+    written = [part for part in parts if not is_edge(part, mask.shape)]
+    return without_specks(written or parts)
+
+
+def erase(mask: np.ndarray, part: Part) -> None:
+    """Takes a part out of a mask, its blurred rim too."""
+    rim = 3
+    wide = np.pad(part.mask, rim).astype(np.uint8)
+    wide = cv2.dilate(wide, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
+    top, left = max(0, part.box.y - rim), max(0, part.box.x - rim)
+    here = mask[top : part.box.bottom + rim, left : part.box.right + rim]
+    row, column = top - part.box.y + rim, left - part.box.x + rim
+    here[wide[row : row + here.shape[0], column : column + here.shape[1]] > 0] = 0
+
+
+def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
+    """Gives the connected parts of a mask, uint8 `(H, W)`, that stand out from the ground."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    parts = []
+    for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST] + 1:
+        box = Box(*stats[label, :4].tolist())
+        here, strength = box.cut(labels) == label, box.cut(ink.strength)
+        contrast = float(np.percentile(strength[here], 90))
+        strokes = here & (strength > STROKE * contrast)
+        if contrast < SURE * ink.threshold or strokes.sum() < 4:
+            continue
+        within = Box(*cv2.boundingRect(strokes.astype(np.uint8)))
+        place = within._replace(x=box.x + within.x, y=box.y + within.y)
+        parts.append(Part(place, within.cut(strokes), contrast))
+    return parts
+
+
+def frames(parts: list[Part]) -> list[Part]:
+    """Gives the parts that are boxes of a form: along all four sides, with a part within."""
+    return [
+        part
+        for part in parts
+        if covers_its_sides(part.mask)
+        and any(part.box.holds(other.box) and 4 * other.box.size > part.box.size for other in parts)
+    ]
+
+
+def covers_its_sides(mask: np.ndarray) -> bool:
+    """Tells whether a part runs along at least 70 % of each side of its box."""
+    rim = max(2, round(0.08 * min(mask.shape)))
+    rows = [mask[:rim].any(axis=0), mask[-rim:].any(axis=0)]
+    columns = [mask[:, :rim].any(axis=1), mask[:, -rim:].any(axis=1)]
+    return all(side.mean() > 0.7 for side in rows + columns)
+
+
+def is_edge(part: Part, shape: tuple[int, ...]) -> bool:
+    """Tells whether a part is the edge of a sheet, or the rest of a line, along the border."""
+    box, (height, width) = part.box, shape
+    across = box.x <= 1 or box.right >= width - 1
+    down = box.y <= 1 or box.bottom >= height - 1
+    if not (across or down):
+        return False
+    long = 2 * box.width >= width or 2 * box.height >= height
+    return box.width >= SLENDER * box.height or (long and hugs_border(part, shape))
+
+
+def hugs_border(part: Part, shape: tuple[int, ...]) -> bool:
+    """Tells whether all of a part lies near the picture's border."""
+    margin = [max(2, round(RIM * side)) for side in shape]
+    rows, columns = np.nonzero(part.mask)
+    rows, columns = rows + part.box.y, columns + part.box.x
+    inner_rows = (rows >= margin[0]) & (rows < shape[0] - margin[0])
+    inner_columns = (columns >= margin[1]) & (columns < shape[1] - margin[1])
+    return not bool((inner_rows & inner_columns).any())
+
+
+def without_specks(parts: list[Part]) -> list[Part]:
+    """Leaves out parts that are much fainter or smaller than the others."""
+    if not parts:
+        return []
+    large = [part for part in parts if 2 * part.box.size >= max(p.box.size for p in parts)]
+    contrast = np.median([part.contrast for part in large])
+    parts = [part for part in parts if part.contrast >= FAINT * contrast]
+    smallest = SPECK * usual_size(parts)
+    return [part for part in parts if part.box.size >= smallest]
+
+
+def usual_size(parts: list[Part]) -> float:
+    """Gives the median size in pixels, specks left out."""
+    sizes = np.array([part.box.size for part in parts])
+    return float(np.median(sizes[sizes >= 0.5 * sizes.max()]))

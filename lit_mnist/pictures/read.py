@@ -1,0 +1,131 @@
+"""A user's picture, read: each digit in it in MNIST's form, and where in the picture it is."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from lightning.pytorch.utilities import rank_zero_only
+from tqdm import tqdm
+
+from lit_mnist.errors import UserError
+from lit_mnist.pictures import files
+from lit_mnist.pictures.files import Layout
+from lit_mnist.pictures.find import find_digits
+from lit_mnist.pictures.form import has_mnists_form, mnist_form
+from lit_mnist.pictures.ground import find_ink
+from lit_mnist.pictures.parts import Box
+
+MOST_PIXELS = 2_000_000  # a larger picture is shrunk to as many before digits are looked for
+MANY = 20  # pictures that are worth a progress bar
+THUMBNAIL_PX = 320  # longer side of what is kept of a picture to be shown
+
+
+class Digit(NamedTuple):
+    """A digit as the net is to see it."""
+
+    box: Box  # in the pixels of the file as it is shown, EXIF rotation applied
+    image: np.ndarray  # uint8 (28, 28), light on dark
+
+
+class Picture(NamedTuple):
+    """What was found in a file."""
+
+    file: Path
+    width: int
+    height: int
+    thumbnail: np.ndarray  # uint8 (h, w), greyscale
+    digits: list[Digit]  # in reading order
+
+
+def read_paths(
+    paths: Sequence[str | Path], layout: Layout = "auto", *, whole: bool = False
+) -> list[Picture]:
+    """Reads pictures; one that cannot be read gets a line and does not keep back the others.
+
+    Args:
+        paths: Files, folders and patterns.
+        layout: "single" where each picture holds one digit, else "auto".
+        whole: Whether a picture is one image of a data set other than digits, to be taken whole.
+
+    Raises:
+        UserError: There is no picture, or none can be read.
+    """
+    found = files.find(paths)
+    pictures, unread = [], []
+    hidden = None if len(found) >= MANY else True  # None: hidden unless someone is watching
+    for path in tqdm(found, unit=" pictures", leave=False, disable=hidden):
+        try:
+            pictures.append(read_whole(path) if whole else read_picture(path, layout))
+        except UserError as error:
+            unread.append(str(error))
+    if len(unread) == len(found) == 1:
+        raise UserError(unread[0])
+    for line in unread:
+        rank_zero_only(print)(line, file=sys.stderr)
+    if not pictures:
+        raise UserError(f"none of the {len(found)} pictures can be read; each is named above")
+    return pictures
+
+
+def read_picture(path: Path, layout: Layout = "auto") -> Picture:
+    """Reads a picture and finds its digits.
+
+    Raises:
+        UserError: The file cannot be read.
+    """
+    grey = files.read_grey(path)
+    height, width = grey.shape
+    return Picture(path, width, height, thumbnail(grey), digits_in(grey, layout))
+
+
+def read_whole(path: Path) -> Picture:
+    """Reads a picture that is one image of the data set, scaled to its size.
+
+    Raises:
+        UserError: The file cannot be read, or is too narrow a strip.
+    """
+    grey = files.read_grey(path)
+    height, width = grey.shape
+    digit = Digit(Box(0, 0, width, height), files.read(path))
+    return Picture(path, width, height, thumbnail(grey), [digit])
+
+
+def digits_in(grey: np.ndarray, layout: Layout = "auto") -> list[Digit]:
+    """Finds the digits of a picture, uint8 `(H, W)`; an image in MNIST's form stays as it is."""
+    height, width = grey.shape
+    for image in (grey, 255 - grey):
+        if has_mnists_form(image):
+            return [Digit(Box(0, 0, width, height), image)]
+    shrunk = shrink(grey)
+    across, down = width / shrunk.shape[1], height / shrunk.shape[0]
+    return [
+        Digit(scaled(found.box, across, down), mnist_form(found.ink))
+        for found in find_digits(find_ink(shrunk), layout)
+    ]
+
+
+def shrink(grey: np.ndarray) -> np.ndarray:
+    """Gives a picture of at most two million pixels."""
+    scale = (MOST_PIXELS / grey.size) ** 0.5
+    return resized(grey, scale) if scale < 1 else np.ascontiguousarray(grey)
+
+
+def thumbnail(grey: np.ndarray) -> np.ndarray:
+    """Gives a picture small enough to be kept."""
+    scale = THUMBNAIL_PX / max(grey.shape)
+    return resized(grey, scale) if scale < 1 else grey.copy()
+
+
+def resized(grey: np.ndarray, scale: float) -> np.ndarray:
+    """Shrinks by averaging, to one pixel at least."""
+    size = [max(1, round(side * scale)) for side in reversed(grey.shape)]
+    return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
+
+
+def scaled(box: Box, across: float, down: float) -> Box:
+    """Gives a box of the shrunk picture in the pixels of the picture."""
+    x, y = round(box.x * across), round(box.y * down)
+    return Box(x, y, round(box.right * across) - x, round(box.bottom * down) - y)

@@ -1,0 +1,151 @@
+"""What a prediction leaves behind: the digits in the user's pictures, as table, JSON and sheet."""
+
+import csv
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningModule, Trainer
+
+from lit_mnist import files
+from lit_mnist.data.batches import Batch
+from lit_mnist.data.datasets import class_names
+from lit_mnist.pictures.read import Picture
+from lit_mnist.reports import digits_sheet
+from lit_mnist.reports.figures import DIGITS
+from lit_mnist.reports.predictions import Collector
+from lit_mnist.runs.folder import Run
+
+NONE = "-"  # what is no digit
+# Below it, a most probable digit is no digit. Chosen on validation digits and on letters, both
+# written as pictures (benchmarks/own_digits.py --threshold).
+LEAST_PROBABILITY = 0.5
+UNSURE = 0.8  # below it, a digit is shown with a question mark
+COLUMNS = (
+    *("file", "x", "y", "width", "height"),
+    *("digit", "probability", "second", "second_probability"),
+)
+Row = dict[str, Any]  # by COLUMNS; None where there is nothing to tell
+
+
+class PredictReport(Collector):
+    """Prints the digits found, and writes digits.csv, digits.json and digits.png.
+
+    Args:
+        run: Of the model.
+        output: The folder to write to; None for the run's.
+    """
+
+    def __init__(self, run: Run, output: Path | None = None) -> None:
+        super().__init__(run)
+        self.folder = output or run.folder
+
+    def on_predict_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Keeps the batch."""
+        self.collect(batch, outputs)
+
+    def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Prints and writes, on rank zero."""
+        predictions = self.gathered(trainer)
+        if not trainer.is_global_zero:
+            return
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        names = class_names(data.dataset)
+        least = LEAST_PROBABILITY if names is None else 0.0
+        rows = picture_rows(
+            data.pictures, predictions.probabilities.numpy(), names or DIGITS, least
+        )
+        self.write(data.pictures, rows)
+        print(screen_table(rows))
+        print(f"digits.csv, digits.json, digits.png: see {self.folder}")
+
+    def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
+        """Writes the three files; the rows are those of each picture."""
+        files.write_text(self.folder / "digits.csv", digits_csv(rows))
+        files.write_text(self.folder / "digits.json", digits_json(rows))
+        digits_sheet.save(pictures, rows, self.folder / "digits.png")
+
+
+def picture_rows(
+    pictures: Sequence[Picture], probabilities: np.ndarray, names: Sequence[str], least: float
+) -> list[list[Row]]:
+    """Gives the rows of each picture; one without any digit has a row that says so.
+
+    Args:
+        pictures: With their digits, D in all.
+        probabilities: float (D, 10).
+        names: Of the ten classes.
+        least: Probability below which the best guess is no digit.
+    """
+    rest = iter(probabilities)
+    rows = []
+    for picture in pictures:
+        own = [
+            {"file": str(picture.file), **digit.box._asdict(), **guesses(next(rest), names, least)}
+            for digit in picture.digits
+        ]
+        whole = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
+        rows.append(own or [whole])
+    return rows
+
+
+def guesses(probabilities: np.ndarray, names: Sequence[str], least: float) -> Row:
+    """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
+    order = np.argsort(-probabilities, kind="stable")
+    best, second = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
+    if probabilities[order[0]] < least:
+        best, second = (NONE, None), best
+    return dict(zip(COLUMNS[-4:], [*best, *second], strict=True))
+
+
+def digits_csv(rows: Sequence[list[Row]]) -> str:
+    """Formats a row a digit; a cell is blank where there is nothing to tell."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for own in rows:
+        writer.writerows(own)
+    return text.getvalue()
+
+
+def digits_json(rows: Sequence[list[Row]]) -> str:
+    """Formats an object a picture: its file, its text in reading order, its digits."""
+    pictures = [
+        {"file": own[0]["file"], "text": text_of(own), "digits": [r for r in own if found(r)]}
+        for own in rows
+    ]
+    return json.dumps(pictures, indent=2) + "\n"
+
+
+def text_of(rows: Sequence[Row]) -> str:
+    """Gives what one picture reads; what is no digit is left out."""
+    return "".join(row["digit"] for row in rows if row["digit"] != NONE)
+
+
+def found(row: Row) -> bool:
+    """Tells whether a row is of a place in the picture, not of a picture that holds nothing."""
+    return row["x"] is not None
+
+
+def screen_table(rows: Sequence[list[Row]]) -> str:
+    """Formats the rows for people: picture, box, digit, probability, second guess."""
+    cells = [("picture", "box", "digit", "probability", "second guess")]
+    for row in (row for own in rows for row in own):
+        box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
+        sure = row["probability"]
+        unsure = "  not sure" if sure is not None and sure < UNSURE else ""
+        second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""
+        cells.append((row["file"], box, row["digit"], percent(sure) + unsure, second))
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+    return "\n".join(lines)
+
+
+def percent(probability: float | None) -> str:
+    """Formats a probability; blank where there is none."""
+    return "" if probability is None else f"{probability:.1%}"
