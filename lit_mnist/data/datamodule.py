@@ -1,6 +1,8 @@
 """The data module: MNIST's family in memory, the notebook's split, augmentation on the device."""
 
 import hashlib
+import itertools
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +13,7 @@ from torch import Tensor
 
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, RandomAffine
-from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
+from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, Turn, seed_generators
 from lit_mnist.data.datasets import Dataset, SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.errors import UserError
@@ -64,6 +66,7 @@ class MNISTDataModule(LightningDataModule):
         self.split_seed, self.seed = int(split_seed), int(seed)
         self.augment = RandomAffine(interpolation=interpolation) if augment else None
         self.images = images or []
+        self.passes = itertools.count()  # over the training images, by loops by hand
 
     def prepare_data(self) -> None:
         """Fetches what the stage needs and does not find, before anything is written for a run."""
@@ -91,7 +94,11 @@ class MNISTDataModule(LightningDataModule):
             self.pictures = torch.from_numpy(image_files.read_all(self.files))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled batches of the 50,000; this rank's slice of each."""
+        """Gives the shuffled batches of the 50,000; this rank's slice of each.
+
+        A loop by hand finds a new order in each pass, from the first epoch's on. Under
+        `Trainer(overfit_batches=...)` each epoch has the first one's batches.
+        """
         return TrainBatches(
             self.train_set.images,
             self.train_set.labels,
@@ -99,7 +106,8 @@ class MNISTDataModule(LightningDataModule):
             batch_size=self.batch_size,
             drop_last=self.augment is not None,
             seed=self.seed,
-            epoch=self._epoch,
+            turn=self._turn,
+            reshuffle=not (self.trainer and self.trainer.overfit_batches),  # type: ignore[attr-defined] # set in its __init__
             **self._place(),
         )
 
@@ -177,12 +185,20 @@ class MNISTDataModule(LightningDataModule):
             return {"rank": 0, "world_size": 1}
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
 
-    def _epoch(self) -> int:
-        # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
+    def _turn(self, one: Iterator[Batch]) -> Turn:
+        """Tells which pass over the training images `one` is: an epoch of the Trainer or by hand.
+
+        Whatever is looped over by hand, in a callback too, leaves the Trainer's batches alone.
+        """
         if self.trainer is None:
-            return 0
-        progress = self.trainer.fit_loop.epoch_progress.current
-        return progress.processed  # type: ignore[attr-defined] # Lightning declares its base class
+            return Turn(next(self.passes))
+        fit = self.trainer.fit_loop
+        loader = fit._combined_loader  # whose iterators are the Trainer's own
+        reader = None if loader is None else loader._iterator
+        if reader is None or all(iterator is not one for iterator in reader.iterators):
+            return Turn(next(self.passes), kept=False)
+        # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
+        return Turn(fit.epoch_progress.current.processed)  # type: ignore[attr-defined] # Lightning declares its base class
 
     def _check_batch_size(self) -> None:
         world_size, count = self._place()["world_size"], len(self.train_indices)
