@@ -49,9 +49,7 @@ class Turn(NamedTuple):
     """Which pass over the training images it is that begins."""
 
     epoch: int  # from 0
-    kept: bool = (
-        True  # whether the loader's state follows it, so that training can go on from there
-    )
+    kept: bool = True  # whether the loader's state follows it
 
 
 class TrainBatches:

@@ -1,8 +1,6 @@
 """The data module: MNIST's family in memory, the notebook's split, augmentation on the device."""
 
 import hashlib
-import itertools
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,9 +11,10 @@ from torch import Tensor
 
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, RandomAffine
-from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, Turn, seed_generators
+from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.data.datasets import Dataset, SplitName
 from lit_mnist.data.split import train_val_split
+from lit_mnist.data.turns import Turns
 from lit_mnist.errors import UserError
 from lit_mnist.pictures import files as image_files
 
@@ -66,7 +65,7 @@ class MNISTDataModule(LightningDataModule):
         self.split_seed, self.seed = int(split_seed), int(seed)
         self.augment = RandomAffine(interpolation=interpolation) if augment else None
         self.images = images or []
-        self.passes = itertools.count()  # over the training images, by loops by hand
+        self.turns = Turns(self)
 
     def prepare_data(self) -> None:
         """Fetches what the stage needs and does not find, before anything is written for a run."""
@@ -106,7 +105,7 @@ class MNISTDataModule(LightningDataModule):
             batch_size=self.batch_size,
             drop_last=self.augment is not None,
             seed=self.seed,
-            turn=self._turn,
+            turn=self.turns,
             reshuffle=not (self.trainer and self.trainer.overfit_batches),  # type: ignore[attr-defined] # set in its __init__
             **self._place(),
         )
@@ -184,21 +183,6 @@ class MNISTDataModule(LightningDataModule):
         if self.trainer is None:
             return {"rank": 0, "world_size": 1}
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
-
-    def _turn(self, one: Iterator[Batch]) -> Turn:
-        """Tells which pass over the training images `one` is: an epoch of the Trainer or by hand.
-
-        Whatever is looped over by hand, in a callback too, leaves the Trainer's batches alone.
-        """
-        if self.trainer is None:
-            return Turn(next(self.passes))
-        fit = self.trainer.fit_loop
-        loader = fit._combined_loader  # whose iterators are the Trainer's own
-        reader = None if loader is None else loader._iterator
-        if reader is None or all(iterator is not one for iterator in reader.iterators):
-            return Turn(next(self.passes), kept=False)
-        # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
-        return Turn(fit.epoch_progress.current.processed)  # type: ignore[attr-defined] # Lightning declares its base class
 
     def _check_batch_size(self) -> None:
         world_size, count = self._place()["world_size"], len(self.train_indices)

@@ -1,5 +1,7 @@
 """The data module: stages, what reaches the network."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
@@ -148,7 +150,7 @@ def test_a_loop_by_hand_gives_full_passes_each_in_a_new_order(module):
     passes = [seen(loader), seen(loader), seen(data.train_dataloader()), seen(loader)]
     assert [len(batches) for batches in passes] == [9] * 4
     for batches in passes:
-        assert sorted(sum(batches, [])) == sorted(data.train_indices.tolist())
+        assert sorted(itertools.chain(*batches)) == sorted(data.train_indices.tolist())
     assert len({str(batches) for batches in passes}) == 4
 
 

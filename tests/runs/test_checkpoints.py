@@ -82,7 +82,7 @@ def test_hash_tells_networks_apart():
 def test_refuses_rows_that_are_none(file, rows):
     saved = {"state_dict": {}, "callbacks": {"metrics": {"rows": rows}}}
     torch.save(saved, file)
-    with pytest.raises(UserError, match="rows are no rows"):
+    with pytest.raises(UserError, match=r"rows of metrics\.csv are no rows"):
         checkpoints.read(file)
 
 
