@@ -1,6 +1,8 @@
 """The commands. fit, validate, test and predict are LightningCLI's; the others are our own.
 
 run_cli         fit, validate, test, predict: LightningCLI over everything
+starting_point  where fit begins: at nothing, or at a checkpoint
+fit_messages    what fit says when there is nothing to train, and when it has trained
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck

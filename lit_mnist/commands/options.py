@@ -15,14 +15,11 @@ from lit_mnist.models import members
 from lit_mnist.reports.run_report import Curves
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import hardware
-from lit_mnist.training.callbacks import (
-    MetricsCSV,
-    ProgressBar,
-    RunFolder,
-    StepCheckpoint,
-    checkpoints_of,
-)
+from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
+from lit_mnist.training.checkpointing import checkpoints_of
+from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.launcher import by_slurm, launched
+from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
 # Said for one call, not about the run; kept out of its config.yaml
@@ -114,6 +111,5 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         folder = RunFolder(self.run, self.options, self.fresh)
-        steps = self.options["every_n_train_steps"]
-        within = [StepCheckpoint(self.run, steps)] if steps else []
-        return [folder, MetricsCSV(self.run), *checkpoints_of(self.run), *within, Curves(self.run)]
+        saving = checkpoints_of(self.run, self.options["every_n_train_steps"])
+        return [folder, OwnPatience(), MetricsCSV(self.run), *saving, Curves(self.run)]

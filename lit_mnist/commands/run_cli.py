@@ -1,8 +1,7 @@
 """The commands fit, validate, test and predict."""
 
-import os
-import shlex
 import signal
+import sys
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -11,10 +10,10 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist import program
-from lit_mnist.commands import error_messages, jobs
+from lit_mnist.commands import error_messages, fit_messages, starting_point
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
+from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import UserError
 from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
@@ -22,10 +21,10 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.runs import checkpoints, resume_check, tested
-from lit_mnist.runs.resume import ResumePoint, resume_point
+from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process
 from lit_mnist.training.hardware import device_name
+from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.workarounds import (
     agree_on_sigterm,
     end_ranks_with_the_first,
@@ -35,6 +34,7 @@ from lit_mnist.training.workarounds import (
 )
 
 say = rank_zero_only(print)
+warn = rank_zero_only(partial(print, file=sys.stderr))
 
 
 def run(argv: list[str]) -> None:
@@ -85,20 +85,26 @@ class RunCLI(RunOptions):
             return self._fit(model, datamodule, ckpt_path)
 
     def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
-        start = self._starting_point(ckpt_path)
-        if start and start.complete:
-            say(f"{self.run.folder} is complete: {start.epochs} epochs.")
-            say("To train on, raise --trainer.max_epochs; to start afresh, add --fresh.")
+        begin = self._starting_point(ckpt_path)
+        if begin.done:
+            fit_messages.say_done(self.run, begin)
             return
-        path = start.checkpoint if start else None
+        point = begin.goes_on
+        self._set_start(begin)
         count = sum(weights.numel() for weights in model.parameters())
         kind = type(model).__name__
-        say(f"{self.run.folder}: {kind}, {count:,} parameters; {start or 'starting'}")
+        say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
-        self.trainer.fit(
-            model, datamodule, ckpt_path=str(path) if path else None, weights_only=True
-        )
-        self._after_fit()
+        path = str(point.checkpoint) if point else None
+        self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
+        if not self.fast_dev_run:
+            fit_messages.say_results(self.run, self.options, self.args, bool(ckpt_path))
+
+    def _set_start(self, begin: StartingPoint) -> None:
+        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+        for callback in callbacks:
+            if isinstance(callback, RunFolder):
+                callback.start = begin.start
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
@@ -140,18 +146,17 @@ class RunCLI(RunOptions):
         chosen = f"{device_name(device)}: precision {self.trainer.precision}, {order}"
         return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
-    def _starting_point(self, ckpt_path: str | None) -> ResumePoint | None:
-        if self.fast_dev_run:
-            return None
-        fault = partial(resume_check.fault, trainer=self.trainer, model=self.model)
-        found = None if self.fresh else resume_point(self.run, self.options, fault)
-        if ckpt_path and not found:
-            path = self._named(ckpt_path)
-            checkpoint = checkpoints.read(path)
-            checkpoints.check_fits(checkpoint, self.model, path)
-            checkpoints.refuse(path, fault(checkpoint))
-            return ResumePoint(path, *checkpoints.progress(checkpoint), complete=False)
-        return found
+    def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
+        if not self.fast_dev_run:
+            named = self._named(ckpt_path) if ckpt_path else None
+            at = (self.trainer, self.model)
+            return starting_point.find(self.run, self.options, named, self.fresh, *at)
+        if ckpt_path:
+            raise UserError(
+                "--ckpt_path: has no effect with --trainer.fast_dev_run, which tries a few steps of"
+                " untrained weights; leave one of them out"
+            )
+        return StartingPoint()
 
     def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:
         """Gives the checkpoint to evaluate, None for a committee, and the hash of the weights."""
@@ -164,6 +169,9 @@ class RunCLI(RunOptions):
             model.configure_model()
             return None, model.sha256
         path = self._named(ckpt_path or "best")
+        if not ckpt_path and not path.exists() and self.run.last.exists():
+            warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
+            path = self.run.last
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
@@ -180,15 +188,3 @@ class RunCLI(RunOptions):
     def _scores(self, stage: str) -> str:
         names = (f"{stage}_acc", f"{stage}_loss")
         return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
-
-    def _after_fit(self) -> None:
-        results = self.run.results()
-        if self.fast_dev_run or "best_val_acc" not in results:  # --trainer.max_epochs 0
-            return
-        best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
-        say(f"{best}; {results['seconds']:.0f} s; everything is in {self.run.folder}")
-        if jobs.MARK in os.environ:
-            return
-        again = [arg for arg in self.args[1:] if arg != "--fresh"]
-        say(f"next: {program.name()} test {shlex.join(again)}")
-        say(f"      tensorboard --logdir {self.options['log_dir']}")

@@ -4,6 +4,7 @@ datamodule     MNISTDataModule: split, loaders, scaling and augmentation on the 
 split          which images are trained on, which validated on
 augment        RandomAffine and affine, a batch at a time
 batches        batches as a function of (seed, epoch, step, rank)
+turns          which pass over the training images begins: an epoch, or a loop by hand
 datasets       the datasets of the MNIST family and their files
 read           the training or test images of a dataset, read from disk and checked
 download       a dataset that arrives by itself: on disk, or mirrors, or package index

@@ -45,10 +45,18 @@ def seed_generators(seed: int, device: torch.device) -> None:
         torch.manual_seed(seed)
 
 
+class Turn(NamedTuple):
+    """Which pass over the training images it is that begins."""
+
+    epoch: int  # from 0
+    kept: bool = True  # whether the loader's state follows it
+
+
 class TrainBatches:
     """Shuffled batches; each iteration is one epoch.
 
-    Its state is the place within the epoch, so that a run can go on from there.
+    Its state is the place within the epoch, so that a run can go on from there: once, in the first
+    pass through the same epoch.
 
     Args:
         images: uint8 (M, 28, 28), on the device that trains.
@@ -57,7 +65,8 @@ class TrainBatches:
         batch_size: Images in a step, over all ranks.
         drop_last: Whether to leave out the smaller batch at the end of the order.
         seed: The run's seed.
-        epoch: Tells the number of the epoch that begins, from 0.
+        turn: Is asked by a pass, when its first batch is due, which one it is.
+        reshuffle: Whether each epoch has an order of its own; if not, each has the first one's.
         rank: This process.
         world_size: The number of processes; each takes every `world_size`-th image of a batch.
     """
@@ -71,22 +80,24 @@ class TrainBatches:
         batch_size: int,
         drop_last: bool,
         seed: int,
-        epoch: Callable[[], int],
+        turn: Callable[[Iterator[Batch]], Turn],
+        reshuffle: bool = True,
         rank: int = 0,
         world_size: int = 1,
     ) -> None:
         self.images, self.labels, self.indices = images, labels, indices
-        self.batch_size, self.drop_last = batch_size, drop_last
-        self.seed, self.epoch, self.rank, self.world_size = seed, epoch, rank, world_size
+        self.batch_size, self.drop_last, self.reshuffle = batch_size, drop_last, reshuffle
+        self.seed, self.turn, self.rank, self.world_size = seed, turn, rank, world_size
         self.place = {"epoch": 0, "step": 0}
+        self.resumed = self.place
 
     def state_dict(self) -> dict[str, int]:
         """Tells how many steps of which epoch have been handed out."""
         return dict(self.place)
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Lets the next iteration go on from there, if it is of the same epoch."""
-        self.place = dict(state_dict)
+        """Lets the next pass through that epoch go on from there."""
+        self.place = self.resumed = dict(state_dict)
 
     def __len__(self) -> int:
         """The number of steps in an epoch."""
@@ -95,16 +106,24 @@ class TrainBatches:
 
     def __iter__(self) -> Iterator[Batch]:
         """Gives this rank's slice of each batch of the epoch."""
-        epoch = self.epoch()
-        generator = torch.Generator().manual_seed(derive_seeds(self.seed, epoch)[0])
+        return _Pass(self)
+
+    def draw(self, one: Iterator[Batch]) -> Iterator[Batch]:
+        """Gives the batches of the pass `one`."""
+        epoch, kept = self.turn(one)
+        first = 0
+        if kept and self.resumed["epoch"] == epoch:
+            first, self.resumed = self.resumed["step"], {"epoch": epoch, "step": 0}
+        shuffled = epoch if self.reshuffle else 0
+        generator = torch.Generator().manual_seed(derive_seeds(self.seed, shuffled)[0])
         order = self.indices[torch.randperm(len(self.indices), generator=generator)]
         order = order.to(self.images.device)
         seeds = derive_seeds(self.seed, epoch, self.rank, count=len(self))
-        first = self.place["step"] if self.place["epoch"] == epoch else 0
         for step in range(first, len(self)):
             whole = order[step * self.batch_size : (step + 1) * self.batch_size]
             index = whole[self.rank :: self.world_size]
-            self.place = {"epoch": epoch, "step": step + 1}
+            if kept:
+                self.place = {"epoch": epoch, "step": step + 1}
             yield Batch(
                 self.images.index_select(0, index),
                 self.labels.index_select(0, index),
@@ -112,6 +131,16 @@ class TrainBatches:
                 loss_divisor=len(whole) / self.world_size,
                 seed=seeds[step],
             )
+
+
+class _Pass(Iterator[Batch]):
+    """One iteration over `TrainBatches`; nothing is settled before its first batch is due."""
+
+    def __init__(self, batches: TrainBatches) -> None:
+        self.batches = batches.draw(self)
+
+    def __next__(self) -> Batch:
+        return next(self.batches)
 
 
 class EvalBatches:

@@ -15,6 +15,7 @@ from lit_mnist.data.augment import Interpolation, RandomAffine
 from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
 from lit_mnist.data.datasets import Dataset, SplitName, class_names
 from lit_mnist.data.split import train_val_split
+from lit_mnist.data.turns import Turns
 from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import Layout
 from lit_mnist.shape import SIDE_PX
@@ -68,6 +69,7 @@ class MNISTDataModule(LightningDataModule):
         self.split_seed, self.seed = int(split_seed), int(seed)
         self.augment = RandomAffine(interpolation=interpolation) if augment else None
         self.images, self.layout = images or [], layout
+        self.turns = Turns(self)
 
     def prepare_data(self) -> None:
         """Fetches what the stage needs and does not find, before anything is written for a run."""
@@ -99,7 +101,11 @@ class MNISTDataModule(LightningDataModule):
             self.digits = torch.from_numpy(np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled batches of the 50,000; this rank's slice of each."""
+        """Gives the shuffled batches of the 50,000; this rank's slice of each.
+
+        A loop by hand finds a new order in each pass, from the first epoch's on. Under
+        `Trainer(overfit_batches=...)` each epoch has the first one's batches.
+        """
         return TrainBatches(
             self.train_set.images,
             self.train_set.labels,
@@ -107,7 +113,8 @@ class MNISTDataModule(LightningDataModule):
             batch_size=self.batch_size,
             drop_last=self.augment is not None,
             seed=self.seed,
-            epoch=self._epoch,
+            turn=self.turns,
+            reshuffle=not (self.trainer and self.trainer.overfit_batches),  # type: ignore[attr-defined] # set in its __init__
             **self._place(),
         )
 
@@ -184,13 +191,6 @@ class MNISTDataModule(LightningDataModule):
         if self.trainer is None:
             return {"rank": 0, "world_size": 1}
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
-
-    def _epoch(self) -> int:
-        # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
-        if self.trainer is None:
-            return 0
-        progress = self.trainer.fit_loop.epoch_progress.current
-        return progress.processed  # type: ignore[attr-defined] # Lightning declares its base class
 
     def _check_batch_size(self) -> None:
         world_size, count = self._place()["world_size"], len(self.train_indices)

@@ -4,6 +4,8 @@ folder        the names of a run's files, and what they say
 checkpoints   reading checkpoints safely
 safe_torch    files of torch.save, read without trusting them
 safe_yaml     YAML that may come from anywhere
+config_changes  which options differ between two configs of a run, and which may
+limits        the limits at which training ends
 resume        where a run goes on
 resume_check  whether training can go on from a checkpoint
 old_layout    class paths of version 0.1, where the package had no rooms

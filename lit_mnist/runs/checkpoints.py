@@ -1,6 +1,7 @@
 """Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
 
 import hashlib
+import math
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,8 @@ KINDS = {
 
 # Under which a checkpoint keeps the rows of metrics.csv, among its callbacks' states
 METRICS_KEY = "metrics"
+# Likewise, what the last validation has measured
+BEST_KEY = "best"
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -86,6 +89,32 @@ def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
         for row in rows
     )
     return rows if sound else None
+
+
+def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
+    """Gives epoch, val_acc and val_loss of a checkpoint's very weights; empty if unmeasured."""
+    state = checkpoint.get("callbacks", {}).get(BEST_KEY, {})
+    measured = state.get("measured") if isinstance(state, dict) else None
+    rows = history(checkpoint)
+    if measured is None and rows and progress(checkpoint)[1] == 0:  # until version 0.1
+        measured = {"step": checkpoint.get("global_step")} | rows[-1]
+    if not isinstance(measured, dict) or measured.get("step") != checkpoint.get("global_step"):
+        return {}
+    names = ("epoch", "val_acc", "val_loss")
+    found = {name: measured[name] for name in names if _is_number(measured.get(name))}
+    return found if {"epoch", "val_acc"} <= found.keys() else {}
+
+
+def _is_number(value: object) -> bool:
+    return isinstance(value, (int, float)) and math.isfinite(value)
+
+
+def seconds(checkpoint: dict[str, Any]) -> float:
+    """Tells for how long training has gone on, as a limit in time counts it."""
+    state = checkpoint.get("callbacks", {}).get("Timer", {})
+    elapsed = state.get("time_elapsed", {}) if isinstance(state, dict) else {}
+    value = elapsed.get("train", 0.0) if isinstance(elapsed, dict) else 0.0
+    return float(value) if _is_number(value) else 0.0
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.old_layout import with_moved_classes
 
+BEST, LAST = "best.ckpt", "last.ckpt"
 # Of metrics.csv
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
 
@@ -39,12 +40,12 @@ class Run:
     @property
     def best(self) -> Path:
         """The checkpoint with the highest validation accuracy."""
-        return self.folder / "checkpoints" / "best.ckpt"
+        return self.folder / "checkpoints" / BEST
 
     @property
     def last(self) -> Path:
         """The checkpoint of the last finished epoch."""
-        return self.folder / "checkpoints" / "last.ckpt"
+        return self.folder / "checkpoints" / LAST
 
     @property
     def predictions(self) -> Path:

@@ -1,46 +1,25 @@
 """Where a run goes on: from which checkpoint, and whether its options are still the same."""
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs import checkpoints, limits
+from lit_mnist.runs.config_changes import LIMITS, changes, differences
+from lit_mnist.runs.folder import BEST, Run, flat, read_config
+from lit_mnist.runs.limits import Progress
 
 # Tells what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
-# Options that may differ when a run is resumed: none changes what is trained on or how
-FREE_OPTIONS = (
-    "log_dir",
-    "every_n_train_steps",
-    "data.data_dir",
-    "data.download",
-    "data.eval_batch_size",
-    "data.images",
-    "trainer.max_epochs",
-    "trainer.accelerator",
-    "trainer.devices",
-    "trainer.num_nodes",
-    "trainer.strategy",
-    "trainer.enable_progress_bar",
-    "trainer.enable_model_summary",
-    "trainer.log_every_n_steps",
-    "trainer.default_root_dir",
-)
 
 
-def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
+class Start(NamedTuple):
+    """A checkpoint that is not the run's own, and that a run begins with."""
 
-    Options that one of the two does not have, or that may differ, are left out.
-    """
-    old, new = flat(before), flat(now)
-    return [
-        f"{key}: {old[key]}, now {new[key]}"
-        for key in old.keys() & new.keys()
-        if old[key] != new[key] and not key.startswith(FREE_OPTIONS)
-    ]
+    checkpoint: Path
+    best: Path | None  # the best that is known of what led to it
 
 
 class ResumePoint(NamedTuple):
@@ -49,7 +28,12 @@ class ResumePoint(NamedTuple):
     checkpoint: Path
     epochs: int  # that are finished
     step: int  # of the next epoch that is done
-    complete: bool  # whether there is nothing left to do
+    ended_by: str = ""  # why there is nothing left to do; empty if there is
+
+    @property
+    def complete(self) -> bool:
+        """Whether there is nothing left to do."""
+        return bool(self.ended_by)
 
     def __str__(self) -> str:
         """Says so."""
@@ -73,7 +57,7 @@ def resume_point(
         None if the run has no checkpoint yet.
 
     Raises:
-        UserError: The run was made with other options.
+        UserError: The run was made with other options, or an option would have no effect.
     """
     if not run.exists():
         return None
@@ -81,14 +65,27 @@ def resume_point(
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
     done, step = checkpoints.progress(checkpoint)
-    wanted = config["trainer"]["max_epochs"]
-    if wanted is not None and 0 <= wanted < done:
-        _check_unchanged(run, [f"trainer.max_epochs: {done} done, now {wanted}"])
-    stopped_early = (
-        run.results().get("status") == "complete"
-        and flat(before).get("trainer.max_epochs") == wanted
-    )
-    return ResumePoint(path, done, step, done == wanted or stopped_early)
+    _check_unchanged(run, limits.gone_beyond(config, checkpoint))
+    raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
+    limit = limits.reached(config, Progress.of(checkpoint))
+    if limit:
+        _check_effect(raised, str(limit))
+        return ResumePoint(path, done, step, f"{limit} is reached")
+    results, old, new = run.results(), flat(before), flat(config)
+    same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
+    if results.get("status") == "complete" and same:
+        return ResumePoint(path, done, step, f"ended by {results.get('ended_by', 'a callback')}")
+    return ResumePoint(path, done, step)
+
+
+def _check_effect(raised: list[str], limit: str) -> None:
+    """Refuses to raise a limit while another one is reached."""
+    option = limit.partition(" ")[0].removeprefix("--")
+    useless = [line for line in raised if line.partition(":")[0] != option]
+    if useless:
+        raise UserError(
+            f"{'; '.join(useless)}: has no effect, as {limit} is reached; raise --{option} instead"
+        )
 
 
 def _check_unchanged(run: Run, changed: list[str]) -> None:
@@ -121,3 +118,27 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
             print(f"{problem.partition(';')[0]}; going on from {path.name} instead")
         return path, checkpoint
     raise UserError(f"{problems[0].partition(';')[0]}; start afresh with --fresh")
+
+
+def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
+    """Finds the best weights of what led to a checkpoint: its own, or those of its `best.ckpt`.
+
+    Args:
+        start: The checkpoint's file.
+        checkpoint: What is in it.
+
+    Returns:
+        A file whose score is known; None if there is none.
+    """
+    scored = {start: checkpoints.scores(checkpoint)}
+    beside = start.with_name(BEST)
+    with suppress(UserError):
+        other = checkpoints.read(beside)
+        rows = checkpoints.history(other)
+        if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
+            scored[beside] = checkpoints.scores(other)
+    known = {path: scores for path, scores in scored.items() if scores}
+    # Of equal ones the first, as in a run that was never left
+    return max(
+        known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
+    )

@@ -1,8 +1,11 @@
 """What surrounds a training run: callbacks, launchers, hardware, work-arounds for Lightning.
 
-callbacks    what a training run leaves behind: config, metrics, checkpoints
-hardware     the machine: its name, and the precision (bf16) and memory layout that suit it
-launcher     what torchrun or SLURM has started
-process      settings of the process: its speed, and that it ends with its parent
-workarounds  every work-around for Lightning, each with its upstream reference
+callbacks      a row and a line an epoch, the progress bar
+checkpointing  when best.ckpt and last.ckpt are written
+ending         which limit ends training, and that it ends where it can be gone on with
+hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
+launcher       what torchrun or SLURM has started
+process        settings of the process: its speed, and that it ends with its parent
+run_folder     the folder of a run: cleared, its config and status written
+workarounds    every work-around for Lightning, each with its upstream reference
 """

@@ -1,4 +1,4 @@
-"""What a training run leaves behind: its config, a row and a line an epoch, its checkpoints."""
+"""What a training run shows and writes down of each epoch."""
 
 import csv
 import io
@@ -6,67 +6,12 @@ import math
 import time
 from typing import Any
 
-import yaml
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
-from lit_mnist.training.hardware import device_name, versions
-from lit_mnist.training.workarounds import EpochCheckpoint
-
-
-class RunFolder(Callback):
-    """Keeps a run's folder: clears it for a fresh start, writes `config.yaml` and the status.
-
-    Args:
-        run: The folder.
-        config: The resolved config.
-        fresh: Whether to remove what an earlier run left there.
-    """
-
-    def __init__(self, run: Run, config: dict[str, Any], fresh: bool) -> None:
-        self.run, self.config = run, config
-        self.outdated = run.written() if fresh else []  # before the logger adds a file of its own
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Runs once all ranks have found their starting point and the data is loaded."""
-        if stage != "fit" or not trainer.is_global_zero:
-            return
-        for path in self.outdated:
-            path.unlink(missing_ok=True)
-        files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
-        # Test scores are of the weights before; what follows may better them
-        kept = {k: v for k, v in self.run.results().items() if not k.startswith("test_")}
-        files.write_json(self.run.file("results.json"), kept | self._facts(trainer, pl_module))
-
-    def _facts(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        return {
-            "status": "running",
-            "name": self.config["name"],
-            "seed": self.config["seed_everything"],
-            "model": type(pl_module).__name__,
-            "parameters": sum(weights.numel() for weights in pl_module.parameters()),
-            **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
-            "hardware": device_name(trainer.strategy.root_device),
-            "ranks": trainer.world_size,
-            "precision": str(trainer.precision),
-            "channels_last": bool(pl_module.hparams.get("channels_last")),
-            "versions": versions(),
-        }
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Marks the run as complete."""
-        if trainer.is_global_zero:
-            self.run.update_results(status="complete")
-
-    def on_exception(
-        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
-    ) -> None:
-        """Marks the run as interrupted, if it had begun."""
-        if trainer.is_global_zero and trainer.training and self.run.file("results.json").exists():
-            self.run.update_results(status="interrupted")
 
 
 class MetricsCSV(Checkpoint):
@@ -126,14 +71,9 @@ class MetricsCSV(Checkpoint):
         return text.getvalue()
 
     def _summary(self) -> dict[str, Any]:
-        best = max(self.rows, key=lambda row: (row["val_acc"], -row["epoch"]))
-        return {
-            "epochs": len(self.rows),
-            "best_epoch": best["epoch"],
-            "best_val_acc": best["val_acc"],
-            "best_val_loss": best["val_loss"],
-            "seconds": round(sum(row["seconds"] for row in self.rows), 2),
-        }
+        """Leaves the best score to BestCheckpoint, whose file has to have it."""
+        seconds = round(sum(row["seconds"] for row in self.rows), 2)
+        return {"epochs": len(self.rows), "seconds": seconds}
 
     def _print(self, trainer: Trainer) -> None:
         row, last = self.rows[-1], trainer.max_epochs
@@ -146,25 +86,6 @@ class MetricsCSV(Checkpoint):
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
 
 
-class StepCheckpoint(Callback):
-    """Writes `last.ckpt` within the epoch too.
-
-    Args:
-        run: The folder.
-        every_n_train_steps: Steps between two checkpoints.
-    """
-
-    def __init__(self, run: Run, every_n_train_steps: int) -> None:
-        self.run, self.every_n_train_steps = run, every_n_train_steps
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Saves; not at the epoch's last step, whose checkpoint is that of the whole epoch."""
-        if (batch_idx + 1) % self.every_n_train_steps == 0 and not trainer.is_last_batch:
-            trainer.save_checkpoint(self.run.last)
-
-
 class ProgressBar(TQDMProgressBar):
     """A bar for the epoch that is running; finished epochs stay as MetricsCSV's lines."""
 
@@ -174,21 +95,3 @@ class ProgressBar(TQDMProgressBar):
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
         """Shows speed alone: a score in the bar would stop the device at every step."""
         return {}
-
-
-def checkpoints_of(run: Run) -> list[EpochCheckpoint]:
-    """Gives the callbacks that write `best.ckpt` and `last.ckpt` at the end of each epoch.
-
-    They are two because since 2.6 `save_last=True` leaves `last` at the best epoch (Lightning
-    #21244); the best one comes first because `ckpt_path="best"` reads the first.
-    """
-    options: dict[str, Any] = {
-        "dirpath": run.best.parent,
-        "enable_version_counter": False,
-        "save_on_train_epoch_end": True,
-        "auto_insert_metric_name": False,
-    }
-    return [
-        EpochCheckpoint(filename="best", monitor="val_acc", mode="max", **options),
-        EpochCheckpoint(filename="last", monitor=None, **options),
-    ]

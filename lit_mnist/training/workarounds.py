@@ -17,7 +17,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -32,7 +31,6 @@ from lit_mnist.training.process import end_with_parent
 # What a user of this program can do nothing about, or what its own output says better
 _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
-    r"The dirpath has changed from",  # a moved run folder is still the same run
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
@@ -155,12 +153,6 @@ def end_ranks_with_the_first() -> None:
     """
     popen = functools.partial(subprocess.Popen, preexec_fn=end_with_parent)
     setattr(subprocess_script, "subprocess", SimpleNamespace(Popen=popen))  # noqa: B010 # as mypy forbids assigning to a module
-
-
-class EpochCheckpoint(ModelCheckpoint):
-    """Saves at the end of an epoch alone, and so need not be asked at each step."""
-
-    on_train_batch_end = Callback.on_train_batch_end
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):

@@ -5,7 +5,7 @@ import itertools
 import pytest
 import torch
 
-from lit_mnist.data.batches import EvalBatches, TrainBatches, derive_seeds
+from lit_mnist.data.batches import EvalBatches, TrainBatches, Turn, derive_seeds
 
 COUNT = 50
 IMAGES = torch.arange(100, dtype=torch.uint8).view(100, 1, 1).expand(100, 28, 28)
@@ -13,7 +13,7 @@ LABELS = torch.arange(100)
 INDICES = torch.arange(100).flip(0)[:COUNT]
 
 
-def train(epoch=0, seed=1, batch_size=8, drop_last=False, **place):
+def train(epoch=0, seed=1, batch_size=8, drop_last=False, kept=True, **place):
     return TrainBatches(
         IMAGES,
         LABELS,
@@ -21,7 +21,7 @@ def train(epoch=0, seed=1, batch_size=8, drop_last=False, **place):
         batch_size=batch_size,
         drop_last=drop_last,
         seed=seed,
-        epoch=lambda: epoch,
+        turn=lambda _: Turn(epoch, kept),
         **place,
     )
 
@@ -113,3 +113,22 @@ def test_a_state_of_another_epoch_means_the_beginning():
     batches = train(epoch=4)
     batches.load_state_dict({"epoch": 3, "step": 5})
     assert len(list(batches)) == len(batches)
+
+
+def test_a_state_is_gone_on_from_once():
+    batches = train(epoch=3)
+    batches.load_state_dict({"epoch": 3, "step": 5})
+    assert [len(list(batches)) for _ in range(3)] == [2, 7, 7]
+
+
+def test_a_pass_that_is_not_kept_leaves_the_state_alone():
+    batches = train(epoch=3, kept=False)
+    batches.load_state_dict({"epoch": 3, "step": 5})
+    assert len(list(batches)) == 7
+    assert batches.state_dict() == {"epoch": 3, "step": 5}
+
+
+def test_without_reshuffling_each_epoch_has_the_first_ones_order_and_its_own_seeds():
+    first, later = train(reshuffle=False), train(epoch=4, reshuffle=False)
+    assert order(later) == order(first) == order(train())
+    assert [batch.seed for batch in later] == [batch.seed for batch in train(epoch=4)]

@@ -1,13 +1,17 @@
 """The data module: stages, what reaches the network."""
 
+import itertools
+
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Callback, Trainer
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
+from lit_mnist.models.modules import DenseModule
 
 
 @pytest.fixture
@@ -133,3 +137,66 @@ def test_works_without_labels_for_predict(module, tmp_path):
     assert isinstance(batch, Batch)
     assert batch.images.unique().tolist() == [7]
     assert batch.labels.tolist() == [-1]
+
+
+def seen(loader):
+    return [batch.indices.tolist() for batch in loader]
+
+
+def test_a_loop_by_hand_gives_full_passes_each_in_a_new_order(module):
+    data = module(batch_size=60)
+    data.setup("fit")
+    loader = data.train_dataloader()
+    passes = [seen(loader), seen(loader), seen(data.train_dataloader()), seen(loader)]
+    assert [len(batches) for batches in passes] == [9] * 4
+    for batches in passes:
+        assert sorted(itertools.chain(*batches)) == sorted(data.train_indices.tolist())
+    assert len({str(batches) for batches in passes}) == 4
+
+
+class Recorder(Callback):
+    """Notes what is trained on; loops by hand in every hook that it has, if told to."""
+
+    def __init__(self, by_hand):
+        self.by_hand, self.trained, self.passes = by_hand, [], []
+
+    def loop(self, trainer, *_):
+        if self.by_hand:
+            self.passes += [seen(trainer.train_dataloader)]
+            self.passes += [seen(trainer.datamodule.train_dataloader())]
+
+    on_train_start = on_train_epoch_start = on_train_epoch_end = on_train_end = loop
+
+    def on_train_batch_end(self, trainer, module, outputs, batch, batch_idx):
+        self.trained.append(batch.indices.tolist())
+        if batch_idx == 3:
+            self.loop(trainer)
+
+
+def fit(data, recorder, **options):
+    quiet = {"enable_progress_bar": False, "enable_model_summary": False, "logger": False}
+    trainer = Trainer(
+        accelerator="cpu", max_epochs=3, callbacks=[recorder], enable_checkpointing=False,
+        **quiet, **options,
+    )  # fmt: skip
+    trainer.fit(DenseModule(), data)
+    return trainer
+
+
+def test_loops_by_hand_in_callbacks_are_full_and_leave_training_alone(module):
+    plain, looping = Recorder(by_hand=False), Recorder(by_hand=True)
+    fit(module(batch_size=60), plain)
+    data = module(batch_size=60)
+    fit(data, looping)
+    assert looping.trained == plain.trained
+    passes = [*looping.passes, seen(data.train_dataloader())]
+    assert {len(batches) for batches in passes} == {9}
+    assert len({str(batches) for batches in passes}) == len(passes) == 2 * (2 + 3 * 3) + 1
+
+
+def test_overfitting_repeats_the_same_batches(module):
+    recorder = Recorder(by_hand=False)
+    fit(module(batch_size=60), recorder, overfit_batches=2)
+    assert len(recorder.trained) == 6
+    assert recorder.trained[:2] == recorder.trained[2:4] == recorder.trained[4:]
+    assert recorder.trained[0] != recorder.trained[1]

@@ -6,8 +6,9 @@ import pytest
 import torch
 
 from lit_mnist.errors import UserError
+from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.resume import differences, resume_point
+from lit_mnist.runs.resume import resume_point
 
 CONFIG = {"name": "a", "model": {"init_args": {"lr": 0.1}}, "trainer": {"max_epochs": 5}}
 
@@ -33,7 +34,7 @@ def test_differences_are_named_with_both_values():
 
 
 @pytest.mark.parametrize(
-    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_epochs"]
+    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"]
 )
 def test_hardware_and_places_may_differ(free):
     *groups, key = free.split(".")
@@ -44,21 +45,40 @@ def test_hardware_and_places_may_differ(free):
 
 
 def test_goes_on_from_the_last_epoch(run):
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, "")
 
 
-def test_is_complete_at_its_epochs(run):
-    assert resume_point(run, with_epochs(3)).complete
+def test_is_complete_at_its_limit(run):
+    point = resume_point(run, with_epochs(3))
+    assert point.ended_by == "--trainer.max_epochs 3 is reached"
 
 
 def test_is_complete_if_it_stopped_early_by_itself(run):
-    run.update_results(status="complete")
-    assert resume_point(run, CONFIG).complete
-    assert not resume_point(run, with_epochs(9)).complete
+    run.update_results(status="complete", ended_by="EarlyStopping")
+    assert resume_point(run, CONFIG).ended_by == "ended by EarlyStopping"
+    assert not resume_point(run, with_epochs(9)).ended_by
+
+
+def test_refuses_to_raise_a_limit_while_another_is_reached(run):
+    trainer = {"max_epochs": 3, "max_steps": 900}
+    run.file("config.yaml").write_text(json.dumps(CONFIG | {"trainer": trainer | {"max_steps": 7}}))
+    with pytest.raises(UserError, match=r"max_steps: 7, now 900: has no effect.*raise --trainer"):
+        resume_point(run, CONFIG | {"trainer": trainer})
+
+
+def test_more_patience_goes_on(run):
+    def with_patience(patience):
+        stopping = {"class_path": "a.EarlyStopping", "init_args": {"patience": patience}}
+        return CONFIG | {"trainer": {"max_epochs": 5, "callbacks": [stopping]}}
+
+    run.file("config.yaml").write_text(json.dumps(with_patience(1)))
+    run.update_results(status="complete", ended_by="EarlyStopping")
+    assert resume_point(run, with_patience(1)).ended_by == "ended by EarlyStopping"
+    assert not resume_point(run, with_patience(2)).ended_by
 
 
 def test_goes_on_without_a_limit(run):
-    assert not resume_point(run, with_epochs(-1)).complete
+    assert not resume_point(run, with_epochs(-1)).ended_by
 
 
 def test_refuses_fewer_epochs_than_are_done(run):
@@ -68,7 +88,7 @@ def test_refuses_fewer_epochs_than_are_done(run):
 
 def test_passes_over_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, False)
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, "")
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
     assert "going on from best.ckpt" in line
@@ -105,12 +125,12 @@ def test_damaged_bytes_are_named(run, name, damage):
 def test_a_config_without_its_trainer_stops_nothing(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, "")
 
 
 def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
-    assert point == (run.best, 2, 0, False)
+    assert point == (run.best, 2, 0, "")
     assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
 
 
@@ -122,8 +142,8 @@ def test_says_where_it_goes_on(run):
     }
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     point = resume_point(run, CONFIG)
-    assert point == (run.last, 3, 17, False)
+    assert point == (run.last, 3, 17, "")
     assert str(point) == f"going on after step 17 of epoch 3 from {run.last}"
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
-    assert resume_point(run, CONFIG) == (run.last, 4, 0, False)
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, "")

@@ -290,11 +290,6 @@ def test_lightening_twice_is_lightening_once(heavy_steps):
     assert call._call_callback_hooks is first
 
 
-def test_upstream_still_asks_the_checkpoint_at_each_step():
-    assert ModelCheckpoint.on_train_batch_end is not Callback.on_train_batch_end
-    assert workarounds.EpochCheckpoint.on_train_batch_end is Callback.on_train_batch_end
-
-
 def test_upstream_still_broadcasts_from_within_the_signal_handler():
     source = inspect.getsource(signal_connector._SignalConnector)
     assert "dist.broadcast" in source

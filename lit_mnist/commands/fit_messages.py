@@ -1,0 +1,62 @@
+"""What `fit` says when there is nothing to train, and when it has trained."""
+
+import os
+import shlex
+from typing import Any
+
+from lightning.pytorch.utilities import rank_zero_only
+
+from lit_mnist import program
+from lit_mnist.commands import jobs
+from lit_mnist.commands.starting_point import StartingPoint
+from lit_mnist.runs.folder import Run
+
+
+@rank_zero_only
+def say_done(run: Run, begin: StartingPoint) -> None:
+    """Says why there is nothing to train, and what would change that."""
+    if begin.goes_on is None:
+        print(f"{begin.done}; raise it")
+        return
+    print(f"{run.folder} is complete: {begin.goes_on.epochs} epochs; {begin.done}.")
+    print("To train on, raise that limit; to start afresh, add --fresh.")
+    if run.results().get("status") != "complete":  # killed when nothing was left to be trained
+        run.update_results(status="complete")
+
+
+@rank_zero_only
+def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool) -> None:
+    """Says how training has ended, and what to do next.
+
+    Args:
+        run: The folder.
+        options: The resolved config.
+        args: The command line, the command first.
+        named: Whether the user named a checkpoint to begin with.
+    """
+    results = run.results()
+    best = "nothing was validated, so there is no best.ckpt; test takes last.ckpt"
+    if "best_val_acc" in results:
+        best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
+    print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
+    if jobs.MARK in os.environ:
+        return
+    print(f"next: {program.name()} test {shlex.join(for_test(args[1:], named))}")
+    print(f"      tensorboard --logdir {options['log_dir']}")
+
+
+def for_test(args: list[str], named: bool) -> list[str]:
+    """Gives the options of `fit` that `test` needs: what training began with is not to be tested.
+
+    Args:
+        args: The options.
+        named: Whether a checkpoint is named in them, or else in a config file.
+    """
+    kept, skip = [], False
+    for arg in args:
+        begins = arg == "--ckpt_path" or arg.startswith("--ckpt_path=")
+        if not (skip or begins or arg == "--fresh" or arg.startswith("--fresh=")):
+            kept.append(arg)
+        skip = arg == "--ckpt_path"
+    in_file = named and not any(arg.startswith("--ckpt_path") for arg in args)
+    return [*kept, "--ckpt_path", "best"] if in_file else kept

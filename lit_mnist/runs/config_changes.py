@@ -1,0 +1,71 @@
+"""Which options differ between two configs of a run, and which of them may."""
+
+from typing import Any
+
+from lit_mnist.runs.folder import flat
+
+LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
+# Options that may differ when a run is resumed: none changes what is trained on or how
+FREE_OPTIONS = (
+    "log_dir",
+    "every_n_train_steps",
+    "data.data_dir",
+    "data.download",
+    "data.eval_batch_size",
+    "data.images",
+    "trainer.max_epochs",
+    "trainer.max_steps",
+    "trainer.max_time",
+    "trainer.min_epochs",
+    "trainer.min_steps",
+    "trainer.accelerator",
+    "trainer.devices",
+    "trainer.num_nodes",
+    "trainer.strategy",
+    "trainer.enable_progress_bar",
+    "trainer.enable_model_summary",
+    "trainer.log_every_n_steps",
+    "trainer.logger",
+    "trainer.profiler",
+    "trainer.detect_anomaly",
+    "trainer.default_root_dir",
+)
+
+
+def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
+
+    Options that one of the two does not have, or that may differ, are left out.
+    """
+    return [line for line in changes(before, now) if not line.startswith(FREE_OPTIONS)]
+
+
+def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Lists all options that differ, those that may included."""
+    old, new = _comparable(before), _comparable(now)
+    common = old.keys() & new.keys()
+    return [f"{key}: {old[key]}, now {new[key]}" for key in common if old[key] != new[key]]
+
+
+def _comparable(config: dict[str, Any]) -> dict[str, Any]:
+    """Gives the config one level, without the limits that lie in callbacks."""
+    options = flat(config)
+    callbacks = options.get("trainer.callbacks", ())
+    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    kept = [_without_limit(one) for one in given if one]
+    if "trainer.callbacks" in options:
+        options["trainer.callbacks"] = [one for one in kept if one]
+    return options
+
+
+def _without_limit(callback: Any) -> Any:
+    """Gives a callback's config without what says when to stop: nothing is left of a Timer."""
+    if not isinstance(callback, dict):
+        return callback
+    kind = str(callback.get("class_path")).rpartition(".")[2]
+    if kind == "Timer":
+        return None
+    if kind != "EarlyStopping":
+        return callback
+    values = callback.get("init_args") or {}
+    return callback | {"init_args": {k: v for k, v in values.items() if k != "patience"}}

@@ -1,0 +1,81 @@
+"""The limits at which training ends, and how far a run has come."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+from typing import Any, NamedTuple
+
+from lightning.pytorch.callbacks import Timer
+
+from lit_mnist.runs import checkpoints
+
+
+class Progress(NamedTuple):
+    """How far a run has come."""
+
+    epochs: int = 0  # that are whole
+    steps: int = 0  # of the optimizer
+    seconds: float = 0.0  # as a limit in time counts them
+
+    @classmethod
+    def of(cls, checkpoint: dict[str, Any]) -> "Progress":
+        """Reads it from a checkpoint."""
+        epochs, _ = checkpoints.progress(checkpoint)
+        return cls(epochs, checkpoint.get("global_step", 0), checkpoints.seconds(checkpoint))
+
+
+class Limit(NamedTuple):
+    """An option that ends training, and its value."""
+
+    option: str
+    value: object
+
+    def __str__(self) -> str:
+        """Says it as it is given."""
+        return f"--trainer.{self.option} {self.value}"
+
+
+def reached(config: dict[str, Any], done: Progress) -> Limit | None:
+    """Gives the limit that leaves nothing to be trained; None if training can go on.
+
+    Args:
+        config: The run's resolved config.
+        done: How far it has come.
+    """
+    options = config.get("trainer", {})
+    if options.get("limit_train_batches") == 0:
+        return Limit("limit_train_batches", 0)
+    for option, value in (("max_epochs", done.epochs), ("max_steps", done.steps)):
+        limit = options.get(option)
+        if limit is not None and 0 <= limit <= value:
+            return Limit(option, limit)
+    for seconds in _durations(options):
+        if seconds <= done.seconds:
+            return Limit("max_time", timedelta(seconds=seconds))
+    return None
+
+
+def gone_beyond(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
+    """Lists the limits that are lower than what a checkpoint has."""
+    epochs, step = checkpoints.progress(checkpoint)
+    counts = {"max_epochs": epochs + (step > 0), "max_steps": checkpoint.get("global_step", 0)}
+    wanted = {name: config["trainer"].get(name) for name in counts}
+    return [
+        f"trainer.{name}: {counts[name]} done, now {limit}"
+        for name, limit in wanted.items()
+        if limit is not None and 0 <= limit < counts[name]
+    ]
+
+
+def _durations(options: dict[str, Any]) -> Iterator[float]:
+    """Gives the limits in time, in seconds: the option's, and those of Timers among callbacks."""
+    given = options.get("callbacks") or []
+    callbacks = given if isinstance(given, list) else [given]
+    timers = [
+        callback.get("init_args", {}).get("duration")
+        for callback in callbacks
+        if isinstance(callback, dict) and str(callback.get("class_path")).endswith("Timer")
+    ]
+    for duration in (options.get("max_time"), *timers):
+        seconds = Timer(duration)._duration
+        if seconds is not None:
+            yield seconds

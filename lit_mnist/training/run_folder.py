@@ -1,0 +1,94 @@
+"""What a training run does to its folder: clears it for a fresh start, keeps config and status."""
+
+import shutil
+from pathlib import Path
+from typing import Any
+
+import yaml
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lit_mnist import files
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.resume import Start
+from lit_mnist.training import ending
+from lit_mnist.training.hardware import device_name, versions
+
+
+class RunFolder(Callback):
+    """Keeps a run's folder: clears it for a fresh start, writes `config.yaml` and the status.
+
+    Nothing is touched before everything is read that training needs: its first step comes next.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+        fresh: Whether to remove what an earlier run left there.
+    """
+
+    def __init__(self, run: Run, config: dict[str, Any], fresh: bool) -> None:
+        self.run, self.config, self.fresh = run, config, fresh
+        self.outdated = run.written() if fresh else []  # before the logger adds a file of its own
+        self.start: Start | None = None  # a checkpoint that is not the run's own to begin with
+        self.began = False
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Makes the folder that of this run."""
+        self.began = trainer.is_global_zero
+        if not self.began:
+            return
+        before = {} if self.fresh else self.run.results()
+        kept = self._take_over(self.start) if self.start else set()
+        for path in self.outdated:
+            if path.resolve() not in kept:
+                path.unlink(missing_ok=True)
+        files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
+        # Test scores are of the weights before; what follows may better them
+        other = ("test_", "best_", "ended_by")
+        known = {key: value for key, value in before.items() if not key.startswith(other)}
+        files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
+
+    def _take_over(self, start: Start) -> set[Path]:
+        """Copies the start into the folder, so that a run killed at once goes on from it.
+
+        Returns:
+            The files that stay.
+        """
+        for source, target in ((start.checkpoint, self.run.last), (start.best, self.run.best)):
+            if source and source.resolve() != target.resolve():
+                with files.replacing(target) as temporary:
+                    shutil.copyfile(source, temporary)
+        best = [self.run.best.resolve()] if start.best else []
+        return {start.checkpoint.resolve(), self.run.last.resolve(), *best}
+
+    def _facts(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
+        started = {"started_from": str(self.start.checkpoint)} if self.start else {}
+        return {
+            "status": "running",
+            "name": self.config["name"],
+            "seed": self.config["seed_everything"],
+            **started,
+            "model": type(pl_module).__name__,
+            "parameters": sum(weights.numel() for weights in pl_module.parameters()),
+            **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
+            "hardware": device_name(trainer.strategy.root_device),
+            "ranks": trainer.world_size,
+            "precision": str(trainer.precision),
+            "channels_last": bool(pl_module.hparams.get("channels_last")),
+            "versions": versions(),
+        }
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Marks the run as complete, and tells which limit has ended it."""
+        if self.began:
+            done = ending.progress(trainer)
+            by = ending.ended_by(trainer, self.config)
+            counts = {"epochs": done.epochs, "steps": done.steps}
+            self.run.update_results(status="complete", ended_by=by, **counts)
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Marks the run as interrupted, if it had begun."""
+        if self.began and self.run.file("results.json").exists():
+            by = ending.interrupted_by(exception)
+            self.run.update_results(status="interrupted", ended_by=by)

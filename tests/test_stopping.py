@@ -1,0 +1,348 @@
+"""Every way of stopping goes on, and nothing is lost: the commands, on a small dataset.
+
+An epoch has 9 batches: 8 of 60 images, and one of 20.
+"""
+
+import csv
+import json
+import re
+import shlex
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from lit_mnist.main import main
+from tests.trained import contents
+
+RUN = Path("tb_logs/dense/seed_42")
+RATE = ("--model.lr", "0.02")  # at which some epochs are worse than the one before
+STOP_AT = "--trainer.callbacks+=tests.stop_at.StopAt"
+EARLY = (
+    "--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val_acc",
+    "--trainer.callbacks.mode", "max", "--trainer.callbacks.patience",
+)  # fmt: skip
+
+
+def folder(name):
+    return Path("tb_logs", name, "seed_42")
+
+
+def results(place=RUN):
+    return json.loads((place / "results.json").read_text())
+
+
+def rows(place=RUN):
+    with (place / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def checkpoint(name, place=RUN):
+    return torch.load(place / "checkpoints" / f"{name}.ckpt", weights_only=True)
+
+
+def end_state(place):
+    """What has to be the same bits, whatever has happened on the way."""
+    last = checkpoint("last", place)
+    states = last["optimizer_states"][0]["state"]
+    tensors = {f"{i}.{key}": value for i, state in states.items() for key, value in state.items()}
+    seconds = {"seconds"}
+    table = [{k: v for k, v in row.items() if k not in seconds} for row in rows(place)]
+    return last["state_dict"] | tensors, table, last["global_step"]
+
+
+def assert_same_end(first, second):
+    (tensors, table, step), (others, other_table, other_step) = map(end_state, (first, second))
+    assert step == other_step
+    assert table == other_table
+    assert tensors.keys() == others.keys()
+    assert all(torch.equal(tensors[key], others[key]) for key in tensors)
+
+
+def assert_best_is_best(run_cli, place, *options):
+    """The file holds the best epoch of all, and validates at the score that is told of it."""
+    accuracies = [float(row["val_acc"]) for row in rows(place)]
+    said = results(place)
+    assert said["best_val_acc"] == max(accuracies)
+    assert said["best_epoch"] == checkpoint("best", place)["epoch"]
+    assert said["best_epoch"] == accuracies.index(max(accuracies))
+    status, output, _ = run_cli("validate", *options)
+    assert status == 0
+    assert f"val_acc {max(accuracies):.4f}" in output
+
+
+def stopped(run_cli, monkeypatch, moment, *args, **config):
+    """Runs a command that Ctrl-C ends."""
+    monkeypatch.setenv("STOP_AT", moment)
+    with pytest.raises(SystemExit) as ended:
+        run_cli(*args, **config)
+    assert ended.value.code == 130
+    monkeypatch.setenv("STOP_AT", "")
+
+
+def no_nan(*texts):
+    assert not re.search(r"\bnan\b", " ".join(texts), re.IGNORECASE)
+
+
+# Nothing is lost
+
+
+@pytest.mark.parametrize("start", ["best", "last", str(RUN / "checkpoints" / "last.ckpt")])
+def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, start):
+    assert run_cli("fit", *RATE, "--trainer.max_epochs", "3")[0] == 0
+    epochs = checkpoint(Path(start).stem)["epoch"] + 1
+    more = ("--trainer.max_epochs", "5", "--fresh", "--ckpt_path", start)
+    status, output, problems = run_cli("fit", *RATE, *more)
+    assert (status, problems) == (0, "")
+    assert f"going on after epoch {epochs - 1}" in output
+    assert len(rows()) == 5
+    assert_best_is_best(run_cli, RUN, *RATE)
+
+
+@pytest.mark.parametrize("damaged", ["best", "last"])
+def test_fresh_from_a_checkpoint_that_cannot_be_read_deletes_nothing(run_cli, damaged):
+    run_cli("fit")
+    path = RUN / "checkpoints" / f"{damaged}.ckpt"
+    path.write_bytes(path.read_bytes()[:1000])
+    before = contents()
+    more = ("--trainer.max_epochs", "5", "--fresh", "--ckpt_path")
+    for start in (damaged, str(path), "none.ckpt"):
+        status, _, problems = run_cli("fit", *more, start)
+        assert status == 2
+        assert problems.count("\n") == 1
+    assert contents() == before
+
+
+def test_a_fresh_run_that_is_stopped_at_once_can_be_begun_again(run_cli, monkeypatch):
+    run_cli("fit", STOP_AT)
+    again = ("fit", STOP_AT, "--trainer.max_epochs", "4", "--fresh", "--ckpt_path", "best")
+    stopped(run_cli, monkeypatch, "1", *again)
+    assert run_cli(*again)[0] == 0
+    assert len(rows()) == 4
+
+
+def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli):
+    run_cli("fit", *RATE, "--trainer.max_epochs", "3")
+    Path("tb_logs").rename("moved")
+    more = ("--log_dir", "moved", "--trainer.max_epochs", "6")
+    assert run_cli("fit", *RATE, *more)[0] == 0
+    assert_best_is_best(run_cli, Path("moved/dense/seed_42"), *RATE, *more)
+
+
+@pytest.mark.parametrize("beside", [True, False], ids=["with its best", "alone"])
+def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, beside):
+    run_cli("fit", *RATE, "--trainer.max_epochs", "3")
+    start = RUN / "checkpoints" / "last.ckpt"
+    if not beside:
+        start = shutil.copy(start, "alone.ckpt")
+    more = ("--name", "new", "--trainer.max_epochs", "6")
+    assert run_cli("fit", *RATE, *more, "--ckpt_path", str(start))[0] == 0
+    if beside:
+        assert_best_is_best(run_cli, folder("new"), *RATE, *more)
+    _, output, _ = run_cli("validate", *RATE, *more)
+    assert f"val_acc {results(folder('new'))['best_val_acc']:.4f}" in output
+
+
+# What is named is used, or refused
+
+
+def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli):
+    run_cli("fit")
+    run_cli("fit", "--name", "other")
+    before = contents()
+    other = str(folder("other") / "checkpoints" / "last.ckpt")
+    for start, problem in (
+        ("/no/such", "/no/such: no such checkpoint"),
+        (other, "exists, and goes on from its own last.ckpt"),
+        ("best", "exists, and goes on from its own last.ckpt"),
+    ):
+        status, _, problems = run_cli("fit", "--ckpt_path", start, "--trainer.max_epochs", "4")
+        assert status == 2
+        assert problem in problems
+        assert problems.count("\n") == 1
+    assert contents() == before
+    assert run_cli("fit", "--ckpt_path", "last", "--trainer.max_epochs", "3")[0] == 0
+    assert len(rows()) == 3
+
+
+def test_the_same_command_goes_on_with_a_run_that_began_with_a_checkpoint(run_cli, monkeypatch):
+    run_cli("fit", STOP_AT, "--trainer.max_epochs", "1")
+    start = str(RUN / "checkpoints" / "last.ckpt")
+    again = ("fit", STOP_AT, "--name", "new", "--trainer.max_epochs", "4", "--ckpt_path", start)
+    for moment in ("1", "12"):
+        stopped(run_cli, monkeypatch, moment, *again)
+    status, output, _ = run_cli(*again)
+    assert status == 0
+    assert "going on after epoch 1" in output
+    run_cli("fit", STOP_AT, "--trainer.max_epochs", "4")
+    assert_same_end(folder("new"), RUN)
+
+
+def test_a_finished_checkpoint_to_begin_with_is_refused(run_cli):
+    run_cli("fit")
+    start = str(RUN / "checkpoints" / "last.ckpt")
+    status, _, problems = run_cli("fit", "--name", "new", "--ckpt_path", start)
+    assert status == 2
+    assert "--trainer.max_epochs 2 is reached" in problems
+    assert not folder("new").exists()
+
+
+def test_the_line_that_is_printed_can_be_followed(run_cli, capsys):
+    run_cli("fit", "--trainer.max_epochs", "1")
+    start = str(RUN / "checkpoints" / "last.ckpt")
+    for option in (("--ckpt_path", start), (f"--ckpt_path={start}",)):
+        _, output, _ = run_cli("fit", "--fresh", "--name", "new", *option)
+        line = re.search(r"next: \S.*? (test .*)", output).group(1)
+        assert main(shlex.split(line)) == 0
+        capsys.readouterr()
+        assert results(folder("new"))["test_checkpoint"].startswith("tb_logs/new/")
+
+
+@pytest.mark.parametrize("name", ["best", "last"])
+def test_a_dry_run_refuses_a_checkpoint(run_cli, name):
+    run_cli("fit")
+    status, _, problems = run_cli("fit", "--trainer.fast_dev_run", "1", "--ckpt_path", name)
+    assert status == 2
+    assert "--ckpt_path: has no effect with --trainer.fast_dev_run" in problems
+
+
+# Every way of stopping goes on
+
+
+@pytest.mark.parametrize("none", ["max_epochs", "max_steps", "limit_train_batches"])
+def test_a_limit_of_zero_says_that_there_is_nothing_to_train(run_cli, none):
+    status, output, problems = run_cli("fit", f"--trainer.{none}", "0")
+    assert (status, problems) == (0, "")
+    assert output == f"--trainer.{none} 0: there is nothing to train; raise it\n"
+    assert not Path("tb_logs").exists()
+
+
+@pytest.mark.parametrize("steps", [5, 14])
+def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, steps):
+    limits = ("--trainer.max_epochs", "-1", "--trainer.max_steps")
+    run_cli("fit", "--name", "whole", *limits, "23", config="simple_plateau")
+    parts = ("fit", "--name", "parts", *limits)
+    status, output, problems = run_cli(*parts, str(steps), config="simple_plateau")
+    assert (status, problems) == (0, "")
+    place = folder("parts")
+    no_nan(output, (place / "metrics.csv").read_text(), (place / "results.json").read_text())
+    said = results(place)
+    assert (said["status"], said["ended_by"]) == ("complete", "max_steps")
+    assert (said["epochs"], said["steps"]) == (steps // 9, steps)
+    assert checkpoint("last", place)["global_step"] == steps
+    assert len(rows(place)) == steps // 9 + 1
+    assert rows(place)[-1]["val_acc"] == ""
+    _, output, _ = run_cli(*parts, str(steps), config="simple_plateau")
+    assert f"is complete: {steps // 9} epochs; --trainer.max_steps {steps} is reached" in output
+    assert run_cli(*parts, "23", config="simple_plateau")[0] == 0
+    assert_same_end(folder("whole"), place)
+
+
+def test_what_was_never_validated_can_be_tested(run_cli):
+    for name, options in (("steps", ("max_steps", "5")), ("none", ("limit_val_batches", "0"))):
+        given = ("--name", name, f"--trainer.{options[0]}", options[1])
+        status, output, _ = run_cli("fit", *given)
+        assert status == 0
+        assert "nothing was validated" in output
+        status, told, problems = run_cli("test", *given)
+        assert status == 0
+        assert "best.ckpt: no such checkpoint, as nothing was validated; taking" in problems
+        said = results(folder(name))
+        assert said["test_checkpoint"].endswith("last.ckpt")
+        assert "best_val_acc" not in said
+        no_nan(output, told, problems, json.dumps(said), (folder(name) / "metrics.csv").read_text())
+
+
+def test_a_run_whose_time_is_up_goes_on_with_more(run_cli):
+    limits = ("fit", "--trainer.max_epochs", "-1", "--trainer.max_time")
+    assert run_cli(*limits, "00:00:00:01")[0] == 0
+    said, step = results(), checkpoint("last")["global_step"]
+    assert (said["status"], said["ended_by"]) == ("complete", "max_time")
+    assert step == said["steps"] > 0
+    before = contents()
+    status, output, _ = run_cli(*limits, "00:00:00:01")
+    assert status == 0
+    assert "--trainer.max_time 0:00:01 is reached" in output
+    more = ("fit", "--trainer.max_time", "00:00:00:01", "--trainer.max_epochs", "9999")
+    status, _, problems = run_cli(*more)
+    assert status == 2
+    assert "has no effect, as --trainer.max_time 0:00:01 is reached" in problems
+    assert contents() == before
+    epochs = said["epochs"] + 2
+    status, _, problems = run_cli(
+        "fit", "--trainer.max_time", "00:01:00:00", "--trainer.max_epochs", str(epochs)
+    )
+    assert (status, problems) == (0, "")
+    run_cli("fit", "--name", "whole", "--trainer.max_epochs", str(epochs))
+    (tensors, _, step), (others, _, other) = end_state(RUN), end_state(folder("whole"))
+    assert step == other == 9 * epochs
+    assert all(torch.equal(tensors[key], others[key]) for key in tensors)
+    assert (results()["status"], results()["ended_by"]) == ("complete", "max_epochs")
+
+
+def test_a_run_that_has_stopped_early_goes_on_with_more_patience(run_cli):
+    def fit(name, patience):
+        limits = ("--trainer.max_epochs", "30", *EARLY, patience)
+        return run_cli("fit", "--name", name, *RATE, *limits)
+
+    assert fit("parts", "1")[0] == 0
+    assert (results(folder("parts"))["status"], results(folder("parts"))["ended_by"]) == (
+        "complete",
+        "EarlyStopping",
+    )
+    assert "ended by EarlyStopping" in fit("parts", "1")[1]
+    assert fit("parts", "2")[0] == 0
+    fit("whole", "2")
+    assert_same_end(folder("parts"), folder("whole"))
+    assert len(rows(folder("whole"))) < 30
+
+
+@pytest.mark.parametrize("moment", ["7", "13", "validation"])
+def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(run_cli, monkeypatch, moment):
+    options = (
+        STOP_AT, "--trainer.accumulate_grad_batches", "2", "--every_n_train_steps", "3",
+        "--trainer.max_epochs", "3",
+    )  # fmt: skip
+    run_cli("fit", "--name", "whole", *options, config="simple_plateau")
+    stopped(run_cli, monkeypatch, moment, "fit", "--name", "cut", *options, config="simple_plateau")
+    if moment != "7":  # then there is a checkpoint
+        said = results(folder("cut"))
+        assert (said["status"], said["ended_by"]) == ("interrupted", "SIGINT")
+    assert run_cli("fit", "--name", "cut", *options, config="simple_plateau")[0] == 0
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_checkpoints_within_an_epoch_wait_for_the_step_of_the_optimizer(run_cli, monkeypatch):
+    options = (
+        STOP_AT, "--trainer.accumulate_grad_batches", "2", "--every_n_train_steps", "3"
+    )  # fmt: skip
+    stopped(run_cli, monkeypatch, "8", "fit", *options)
+    saved = checkpoint("last")
+    assert saved["global_step"] == 3
+    assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"] == 6
+
+
+@pytest.mark.parametrize("interval", ["4", "0.3", "5"])
+def test_a_checkpoints_score_is_that_of_its_own_weights(run_cli, interval):
+    options = (*RATE, "--trainer.val_check_interval", interval, "--trainer.max_epochs", "4")
+    assert run_cli("fit", *options)[0] == 0
+    _, output, _ = run_cli("validate", *options)
+    assert f"val_acc {results()['best_val_acc']:.4f}" in output
+    every = {"4": 4, "0.3": 2, "5": 5}[interval]
+    assert checkpoint("best")["global_step"] % 9 % every == 0
+
+
+@pytest.mark.parametrize("moment", ["7", "9", "13"])
+def test_a_run_that_validates_within_epochs_goes_on_to_the_same_bits(run_cli, monkeypatch, moment):
+    options = (
+        STOP_AT, *RATE, "--trainer.val_check_interval", "4", "--every_n_train_steps", "2",
+        "--trainer.max_epochs", "3",
+    )  # fmt: skip
+    run_cli("fit", "--name", "whole", *options)
+    stopped(run_cli, monkeypatch, moment, "fit", "--name", "cut", *options)
+    assert run_cli("fit", "--name", "cut", *options)[0] == 0
+    assert_same_end(folder("whole"), folder("cut"))
+    whole, cut = (results(folder(name)) for name in ("whole", "cut"))
+    for field in ("best_epoch", "best_val_acc", "best_val_loss"):
+        assert whole[field] == cut[field]
