@@ -9,8 +9,8 @@ from types import SimpleNamespace
 import pytest
 import scipy.stats
 import torch
-from lit_mnist.training.environment import versions
 
+from lit_mnist.training.hardware import versions
 from tests.conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"

@@ -6,7 +6,7 @@ import sys
 
 import pytest
 
-TUNE = "from lit_mnist import process; process.configure_process(); "
+TUNE = "from lit_mnist.training import process; process.configure_process(); "
 
 
 def told(code, **environment):
