@@ -66,7 +66,7 @@ class RunningScores(Metric):
             getattr(self, name).copy_(value)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> Self:
-        return super()._apply(lambda value: fn(value).to(value.dtype), exclude_state)  # type: ignore[return-value] # declared as a plain Module
+        return super()._apply(lambda value: fn(value).to(value.dtype), exclude_state)
 
 
 class Score(Metric):

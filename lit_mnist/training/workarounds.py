@@ -87,7 +87,7 @@ _NOISY_INFO = (
     r"Using (16bit|bfloat16) Automatic Mixed Precision",  # and in which precision
     r"Seed set to ",  # an option, in config.yaml
     r"`Trainer\.fit` stopped: `max_epochs=",  # as it was told to
-    r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint at ",
+    r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint (path )?at ",
     r"LOCAL_RANK: \d+ - CUDA_VISIBLE_DEVICES",
     r"Initializing distributed: GLOBAL_RANK",
     r"-+\s+distributed_backend=",
