@@ -16,6 +16,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
+from lit_mnist.training import workarounds
 
 # Whatever trains on several devices is looked at and tested by this process alone
 ONE_PROCESS: dict[str, object] = {
@@ -86,8 +87,8 @@ def first_seed(spec: RunSpec) -> int:
 
 
 def _parse(spec: RunSpec) -> _Parsed:
-    run_cli.prepare()
-    parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
+    with workarounds.applied():
+        parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
     if isinstance(parsed.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
     if parsed.config["fit"]["ckpt_path"]:

@@ -22,16 +22,9 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, tested
-from lit_mnist.training import launcher, process
+from lit_mnist.training import launcher, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.workarounds import (
-    agree_on_sigterm,
-    end_ranks_with_the_first,
-    heed_second_interrupt,
-    lighten_steps,
-    quieten,
-)
 
 say = rank_zero_only(print)
 warn = rank_zero_only(partial(print, file=sys.stderr))
@@ -39,25 +32,16 @@ warn = rank_zero_only(partial(print, file=sys.stderr))
 
 def run(argv: list[str]) -> None:
     """Runs one command; raises UserError for whatever the user can mend."""
-    prepare()
+    process.configure_process()
     try:
-        RunCLI(images_as_list(argv))
+        with workarounds.applied():
+            RunCLI(images_as_list(argv))
     except Exception as error:
         explained = error_messages.explained(error)
         if explained is error:
             launcher.report(error)
             raise
         raise explained from error
-
-
-def prepare() -> None:
-    """Sets up this process for training and evaluation."""
-    process.configure_process()
-    quieten()
-    lighten_steps()
-    agree_on_sigterm()
-    end_ranks_with_the_first()
-    heed_second_interrupt()
 
 
 class RunCLI(RunOptions):

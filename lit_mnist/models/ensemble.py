@@ -81,6 +81,7 @@ class EnsembleModule(ScoredModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
+        self.log_scores("test", batch_idx)
         with torch.autocast(self.device.type, enabled=False):
             each = self.log_probs(batch.images)
         log_probs = combine(each, self.average)

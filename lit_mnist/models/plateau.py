@@ -2,13 +2,16 @@
 
 from typing import Any
 
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import Tensor
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 # An improvement is more than one image in 10,000 (Keras' min_delta of 1e-4). The threshold lies
 # between one and two images, where the rounding of a float cannot decide.
 IMPROVEMENT = 1.5e-4
+# The `interval` of a schedule that Lightning leaves alone: it steps those of "epoch" and of "step"
+INTERVAL = "epoch, before its checkpoint"
 
 
 class Plateau(ReduceLROnPlateau):
@@ -42,19 +45,44 @@ class Plateau(ReduceLROnPlateau):
         )
 
 
-class PlateauBeforeCheckpoint(LightningModule):
-    """Steps the plateau schedule before the epoch's checkpoint is written.
+class PlateauBeforeCheckpoint(Callback):
+    """Steps `Plateau` before the checkpoint of an epoch is put together, and no other schedule.
 
     Lightning does so afterwards and never makes up for it, so that a resumed run lowers its rate
-    an epoch late (Lightning #14699).
+    an epoch late (Lightning #14699). And it counts an epoch without validation as one without an
+    improvement; here only what was measured since the last step counts.
     """
 
-    def step_plateau(self) -> None:
-        """To be called from `on_train_epoch_end`; without validation there is nothing to do."""
-        schedule = self.lr_schedulers()
-        accuracy = self.trainer.callback_metrics.get("val_acc")
-        if schedule is not None and accuracy is not None:
-            schedule.step(accuracy)  # type: ignore[union-attr, arg-type] # there is one schedule
+    def __init__(self) -> None:
+        self.ended: tuple[Trainer, int] | None = None  # an epoch that is not counted yet
+        self.counted: Tensor | None = None
 
-    def lr_scheduler_step(self, scheduler: Any, metric: Any) -> None:
-        """Keeps Lightning's own call from doing it twice."""
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes the schedule over from Lightning, which steps those of its two intervals only."""
+        for config in trainer.lr_scheduler_configs:
+            if isinstance(config.scheduler, Plateau) and config.interval == "epoch":
+                config.interval = INTERVAL
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes that there is an epoch to count, once the module has logged all it has to log."""
+        self.ended = trainer, trainer.current_epoch
+
+    def state_dict(self) -> dict[str, Any]:
+        """Steps. Lightning asks callbacks for their state before optimisers and schedules."""
+        self._step()
+        return {}
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Steps if the epoch before has left no checkpoint."""
+        self._step()
+
+    def _step(self) -> None:
+        if self.ended is None:
+            return
+        (trainer, epoch), self.ended = self.ended, None
+        for config in trainer.lr_scheduler_configs:
+            accuracy = trainer.callback_metrics.get(str(config.monitor))
+            due = config.interval == INTERVAL and (epoch + 1) % config.frequency == 0
+            if due and accuracy is not None and accuracy is not self.counted:
+                self.counted = accuracy
+                trainer.lightning_module.lr_scheduler_step(config.scheduler, accuracy)

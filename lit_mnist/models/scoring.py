@@ -1,7 +1,7 @@
 """Evaluation: the scores of a set of images, and a module that is validated, tested and asked."""
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple, Self
 
 import torch
 from lightning.pytorch import LightningModule
@@ -24,13 +24,15 @@ class RunningScores(Metric):
 
     torchmetrics' own classes would do it in five times as many operations, and its MeanMetric
     either stops the device to look for NaN or, with `nan_strategy="disable"`, forgets the weights
-    (torchmetrics 1.9).
+    (torchmetrics 1.9). Sums are in float32 whatever the type of the module's weights: in bfloat16
+    a sum of losses would stop growing at a few hundred.
     """
 
     total: Tensor
     correct: Tensor
     count: Tensor
     finite_steps: Tensor  # batches before the sum of the losses was no number any more
+    unanswered: Tensor  # images of which the loss alone is known
 
     def __init__(self) -> None:
         super().__init__()
@@ -38,26 +40,60 @@ class RunningScores(Metric):
         self.add_state("correct", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("count", torch.tensor(0), dist_reduce_fx="sum")
         self.add_state("finite_steps", torch.tensor(0), dist_reduce_fx="min")
+        self.add_state("unanswered", torch.tensor(0), dist_reduce_fx="sum")
 
-    def update(self, logits: Tensor, labels: Tensor, total: Tensor) -> None:
-        """Adds a batch: logits (B, 10), labels (B,) and the sum of the losses."""
+    def update(self, logits: Tensor | None, labels: Tensor, total: Tensor) -> None:
+        """Adds a batch: logits (B, 10) if they are known, labels (B,), the sum of the losses."""
         self.total += total.detach()
-        self.correct += (logits.argmax(dim=1) == labels).sum()
+        if logits is None:
+            self.unanswered += len(labels)
+        else:
+            self.correct += (logits.argmax(dim=1) == labels).sum()
         self.count += len(labels)
         self.finite_steps += self.total.isfinite()
 
     def compute(self) -> Scores:
-        """Gives the scores since the last reset."""
-        return Scores(self.total / self.count, self.correct / self.count)
+        """Gives the scores since the last reset; an accuracy that is not known is not a number."""
+        return Scores(self.total / self.count, self.correct / (self.count - self.unanswered))
 
-    def partial_sums(self) -> list[Tensor]:
+    def partial_sums(self) -> dict[str, Tensor]:
         """Gives this rank's sums, for a run that goes on within the epoch."""
-        return [getattr(self, name).clone() for name in self._defaults]
+        return {name: getattr(self, name).clone() for name in self._defaults}
 
-    def load(self, kept: Sequence[Tensor]) -> None:
+    def load(self, partial: Mapping[str, Tensor]) -> None:
         """Takes up the sums that `partial_sums` gave."""
-        for name, value in zip(self._defaults, kept, strict=True):
+        for name, value in partial.items():
             getattr(self, name).copy_(value)
+
+    def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> Self:
+        return super()._apply(lambda value: fn(value).to(value.dtype), exclude_state)
+
+
+class Score(Metric):
+    """One of the running scores, in the form that Lightning logs, computes and resets by itself.
+
+    Args:
+        scores: What is added up.
+        name: Which of the `Scores`.
+    """
+
+    full_state_update = False
+
+    def __init__(self, scores: RunningScores, name: str) -> None:
+        super().__init__()
+        self.scores, self.name = scores, name
+
+    def update(self) -> None:
+        """Is told that there is something to compute."""
+
+    def compute(self) -> Tensor:
+        """Gives the score of the images of all ranks."""
+        return getattr(self.scores.compute(), self.name)  # type: ignore[no-any-return] # of a NamedTuple
+
+    def reset(self) -> None:
+        """Starts an epoch anew."""
+        super().reset()
+        self.scores.reset()
 
 
 class ScoredModule(LightningModule):
@@ -70,8 +106,15 @@ class ScoredModule(LightningModule):
 
     def __init__(self) -> None:
         super().__init__()
-        self.val_scores = RunningScores()
-        self.test_scores = RunningScores()
+        self.val_scores, self.test_scores = RunningScores(), RunningScores()
+        for stage in ("val", "test"):
+            self.add_scores(stage)
+
+    def add_scores(self, stage: str) -> None:
+        """Lets Lightning log the loss and the accuracy of `<stage>_scores`."""
+        scores = getattr(self, f"{stage}_scores")
+        for name in Scores._fields:
+            setattr(self, f"{stage}_{name}", Score(scores, name))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Names the class, for what is trained in Python; LightningCLI names it by itself."""
@@ -80,30 +123,25 @@ class ScoredModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> None:
         """Scores a batch of held-out images."""
+        self.log_scores("val", batch_idx)
         self.score(batch, self.evaluate(batch), self.val_scores)
-
-    def on_validation_epoch_end(self) -> None:
-        """Logs the validation scores."""
-        self.log_scores("val", self.val_scores)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of the test set and gives its probabilities (B, 10)."""
+        self.log_scores("test", batch_idx)
         logits = self.evaluate(batch)
         self.score(batch, logits, self.test_scores)
         return logits.softmax(dim=1)
-
-    def on_test_epoch_end(self) -> None:
-        """Logs the test scores."""
-        self.log_scores("test", self.test_scores)
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Gives probabilities (B, 10)."""
         return self.evaluate(batch).softmax(dim=1)
 
     def evaluate(self, batch: Batch) -> Tensor:
-        """Gives logits (B, 10), without autocast."""
+        """Gives logits (B, 10), without autocast, in float32 at the least."""
         with torch.autocast(self.device.type, enabled=False):
-            return self(batch.images)
+            logits: Tensor = self(batch.images)
+        return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def score(self, batch: Batch, logits: Tensor, scores: RunningScores) -> Tensor:
         """Gives the sum of the losses, and counts it and the correct answers for the epoch."""
@@ -111,8 +149,14 @@ class ScoredModule(LightningModule):
         scores.update(logits, batch.labels, total)
         return total
 
-    def log_scores(self, stage: str, scores: RunningScores) -> None:
-        """Logs the scores of all ranks, and starts anew."""
-        loss, acc = scores.compute()
-        scores.reset()
-        self.log_dict({f"{stage}_loss": loss, f"{stage}_acc": acc})
+    def log_scores(self, stage: str, batch_idx: int) -> None:
+        """Has Lightning log an epoch's scores at its end; to be called first thing in each step."""
+        if self._trainer is None:  # a step called by hand
+            return
+        for name in Scores._fields:
+            metric: Score = getattr(self, f"{stage}_{name}")
+            if batch_idx == 0:
+                metric.reset()  # of an epoch that was broken off
+            if not metric.update_called:  # once an epoch suffices
+                metric.update()
+                self.log(f"{stage}_{name}", metric, on_step=False, on_epoch=True)

@@ -2,6 +2,7 @@
 
 import csv
 import json
+import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -76,14 +77,14 @@ class Run:
         files.write_json(self.file("results.json"), self.results() | news)
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of `metrics.csv`, one an epoch."""
+        """The rows of `metrics.csv`, one an epoch; NaN where nothing was measured."""
         path = self.file("metrics.csv")
         if not path.exists():
             return []
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 return [
-                    {name: float(value) for name, value in row.items()}
+                    {name: float(value or math.nan) for name, value in row.items()}
                     for row in csv.DictReader(file)
                 ]
         except (ValueError, TypeError, csv.Error) as error:

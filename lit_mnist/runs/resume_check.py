@@ -6,29 +6,41 @@ crash: the fused Adam then reads and writes memory that is not its own.
 
 import math
 from collections.abc import Iterable
-from contextlib import suppress
 from typing import Any
 
-import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.callbacks import BaseFinetuning, StochasticWeightAveraging
+from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
-from torch import Tensor, nn
-from torch.optim import Optimizer
+from torch import Tensor
+from torch.optim import Adam, Optimizer
 
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS
 
+# They give the trainer other optimizers or schedules than the module's while it trains
+REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
+
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
     """Tells what keeps training from going on from a checkpoint; empty if nothing does."""
-    if checkpoints.shapes(checkpoint["state_dict"]) != checkpoints.shapes(model.state_dict()):
-        return "damaged, its weights do not fit the model"
+    for key in ("state_dict", "current_model_state"):  # under the latter, an average's own model
+        weights = checkpoint.get(key, {}) if key in checkpoint else model.state_dict()
+        if checkpoints.shapes(weights) != checkpoints.shapes(model.state_dict()):
+            return "damaged, its weights do not fit the model"
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    if isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy)):  # others shard
-        with suppress(Exception):  # a user's model may need the trainer to make them
-            expected |= _optimization(model.configure_optimizers())
-    found = unlike(expected, checkpoint) or _unlike_kept(checkpoint, model)
+    optimizers, schedules = _optimization(trainer, model)
+    expected["optimizer_states"] = [
+        {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
+    ]
+    expected["lr_schedulers"] = [schedule.state_dict() for schedule in schedules]
+    if not optimizers:  # nothing is known of them
+        expected |= {"optimizer_states": None, "lr_schedulers": None}
+    found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
+    for place, optimizer in enumerate(optimizers):
+        state = checkpoint["optimizer_states"][place] if not found else {}
+        found = found or _unlike_moments(optimizer, state, f"optimizer_states.{place}")
     if any(row.keys() != set(COLUMNS) for row in checkpoints.history(checkpoint)):
         found = found or "its rows are not those of metrics.csv"
     return f"damaged, {found}" if found else ""
@@ -74,36 +86,73 @@ def _unlike_tensor(expected: Tensor, found: Any, name: str) -> str:
     return ""
 
 
-def _optimization(made: Any) -> dict[str, Any]:
-    """Gives what a checkpoint holds of the optimizer and the schedule that a model makes."""
-    optimizer, schedule = made, None
-    if isinstance(made, dict):
-        optimizer = made["optimizer"]
-        schedule = made.get("lr_scheduler", {}).get("scheduler")
-    schedules = [schedule.state_dict()] if schedule else []
-    return {"optimizer_states": [_after_a_step(optimizer)], "lr_schedulers": schedules}
+def _optimization(trainer: Trainer, model: LightningModule) -> tuple[list[Optimizer], list[Any]]:
+    """Gives the optimizers and schedules that the model makes; none if that cannot be foreseen."""
+    plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    if not plain or any(isinstance(one, REBUILDERS) for one in callbacks):
+        return [], []
+    try:
+        made = model.configure_optimizers()
+    except RuntimeError as error:
+        if "not attached to a `Trainer`" in str(error):  # it asks, say, for the number of steps
+            return [], []
+        raise
+    optimizers, schedules, _ = _configure_optimizers(made)  # type: ignore[arg-type] # None: none
+    schedules = [item["scheduler"] if isinstance(item, dict) else item for item in schedules]
+    return optimizers, schedules
 
 
-def _after_a_step(optimizer: Optimizer) -> dict[str, Any]:
-    """Gives the state of an optimizer that has stepped, on zeros instead of its weights."""
-    for group in optimizer.param_groups:
-        group["params"] = [nn.Parameter(torch.zeros_like(weights)) for weights in group["params"]]
-        for weights in group["params"]:
-            weights.grad = torch.zeros_like(weights)
-    optimizer.step()
-    return optimizer.state_dict()
+def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> str:
+    """Looks at what an optimizer remembers of each weight that it has stepped.
+
+    A weight that is frozen, or that no loss depends on, has been stepped never.
+    """
+    states, groups = found.get("state", {}), found.get("param_groups", [])
+    if not isinstance(states, dict):
+        return f"{name}.state is no dict"
+    for group, ours in zip(groups, optimizer.param_groups, strict=bool(found)):
+        for key, weights in zip(group["params"], ours["params"], strict=True):
+            if key in states:
+                place = f"{name}.state.{key}"
+                expected = _moments(optimizer, group, weights)
+                wrong = unlike(expected, states[key], place) or _not_finite(states[key], place)
+                if wrong:
+                    return wrong
+    return ""
 
 
-def _unlike_kept(checkpoint: dict[str, Any], model: LightningModule) -> str:
+def _moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> dict[str, Tensor]:
+    """Gives the form of what Adam, whose kernels take what they find, remembers of a weight."""
+    if not isinstance(optimizer, Adam):
+        return {}
+    names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
+    return {"step": weights.new_zeros(())} | dict.fromkeys(names, weights.detach())
+
+
+def _not_finite(state: dict[str, Any], name: str) -> str:
+    numbers = {key: value for key, value in state.items() if isinstance(value, (Tensor, float))}
+    return _first(
+        f"{name}.{key} holds no finite numbers"
+        for key, value in numbers.items()
+        if not (value.isfinite().all() if isinstance(value, Tensor) else math.isfinite(value))
+    )
+
+
+def _unlike_partial(checkpoint: dict[str, Any], model: LightningModule) -> str:
     """Looks at what is kept of an epoch that has not ended."""
     place = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader")
     found = unlike([{"epoch": 0, "step": 0}], place, "combined_loader") if place else ""
     kept, scores = checkpoint.get("train_scores"), getattr(model, "train_scores", None)
     if found or not kept or scores is None:
         return found
-    first = kept[0] if isinstance(kept, list) else None
+    sums = scores.partial_sums()
+    if isinstance(kept, list):  # until version 0.1: without names, and without the last
+        sums.pop("unanswered")
+        kept = dict(zip(sums, kept, strict=False))
+    first = kept.get("count") if isinstance(kept, dict) else None
     ranks = len(first) if isinstance(first, Tensor) and first.ndim == 1 else 1
-    return unlike([value.expand(ranks) for value in scores.partial_sums()], kept, "train_scores")
+    return unlike({name: value.expand(ranks) for name, value in sums.items()}, kept, "train_scores")
 
 
 def _below(name: str, key: object) -> str:

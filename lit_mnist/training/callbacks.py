@@ -6,19 +6,22 @@ import math
 import time
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import TQDMProgressBar
+from torch import Tensor
 
 from lit_mnist import files
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
 
 
-class MetricsCSV(Checkpoint):
-    """Adds a row to `metrics.csv` and prints a line after each epoch.
+class MetricsCSV(Callback):
+    """Adds a row to `metrics.csv` and prints a line for each epoch.
 
-    The rows travel in the checkpoints, so a resumed run continues just those that belong to it. It
-    is a `Checkpoint` for the order alone: Lightning calls those last, once the module has logged.
+    The rows travel in the checkpoints, so a resumed run continues just those that belong to it. An
+    epoch is written down once the module and all callbacks have logged: when a checkpoint of it is
+    put together, whoever asks for one, and at the latest when the next epoch begins. So the file is
+    never behind a checkpoint.
 
     Args:
         run: The folder.
@@ -27,36 +30,59 @@ class MetricsCSV(Checkpoint):
     def __init__(self, run: Run) -> None:
         self.run = run
         self.rows: list[dict[str, float]] = []
+        self.ended: dict[str, float] | None = None  # an epoch that is not written down yet
+        self.written: dict[str, Tensor] = {}  # the metrics as they were for the last row
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock of an epoch that is gone on with: nobody says that it starts."""
+        """Starts the clock: for an epoch that was cut short, no other hook is called."""
         self.began = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
+        self._write(trainer)
         self.began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the epoch down; epochs count from 0, as Lightning's do."""
-        measured = {"epoch": trainer.current_epoch, "seconds": time.perf_counter() - self.began}
-        # Seven digits are what Lightning's float32 holds: 0.001, not 0.0010000000474974513
-        logged = {name: float(f"{value:.7g}") for name, value in trainer.callback_metrics.items()}
-        row = dict.fromkeys(COLUMNS, math.nan) | logged | measured
-        self.rows.append({name: row[name] for name in COLUMNS})
-        if trainer.is_global_zero:
-            files.write_text(self.run.file("metrics.csv"), self._csv())
-            self.run.update_results(**self._summary())
-            self._print(trainer)
+        """Stops it; epochs count from 0, as Lightning's do."""
+        seconds = time.perf_counter() - self.began
+        self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
 
-    def state_dict(self) -> dict[str, Any]:
-        """Goes into each checkpoint."""
-        return {"rows": self.rows}
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Puts the rows into each checkpoint."""
+        self._write(trainer)
+        checkpoint["callbacks"][self.state_key] = {"rows": list(self.rows)}
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes the last epoch down, if it has left no checkpoint."""
+        self._write(trainer)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Takes up the rows that the checkpoint knows."""
         self.rows = list(checkpoints.history(checkpoint))
+
+    def _write(self, trainer: Trainer) -> None:
+        if self.ended is None:
+            return
+        measured, self.ended = self.ended, None
+        metrics = dict(trainer.callback_metrics)
+        # Lightning keeps what was logged in an earlier epoch: it is the same tensor then.
+        # Seven digits are what its float32 holds: 0.001, not 0.0010000000474974513.
+        logged = {
+            name: float(f"{value:.7g}")
+            for name, value in metrics.items()
+            if value is not self.written.get(name)
+        }
+        self.written = metrics
+        row = dict.fromkeys(COLUMNS, math.nan) | logged | measured
+        self.rows.append({name: row[name] for name in COLUMNS})
+        if trainer.is_global_zero:
+            files.write_text(self.run.file("metrics.csv"), self._csv())
+            self.run.update_results(**self._summary())
+            self._print(trainer)
 
     @property
     def state_key(self) -> str:
@@ -67,7 +93,8 @@ class MetricsCSV(Checkpoint):
         text = io.StringIO(newline="")
         writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
         writer.writeheader()
-        writer.writerows(self.rows)
+        for row in self.rows:
+            writer.writerow({name: "" if math.isnan(row[name]) else row[name] for name in COLUMNS})
         return text.getvalue()
 
     def _summary(self) -> dict[str, Any]:
@@ -77,8 +104,10 @@ class MetricsCSV(Checkpoint):
 
     def _print(self, trainer: Trainer) -> None:
         row, last = self.rows[-1], trainer.max_epochs
-        scores = "  ".join(f"{name} {row[name]:.4f}" for name in COLUMNS[1:5])
-        line = f"epoch {row['epoch']:>3}  {scores}  lr {row['lr']:.3g}  {row['seconds']:.1f} s"
+        known = {name: value for name, value in row.items() if not math.isnan(value)}
+        scores = "".join(f"{name} {known[name]:.4f}  " for name in COLUMNS[1:5] if name in known)
+        rate = f"lr {known['lr']:.3g}  " if "lr" in known else ""
+        line = f"epoch {row['epoch']:>3}  {scores}{rate}{row['seconds']:.1f} s"
         if last and last > 0:
             left = (last - len(self.rows)) * row["seconds"]
             line = f"{line}  ETA {int(left // 60)}:{int(left % 60):02d}"

@@ -1,16 +1,23 @@
 """Every work-around for the libraries, each with its upstream reference.
 
-`tests/test_workarounds.py` holds a test for each that fails once upstream is mended, so that the
-work-around can go.
+Those that change Lightning itself do so while `applied()` is entered, which the command line
+program does for the length of a command; whoever only imports this package keeps Lightning as it
+is. Each has a name in `WORKAROUNDS`, and `LIT_MNIST_WITHOUT=light_steps,quiet` leaves some out.
+
+`tests/training/test_workarounds.py` holds a test for each that fails once upstream is mended, so
+that the work-around can go.
 """
 
 import errno
 import functools
 import logging
 import os
+import re
 import signal
 import subprocess
 import warnings
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -25,8 +32,41 @@ from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lit_mnist.errors import UserError
 from lit_mnist.files import replacing
+from lit_mnist.runs import plain
 from lit_mnist.training.process import end_with_parent
+
+SWITCH = "LIT_MNIST_WITHOUT"  # an environment variable, so that it reaches all processes of a run
+
+
+@contextmanager
+def applied() -> Iterator[None]:
+    """Changes Lightning for a while, and puts it back as it was.
+
+    Raises:
+        UserError: The environment leaves out what there is not.
+    """
+    without = {name for name in os.environ.get(SWITCH, "").split(",") if name}
+    if unknown := without - WORKAROUNDS.keys():
+        named, known = ", ".join(sorted(unknown)), ", ".join(WORKAROUNDS)
+        raise UserError(f"{SWITCH}: no work-around is called {named}; there are {known}")
+    with ExitStack() as stack:
+        for name, workaround in WORKAROUNDS.items():
+            if name not in without:
+                stack.enter_context(workaround())
+        yield
+
+
+@contextmanager
+def _replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
+    """Sets attributes, such as (module, name, value), for a while."""
+    with ExitStack() as stack:
+        for place, name, value in changes:
+            stack.callback(setattr, place, name, getattr(place, name))
+            setattr(place, name, value)
+        yield
+
 
 # What a user of this program can do nothing about, or what its own output says better
 _NOISE = (
@@ -38,14 +78,49 @@ _NOISE = (
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
+# Likewise, of what Lightning tells through its loggers
+_NOISY_INFO = (
+    r".*Tip: For seamless cloud",  # advertisements (Lightning #21294)
+    r"(GPU|TPU|HPU) available: ",  # fit says what it trains on
+    r"Using (16bit|bfloat16) Automatic Mixed Precision",  # and in which precision
+    r"Seed set to ",  # an option, in config.yaml
+    r"`Trainer\.fit` stopped: `max_epochs=",  # as it was told to
+    r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint (path )?at ",
+    r"LOCAL_RANK: \d+ - CUDA_VISIBLE_DEVICES",
+    r"Initializing distributed: GLOBAL_RANK",
+    r"-+\s+distributed_backend=",
+    r"\n?-+\ndistributed_backend=",
+    r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
+    r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
+    r"Detected KeyboardInterrupt, attempting graceful shutdown",
+)
+# What speaks in Lightning, as a filter of a logger is not asked by the loggers below it
+_SPEAKERS = (
+    "lightning.pytorch.utilities.rank_zero",
+    "lightning.fabric.utilities.rank_zero",
+    "lightning.fabric.utilities.seed",
+    "lightning.fabric.utilities.distributed",
+    "lightning.pytorch.trainer.connectors.signal_connector",
+    "lightning.pytorch.trainer.call",
+)
 
 
-def quieten() -> None:
-    """Hides Lightning's advertisements and hints (Lightning #21294); errors still show."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        logging.getLogger(name).setLevel(logging.WARNING)
-    for message in _NOISE:
-        warnings.filterwarnings("ignore", message=message)
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Hides known messages, one by one; whatever else is said still shows."""
+    noise = re.compile("|".join(_NOISY_INFO))
+
+    def wanted(record: logging.LogRecord) -> bool:
+        return not noise.match(record.getMessage())
+
+    with warnings.catch_warnings(), ExitStack() as stack:
+        for message in _NOISE:
+            warnings.filterwarnings("ignore", message=message)
+        for name in _SPEAKERS:
+            logger = logging.getLogger(name)
+            logger.addFilter(wanted)
+            stack.callback(logger.removeFilter, wanted)
+        yield
 
 
 SIGTERM_EVERY = 16  # steps
@@ -59,13 +134,13 @@ _STEP_HOOKS = frozenset(
 )
 
 
-@functools.cache  # so that Lightning is changed once
-def lighten_steps() -> None:
+def light_steps() -> AbstractContextManager[None]:
     """Takes out of a training step what Lightning does for nobody (Lightning #6196, #8857).
 
     It calls each hook of each callback and of the module, empty or not, names and times each call,
-    and reads the signature of `training_step` anew at each step: together as long as the dense
-    net's backward pass takes.
+    and reads the signature of `training_step` anew at each step.
+
+    Gain: GAIN
     """
     call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
 
@@ -82,20 +157,18 @@ def lighten_steps() -> None:
         return call_module(trainer, hook, *args, **kwargs)
 
     remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
-    for place, name, lighter in (
+    return _replaced(
         (call, "_call_callback_hooks", callbacks),
         (call, "_call_lightning_module_hook", module),
         (training_epoch_loop, "is_param_in_hook_signature", remembered),
-    ):
-        setattr(place, name, lighter)
+    )
 
 
 def _overrides(thing: object, base: type, hook: str) -> bool:
     return hook in vars(thing) or getattr(type(thing), hook) is not getattr(base, hook)
 
 
-@functools.cache
-def agree_on_sigterm() -> None:
+def agree_on_sigterm() -> AbstractContextManager[None]:
     """Lets ranks stop together when one is told to (Lightning #21406, #21487).
 
     Lightning broadcasts from within the signal handler, which may stand in the middle of another
@@ -123,12 +196,13 @@ def agree_on_sigterm() -> None:
             connector.received_sigterm = True
             raise SIGTERMException
 
-    setattr(signal_connector._SignalConnector, "_sigterm_notifier_fn", note)  # noqa: B010 # as mypy forbids assigning to a method
-    setattr(training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor", ask)  # noqa: B010 # likewise
+    return _replaced(
+        (signal_connector._SignalConnector, "_sigterm_notifier_fn", note),
+        (training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor", ask),
+    )
 
 
-@functools.cache
-def heed_second_interrupt() -> None:
+def second_interrupt() -> AbstractContextManager[None]:
     """Lets a second Ctrl-C end the process at once.
 
     Lightning ignores it while it shuts down, however long that takes
@@ -142,17 +216,28 @@ def heed_second_interrupt() -> None:
             signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
         interrupt(trainer, exception)
 
-    setattr(call, "_interrupt", heedful)  # noqa: B010 # as mypy forbids assigning to a function
+    return _replaced((call, "_interrupt", heedful))
 
 
-@functools.cache
-def end_ranks_with_the_first() -> None:
+def ranks_end_with_the_first() -> AbstractContextManager[None]:
     """Ends the ranks that Lightning has started when the first one is killed (Lightning #2913).
 
-    They would wait for it in vain: for half an hour, if it is killed before all have met.
+    They would wait for it in vain: for half an hour, if it is killed before all have met. Linux
+    alone can do it; `preexec_fn` is refused on Windows.
     """
+    if os.name != "posix":
+        return _replaced()
     popen = functools.partial(subprocess.Popen, preexec_fn=end_with_parent)
-    setattr(subprocess_script, "subprocess", SimpleNamespace(Popen=popen))  # noqa: B010 # as mypy forbids assigning to a module
+    return _replaced((subprocess_script, "subprocess", SimpleNamespace(Popen=popen)))
+
+
+WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
+    "quiet": quiet,
+    "light_steps": light_steps,
+    "agree_on_sigterm": agree_on_sigterm,
+    "second_interrupt": second_interrupt,
+    "ranks_end_with_the_first": ranks_end_with_the_first,
+}
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -168,8 +253,10 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         """Saves `checkpoint` to `path`, whole or not at all.
 
         Raises:
+            UserError: It holds what cannot be read back without running code.
             OSError: The disk is full; of a write that fails, torch says only that it is short.
         """
+        checkpoint = plain.checked(checkpoint)
         with replacing(Path(path)) as temporary:
             try:
                 torch.save(checkpoint, temporary)

@@ -232,7 +232,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(small_data, t
     data = MNISTDataModule(str(small_data), "KMNIST", batch_size=2)  # 250 steps
     with pytest.raises(UserError, match=r"from step 130 of epoch 0 on; lower --model.lr 0.001"):
         trainer.fit(Diverging(), data)
-    assert trainer.global_step == 199  # it looks every 100 steps
+    assert trainer.global_step == 200  # it looks every 100 steps
 
 
 class DivergingHeldOut(DenseModule):

@@ -68,7 +68,7 @@ def test_what_is_kept_goes_on_to_the_same_bits():
     resumed = RunningScores()
     kept = cut.partial_sums()
     add(cut, *parts[4])  # what is kept is a copy
-    resumed.restore(kept)
+    resumed.load(kept)
     for part in parts[4:]:
         add(resumed, *part)
     assert resumed.compute() == whole.compute()

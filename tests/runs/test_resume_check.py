@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Trainer
 
 from lit_mnist.models.modules import SimpleConvModule
+from lit_mnist.models.scoring import RunningScores
 from lit_mnist.runs.resume_check import fault, unlike
 from tests.trained import put
 
@@ -15,7 +16,11 @@ LOOP = ("loops", "fit_loop")
 BROKEN = {  # what a whole network may lack to be trained on, and how it is told
     "no optimizer": (put("optimizer_states", ...), "optimizer_states is missing"),
     "no optimizers": (put("optimizer_states", []), "optimizer_states has not 1 items"),
-    "no moments": (put(*ADAM, ...), "optimizer_states.0.state.0 is missing"),
+    "moments of a list": (put("optimizer_states", 0, "state", []), "state is no dict"),
+    "one moment": (
+        put(*ADAM, "exp_avg_sq", ...),
+        "optimizer_states.0.state.0.exp_avg_sq is missing",
+    ),
     # PyTorch's fused Adam would write behind the end of it
     "short moments": (put(*ADAM, "exp_avg", torch.zeros(3)), "exp_avg is no tensor (10, 1, 5, 5)"),
     "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is no tensor"),
@@ -42,7 +47,7 @@ BROKEN = {  # what a whole network may lack to be trained on, and how it is told
         put(*LOOP, "state_dict", {"combined_loader": [{"epoch": 0, "step": "x"}]}),
         "step is no number",
     ),
-    "sums of text": (put("train_scores", ["x"]), "train_scores has not 4 items"),
+    "sums of text": (put("train_scores", ["x"]), "train_scores.total is no tensor"),
     "rows of others": (put("callbacks", "metrics", "rows", [{"a": 1}]), "rows are not those"),
     "no epoch": (put("epoch", ...), "epoch is missing"),
     "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
@@ -78,8 +83,35 @@ def test_a_broken_one_is_told_by_its_place(whole, trainer, action, said):
 def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):
     within = copy.deepcopy(whole)
     put("loops", "fit_loop", "state_dict", {"combined_loader": [{"epoch": 2, "step": 3}]})(within)
-    kept = [torch.tensor([0.5, 0.5]), *[torch.tensor([1, 2])] * 3]  # of two ranks
-    assert fault(within | {"train_scores": kept}, trainer, SimpleConvModule(plateau=True)) == ""
+    kept = [torch.tensor([0.5, 0.5]), *[torch.tensor([1, 2])] * 3]  # of two ranks, as in 0.1
+    named = dict(zip(RunningScores().partial_sums(), [*kept, torch.tensor([0, 0])], strict=True))
+    for partial in (kept, named):
+        model = SimpleConvModule(plateau=True)
+        assert fault(within | {"train_scores": partial}, trainer, model) == ""
+
+
+def test_a_weight_that_was_never_stepped_has_nothing_to_remember(whole, trainer):
+    frozen = copy.deepcopy(whole)
+    del frozen["optimizer_states"][0]["state"][0]
+    assert fault(frozen, trainer, SimpleConvModule(plateau=True)) == ""
+
+
+class Asking(SimpleConvModule):
+    """Asks the trainer, which there is none of yet, or fails."""
+
+    def configure_optimizers(self):
+        if self.fails:
+            raise ValueError("a mistake of the user's")
+        return torch.optim.Adam(self.parameters(), lr=1 / self.trainer.estimated_stepping_batches)
+
+
+def test_a_model_that_asks_the_trainer_is_not_judged_but_one_that_fails_is_told(whole, trainer):
+    model = Asking()
+    model.fails = False
+    assert fault(whole, trainer, model) == ""
+    model.fails = True
+    with pytest.raises(ValueError, match="a mistake"):
+        fault(whole, trainer, model)
 
 
 def test_flags_that_a_library_added_since_may_be_missing():
