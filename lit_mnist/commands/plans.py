@@ -120,14 +120,14 @@ def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> P
     own = members[0].config
     others = ("seed", "images", "layout")
     data = {key: value for key, value in own["data"].items() if key not in others}
-    paths = [str(plan.run.best) for plan in members]
+    paths = [_weights(plan.run) for plan in members]
     classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
     spec = RunSpec(
         settings={
             "name": own["name"],
             "log_dir": own["log_dir"],
             "model": "EnsembleModule",
-            "model.checkpoints": paths,
+            "model.checkpoints": [str(path) for path in paths],
             "model.average": average,
             **({"model.classes": classes} if classes else {}),
             **{f"data.{key}": value for key, value in data.items()},
@@ -135,7 +135,7 @@ def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> P
         }
     )
     run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members))
-    weights = tested.weights_sha256([plan.run.best for plan in members], average)
+    weights = tested.weights_sha256(paths, average)
     doubt = tested.doubt(run, weights, _test_data_sha256(own))
     return Plan(spec, run, own, complete=True, doubt=doubt)
 
@@ -161,9 +161,15 @@ def _test_data_sha256(config: Mapping[str, Any]) -> str:
 
 
 def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
-    if not run.best.exists():
-        return tested.NEVER
-    return tested.doubt(run, tested.weights_sha256([run.best]), _test_data_sha256(config))
+    if "test_weights_sha256" not in run.results():
+        return tested.NEVER  # and damaged weights are no hindrance: fit says what it makes of them
+    weights = tested.weights_sha256([_weights(run)])
+    return tested.doubt(run, weights, _test_data_sha256(config))
+
+
+def _weights(run: Run) -> Path:
+    """What `test` takes: where nothing was validated there is no best."""
+    return run.last if run.last.exists() and not run.best.exists() else run.best
 
 
 def _classes(model: Any) -> list[str]:

@@ -1,9 +1,10 @@
 """The notebook's six systems: what it measured, and how this program runs each."""
 
-from typing import NamedTuple
+from dataclasses import dataclass
 
 
-class System(NamedTuple):
+@dataclass(frozen=True, kw_only=True)
+class System:
     """A system of the notebook.
 
     Attributes:

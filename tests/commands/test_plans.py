@@ -74,6 +74,16 @@ def test_what_changes_in_the_folder_is_seen_by_looking_again(members, trained):
     assert (again.spec, again.run, again.config) == (plan.spec, plan.run, plan.config)
 
 
+def test_runs_that_validated_nothing_are_planned_and_make_a_committee(members, trained):
+    for number in (42, 43):
+        Path(f"tb_logs/dense/seed_{number}/checkpoints/best.ckpt").unlink()
+    own = seeds(members, 42, 43)
+    assert [plan.complete for plan in own] == [True, True]
+    assert plans.committee(own).spec.settings["model.checkpoints"] == [
+        f"tb_logs/dense/seed_{number}/checkpoints/last.ckpt" for number in (42, 43)
+    ]
+
+
 def test_several_devices_train_and_one_process_tests(members, here):
     plan = planned(*members, "--trainer.devices", "2", "--trainer.strategy", "ddp")
     assert int(plan.config["trainer"]["devices"]) == 1

@@ -11,10 +11,18 @@ from lit_mnist.reports.notebook import System
 from lit_mnist.reports.notebook_table import write
 from lit_mnist.runs.folder import Run
 
-SINGLE = System("simple", "simple conv", "simple", 1, 0.9907, 0.0432, "", 6.0)
+SINGLE = System(
+    name="simple", title="simple conv", config="simple", accuracy=0.9907, loss=0.0432, epoch_s=6.0
+)
 DEEP = System(
-    *("committee_deep", "committee of 2 deep", "deep", 2, 0.9974, 0.0076),
-    *("members 0.9957 to 0.9971", 38.0),
+    name="committee_deep",
+    title="committee of 2 deep",
+    config="deep",
+    accuracy=0.9974,
+    loss=0.0076,
+    epoch_s=38.0,
+    members=2,
+    note="members 0.9957 to 0.9971",
 )
 NEAREST = "  augment: true\n  interpolation: nearest\n"
 

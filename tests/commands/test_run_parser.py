@@ -1,0 +1,66 @@
+"""The options of fit, validate, test and predict; more of their errors are in test_cli."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lit_mnist.main import main
+
+CONFIG = str(Path(__file__).parents[2] / "configs" / "simple_plateau.yaml")
+
+
+def printed(capsys, *options):
+    with pytest.raises(SystemExit) as ended:
+        main([*options, "--print_config"])
+    assert ended.value.code == 0
+    return yaml.safe_load(capsys.readouterr().out)
+
+
+FORMS = (["--config", CONFIG], [f"--config={CONFIG}"], ["-c", CONFIG], [f"-c={CONFIG}"])
+
+
+@pytest.mark.parametrize("form", [*FORMS, ["--config", "simple_plateau"]], ids=" ".join)
+def test_the_run_has_its_configs_name_and_the_command_line_wins_in_every_form(form, here, capsys):
+    config = printed(capsys, "fit", "--model.plateau", "false", *form)
+    assert config["name"] == "simple_plateau"
+    assert config["data"]["augment"] is True
+    assert config["model"]["init_args"]["plateau"] is False  # the file says true
+
+
+def test_a_file_of_that_name_wins_over_the_shipped_one(here, capsys):
+    Path("deep.yaml").write_text("model: DenseModule\n")
+    config = printed(capsys, "fit", "--config", "deep")
+    assert config["name"] == "deep"
+    assert config["model"]["class_path"].endswith("DenseModule")
+
+
+@pytest.mark.parametrize(
+    ("typed", "full"),
+    [
+        (["--conf", CONFIG], "--config"),
+        ([f"--conf={CONFIG}"], "--config"),
+        (["--print_conf"], "--print_config"),
+        (["--seed", "3"], "--seed_everything"),
+        (["--trainer.max_ep", "1"], "--trainer.max_epochs"),
+        (["--data.augm", "true"], "--data.augment"),
+        (["--model.plat", "true"], "plateau"),
+        (["--model.hel", "DenseModule"], "help"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else value,
+)
+def test_an_abbreviated_option_is_refused_with_its_full_name(typed, full, here, capsys):
+    assert main(["fit", "--config", "dense", *typed]) == 2
+    output, problems = capsys.readouterr()
+    assert output == ""
+    assert problems.endswith(f"did you mean {full}?\n")
+    assert problems.count("\n") == 1
+    assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("command", ["fit", "validate", "test", "predict"])
+def test_help_names_the_program_as_it_was_called(command, monkeypatch, capsys):
+    monkeypatch.setattr("sys.argv", ["/usr/bin/lit-mnist"])
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert capsys.readouterr().out.startswith(f"usage: lit-mnist {command} --config")
