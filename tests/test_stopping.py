@@ -196,7 +196,7 @@ def test_the_line_that_is_printed_can_be_followed(run_cli, capsys):
         line = re.search(r"next: \S.*? (test .*)", output).group(1)
         assert main(shlex.split(line)) == 0
         capsys.readouterr()
-        assert results(folder("new"))["test_checkpoint"].startswith("tb_logs/new/")
+        assert results(folder("new"))["test_checkpoints"] == ["checkpoints/best.ckpt"]
 
 
 @pytest.mark.parametrize("name", ["best", "last"])
@@ -249,7 +249,7 @@ def test_what_was_never_validated_can_be_tested(run_cli):
         assert status == 0
         assert "best.ckpt: no such checkpoint, as nothing was validated; taking" in problems
         said = results(folder(name))
-        assert said["test_checkpoint"].endswith("last.ckpt")
+        assert said["test_checkpoints"] == ["checkpoints/last.ckpt"]
         assert "best_val_acc" not in said
         no_nan(output, told, problems, json.dumps(said), (folder(name) / "metrics.csv").read_text())
 
