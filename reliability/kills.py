@@ -1,10 +1,11 @@
 """Kills a real `fit` at random moments, and compares how it ends with a run that was left alone.
 
-    python reliability/kills.py [--kills 20] [--ranks 1]
+    python reliability/kills.py [--kills 20] [--ranks 1] [--accumulate]
 
 Each life of the run ends by SIGKILL, SIGTERM or Ctrl-C at a random moment, its start included; the
 same command goes on. The net is the small convolutional one, with augmentation, dropout, plateau
-schedule, and a checkpoint every 20 steps within an epoch.
+schedule, and a checkpoint every 7 steps within an epoch. With --accumulate a step takes four
+batches, which do not divide the epoch, and the rate is set anew at each step (OneCycleLR).
 """
 
 import argparse
@@ -19,7 +20,13 @@ from pathlib import Path
 import lives
 
 SHORT = ("--trainer.max_epochs", "4", "--trainer.limit_train_batches", "150")
-WITHIN = ("--every_n_train_steps", "20")
+WITHIN = ("--every_n_train_steps", "7")
+BATCHES = 4  # of an accumulated step
+STEPS = 4 * -(-150 // BATCHES)  # of the whole training: an epoch's last step has two batches
+ACCUMULATED = (
+    *("--trainer.accumulate_grad_batches", str(BATCHES)),
+    *("--model", "reliability.one_cycle.OneCycleModule", "--model.total_steps", str(STEPS)),
+)
 SIGNALS = (signal.SIGKILL, signal.SIGKILL, signal.SIGTERM, signal.SIGINT)
 
 
@@ -28,11 +35,16 @@ def main() -> int:
     parser = lives.new_parser(__doc__)
     parser.add_argument("--kills", type=int, default=20, help="(20)")
     parser.add_argument("--ranks", type=int, default=1, help="processes of a run, on gloo (1)")
+    parser.add_argument(
+        "--accumulate", action="store_true", help="several batches a step, a rate for each step"
+    )
     options = parser.parse_args()
     log_dir = Path(tempfile.mkdtemp(prefix="kills-"))
     config = ("fit", "--config", str(lives.ROOT / "configs" / "simple_plateau.yaml"))
-    several = ("--trainer.devices", str(options.ranks), "--trainer.strategy", "ddp")
-    shape = (*config, *SHORT, "--data.batch_size", "86", *(several if options.ranks > 1 else ()))
+    ranks = ("--trainer.devices", str(options.ranks), "--trainer.strategy", "ddp")
+    several = ranks if options.ranks > 1 else ()
+    recipe = ACCUMULATED if options.accumulate else ()
+    shape = (*config, *SHORT, *recipe, "--data.batch_size", "86", *several)
     began = time.monotonic()
     whole = lives.run(lives.command("whole", log_dir, options, *shape))
     if whole.status:
@@ -41,9 +53,12 @@ def main() -> int:
     reference = lives.fingerprint(log_dir / "whole" / "seed_42")
     figures = kill(options, log_dir, (*shape, *WITHIN), reference, life_s)
     said = f"--kills {options.kills} --ranks {options.ranks} --seed {options.seed}"
+    said += " --accumulate" if options.accumulate else ""
     figures["command"] = f"python reliability/kills.py {said}"
     shutil.rmtree(log_dir)
-    return lives.report(options, f"{options.kills} kills, ranks: {options.ranks}", figures)
+    name = f"{options.kills} kills, ranks: {options.ranks}"
+    name += ", accumulated, with a rate for each step" if options.accumulate else ""
+    return lives.report(options, name, figures)
 
 
 def kill(

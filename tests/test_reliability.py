@@ -53,6 +53,14 @@ def test_kills_end_with_the_same_bits(run):
     assert known["2 kills, ranks: 1"]["counted"]["kills"] == 2
 
 
+@pytest.mark.slow
+def test_kills_of_an_accumulated_run_end_with_the_same_bits(run):
+    status, known = run("kills", "--kills", "2", "--accumulate")
+    assert status == 0
+    [figures] = known.values()
+    assert figures["counted"]["kills"] == 2
+
+
 def test_kills_notice_other_bits(run, lives, monkeypatch):
     monkeypatch.setattr(lives, "fingerprint", lambda folder: folder.parent.name)
     status, known = run("kills", "--kills", "0")

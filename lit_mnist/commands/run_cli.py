@@ -2,7 +2,6 @@
 
 import signal
 import sys
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +26,6 @@ from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
 
 say = rank_zero_only(print)
-warn = rank_zero_only(partial(print, file=sys.stderr))
 
 
 def run(argv: list[str]) -> None:
@@ -154,7 +152,7 @@ class RunCLI(RunOptions):
             return None, model.sha256
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
-            warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
+            _warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
             path = self.run.last
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
@@ -172,3 +170,8 @@ class RunCLI(RunOptions):
     def _scores(self, stage: str) -> str:
         names = (f"{stage}_acc", f"{stage}_loss")
         return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
+
+
+@rank_zero_only
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)
