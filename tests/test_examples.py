@@ -1,4 +1,4 @@
-"""The examples, run as the lines of their README say, from fresh processes: killed, resumed, tested."""
+"""The examples, run as their README says, in fresh processes: killed, resumed, tested."""
 
 import csv
 import json
