@@ -14,13 +14,13 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 
 folder, data_dir = map(Path, sys.argv[1:])
-spec = DATASETS["QMNIST"]  # its classes are digits, and its files may be anyone's
+spec = DATASETS["EMNIST"]  # its classes are digits, and its files may be anyone's
 for split, names in spec.files.items():
     paths = sorted(folder.glob(f"{split}/[0-9]/*"))
     images = [np.array(Image.open(path).convert("L").resize((28, 28))) for path in paths]
-    labels = torch.tensor([int(path.parent.name) for path in paths], dtype=torch.int32)
+    labels = [int(path.parent.name) for path in paths]
     targets = [spec.folder(data_dir) / name for name in names]
     targets[0].parent.mkdir(parents=True, exist_ok=True)
-    write_idx(targets[0], torch.from_numpy(np.stack(images)))
-    write_idx(targets[1], labels[:, None].repeat(1, 8))  # as QMNIST has it: the class comes first
+    write_idx(targets[0], torch.from_numpy(np.stack(images).transpose(0, 2, 1)))  # as EMNIST's
+    write_idx(targets[1], torch.tensor(labels, dtype=torch.uint8))
     print(f"{split}: {len(paths)} images in {targets[0].parent}")
