@@ -1,0 +1,26 @@
+"""A data set of your own: from FOLDER/train/0 to FOLDER/test/9, full of image files, to IDX files.
+
+python examples/my_data.py FOLDER DATA_DIR
+"""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+import torch
+from PIL import Image
+
+from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.idx import write_idx
+
+folder, data_dir = map(Path, sys.argv[1:])
+spec = DATASETS["EMNIST"]  # its classes are digits, and its files may be anyone's
+for split, names in spec.files.items():
+    paths = sorted(folder.glob(f"{split}/[0-9]/*"))
+    images = [np.array(Image.open(path).convert("L").resize((28, 28))) for path in paths]
+    labels = [int(path.parent.name) for path in paths]
+    targets = [spec.folder(data_dir) / name for name in names]
+    targets[0].parent.mkdir(parents=True, exist_ok=True)
+    write_idx(targets[0], torch.from_numpy(np.stack(images).transpose(0, 2, 1)))  # as EMNIST's
+    write_idx(targets[1], torch.tensor(labels, dtype=torch.uint8))
+    print(f"{split}: {len(paths)} images in {targets[0].parent}")

@@ -1,0 +1,136 @@
+"""The examples, run as their README says, in fresh processes: killed, resumed, tested."""
+
+import csv
+import json
+import os
+import re
+import shlex
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+import torch
+from PIL import Image
+from torch.optim.lr_scheduler import OneCycleLR
+
+from tests.conftest import SMALL, digits
+
+ROOT = Path(__file__).parent.parent
+README = (ROOT / "examples" / "README.md").read_text()
+LINES = [shlex.split(line) for line in re.findall(r"^python .*", README, re.M)]
+QUICK = ("--data.batch_size", "60", "--trainer.accelerator", "cpu")
+
+
+def readme_lines(name):
+    """The README's lines on a run: fit, test, committee."""
+    lines = [line for line in LINES if "--name" in line and line[line.index("--name") + 1] == name]
+    assert [line[2] for line in lines] == ["fit", "test", "committee"]
+    return lines
+
+
+def start(line, *options):
+    """Starts a line of the README in the working folder."""
+    script, *rest = (str(ROOT / word) if (ROOT / word).is_file() else word for word in line[1:])
+    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
+    return subprocess.Popen(
+        [sys.executable, script, *rest, *options],
+        env=os.environ | {"PYTHONPATH": paths},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+
+
+def call(line, *options):
+    process = start(line, *options)
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == 0, output
+    return output
+
+
+def kill_within(line, folder, *options):
+    """Kills a `fit` once its first epoch is on disk."""
+    process = start(line, *options)
+    while not (folder / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None, process.stdout.read()
+        time.sleep(0.01)
+    process.kill()
+    process.communicate()
+    assert results(folder)["status"] == "running"  # there is something to go on with
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def rows(folder):
+    with (folder / "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def learn(name, *options):
+    """Goes through fit, kill, resume, test and committee; gives the first member's folder."""
+    fit, _, committee = readme_lines(name)
+    folder = Path(f"tb_logs/{name}/seed_42")
+    kill_within(fit, folder, *QUICK, *options)
+    output = call(committee, *QUICK, *options, "--jobs", "2")  # resumes, tests, averages
+    assert "going on after epoch" in output
+    assert [int(row["epoch"]) for row in rows(folder)] == list(range(8))
+    whole = results(Path(f"tb_logs/{name}/committee_2"))
+    members = [results(Path(f"tb_logs/{name}/seed_{seed}")) for seed in (42, 43)]
+    for own, member in zip(members, whole["members"], strict=True):
+        assert own["status"] == "complete"
+        # in the committee, a member is what it is by itself
+        assert member["test_errors"] == own["test_errors"]
+        assert member["test_loss"] == pytest.approx(own["test_loss"], abs=1e-6)
+        assert own["test_acc"] > 0.5  # of ten classes
+    assert whole["test_images"] == members[0]["test_images"] == 101
+    return folder
+
+
+@pytest.mark.parametrize("name", ["my_net", "my_recipe", "my_data"])
+def test_an_example_has_less_than_thirty_lines(name):
+    assert len((ROOT / "examples" / f"{name}.py").read_text().splitlines()) < 30
+
+
+def test_a_net_of_ones_own(small_data, here):
+    data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
+    learn("tiny", *data)
+    (mixed,) = [line for line in LINES if "EnsembleModule" in line]
+    call(mixed, *data, "--trainer.accelerator", "cpu")
+    own, other = (results(Path("tb_logs") / name / "committee_2") for name in ("tiny", "mixed"))
+    assert own["test_loss"] == other["test_loss"]
+
+
+def test_a_recipe_of_ones_own(small_data, here):
+    folder = learn("cycle", "--data.dataset", SMALL, "--data.data_dir", str(small_data))
+    steps = 8 * 9  # epochs of 500 images, 60 a step
+    optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
+    cycle = OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
+    rates = []
+    for _ in range(steps):
+        rates.append(cycle.get_last_lr()[0])
+        optimizer.step()
+        cycle.step() if len(rates) < steps else None
+    last_of_each = rates[8::9]
+    found = [float(row["lr"]) for row in rows(folder)]
+    # the rate that was used last in an epoch, or the one after it
+    near = [min(abs(lr - rate) for rate in rates[k : k + 3]) for lr, k in zip(
+        found, range(7, steps, 9), strict=True
+    )]  # fmt: skip
+    assert max(near) < 1e-8, (found, last_of_each)
+    assert max(found) > 0.009
+    assert found[-1] < 1e-5
+
+
+def test_a_data_set_of_ones_own(here):
+    (convert,) = [line for line in LINES if line[1] == "examples/my_data.py"]
+    for seed, (split, count) in enumerate({"train": 600, "test": 101}.items()):
+        for place, (image, label) in enumerate(zip(*digits(count, seed), strict=True)):
+            path = Path(f"my_digits/{split}/{int(label)}/{place}.png")
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image.numpy()).save(path)
+    assert "test: 101 images" in call(convert)
+    learn("mine")
