@@ -11,58 +11,49 @@ from left to right and line by line, or "none". Several checkpoints are averaged
 import argparse
 import csv
 import difflib
+import glob
 import string
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
-from typing import NamedTuple
 
 import cv2
 import measuring
 import numpy as np
 import paper
 import torch
+from torch import nn
 
 from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.split import train_val_split
-from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models import members
 from lit_mnist.pictures import read
 from lit_mnist.reports.digits_report import LEAST_PROBABILITY
 from lit_mnist.reports.statistics import wilson_interval
 
 SEED = 0
-NO_DIGIT = -1
 # Letters that no digit looks like
 LETTERS = "".join(
     letter for letter in string.ascii_letters if letter not in "ABDGIJLOQSTUVZabdghijlnoqstuvyz"
 )
 
 
-class Reading(NamedTuple):
-    """What is read in one picture."""
-
-    digits: list[int]  # NO_DIGIT where a place in the picture was rejected
-
-    @property
-    def text(self) -> str:
-        """The digits in reading order."""
-        return "".join(str(digit) for digit in self.digits if digit != NO_DIGIT)
-
-
-def read_all(net: EnsembleModule, found: Sequence[list[read.Digit]]) -> list[Reading]:
-    """Names the digits found in pictures as `predict` does."""
-    readings = []
+def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> list[str]:
+    """Reads the digits found in pictures as `predict` does; gives the text of each picture."""
+    texts = []
     for digits in found:
-        named: list[int] = []
+        text = ""
         if digits:
             images = torch.from_numpy(np.stack([digit.image for digit in digits]))
             with torch.inference_mode():
-                probabilities = net(images.unsqueeze(1).float() / 255).exp()
+                inputs = images.unsqueeze(1).float() / 255
+                probabilities = torch.stack([net(inputs).softmax(1) for net in nets]).mean(0)
             best = probabilities.max(dim=1)
-            named = best.indices.where(best.values >= LEAST_PROBABILITY, NO_DIGIT).tolist()
-        readings.append(Reading(named))
-    return readings
+            sure = best.values >= LEAST_PROBABILITY
+            text = "".join(str(digit) for digit in best.indices[sure].tolist())
+        texts.append(text)
+    return texts
 
 
 def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, object]:
@@ -89,23 +80,23 @@ def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, obj
 
 
 def rendered(
-    net: EnsembleModule, images: np.ndarray, labels: np.ndarray
+    nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
 ) -> list[dict[str, object]]:
     """Measures each kind of damage on the same digits, then sheets of ten, then letters."""
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in images]
     single = [str(label) for label in labels]
-    rows = [row("MNIST's own images", [r.text for r in read_all(net, plain)], single)]
+    rows = [row("MNIST's own images", read_all(nets, plain), single)]
     for name, damage in paper.DAMAGES.items():
         rng = np.random.default_rng(SEED)
         found = [read.digits_in(damage(image, rng)) for image in images]
-        rows.append(row(name, [reading.text for reading in read_all(net, found)], single))
+        rows.append(row(name, read_all(nets, found), single))
     rng = np.random.default_rng(SEED)
     tens = range(0, len(images) - 9, 10)
     found = [read.digits_in(paper.sheet(images[ten : ten + 10], rng)) for ten in tens]
     written = ["".join(single[ten : ten + 10]) for ten in tens]
-    rows.append(row("sheets of ten", [reading.text for reading in read_all(net, found)], written))
+    rows.append(row("sheets of ten", read_all(nets, found), written))
     found = [read.digits_in(picture) for picture in letters()]
-    texts = [reading.text for reading in read_all(net, found)]
+    texts = read_all(nets, found)
     rows.append(row("letters, to be rejected", texts, [""] * len(texts)))
     return rows
 
@@ -123,12 +114,14 @@ def letters() -> list[np.ndarray]:
     return pictures
 
 
-def photographed(net: EnsembleModule, folder: Path) -> tuple[list[dict[str, object]], list[str]]:
+def photographed(
+    nets: Sequence[nn.Module], folder: Path
+) -> tuple[list[dict[str, object]], list[str]]:
     """Measures a folder by kind; gives also a line for each picture that is misread."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         index = list(csv.DictReader(file))
     found = [read.read_picture(folder / entry["file"]).digits for entry in index]
-    texts = [reading.text for reading in read_all(net, found)]
+    texts = read_all(nets, found)
     labels = ["" if entry["label"] == "none" else entry["label"] for entry in index]
     groups = defaultdict(list)
     for entry, text, label in zip(index, texts, labels, strict=True):
@@ -171,14 +164,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--output", type=Path, help="a JSON file")
     measuring.add_data_options(parser)
     options = parser.parse_args(argv)
-    net = EnsembleModule(options.checkpoints).eval()
-    net.configure_model()
-    net.eval()
+    paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
+    if not paths:
+        parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
+    nets = [member.net for member in members.load(paths)]
     misread: list[str] = []
     if options.photos:
-        rows, misread = photographed(net, options.photos)
+        rows, misread = photographed(nets, options.photos)
     else:
-        rows = rendered(net, *digits(options))
+        rows = rendered(nets, *digits(options))
     print("\n".join([table(rows), *misread]))
     if options.output:
         files.write_json(options.output, {"seed": SEED, "split": options.split, "rows": rows})

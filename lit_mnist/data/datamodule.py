@@ -91,6 +91,7 @@ class MNISTDataModule(LightningDataModule):
             self.test_set = self._load("test")
         if stage == "predict":
             from lit_mnist.pictures import read  # OpenCV, which training does without
+
             whole = class_names(self.dataset) is not None  # no digits: Fashion, Kuzushiji
             self.pictures = read.read_paths(self.images, self.layout, whole=whole)
             self.digits = torch.from_numpy(read.digit_images(self.pictures))
