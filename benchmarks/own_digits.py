@@ -157,13 +157,18 @@ def main(argv: Sequence[str] | None = None) -> int:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--checkpoints", nargs="+", required=True, help="files or patterns; several are averaged")
+    add("--checkpoints", nargs="+", default=[], help="files or patterns; several are averaged")
     add("--photos", type=Path, help="a folder of pictures with an index.csv")
     add("--split", choices=("validation", "test"), default="validation", help="(validation)")
     add("--count", type=int, default=500, help="digits of each kind (500)")
     add("--output", type=Path, help="a JSON file")
+    add("--sheet", type=Path, help="just write a photograph-like sheet of ten digits to this file")
     measuring.add_data_options(parser)
     options = parser.parse_args(argv)
+    if options.sheet:
+        ten = digits(options)[0][:10]
+        cv2.imwrite(str(options.sheet), paper.sheet(ten, np.random.default_rng(SEED)))
+        return 0
     paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
     if not paths:
         parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
