@@ -109,7 +109,7 @@ DAMAGES: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
     "thin pen": lambda image, rng: photographed(on_paper(stroked(ink_of(image), -5)), rng),
     "broad pen": lambda image, rng: photographed(on_paper(stroked(ink_of(image), 6)), rng),
     "blurred": lambda image, rng: photographed(
-        cv2.GaussianBlur(on_paper(ink_of(image)), None, 3), rng
+        cv2.GaussianBlur(on_paper(ink_of(image)), (0, 0), 3), rng
     ),
     "pale ink": lambda image, rng: photographed(on_paper(ink_of(image), pen=170), rng),
     "tilted by 10 degrees": lambda image, rng: photographed(

@@ -4,7 +4,6 @@ import hashlib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 from jsonargparse.typing import PositiveInt, restricted_number_type
 from lightning.pytorch import LightningDataModule
@@ -18,7 +17,6 @@ from lit_mnist.data.split import train_val_split
 from lit_mnist.data.turns import Turns
 from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import Layout
-from lit_mnist.shape import SIDE_PX
 
 if TYPE_CHECKING:
     Seed = int
@@ -42,8 +40,7 @@ class MNISTDataModule(LightningDataModule):
         interpolation: Between pixels, where augmentation moves an image: bilinear as in Keras
             today, or the nearest pixel's value as in Keras before 2.1.3.
         split_seed: Decides which images are for validation.
-        seed: Decides the order of the batches, augmentation and dropout; on the command line it is
-            `--seed_everything`.
+        seed: Of the order of batches, augmentation and dropout: `--seed_everything`.
         download: Whether missing or damaged files may be fetched.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
         layout: What a picture holds, for `predict`: "single" digits, or "auto" for any number.
@@ -93,12 +90,11 @@ class MNISTDataModule(LightningDataModule):
         if stage == "test":
             self.test_set = self._load("test")
         if stage == "predict":
-            from lit_mnist.pictures.read import read_paths  # OpenCV, which training does without
+            from lit_mnist.pictures import read  # OpenCV, which training does without
 
-            whole = class_names(self.dataset) is not None
-            self.pictures = read_paths(self.images, self.layout, whole=whole)
-            digits = [digit.image for picture in self.pictures for digit in picture.digits]
-            self.digits = torch.from_numpy(np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX))
+            whole = class_names(self.dataset) is not None  # no digits: Fashion, Kuzushiji
+            self.pictures = read.read_paths(self.images, self.layout, whole=whole)
+            self.digits = torch.from_numpy(read.digit_images(self.pictures))
 
     def train_dataloader(self) -> TrainBatches:
         """Gives the shuffled batches of the 50,000; this rank's slice of each.
@@ -124,8 +120,8 @@ class MNISTDataModule(LightningDataModule):
 
     def test_dataloader(self) -> EvalBatches:
         """Gives the test set in index order."""
-        every = torch.arange(len(self.test_set.labels))
-        return self._eval_batches(self.test_set.images, self.test_set.labels, every)
+        images, labels = self.test_set.images, self.test_set.labels
+        return self._eval_batches(images, labels, torch.arange(len(labels)))
 
     def predict_dataloader(self) -> EvalBatches:
         """Gives the digits in the user's pictures; their labels are unknown and set to -1."""

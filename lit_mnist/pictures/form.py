@@ -30,14 +30,14 @@ def has_mnists_form(image: np.ndarray) -> bool:
     """
     if image.shape != (SIDE_PX, SIDE_PX):
         return False
-    left, top, width, height = cv2.boundingRect((image > 40).astype(np.uint8))
+    _, _, width, height = cv2.boundingRect((image > 40).astype(np.uint8))
     return (
         max(width, height) in SIDES and np.abs(centre_of_mass(image) - CENTRE).max() <= OFF_CENTRE
     )
 
 
 def centre_of_mass(image: np.ndarray) -> np.ndarray:
-    """Gives column and row `(2,)` of the centre of mass, in pixels from the first pixel's centre."""
+    """Gives column and row `(2,)` of the centre of mass, counted from the first pixel's centre."""
     moments = cv2.moments(image)
     mass = moments["m00"] or 1.0
     return np.array([moments["m10"] / mass, moments["m01"] / mass])

@@ -6,6 +6,7 @@ import cv2
 import numpy as np
 
 GROUND_SIDE = 64  # pixels of the shorter side at which the ground is estimated
+MIDDLE = 128  # grey level of the paper once light that falls off slowly is taken out
 COARSE = 2.0  # times its grain: the roughness of a paper, folds and fibres included
 AROUND = 0.8  # of the shorter side: the surroundings in which paper is more than ink
 NOISE = 5.0  # an ink pixel differs from the ground by as many standard deviations of the paper
@@ -27,8 +28,9 @@ def find_ink(grey: np.ndarray) -> Ink:
     """
     small, around = reduced(grey)
     light = slow_light(small)
-    flat = np.clip(small - light + 128, 0, 255).astype(np.uint8)
-    ground = np.clip(median(flat, around).astype(np.float32) - 128 + light, 0, 255).astype(np.uint8)
+    flat = np.clip(small - light + MIDDLE, 0, 255).astype(np.uint8)
+    shade = median(flat, around).astype(np.float32) - MIDDLE
+    ground = np.clip(shade + light, 0, 255).astype(np.uint8)
     difference = grey - enlarged(ground, grey.shape)
     grain = grey - cv2.blur(grey, (3, 3)).astype(np.float32)
     # The grain bounds the first where dense ink has pulled the ground off over half the picture
@@ -65,16 +67,18 @@ def slow_light(small: np.ndarray) -> np.ndarray:
     return light.reshape(height, width).astype(np.float32)
 
 
-def median(small: np.ndarray, around: int) -> np.ndarray:
+def median(flat: np.ndarray, around: int) -> np.ndarray:
     """Gives the median of wide surroundings, uint8 `(h, w)`.
 
     It follows light and shadow, keeps the edge of a sheet, and passes over strokes that cover
     less than half of the surroundings.
     """
     pad = around // 2
-    padded = cv2.copyMakeBorder(small, pad, pad, pad, pad, cv2.BORDER_REFLECT)
+    # A small picture is cut tight around its digit, and beyond is paper; a large one goes on
+    beyond = cv2.BORDER_CONSTANT if min(flat.shape) < GROUND_SIDE else cv2.BORDER_REFLECT
+    padded = cv2.copyMakeBorder(flat, pad, pad, pad, pad, beyond, value=MIDDLE)
     smooth = cv2.medianBlur(padded, around)
-    return smooth[pad : pad + small.shape[0], pad : pad + small.shape[1]]
+    return smooth[pad : pad + flat.shape[0], pad : pad + flat.shape[1]]
 
 
 def without_pits(ground: np.ndarray) -> np.ndarray:

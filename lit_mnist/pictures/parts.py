@@ -76,7 +76,7 @@ class Part(NamedTuple):
 
 def find_parts(ink: Ink) -> list[Part]:
     """Gives the parts of digits in a picture, in no particular order."""
-    mask = (ink.strength > ink.threshold).astype(np.uint8)
+    mask: np.ndarray = (ink.strength > ink.threshold).astype(np.uint8)
     for frame in frames(connected(ink, mask)):
         erase(mask, frame)
     parts = connected(ink, without_lines(mask, ink.strength)) or connected(ink, mask)
@@ -87,7 +87,7 @@ def find_parts(ink: Ink) -> list[Part]:
 def erase(mask: np.ndarray, part: Part) -> None:
     """Takes a part out of a mask, its blurred rim too."""
     rim = 3
-    wide = np.pad(part.mask, rim).astype(np.uint8)
+    wide: np.ndarray = np.pad(part.mask, rim).astype(np.uint8)
     wide = cv2.dilate(wide, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     top, left = max(0, part.box.y - rim), max(0, part.box.x - rim)
     here = mask[top : part.box.bottom + rim, left : part.box.right + rim]

@@ -17,6 +17,7 @@ from lit_mnist.pictures.find import find_digits
 from lit_mnist.pictures.form import has_mnists_form, mnist_form
 from lit_mnist.pictures.ground import find_ink
 from lit_mnist.pictures.parts import Box
+from lit_mnist.shape import SIDE_PX
 
 MOST_PIXELS = 2_000_000  # a larger picture is shrunk to as many before digits are looked for
 MANY = 20  # pictures that are worth a progress bar
@@ -68,6 +69,12 @@ def read_paths(
     if not pictures:
         raise UserError(f"none of the {len(found)} pictures can be read; each is named above")
     return pictures
+
+
+def digit_images(pictures: Sequence[Picture]) -> np.ndarray:
+    """Gives the digits of all pictures, one after another, uint8 `(D, 28, 28)`."""
+    images = [digit.image for picture in pictures for digit in picture.digits]
+    return np.array(images, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
 
 
 def read_picture(path: Path, layout: Layout = "auto") -> Picture:

@@ -1,0 +1,198 @@
+"""How well people's own pictures are read: rendered ones by kind of damage, or a folder of them.
+
+    python benchmarks/own_digits.py --checkpoints 'tb_logs/deep/*/checkpoints/best.ckpt'
+    python benchmarks/own_digits.py --checkpoints FILE... --photos DIR
+
+The first renders validation digits (`--split test`: test digits) as pictures on paper, seeds fixed.
+The second measures DIR, whose index.csv has the columns file, kind and label: what a picture reads
+from left to right and line by line, or "none". Several checkpoints are averaged.
+"""
+
+import argparse
+import csv
+import difflib
+import glob
+import string
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import measuring
+import numpy as np
+import paper
+import torch
+from torch import nn
+
+from lit_mnist import files
+from lit_mnist.data import download
+from lit_mnist.data.split import train_val_split
+from lit_mnist.models import members
+from lit_mnist.pictures import read
+from lit_mnist.reports.digits_report import LEAST_PROBABILITY
+from lit_mnist.reports.statistics import wilson_interval
+
+SEED = 0
+# Letters that no digit looks like
+LETTERS = "".join(
+    letter for letter in string.ascii_letters if letter not in "ABDGIJLOQSTUVZabdghijlnoqstuvyz"
+)
+
+
+def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> list[str]:
+    """Reads the digits found in pictures as `predict` does; gives the text of each picture."""
+    texts = []
+    for digits in found:
+        text = ""
+        if digits:
+            images = torch.from_numpy(np.stack([digit.image for digit in digits]))
+            with torch.inference_mode():
+                inputs = images.unsqueeze(1).float() / 255
+                probabilities = torch.stack([net(inputs).softmax(1) for net in nets]).mean(0)
+            best = probabilities.max(dim=1)
+            sure = best.values >= LEAST_PROBABILITY
+            text = "".join(str(digit) for digit in best.indices[sure].tolist())
+        texts.append(text)
+    return texts
+
+
+def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, object]:
+    """Counts what was read against what is written; `labels` are texts, empty for no digit."""
+    pairs = list(zip(texts, labels, strict=True))
+    right = sum(text == label for text, label in pairs)
+    low, high = wilson_interval(right, len(pairs))
+    matched = sum(
+        block.size
+        for pair in pairs
+        for block in difflib.SequenceMatcher(None, *pair, autojunk=False).get_matching_blocks()
+    )
+    return {
+        "what": what,
+        "pictures": len(pairs),
+        "right": right,
+        "accuracy": right / len(pairs),
+        "ci95": [round(low, 4), round(high, 4)],
+        "digits": sum(map(len, labels)),
+        "digits_right": matched,
+        "missing": sum(max(0, len(label) - len(text)) for text, label in pairs),
+        "false": sum(max(0, len(text) - len(label)) for text, label in pairs),
+    }
+
+
+def rendered(
+    nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
+) -> list[dict[str, object]]:
+    """Measures each kind of damage on the same digits, then sheets of ten, then letters."""
+    plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in images]
+    single = [str(label) for label in labels]
+    rows = [row("MNIST's own images", read_all(nets, plain), single)]
+    for name, damage in paper.DAMAGES.items():
+        rng = np.random.default_rng(SEED)
+        found = [read.digits_in(damage(image, rng)) for image in images]
+        rows.append(row(name, read_all(nets, found), single))
+    rng = np.random.default_rng(SEED)
+    tens = range(0, len(images) - 9, 10)
+    found = [read.digits_in(paper.sheet(images[ten : ten + 10], rng)) for ten in tens]
+    written = ["".join(single[ten : ten + 10]) for ten in tens]
+    rows.append(row("sheets of ten", read_all(nets, found), written))
+    found = [read.digits_in(picture) for picture in letters()]
+    texts = read_all(nets, found)
+    rows.append(row("letters, to be rejected", texts, [""] * len(texts)))
+    return rows
+
+
+def letters() -> list[np.ndarray]:
+    """Draws letters on paper in three of OpenCV's fonts."""
+    fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
+    rng = np.random.default_rng(SEED)
+    pictures = []
+    for font in fonts:
+        for letter in LETTERS:
+            picture = np.full((160, 160), paper.PAPER, np.float32)
+            cv2.putText(picture, letter, (40, 110), font, 3, paper.PEN, 7)
+            pictures.append(paper.photographed(picture, rng))
+    return pictures
+
+
+def photographed(
+    nets: Sequence[nn.Module], folder: Path
+) -> tuple[list[dict[str, object]], list[str]]:
+    """Measures a folder by kind; gives also a line for each picture that is misread."""
+    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+        index = list(csv.DictReader(file))
+    found = [read.read_picture(folder / entry["file"]).digits for entry in index]
+    texts = read_all(nets, found)
+    labels = ["" if entry["label"] == "none" else entry["label"] for entry in index]
+    groups = defaultdict(list)
+    for entry, text, label in zip(index, texts, labels, strict=True):
+        size = "none" if not label else "single" if len(label) == 1 else "several"
+        groups[size].append((text, label))
+        groups[f"{size}, {entry['kind']}"].append((text, label))
+    rows = [row(name, *zip(*pairs, strict=True)) for name, pairs in sorted(groups.items())]
+    misread = [
+        f"{entry['file']}: {text or '-'} for {label or '-'}"
+        for entry, text, label in zip(index, texts, labels, strict=True)
+        if text != label
+    ]
+    return rows, misread
+
+
+def table(rows: Sequence[dict[str, object]]) -> str:
+    """Formats the rows in Markdown."""
+    lines = ["| pictures | right | accuracy | 95 % interval | digits right | missing | false |"]
+    lines.append("|---" * 7 + "|")
+    for r in rows:
+        low, high = r["ci95"]  # type: ignore[misc] # a pair, by `row`
+        lines.append(
+            f"| {r['what']} | {r['right']} of {r['pictures']} | {r['accuracy']:.4f}"
+            f" | {low:.4f} to {high:.4f} | {r['digits_right']} of {r['digits']}"
+            f" | {r['missing']} | {r['false']} |"
+        )
+    return "\n".join(lines)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Measures and prints."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    add = parser.add_argument
+    add("--checkpoints", nargs="+", default=[], help="files or patterns; several are averaged")
+    add("--photos", type=Path, help="a folder of pictures with an index.csv")
+    add("--split", choices=("validation", "test"), default="validation", help="(validation)")
+    add("--count", type=int, default=500, help="digits of each kind (500)")
+    add("--output", type=Path, help="a JSON file")
+    add("--sheet", type=Path, help="just write a photograph-like sheet of ten digits to this file")
+    measuring.add_data_options(parser)
+    options = parser.parse_args(argv)
+    if options.sheet:
+        ten = digits(options)[0][:10]
+        cv2.imwrite(str(options.sheet), paper.sheet(ten, np.random.default_rng(SEED)))
+        return 0
+    paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
+    if not paths:
+        parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
+    nets = [member.net for member in members.load(paths)]
+    misread: list[str] = []
+    if options.photos:
+        rows, misread = photographed(nets, options.photos)
+    else:
+        rows = rendered(nets, *digits(options))
+    print("\n".join([table(rows), *misread]))
+    if options.output:
+        files.write_json(options.output, {"seed": SEED, "split": options.split, "rows": rows})
+    return 0
+
+
+def digits(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
+    """Gives images (N, 28, 28) and labels (N,) of the split."""
+    part = "test" if options.split == "test" else "train"
+    split = download.load(options.dataset, part, options.data_dir, allow_download=False)
+    count = len(split.labels)
+    order = torch.arange(count) if part == "test" else train_val_split(count, 42)[1]
+    chosen = order[: options.count]
+    return split.images[chosen].numpy(), split.labels[chosen].numpy()
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
