@@ -101,8 +101,11 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run_cli(small_data, here, capsys):
-    """Runs a command on the small set; gives (exit status, standard output, standard error)."""
+def run_cli(small_data, here, capsys, no_pictures):
+    """Runs a command on the small set; gives (exit status, standard output, standard error).
+
+    Pictures are blank, unless the test is marked with `pictures`.
+    """
 
     def call(command, *options, config="dense"):
         defaults = [
@@ -127,8 +130,10 @@ def members(hard_data):
 
 
 @pytest.fixture
-def no_pictures(monkeypatch):
+def no_pictures(request, monkeypatch):
     """Pictures are blank: drawing them takes longer than testing such a small set."""
+    if request.node.get_closest_marker("pictures"):
+        return
     blank = Figure(figsize=(2, 2))
     for module, names in (
         (plots, ("curves", "confusion")),

@@ -131,7 +131,7 @@ def as_it_was():
     torch.backends.cudnn.benchmark = benchmark
 
 
-@pytest.mark.usefixtures("as_it_was", "no_pictures")
+@pytest.mark.usefixtures("as_it_was")
 @pytest.mark.parametrize("options", [each(*case) for case in cases()])
 def test_it_works_or_is_refused_in_one_line(run_cli, options):
     few = ("--data.batch_size", "125")  # four steps an epoch
