@@ -89,8 +89,8 @@ CALLBACKS = {
 }
 SAMPLE = {
     *("--trainer.check_val_every_n_epoch=2", "--trainer.limit_val_batches=0"),
-    *("--trainer.gradient_clip_val=1", "--trainer.barebones=true", "--trainer.max_steps=3"),
-    *("EarlyStopping", "EMAWeightAveraging", "LearningRateFinder", "Timer"),
+    *("--trainer.gradient_clip_val=1", "--trainer.profiler=simple", "--trainer.max_steps=3"),
+    *("EarlyStopping", "EMAWeightAveraging", "LearningRateFinder", "ModelCheckpoint"),
 }
 
 
