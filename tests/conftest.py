@@ -8,6 +8,7 @@ import sys
 import numpy as np
 import pytest
 import torch
+from filelock import FileLock
 from matplotlib.figure import Figure
 
 from lit_mnist.commands.jobs import Jobs
@@ -53,15 +54,35 @@ def place(data_dir, **hardness):
 
 
 @pytest.fixture(scope="session")
-def small_data(tmp_path_factory):
-    """A data_dir that holds 600 training and 101 test images, of which 100 go to validation."""
-    return place(tmp_path_factory.mktemp("data"))
+def shared(tmp_path_factory):
+    """Makes a folder of this name once, for all processes that the tests are shared out among."""
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent
+
+    def call(name, make):
+        target, done = folder / name, folder / f"{name}.done"
+        with FileLock(folder / f"{name}.lock"):
+            if not done.exists():
+                shutil.rmtree(target, ignore_errors=True)  # of one that failed
+                target.mkdir()
+                make(target)
+                done.touch()
+        return target
+
+    return call
 
 
 @pytest.fixture(scope="session")
-def hard_data(tmp_path_factory):
+def small_data(shared):
+    """A data_dir that holds 600 training and 101 test images, of which 100 go to validation."""
+    return shared("small_data", place)
+
+
+@pytest.fixture(scope="session")
+def hard_data(shared):
     """The same, but hard to tell apart: networks err, and each in its own way."""
-    return place(tmp_path_factory.mktemp("hard"), noise=255, height=5)
+    return shared("hard_data", lambda folder: place(folder, noise=255, height=5))
 
 
 @pytest.fixture
@@ -80,8 +101,11 @@ def here(tmp_path, monkeypatch):
 
 
 @pytest.fixture
-def run_cli(small_data, here, capsys):
-    """Runs a command on the small set; gives (exit status, standard output, standard error)."""
+def run_cli(small_data, here, capsys, no_pictures):
+    """Runs a command on the small set; gives (exit status, standard output, standard error).
+
+    Pictures are blank, unless the test is marked with `pictures`.
+    """
 
     def call(command, *options, config="dense"):
         defaults = [
@@ -106,8 +130,10 @@ def members(hard_data):
 
 
 @pytest.fixture
-def no_pictures(monkeypatch):
+def no_pictures(request, monkeypatch):
     """Pictures are blank: drawing them takes longer than testing such a small set."""
+    if request.node.get_closest_marker("pictures"):
+        return
     blank = Figure(figsize=(2, 2))
     for module, names in (
         (plots, ("curves", "confusion")),
@@ -139,14 +165,16 @@ def in_process(monkeypatch):
 
 
 @pytest.fixture(scope="session")
-def three(members, tmp_path_factory):
+def three(members, shared):
     """A folder whose tb_logs hold a committee of three, trained and tested; to be left as it is."""
-    folder = tmp_path_factory.mktemp("three")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Jobs, "run", train_here)
-        patch.chdir(folder)
-        assert main(["committee", *members, "--members", "3"]) == 0
-    return folder
+
+    def train(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(Jobs, "run", train_here)
+            patch.chdir(folder)
+            assert main(["committee", *members, "--members", "3"]) == 0
+
+    return shared("three", train)
 
 
 @pytest.fixture
@@ -160,11 +188,13 @@ CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 
 
 @pytest.fixture(scope="session")
-def trained_runs(small_data, tmp_path_factory):
+def trained_runs(small_data, shared):
     """A folder of runs with one in it, simple_plateau, of two epochs; for tests that damage it."""
-    folder = tmp_path_factory.mktemp("trained") / "tb_logs"
     options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "2"]
     options += ["--data.dataset", SMALL, "--data.data_dir", str(small_data)]
     options += ["--data.batch_size", "60", "--trainer.accelerator", "cpu"]
-    assert main(["fit", *options, "--log_dir", str(folder)]) == 0
-    return folder
+
+    def train(folder):
+        assert main(["fit", *options, "--log_dir", str(folder / "tb_logs")]) == 0
+
+    return shared("trained_runs", train) / "tb_logs"

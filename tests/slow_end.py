@@ -10,3 +10,4 @@ class SlowEnd(Callback):
     def on_exception(self, trainer, pl_module, exception):
         Path("ending").touch()
         time.sleep(60)
+        Path("ended").touch()

@@ -39,6 +39,7 @@ def equal(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
 
 
+@pytest.mark.pictures
 def test_fit_leaves_what_the_contract_lists(run_cli):
     status, output, problems = run_cli("fit", config="simple_plateau")
     folder = Path("tb_logs/simple_plateau/seed_42")
@@ -73,6 +74,7 @@ def test_checkpoints_hold_the_right_epochs(run_cli):
         assert checkpoint["hyper_parameters"]["lr"] == 0.02
 
 
+@pytest.mark.pictures
 def test_test_writes_predictions_that_agree_with_the_results(run_cli):
     run_cli("fit", "--trainer.max_epochs", "1")
     status, output, problems = run_cli("test", "--trainer.max_epochs", "1")
@@ -93,6 +95,7 @@ def test_test_writes_predictions_that_agree_with_the_results(run_cli):
         assert Image.open(FOLDER / name).size[0] > 200
 
 
+@pytest.mark.pictures
 def test_tensorboard_has_every_scalar_and_picture(run_cli):
     run_cli("fit")
     run_cli("test")

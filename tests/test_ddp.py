@@ -5,17 +5,21 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 
+from lit_mnist.main import main
 from tests.conftest import CONFIGS, SMALL
 
 CLI = str(Path(CONFIGS).parent / "cli.py")
 
 
 @pytest.fixture
-def launch(small_data, here):
+def launch(small_data, here, capsys, monkeypatch):
+    monkeypatch.syspath_prepend(Path(__file__).parent)
+
     def call(command, ranks, *options, config="simple_plateau"):
         place = ("--trainer.accelerator", "cpu", "--trainer.devices", str(ranks))
         strategy = ("--trainer.strategy", "ddp") if ranks > 1 else ()
@@ -24,12 +28,15 @@ def launch(small_data, here):
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--trainer.max_epochs", "2", "--data.batch_size", "66", *place, *strategy, *options),
         ]
+        if ranks == 1:  # which needs no process of its own
+            status = main(arguments[2:])
+            return SimpleNamespace(returncode=status, stdout=capsys.readouterr().out, stderr="")
         environment = os.environ | {
             "OMP_NUM_THREADS": "1",
             "PYTHONPATH": str(Path(__file__).parent),
         }
         return subprocess.run(
-            arguments, capture_output=True, text=True, timeout=240, env=environment, check=False
+            arguments, capture_output=True, text=True, timeout=600, env=environment, check=False
         )
 
     return call
@@ -74,17 +81,6 @@ def test_any_number_of_ranks_takes_the_steps_of_one(launch):
         assert one["global_step"] == other["global_step"] == 8
         for key, value in one["state_dict"].items():
             torch.testing.assert_close(other["state_dict"][key], value, atol=1e-5, rtol=1e-4)
-
-
-def test_two_ranks_write_one_set_of_files_and_repeat_their_bits(launch):
-    for name in ("a", "b"):
-        done = launch("fit", 2, "--name", name)
-        assert done.returncode == 0, done.stderr
-        assert done.stdout.count("epoch   0") == 1
-    assert len(list(folder("a").glob("events.*"))) == 1
-    assert json.loads((folder("a") / "results.json").read_text())["ranks"] == 2
-    weights = checkpoint("a")["state_dict"], checkpoint("b")["state_dict"]
-    assert all(torch.equal(weights[0][name], weights[1][name]) for name in weights[0])
 
 
 def test_a_batch_that_cannot_be_divided_is_refused(launch):

@@ -92,9 +92,9 @@ CONFIGS = {
 
 @pytest.mark.parametrize(("content", "said"), CONFIGS.values(), ids=CONFIGS)
 def test_a_hostile_config_ends_at_once(with_config, here, content, said):
-    began = time.perf_counter()
+    began = time.process_time()
     refused(with_config(content), said)
-    assert time.perf_counter() - began < 5
+    assert time.process_time() - began < 5
     assert [path.name for path in here.iterdir()] == ["bad.yaml"]
 
 

@@ -17,7 +17,7 @@ from lit_mnist.commands.run_spec import RunSpec
 
 # Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
 WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
-WAITS += "n=0; while [ $n -lt 400 ]; do sleep 0.02; n=$((n+1)); done"
+WAITS += "n=0; while [ $n -lt 6000 ]; do sleep 0.02; n=$((n+1)); done"
 
 
 @pytest.fixture(autouse=True)
@@ -34,7 +34,7 @@ def job(name, command):
 
 
 def soon(happened):
-    end = time.monotonic() + 20
+    end = time.monotonic() + 120
     while time.monotonic() < end:
         if happened():
             return True

