@@ -16,6 +16,7 @@ import string
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import cv2
 import measuring
@@ -26,6 +27,7 @@ from torch import nn
 
 from lit_mnist import files
 from lit_mnist.data import download
+from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
 from lit_mnist.pictures import read
@@ -137,12 +139,12 @@ def photographed(
     return rows, misread
 
 
-def table(rows: Sequence[dict[str, object]]) -> str:
+def table(rows: Sequence[dict[str, Any]]) -> str:
     """Formats the rows in Markdown."""
     lines = ["| pictures | right | accuracy | 95 % interval | digits right | missing | false |"]
     lines.append("|---" * 7 + "|")
     for r in rows:
-        low, high = r["ci95"]  # type: ignore[misc] # a pair, by `row`
+        low, high = r["ci95"]
         lines.append(
             f"| {r['what']} | {r['right']} of {r['pictures']} | {r['accuracy']:.4f}"
             f" | {low:.4f} to {high:.4f} | {r['digits_right']} of {r['digits']}"
@@ -172,7 +174,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
     if not paths:
         parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
-    nets = [member.net for member in members.load(paths)]
+    nets = [member.module for member in members.load(paths)]
     misread: list[str] = []
     if options.photos:
         rows, misread = photographed(nets, options.photos)
@@ -186,7 +188,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def digits(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
     """Gives images (N, 28, 28) and labels (N,) of the split."""
-    part = "test" if options.split == "test" else "train"
+    part: SplitName = "test" if options.split == "test" else "train"
     split = download.load(options.dataset, part, options.data_dir, allow_download=False)
     count = len(split.labels)
     order = torch.arange(count) if part == "test" else train_val_split(count, 42)[1]

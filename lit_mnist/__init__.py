@@ -5,6 +5,7 @@ A room imports only from those below it, and each has a map of its own in its `_
     main       the entry point: answers --help before torch is imported
     commands   a file a command: its options, what it runs, what it says
     reports    what a run, a test and a committee leave to be looked at
+    export     trained networks for other programs
     training   callbacks, launchers, choices for the hardware, work-arounds for Lightning
     models     nets, the plateau schedule, LightningModules, the ensemble and its members
     data       the datasets and how they arrive, split, batches, augmentation, the data module
@@ -17,3 +18,19 @@ A room imports only from those below it, and each has a map of its own in its `_
 
 Importing the package imports none of them.
 """
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from lit_mnist.export.reader import load
+
+__all__ = ["load"]
+
+
+def __getattr__(name: str) -> Any:
+    """Imports `load` when it is asked for, as it needs torch."""
+    if name != "load":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from lit_mnist.export.reader import load
+
+    return load

@@ -5,6 +5,8 @@ layers     dropout at a tenth of the cost, a last layer that stays in float32
 plateau    the plateau schedule as Keras counts it: its patience
 scoring    the scores of a set of images; ScoredModule, which is tested and asked
 modules    ClassifierModule and a subclass an architecture
+train_log  what training logs once an epoch, whatever a subclass makes of the hooks
+clipping   gradient clipping with fused optimisers
 averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
 classes    which class trained a checkpoint, by its name

@@ -66,7 +66,8 @@ class RunningScores(Metric):
             getattr(self, name).copy_(value)
 
     def _apply(self, fn: Callable[[Tensor], Tensor], exclude_state: Sequence[str] = ()) -> Self:
-        return super()._apply(lambda value: fn(value).to(value.dtype), exclude_state)
+        super()._apply(lambda value: fn(value).to(value.dtype), exclude_state)
+        return self
 
 
 class Score(Metric):
@@ -88,7 +89,7 @@ class Score(Metric):
 
     def compute(self) -> Tensor:
         """Gives the score of the images of all ranks."""
-        return getattr(self.scores.compute(), self.name)  # type: ignore[no-any-return] # of a NamedTuple
+        return getattr(self.scores.compute(), self.name)
 
     def reset(self) -> None:
         """Starts an epoch anew."""

@@ -83,12 +83,17 @@ def read_grey(path: str | Path) -> np.ndarray:
             warnings.catch_warnings(action="error", category=bombs[0]),
             Image.open(path, formats=FORMATS) as image,
         ):
-            return _grey(ImageOps.exif_transpose(image))
+            return flattened(image)
     except bombs as error:
         raise UserError(f"{str(path)!r} has too many pixels: shrink the image first") from error
     except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
         raise UserError(f"cannot read {str(path)!r} ({reason}): {REMEDY}") from error
+
+
+def flattened(image: Image.Image) -> np.ndarray:
+    """Gives an opened image as it is shown, uint8 `(H, W)`, transparent pixels as in `read`."""
+    return _grey(ImageOps.exif_transpose(image))
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:

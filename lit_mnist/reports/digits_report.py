@@ -97,10 +97,17 @@ def picture_rows(
 def guesses(probabilities: np.ndarray, names: Sequence[str], least: float) -> Row:
     """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
     order = np.argsort(-probabilities, kind="stable")
-    best, second = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
+    guessed: list[tuple[str, float | None]]
+    guessed = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
     if probabilities[order[0]] < least:
-        best, second = (NONE, None), best
-    return dict(zip(COLUMNS[-4:], [*best, *second], strict=True))
+        guessed = [(NONE, None), guessed[0]]
+    (digit, probability), (other, its_probability) = guessed
+    return {
+        "digit": digit,
+        "probability": probability,
+        "second": other,
+        "second_probability": its_probability,
+    }
 
 
 def digits_csv(rows: Sequence[list[Row]]) -> str:

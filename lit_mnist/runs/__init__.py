@@ -3,6 +3,7 @@
 folder        the names of a run's files, and what they say
 checkpoints   reading checkpoints safely
 safe_torch    files of torch.save, read without trusting them
+plain         what may go into a checkpoint: tensors and plain values
 safe_yaml     YAML that may come from anywhere
 config_changes  which options differ between two configs of a run, and which may
 limits        the limits at which training ends
