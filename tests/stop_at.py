@@ -1,4 +1,4 @@
-"""A user's callback that presses Ctrl-C at a batch, once, as the environment says."""
+"""A user's callback that presses Ctrl-C or tells to stop at a batch, as the environment says."""
 
 import os
 
@@ -13,6 +13,8 @@ class StopAt(Callback):
         self.batches += 1
         if os.environ.get("STOP_AT") == str(self.batches):
             raise KeyboardInterrupt
+        if os.environ.get("STOP_AT") == f"told {self.batches}":
+            trainer.should_stop = True
 
     def on_validation_start(self, trainer, module):
         if os.environ.get("STOP_AT") == "validation":

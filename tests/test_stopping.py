@@ -313,6 +313,20 @@ def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(run_cli, monk
     assert_same_end(folder("whole"), folder("cut"))
 
 
+def test_who_is_told_to_stop_ends_with_a_whole_step_and_can_go_on(run_cli, monkeypatch):
+    options = (STOP_AT, "--trainer.accumulate_grad_batches", "2", "--trainer.max_epochs")
+    run_cli("fit", "--name", "whole", *options, "3")
+    monkeypatch.setenv("STOP_AT", "told 5")
+    assert run_cli("fit", "--name", "cut", *options, "2")[0] == 0
+    said = results(folder("cut"))
+    assert (said["status"], said["ended_by"]) == ("complete", "a callback")
+    assert (said["epochs"], said["steps"]) == (0, 3)
+    monkeypatch.setenv("STOP_AT", "")
+    assert "ended by a callback" in run_cli("fit", "--name", "cut", *options, "2")[1]
+    assert run_cli("fit", "--name", "cut", *options, "3")[0] == 0
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 def test_checkpoints_within_an_epoch_wait_for_the_step_of_the_optimizer(run_cli, monkeypatch):
     options = (
         STOP_AT, "--trainer.accumulate_grad_batches", "2", "--every_n_train_steps", "3"
