@@ -22,5 +22,5 @@ class OneCycleModule(SimpleConvModule):
         """Warms up and cools down within `--trainer.max_epochs`, a little each step."""
         optimizer = AdamW(self.parameters(), weight_decay=0.01)
         steps = int(self.trainer.estimated_stepping_batches)
-        cycle = OneCycleLR(optimizer, max_lr=self.hparams["lr"], total_steps=steps)
+        cycle = OneCycleLR(optimizer, max_lr=self.lr, total_steps=steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": cycle, "interval": "step"}}

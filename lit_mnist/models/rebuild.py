@@ -7,6 +7,7 @@ or a function, it must be imported already.
 import inspect
 import re
 import sys
+import warnings
 from collections.abc import Iterable, Sequence
 from importlib.util import find_spec
 from pathlib import Path
@@ -40,7 +41,9 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     kind = trained_class(checkpoint, path, classes)
     arguments = _arguments(checkpoint, kind, path)
     try:
-        with isolate_rng():
+        with isolate_rng(), warnings.catch_warnings():
+            # what is built from its options again need not be told of them
+            warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
             module.configure_model()
             module.on_load_checkpoint(checkpoint)
