@@ -31,3 +31,15 @@ def test_the_table_is_that_of_the_reproduction():
         low, high = wilson_interval(ours["test_images"] - ours["test_errors"], ours["test_images"])
         assert interval == f"{low:.4f} to {high:.4f}"
         assert int(errors) == ours["test_errors"]
+
+
+def test_the_network_of_ones_own_is_the_example_that_is_tested():
+    assert f"```python\n{(ROOT / 'examples' / 'my_net.py').read_text()}```" in README
+
+
+def test_the_python_snippet_reads_an_image(trained, monkeypatch, capsys):
+    (snippet,) = re.findall(r"```python\n(import lit_mnist\n.*?)```", README, re.S)
+    picture = ROOT / "docs" / "images" / "seven.png"
+    snippet = snippet.replace("docs/images/seven.png", str(picture))
+    exec(snippet.replace("tb_logs/quickstart/seed_42", "tb_logs/dense/seed_42"), {})
+    assert re.fullmatch(r"\[\d\]\n", capsys.readouterr().out)

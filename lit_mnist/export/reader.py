@@ -100,7 +100,9 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     results = run.results()
     named = results.get("test_checkpoints")
     if not isinstance(named, list):
-        raise UserError(f"{run.folder}: holds no trained run and no tested committee; train one with fit")
+        raise UserError(
+            f"{run.folder}: holds no trained run and no tested committee; train one with fit"
+        )
     paths = [Path(os.path.normpath(run.folder / str(name))) for name in named]
     networks = [rebuild(checkpoints.read(path), path, classes) for path in paths]
     return DigitReader(networks, results.get("test_average") or DEFAULT_AVERAGE)
