@@ -110,7 +110,7 @@ def letters() -> list[np.ndarray]:
     pictures = []
     for font in fonts:
         for letter in LETTERS:
-            picture = np.full((160, 160), paper.PAPER, np.float32)
+            picture = np.full((160, 160), paper.PAPER, np.uint8)
             cv2.putText(picture, letter, (40, 110), font, 3, paper.PEN, 7)
             pictures.append(paper.photographed(picture, rng))
     return pictures

@@ -179,9 +179,8 @@ class MNISTDataModule(LightningDataModule):
         return loaded._replace(images=loaded.images.to(device), labels=loaded.labels.to(device))
 
     def _eval_batches(self, images: Tensor, labels: Tensor, indices: Tensor) -> EvalBatches:
-        return EvalBatches(
-            images, labels, indices, batch_size=self.eval_batch_size, **self._place()
-        )
+        place = self._place()
+        return EvalBatches(images, labels, indices, batch_size=self.eval_batch_size, **place)
 
     def _place(self) -> dict[str, int]:
         if self.trainer is None:

@@ -34,7 +34,7 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
     piece, gap = round(width * PIECE) | 1, round(width * GAP) | 1
     thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
     pieces = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
-    pieces = cv2.bitwise_and(pieces, 1 - cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick))
+    pieces = cv2.subtract(pieces, cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick))
     joined = cv2.dilate(pieces, np.ones((5, gap), np.uint8))
     labels = cv2.connectedComponents(joined)[1] * pieces
     lines, ruled = np.zeros_like(mask), np.zeros_like(mask)

@@ -54,21 +54,35 @@ def read_paths(
     Raises:
         UserError: There is no picture, or none can be read.
     """
-    found = files.find(paths)
-    pictures, unread = [], []
+    found, unread = found_at(paths)
+    pictures = []
     hidden = None if len(found) >= MANY else True  # None: hidden unless someone is watching
     for path in tqdm(found, unit=" pictures", leave=False, disable=hidden):
         try:
             pictures.append(read_whole(path) if whole else read_picture(path, layout))
         except UserError as error:
             unread.append(str(error))
-    if len(unread) == len(found) == 1:
+    if not pictures and len(unread) == 1:
         raise UserError(unread[0])
     for line in unread:
         rank_zero_only(print)(line, file=sys.stderr)
     if not pictures:
-        raise UserError(f"none of the {len(found)} pictures can be read; each is named above")
+        raise UserError(f"none of the {len(unread)} pictures can be read; each is named above")
     return pictures
+
+
+def found_at(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
+    """Gives the files at the paths, and a line for each path where there is none."""
+    if not paths:
+        files.find([])  # which says what to name
+    found: list[Path] = []
+    problems: list[str] = []
+    for path in paths:
+        try:
+            found += files.find([path])
+        except UserError as error:
+            problems.append(str(error))
+    return found, problems
 
 
 def digit_images(pictures: Sequence[Picture]) -> np.ndarray:

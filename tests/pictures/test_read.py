@@ -72,14 +72,16 @@ def test_what_cannot_be_read_gets_a_line_and_the_others_are_read(tmp_path, capsy
     frames = [Image.fromarray(paper("4")), Image.fromarray(paper("8"))]
     frames[0].save(tmp_path / "moving.gif", save_all=True, append_images=frames[1:])
 
-    pictures = read_paths([tmp_path])
+    (tmp_path / "folder.png").mkdir()
+
+    pictures = read_paths([tmp_path, tmp_path / "folder.png", tmp_path / "gone.png"])
 
     read = {picture.file.name: len(picture.digits) for picture in pictures}
     assert read == {"a.png": 1, "cmyk.jpg": 1, "dot.png": 0, "moving.gif": 1, "strip.png": 0}
+    names = ("folder.png", "gone.png", "empty.png", "half.png")
     lines = capsys.readouterr().err.splitlines()
-    assert len(lines) == 2
-    assert "empty.png" in lines[0]
-    assert "half.png" in lines[1]
+    named = [name in line for name, line in zip(names, lines, strict=True)]
+    assert named == [True] * 4
 
 
 def test_one_picture_that_cannot_be_read_is_an_error(tmp_path):
@@ -120,3 +122,8 @@ def test_pictures_without_digits_give_no_images(tmp_path):
     pictures = read_paths([save(tmp_path / "blank.png", canvas(50, 50, 255))])
 
     assert digit_images(pictures).shape == (0, 28, 28)
+
+
+def test_no_path_at_all_asks_for_one():
+    with pytest.raises(UserError, match="name at least one"):
+        read_paths([])
