@@ -3,6 +3,7 @@
 import sys
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
@@ -22,6 +23,7 @@ from lit_mnist.training.callbacks import (
     StepCheckpoint,
     checkpoints_of,
 )
+from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
@@ -40,6 +42,7 @@ class RunOptions(RunParser):
         option_checks.plain_path("--data.data_dir", config.data.data_dir)
         option_checks.check_null("--model", config.model)
         option_checks.check_trainer(config.trainer)
+        _name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         if named is None:
             self.run = Run.of_seed(log_dir, name, config.seed_everything)
@@ -111,7 +114,26 @@ class RunOptions(RunParser):
     def _callbacks(self) -> list[Callback]:
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
-        folder = RunFolder(self.run, self.options, self.fresh)
+        metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
+        return [metrics, folder, *self._checkpoints(), Curves(self.run)]
+
+    def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]
+        if self.options["trainer"]["enable_checkpointing"] is False:
+            if steps:
+                raise UserError(
+                    f"--every_n_train_steps {steps}: has no effect with"
+                    " --trainer.enable_checkpointing false; leave one of them out"
+                )
+            return []
         within = [StepCheckpoint(self.run, steps)] if steps else []
-        return [folder, MetricsCSV(self.run), *checkpoints_of(self.run), *within, Curves(self.run)]
+        return [FinalWeights(self.run), *checkpoints_of(self.run), *within]
+
+
+def _name_enums(callbacks: Any) -> None:
+    """Puts the values of Lightning's enumerations in their place, as YAML has none (Timer's)."""
+    everyone = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+    for callback in everyone:
+        for name, value in vars(callback.get("init_args", Namespace())).items():
+            if isinstance(value, Enum):
+                callback.init_args[name] = value.value
