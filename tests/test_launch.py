@@ -12,8 +12,8 @@ import torch
 
 from lit_mnist.errors import UserError
 from lit_mnist.main import main
+from lit_mnist.training import workarounds
 from lit_mnist.training.launcher import Launched, launched
-from lit_mnist.training.workarounds import quieten
 from tests.conftest import CONFIGS, SMALL
 
 ROOT = Path(CONFIGS).parent.resolve()
@@ -292,6 +292,6 @@ def test_a_machine_that_has_srun_is_no_reason_for_a_hint_at_each_command(
     monkeypatch.setenv("PATH", str(here))
     launched()
     assert "`srun` command is available" in str(recwarn.pop().message)  # upstream still does
-    quieten()
-    launched()
+    with workarounds.quiet():
+        launched()
     assert not recwarn.list

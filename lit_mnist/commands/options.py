@@ -1,6 +1,7 @@
 """The options of the commands, and what they set up: run folder, trainer, callbacks."""
 
 import sys
+from enum import Enum
 from typing import Any
 
 from jsonargparse import Namespace

@@ -93,6 +93,8 @@ _NOISY_INFO = (
     r"Initializing distributed: GLOBAL_RANK",
     r"-+\s+distributed_backend=",
     r"\n?-+\ndistributed_backend=",
+    r"Loading `train_dataloader` to estimate number of stepping batches",  # asked by a module
+    r"Found current_model_state in the checkpoint",  # of an average of weights that is gone on with
     r"`weights_only` was not set",  # of what a callback saves for itself
     r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself

@@ -20,6 +20,7 @@ from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
 from lightning.pytorch.utilities import rank_zero_info
 
+from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training import workarounds
@@ -153,7 +154,7 @@ def parsed(kind, arguments, monkeypatch):
     return cli.config["fit"]["model"]["lr"]
 
 
-class Ours(workarounds.CommandLineWins):
+class Ours(CommandLineWins):
     """So that patching it leaves the original alone."""
 
 
@@ -317,9 +318,9 @@ def test_each_has_a_switch(name, monkeypatch):
 
 def test_a_switch_of_nothing_is_refused(monkeypatch):
     monkeypatch.setenv(workarounds.SWITCH, "light_step")
-    with pytest.raises(UserError, match="light_step; there are quiet, light_steps"):
-        with workarounds.applied():
-            pass
+    named = pytest.raises(UserError, match="light_step; there are quiet, light_steps")
+    with named, workarounds.applied():
+        pass
 
 
 def test_preexec_fn_is_used_where_there_is_one(monkeypatch):
