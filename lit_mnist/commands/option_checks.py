@@ -116,6 +116,11 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         value = trainer.get(name)
         if isinstance(value, (int, float)) and not value >= least:
             raise UserError(f"--trainer.{name} {value}: take {least} or more")
+    if trainer.get("barebones"):
+        raise UserError(
+            "--trainer.barebones: measures no score and keeps no checkpoint, of which a run's"
+            " folder consists; leave it out, or use it with a Trainer of your own in Python"
+        )
     _check_processes(trainer.get("devices"), trainer.get("accelerator"))
 
 

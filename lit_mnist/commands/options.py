@@ -1,8 +1,10 @@
 """The options of the commands, and what they set up: run folder, trainer, callbacks."""
 
 import sys
+from enum import Enum
 from typing import Any
 
+from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
@@ -18,6 +20,7 @@ from lit_mnist.training import hardware
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
+from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
@@ -39,6 +42,7 @@ class RunOptions(RunParser):
         self.output = output and option_checks.plain_path("--output", output)
         option_checks.check_null("--model", config.model)
         option_checks.check_trainer(config.trainer)
+        _name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         if named is None:
             self.run = Run.of_seed(log_dir, name, config.seed_everything)
@@ -110,6 +114,25 @@ class RunOptions(RunParser):
     def _callbacks(self) -> list[Callback]:
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
-        folder = RunFolder(self.run, self.options, self.fresh)
-        saving = checkpoints_of(self.run, self.options["every_n_train_steps"])
-        return [folder, OwnPatience(), MetricsCSV(self.run), *saving, Curves(self.run)]
+        metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
+        return [metrics, folder, OwnPatience(), *self._checkpoints(), Curves(self.run)]
+
+    def _checkpoints(self) -> list[Callback]:
+        steps = self.options["every_n_train_steps"]
+        if self.options["trainer"]["enable_checkpointing"] is False:
+            if steps:
+                raise UserError(
+                    f"--every_n_train_steps {steps}: has no effect with"
+                    " --trainer.enable_checkpointing false; leave one of them out"
+                )
+            return []
+        return [FinalWeights(self.run), *checkpoints_of(self.run, steps)]
+
+
+def _name_enums(callbacks: Any) -> None:
+    """Puts the values of Lightning's enumerations in their place, as YAML has none (Timer's)."""
+    everyone = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+    for callback in everyone:
+        for name, value in vars(callback.get("init_args", Namespace())).items():
+            if isinstance(value, Enum):
+                callback.init_args[name] = value.value

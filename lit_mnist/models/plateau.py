@@ -65,7 +65,8 @@ class PlateauBeforeCheckpoint(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that there is an epoch to count, once the module has logged all it has to log."""
-        self.ended = trainer, trainer.current_epoch
+        if trainer.is_last_batch:  # else it was cut short, and is gone on with
+            self.ended = trainer, trainer.current_epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Steps. Lightning asks callbacks for their state before optimisers and schedules."""

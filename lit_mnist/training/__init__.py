@@ -2,6 +2,7 @@
 
 callbacks      a row and a line an epoch, the progress bar
 checkpointing  when best.ckpt and last.ckpt are written
+final_weights  what callbacks such as an average of weights end with, kept in last.ckpt
 ending         which limit ends training, and that it ends where it can be gone on with
 hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
 launcher       what torchrun or SLURM has started

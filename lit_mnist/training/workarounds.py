@@ -74,6 +74,7 @@ _NOISE = (
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
+    r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
@@ -90,6 +91,9 @@ _NOISY_INFO = (
     r"Initializing distributed: GLOBAL_RANK",
     r"-+\s+distributed_backend=",
     r"\n?-+\ndistributed_backend=",
+    r"Loading `train_dataloader` to estimate number of stepping batches",  # asked by a module
+    r"Found current_model_state in the checkpoint",  # of an average of weights that is gone on with
+    r"`weights_only` was not set",  # of what a callback saves for itself
     r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
     r"Detected KeyboardInterrupt, attempting graceful shutdown",
@@ -101,6 +105,7 @@ _SPEAKERS = (
     "lightning.fabric.utilities.seed",
     "lightning.fabric.utilities.distributed",
     "lightning.pytorch.trainer.connectors.signal_connector",
+    "lightning.pytorch.trainer.connectors.checkpoint_connector",
     "lightning.pytorch.trainer.call",
 )
 

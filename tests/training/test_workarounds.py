@@ -1,15 +1,15 @@
 """One test a work-around: it fails once upstream is mended, so that the work-around can go."""
 
 import inspect
-import logging
 import subprocess
 import sys
+import textwrap
 import warnings
 
 import pytest
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, LambdaCallback, ModelCheckpoint
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -18,9 +18,13 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.utilities import rank_zero_info
 
+from lit_mnist.commands.run_parser import CommandLineWins
+from lit_mnist.errors import UserError
+from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training import workarounds
-from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO, quieten
+from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
 
 def trainer(tmp_path, **options):
@@ -45,19 +49,28 @@ Trainer(accelerator="cpu", max_steps=1, default_root_dir={str(tmp_path)!r}).fit(
 """
     loud = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Tip" in loud.stdout + loud.stderr
-    code = "from lit_mnist.training.workarounds import quieten; quieten()" + code
+    code = f"""
+from lit_mnist.training import workarounds
+with workarounds.applied():
+{textwrap.indent(code, "    ")}
+"""
     quiet = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert "Tip" not in quiet.stdout + quiet.stderr
 
 
-def test_quieten_leaves_errors_and_other_warnings():
-    with warnings.catch_warnings(record=True) as caught:
-        quieten()
+def test_known_noise_alone_is_hidden(caplog):
+    with warnings.catch_warnings(record=True) as caught, workarounds.quiet():
+        rank_zero_info("GPU available: False, used: False")
+        rank_zero_info("Metric val_loss improved. New best score: 0.5")
         warnings.warn("Checkpoint directory /x exists and is not empty.", stacklevel=1)
         warnings.warn("Glyph 21517 (\\N{CJK}) missing from font(s) DejaVu Sans.", stacklevel=1)
         warnings.warn("something is wrong", stacklevel=1)
     assert [str(warning.message) for warning in caught] == ["something is wrong"]
-    assert logging.getLogger("lightning.pytorch").isEnabledFor(logging.WARNING)
+    assert [record.message for record in caplog.records] == [
+        "Metric val_loss improved. New best score: 0.5"
+    ]
+    rank_zero_info("GPU available: False, used: False")
+    assert len(caplog.records) == 2  # it is over
 
 
 def test_upstream_still_stages_checkpoints_elsewhere(tmp_path, monkeypatch):
@@ -93,24 +106,24 @@ class Falling(BoringModel):
         return {"optimizer": adam, "lr_scheduler": {"scheduler": schedule, "monitor": "val_acc"}}
 
 
-class MendedFalling(workarounds.PlateauBeforeCheckpoint, Falling):
-    def on_train_epoch_end(self):
-        super().on_train_epoch_end()
-        self.step_plateau()
+class OursFalling(Falling):
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        schedule = {"scheduler": Plateau(adam, patience=1), "monitor": "val_acc"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
+
+    def configure_callbacks(self):
+        return [PlateauBeforeCheckpoint()]
 
 
-class Saved(Checkpoint):
-    """Notes what a checkpoint at the end of the epoch would hold."""
-
-    def on_train_epoch_end(self, trainer, pl_module):
-        self.epochs = trainer.lr_scheduler_configs[0].scheduler.last_epoch
-
-
-@pytest.mark.parametrize(("model", "steps"), [(Falling, 1), (MendedFalling, 2)])
+@pytest.mark.parametrize(("model", "steps"), [(Falling, 1), (OursFalling, 2)])
 def test_upstream_still_steps_the_plateau_after_the_checkpoint(tmp_path, model, steps):
-    saved = Saved()
+    saved = ModelCheckpoint(tmp_path, "last", save_on_train_epoch_end=True)
     trainer(tmp_path, max_epochs=2, callbacks=[saved]).fit(model())
-    assert saved.epochs == steps
+    checkpoint = torch.load(tmp_path / "last.ckpt", weights_only=True)
+    assert checkpoint["lr_schedulers"][0]["last_epoch"] == steps
+    rates = [group["lr"] for group in checkpoint["optimizer_states"][0]["param_groups"]]
+    assert rates == checkpoint["lr_schedulers"][0]["_last_lr"]
 
 
 class Improves(BoringModel):
@@ -141,7 +154,7 @@ def parsed(kind, arguments, monkeypatch):
     return cli.config["fit"]["model"]["lr"]
 
 
-class Ours(workarounds.CommandLineWins):
+class Ours(CommandLineWins):
     """So that patching it leaves the original alone."""
 
 
@@ -204,10 +217,6 @@ def test_upstream_still_has_an_epoch_that_lags_when_batches_are_drawn(tmp_path):
     assert seen[0] == (1, 2)  # the third epoch begins; current_epoch still says 1
 
 
-def test_modules_are_lightning_modules():
-    assert issubclass(workarounds.PlateauBeforeCheckpoint, LightningModule)
-
-
 class Counted(BoringModel):
     """Has one step hook of its own."""
 
@@ -247,47 +256,77 @@ def signatures_read(tmp_path, monkeypatch, callback):
     return len(read), Asked.times
 
 
-@pytest.fixture
-def heavy_steps():
-    """Lightning as it is, and as it was before once the test is over."""
-    places = (call, "_call_callback_hooks"), (call, "_call_lightning_module_hook"), (
-        training_epoch_loop, "is_param_in_hook_signature",
-    )  # fmt: skip
-    before = [getattr(place, name) for place, name in places]
-    for (place, name), function in zip(places, before, strict=True):
-        setattr(place, name, getattr(function, "__wrapped__", function))
-    workarounds.lighten_steps.cache_clear()
-    yield
-    workarounds.lighten_steps.cache_clear()
-    for (place, name), function in zip(places, before, strict=True):
-        setattr(place, name, function)
-
-
-def test_upstream_still_calls_empty_hooks_at_each_step(heavy_steps, tmp_path, monkeypatch):
+def test_upstream_still_calls_empty_hooks_at_each_step(tmp_path, monkeypatch):
     read, asked = signatures_read(tmp_path, monkeypatch, Asked())
     assert read >= 50
     assert asked >= 50 * 6
-    workarounds.lighten_steps()
-    read, asked = signatures_read(tmp_path, monkeypatch, Asked())
+    with workarounds.light_steps():
+        read, asked = signatures_read(tmp_path, monkeypatch, Asked())
     assert read < 10
     assert asked < 50
 
 
-def test_light_steps_still_call_every_hook_that_somebody_wrote(heavy_steps, tmp_path, monkeypatch):
-    workarounds.lighten_steps()
-    own, calls = AlsoAsked(), []
-    signatures_read(tmp_path, monkeypatch, own)
-    assert own.ended == 50
-    late = LambdaCallback(on_before_zero_grad=lambda *_: calls.append(1))  # on the instance
-    signatures_read(tmp_path, monkeypatch, late)
-    assert len(calls) == 50
+def test_light_steps_still_call_every_hook_that_somebody_wrote(tmp_path, monkeypatch):
+    with workarounds.light_steps():
+        own, calls = AlsoAsked(), []
+        signatures_read(tmp_path, monkeypatch, own)
+        assert own.ended == 50
+        late = LambdaCallback(on_before_zero_grad=lambda *_: calls.append(1))  # on the instance
+        signatures_read(tmp_path, monkeypatch, late)
+        assert len(calls) == 50
 
 
-def test_lightening_twice_is_lightening_once(heavy_steps):
-    workarounds.lighten_steps()
-    first = call._call_callback_hooks
-    workarounds.lighten_steps()
-    assert call._call_callback_hooks is first
+CHANGED = (
+    (call, "_call_callback_hooks"),
+    (call, "_call_lightning_module_hook"),
+    (training_epoch_loop, "is_param_in_hook_signature"),
+    (signal_connector._SignalConnector, "_sigterm_notifier_fn"),
+    (training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor"),
+    (call, "_interrupt"),
+    (subprocess_script, "subprocess"),
+)
+
+
+def lightning_now():
+    return [getattr(place, name) for place, name in CHANGED]
+
+
+def test_lightning_is_changed_for_a_while_and_then_as_it_was():
+    before, filters = lightning_now(), list(warnings.filters)
+    with workarounds.applied():
+        assert all(now is not was for now, was in zip(lightning_now(), before, strict=True))
+    assert lightning_now() == before
+    assert warnings.filters == filters
+
+
+def test_it_is_put_back_after_a_failure_too():
+    before = lightning_now()
+    with pytest.raises(KeyError), workarounds.applied():
+        raise KeyError
+    assert lightning_now() == before
+
+
+@pytest.mark.parametrize("name", workarounds.WORKAROUNDS)
+def test_each_has_a_switch(name, monkeypatch):
+    before = lightning_now()
+    others = [other for other in workarounds.WORKAROUNDS if other != name]
+    monkeypatch.setenv(workarounds.SWITCH, ",".join(others))
+    with workarounds.applied():
+        changed = sum(now is not was for now, was in zip(lightning_now(), before, strict=True))
+        assert changed == {"quiet": 0, "light_steps": 3, "agree_on_sigterm": 2}.get(name, 1)
+
+
+def test_a_switch_of_nothing_is_refused(monkeypatch):
+    monkeypatch.setenv(workarounds.SWITCH, "light_step")
+    named = pytest.raises(UserError, match="light_step; there are quiet, light_steps")
+    with named, workarounds.applied():
+        pass
+
+
+def test_preexec_fn_is_used_where_there_is_one(monkeypatch):
+    monkeypatch.setattr(workarounds.os, "name", "nt")
+    with workarounds.ranks_end_with_the_first():
+        assert subprocess_script.subprocess is subprocess
 
 
 def test_upstream_still_broadcasts_from_within_the_signal_handler():

@@ -1,0 +1,47 @@
+"""What callbacks make of the weights once the last epoch is over."""
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+
+from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import Run
+
+
+class FinalWeights(Callback):
+    """Keeps in `last.ckpt` what a callback has put into the module at the end of training.
+
+    Lightning's StochasticWeightAveraging does so after the last checkpoint is written, so that its
+    average would be in none. Stands after the callbacks of the user.
+
+    Args:
+        run: The folder.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes `last.ckpt` anew, if its weights are no longer the module's."""
+        if trainer.strategy.broadcast(self._changed(trainer)):
+            trainer.save_checkpoint(self.run.last)
+            if trainer.is_global_zero:
+                named = " and ".join(type(one).__name__ for one in _finishing(trainer))
+                print(f"{self.run.last} holds the weights that {named} ended with")
+
+    def _changed(self, trainer: Trainer) -> bool:
+        if not trainer.is_global_zero or not _finishing(trainer) or not self.run.last.exists():
+            return False
+        saved = checkpoints.read(self.run.last)["state_dict"]
+        ours = trainer.strategy.lightning_module_state_dict()
+        return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(ours)
+
+
+def _finishing(trainer: Trainer) -> list[Callback]:
+    """The user's callbacks that do something once the last epoch is over."""
+    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    return [
+        callback
+        for callback in everyone
+        if type(callback).on_train_end is not Callback.on_train_end
+        and not type(callback).__module__.startswith("lit_mnist.")
+        and not callback.__class__.__name__.endswith("ProgressBar")
+    ]

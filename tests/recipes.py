@@ -1,0 +1,86 @@
+"""Modules and callbacks as a user might write them, for tests from the real program."""
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback
+from torch import nn
+from torch.nn import functional as F
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+
+from lit_mnist.models import DenseModule
+
+
+class Cosine(DenseModule):
+    """A schedule of epochs."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters(), lr=0.002)
+        return {"optimizer": adam, "lr_scheduler": CosineAnnealingLR(adam, T_max=4)}
+
+
+class OneCycle(DenseModule):
+    """A schedule of steps, a loss of its own, and hooks that call no super()."""
+
+    def training_step(self, batch, batch_idx):
+        return F.cross_entropy(self(batch.images), batch.labels, label_smoothing=0.1)
+
+    def on_train_epoch_end(self):
+        """Does nothing."""
+
+    def on_save_checkpoint(self, checkpoint):
+        """Does nothing."""
+
+    def configure_callbacks(self):
+        return []
+
+    def configure_optimizers(self):
+        adam = torch.optim.AdamW(self.parameters(), lr=0.01)
+        steps = int(self.trainer.estimated_stepping_batches)
+        schedule = {"scheduler": OneCycleLR(adam, 0.01, total_steps=steps), "interval": "step"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
+
+
+class Tenth(DenseModule):
+    """Passes another rate up."""
+
+    def __init__(self, lr: float = 0.01):
+        super().__init__(lr=lr / 10)
+
+
+class Fixed(DenseModule):
+    """Has no option of its own, and a net with batch norm and a frozen layer."""
+
+    class net_type(nn.Sequential):  # as the attribute is called
+        """A net of the user's."""
+
+        def __init__(self):
+            super().__init__(
+                *(nn.Flatten(), nn.Linear(784, 32), nn.BatchNorm1d(32)),
+                *(nn.ReLU(), nn.Linear(32, 10)),
+            )
+
+    def __init__(self):
+        super().__init__(lr=0.004)
+        self.net[1].bias.requires_grad_(False)
+        self.unused = nn.Parameter(torch.zeros(3))
+
+
+class Watching(Callback):
+    """Prints what other callbacks see."""
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        print(f"seen {trainer.current_epoch} {trainer.callback_metrics['train_loss']:.7g}")
+
+
+class NumpyState(Callback):
+    """Keeps a number of NumPy's."""
+
+    def state_dict(self):
+        return {"best": np.float64(0.5)}
+
+
+class OddState(Callback):
+    """Keeps what nobody could read back."""
+
+    def state_dict(self):
+        return {"best": object()}

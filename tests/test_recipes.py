@@ -1,0 +1,178 @@
+"""Recipes and callbacks of a user's own, and Trainer's options, from the real program."""
+
+import csv
+import logging
+import re
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.conftest import equal_weights
+
+
+@pytest.fixture(autouse=True)
+def lightning_speaks(capsys):
+    """Lightning writes where it found standard error when it was imported: in an earlier test."""
+    for name in ("lightning.pytorch", "lightning.fabric"):
+        for handler in logging.getLogger(name).handlers:
+            handler.setStream(sys.stderr)
+
+
+def rows(name="dense"):
+    with Path("tb_logs", name, "seed_42", "metrics.csv").open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def column(key, name="dense"):
+    return [float(row[key]) for row in rows(name)]
+
+
+def fitted(outcome):
+    status, output, told = outcome
+    assert status == 0, told
+    assert "Traceback" not in told
+    return output
+
+
+def callback(kind, **options):
+    added = [f"--trainer.callbacks+={kind}"]
+    return added + [f"--trainer.callbacks.{key}={value}" for key, value in options.items()]
+
+
+def recipe(name):
+    return ("--model", f"tests.recipes.{name}", "--name", name)
+
+
+def test_a_schedule_of_epochs_is_stepped_by_lightning(run_cli):
+    fitted(run_cli("fit", *recipe("Cosine"), "--trainer.max_epochs", "4"))
+    expected = [0.002, 0.001707107, 0.001, 0.000292893]  # 0.001 (1 + cos(pi epoch / 4))
+    assert column("lr", "Cosine") == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_schedule_of_steps_too_and_hooks_need_no_super(run_cli):
+    fitted(run_cli("fit", *recipe("OneCycle"), "--trainer.max_epochs", "4"))
+    adam = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
+    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 0.01, total_steps=36)
+    rates = []
+    for _ in range(36):
+        rates.append(adam.param_groups[0]["lr"])
+        adam.step()
+        schedule.step()
+    # what metrics.csv tells is the rate of an epoch's last step, of nine
+    assert column("lr", "OneCycle") == pytest.approx(rates[8::9], rel=1e-5)
+    losses = column("train_loss", "OneCycle")
+    assert losses == sorted(losses, reverse=True)
+    assert {row["train_acc"] for row in rows("OneCycle")} == {""}  # which nobody has measured
+
+
+def test_what_is_passed_up_counts(run_cli):
+    fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
+    assert column("lr", "Tenth") == [0.001]
+
+
+@pytest.mark.parametrize("name", ["Cosine", "Fixed"])
+def test_a_run_goes_on_to_the_same_bits(run_cli, name):
+    whole = ("--name", "whole", "--trainer.max_epochs", "4")
+    fitted(run_cli("fit", *recipe(name), *whole))
+    for epochs in ("1", "3", "4"):
+        fitted(run_cli("fit", *recipe(name), "--trainer.max_epochs", epochs))
+    folders = (Path("tb_logs", place, "seed_42") for place in ("whole", name))
+    assert equal_weights(*folders, name="last")
+    for key in ("train_loss", "train_acc", "val_loss", "lr"):
+        assert column(key, name) == column(key, "whole")
+
+
+def test_an_average_of_the_weights_goes_on_to_the_same_bits(run_cli):
+    average = callback("EMAWeightAveraging", decay=0.9)
+    fitted(run_cli("fit", *average, "--name", "whole"))
+    for epochs in ("1", "2"):
+        fitted(run_cli("fit", *average, "--trainer.max_epochs", epochs))
+    folders = [Path("tb_logs", place, "seed_42") for place in ("whole", "dense")]
+    assert equal_weights(*folders, name="last")
+
+
+def test_the_average_at_the_end_of_training_is_in_the_last_checkpoint(run_cli):
+    average = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=1)
+    output = fitted(run_cli("fit", *average, "--trainer.max_epochs", "3"))
+    assert re.search(r"last.ckpt holds .* StochasticWeightAveraging ended with", output)
+    fitted(run_cli("test", "--ckpt_path", "last"))
+
+
+def test_other_callbacks_see_this_epochs_loss(run_cli):
+    output = fitted(run_cli("fit", *callback("tests.recipes.Watching")))
+    seen = [float(line.split()[2]) for line in output.splitlines() if line.startswith("seen")]
+    assert seen == column("train_loss")
+
+
+def test_numbers_of_numpy_are_kept_as_plain_ones(run_cli):
+    state = callback("tests.recipes.NumpyState")
+    fitted(run_cli("fit", *state, "--trainer.max_epochs", "1"))
+    last = Path("tb_logs/dense/seed_42/checkpoints/last.ckpt")
+    assert torch.load(last, weights_only=True)["callbacks"]["NumpyState"] == {"best": 0.5}
+    assert "going on after epoch 0" in fitted(run_cli("fit", *state))
+
+
+def test_what_could_not_be_read_back_is_refused_at_the_first_save(run_cli):
+    status, _, problems = run_cli("fit", *callback("tests.recipes.OddState"))
+    assert status == 2
+    assert re.fullmatch(r"error: .*callbacks.OddState.best is a builtins.object[^\n]*\n", problems)
+    assert not list(Path("tb_logs").rglob("*.ckpt"))
+
+
+def test_gradients_are_clipped_in_mixed_precision(run_cli):
+    options = ("--trainer.precision", "bf16-mixed", "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *options, "--trainer.gradient_clip_val", "1e-3"))
+    fitted(run_cli("fit", *options, "--name", "free"))
+    folders = [Path("tb_logs", place, "seed_42") for place in ("dense", "free")]
+    assert not equal_weights(*folders)
+
+
+def test_what_is_asked_for_is_printed(run_cli):
+    options = callback("EarlyStopping", monitor="val_loss", verbose="true")
+    options += ["--trainer.enable_model_summary", "true", "--trainer.profiler", "simple"]
+    status, output, told = run_cli("fit", *options)
+    assert status == 0
+    told += output
+    for asked in ("Metric val_loss improved", "Trainable params", "run_training_epoch"):
+        assert asked in told
+    for noise in ("available: ", "Tip: ", "`Trainer.fit` stopped"):
+        assert noise not in told
+
+
+def test_only_real_validations_count(run_cli):
+    every = ("--trainer.check_val_every_n_epoch", "2", "--trainer.max_epochs", "6")
+    plateau = ("--model.plateau", "true", "--model.patience", "2")
+    fitted(run_cli("fit", *every, *plateau))
+    validated = [row["val_acc"] != "" for row in rows()]
+    assert validated == [False, True, False, True, False, True]
+    # val_acc is 1 at epochs 1, 3 and 5: the second without an improvement is the last
+    assert column("lr") == [0.001] * 6
+
+
+def test_without_checkpoints(run_cli):
+    fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
+    assert len(rows()) == 2
+    assert not list(Path("tb_logs").rglob("*.ckpt"))
+
+
+def test_a_timer_is_taken(run_cli):
+    fitted(run_cli("fit", *callback("Timer", duration="00:01:00:00"), "--trainer.max_epochs", "1"))
+
+
+def test_a_bare_trainer_is_refused(run_cli):
+    status, _, problems = run_cli("fit", "--trainer.barebones", "true")
+    assert status == 2
+    assert re.fullmatch(r"error: --trainer.barebones: [^\n]+\n", problems)
+
+
+def test_sums_do_not_stop_growing_in_half_precision(run_cli):
+    fitted(run_cli("fit", "--trainer.precision", "bf16-true", "--trainer.max_epochs", "1"))
+    fitted(run_cli("test"))
+
+
+def test_a_suggested_rate_is_used(run_cli):
+    output = fitted(run_cli("fit", *callback("LearningRateFinder", num_training_steps=9)))
+    assert "epoch   1" in output
+    assert 1e-8 < column("lr")[0] != 0.001
