@@ -3,8 +3,6 @@
 nets       Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
 layers     dropout at a tenth of the cost, a last layer that stays in float32
 plateau    the plateau schedule as Keras counts it: its patience
-train_log  what training logs once an epoch: the rate, and scores that a subclass leaves out
-clipping   gradients of fused optimisers, clipped
 scoring    the scores of a set of images; ScoredModule, which is tested and asked
 modules    ClassifierModule and a subclass an architecture
 train_log  what training logs once an epoch, whatever a subclass makes of the hooks

@@ -2,7 +2,6 @@
 
 folder        the names of a run's files, and what they say
 checkpoints   reading checkpoints safely
-plain         what may go into a checkpoint
 safe_torch    files of torch.save, read without trusting them
 plain         what may go into a checkpoint: tensors and plain values
 safe_yaml     YAML that may come from anywhere
