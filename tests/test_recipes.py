@@ -152,7 +152,8 @@ def test_only_real_validations_count(run_cli):
 
 
 def test_without_checkpoints(run_cli):
-    fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
+    output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
+    assert "no checkpoint was kept" in output
     assert len(rows()) == 2
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
