@@ -152,7 +152,8 @@ def test_only_real_validations_count(run_cli):
 
 
 def test_without_checkpoints(run_cli):
-    fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
+    output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
+    assert "no checkpoint was kept" in output
     assert len(rows()) == 2
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
@@ -173,6 +174,8 @@ def test_sums_do_not_stop_growing_in_half_precision(run_cli):
 
 
 def test_a_suggested_rate_is_used(run_cli):
-    output = fitted(run_cli("fit", *callback("LearningRateFinder", num_training_steps=9)))
+    sweep = callback("LearningRateFinder", num_training_steps=18, early_stop_threshold="null")
+    status, output, _ = run_cli("fit", *sweep, "--data.batch_size", "20")
+    assert status == 0
     assert "epoch   1" in output
     assert 1e-8 < column("lr")[0] != 0.001

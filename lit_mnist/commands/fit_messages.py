@@ -36,7 +36,9 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     """
     results = run.results()
     best = "nothing was validated, so there is no best.ckpt; test takes last.ckpt"
-    if "best_val_acc" in results:
+    if options["trainer"]["enable_checkpointing"] is False:
+        best = "no checkpoint was kept, so there is nothing to test"
+    elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if jobs.MARK in os.environ:

@@ -143,9 +143,8 @@ def light_steps() -> AbstractContextManager[None]:
     """Takes out of a training step what Lightning does for nobody (Lightning #6196, #8857).
 
     It calls each hook of each callback and of the module, empty or not, names and times each call,
-    and reads the signature of `training_step` anew at each step.
-
-    Gain: GAIN
+    and reads the signature of `training_step` anew at each step. Gain: six rounds of calls a step
+    and a signature read (counted in the test); in time it has not been measured by itself.
     """
     call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
 
