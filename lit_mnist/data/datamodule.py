@@ -99,8 +99,7 @@ class MNISTDataModule(LightningDataModule):
     def train_dataloader(self) -> TrainBatches:
         """Gives the shuffled batches of the 50,000; this rank's slice of each.
 
-        A loop by hand finds a new order in each pass, from the first epoch's on. Under
-        `Trainer(overfit_batches=...)` each epoch has the first one's batches.
+        Each pass has a new order, except under `Trainer(overfit_batches=...)`.
         """
         return TrainBatches(
             self.train_set.images,
