@@ -17,6 +17,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
+from typing import Any
 
 import cv2
 import measuring
@@ -27,6 +28,7 @@ from torch import nn
 
 from lit_mnist import files
 from lit_mnist.data import download
+from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
@@ -58,7 +60,7 @@ def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> li
     return texts
 
 
-def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, object]:
+def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
     """Counts what was read against what is written; `labels` are texts, empty for no digit."""
     pairs = list(zip(texts, labels, strict=True))
     right = sum(text == label for text, label in pairs)
@@ -83,7 +85,7 @@ def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, obj
 
 def rendered(
     nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Measures each kind of damage on the same digits, then sheets of ten, then letters."""
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in images]
     single = [str(label) for label in labels]
@@ -116,9 +118,7 @@ def letters() -> list[np.ndarray]:
     return pictures
 
 
-def photographed(
-    nets: Sequence[nn.Module], folder: Path
-) -> tuple[list[dict[str, object]], list[str]]:
+def photographed(nets: Sequence[nn.Module], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Measures a folder by kind; gives also a line for each picture that is misread."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         index = list(csv.DictReader(file))
