@@ -17,7 +17,6 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from typing import Any
 
 import cv2
 import measuring
@@ -28,7 +27,6 @@ from torch import nn
 
 from lit_mnist import files
 from lit_mnist.data import download
-from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members

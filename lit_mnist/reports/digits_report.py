@@ -20,8 +20,8 @@ from lit_mnist.reports.predictions import Collector
 from lit_mnist.runs.folder import Run
 
 NONE = "-"  # what is no digit
-# Below it, a most probable digit is no digit. Chosen on validation digits and on letters, both
-# written as pictures (benchmarks/own_digits.py --threshold).
+# Below it, the other nine together are more probable, and there is no digit. Rendered validation
+# digits hardly ever fall below it, but most letters do not either (benchmarks/README.md).
 LEAST_PROBABILITY = 0.5
 UNSURE = 0.8  # below it, a digit is shown with a question mark
 COLUMNS = (
