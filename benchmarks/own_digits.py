@@ -58,7 +58,7 @@ def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> li
     return texts
 
 
-def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, object]:
+def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
     """Counts what was read against what is written; `labels` are texts, empty for no digit."""
     pairs = list(zip(texts, labels, strict=True))
     right = sum(text == label for text, label in pairs)
@@ -83,7 +83,7 @@ def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, obj
 
 def rendered(
     nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
-) -> list[dict[str, object]]:
+) -> list[dict[str, Any]]:
     """Measures each kind of damage on the same digits, then sheets of ten, then letters."""
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in images]
     single = [str(label) for label in labels]
@@ -116,9 +116,7 @@ def letters() -> list[np.ndarray]:
     return pictures
 
 
-def photographed(
-    nets: Sequence[nn.Module], folder: Path
-) -> tuple[list[dict[str, object]], list[str]]:
+def photographed(nets: Sequence[nn.Module], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Measures a folder by kind; gives also a line for each picture that is misread."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         index = list(csv.DictReader(file))

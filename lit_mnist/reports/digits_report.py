@@ -20,8 +20,8 @@ from lit_mnist.reports.predictions import Collector
 from lit_mnist.runs.folder import Run
 
 NONE = "-"  # what is no digit
-# Below it, a most probable digit is no digit. Chosen on validation digits and on letters, both
-# written as pictures (benchmarks/own_digits.py --threshold).
+# Below it, the other nine together are more probable, and there is no digit. Rendered validation
+# digits hardly ever fall below it, but most letters do not either (benchmarks/README.md).
 LEAST_PROBABILITY = 0.5
 UNSURE = 0.8  # below it, a digit is shown with a question mark
 COLUMNS = (
@@ -97,17 +97,11 @@ def picture_rows(
 def guesses(probabilities: np.ndarray, names: Sequence[str], least: float) -> Row:
     """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
     order = np.argsort(-probabilities, kind="stable")
-    guessed: list[tuple[str, float | None]]
-    guessed = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
-    if probabilities[order[0]] < least:
-        guessed = [(NONE, None), guessed[0]]
-    (digit, probability), (other, its_probability) = guessed
-    return {
-        "digit": digit,
-        "probability": probability,
-        "second": other,
-        "second_probability": its_probability,
-    }
+    named = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
+    nothing: tuple[str, None] = (NONE, None)
+    rejected = probabilities[order[0]] < least
+    cells = [*nothing, *named[0]] if rejected else [*named[0], *named[1]]
+    return dict(zip(COLUMNS[-4:], cells, strict=True))
 
 
 def digits_csv(rows: Sequence[list[Row]]) -> str:
