@@ -3,7 +3,7 @@
 import inspect
 from argparse import ArgumentError
 from pathlib import Path
-from typing import Any
+from typing import Any, Union, get_args, get_origin
 
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.cli import LightningCLI
@@ -75,8 +75,10 @@ class RunParser(CommandLineWins):
         add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
 
     def add_arguments_to_parser(self, parser: Any) -> None:
-        """Makes the run's seed the data module's."""
+        """Makes the run's seed the data module's, and 1 a whole number."""
         parser.link_arguments("seed_everything", "data.seed")
+        for action in parser._actions:
+            action._typehint = _whole_numbers_first(getattr(action, "_typehint", None))
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parses the command line; refuses it in one line."""
@@ -92,6 +94,19 @@ class RunParser(CommandLineWins):
         kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
         models = [kind.__name__ for kind in kinds]
         return [*inspect.signature(modules.ClassifierModule).parameters, *models, *options]
+
+
+def _whole_numbers_first(kind: Any) -> Any:
+    """Gives the type of an option in which 1 is a number of batches, and 1.0 all of them.
+
+    `Union[int, float]` and `Union[float, int]` are equal, and `typing` hands out whichever was made
+    first in the process for both; the parser takes the first that fits.
+    """
+    kinds = get_args(kind) if get_origin(kind) is Union else ()
+    if not {int, float} <= set(kinds):
+        return kind
+    others = [other for other in kinds if other not in (int, float)]
+    return Union[tuple([int, float, *others])]  # noqa: UP007 # made at run time
 
 
 def _help(command: str) -> dict[str, str]:
