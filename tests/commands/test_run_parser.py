@@ -70,7 +70,5 @@ def test_help_names_the_program_as_it_was_called(command, monkeypatch, capsys):
 @pytest.mark.parametrize("value", ["1", "1.0", "0.5", "3"])
 def test_a_whole_number_of_batches_is_no_proportion_of_them(option, value, here, capsys):
     typed = f"--trainer.limit_{option}_batches={value}"
-    assert main(["fit", "--config", "dense", typed, "--print_config"]) == 0
-    trainer = yaml.safe_load(capsys.readouterr().out)["trainer"]
-    found = trainer[f"limit_{option}_batches"]
+    found = printed(capsys, "fit", "--config", "dense", typed)["trainer"][f"limit_{option}_batches"]
     assert (type(found), str(found)) == (float if "." in value else int, value)
