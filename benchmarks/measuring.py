@@ -7,6 +7,7 @@ that an installed copy from elsewhere is never what is measured.
 import argparse
 import csv
 import json
+import math
 import os
 import shlex
 import subprocess
@@ -130,5 +131,7 @@ def fit(
         (folder,) = Path(log_dir, "run").iterdir()
         results = json.loads((folder / "results.json").read_text())
         with (folder / "metrics.csv").open(newline="") as file:
-            rows = [{k: float(v) for k, v in row.items()} for row in csv.DictReader(file)]
+            rows = [
+                {k: float(v or math.nan) for k, v in row.items()} for row in csv.DictReader(file)
+            ]
     return Fit(rows, results, child)

@@ -143,9 +143,11 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
         change(path, put("callbacks", "spy_module.Spy", {"x": 1}))
         change(path, put("MNISTDataModule", "_class_path", "spy_module.Spy"))
         change(path, put("datamodule_hyper_parameters", {"_instantiator": "spy_module.Spy"}))
-    assert command("validate", "--ckpt_path", str(LAST))[0] == 0
+    status, problems = command("validate", "--ckpt_path", str(LAST))[::2]
+    assert status == 2
+    assert "trained with spy_module.Spy" in problems
     assert command("fit", *ON)[0] == 0
-    assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *ON)[0] == 0
+    assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *ON)[::2] == (0, "")
     assert "spy_module" not in sys.modules
 
 

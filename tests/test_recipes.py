@@ -129,12 +129,12 @@ def test_gradients_are_clipped_in_mixed_precision(run_cli):
     assert not equal_weights(*folders)
 
 
-def test_what_is_asked_for_is_printed(run_cli):
+def test_what_is_asked_for_is_printed(run_cli, caplog):
     options = callback("EarlyStopping", monitor="val_loss", verbose="true")
     options += ["--trainer.enable_model_summary", "true", "--trainer.profiler", "simple"]
     status, output, told = run_cli("fit", *options)
     assert status == 0
-    told += output
+    told += output + caplog.text
     for asked in ("Metric val_loss improved", "Trainable params", "run_training_epoch"):
         assert asked in told
     for noise in ("available: ", "Tip: ", "`Trainer.fit` stopped"):

@@ -121,6 +121,9 @@ def test_a_pattern_gives_the_committees_figures_exactly(ensemble):
     own, other = (Path("tb_logs") / name / "committee_3" for name in ("dense", "ensemble"))
     first, second = results(own), results(other)
     assert (first.pop("name"), second.pop("name")) == ("dense", "ensemble")
+    for folder, facts in ((own, first), (other, second)):  # told from each folder
+        members = {(folder / path).resolve() for path in facts.pop("test_checkpoints")}
+        assert members == {path.resolve() for path in Path().glob(PATTERN)}
     assert first == second
     tables = [(folder / "predictions.csv").read_bytes() for folder in (own, other)]
     assert tables[0] == tables[1]
@@ -141,9 +144,9 @@ def test_predict_and_validate_work_too(ensemble):
         names.append(f"{place}.png")
         Image.fromarray(image).save(names[-1])
     options = ("--model.checkpoints", PATTERN)
-    status, output, _ = ensemble("predict", *options, "--data.images", *names)
-    assert status == 0
-    rows = list(csv.DictReader(output.splitlines()))
+    assert ensemble("predict", *options, "--data.images", *names)[0] == 0
+    with Path("tb_logs/ensemble/committee_3/digits.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
     assert [row["file"] for row in rows] == names
     shown = torch.from_numpy(images.read_all(list(map(Path, names)))).unsqueeze(1) / 255
     said = []
