@@ -147,7 +147,8 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
     assert status == 2
     assert "trained with spy_module.Spy" in problems
     assert command("fit", *ON)[0] == 0
-    assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *ON)[::2] == (0, "")
+    longer = ("--trainer.max_epochs", "5")
+    assert command("fit", "--name", "new", "--ckpt_path", str(BEST), *longer)[0] == 0
     assert "spy_module" not in sys.modules
 
 
