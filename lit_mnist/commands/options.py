@@ -81,9 +81,8 @@ class RunOptions(RunParser):
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
         """Adds our logger, checkpoint writer and callbacks to those of the user."""
         config = self.config_init[self.subcommand]["trainer"]
-        self.fast_dev_run = bool(
-            config["fast_dev_run"]
-        )  # Lightning's dry run leaves nothing behind
+        # A trial of a few steps leaves nothing behind
+        self.fast_dev_run = bool(config["fast_dev_run"])
         ours: list[Callback] = [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
             folder = self.run.folder

@@ -25,8 +25,15 @@ NONE = "-"  # what is no digit
 LEAST_PROBABILITY = 0.5
 UNSURE = 0.8  # below it, a digit is shown with a question mark
 COLUMNS = (
-    *("file", "x", "y", "width", "height"),
-    *("digit", "probability", "second", "second_probability"),
+    "file",
+    "x",
+    "y",
+    "width",
+    "height",
+    "digit",
+    "probability",
+    "second",
+    "second_probability",
 )
 Row = dict[str, Any]  # by COLUMNS; None where there is nothing to tell
 

@@ -41,8 +41,8 @@ def write(folder: Path, done: Sequence[Done]) -> None:
 
 def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
     """Gathers what a system's runs say of themselves."""
-    said = [Run(folder).results() for folder in folders]
-    runs, whole = (said[:-1], said[-1]) if system.members > 1 else (said, said[0])
+    results = [Run(folder).results() for folder in folders]
+    runs, whole = (results[:-1], results[-1]) if system.members > 1 else (results, results[0])
     accuracy, loss = (mean_sd([run[key] for run in runs]) for key in ("test_acc", "test_loss"))
     return {
         "title": system.title,

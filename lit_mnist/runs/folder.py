@@ -65,12 +65,12 @@ class Run:
         """What `results.json` says; empty before the first epoch."""
         path = self.file("results.json")
         try:
-            said = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
+            results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (ValueError, RecursionError) as error:
             raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
-        if not isinstance(said, dict):
+        if not isinstance(results, dict):
             raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
-        return said
+        return results
 
     def update_results(self, **news: Any) -> None:
         """Sets fields of `results.json` and keeps the others."""
