@@ -179,3 +179,11 @@ def test_a_suggested_rate_is_used(run_cli):
     assert status == 0
     assert "epoch   1" in output
     assert 1e-8 < column("lr")[0] != 0.001
+
+
+@pytest.mark.parametrize("name", ["BackboneFinetuning", "BaseFinetuning"])
+def test_a_callback_that_cannot_work_with_the_model_is_named(run_cli, name):
+    status, _, problems = run_cli("fit", "--trainer.callbacks", name)
+    assert status == 2
+    assert problems.count("\n") == 1
+    assert "--trainer.callbacks: finetuning cannot work with this model" in problems

@@ -124,6 +124,13 @@ def explained(error: Exception) -> Exception:
             f"the checkpoint does not hold what training goes on from ({type(error).__name__}:"
             f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
         )
+    callback = _stock_callback(frames)
+    if callback and isinstance(error, (AttributeError, NotImplementedError, TypeError)):
+        return UserError(
+            f"--trainer.callbacks: {callback} cannot work with this model"
+            f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
+            " model what it asks for"
+        )
     library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
     if isinstance(error, MisconfigurationException) or (
         library and isinstance(error, _OPTION_ERRORS)
@@ -131,6 +138,17 @@ def explained(error: Exception) -> Exception:
         found = _CLASS_ERROR.search(text)
         return UserError(f"{found[1]}: {found[2]}" if found else f"--trainer: {text:.400}")
     return error
+
+
+def _stock_callback(frames: Sequence[traceback.FrameSummary]) -> str:
+    """Names the file of Lightning's callback that asked for what failed; empty if none did.
+
+    PyTorch's frames are passed over: a module raises for whoever asks it for what it lacks.
+    """
+    asking = [frame for frame in frames if _library(frame.filename) != "torch"]
+    path = Path(asking[-1].filename) if asking else Path()
+    stock = _library(str(path)) == "lightning" and "callbacks" in path.parts
+    return path.stem if stock else ""
 
 
 def _out_of_memory(error: Exception, text: str) -> bool:
