@@ -84,7 +84,7 @@ _NOISY_INFO = (
     r".*Tip: For seamless cloud",  # advertisements (Lightning #21294)
     r"(GPU|TPU|HPU) available: ",  # fit says what it trains on
     r"Using (16bit|bfloat16) Automatic Mixed Precision",  # and in which precision
-    r"Seed set to ",  # an option, in config.yaml
+    r"(\[rank: \d+\] )?Seed set to ",  # an option, in config.yaml
     r"`Trainer\.fit` stopped: `max_epochs=",  # as it was told to
     r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint (path )?at ",
     r"LOCAL_RANK: \d+ - CUDA_VISIBLE_DEVICES",
