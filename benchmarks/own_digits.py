@@ -33,6 +33,7 @@ from lit_mnist.models import members
 from lit_mnist.pictures import read
 from lit_mnist.reports.digits_report import LEAST_PROBABILITY
 from lit_mnist.reports.statistics import wilson_interval
+from lit_mnist.training import hardware
 
 SEED = 0
 # Letters that no digit looks like
@@ -172,7 +173,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
     if not paths:
         parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
-    nets = [member.module for member in members.load(paths)]
+    found = members.load(paths)
+    nets = [member.module for member in found]
     misread: list[str] = []
     if options.photos:
         rows, misread = photographed(nets, options.photos)
@@ -180,7 +182,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         rows = rendered(nets, *digits(options))
     print("\n".join([table(rows), *misread]))
     if options.output:
-        files.write_json(options.output, {"seed": SEED, "split": options.split, "rows": rows})
+        facts: dict[str, Any] = {"seed": SEED, "split": options.split}
+        facts |= {"photos": bool(options.photos)}
+        facts |= {"members": {member.name: member.sha256 for member in found}}
+        facts |= {"hardware": hardware.device_name(torch.device("cpu"))}
+        facts |= {"versions": hardware.versions()}
+        files.write_json(options.output, facts | {"rows": rows})
     return 0
 
 
