@@ -1,5 +1,6 @@
 """Small learnable datasets on disk, the program as a function, and a committee that it trained."""
 
+import logging
 import os
 import shutil
 import signal
@@ -100,6 +101,13 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+def let_lightning_speak():
+    """Lightning writes where it found standard error when it was imported: in an earlier test."""
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        for handler in logging.getLogger(name).handlers:
+            handler.stream = sys.stderr  # setStream would flush one that is closed
+
+
 @pytest.fixture
 def run_cli(small_data, here, capsys, no_pictures):
     """Runs a command on the small set; gives (exit status, standard output, standard error).
@@ -113,6 +121,7 @@ def run_cli(small_data, here, capsys, no_pictures):
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--data.batch_size", "60", "--trainer.accelerator", "cpu"),
         ]
+        let_lightning_speak()
         status = main([command, *defaults, *options])
         return status, *capsys.readouterr()
 

@@ -5,7 +5,7 @@ import torch
 from lightning.pytorch import Callback
 from torch import nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR
+from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
 
 from lit_mnist.models import DenseModule
 
@@ -84,3 +84,49 @@ class OddState(Callback):
 
     def state_dict(self):
         return {"best": object()}
+
+
+class StepPlateau(DenseModule):
+    """PyTorch's plateau schedule, stepped with the training loss of each batch."""
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.log("loss", loss)
+        return loss
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters(), lr=0.002)
+        plateau = ReduceLROnPlateau(adam, factor=0.9, patience=1)
+        schedule = {"scheduler": plateau, "interval": "step", "monitor": "loss"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
+
+
+class EpochPlateau(DenseModule):
+    """PyTorch's plateau schedule, stepped each epoch, though the loss falls."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters(), lr=0.002)
+        plateau = ReduceLROnPlateau(adam, mode="max", factor=0.5, patience=0)
+        schedule = {"scheduler": plateau, "monitor": "val_loss"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
+
+
+class TwoOptimizers(DenseModule):
+    """Manual optimisation: the last layer has an optimiser of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        optimizers = self.optimizers()
+        for optimizer in optimizers:
+            optimizer.zero_grad()
+        self.manual_backward(loss)
+        for optimizer in optimizers:
+            optimizer.step()
+
+    def configure_optimizers(self):
+        *body, weight, bias = self.parameters()
+        return torch.optim.SGD(body, lr=0.1), torch.optim.Adam([weight, bias], lr=0.01)

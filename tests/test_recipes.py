@@ -1,23 +1,13 @@
 """Recipes and callbacks of a user's own, and Trainer's options, from the real program."""
 
 import csv
-import logging
 import re
-import sys
 from pathlib import Path
 
 import pytest
 import torch
 
 from tests.conftest import equal_weights
-
-
-@pytest.fixture(autouse=True)
-def lightning_speaks(capsys):
-    """Lightning writes where it found standard error when it was imported: in an earlier test."""
-    for name in ("lightning.pytorch", "lightning.fabric"):
-        for handler in logging.getLogger(name).handlers:
-            handler.setStream(sys.stderr)
 
 
 def rows(name="dense"):

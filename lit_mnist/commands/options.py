@@ -22,6 +22,7 @@ from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.launcher import by_slurm, launched
+from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
@@ -114,7 +115,8 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
-        return [metrics, folder, OwnPatience(), *self._checkpoints(), Curves(self.run)]
+        own = [OwnPatience(), ResumedEpoch()]
+        return [metrics, folder, *own, *self._checkpoints(), Curves(self.run)]
 
     def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]

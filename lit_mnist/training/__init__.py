@@ -7,6 +7,7 @@ ending         which limit ends training, and that it ends where it can be gone 
 hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
 launcher       what torchrun or SLURM has started
 process        settings of the process: its speed, and that it ends with its parent
+resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written
 workarounds    every work-around for Lightning, each with its upstream reference
 """

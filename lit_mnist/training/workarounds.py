@@ -25,7 +25,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.loops import training_epoch_loop
+from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
@@ -235,12 +235,33 @@ def ranks_end_with_the_first() -> AbstractContextManager[None]:
     return _replaced((subprocess_script, "subprocess", SimpleNamespace(Popen=popen)))
 
 
+def place_in_epoch() -> AbstractContextManager[None]:
+    """Lets a run go on from its place within the epoch, whoever has asked for its length before.
+
+    `trainer.estimated_stepping_batches`, which a OneCycleLR needs, sets the batches up before the
+    checkpoint is read, and Lightning then leaves out what the checkpoint says of them: the epoch
+    would begin anew (Lightning #20550).
+    """
+    setup_data = fit_loop._FitLoop.setup_data
+
+    @functools.wraps(setup_data)
+    def in_place(loop: Any) -> None:
+        early = loop._combined_loader is not None
+        setup_data(loop)
+        if early and loop.restarting and loop._combined_loader_states_to_load:
+            loop._load_combined_loader_states()
+            iter(loop._data_fetcher)
+
+    return _replaced((fit_loop._FitLoop, "setup_data", in_place))
+
+
 WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quiet": quiet,
     "light_steps": light_steps,
     "agree_on_sigterm": agree_on_sigterm,
     "second_interrupt": second_interrupt,
     "ranks_end_with_the_first": ranks_end_with_the_first,
+    "place_in_epoch": place_in_epoch,
 }
 
 
