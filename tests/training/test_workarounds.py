@@ -1,5 +1,6 @@
 """One test a work-around: it fails once upstream is mended, so that the work-around can go."""
 
+import contextlib
 import inspect
 import subprocess
 import sys
@@ -13,7 +14,7 @@ from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
-from lightning.pytorch.loops import training_epoch_loop
+from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
@@ -284,6 +285,7 @@ CHANGED = (
     (training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor"),
     (call, "_interrupt"),
     (subprocess_script, "subprocess"),
+    (fit_loop._FitLoop, "setup_data"),
 )
 
 
@@ -344,3 +346,44 @@ def test_upstream_still_ignores_a_second_interrupt():
 def test_upstream_still_lets_ranks_outlive_the_first():
     source = inspect.getsource(subprocess_script._SubprocessScriptLauncher._call_children_scripts)
     assert "subprocess.Popen(command, env=env_copy, cwd=cwd)" in source
+
+
+class Placed(list):
+    """Batches that go on from a place that a checkpoint keeps."""
+
+    place = 0
+
+    def state_dict(self):
+        return {"place": 1}
+
+    def load_state_dict(self, state):
+        self.place = state["place"]
+
+    def __iter__(self):
+        return iter(self[self.place :])
+
+
+class AsksForLength(BoringModel):
+    """Notes which batches it is trained with."""
+
+    def train_dataloader(self):
+        return Placed(torch.full((1, 32), float(number)) for number in range(3))
+
+    def configure_optimizers(self):
+        assert self.trainer.estimated_stepping_batches in (1, 3)
+        return super().configure_optimizers()
+
+    def training_step(self, batch, batch_idx):
+        self.seen = [*getattr(self, "seen", []), int(batch[0, 0])]
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize(("changed", "seen"), [(False, [0, 1]), (True, [1, 2])])
+def test_upstream_still_forgets_its_place_once_it_is_asked_for_the_length(tmp_path, changed, seen):
+    options = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 0}
+    keeper = ModelCheckpoint(tmp_path, "one", every_n_train_steps=1)
+    trainer(tmp_path, **options, max_steps=1, callbacks=[keeper]).fit(AsksForLength())
+    model = AsksForLength()
+    with workarounds.place_in_epoch() if changed else contextlib.nullcontext():
+        trainer(tmp_path, **options).fit(model, ckpt_path=tmp_path / "one.ckpt", weights_only=True)
+    assert model.seen == seen
