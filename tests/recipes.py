@@ -40,6 +40,24 @@ class OneCycle(DenseModule):
         return {"optimizer": adam, "lr_scheduler": schedule}
 
 
+class ShortCycle(DenseModule):
+    """OneCycleLR of two epochs, however long training is."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.AdamW(self.parameters())
+        schedule = {"scheduler": OneCycleLR(adam, 0.01, total_steps=18), "interval": "step"}
+        return {"optimizer": adam, "lr_scheduler": schedule}
+
+
+class WholeCosine(DenseModule):
+    """A cosine as long as training."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        cosine = CosineAnnealingLR(adam, T_max=self.trainer.max_epochs)
+        return {"optimizer": adam, "lr_scheduler": cosine}
+
+
 class Tenth(DenseModule):
     """Passes another rate up."""
 

@@ -6,8 +6,11 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
+from lit_mnist.data import MNISTDataModule
 from tests.conftest import equal_weights
+from tests.no_dropout import LinearModule
 
 
 def rows(name="dense"):
@@ -111,12 +114,30 @@ def test_what_could_not_be_read_back_is_refused_at_the_first_save(run_cli):
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 
-def test_gradients_are_clipped_in_mixed_precision(run_cli):
-    options = ("--trainer.precision", "bf16-mixed", "--trainer.max_epochs", "1")
-    fitted(run_cli("fit", *options, "--trainer.gradient_clip_val", "1e-3"))
-    fitted(run_cli("fit", *options, "--name", "free"))
-    folders = [Path("tb_logs", place, "seed_42") for place in ("dense", "free")]
-    assert not equal_weights(*folders)
+@pytest.mark.parametrize("algorithm", ["norm", "value"])
+@pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
+def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precision, algorithm):
+    linear = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "2")
+    clip = ("--trainer.gradient_clip_val", "0.01", "--trainer.gradient_clip_algorithm", algorithm)
+    fitted(run_cli("fit", *linear, *clip, "--trainer.precision", precision, "--name", "clipped"))
+    last = torch.load("tb_logs/clipped/seed_42/checkpoints/last.ckpt", weights_only=True)
+
+    data = MNISTDataModule(small_data, "KMNIST", batch_size=60, seed=42)
+    data.setup("fit")
+    torch.manual_seed(42)
+    net = LinearModule().net
+    adam = torch.optim.Adam(net.parameters(), eps=1e-7)
+    clips = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
+    for _ in range(2):
+        for batch in data.train_dataloader():
+            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+                logits = net(batch.images.unsqueeze(1) / 255)
+            adam.zero_grad()
+            nn.functional.cross_entropy(logits.float(), batch.labels).backward()
+            clips[algorithm](net.parameters(), 0.01)
+            adam.step()
+    for name, weights in net.state_dict().items():
+        assert torch.allclose(last["state_dict"][f"net.{name}"], weights, rtol=1e-4, atol=1e-6)
 
 
 def test_what_is_asked_for_is_printed(run_cli, caplog):
@@ -144,6 +165,7 @@ def test_only_real_validations_count(run_cli):
 def test_without_checkpoints(run_cli):
     output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
     assert "no checkpoint was kept" in output
+    assert "next: tensorboard" in output
     assert len(rows()) == 2
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 

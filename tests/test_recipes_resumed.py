@@ -3,10 +3,13 @@
 An epoch has 9 batches: 8 of 60 images, and one of 20.
 """
 
+import re
+
 import pytest
 
 from tests.test_recipes import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.trained import contents
 
 RECIPES = {
     "a schedule of epochs": recipe("Cosine"),
@@ -49,3 +52,35 @@ def test_what_no_checkpoint_holds_is_said(run_cli):
     fitted(run_cli("fit", *pruning, "--trainer.max_epochs", "1"))
     with pytest.warns(UserWarning, match="ModelPruning keeps its masks in no checkpoint"):
         fitted(run_cli("fit", *pruning))
+
+
+def test_the_epoch_that_an_average_adds_goes_on_too(run_cli, monkeypatch):
+    average = RECIPES["an average at the end, with batch norm"]
+    same = (*average, STOP_AT, "--trainer.max_epochs", "2")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "20", "fit", *same, "--name", "cut")  # of 18, and 9 more
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+    assert "is complete: 3 epochs" in fitted(run_cli("fit", *same, "--name", "cut"))
+
+
+def without_events():
+    return {path: told for path, told in contents().items() if "tfevents" not in path.name}
+
+
+@pytest.mark.parametrize("name", ["OneCycle", "WholeCosine"])
+def test_a_schedule_that_knows_the_length_cannot_go_on_with_another(run_cli, name):
+    fitted(run_cli("fit", *recipe(name)))
+    before = without_events()
+    status, _, problems = run_cli("fit", *recipe(name), "--trainer.max_epochs", "3")
+    assert status == 2
+    assert re.fullmatch(r"error: \w+ was made for (total_steps 18|T_max 2) [^\n]+\n", problems)
+    assert without_events() == before
+
+
+def test_a_schedule_that_ends_before_training_is_refused(run_cli):
+    short = (*recipe("ShortCycle"), "--trainer.max_epochs")
+    status, _, problems = run_cli("fit", *short, "3")
+    assert status == 2
+    assert "OneCycleLR ends after 18 steps, and training has 27" in problems
+    fitted(run_cli("fit", *short, "2"))

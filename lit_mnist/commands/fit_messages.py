@@ -36,15 +36,17 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     """
     results = run.results()
     best = "nothing was validated, so there is no best.ckpt; test takes last.ckpt"
-    if options["trainer"]["enable_checkpointing"] is False:
+    kept = options["trainer"]["enable_checkpointing"] is not False
+    if not kept:
         best = "no checkpoint was kept, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if jobs.MARK in os.environ:
         return
-    print(f"next: {program.name()} test {shlex.join(for_test(args[1:], named))}")
-    print(f"      tensorboard --logdir {options['log_dir']}")
+    test = f"{program.name()} test {shlex.join(for_test(args[1:], named))}"
+    print(f"next: {test}\n      " if kept else "next: ", end="")
+    print(f"tensorboard --logdir {options['log_dir']}")
 
 
 def for_test(args: list[str], named: bool) -> list[str]:

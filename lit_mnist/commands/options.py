@@ -24,6 +24,7 @@ from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.schedule_lengths import ScheduleLengths
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
 # Said for one call, not about the run; kept out of its config.yaml
@@ -115,8 +116,8 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
-        own = [OwnPatience(), ResumedEpoch()]
-        return [metrics, folder, *own, *self._checkpoints(), Curves(self.run)]
+        own = [ScheduleLengths(), metrics, folder, OwnPatience(), ResumedEpoch()]
+        return [*own, *self._checkpoints(), Curves(self.run)]
 
     def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]

@@ -66,14 +66,22 @@ def gone_beyond(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]
     ]
 
 
+def averages_at_the_end(config: dict[str, Any]) -> bool:
+    """Whether weights are averaged once all epochs are over, and perhaps one more added for it."""
+    return bool(_callbacks(config.get("trainer", {}), "StochasticWeightAveraging"))
+
+
+def _callbacks(options: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    given = options.get("callbacks") or []
+    everyone = given if isinstance(given, list) else [given]
+    callbacks = [callback for callback in everyone if isinstance(callback, dict)]
+    return [callback for callback in callbacks if str(callback.get("class_path")).endswith(kind)]
+
+
 def _durations(options: dict[str, Any]) -> Iterator[float]:
     """Gives the limits in time, in seconds: the option's, and those of Timers among callbacks."""
-    given = options.get("callbacks") or []
-    callbacks = given if isinstance(given, list) else [given]
     timers = [
-        callback.get("init_args", {}).get("duration")
-        for callback in callbacks
-        if isinstance(callback, dict) and str(callback.get("class_path")).endswith("Timer")
+        callback.get("init_args", {}).get("duration") for callback in _callbacks(options, "Timer")
     ]
     for duration in (options.get("max_time"), *timers):
         seconds = Timer(duration)._duration

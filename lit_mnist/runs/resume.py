@@ -65,13 +65,19 @@ def resume_point(
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
     done, step = checkpoints.progress(checkpoint)
-    _check_unchanged(run, limits.gone_beyond(config, checkpoint))
+    results, old, new = run.results(), flat(before), flat(config)
+    lowered = [
+        line
+        for line in limits.gone_beyond(config, checkpoint)
+        if old.get(key := line.partition(":")[0]) != new.get(key)  # some callbacks add an epoch
+    ]
+    _check_unchanged(run, lowered)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
     limit = limits.reached(config, Progress.of(checkpoint))
-    if limit:
+    cut_short = results.get("status") != "complete"
+    if limit and not (cut_short and limits.averages_at_the_end(config)):
         _check_effect(raised, str(limit))
         return ResumePoint(path, done, step, f"{limit} is reached")
-    results, old, new = run.results(), flat(before), flat(config)
     same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     if results.get("status") == "complete" and same:
         return ResumePoint(path, done, step, f"ended by {results.get('ended_by', 'a callback')}")

@@ -9,5 +9,6 @@ launcher       what torchrun or SLURM has started
 process        settings of the process: its speed, and that it ends with its parent
 resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written
+schedule_lengths  schedules that know how long training is
 workarounds    every work-around for Lightning, each with its upstream reference
 """

@@ -58,6 +58,15 @@ def test_the_first_step_without_a_number_is_known():
     assert scores.finite_steps.item() == 3
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
+def test_sums_are_in_float32_whatever_the_weights_are_in(dtype):
+    module = ScoredModule().to(dtype)
+    for _ in range(700):  # more than bfloat16 can count, and float16 hold: 700 x 86 x 2.3
+        logits, labels = torch.zeros(86, 10, dtype=dtype), torch.zeros(86, dtype=torch.long)
+        module.score(Batch(logits, labels, None, 86), logits, module.val_scores)
+    assert module.val_scores.compute().loss.item() == pytest.approx(np.log(10), rel=1e-5)
+
+
 def test_what_is_kept_goes_on_to_the_same_bits():
     whole, cut = RunningScores(), RunningScores()
     parts = list(batches([20] * 6))
