@@ -13,9 +13,10 @@ import pytest
 import torch
 
 from lit_mnist.main import main
+from tests import holding, warm
 from tests.conftest import CONFIGS, SMALL
+from tests.warm import CLI, Program
 
-CLI = str(Path(CONFIGS).parent / "cli.py")
 EPOCHS = 6
 STEPS = 50  # in an epoch: 500 images in batches of 10
 
@@ -23,7 +24,7 @@ STEPS = 50  # in an epoch: 500 images in batches of 10
 def command(data_dir, name, ranks=1, *options):
     several = ("--trainer.devices", str(ranks), "--trainer.strategy", "ddp") if ranks > 1 else ()
     return [
-        *(sys.executable, CLI, "fit", "--config", f"{CONFIGS}/simple_plateau.yaml"),
+        *(CLI, "fit", "--config", f"{CONFIGS}/simple_plateau.yaml"),
         *("--name", name, "--trainer.max_epochs", str(EPOCHS), "--trainer.accelerator", "cpu"),
         *("--data.dataset", SMALL, "--data.data_dir", str(data_dir), "--data.batch_size", "10"),
         *(*several, *options),
@@ -40,8 +41,9 @@ def folder(name):
 
 
 def start(arguments):
+    """Starts Python, where starting is what is tested."""
     return subprocess.Popen(
-        arguments,
+        [sys.executable, *arguments],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -117,7 +119,7 @@ def whole(small_data, shared):
         one = command(small_data, "whole_1", 1, "--log_dir", str(folder))
         assert here_too(one) == 0
         two = command(small_data, "whole_2", 2, "--log_dir", str(folder))
-        subprocess.run(two, check=True, capture_output=True)
+        assert warm.run(two)[0] == 0
 
     return shared("whole", train)
 
@@ -132,16 +134,19 @@ def beside(whole, here):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
-    process = start(command(small_data, "cut"))
+    run = command(small_data, "cut")
+    process = Program(run, before=holding.after_two_epochs)
     wait_for_epochs(process, "cut", 2)
-    status, output, problems = stop(process, number)
-    done = len((folder("cut") / "metrics.csv").read_text().splitlines()) - 1
-    assert 2 <= done < EPOCHS
+    process.send_signal(number)
+    holding.GO_ON.touch()  # SIGTERM is heeded after a step
+    output, problems = process.communicate()
+    status = process.returncode
+    assert len((folder("cut") / "metrics.csv").read_text().splitlines()) == 1 + 2
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     assert "Traceback" not in problems
     if number != signal.SIGKILL:
         assert f"stopped by {number.name}; the same command goes on" in output
-    assert here_too(command(small_data, "cut")) == 0
+    assert here_too(run) == 0
     assert_same_end("cut", "whole_1")
     assert not list(Path("tb_logs").rglob("*.tmp"))
 
@@ -151,15 +156,16 @@ def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
 )
 def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, ranks, number):
     run = command(small_data, "cut", ranks, "--every_n_train_steps", "7")
-    process = start(run)
+    process = Program(run)
     wait_for_step(process, "cut", 1)
     status, _, problems = stop(process, number)
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     assert "Traceback" not in problems or number == signal.SIGKILL  # of the rank that is left
     assert gone(process.pid)
-    done = subprocess.run(run, check=True, capture_output=True, text=True)
-    assert re.search(r"going on after step \d+ of epoch \d+ from", done.stdout)
-    assert "not resumable" not in done.stderr
+    status, output, problems = warm.run(run)
+    assert status == 0
+    assert re.search(r"going on after step \d+ of epoch \d+ from", output)
+    assert "not resumable" not in problems
     assert_same_end("cut", f"whole_{ranks}")
 
 
@@ -171,12 +177,16 @@ def test_a_run_goes_on_with_another_number_of_ranks(small_data, whole, here, cap
     assert len((folder("whole_2") / "metrics.csv").read_text().splitlines()) == EPOCHS + 2
 
 
-@pytest.mark.parametrize("seconds", [0.3, 1.5, 4])
+@pytest.mark.parametrize(
+    ("begin", "seconds"),
+    # while it imports, and from then on
+    [(start, 0.3), (start, 1.5), (Program, 0.02), (Program, 0.2), (Program, 0.5), (Program, 2)],
+)
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
 def test_a_run_that_is_stopped_while_it_starts_says_so_too(
-    small_data, here, number, status, seconds
+    small_data, here, number, status, begin, seconds
 ):
-    process = start(command(small_data, "early", 1, "--trainer.max_epochs", "10000"))
+    process = begin(command(small_data, "early", 1, "--trainer.max_epochs", "10000"))
     time.sleep(seconds)
     process.send_signal(number)
     problems = process.communicate(timeout=300)[1]
@@ -187,17 +197,13 @@ def test_a_run_that_is_stopped_while_it_starts_says_so_too(
 def test_a_second_ctrl_c_leaves_at_once(small_data, here):
     # A callback that takes its time to shut down, as a slow disk would
     slow = ("--trainer.callbacks+=slow_end.SlowEnd",)
-    process = subprocess.Popen(
-        command(small_data, "cut", 1, *slow),
-        stdout=subprocess.PIPE,
-        env=os.environ | {"PYTHONPATH": str(Path(__file__).parent)},
-    )
+    paths = {"PYTHONPATH": str(Path(__file__).parent)}
+    process = Program(command(small_data, "cut", 1, *slow), **paths)
     wait_for_epochs(process, "cut", 1)
     process.send_signal(signal.SIGINT)
     while not Path("ending").exists():
         time.sleep(0.05)
-    process.send_signal(signal.SIGINT)
-    assert process.wait(timeout=300) == 130
+    assert stop(process, signal.SIGINT)[0] == 130
     assert not Path("ended").exists()
 
 
@@ -222,7 +228,7 @@ sys.exit(program())
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_amid_the_imports_ends_the_process_at_once(number):
-    process = start([sys.executable, "-c", AMID])
+    process = start(["-c", AMID])
     process.stdout.readline()
     assert stop(process, number) == (128 + number, "", "")
 
@@ -247,7 +253,7 @@ program()
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("moment", "status"), [("atexit.register(wait)", None), ("a = Last()", 0)])
 def test_a_signal_while_the_interpreter_goes_down_ends_well(number, moment, status):
-    process = start([sys.executable, "-c", LATE + moment])
+    process = start(["-c", LATE + moment])
     while process.stdout.read(1) != "!":  # the version comes first
         pass
     process.send_signal(number)
@@ -258,13 +264,13 @@ def test_a_signal_while_the_interpreter_goes_down_ends_well(number, moment, stat
 
 def test_a_second_start_of_the_same_run_is_told_so_and_leaves(small_data, here):
     run = command(small_data, "run", 1, "--trainer.max_epochs", "500")
-    first = start(run)
+    first = Program(run)
     wait_for_epochs(first, "run", 1)
-    second = subprocess.run(run, capture_output=True, text=True, check=False)
+    status, _, problems = warm.run(run)
     assert first.poll() is None
     stop(first, signal.SIGTERM)
-    assert second.returncode == 2
-    assert second.stderr.startswith("error: tb_logs/run/seed_42: another process is training")
-    assert second.stderr.count("\n") == 1
+    assert status == 2
+    assert problems.startswith("error: tb_logs/run/seed_42: another process is training")
+    assert problems.count("\n") == 1
     assert len(list(folder("run").glob("events.*"))) == 1
     assert not (folder("run") / ".lock").exists()
