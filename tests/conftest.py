@@ -10,13 +10,12 @@ import numpy as np
 import pytest
 import torch
 from filelock import FileLock
-from matplotlib.figure import Figure
 
 from lit_mnist.commands.jobs import Jobs
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
-from lit_mnist.reports import committee_plots, gallery, plots
+from tests import blank
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -140,17 +139,10 @@ def members(hard_data):
 
 @pytest.fixture
 def no_pictures(request, monkeypatch):
-    """Pictures are blank: drawing them takes longer than testing such a small set."""
+    """Pictures are blank."""
     if request.node.get_closest_marker("pictures"):
         return
-    blank = Figure(figsize=(2, 2))
-    for module, names in (
-        (plots, ("curves", "confusion")),
-        (gallery, ("draw",)),
-        (committee_plots, ("votes_gallery", "errors_by_size_figure")),
-    ):
-        for name in names:
-            monkeypatch.setattr(module, name, lambda *_, **__: blank)
+    blank.pictures(monkeypatch.setattr)
 
 
 def equal_weights(first, second, name="best"):

@@ -1,9 +1,6 @@
 """Real processes on gloo: 1, 2 and 3 ranks agree."""
 
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,33 +8,28 @@ import pytest
 import torch
 
 from lit_mnist.main import main
+from tests import warm
 from tests.conftest import CONFIGS, SMALL
-
-CLI = str(Path(CONFIGS).parent / "cli.py")
 
 
 @pytest.fixture
-def launch(small_data, here, capsys, monkeypatch):
+def launch(small_data, here, capsys, monkeypatch, no_pictures):
     monkeypatch.syspath_prepend(Path(__file__).parent)
 
     def call(command, ranks, *options, config="simple_plateau"):
         place = ("--trainer.accelerator", "cpu", "--trainer.devices", str(ranks))
         strategy = ("--trainer.strategy", "ddp") if ranks > 1 else ()
         arguments = [
-            *(sys.executable, CLI, command, "--config", f"{CONFIGS}/{config}.yaml"),
+            *(warm.CLI, command, "--config", f"{CONFIGS}/{config}.yaml"),
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--trainer.max_epochs", "2", "--data.batch_size", "66", *place, *strategy, *options),
         ]
         if ranks == 1:  # which needs no process of its own
-            status = main(arguments[2:])
+            status = main(arguments[1:])
             return SimpleNamespace(returncode=status, stdout=capsys.readouterr().out, stderr="")
-        environment = os.environ | {
-            "OMP_NUM_THREADS": "1",
-            "PYTHONPATH": str(Path(__file__).parent),
-        }
-        return subprocess.run(
-            arguments, capture_output=True, text=True, timeout=600, env=environment, check=False
-        )
+        paths = {"PYTHONPATH": str(Path(__file__).parent)}
+        status, output, problems = warm.run(arguments, **paths)
+        return SimpleNamespace(returncode=status, stdout=output, stderr=problems)
 
     return call
 

@@ -1,10 +1,11 @@
-"""The examples, run as their README says, in fresh processes: killed, resumed, tested."""
+"""The examples, run as their README says, in processes of their own: killed, resumed, tested."""
 
 import csv
 import json
 import os
 import re
 import shlex
+import signal
 import subprocess
 import sys
 import time
@@ -15,7 +16,9 @@ import torch
 from PIL import Image
 from torch.optim.lr_scheduler import OneCycleLR
 
+from tests import holding
 from tests.conftest import SMALL, digits
+from tests.warm import Program
 
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "examples" / "README.md").read_text()
@@ -30,33 +33,28 @@ def readme_lines(name):
     return lines
 
 
-def start(line, *options):
-    """Starts a line of the README in the working folder."""
-    script, *rest = (str(ROOT / word) if (ROOT / word).is_file() else word for word in line[1:])
-    paths = os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])
-    return subprocess.Popen(
-        [sys.executable, script, *rest, *options],
-        env=os.environ | {"PYTHONPATH": paths},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-    )
+PATHS = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
+
+
+def words(line, *options):
+    """What a line of the README gives Python, in another working folder."""
+    return [str(ROOT / word) if (ROOT / word).is_file() else word for word in line[1:]] + [*options]
 
 
 def call(line, *options):
-    process = start(line, *options)
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == 0, output
+    process = Program(words(line, *options), **PATHS)
+    output, problems = process.communicate()
+    assert process.returncode == 0, problems
     return output
 
 
 def kill_within(line, folder, *options):
     """Kills a `fit` once its first epoch is on disk."""
-    process = start(line, *options)
+    process = Program(words(line, *options), before=holding.after_two_epochs, **PATHS)
     while not (folder / "checkpoints" / "last.ckpt").exists():
-        assert process.poll() is None, process.stdout.read()
+        assert process.poll() is None, process.communicate()
         time.sleep(0.01)
-    process.kill()
+    process.send_signal(signal.SIGKILL)
     process.communicate()
     assert results(folder)["status"] == "running"  # there is something to go on with
 
@@ -99,7 +97,8 @@ def test_a_net_of_ones_own(small_data, here):
     data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
     learn("tiny", *data)
     (mixed,) = [line for line in LINES if "EnsembleModule" in line]
-    call(mixed, *data, "--trainer.accelerator", "cpu")
+    command = [sys.executable, *words(mixed, *data, "--trainer.accelerator", "cpu")]
+    subprocess.run(command, env=os.environ | PATHS, check=True)  # with nothing imported before
     own, other = (results(Path("tb_logs") / name / "committee_2") for name in ("tiny", "mixed"))
     assert own["test_loss"] == other["test_loss"]
     config = (Path("tb_logs") / "tiny" / "committee_2" / "config.yaml").read_text()

@@ -116,16 +116,15 @@ def whole(small_data, shared):
     """A folder of uninterrupted runs, by the number of ranks."""
 
     def train(folder):
-        one = command(small_data, "whole_1", 1, "--log_dir", str(folder))
-        assert here_too(one) == 0
-        two = command(small_data, "whole_2", 2, "--log_dir", str(folder))
-        assert warm.run(two)[0] == 0
+        for ranks in (1, 2):
+            run = command(small_data, f"whole_{ranks}", ranks, "--log_dir", str(folder))
+            assert warm.run(run)[0] == 0
 
     return shared("whole", train)
 
 
 @pytest.fixture
-def beside(whole, here):
+def beside(whole, here, no_pictures):
     """The uninterrupted runs beside those of the test."""
     Path("tb_logs").mkdir()
     for path in whole.iterdir():
@@ -169,7 +168,7 @@ def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, rank
     assert_same_end("cut", f"whole_{ranks}")
 
 
-def test_a_run_goes_on_with_another_number_of_ranks(small_data, whole, here, capsys):
+def test_a_run_goes_on_with_another_number_of_ranks(small_data, whole, here, capsys, no_pictures):
     shutil.copytree(whole / "whole_2", "tb_logs/whole_2")  # of two ranks
     more = ("--trainer.max_epochs", str(EPOCHS + 1))
     assert here_too(command(small_data, "whole_2", 1, *more)) == 0

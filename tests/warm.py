@@ -3,8 +3,8 @@
 To start `python cli.py` takes several seconds of a core, nearly all of them imports. What is
 started here has a pid, signals, an exit status, a working folder and an environment of its own, and
 so have the ranks and members that it starts in its turn, as true children; but the libraries are
-there already, and no module of a test's or a user's is. What a test says of the start itself, or of
-another program that starts this one, needs `subprocess`.
+there already, and no module of a test's or a user's is. Its pictures are blank. What a test says of
+the start itself, or of another program that starts this one, needs `subprocess`.
 """
 
 import importlib
@@ -21,6 +21,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from lit_mnist import main
+from tests import blank
 
 # It has one thread, as a process must that forks
 SERVER = multiprocessing.get_context("forkserver")
@@ -135,6 +136,7 @@ def _begin(arguments, environment, folder, said, before):
     for name in ("commands.jobs", "training.workarounds"):  # which start the program
         module = importlib.import_module(f"lit_mnist.{name}")
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
+    blank.pictures()
     if before:
         before()
     main._on_signals(main._leave)  # as of the program's first line
