@@ -3,6 +3,7 @@
 import importlib
 import json
 import sys
+import time
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -11,6 +12,7 @@ import scipy.stats
 import torch
 
 from lit_mnist.training.hardware import versions
+from tests import warm
 from tests.conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
@@ -33,6 +35,24 @@ def run(tmp_path):
         return status, json.loads(output.read_text()) if output.exists() else None
 
     return call
+
+
+@pytest.fixture
+def in_forks(monkeypatch, here):
+    """Benchmarks run scripts in forks, as most of them measure more than they start."""
+    measuring = importlib.import_module("measuring")
+
+    def run_child(command, threads=None):
+        script, *arguments = command[1:]
+        configs = {a: str(measuring.ROOT / a) for a in arguments if a.startswith("configs/")}
+        began = time.perf_counter()
+        status, output, problems = warm.run(
+            [str(measuring.ROOT / script), *(configs.get(a, a) for a in arguments)]
+        )
+        assert status == 0, problems
+        return measuring.Child(time.perf_counter() - began, 0.5, output)
+
+    monkeypatch.setattr(measuring, "run_child", run_child)
 
 
 @pytest.fixture
@@ -64,7 +84,7 @@ def test_help_says_what_is_measured_and_how_to_run_it(name, monkeypatch, capsys)
     assert f"python benchmarks/{name}.py" in capsys.readouterr().out
 
 
-def test_epochs(run, small, capsys):
+def test_epochs(run, small, capsys, in_forks):
     status, result = run("epochs", *small, "--workloads", "simple_augmented", "--steps", "2")
     assert status == 0
     medians = check(result, "epochs", n=1)
@@ -75,7 +95,7 @@ def test_epochs(run, small, capsys):
     assert ratio == pytest.approx(medians[usual] / seconds[0])
     settings = importlib.import_module("settings").as_fit_does()
     assert result["rows"][0]["precision"].startswith("bf16") == settings.bf16
-    assert 0.1 < medians["simple_augmented: fit, peak"] < 8  # GiB
+    assert medians["simple_augmented: fit, peak"] == 0.5  # GiB
     assert usual in capsys.readouterr().out
 
 
@@ -137,7 +157,7 @@ def test_startup(run, small):
     assert medians["python -c pass"] < medians["fit, one step"]
 
 
-def test_scaling(run, small):
+def test_scaling(run, small, in_forks):
     status, result = run("scaling", *small, "--config", "dense")
     assert status == 0
     assert set(check(result, "scaling", n=1)) == {
@@ -246,6 +266,15 @@ def test_contenders_take_turns_and_ratios_are_of_pairs(tmp_path):
     paper.ratio("b / a", [1, 1, 3], [10, 1, 9], (">=", 3))
     assert [row["values"] for row in paper.rows] == [[10, 1, 3], [0.1, 1, 1 / 3]]
     assert [(row["median"], row["met"]) for row in paper.rows] == [(3, True), (1 / 3, False)]
+
+
+def test_a_child_has_its_threads_its_output_and_its_largest_memory():
+    measuring = importlib.import_module("measuring")
+    code = "import os; bytearray(2**28); print(os.environ['OMP_NUM_THREADS'], os.getcwd())"
+    child = measuring.run_child([sys.executable, "-c", code], threads=3)
+    assert child.output == f"3 {measuring.ROOT}\n"
+    assert 0.25 < child.peak_gib < 0.3
+    assert child.seconds > 0
 
 
 def test_a_child_that_fails_is_shown():

@@ -15,11 +15,12 @@ from lit_mnist.errors import UserError
 from lit_mnist.main import main
 from lit_mnist.training import workarounds
 from lit_mnist.training.launcher import Launched, launched
+from tests import warm
 from tests.conftest import CONFIGS, SMALL
+from tests.warm import CLI
 
 ROOT = Path(CONFIGS).parent.resolve()
 HERE = Path(__file__).parent
-CLI = str(ROOT / "cli.py")
 TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
 # What a job's script finds that asks for one task, and starts torchrun in it
 IN_A_JOB = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
@@ -81,12 +82,10 @@ def assert_same_bits(name, other):
     assert all(torch.equal(first[key], second[key]) for key in first)
 
 
-def fit_by_itself(options):
-    """Two processes that Lightning starts."""
+def by_itself(options):
+    """The command for two processes that Lightning starts."""
     ranks = ("--trainer.devices", "2", "--trainer.strategy", "ddp")
-    status, said = finish(start(sys.executable, CLI, "fit", *options, "--name", "itself", *ranks))
-    assert status == 0, said
-    return said
+    return (CLI, "fit", *options, "--name", "itself", *ranks)
 
 
 def children(pid):
@@ -115,7 +114,9 @@ def test_ranks_end_when_the_first_is_killed_before_they_have_met(options):
 
 
 def test_two_ranks_write_one_set_of_files_and_torchrun_starts_the_very_same_run(options):
-    assert fit_by_itself(options).count("epoch   0") == 1
+    status, output, problems = warm.run(by_itself(options))
+    assert (status, problems) == (0, "")
+    assert output.count("epoch   0") == 1
     assert len(list(folder("itself").glob("events.*"))) == 1
     assert json.loads((folder("itself") / "results.json").read_text())["ranks"] == 2
     launch = (*TORCHRUN, "--standalone", "--nproc-per-node", "2", CLI, "fit")
@@ -128,7 +129,8 @@ def test_two_ranks_write_one_set_of_files_and_torchrun_starts_the_very_same_run(
 
 @pytest.mark.slow
 def test_two_nodes_of_torchrun_write_one_set_of_files(options):
-    fit_by_itself(options)
+    status, said = finish(start(sys.executable, *by_itself(options)))
+    assert status == 0, said
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = str(server.getsockname()[1])
@@ -192,25 +194,29 @@ def requeues():
     return Path("requeues").read_text().splitlines() if Path("requeues").exists() else []
 
 
-def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(options, sbatch):
+def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(
+    options, sbatch, capsys, no_pictures
+):
+    options = (*options, "--trainer.max_epochs", "7")
     assert main(["fit", *options, "--name", "whole"]) == 0
     cut = (*options, "--name", "cut")
     status, said = sbatch("fit", *cut, STOP_AFTER=str(folder("cut") / "metrics.csv"))
     assert status == 143, said
     assert "stopped by SIGTERM" in said
+    assert "Traceback" not in said
     assert requeues() == ["requeue 7"]
-    assert len(rows("cut")) == 1 + 2
-    status, said = sbatch("fit", *cut)
-    assert status == 0, said
-    assert "going on after epoch 1" in said
-    assert requeues() == ["requeue 7"]
+    done = len(rows("cut")) - 1
+    assert 2 <= done < 7
+    capsys.readouterr()
+    assert main(["fit", *cut]) == 0  # which the script would call again
+    assert f"going on after epoch {done - 1}" in capsys.readouterr().out
     assert_same_bits("cut", "whole")
 
 
-def test_a_job_that_fails_gives_its_status_and_is_not_requeued(options, sbatch):
-    status, said = sbatch("fit", *options, "--data.batch_size", "-1")
-    assert status == 2
-    assert said.startswith("error: ")
+@pytest.mark.parametrize("ends", [0, 2])
+def test_a_job_that_ends_by_itself_gives_its_status_and_is_not_requeued(sbatch, ends):
+    program(Path("bin/python"), f'echo "$@"; exit {ends}')
+    assert sbatch("fit", "--name", "two words") == (ends, "cli.py fit --name two words\n")
     assert requeues() == []
 
 

@@ -2,11 +2,14 @@
 
 import importlib
 import json
+import signal
 import sys
 from pathlib import Path
 
 import pytest
 import torch
+
+from tests import warm
 
 FOLDER = Path(__file__).parent.parent / "reliability"
 
@@ -25,8 +28,9 @@ def run(lives, small_data, tmp_path, monkeypatch):
     def command(name, log_dir, options, *more):
         return [*original(name, log_dir, options, *more), "--data.dataset", "KMNIST"]
 
-    def call(script, *options):
+    def call(script, *options, run=lives.run):
         monkeypatch.setattr(lives, "command", command)
+        monkeypatch.setattr(lives, "run", run)
         place = ("--data-dir", str(small_data), "--output", str(tmp_path))
         monkeypatch.setattr(sys, "argv", [script, *options, *place])
         status = importlib.import_module(script).main()
@@ -62,10 +66,22 @@ def test_kills_of_an_accumulated_run_end_with_the_same_bits(run):
 
 
 def test_kills_notice_other_bits(run, lives, monkeypatch):
+    def in_a_fork(arguments, *_):
+        status, output, problems = warm.run(arguments[1:])
+        return lives.Ended(status, output + problems)
+
     monkeypatch.setattr(lives, "fingerprint", lambda folder: folder.parent.name)
-    status, known = run("kills", "--kills", "0")
+    status, known = run("kills", "--kills", "0", run=in_a_fork)
     assert status == 1
     assert known["0 kills, ranks: 1"]["bad"]["runs that ended otherwise"] == 1
+
+
+def test_a_life_ends_by_itself_or_by_the_signal(lives):
+    forever = [sys.executable, "-c", "import time; time.sleep(600)"]
+    assert lives.run(forever, 0.1) == (-signal.SIGKILL, "")
+    assert lives.run(forever, 0.1, signal.SIGTERM) == (-signal.SIGTERM, "")
+    said = "import sys; print('a', flush=True); sys.exit('b')"
+    assert lives.run([sys.executable, "-c", said], 600) == (1, "a\nb\n")
 
 
 def test_fingerprint_sees_weights_optimiser_rates_and_rows_but_no_seconds(lives, tmp_path):

@@ -5,7 +5,6 @@ import json
 import os
 import shutil
 import signal
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -18,15 +17,10 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
 from lit_mnist.reports import committee_plots
-from tests.conftest import CONFIGS, SMALL, TEST, equal_weights
+from tests import holding, warm
+from tests.conftest import SMALL, TEST, equal_weights
+from tests.warm import CLI, Program
 
-# The program, whose members run tests/slow_member.py
-PROGRAM = """
-import sys
-sys.executable = "./slow"
-from lit_mnist.main import main
-sys.exit(main(sys.argv[1:]))
-"""
 OWN = Path("tb_logs/dense/committee_3")
 
 
@@ -183,18 +177,20 @@ def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data,
         assert rows[0] == rows[1]
 
 
-# -------------------------------------------------- processes, which take seconds to start
+# -------------------------------------------------- members in processes of their own
 
 
-def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, here, capfd):
-    assert main(["committee", *members, "--members", "2", "--jobs", "2"]) == 0
+def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, here):
+    command = [CLI, "committee", *members, "--members", "2", "--jobs", "2"]
+    status, output, problems = warm.run(command)
+    assert (status, problems) == (0, "")
     for number in (42, 43):
         for name in ("best", "last"):
             assert equal_weights(seed(number), three / seed(number), name)
         assert (seed(number) / "predictions.csv").read_bytes() == (
             three / seed(number) / "predictions.csv"
         ).read_bytes()
-    lines = capfd.readouterr().out.splitlines()
+    lines = output.splitlines()
     for number in (42, 43):
         own = [line for line in lines if line.startswith(f"[dense/seed_{number}] epoch ")]
         assert [line.split()[2] for line in own] == ["0", "1", "2"]
@@ -234,20 +230,13 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     shutil.rmtree(OWN)
     shutil.rmtree(seed(44))
     before = files()
-    slow = Path(__file__).parents[1] / "slow_member.py"
-    Path("slow").write_text(f'#!/bin/sh\nshift 2\nexec {sys.executable} {slow} "$@"\n')
-    Path("slow").chmod(0o755)
-    process = subprocess.Popen(
-        [sys.executable, "-c", PROGRAM, "committee", *members, "--members", "3"],
-        env=os.environ | {"PYTHONPATH": str(Path(CONFIGS).parent)},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+    command = [CLI, "committee", *members, "--members", "3"]
+    process = Program(command, before=holding.after_two_epochs)  # which its member inherits
     wait_for_epoch(process, seed(44))
     (member,) = children(process.pid)
     os.kill(process.pid, number)
-    _, problems = process.communicate(timeout=300)
+    holding.GO_ON.touch()
+    _, problems = process.communicate()
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
     assert ended(member)
     assert "Traceback" not in problems

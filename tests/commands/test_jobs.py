@@ -15,6 +15,9 @@ import torch
 from lit_mnist.commands.jobs import Job, Jobs
 from lit_mnist.commands.run_spec import RunSpec
 
+REAL = sys.executable  # Python, for which a script stands in these tests
+ROOT = Path(__file__).parents[2]
+
 # Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
 WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
 WAITS += "n=0; while [ $n -lt 6000 ]; do sleep 0.02; n=$((n+1)); done"
@@ -48,6 +51,17 @@ def test_a_failure_is_named_and_stops_no_other(at_once):
     assert [each.name for each in Jobs(at_once).run(jobs)] == ["a", "c"]
     assert Path("b").exists()
     assert Path("d").exists()
+
+
+def test_a_job_is_the_program_as_a_module(here):
+    (here / "python").write_text('#!/bin/sh\necho "$@" > given\n')
+    assert not Jobs(1).run([Job("a", RunSpec(typed=("--name", "a")))])
+    *module, command, option, name = Path("given").read_text().split()
+    assert (command, option, name) == ("fit", "--name", "a")
+    done = subprocess.run(
+        [REAL, *module, "--version"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.startswith("lit-mnist ")
 
 
 def test_nothing_to_do_is_done():

@@ -6,6 +6,7 @@ import subprocess
 import sys
 import textwrap
 import warnings
+from pathlib import Path
 
 import pytest
 import torch
@@ -26,6 +27,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training import workarounds
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
+from tests import warm
 
 
 def trainer(tmp_path, **options):
@@ -42,21 +44,19 @@ def failing_save(*_args, **_kwargs):
     raise OSError("disk full")
 
 
-def test_upstream_still_advertises(tmp_path):
-    code = f"""
+def test_upstream_still_advertises(here):
+    code = """
 from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
-Trainer(accelerator="cpu", max_steps=1, default_root_dir={str(tmp_path)!r}).fit(BoringModel())
+Trainer(accelerator="cpu", max_steps=1).fit(BoringModel())
 """
-    loud = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Tip" in loud.stdout + loud.stderr
-    code = f"""
-from lit_mnist.training import workarounds
-with workarounds.applied():
-{textwrap.indent(code, "    ")}
-"""
-    quiet = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert "Tip" not in quiet.stdout + quiet.stderr
+    within = "from lit_mnist.training import workarounds\nwith workarounds.applied():\n"
+    Path("loud.py").write_text(code)
+    Path("quiet.py").write_text(within + textwrap.indent(code, "    "))
+    for script, told in (("loud.py", True), ("quiet.py", False)):
+        status, *said = warm.run([script])
+        assert status == 0, said
+        assert ("Tip" in "".join(said)) is told
 
 
 def test_known_noise_alone_is_hidden(caplog):
