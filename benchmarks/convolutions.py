@@ -69,12 +69,13 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures and reports."""
     parser = measuring.new_parser(__doc__, "convolutions", repeats=5)
     parser.add_argument("--times", type=int, default=20, help="of each work in a round (20)")
-    options = measuring.parse(parser, argv, quick={"repeats": 1, "times": 1})
+    parser.add_argument("--batch-size", type=int, default=86, help="(86)")
+    options = measuring.parse(parser, argv, quick={"repeats": 1, "times": 1, "batch_size": 8})
     report, settings = Report("convolutions", options), as_fit_does()
     for name, kind in NETS.items():
         net = settings.place(kind())
         assert isinstance(net, nn.Sequential)
-        found = shapes(net, settings.place_images(torch.rand(86, 1, 28, 28)))
+        found = shapes(net, settings.place_images(torch.rand(options.batch_size, 1, 28, 28)))
         for word, dtype in TYPES.items():
             works = [work for layer, given in found for work in alone(layer, given, dtype)]
             passes = [3 if layer.in_channels > 1 else 2 for layer, _ in found]
@@ -86,7 +87,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             report.add(f"{name}: convolutions alone, {word}", values, "ms")
             rates = [total / value / 1e6 for value in values]
             report.add(f"{name}: their rate, {word}", rates, "GFLOP/s")
-        step = Stepper(kind(), settings, 86, options.times)
+        step = Stepper(kind(), settings, options.batch_size, options.times)
         report.add(f"{name}: whole step", [step() for _ in range(options.repeats)], "ms")
     side = 256 if options.quick else 2048
     for word, dtype in TYPES.items():

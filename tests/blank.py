@@ -1,4 +1,7 @@
-"""Blank pictures: drawing them takes longer than training on such small sets."""
+"""Pictures in one colour: drawing them takes longer than training on such small sets."""
+
+import hashlib
+import pickle
 
 from matplotlib.figure import Figure
 
@@ -12,7 +15,16 @@ DRAWN = (
 
 
 def pictures(change=setattr):
-    """Has all that draws give a blank figure; `change` is MonkeyPatch's `setattr`, or for good."""
-    blank = Figure(figsize=(2, 2))
+    """Has all that draws give a figure whose colour tells what it should show.
+
+    Args:
+        change: `setattr`, for good, or MonkeyPatch's, for a while.
+    """
     for module, name in DRAWN:
-        change(module, name, lambda *_, **__: blank)
+        change(module, name, coloured)
+
+
+def coloured(*shown, **options):
+    """Equal for what is equal."""
+    digest = hashlib.sha256(pickle.dumps((shown, options))).hexdigest()
+    return Figure(figsize=(2, 2), facecolor=f"#{digest[:6]}")

@@ -139,7 +139,7 @@ def members(hard_data):
 
 @pytest.fixture
 def no_pictures(request, monkeypatch):
-    """Pictures are blank."""
+    """Pictures are of one colour each."""
     if request.node.get_closest_marker("pictures"):
         return
     blank.pictures(monkeypatch.setattr)
@@ -171,6 +171,7 @@ def three(members, shared):
 
     def train(folder):
         with pytest.MonkeyPatch.context() as patch:
+            blank.pictures(patch.setattr)
             patch.setattr(Jobs, "run", train_here)
             patch.chdir(folder)
             assert main(["committee", *members, "--members", "3"]) == 0
@@ -196,6 +197,8 @@ def trained_runs(small_data, shared):
     options += ["--data.batch_size", "60", "--trainer.accelerator", "cpu"]
 
     def train(folder):
-        assert main(["fit", *options, "--log_dir", str(folder / "tb_logs")]) == 0
+        with pytest.MonkeyPatch.context() as patch:
+            blank.pictures(patch.setattr)
+            assert main(["fit", *options, "--log_dir", str(folder / "tb_logs")]) == 0
 
     return shared("trained_runs", train) / "tb_logs"

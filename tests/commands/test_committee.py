@@ -56,7 +56,7 @@ def committee(members, in_process, no_pictures, capsys):
     return call
 
 
-def test_members_are_ordinary_runs(members, three, here):
+def test_members_are_ordinary_runs(members, three, here, no_pictures):
     assert main(["fit", *members, "--seed_everything", "43"]) == 0
     assert main(["test", *members, "--seed_everything", "43"]) == 0
     fitted, member = seed(43), three / seed(43)
@@ -71,6 +71,8 @@ def test_members_are_ordinary_runs(members, three, here):
         {path.name.partition(".tfevents")[0] for path in f.iterdir()} for f in (fitted, member)
     ]
     assert names[0] == names[1]
+    pictures = [(fitted / f"{name}.png").read_bytes() for name in ("misclassified", "confusion")]
+    assert pictures[0] != pictures[1]  # in a test, their colours tell what they would show
 
 
 def test_what_is_finished_is_left_alone_to_the_bit(committee, trained):

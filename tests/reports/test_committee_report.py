@@ -137,7 +137,11 @@ def test_the_report_repeats_the_results(folder, said):
         assert f"({name}.png)" in text
 
 
-def test_pictures_lie_in_the_folder_and_in_tensorboard(folder):
+@pytest.mark.pictures
+def test_pictures_lie_in_the_folder_and_in_tensorboard(trained, members):
+    folder = Path("tb_logs/dense/committee_3")
+    shutil.rmtree(folder)
+    assert main(["committee", *members, "--members", "3"]) == 0  # which tests it alone
     names = {"curves", "misclassified", "confusion", "errors_by_size"}
     for name in names:
         assert Image.open(folder / f"{name}.png").size[0] > 200
@@ -148,7 +152,7 @@ def test_pictures_lie_in_the_folder_and_in_tensorboard(folder):
     assert scalars == pytest.approx({name: said[name] for name in scalars})
 
 
-def test_the_saved_config_gives_the_committee_again(trained, capsys):
+def test_the_saved_config_gives_the_committee_again(trained, no_pictures):
     own = Path("tb_logs/dense/committee_3")
     config = yaml.safe_load((own / "config.yaml").read_text())
     assert config["model"]["class_path"].endswith("EnsembleModule")
@@ -159,7 +163,7 @@ def test_the_saved_config_gives_the_committee_again(trained, capsys):
     assert json.loads((own / "results.json").read_text())["test_reads"] == 2
 
 
-def test_members_without_a_run_around_them_are_named_by_their_paths(trained, members):
+def test_members_without_a_run_around_them_are_named_by_their_paths(trained, members, no_pictures):
     for seed in (42, 44):
         shutil.copy(f"tb_logs/dense/seed_{seed}/checkpoints/best.ckpt", f"{seed}.ckpt")
     options = ["--model.checkpoints", '["42.ckpt", "44.ckpt"]', "--name", "mine"]
