@@ -485,14 +485,15 @@ def test_early_stopping_completes_a_run(run_cli):
 
 
 def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
+    short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
     monkeypatch.setattr("lit_mnist.training.hardware._fast_bfloat16", lambda: True)
-    run_cli("fit", "--trainer.max_epochs", "1", config="simple")
+    run_cli("fit", *short, "--trainer.max_epochs", "1", config="simple")
     folder = Path("tb_logs/simple/seed_42")
     monkeypatch.setattr(
         "lit_mnist.training.hardware._fast_bfloat16", lambda: False
     )  # another machine
     monkeypatch.setattr("platform.machine", lambda: "arm64")
-    status, output, _ = run_cli("fit", "--trainer.max_epochs", "2", config="simple")
+    status, output, _ = run_cli("fit", *short, "--trainer.max_epochs", "2", config="simple")
     assert status == 0
     assert "going on after epoch 0" in output
     assert "precision bf16-mixed, channels last" in output
@@ -501,15 +502,16 @@ def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatc
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["trainer"]["precision"] == "bf16-mixed"
     assert config["model"]["init_args"]["channels_last"] is True
-    status, output, _ = run_cli("fit", "--fresh", config="simple")
+    status, output, _ = run_cli("fit", "--fresh", *short, config="simple")
     assert "precision 32-true, channels first" in output
 
 
 def test_precision_and_layout_can_be_pinned(run_cli):
+    short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
     pins = ("--trainer.precision", "bf16-mixed", "--model.channels_last", "false")
-    status, output, _ = run_cli("fit", *pins, config="simple")
+    status, output, _ = run_cli("fit", *short, *pins, config="simple")
     assert status == 0
     assert "precision bf16-mixed, channels first" in output
-    status, _, problem = run_cli("fit", "--trainer.precision", "32-true", config="simple")
+    status, _, problem = run_cli("fit", *short, "--trainer.precision", "32-true", config="simple")
     assert status == 2
     assert "trainer.precision: bf16-mixed, now 32-true" in problem

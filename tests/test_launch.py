@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch.distributed import run as torchrun
 
 from lit_mnist.errors import UserError
 from lit_mnist.main import main
@@ -21,7 +22,7 @@ from tests.warm import CLI
 
 ROOT = Path(CONFIGS).parent.resolve()
 HERE = Path(__file__).parent
-TORCHRUN = (sys.executable, "-m", "torch.distributed.run")
+TORCHRUN = (sys.executable, torchrun.__file__)
 # What a job's script finds that asks for one task, and starts torchrun in it
 IN_A_JOB = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 
@@ -119,10 +120,10 @@ def test_two_ranks_write_one_set_of_files_and_torchrun_starts_the_very_same_run(
     assert output.count("epoch   0") == 1
     assert len(list(folder("itself").glob("events.*"))) == 1
     assert json.loads((folder("itself") / "results.json").read_text())["ranks"] == 2
-    launch = (*TORCHRUN, "--standalone", "--nproc-per-node", "2", CLI, "fit")
-    status, said = finish(start(*launch, *options, "--name", "torchrun", **IN_A_JOB))
-    assert status == 0, said
-    assert said.count("epoch   0") == 1
+    launch = (torchrun.__file__, "--standalone", "--nproc-per-node", "2", CLI, "fit")
+    status, output, problems = warm.run((*launch, *options, "--name", "torchrun"), **IN_A_JOB)
+    assert status == 0, problems
+    assert output.count("epoch   0") == 1
     assert files("torchrun") == files("itself")
     assert_same_bits("torchrun", "itself")
 

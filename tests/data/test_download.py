@@ -1,4 +1,3 @@
-import multiprocessing
 from dataclasses import replace
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from tests.small_sets import (
     sha256,
     small_files,
 )
+from tests.warm import SERVER
 
 IMAGES, LABELS = DATASETS["MNIST"].files["train"]
 
@@ -232,11 +232,10 @@ def load_in_a_process(url, data_dir, barrier, results):
 
 
 def test_two_processes_make_one_transfer(monkeypatch, tmp_path):
-    spawn = multiprocessing.get_context("spawn")
-    barrier, results = spawn.Barrier(2), spawn.Queue()
+    barrier, results = SERVER.Barrier(2), SERVER.Queue()
     with mirrored(monkeypatch, "KMNIST", None, delay_s=0.2) as (files, (mirror,)):
         args = (mirror.url, tmp_path, barrier, results)
-        other = spawn.Process(target=load_in_a_process, args=args)
+        other = SERVER.Process(target=load_in_a_process, args=args)
         other.start()
         barrier.wait(60)
         own = load("KMNIST", "train", tmp_path).sha256

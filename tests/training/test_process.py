@@ -2,13 +2,13 @@
 
 import os
 import platform
-import subprocess
-import sys
+from pathlib import Path
 
 import pytest
 import torch
 
 from lit_mnist.training import process
+from tests import warm
 
 CONFIGURED = "from lit_mnist.training import process; process.configure_process()\n"
 MEASURED = """
@@ -23,20 +23,18 @@ print(faults() - start)
 """
 
 
-# A process of its own, as what is set stays set
+# A process of its own, as what is set stays set; its threads start in it
 @pytest.mark.parametrize(
     ("before", "value", "least", "most"),
     [("", "1e-40", 5_000, 10**9), (CONFIGURED, "0e+00", 0, 500)],
 )
-def test_subnormal_numbers_are_zero_in_every_thread_and_buffers_reused(before, value, least, most):
-    done = subprocess.run(
-        [sys.executable, "-c", before + MEASURED],
-        capture_output=True,
-        text=True,
-        check=True,
-        env={},
-    )
-    values, faults = done.stdout.splitlines()
+def test_subnormal_numbers_are_zero_in_every_thread_and_buffers_reused(
+    here, before, value, least, most
+):
+    Path("measured.py").write_text(before + MEASURED)
+    status, output, problems = warm.run(["measured.py"])
+    assert status == 0, problems
+    values, faults = output.splitlines()
     assert values == str({value})
     if platform.libc_ver()[0] == "glibc":
         assert least <= int(faults) <= most
