@@ -21,7 +21,7 @@ def lives(monkeypatch):
 
 
 @pytest.fixture
-def run(lives, small_data, tmp_path, monkeypatch):
+def run(lives, small_data, tmp_path, here, monkeypatch):
     """Runs a script on the small set; gives its exit status and what it wrote."""
     original = lives.command
 
