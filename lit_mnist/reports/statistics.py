@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 import numpy as np
 
-Z = 1.959963984540054  # the normal distribution holds 95% within this many standard deviations
-
 
 def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     """Gives the 95% interval of a proportion, such as an accuracy, from `correct` among `count`.
@@ -23,14 +21,10 @@ def wilson_interval(correct: int, count: int) -> tuple[float, float]:
     """
     if count < 1 or not 0 <= correct <= count:
         raise ValueError(f"{correct} correct among {count}")
-    return _wilson_low(correct, count), 1 - _wilson_low(count - correct, count)
+    from scipy.stats import binomtest  # takes a second, which only a result is worth
 
-
-def _wilson_low(correct: int, count: int) -> float:
-    """Gives the lower root of Wilson's quadratic as a quotient: a difference would cancel."""
-    middle = correct + Z**2 / 2
-    half = Z * math.sqrt(correct / count * (count - correct) + Z**2 / 4)
-    return correct / count * correct / (middle + half)
+    low, high = binomtest(correct, count).proportion_ci(0.95, method="wilson")
+    return float(low), float(high)
 
 
 def mean_sd(values: Iterable[float]) -> tuple[float, float]:
@@ -73,14 +67,9 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
         raise ValueError(f"{first_right.shape} and {second_right.shape} differ")
     only_first = int((first_right & ~second_right).sum())
     only_second = int((second_right & ~first_right).sum())
-    return McNemar(only_first, only_second, _coin(only_first, only_second))
+    discordant = only_first + only_second
+    if not discordant:
+        return McNemar(0, 0, 1.0)
+    from scipy.stats import binomtest
 
-
-def _coin(heads: int, tails: int) -> float:
-    """Gives the chance that a fair coin is at least as unequal; whole numbers until the end."""
-    throws = heads + tails
-    ways = total = 1  # to throw the rarer side never, and as often as seen or less
-    for rarer in range(min(heads, tails)):
-        ways = ways * (throws - rarer) // (rarer + 1)
-        total += ways
-    return min(1.0, 2 * total / 2**throws)
+    return McNemar(only_first, only_second, float(binomtest(only_first, discordant).pvalue))
