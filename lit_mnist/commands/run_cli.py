@@ -115,8 +115,8 @@ class RunCLI(RunOptions):
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
-        path = self._trained(model, ckpt_path)[0]
-        self._add(PredictReport(self.run, self.output))
+        path, digest = self._trained(model, ckpt_path)
+        self._add(PredictReport(self.run, digest, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lit_mnist.reports import abstention
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
 
@@ -32,6 +33,8 @@ def markdown(results: dict[str, Any]) -> str:
             "| | val acc | test acc | 95 % interval | test loss | errors |",
             "|---|---|---|---|---|---|",
             *rows,
+            "",
+            f"Calibration: {abstention.summary(results['calibration'])}.",
             "",
             f"Not all members agree on {disagreement['any']:.2%} of the images; two of them"
             f" differ on {min(pairs):.2%} to {max(pairs):.2%}.",

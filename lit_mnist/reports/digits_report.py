@@ -15,6 +15,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
+from lit_mnist.reports.abstention import Abstention
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector
 from lit_mnist.runs.folder import Run
@@ -23,7 +24,6 @@ NONE = "-"  # what is no digit
 # Below it, the other nine together are more probable, and there is no digit. Rendered validation
 # digits hardly ever fall below it, but most letters do not either (benchmarks/README.md).
 LEAST_PROBABILITY = 0.5
-UNSURE = 0.8  # below it, a digit is shown with a question mark
 COLUMNS = (
     "file",
     "x",
@@ -34,6 +34,7 @@ COLUMNS = (
     "probability",
     "second",
     "second_probability",
+    "sure",
 )
 Row = dict[str, Any]  # by COLUMNS; None where there is nothing to tell
 
@@ -43,12 +44,14 @@ class PredictReport(Collector):
 
     Args:
         run: Of the model.
+        weights_sha256: Hash of the weights.
         output: The folder to write to; None for the run's.
     """
 
-    def __init__(self, run: Run, output: Path | None = None) -> None:
+    def __init__(self, run: Run, weights_sha256: str, output: Path | None = None) -> None:
         super().__init__(run)
         self.folder = output or run.folder
+        self.abstention = Abstention.of(run.results(), weights_sha256)
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -64,11 +67,13 @@ class PredictReport(Collector):
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
         least = LEAST_PROBABILITY if names is None else 0.0
-        rows = picture_rows(
-            data.pictures, predictions.probabilities.numpy(), names or DIGITS, least
-        )
+        probabilities = predictions.probabilities.numpy()
+        sure = self.abstention.sure(probabilities)
+        rows = picture_rows(data.pictures, probabilities, sure, names or DIGITS, least)
         self.write(data.pictures, rows)
         print(screen_table(rows))
+        least_sure = f"{self.abstention.threshold:.6g} ({self.abstention.source})"
+        print(f"not sure: confidence of at most {least_sure}")
         print(f"digits.csv, digits.json, digits.png: see {self.folder}")
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
@@ -79,21 +84,26 @@ class PredictReport(Collector):
 
 
 def picture_rows(
-    pictures: Sequence[Picture], probabilities: np.ndarray, names: Sequence[str], least: float
+    pictures: Sequence[Picture],
+    probabilities: np.ndarray,
+    sure: np.ndarray,
+    names: Sequence[str],
+    least: float,
 ) -> list[list[Row]]:
     """Gives the rows of each picture; one without any digit has a row that says so.
 
     Args:
         pictures: With their digits, D in all.
         probabilities: float (D, 10).
+        sure: bool (D,): whether each best guess is to be relied on.
         names: Of the ten classes.
         least: Probability below which the best guess is no digit.
     """
-    rest = iter(probabilities)
+    rest = zip(probabilities, sure.tolist(), strict=True)
     rows = []
     for picture in pictures:
         own = [
-            {"file": str(picture.file), **digit.box._asdict(), **guesses(next(rest), names, least)}
+            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(rest), names, least)}
             for digit in picture.digits
         ]
         whole = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
@@ -101,14 +111,14 @@ def picture_rows(
     return rows
 
 
-def guesses(probabilities: np.ndarray, names: Sequence[str], least: float) -> Row:
+def guesses(probabilities: np.ndarray, sure: bool, names: Sequence[str], least: float) -> Row:
     """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
     order = np.argsort(-probabilities, kind="stable")
-    named = [(names[place], round(float(probabilities[place]), 4)) for place in order[:2]]
+    best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
     nothing: tuple[str, None] = (NONE, None)
     rejected = probabilities[order[0]] < least
-    cells = [*nothing, *named[0]] if rejected else [*named[0], *named[1]]
-    return dict(zip(COLUMNS[-4:], cells, strict=True))
+    cells = [*nothing, *best, None] if rejected else [*best, *second, sure]
+    return dict(zip(COLUMNS[5:], cells, strict=True))
 
 
 def digits_csv(rows: Sequence[list[Row]]) -> str:
@@ -116,8 +126,9 @@ def digits_csv(rows: Sequence[list[Row]]) -> str:
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
-    for own in rows:
-        writer.writerows(own)
+    words = {None: None, True: "yes", False: "no"}
+    for row in (row for own in rows for row in own):
+        writer.writerow(row | {"sure": words[row["sure"]]})
     return text.getvalue()
 
 
@@ -145,10 +156,9 @@ def screen_table(rows: Sequence[list[Row]]) -> str:
     cells = [("picture", "box", "digit", "probability", "second guess")]
     for row in (row for own in rows for row in own):
         box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
-        sure = row["probability"]
-        unsure = "  not sure" if sure is not None and sure < UNSURE else ""
+        unsure = "  not sure" if row["sure"] is False else ""
         second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""
-        cells.append((row["file"], box, row["digit"], percent(sure) + unsure, second))
+        cells.append((row["file"], box, row["digit"], percent(row["probability"]) + unsure, second))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
     return "\n".join(lines)

@@ -24,7 +24,7 @@ def save(pictures: Sequence[Picture], rows: Sequence[Sequence[Row]], path: Path)
 
     Args:
         pictures: The first 40 are shown.
-        rows: Of each picture: x, y, width, height, digit, probability of each digit.
+        rows: Of each picture: x, y, width, height, digit, probability, sure of each digit.
         path: The file to write.
     """
     blocks = [draw(*pair) for pair in zip(pictures[:MOST], rows[:MOST], strict=True)]
@@ -75,10 +75,11 @@ def boxed(picture: Picture, rows: Sequence[Row]) -> Image.Image:
 
 
 def caption(row: Row) -> str:
-    """Says digit and probability, or that it is no digit and what it resembles most."""
+    """Says digit and probability, with `?` if unsure; or what it resembles that is no digit."""
     if row["probability"] is None:
         return f"none ({row['second']}?)"
-    return f"{row['digit']}  {row['probability']:.1%}"
+    unsure = " ?" if row["sure"] is False else ""
+    return f"{row['digit']}  {row['probability']:.1%}{unsure}"
 
 
 def colour(row: Row) -> str:

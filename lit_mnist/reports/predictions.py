@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, Trainer
 from torch import Tensor
 
 from lit_mnist.data.batches import Batch
+from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES
 
@@ -31,6 +32,11 @@ class Predictions(NamedTuple):
     def classes(self) -> Tensor:
         """The most probable class of each image: int64 (N,), the lowest where several are."""
         return self.probabilities.argmax(1)
+
+    @property
+    def answers(self) -> Answers:
+        """The same for NumPy, without the members."""
+        return Answers(self.probabilities.numpy(), self.labels.numpy())
 
 
 class Collector(Callback):

@@ -11,7 +11,8 @@ from matplotlib.figure import Figure
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
-from lit_mnist.reports import figures, gallery, plots
+from lit_mnist.reports import abstention, figures, gallery, plots
+from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
@@ -42,19 +43,28 @@ class EvaluationReport(Collector):
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes everything down, on rank zero."""
         predictions = self.gathered(trainer)
-        if not trainer.is_global_zero:
-            return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        scored, there = len(predictions.labels), len(data.test_set.labels)
         loss = float(trainer.callback_metrics["test_loss"])
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
-        reads = self._note(scores)
-        scored, there = len(predictions.labels), len(data.test_set.labels)
+        # first of all: whatever fails below, the test set was read
+        reads = self._note(scores) if trainer.is_global_zero else 0
         if scored < there:
             self.summary = [
                 f"tested on {scored:,} of {there:,} images, which is no test of the run:"
                 f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
             ]
             return
+        held_out, missing = held_out_images.predict(
+            trainer, pl_module, self.run, self.weights.paths
+        )
+        if not trainer.is_global_zero:
+            return
+        scores["calibration"] = (
+            abstention.report(held_out.answers, predictions.answers)
+            if held_out
+            else {"missing": missing}
+        )
         # `test_reads` with them, the record of what they are of last: it says that all is written
         self.write(trainer, predictions, scores | {"test_reads": reads})
         self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
@@ -68,6 +78,7 @@ class EvaluationReport(Collector):
     def closing(self, scores: dict[str, Any]) -> list[str]:
         """Gives the lines that tell the user what there is to be looked at."""
         return [
+            abstention.summary(scores["calibration"]),
             f"{scores['test_errors']} errors: see misclassified.png, confusion.png, curves.png and",
             f"{self.run.predictions.name} in {self.run.folder}",
         ]

@@ -43,7 +43,7 @@ class RunFolder(Callback):
                 path.unlink(missing_ok=True)
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
         # Test scores are of the weights before; what follows may better them
-        other = ("test_", "best_", "ended_by")
+        other = ("test_", "best_", "ended_by", "calibration")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
 

@@ -39,7 +39,8 @@ PICTURES = [
     picture("letter.png", (5, 6, 7, 8)),
 ]
 PROBABILITIES = np.stack([sure_of(4), sure_of(2, 0.7), np.full(10, 0.1)])
-ROWS = picture_rows(PICTURES, PROBABILITIES, DIGITS, 0.5)
+SURE = np.array([True, False, False])
+ROWS = picture_rows(PICTURES, PROBABILITIES, SURE, DIGITS, 0.5)
 
 
 def test_the_csv_has_a_row_a_digit_and_one_for_a_picture_without():
@@ -47,10 +48,10 @@ def test_the_csv_has_a_row_a_digit_and_one_for_a_picture_without():
 
     assert rows == [
         list(COLUMNS),
-        ["two, lines.png", "10", "20", "30", "40", "4", "0.95", "1", "0.05"],
-        ["two, lines.png", "60", "20", "30", "40", "2", "0.7", "1", "0.3"],
-        ["blank.png", "", "", "", "", "-", "", "", ""],
-        ["letter.png", "5", "6", "7", "8", "-", "", "0", "0.1"],
+        ["two, lines.png", "10", "20", "30", "40", "4", "0.95", "1", "0.05", "yes"],
+        ["two, lines.png", "60", "20", "30", "40", "2", "0.7", "1", "0.3", "no"],
+        ["blank.png", "", "", "", "", "-", "", "", "", ""],
+        ["letter.png", "5", "6", "7", "8", "-", "", "0", "0.1", ""],
     ]
 
 
@@ -59,6 +60,7 @@ def test_the_json_has_an_object_a_picture():
 
     assert (two["file"], two["text"]) == ("two, lines.png", "42")
     assert [digit["x"] for digit in two["digits"]] == [10, 60]
+    assert [digit["sure"] for digit in two["digits"]] == [True, False]
     assert list(two["digits"][0]) == list(COLUMNS)
     assert blank == {"file": "blank.png", "text": "", "digits": []}
     assert letter["text"] == ""
@@ -69,17 +71,19 @@ def test_the_screen_shows_picture_box_digit_probability_and_second_guess():
     lines = screen_table(ROWS).splitlines()
 
     assert lines[1].split() == [*["two,", "lines.png", "30x40+10+20", "4", "95.0%", "1", "5.0%"]]
+    assert "not sure" not in lines[1]
     assert "not sure" in lines[2]
     assert lines[3].split() == ["blank.png", "-"]
 
 
 def test_a_guess_below_the_least_probability_is_none():
-    assert guesses(sure_of(3, 0.49, 7), DIGITS, 0.48)["digit"] == "7"
-    assert guesses(sure_of(3, 0.6), DIGITS, 0.61) == {
+    assert guesses(sure_of(3, 0.49, 7), True, DIGITS, 0.48)["digit"] == "7"
+    assert guesses(sure_of(3, 0.6), True, DIGITS, 0.61) == {
         "digit": "-",
         "probability": None,
         "second": "3",
         "second_probability": 0.6,
+        "sure": None,
     }
 
 
@@ -95,7 +99,7 @@ def test_the_sheet_shows_each_box_and_each_digit(tmp_path):
 
 def test_many_pictures_are_counted_and_not_drawn(tmp_path):
     count = digits_sheet.MOST + 5
-    rows = picture_rows([picture("a.png")] * count, np.zeros((0, 10)), DIGITS, 0.5)
+    rows = picture_rows([picture("a.png")] * count, np.zeros((0, 10)), np.zeros(0, bool), DIGITS, 0.5)
 
     digits_sheet.save([picture("a.png")] * count, rows, tmp_path / "digits.png")
 

@@ -47,7 +47,8 @@ def test_no_share_at_all_is_refused(correct, count):
 def test_the_interval_holds_the_true_share_95_times_in_100(share):
     drawn = np.random.default_rng(0).binomial(10_000, share, size=5_000)
 
-    intervals = np.array([wilson_interval(int(correct), 10_000) for correct in drawn])
+    counts, places = np.unique(drawn, return_inverse=True)  # each interval once
+    intervals = np.array([wilson_interval(int(count), 10_000) for count in counts])[places]
 
     covered = (intervals[:, 0] <= share) & (share <= intervals[:, 1])
     assert 0.93 <= covered.mean() <= 0.97

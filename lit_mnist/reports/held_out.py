@@ -1,0 +1,75 @@
+"""What the weights that are tested say of the held-out training images."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+
+from lit_mnist.errors import UserError
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.reports.predictions import Collector, Predictions
+from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import Run
+
+OWN_KEYS = ("data_sha256", "split_sha256")  # of a data module's fingerprint: they name the images
+
+
+def predict(
+    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path]
+) -> tuple[Predictions | None, str]:
+    """Scores the held-out images, as at the end of a test; every rank must call it.
+
+    It is a plain pass over the images: another round of the trainer would log scores under the
+    test's names. Nothing is fetched for it.
+
+    Args:
+        trainer: That has just tested the module.
+        module: With the tested weights.
+        run: Their folder.
+        paths: Their checkpoints.
+
+    Returns:
+        The predictions, and why there are none; empty if there are.
+    """
+    reason = _obstacle(trainer, module, paths)
+    if not trainer.strategy.reduce_boolean_decision(not reason, all=True):
+        return None, reason or "another process cannot read the training images"
+    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+    keeper = Collector(run)
+    with torch.inference_mode():
+        for batch in data.val_dataloader():
+            scaled = data.on_after_batch_transfer(batch, 0)
+            keeper.collect(scaled, module.evaluate(scaled).softmax(dim=1))  # type: ignore[operator] # a ScoredModule
+    return keeper.gathered(trainer), ""
+
+
+def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) -> str:
+    """Tells why the held-out images cannot be scored as the test images were."""
+    if trainer.limit_val_batches == 0:
+        return "--trainer.limit_val_batches 0 leaves out validation"
+    if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
+        return f"{type(module).__name__} has a test_step of its own, made for test images"
+    known = [checkpoints.read(path).get("MNISTDataModule", {}) for path in paths]
+    if not all(key in trained_on for trained_on in known for key in OWN_KEYS):
+        return "a checkpoint does not tell which images were held out of its training"
+    if any(known[0][key] != other[key] for other in known for key in OWN_KEYS):
+        return "the members held different images out of training"
+    return _load(trainer.datamodule, known[0])  # type: ignore[attr-defined] # the CLI always has one
+
+
+def _load(data: Any, trained_on: dict[str, Any]) -> str:
+    """Reads the training images, if they are on disk; tells what is wrong with them."""
+    allowed, data.download = data.download, False
+    try:
+        data.setup("validate")
+    except UserError:
+        return "the training images, a part of which validates, are not at hand"
+    finally:
+        data.download = allowed
+    here = data.fingerprint()
+    if any(here[key] != trained_on[key] for key in OWN_KEYS):
+        return "these weights were trained with another --data.split_seed or on other images"
+    return ""
