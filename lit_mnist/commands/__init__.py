@@ -6,6 +6,7 @@ fit_messages    what fit says when there is nothing to train, and when it has tr
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
+report          writes one HTML file about runs
 parsers         the options of our own commands: defaults, help, errors
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows

@@ -115,6 +115,25 @@ class Compare(CommandParser):
             raise UserError(f"compare takes two runs, such as {example}")
 
 
+class Report(CommandParser):
+    """The options of `report`."""
+
+    command = "report"
+    summary = "write one HTML file about a run, a committee, or several side by side"
+    details = (
+        "It shows figures with their intervals, curves, the confusion matrix with the images behind"
+        " each cell, errors by how sure the network was, calibration, the config and the ledger."
+        " It needs no network and nothing beside it."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        run = "a run's folder, such as tb_logs/deep/seed_42; also a committee's"
+        self.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=run)
+        output = "the file to write (report.html in the first run's folder)"
+        self.add_argument("--output", type=Path, metavar="FILE", help=output)
+
+
 PARSERS: dict[str, type[CommandParser]] = {
-    kind.command: kind for kind in (Committee, Reproduce, Compare)
+    kind.command: kind for kind in (Committee, Reproduce, Compare, Report)
 }

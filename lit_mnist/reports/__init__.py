@@ -9,6 +9,9 @@ digits_report     what a prediction leaves behind: the digits in the user's pict
 digits_sheet      pictures with their boxes, and each digit as the net saw it
 committee_report  what a committee's test leaves behind
 committee_table   its scores beside its members'
+page              one HTML file about a run or several
+page_facts        what it tells of a run, read from its folder
+page_charts       its charts
 notebook          the notebook's six systems and figures
 notebook_table    its table beside ours
 plots             accuracy curves, confusion matrix

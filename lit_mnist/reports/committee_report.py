@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
@@ -60,6 +61,7 @@ class CommitteeReport(EvaluationReport):
         self.facts = self._facts(trainer, log_probs, predictions.labels)
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
         files.write_json(self.run.file("results.json"), self.facts)
+        files.write_text(self.run.votes, votes_csv(predictions, self.votes))
         super().write(trainer, predictions, scores)
         by_size = [
             averaging.SubsetErrors(row["mean"], row["fewest"], row["most"])
@@ -118,6 +120,20 @@ class CommitteeReport(EvaluationReport):
             "hardware": device_name(trainer.strategy.root_device),
             "versions": versions(),
         }
+
+
+def votes_csv(predictions: Predictions, votes: Tensor) -> str:
+    """Formats a row an image: its index, label, the committee's class, and those of M members.
+
+    Args:
+        predictions: Of N images.
+        votes: int64 (M, N).
+    """
+    members = ",".join(f"member_{number}" for number in range(len(votes)))
+    columns = (predictions.indices, predictions.labels, predictions.classes, *votes)
+    rows = torch.stack(columns, dim=1).tolist()
+    lines = (",".join(map(str, row)) for row in rows)
+    return "\n".join([f"index,label,prediction,{members}", *lines, ""])
 
 
 def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:

@@ -53,6 +53,11 @@ class Run:
         """What its test said of each image."""
         return self.folder / "predictions.csv"
 
+    @property
+    def votes(self) -> Path:
+        """What each member of a committee said of each image."""
+        return self.folder / "votes.csv"
+
     def file(self, name: str) -> Path:
         """Another file of the run, such as `metrics.csv`."""
         return self.folder / name
@@ -92,7 +97,7 @@ class Run:
 
     def written(self) -> list[Path]:
         """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
-        own = ("metrics.csv", "predictions.csv", "digits.csv", "digits.json")
+        own = ("metrics.csv", "predictions.csv", "votes.csv", "digits.csv", "digits.json")
         pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
         patterns = ("config.yaml", "results.json", *own, *pictures, "events.out.tfevents.*")
         return [

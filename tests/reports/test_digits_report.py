@@ -99,7 +99,9 @@ def test_the_sheet_shows_each_box_and_each_digit(tmp_path):
 
 def test_many_pictures_are_counted_and_not_drawn(tmp_path):
     count = digits_sheet.MOST + 5
-    rows = picture_rows([picture("a.png")] * count, np.zeros((0, 10)), np.zeros(0, bool), DIGITS, 0.5)
+    rows = picture_rows(
+        [picture("a.png")] * count, np.zeros((0, 10)), np.zeros(0, bool), DIGITS, 0.5
+    )
 
     digits_sheet.save([picture("a.png")] * count, rows, tmp_path / "digits.png")
 

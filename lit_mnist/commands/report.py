@@ -1,0 +1,26 @@
+"""The command `report`: one HTML file about a run, a committee, or several side by side."""
+
+import argparse
+
+from lit_mnist import files
+from lit_mnist.errors import UserError
+from lit_mnist.reports import page, page_facts
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs the command with options that `parsers.Report` has parsed."""
+    output = options.output or options.runs[0] / "report.html"
+    if output.is_dir():
+        raise UserError(f"--output {output}: is a folder; name a file in it, such as report.html")
+    if output.exists() and not _is_report(output):
+        raise UserError(f"--output {output}: exists and is no report of ours; choose another name")
+    text = page.html([page_facts.read(folder) for folder in options.runs])
+    output.parent.mkdir(parents=True, exist_ok=True)
+    files.write_text(output, text)
+    print(f"{output}: open it in a browser; it needs nothing beside it")
+
+
+def _is_report(path: object) -> bool:
+    """Whether a file may be replaced: only what this command has written."""
+    with open(str(path), "rb") as file:
+        return b'name="generator" content="lit_mnist report"' in file.read(1000)

@@ -1,0 +1,115 @@
+"""A page about one run or several: one HTML file that needs nothing beside it."""
+
+import base64
+import io
+import statistics
+from collections.abc import Sequence
+from typing import Any
+
+import jinja2
+import numpy as np
+from PIL import Image
+
+from lit_mnist.reports import page_charts
+from lit_mnist.reports.page_facts import RunFacts, Test
+from lit_mnist.reports.plots import confusion_matrix
+
+SHOWN = 200  # misclassified images of a run, at most
+
+
+def html(runs: Sequence[RunFacts]) -> str:
+    """Gives the page; equal runs give equal bytes."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    together = {run.name: run.history for run in runs if run.history}
+    return environment.get_template("report.html").render(
+        title=", ".join(run.name for run in runs),
+        runs=[_section(run) for run in runs],
+        together=page_charts.accuracy_and_loss(together, None) if len(together) > 1 else "",
+        columns=_COLUMNS,
+    )
+
+
+def _percent(value: float) -> str:
+    return f"{100 * value:.2f} %"
+
+
+def _interval(value: Sequence[float]) -> str:
+    return f"{100 * value[0]:.2f} to {100 * value[1]:.2f} %"
+
+
+# What is told of each run side by side: key in results.json, heading, form
+_COLUMNS = (
+    ("status", "state", str),
+    ("parameters", "parameters", "{:,}".format),
+    ("best_val_acc", "best validation accuracy", _percent),
+    ("test_acc", "test accuracy", _percent),
+    ("test_acc_ci95", "95 % interval", _interval),
+    ("test_errors", "test errors", "{:,}".format),
+    ("test_loss", "test loss", "{:.4f}".format),
+    ("test_reads", "reads of the test set", str),
+    ("seconds", "seconds of training", "{:.0f}".format),
+)
+
+
+def _section(run: RunFacts) -> dict[str, Any]:
+    """Gives what the template shows of a run."""
+    results = run.results
+    histories = {"": run.history} if run.history else run.histories
+    best = results.get("best_epoch") if run.history else None
+    return {
+        "facts": run,
+        "figures": {
+            name: form(results[key]) for key, name, form in _COLUMNS if results.get(key) is not None
+        },
+        "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
+        "epoch_seconds": _epoch_seconds(run),
+        "calibration": results.get("calibration"),
+        **(_tested(run, run.test) if run.test else {"matrix": None}),
+    }
+
+
+def _epoch_seconds(run: RunFacts) -> str:
+    seconds = [row["seconds"] for row in run.history if row.get("seconds", 0) > 0]
+    return f"{statistics.median(seconds):.1f}" if seconds else ""
+
+
+def _tested(run: RunFacts, test: Test) -> dict[str, Any]:
+    matrix = confusion_matrix(test.answers.labels, test.predictions)
+    off = matrix - np.diag(np.diag(matrix))
+    return {
+        "matrix": matrix.tolist(),
+        "most": max(int(off.max()), 1),
+        "errors": [_error(run, test, place) for place in test.wrong[:SHOWN]],
+        "error_count": len(test.wrong),
+        "reliability": page_charts.reliability(test.answers),
+        "risk_coverage": page_charts.risk_coverage(test.answers),
+    }
+
+
+def _error(run: RunFacts, test: Test, place: int) -> dict[str, Any]:
+    """Gives what is shown of a misclassified image."""
+    label, prediction = int(test.answers.labels[place]), int(test.predictions[place])
+    votes = [] if test.votes is None else test.votes[place].tolist()
+    return {
+        "index": int(test.indices[place]),
+        "true": label,
+        "predicted": prediction,
+        "true_name": run.class_names[label],
+        "predicted_name": run.class_names[prediction],
+        "probability": f"{test.answers.confidence[place]:.1%}",
+        "votes": [run.class_names[vote] for vote in votes],
+        "image": "" if test.images is None else data_uri(test.images[place]),
+    }
+
+
+def data_uri(image: np.ndarray) -> str:
+    """Gives uint8 (28, 28) as the address of a PNG within the page."""
+    png = io.BytesIO()
+    Image.fromarray(image).save(png, "PNG", optimize=True)
+    return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

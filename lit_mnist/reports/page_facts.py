@@ -1,0 +1,150 @@
+"""What a page tells of a run: read from its folder, and nothing computed anew."""
+
+import csv
+import math
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+import yaml
+
+from lit_mnist.data import download
+from lit_mnist.data.datasets import class_names
+from lit_mnist.errors import UserError
+from lit_mnist.reports.calibration import Answers
+from lit_mnist.runs import ledger, tested
+from lit_mnist.runs.folder import Run, read_config
+
+
+class Test(NamedTuple):
+    """What a test said of N images, in index order.
+
+    Attributes:
+        indices: int (N,): their places in the data set.
+        answers: Probabilities (N, 10) and labels (N,).
+        predictions: int (N,).
+        votes: int (N, M): what each of a committee's M members said; None where it is not known.
+        images: uint8 (N, 28, 28); None where the test files are not at hand.
+    """
+
+    __test__ = False  # no test of pytest's
+
+    indices: np.ndarray
+    answers: Answers
+    predictions: np.ndarray
+    votes: np.ndarray | None
+    images: np.ndarray | None
+
+    @property
+    def wrong(self) -> np.ndarray:
+        """int (E,): positions of what was misclassified, the surest first."""
+        errors = np.flatnonzero(self.predictions != self.answers.labels)
+        return errors[np.argsort(-self.answers.confidence[errors], kind="stable")]
+
+
+class RunFacts(NamedTuple):
+    """A run as its folder tells it.
+
+    Attributes:
+        name: Its folder below the log folder.
+        results: `results.json`.
+        config: `config.yaml`, as text.
+        history: `metrics.csv`, a row an epoch.
+        histories: By member, the same of a committee's members.
+        test: Its test; None if it was not tested or its test does not count.
+        untested: Why there is none; empty if there is.
+        class_names: Ten words, or the digits.
+        reads: The ledger, a row for each time that the test set was read.
+    """
+
+    name: str
+    results: dict[str, Any]
+    config: str
+    history: list[dict[str, float]]
+    histories: dict[str, list[dict[str, float]]]
+    test: Test | None
+    untested: str
+    class_names: list[str]
+    reads: list[dict[str, str]]
+
+
+def read(folder: Path) -> RunFacts:
+    """Reads a run or a committee.
+
+    Raises:
+        UserError: There is no run, or one of its files is damaged.
+    """
+    run = Run(folder)
+    results = run.results()
+    if not results:
+        raise UserError(f"{folder}: there is no run in it, only a run has a report; fit it first")
+    config = read_config(run.file("config.yaml"))
+    data = config.get("data") or {}
+    untested = tested.doubt(run)
+    return RunFacts(
+        name="/".join(folder.resolve().parts[-2:]),
+        results=results,
+        config=yaml.safe_dump(config, sort_keys=False),
+        history=run.history(),
+        histories=_members_histories(run, results),
+        test=None if untested else _test(run, data, results),
+        untested=untested,
+        class_names=class_names(str(data.get("dataset"))) or [str(digit) for digit in range(10)],
+        reads=_rows(run.file(ledger.NAME)),
+    )
+
+
+def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Test:
+    table = np.array([[float(cell) for cell in row.values()] for row in _rows(run.predictions)])
+    if table.ndim != 2 or table.shape[1] != 13 or not np.isfinite(table).all():
+        raise UserError(f"{run.predictions}: damaged; test the run again")
+    indices, labels, predictions = table[:, :3].astype(int).T
+    votes = np.array([list(row.values())[3:] for row in _rows(run.votes)]).astype(int)
+    return Test(
+        indices,
+        Answers(table[:, 3:], labels),
+        predictions,
+        votes if len(votes) == len(table) else None,
+        _images(data, str(results["test_data_sha256"]), len(table)),
+    )
+
+
+def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
+    """Gives the tested images, if they are on disk; nothing is fetched."""
+    try:
+        split = download.load(data["dataset"], "test", Path(data["data_dir"]), False)
+    except (UserError, KeyError):
+        return None
+    same = split.sha256 == sha256 and len(split.images) == count
+    return split.images.numpy() if same else None
+
+
+def _members_histories(run: Run, results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
+    """Reads what a committee's members have left, where they still are."""
+    paths = results.get("test_checkpoints") if "members" in results else None
+    folders = [(run.folder / path).parent.parent for path in paths or []]
+    histories = {"/".join(one.resolve().parts[-2:]): Run(one).history() for one in folders}
+    return {name: history for name, history in histories.items() if history}
+
+
+def _rows(path: Path) -> list[dict[str, str]]:
+    """Reads a table; empty if there is none.
+
+    Raises:
+        UserError: It is damaged.
+    """
+    if not path.is_file():
+        return []
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = list(csv.DictReader(file))
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}: damaged; test the run again") from error
+    if any(None in row or None in row.values() for row in rows):
+        raise UserError(f"{path}: damaged; test the run again")
+    return rows
+
+
+def known(value: object) -> bool:
+    """Tells whether a number is there to be shown."""
+    return isinstance(value, int | float) and math.isfinite(value)
