@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lit_mnist.reports import page_charts
-from lit_mnist.reports.page_facts import RunFacts, Test
+from lit_mnist.reports.page_facts import Evaluation, RunFacts
 from lit_mnist.reports.plots import confusion_matrix
 
 SHOWN = 200  # misclassified images of a run, at most
@@ -79,7 +79,7 @@ def _epoch_seconds(run: RunFacts) -> str:
     return f"{statistics.median(seconds):.1f}" if seconds else ""
 
 
-def _tested(run: RunFacts, test: Test) -> dict[str, Any]:
+def _tested(run: RunFacts, test: Evaluation) -> dict[str, Any]:
     matrix = confusion_matrix(test.answers.labels, test.predictions)
     off = matrix - np.diag(np.diag(matrix))
     return {
@@ -92,7 +92,7 @@ def _tested(run: RunFacts, test: Test) -> dict[str, Any]:
     }
 
 
-def _error(run: RunFacts, test: Test, place: int) -> dict[str, Any]:
+def _error(run: RunFacts, test: Evaluation, place: int) -> dict[str, Any]:
     """Gives what is shown of a misclassified image."""
     label, prediction = int(test.answers.labels[place]), int(test.predictions[place])
     votes = [] if test.votes is None else test.votes[place].tolist()

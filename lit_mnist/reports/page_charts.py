@@ -2,7 +2,8 @@
 
 import io
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, islice, pairwise
+from typing import Any
 
 import matplotlib as mpl
 import numpy as np
@@ -15,7 +16,7 @@ from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
 from lit_mnist.reports.figures import PALETTE
 
 _INK = "#010203"  # stands for the colour of the page's text
-_STYLE = {
+_STYLE: Any = {
     "svg.hashsalt": "lit_mnist",  # or else equal charts would differ in their bytes
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -38,8 +39,8 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
         for place, (key, name) in enumerate((("acc", "accuracy"), ("loss", "loss in nats"))):
             axes = figure.add_subplot(1, 2, place + 1, xlabel="epoch", title=name)
             for (run, rows), colour in zip(histories.items(), cycle(PALETTE[:-1]), strict=False):
-                _line(axes, rows, f"train_{key}", color=colour, ls="--", label=f"{run} training")
-                _line(axes, rows, f"val_{key}", color=colour, ls="-", label=f"{run} validation")
+                _line(axes, rows, f"train_{key}", color=colour, ls="--")
+                _line(axes, rows, f"val_{key}", color=colour, ls="-", label=run)
                 for epoch in _rate_falls(rows):
                     axes.axvline(epoch, color=colour, lw=0.8, ls=":", alpha=0.7)
             if best_epoch is not None:
@@ -47,15 +48,15 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
             axes.grid(alpha=0.25)
         handles, labels = figure.axes[0].get_legend_handles_labels()
-        if handles:
-            figure.legend(handles, labels, loc="outside lower center", ncols=4, frameon=False)
+        if any(labels):
+            figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         return _svg(figure, "Accuracy and loss per epoch")
 
 
 def _rate_falls(rows: History) -> list[float]:
     """The epochs that begin with a lower learning rate than the one before."""
-    steps = zip(rows, rows[1:], strict=False)
-    return [now["epoch"] for before, now in steps if now.get("lr", 0) < before.get("lr", 0)][:20]
+    falls = (now["epoch"] for old, now in pairwise(rows) if now.get("lr", 0) < old.get("lr", 0))
+    return list(islice(falls, 20))  # a schedule of steps would hatch the picture
 
 
 def _line(axes: Axes, rows: History, key: str, **style: str) -> None:

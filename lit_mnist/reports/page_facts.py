@@ -16,7 +16,7 @@ from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
 
 
-class Test(NamedTuple):
+class Evaluation(NamedTuple):
     """What a test said of N images, in index order.
 
     Attributes:
@@ -27,8 +27,6 @@ class Test(NamedTuple):
         images: uint8 (N, 28, 28); None where the test files are not at hand.
     """
 
-    __test__ = False  # no test of pytest's
-
     indices: np.ndarray
     answers: Answers
     predictions: np.ndarray
@@ -37,7 +35,7 @@ class Test(NamedTuple):
 
     @property
     def wrong(self) -> np.ndarray:
-        """int (E,): positions of what was misclassified, the surest first."""
+        """Positions, int (E,), of what was misclassified, the surest first."""
         errors = np.flatnonzero(self.predictions != self.answers.labels)
         return errors[np.argsort(-self.answers.confidence[errors], kind="stable")]
 
@@ -62,7 +60,7 @@ class RunFacts(NamedTuple):
     config: str
     history: list[dict[str, float]]
     histories: dict[str, list[dict[str, float]]]
-    test: Test | None
+    test: Evaluation | None
     untested: str
     class_names: list[str]
     reads: list[dict[str, str]]
@@ -94,13 +92,13 @@ def read(folder: Path) -> RunFacts:
     )
 
 
-def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Test:
+def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation:
     table = np.array([[float(cell) for cell in row.values()] for row in _rows(run.predictions)])
     if table.ndim != 2 or table.shape[1] != 13 or not np.isfinite(table).all():
         raise UserError(f"{run.predictions}: damaged; test the run again")
     indices, labels, predictions = table[:, :3].astype(int).T
     votes = np.array([list(row.values())[3:] for row in _rows(run.votes)]).astype(int)
-    return Test(
+    return Evaluation(
         indices,
         Answers(table[:, 3:], labels),
         predictions,
