@@ -65,7 +65,9 @@ def _section(run: RunFacts) -> dict[str, Any]:
     return {
         "facts": run,
         "figures": {
-            name: form(results[key]) for key, name, form in _COLUMNS if results.get(key) is not None
+            name: form(results[key])
+            for key, name, form in _COLUMNS
+            if results.get(key) is not None and not (run.untested and key.startswith("test_"))
         },
         "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
         "epoch_seconds": _epoch_seconds(run),

@@ -1,0 +1,135 @@
+"""The page about runs: what it says is what the runs' files say."""
+
+import base64
+import csv
+import html
+import io
+import json
+import re
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from lit_mnist.main import main
+from lit_mnist.reports import page, page_facts
+from lit_mnist.runs.folder import Run
+
+COMMITTEE = Path("tb_logs/dense/committee_3")
+MEMBER = Path("tb_logs/dense/seed_42")
+
+
+def report(*runs, output=None):
+    options = ["--output", str(output)] if output else []
+    return main(["report", *map(str, runs), *options])
+
+
+def results(folder):
+    return json.loads((folder / "results.json").read_text())
+
+
+def figures(text):
+    return re.findall(r'data-figure="([^"]+)">([^<]*)<', text)
+
+
+def test_figures_are_those_of_the_run(trained):
+    assert report(COMMITTEE) == 0
+    shown, known = dict(figures((COMMITTEE / "report.html").read_text())), results(COMMITTEE)
+    assert shown["test accuracy"] == f"{100 * known['test_acc']:.2f} %"
+    assert shown["test errors"] == str(known["test_errors"])
+    assert shown["test loss"] == f"{known['test_loss']:.4f}"
+    low, high = known["test_acc_ci95"]
+    assert shown["95 % interval"] == f"{100 * low:.2f} to {100 * high:.2f} %"
+
+
+def test_errors_are_sorted_by_how_sure_they_are_with_every_vote(trained):
+    facts = page_facts.read(COMMITTEE)
+    with (COMMITTEE / "predictions.csv").open(newline="") as file:
+        rows = [row for row in csv.DictReader(file) if row["label"] != row["prediction"]]
+    sure = {int(row["index"]): float(row[f"p{row['prediction']}"]) for row in rows}
+    wrong = facts.test.indices[facts.test.wrong]
+    assert set(wrong) == sure.keys()
+    assert [sure[index] for index in wrong] == sorted(sure.values(), reverse=True)
+    assert facts.test.votes.shape == (101, 3)
+    errors = [(facts.test.votes[:, k] != facts.test.answers.labels).sum() for k in range(3)]
+    assert errors == [member["test_errors"] for member in results(COMMITTEE)["members"]]
+
+
+def test_the_same_runs_give_the_same_bytes_and_need_nothing_else(trained):
+    for name in ("one.html", "two.html"):
+        assert report(COMMITTEE, MEMBER, output=name) == 0
+    text = Path("one.html").read_bytes()
+    assert text == Path("two.html").read_bytes()
+    assert len(text) < 5_000_000
+    addresses = re.findall(rb"(?:src|href)=\"([^\"]{0,12})", text)
+    assert {address[:5] for address in addresses if address[:1] != b"#"} <= {b"data:"}
+    assert b"url(http" not in text
+
+
+def test_without_a_test_there_are_validation_figures_alone(trained):
+    member = Run(MEMBER)
+    known = {key: value for key, value in member.results().items() if not key.startswith("test_")}
+    member.file("results.json").write_text(json.dumps(known))
+    assert report(MEMBER) == 0
+    text = (MEMBER / "report.html").read_text()
+    assert "Validation figures alone" in text
+    assert "test accuracy" not in dict(figures(text))
+    assert "Confusion matrix" not in text
+
+
+def test_a_test_of_other_weights_is_not_shown(trained):
+    shutil.copyfile("tb_logs/dense/seed_43/checkpoints/best.ckpt", MEMBER / "checkpoints/best.ckpt")
+    assert report(COMMITTEE) == 0
+    text = (COMMITTEE / "report.html").read_text()
+    assert "its weights are no longer those that were tested" in text
+    assert "test accuracy" not in dict(figures(text))
+
+
+def test_what_a_run_is_called_is_never_markup(trained):
+    name = 'a"><script>alert(1)<'
+    shutil.copytree(MEMBER, Path("tb_logs") / name)
+    assert report(Path("tb_logs") / name, output="odd.html") == 0
+    text = Path("odd.html").read_text()
+    assert name not in text
+    assert html.escape(name, quote=True).replace("&quot;", "&#34;") in text
+
+
+@pytest.mark.parametrize(
+    ("damage", "problem"),
+    [
+        (lambda run: run.predictions.write_text("index,label\n1"), "test_predictions"),
+        (lambda run: run.file("results.json").write_text("{"), "results.json: damaged"),
+        (lambda run: run.file("metrics.csv").write_text("epoch,lr\nx,y\n"), "metrics.csv: damaged"),
+        (lambda run: run.file("config.yaml").write_text("- 1"), "config.yaml: damaged"),
+    ],
+)
+def test_a_damaged_file_is_named(trained, capsys, damage, problem):
+    damage(Run(COMMITTEE if problem == "test_predictions" else MEMBER))
+    status = report(COMMITTEE if problem == "test_predictions" else MEMBER, output="page.html")
+    told = capsys.readouterr().err
+    if problem == "test_predictions":  # a test that no longer counts is left out, and told
+        assert status == 0
+        assert "is not that of its test" in Path("page.html").read_text()
+        return
+    assert status == 2
+    assert problem in told
+    assert told.count("\n") == 1
+    assert not Path("page.html").exists()
+
+
+def test_what_is_no_run_and_what_is_no_report_are_refused(trained, capsys):
+    Path("notes.html").write_text("mine")
+    for runs, output in (([Path("tb_logs")], "x.html"), ([MEMBER], "notes.html"), ([MEMBER], ".")):
+        assert report(*runs, output=output) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+    assert Path("notes.html").read_text() == "mine"
+    assert report(MEMBER, output="page.html") == 0
+    assert report(MEMBER, output="page.html") == 0  # its own may be replaced
+
+
+def test_an_image_is_kept_as_it_is():
+    image = np.random.default_rng(0).integers(0, 256, (28, 28), np.uint8)
+    png = base64.b64decode(page.data_uri(image).partition(",")[2])
+    assert np.array_equal(np.asarray(Image.open(io.BytesIO(png))), image)
