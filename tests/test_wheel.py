@@ -1,4 +1,4 @@
-"""What a wheel holds: every room, and every config."""
+"""What a wheel holds: every room, every config, every template."""
 
 import tomllib
 from pathlib import Path
@@ -16,11 +16,23 @@ def test_every_room_is_packed():
 
 
 def test_every_config_is_packed_where_the_program_looks_for_it():
-    packed = set()
+    assert packed("lit_mnist.configs") == {
+        path for path in (ROOT / "configs").rglob("*") if path.is_file()
+    }
+    assert SETUPTOOLS["package-dir"] == {"lit_mnist.configs": "configs"}
+
+
+def test_every_template_is_packed():
+    folder = ROOT / "lit_mnist/reports/templates"
+    assert packed("lit_mnist.reports") == set(folder.iterdir())
+
+
+def packed(above):
+    """The files that are packed of a package and those within it, beside its modules."""
+    found = set()
     for package, patterns in SETUPTOOLS["package-data"].items():
         folder = package.replace("lit_mnist.configs", "configs").replace(".", "/")
-        if package != "lit_mnist":
+        if f"{package}.".startswith(f"{above}."):
             assert package in SETUPTOOLS["packages"]
-            packed |= {path for pattern in patterns for path in (ROOT / folder).glob(pattern)}
-    assert packed == {path for path in (ROOT / "configs").rglob("*") if path.is_file()}
-    assert SETUPTOOLS["package-dir"] == {"lit_mnist.configs": "configs"}
+            found |= {path for pattern in patterns for path in (ROOT / folder).glob(pattern)}
+    return found
