@@ -115,7 +115,10 @@ def _run(argv: list[str]) -> None:
     _check_command(command)
     options = PARSERS[command]().parse(argv[1:]) if command in PARSERS else argv
     name = command if command in PARSERS else "run_cli"
-    module = importlib.import_module(f"lit_mnist.commands.{name}")
+    from lit_mnist.training.light_imports import light_imports  # for commands alone, not for help
+
+    with light_imports():
+        module = importlib.import_module(f"lit_mnist.commands.{name}")
     _on_signals(signal.default_int_handler, _terminate)
     module.run(options)
 

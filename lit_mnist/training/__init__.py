@@ -6,6 +6,7 @@ final_weights  what callbacks such as an average of weights end with, kept in la
 ending         which limit ends training, and that it ends where it can be gone on with
 hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
 launcher       what torchrun or SLURM has started
+light_imports  Lightning without what torchmetrics imports for pictures and sound
 process        settings of the process: its speed, and that it ends with its parent
 resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written

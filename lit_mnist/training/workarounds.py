@@ -35,9 +35,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from lit_mnist.errors import UserError
 from lit_mnist.files import replacing
 from lit_mnist.runs import plain
+from lit_mnist.training import light_imports
+from lit_mnist.training.light_imports import SWITCH
 from lit_mnist.training.process import end_with_parent
-
-SWITCH = "LIT_MNIST_WITHOUT"  # an environment variable, so that it reaches all processes of a run
 
 
 @contextmanager
@@ -48,8 +48,9 @@ def applied() -> Iterator[None]:
         UserError: The environment leaves out what there is not.
     """
     without = {name for name in os.environ.get(SWITCH, "").split(",") if name}
-    if unknown := without - WORKAROUNDS.keys():
-        named, known = ", ".join(sorted(unknown)), ", ".join(WORKAROUNDS)
+    there = [*WORKAROUNDS, light_imports.NAME]
+    if unknown := without - {*there}:
+        named, known = ", ".join(sorted(unknown)), ", ".join(there)
         raise UserError(f"{SWITCH}: no work-around is called {named}; there are {known}")
     with ExitStack() as stack:
         for name, workaround in WORKAROUNDS.items():
