@@ -13,12 +13,14 @@ from typing import Any
 def replacing(path: Path) -> Iterator[Path]:
     """Gives a temporary path beside `path`; what is written there takes its place in one step.
 
-    If the block raises, `path` stays as it was and the temporary file is removed. The temporary
-    file lies in the same folder because a rename is atomic only within one file system.
+    If the block raises, `path` stays as it was, the temporary file is removed, and so are folders
+    that were made for it. The temporary file lies in the same folder because a rename is atomic
+    only within one file system.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
+    missing = [folder for folder in path.parents if not folder.exists()]
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
+        path.parent.mkdir(parents=True, exist_ok=True)
         yield temporary
         with temporary.open("rb+") as file:
             os.fsync(file.fileno())
@@ -29,7 +31,11 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename, error.filename2 = str(path), None
         raise
     finally:
-        temporary.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):  # the folder may be none
+            temporary.unlink(missing_ok=True)
+        for folder in missing if not path.exists() else ():
+            with contextlib.suppress(OSError):  # not made, or in use by now
+                folder.rmdir()
 
 
 def remove_temporaries(folder: Path) -> None:

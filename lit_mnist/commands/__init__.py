@@ -7,6 +7,7 @@ committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
 report          writes one HTML file about runs
+export          writes a run or a committee to a model file
 parsers         the options of our own commands: defaults, help, errors
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows

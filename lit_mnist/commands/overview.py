@@ -18,6 +18,7 @@ EXAMPLES = (
     "test --config simple_plateau",
     "predict --config simple_plateau --data.images photo.jpg",
     "committee --config deep --members 5",
+    "export tb_logs/deep/committee_5 --format onnx",
     "compare tb_logs/simple/seed_42 tb_logs/simple_plateau/seed_42",
     "report tb_logs/deep/committee_5 --output deep.html",
 )

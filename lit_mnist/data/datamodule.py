@@ -12,7 +12,7 @@ from torch import Tensor
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, RandomAffine
 from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
-from lit_mnist.data.datasets import Dataset, SplitName, class_names
+from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.data.turns import Turns
 from lit_mnist.errors import UserError
@@ -92,7 +92,7 @@ class MNISTDataModule(LightningDataModule):
         if stage == "predict":
             from lit_mnist.pictures import read  # OpenCV, which training does without
 
-            whole = class_names(self.dataset) is not None  # no digits: Fashion, Kuzushiji
+            whole = self.dataset not in DIGITS  # Fashion, Kuzushiji
             self.pictures = read.read_paths(self.images, self.layout, whole=whole)
             self.digits = torch.from_numpy(read.digit_images(self.pictures))
 

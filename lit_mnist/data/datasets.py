@@ -63,6 +63,9 @@ DATASETS = {
 }
 
 
+DIGITS = ("MNIST", "EMNIST", "QMNIST")  # whose classes are the digits 0 to 9
+
+
 class Archive(NamedTuple):
     """A packed file that mirrors serve: one file's .gz, or EMNIST's .zip of many.
 
@@ -102,7 +105,7 @@ def _unpacked(url: str) -> str:
 
 def class_names(dataset: str) -> list[str] | None:
     """Gives the names of the ten classes as torchvision has them; None where they are digits."""
-    if dataset not in ("FashionMNIST", "KMNIST"):
+    if dataset in DIGITS:
         return None
     from torchvision import datasets  # slow to import, and needed for these two alone
 

@@ -11,6 +11,7 @@ averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
 classes    which class trained a checkpoint, by its name
 rebuild    a module built again from its checkpoint
+trained    a checkpoint's network, the notebook's own without Lightning
 members    trained networks that make a committee, found and read
 ensemble   EnsembleModule: trained networks, averaged
 """

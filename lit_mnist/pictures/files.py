@@ -62,9 +62,17 @@ def read(path: str | Path) -> np.ndarray:
         UserError: The file is missing, may not be read, is damaged, is no image, is too
             large, or is over 28 times as long as wide.
     """
-    grey = read_grey(path)
+    return as_one_image(read_grey(path), str(path))
+
+
+def as_one_image(grey: np.ndarray, name: str) -> np.ndarray:
+    """Brings a whole picture, uint8 `(H, W)`, to MNIST's form as `read` does; `name` is its file's.
+
+    Raises:
+        UserError: It is over 28 times as long as wide.
+    """
     if max(grey.shape) > SIDE_PX * min(grey.shape):
-        raise UserError(f"{str(path)!r} is too narrow a strip to hold a digit: cut the digit out")
+        raise UserError(f"{name!r} is too narrow a strip to hold a digit: cut the digit out")
     return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
 
 

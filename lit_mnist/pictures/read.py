@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import cv2
 import numpy as np
-from lightning.pytorch.utilities import rank_zero_only
 from tqdm import tqdm
 
 from lit_mnist.errors import UserError
@@ -64,8 +63,10 @@ def read_paths(
             unread.append(str(error))
     if not pictures and len(unread) == 1:
         raise UserError(unread[0])
-    for line in unread:
-        rank_zero_only(print)(line, file=sys.stderr)
+    if unread:
+        from lightning.pytorch.utilities import rank_zero_only  # takes seconds to import
+
+        rank_zero_only(print)("\n".join(unread), file=sys.stderr)
     if not pictures:
         raise UserError(f"none of the {len(unread)} pictures can be read; each is named above")
     return pictures

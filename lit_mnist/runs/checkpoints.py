@@ -46,10 +46,19 @@ def read(path: Path) -> dict[str, Any]:
         raise UserError(
             f"{path}: damaged, or no checkpoint of this program{why}; restore it, or train with fit"
         ) from error
+    check(path, checkpoint)
+    return checkpoint
+
+
+def check(path: Path, checkpoint: Any) -> None:
+    """Makes sure that what was read has a checkpoint's form.
+
+    Raises:
+        UserError: It has not.
+    """
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: holds no Lightning checkpoint (a dict with a state_dict)")
     refuse(path, _fault(checkpoint))
-    return checkpoint
 
 
 def refuse(path: Path, fault: str) -> None:

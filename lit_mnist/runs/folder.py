@@ -99,7 +99,9 @@ class Run:
         """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
         own = ("metrics.csv", "predictions.csv", "votes.csv", "digits.csv", "digits.json")
         pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
-        patterns = ("config.yaml", "results.json", *own, *pictures, "events.out.tfevents.*")
+        exports = ("model.onnx", "model.pt2", "model.safetensors", "MODEL_CARD.md")
+        others = ("config.yaml", "results.json", "events.out.tfevents.*")
+        patterns = (*others, *own, *pictures, *exports)
         return [
             path
             for pattern in (*patterns, "checkpoints/*.ckpt")

@@ -1,0 +1,89 @@
+"""Whether an exported file says of validation images what the run itself says."""
+
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+import torch
+
+from lit_mnist.data import download
+from lit_mnist.data.split import train_val_split
+from lit_mnist.errors import UserError
+from lit_mnist.export.model import WholeModel
+
+IMAGES = 1_000  # the first ones of the validation part
+BATCHES = (1, 7, 500)
+TOLERANCE = 1e-5  # of a probability
+
+
+class FileReader(Protocol):
+    """An exported file, loaded by its own runtime."""
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Maps images (N, 28, 28) to float32 (N, 10)."""
+
+
+class ValidationData(NamedTuple):
+    """What a run was validated on.
+
+    Attributes:
+        images: The first 1,000 of them, or all if they are fewer: uint8 (N, 28, 28).
+        train_count: How many images it was trained on.
+        val_count: How many it was validated on.
+    """
+
+    images: np.ndarray
+    train_count: int
+    val_count: int
+
+
+def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
+    """Reads the validation part as the run's config has it.
+
+    Args:
+        data: The options of `MNISTDataModule`; what is missing has its default there.
+        data_sha256: Hash of the training files that the run had; empty if it isn't known.
+
+    Raises:
+        UserError: The files cannot be had, or are others.
+    """
+    folder = Path(str(data.get("data_dir", "data")))
+    dataset = str(data.get("dataset", "MNIST"))
+    split = download.load(dataset, "train", folder, data.get("download") is not False)
+    if data_sha256 not in ("", split.sha256):
+        raise UserError(
+            f"{folder}: holds another {dataset} than the run was trained on; name the right folder"
+            " with --data_dir"
+        )
+    train, val = train_val_split(len(split.labels), int(data.get("split_seed", 42)))
+    return ValidationData(split.images[val[:IMAGES]].numpy(), len(train), len(val))
+
+
+def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
+    """Compares the file with the run, in batches of 1, 7 and 500.
+
+    Args:
+        reader: The file.
+        model: The run's own networks.
+        images: uint8 or float32 (N, 28, 28), as the file takes them.
+
+    Returns:
+        The largest difference of a probability.
+
+    Raises:
+        UserError: It is over 1e-5, or no number.
+    """
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images)).numpy()
+    differences = [
+        np.abs(reader.probabilities(images[start : start + size]) - expected[start : start + size])
+        for size in BATCHES
+        for start in range(0, len(images), size)
+    ]
+    largest = float(np.concatenate(differences).max())
+    if not largest <= TOLERANCE:  # which no NaN is
+        raise UserError(
+            f"the file gives other probabilities than the run, by up to {largest:.3g}, and is"
+            " removed; take another --format"
+        )
+    return largest

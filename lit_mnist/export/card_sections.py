@@ -1,0 +1,162 @@
+"""The sections of a model card, each from what the run's own files say."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from lit_mnist.export.agreement import ValidationData
+from lit_mnist.export.facts import Facts
+from lit_mnist.export.snippets import SNIPPETS
+
+LICENCE = """## Licence
+
+The weights have the licence of the program that made them, MIT. The images that they were trained
+on have their own.
+"""
+
+
+def introduction(facts: Facts) -> str:
+    """Says what it is."""
+    kinds, count = sorted(set(facts.networks)), len(facts.networks)
+    what = f"A {kinds[0]} network"
+    if count > 1:
+        named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
+        what = f"A committee of {named} networks, whose {facts.trained.average} are averaged,"
+        if facts.trained.average == "vote":
+            what = f"A committee of {named} networks, which vote,"
+    return f"""# {facts.name}
+
+{what} that names what a 28x28 greyscale image of {facts.trained.dataset} shows. Trained with
+lit-mnist, a PyTorch Lightning framework for the MNIST family.
+"""
+
+
+def use(facts: Facts, name: str, kind: str, pixels: str) -> str:
+    """Says how to load it."""
+    classes = ", ".join(facts.labels)
+    return f"""## Use
+
+Images are light on dark, centred as in {facts.trained.dataset}; scaling is part of the file. The
+ten probabilities are of the classes {classes}.
+
+```python
+{SNIPPETS[kind].format(name=name, pixels=pixels)}```
+"""
+
+
+def metrics(facts: Facts) -> dict[str, dict[str, float]]:
+    """Gives accuracy, and loss where it is known, by the part of the data that they are of."""
+    found: dict[str, dict[str, float]] = {}
+    if not facts.doubt:
+        found["test"] = {
+            "accuracy": facts.results["test_acc"],
+            "loss": facts.results["test_loss"],
+        }
+    if "best_val_acc" in facts.results:
+        found["validation"] = {"accuracy": facts.results["best_val_acc"]}
+    return found
+
+
+def scores(facts: Facts, val_count: int) -> str:
+    """Tells how good it is."""
+    results, rows = facts.results, []
+    if not facts.doubt:
+        rows.append(_row("test", results))
+        rows += [_row(f"test: {one['run']} alone", one) for one in results.get("members", [])]
+    if "best_val_acc" in results:
+        name = "validation, which chose the epoch"
+        rows.append([name, f"{val_count:,}", f"{results['best_val_acc']:.4f}", "", "", ""])
+    head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
+    note = f"No test counts for these weights: {facts.doubt}.\n" if facts.doubt else ""
+    if "test_reads" in results and not facts.doubt:
+        note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
+    return "\n".join(["## Scores", "", *(_table(head, rows) if rows else []), note])
+
+
+def _row(name: str, of: dict[str, Any]) -> list[str]:
+    low, high = of["test_acc_ci95"]
+    count, errors = f"{of['test_images']:,}", f"{of['test_errors']:,}"
+    interval = f"{low:.4f} to {high:.4f}"
+    return [name, count, f"{of['test_acc']:.4f}", interval, f"{of['test_loss']:.4f}", errors]
+
+
+def calibration(facts: Facts) -> str:
+    """Tells how far its probabilities can be trusted."""
+    if not facts.calibration:
+        return (
+            "## Calibration\n\nNot measured: how far a probability can be trusted is not known.\n"
+        )
+    names = ("nll", "brier", "ece", "aurc")
+    rows = [
+        [label, *(f"{facts.calibration[key][name]:.4g}" for name in names)]
+        for label, key in (("as they are", "test"), ("at the temperature", "test_scaled"))
+        if isinstance(facts.calibration.get(key), dict)
+    ]
+    table = _table(["probabilities", *map(str.upper, names)], rows) if rows else []
+    text = f"""The temperature, fitted on the validation images, is {facts.temperature:.4f}. It is not applied,
+but among the file's metadata: divide the probabilities' logarithms by it and take their softmax."""
+    return "\n".join(["## Calibration", "", text, "", *table])
+
+
+def checked(size: int, difference: float, images: int) -> str:
+    """Tells how the file was checked."""
+    return f"""## Checked
+
+The file ({size / 1e6:.1f} MB) was loaded by its own runtime and gave the run's own probabilities
+for {images:,} validation images, in batches of 1, 7 and 500, to within {difference:.1g}.
+"""
+
+
+def data(facts: Facts, counts: ValidationData) -> str:
+    """Tells what it was trained on."""
+    options = facts.data
+    moved = "randomly rotated, shifted and zoomed" if options.get("augment") else "as they are"
+    known = facts.results.get("data_sha256", "")
+    return f"""## Data
+
+{facts.trained.dataset}: of its training images, {counts.train_count:,} were trained on, {moved},
+and {counts.val_count:,} held out for validation (split seed {options.get("split_seed", 42)}).
+{f"SHA-256 of the training files' hashes: `{known}`." if known else ""}
+"""
+
+
+def recipe(facts: Facts) -> str:
+    """Tells how it was trained; of a committee, how its first network was."""
+    model, trainer = facts.config.get("model"), facts.config.get("trainer")
+    options = model.get("init_args", {}) if isinstance(model, dict) else {}
+    first = facts.members[0].results()
+    known = {
+        "network": facts.networks[0],
+        **{key: options.get(key) for key in ("lr", "plateau", "patience", "factor", "min_lr")},
+        "batch size": facts.data.get("batch_size"),
+        "epochs": first.get("epochs") or (trainer or {}).get("max_epochs"),
+        "best epoch": first.get("best_epoch"),
+        "seeds": ", ".join(str(run.results().get("seed", "?")) for run in facts.members),
+        "precision": first.get("precision"),
+        "hardware": first.get("hardware"),
+        "seconds": first.get("seconds"),
+        "versions": ", ".join(f"{k} {v}" for k, v in (first.get("versions") or {}).items()),
+    }
+    rows = [[name, str(value)] for name, value in known.items() if value not in (None, "")]
+    which = " of its first network" if len(facts.members) > 1 else ""
+    return "\n".join([f"## Recipe{which}", "", *_table(["option", "value"], rows)])
+
+
+def failures(facts: Facts, picture: str) -> str:
+    """Shows what it gets wrong."""
+    text = """## Known failures
+
+Whatever it is shown, it names one of its ten classes: it cannot say that an image shows none of
+them, or several.
+"""
+    if picture:
+        text += f"""
+The test images that it misreads: true label blue, predicted red.
+
+![misread test images]({picture})
+"""
+    return text
+
+
+def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
+    lines = [head, ["---"] * len(head), *rows]
+    return [*(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines), ""]

@@ -1,0 +1,101 @@
+"""Writes a model file and its card, or neither: the file is loaded and compared first."""
+
+import shutil
+from contextlib import ExitStack
+from importlib import import_module
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from lit_mnist import files
+from lit_mnist.errors import UserError
+from lit_mnist.export import model_card
+from lit_mnist.export.agreement import check, validation_data
+from lit_mnist.export.facts import Facts, picture
+from lit_mnist.export.model import WholeModel
+from lit_mnist.runs.folder import Run
+
+
+class Order(NamedTuple):
+    """What is to be written.
+
+    Attributes:
+        format: A key of `FORMATS`.
+        output: The file.
+        pixels: A key of `PIXELS`: what the file takes.
+        data_dir: Where the run's data lie; None for where its config says.
+    """
+
+    format: str
+    output: Path
+    pixels: str
+    data_dir: Path | None = None
+
+
+class Outcome(NamedTuple):
+    """How a file that was written compares with its run.
+
+    Attributes:
+        difference: The largest of a probability.
+        images: How many were compared.
+    """
+
+    difference: float
+    images: int
+
+
+def export(facts: Facts, order: Order) -> Outcome:
+    """Writes the file, loads and checks it, and writes its card.
+
+    Raises:
+        UserError: The format cannot hold the network, the file differs from the run, or a card
+            that is not ours is in the way; nothing is left, and what was there stays.
+    """
+    card = order.output.with_name(model_card.NAME)
+    if model_card.is_a_users(card):
+        raise UserError(f"{card}: not written by export, or changed since; move it away")
+    model = facts.trained.model()
+    here = {"data_dir": str(order.data_dir)} if order.data_dir else {}
+    data = validation_data(facts.data | here, str(facts.results.get("data_sha256", "")))
+    images = data.images if order.pixels == "uint8" else (data.images / 255).astype(np.float32)
+    content = _content(facts, model, order)
+    with files.replacing(order.output) as temporary:
+        temporary.write_bytes(content)
+        difference = check(_reader(order.format, temporary, facts), model, images)
+        with ExitStack() as beside:
+            name = _copied_picture(facts, order.output, beside)
+            file = model_card.ModelFile(
+                order.output.name, order.format, order.pixels, len(content), difference, name
+            )
+            files.write_text(card, model_card.text(facts, file, data))
+    return Outcome(difference, len(images))
+
+
+def _content(facts: Facts, model: WholeModel, order: Order) -> bytes:
+    metadata, module = facts.metadata(order.pixels), _module(order.format)
+    if order.format == "safetensors":
+        return module.content(facts.trained, metadata)
+    from lit_mnist.export.graph import traced
+
+    return module.content(traced(model, order.pixels), metadata)
+
+
+def _reader(name: str, path: Path, facts: Facts) -> Any:
+    classes = {"classes": facts.trained.classes} if name == "safetensors" else {}
+    return _module(name).Reader(path, **classes)
+
+
+def _module(name: str) -> Any:
+    """Gives the module of a format, which needs its packages."""
+    return import_module(f"lit_mnist.export.{name}_file")
+
+
+def _copied_picture(facts: Facts, output: Path, beside: ExitStack) -> str:
+    """Puts the picture of misread images beside the file, and gives its name."""
+    source = picture(facts.run, facts)
+    if source is None or Run(output.parent).folder.resolve() == facts.run.folder.resolve():
+        return source.name if source else ""
+    target = output.with_name(f"{output.stem}_{source.name}")
+    shutil.copyfile(source, beside.enter_context(files.replacing(target)))
+    return target.name

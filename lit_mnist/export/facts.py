@@ -1,0 +1,113 @@
+"""What is known of a run that is exported: for the file's metadata and its model card."""
+
+import json
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from lit_mnist.data.datasets import class_names
+from lit_mnist.errors import UserError
+from lit_mnist.export.formats import PIXELS
+from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.runs import checkpoints, tested
+from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.shape import CLASSES
+
+
+class Facts(NamedTuple):
+    """A run's own words.
+
+    Attributes:
+        run: The run, or the committee.
+        members: The runs of its networks: of a single run, itself.
+        trained: Its weights.
+        results: Its `results.json`.
+        config: The `config.yaml` of its first network.
+        doubt: Why its test does not count; empty if it does.
+    """
+
+    run: Run
+    members: list[Run]
+    trained: TrainedRun
+    results: dict[str, Any]
+    config: dict[str, Any]
+    doubt: str
+
+    @classmethod
+    def of(cls, run: Run, trained: TrainedRun) -> Self:
+        """Collects them.
+
+        Raises:
+            UserError: A run is not finished, or one of its files is damaged.
+        """
+        members = [Run(path.parent.parent) for path in trained.paths]
+        for one in (run, *members):
+            check_finished(one)
+        doubt = tested.doubt(run, trained.weights_sha256)
+        config = read_config(members[0].file("config.yaml"))
+        return cls(run, members, trained, run.results(), config, doubt)
+
+    @property
+    def name(self) -> str:
+        """Such as `deep`: the first network's, where the run has none."""
+        return str(self.results.get("name", self.run.folder.parent.name))
+
+    @property
+    def networks(self) -> list[str]:
+        """The class of each network."""
+        return [checkpoints.class_name(one).rpartition(".")[2] for one in self.trained.checkpoints]
+
+    @property
+    def labels(self) -> list[str]:
+        """The names of the ten classes."""
+        return class_names(self.trained.dataset) or [str(digit) for digit in range(CLASSES)]
+
+    @property
+    def calibration(self) -> dict[str, Any]:
+        """What the test says of the probabilities; empty if it does not count, or says nothing."""
+        found = self.results.get("calibration")
+        return (
+            found if isinstance(found, dict) and "temperature" in found and not self.doubt else {}
+        )
+
+    @property
+    def temperature(self) -> float:
+        """What the logarithms of the probabilities are to be divided by; 1 if it isn't known."""
+        return float(self.calibration.get("temperature", 1.0))
+
+    @property
+    def data(self) -> dict[str, Any]:
+        """The options of its data module."""
+        found = self.config.get("data")
+        return {"dataset": self.trained.dataset} | (found if isinstance(found, dict) else {})
+
+    def metadata(self, pixels: str) -> dict[str, str]:
+        """Gives what the file itself tells, as texts; lists and numbers are JSON."""
+        return {
+            "name": self.name,
+            "networks_count": json.dumps(len(self.networks)),
+            "average": self.trained.average,
+            "dataset": self.trained.dataset,
+            "labels": json.dumps(self.labels),
+            "pixels": f"{pixels} from {PIXELS[pixels]}, light on dark",
+            "temperature": json.dumps(self.temperature),
+            "weights_sha256": self.trained.weights_sha256,
+            "program": f"lit-mnist {version('lit-mnist')}",
+        }
+
+
+def check_finished(run: Run) -> None:
+    """Makes sure that a run's training is not under way, nor broken off.
+
+    Raises:
+        UserError: It is.
+    """
+    status = run.results().get("status", "complete")  # of what was trained in Python
+    if status != "complete":
+        raise UserError(f"{run.folder}: its training is {status}; finish it with fit first")
+
+
+def picture(run: Run, facts: Facts) -> Path | None:
+    """Gives the picture of the test images that are misread; None if there is none that counts."""
+    path = run.file("misclassified.png")
+    return path if path.is_file() and not facts.doubt else None

@@ -1,0 +1,53 @@
+"""ONNX: written by torch, read by onnxruntime."""
+
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+from torch.export import ExportedProgram
+
+from lit_mnist.export.formats import INPUT, OUTPUT
+from lit_mnist.export.graph import refused
+
+
+def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
+    """Gives the file's bytes, weights included.
+
+    Raises:
+        UserError: The network has an operation that ONNX lacks.
+    """
+    try:
+        with warnings.catch_warnings(action="ignore"):
+            onnx = torch.onnx.export(
+                program,
+                dynamo=True,
+                input_names=[INPUT],
+                output_names=[OUTPUT],
+                external_data=False,
+                verbose=False,
+            )
+    except Exception as error:  # of any of its passes
+        raise refused("ONNX cannot hold the network", error) from error
+    assert onnx is not None  # as dynamo=True
+    onnx.model.metadata_props.update(metadata)
+    return onnx.model_proto.SerializeToString()
+
+
+class Reader:
+    """The file, loaded by onnxruntime on the CPU."""
+
+    def __init__(self, path: Path) -> None:
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3  # errors
+        self.session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self.metadata: dict[str, str] = self.session.get_modelmeta().custom_metadata_map
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Maps images (N, 28, 28) to float32 (N, 10)."""
+        (answer,) = self.session.run([OUTPUT], {INPUT: images})
+        return answer

@@ -1,0 +1,84 @@
+"""safetensors: the weights, and as metadata what they are built again from."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save
+
+from lit_mnist.errors import UserError
+from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.runs import checkpoints
+
+NETWORKS, AVERAGE = "networks", "average"  # among the metadata
+
+
+def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
+    """Gives the file's bytes: `<place>.<name>` holds a weight of the network at that place.
+
+    Raises:
+        UserError: A hyperparameter is no plain value.
+    """
+    tensors = {
+        f"{place}.{name}": value.contiguous().clone()  # each in memory of its own
+        for place, one in enumerate(trained.checkpoints)
+        for name, value in one["state_dict"].items()
+    }
+    others = [
+        {key: value for key, value in one.items() if key != "state_dict"}
+        for one in trained.checkpoints
+    ]
+    try:
+        networks = json.dumps(others)
+    except (TypeError, ValueError) as error:
+        raise UserError(
+            f"{trained.paths[0]}: safetensors cannot hold its hyperparameters ({error});"
+            " take --format onnx"
+        ) from error
+    return save(tensors, {**metadata, NETWORKS: networks})
+
+
+def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
+    """Reads what `content` gave.
+
+    Raises:
+        UserError: The file is missing, damaged, or of another program.
+    """
+    try:
+        with safe_open(path, "pt") as file:
+            metadata = file.metadata() or {}
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 # no dict
+        average: Any = metadata.get(AVERAGE, DEFAULT_AVERAGE)
+        networks: list[dict[str, Any]] = json.loads(metadata[NETWORKS])
+        if not networks or average not in get_args(AVERAGES):
+            raise ValueError("no networks, or no way to average them")
+        for place, one in enumerate(networks):
+            start = f"{place}."
+            one["state_dict"] = {
+                name.removeprefix(start): value
+                for name, value in tensors.items()
+                if name.startswith(start)
+            }
+            checkpoints.check(path, one)
+    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{path}: missing, damaged or no export of this program; export it again"
+        ) from error
+    return TrainedRun([path] * len(networks), networks, average, classes)
+
+
+class Reader:
+    """The file, read into networks that are built again."""
+
+    def __init__(self, path: Path, classes: Sequence[type] = ()) -> None:
+        self.model = read(path, classes).model()
+
+    def probabilities(self, images: np.ndarray) -> np.ndarray:
+        """Maps images (N, 28, 28) to float32 (N, 10)."""
+        with torch.no_grad():
+            return self.model(torch.from_numpy(images)).numpy()

@@ -1,0 +1,59 @@
+"""A checkpoint's trained network: the notebook's own without Lightning, any other rebuilt by it.
+
+Lightning takes seconds to import, and what it adds to these networks is their training.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import nn
+
+from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.runs import checkpoints
+
+OURS = "lit_mnist"
+# Their modules' hyperparameters are of training alone
+NETS = {"DenseModule": Dense, "SimpleConvModule": SimpleConv, "DeepConvModule": DeepConv}
+
+
+def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> nn.Module:
+    """Gives a network that maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
+
+    Draws no random numbers.
+
+    Args:
+        checkpoint: As `checkpoints.read` gives it.
+        path: Its file, for messages.
+        classes: Classes that the user names.
+
+    Returns:
+        On the CPU, for evaluation, in float32.
+
+    Raises:
+        UserError: Its class is unknown, or does not take what the file holds.
+    """
+    net = _notebooks_own(checkpoint)
+    if net is None:
+        from lit_mnist.models.rebuild import rebuild  # Lightning
+
+        net = rebuild(checkpoint, path, classes)
+    return net.eval()
+
+
+def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
+    """Gives one of `NETS` with its weights; None if the checkpoint is not quite of that form."""
+    root, _, name = checkpoints.class_name(checkpoint).partition(".")
+    kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
+    if kind is None:
+        return None
+    with torch.random.fork_rng(devices=[]):  # its first weights are drawn
+        whole = nn.ModuleDict({"net": kind()})
+    weights = checkpoint["state_dict"]
+    if checkpoints.shapes(weights) != checkpoints.shapes(whole.state_dict()):
+        return None
+    whole.load_state_dict(weights)
+    if checkpoint.get("hyper_parameters", {}).get("channels_last") is True:
+        whole.to(memory_format=torch.channels_last)
+    return whole["net"]
