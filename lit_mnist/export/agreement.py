@@ -84,6 +84,6 @@ def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
     if not largest <= TOLERANCE:  # which no NaN is
         raise UserError(
             f"the file gives other probabilities than the run, by up to {largest:.3g}, and is"
-            " removed; take another --format"
+            " removed; export a network whose answer depends on nothing but the image"
         )
     return largest

@@ -92,9 +92,11 @@ def calibration(facts: Facts) -> str:
         if isinstance(facts.calibration.get(key), dict)
     ]
     table = _table(["probabilities", *map(str.upper, names)], rows) if rows else []
-    text = f"""The temperature, fitted on the validation images, is {facts.temperature:.4f}. It is not applied,
-but among the file's metadata: divide the probabilities' logarithms by it and take their softmax."""
-    return "\n".join(["## Calibration", "", text, "", *table])
+    text = f"""Temperature, fitted on the validation images: {facts.temperature:.4f}. It is not
+applied, but among the file's metadata: divide the probabilities' logarithms by it and take their
+softmax.
+"""
+    return "\n".join(["## Calibration", "", text, *table])
 
 
 def checked(size: int, difference: float, images: int) -> str:

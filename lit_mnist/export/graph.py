@@ -1,15 +1,22 @@
 """A model as a graph of operations, free of Python, for any number of images: torch.export."""
 
+import io
+import logging
+import re
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 
 import torch
 from torch.export import Dim, ExportedProgram
+from torch.fx import GraphModule
 
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
 from lit_mnist.shape import SIDE_PX
 
-REMEDY = "write it without choices that depend on pixels, or take --format safetensors"
+SHAPES = ({0: Dim("N", min=1)},)  # of the images: any number of them
+_COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def traced(model: WholeModel, pixels: str) -> ExportedProgram:
@@ -24,15 +31,38 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
     """
     images = torch.zeros(2, SIDE_PX, SIDE_PX, dtype=getattr(torch, pixels))
     try:
-        with warnings.catch_warnings(action="ignore"), torch.no_grad():
-            return torch.export.export(
-                model, (images,), dynamic_shapes=({0: Dim("N", min=1)},), strict=False
-            )
+        with quiet(), torch.no_grad():
+            program = torch.export.export(model, (images,), dynamic_shapes=SHAPES, strict=False)
     except Exception as error:  # a user's network may raise anything
-        raise refused("no graph can be made of the network", error) from error
+        raise UserError(
+            f"no graph can be made of the network ({first_line(error)}); write it without choices"
+            " that depend on pixels or on their number, or take --format safetensors"
+        ) from error
+    for graph in program.graph_module.modules():
+        for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
+            node.meta.pop("stack_trace", None)  # which tells the folders of this machine
+    return program
 
 
-def refused(what: str, error: Exception) -> UserError:
-    """Gives the first line of a library's reasons, and what to do."""
-    first = (str(error).strip() or type(error).__name__).splitlines()[0]
-    return UserError(f"{what} ({first:.150}); {REMEDY}")
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Keeps back what torch prints and logs while it exports, such as whole graphs."""
+    before = logging.root.manager.disable
+    logging.disable(logging.CRITICAL)
+    try:
+        with (
+            warnings.catch_warnings(action="ignore"),
+            redirect_stdout(io.StringIO()),
+            redirect_stderr(io.StringIO()),
+        ):
+            yield
+    finally:
+        logging.disable(before)
+
+
+def first_line(error: BaseException) -> str:
+    """Gives a library's reason, without the essay on it."""
+    while error.__cause__ is not None:
+        error = error.__cause__
+    text = _COLOUR.sub("", str(error)).strip() or type(error).__name__
+    return text.splitlines()[0][:150]

@@ -1,6 +1,5 @@
 """ONNX: written by torch, read by onnxruntime."""
 
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -9,8 +8,9 @@ import onnxruntime
 import torch
 from torch.export import ExportedProgram
 
+from lit_mnist.errors import UserError
 from lit_mnist.export.formats import INPUT, OUTPUT
-from lit_mnist.export.graph import refused
+from lit_mnist.export.graph import SHAPES, first_line, quiet
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
@@ -20,17 +20,20 @@ def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
         UserError: The network has an operation that ONNX lacks.
     """
     try:
-        with warnings.catch_warnings(action="ignore"):
+        with quiet():
             onnx = torch.onnx.export(
                 program,
                 dynamo=True,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
+                dynamic_shapes=SHAPES,  # for the name of their number
                 external_data=False,
                 verbose=False,
             )
     except Exception as error:  # of any of its passes
-        raise refused("ONNX cannot hold the network", error) from error
+        raise UserError(
+            f"ONNX cannot hold the network ({first_line(error)}); take --format pt2 or safetensors"
+        ) from error
     assert onnx is not None  # as dynamo=True
     onnx.model.metadata_props.update(metadata)
     return onnx.model_proto.SerializeToString()

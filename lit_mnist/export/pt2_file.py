@@ -2,7 +2,6 @@
 
 import io
 import json
-import warnings
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -10,13 +9,15 @@ import numpy as np
 import torch
 from torch.export import ExportedProgram
 
+from lit_mnist.export.graph import quiet
+
 METADATA = "metadata.json"
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
     """Gives the file's bytes."""
     buffer = io.BytesIO()
-    with warnings.catch_warnings(action="ignore"):  # of weights that lie on a GPU
+    with quiet():
         torch.export.save(program, buffer, extra_files={METADATA: json.dumps(dict(metadata))})
     return buffer.getvalue()
 

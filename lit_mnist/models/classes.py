@@ -42,6 +42,8 @@ def trained_class(
         return given[0]
     # the last one first: a notebook's cell, run again, defines its class anew
     found = [kind for kind in reversed([*_subclasses(ScoredModule)]) if is_named(kind, name)]
+    # torch.export leaves doubles of the classes that it has traced, of the same names
+    found.sort(key=lambda kind: _loaded(f"{kind.__module__}.{kind.__qualname__}") is not kind)
     if not found and name.startswith("__main__."):
         found = [kind for kind in given if kind.__name__ == name.rpartition(".")[2]]
     if found:

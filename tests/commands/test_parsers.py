@@ -20,6 +20,15 @@ def test_defaults():
     assert (reproduce.seeds, reproduce.jobs, reproduce.output) == (1, 1, None)
 
 
+def test_the_format_is_what_the_output_ends_in():
+    for args, kind in (
+        ([], "onnx"),
+        (["--output", "b.pt2"], "pt2"),
+        (["--format", "safetensors"], "safetensors"),
+    ):
+        assert PARSERS["export"]().parse(["a", *args]).format == kind
+
+
 def test_options_of_fit_travel_beside_those_of_the_command():
     args = ["--model.lr", "0.1", "-c=deep", "--members", "3", "--config", "over.yaml", "--fresh"]
     options = PARSERS["committee"]().parse(args)
@@ -87,6 +96,16 @@ BAD = {
     "abbreviated, with =": ("reproduce", ["--seed=7"], "--seed: options are not abbreviated"),
     "abbreviated, of fit": ("reproduce", ["--data.batch", "9"], "did you mean --data.batch_size?"),
     "abbreviated config": ("committee", ["--conf", "deep", "--model", "DenseModule"], "--config?"),
+    "no run": ("export", [], "export takes one run: python cli.py export tb_logs/deep/seed_42"),
+    "two runs": ("export", ["a", "b"], "export takes one run"),
+    "format": ("export", ["a", "--format", "h5"], "--format: invalid choice: 'h5'"),
+    "pixels": ("export", ["a", "--input", "int8"], "--input: invalid choice: 'int8'"),
+    "output": ("export", ["a", "--output", "b.bin"], "b.bin: give it a name that ends in .onnx"),
+    "other output": (
+        "export",
+        ["a", "--format", "pt2", "--output", "b.onnx"],
+        "b.onnx: give it a name that ends in .pt2",
+    ),
     "no run's": ("compare", ["a", "b", "--name", "x"], "--name: there is no such option"),
 }
 

@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import threading
 from pathlib import Path
 
@@ -58,6 +61,55 @@ def test_floats_tensors_and_single_images_are_the_same(trained, images):
     np.testing.assert_allclose(alone, expected[:1], atol=1e-6)
 
 
+def test_many_arrays_and_those_that_may_not_be_written_to(trained, images, recwarn):
+    digits = lit_mnist.load(MEMBER)
+    expected = digits.predict(images[:3]).probabilities
+    frozen = images[:3].copy()
+    frozen.flags.writeable = False
+    backwards = images[2::-1][::-1]
+    for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards):
+        np.testing.assert_array_equal(digits.predict(same).probabilities, expected)
+    assert not [one for one in recwarn if "NumPy" in str(one.message)]
+
+
+def test_no_images_give_no_answers(trained):
+    for none in ([], np.zeros((0, 28, 28), np.uint8)):
+        answer = lit_mnist.load(COMMITTEE).predict(none)
+        assert [part.shape for part in answer] == [(0,), (0, 10), (0, 3)]
+
+
+def test_a_picture_of_no_digit_is_taken_whole_where_classes_are_no_digits(trained, here):
+    picture = Image.fromarray(np.full((40, 40), 30, np.uint8))  # in which no digit is found
+    picture.save("flat.png")
+    digits = lit_mnist.load(MEMBER)  # of KMNIST
+    expected = digits.predict(np.full((28, 28), 30, np.uint8)).probabilities
+    for each in (picture, "flat.png"):
+        np.testing.assert_allclose(digits.predict(each).probabilities, expected, atol=1e-6)
+
+
+LOADS = """
+import sys
+import numpy as np
+import torch
+import lit_mnist
+before = torch.get_rng_state()
+for run in sys.argv[1:]:
+    lit_mnist.load(run).predict(np.zeros((2, 28, 28), np.uint8))
+assert torch.equal(torch.get_rng_state(), before)
+print("lightning" in sys.modules)
+"""
+
+
+def test_loading_takes_no_lightning_draws_nothing_and_says_nothing(trained):
+    done = subprocess.run(
+        [sys.executable, "-c", LOADS, MEMBER, COMMITTEE],
+        env=os.environ | {"PYTHONPATH": str(Path(lit_mnist.__file__).parent.parent)},
+        capture_output=True,
+        text=True,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
+
+
 def test_pictures_are_read_from_files_and_from_pillow(trained):
     pixels = np.zeros((60, 90), np.uint8)
     pixels[10:50, 40:48] = 255  # a one
@@ -92,9 +144,13 @@ def test_threads_may_share_it(trained, images):
         (np.zeros((2, 28, 28), np.int64), "type"),
         (np.full((1, 28, 28), 255.0), "float from 0 to 1"),
         ("nowhere.png", "nowhere.png"),
-        (Image.new("L", (50, 50), 255), "no digit"),
+        (Image.new("L", (1, 90), 255), "too narrow"),
+        ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], "no array of numbers"),
+        ([np.zeros((28, 28), np.uint8), "one.png"], "no array of numbers"),
+        ([None], "NoneType among the images"),
+        (np.full((1, 28, 28), np.nan), "float from 0 to 1"),
     ],
-    ids=["shape", "type", "range", "missing", "blank"],
+    ids=["shape", "type", "range", "missing", "narrow", "uneven", "mixed", "none", "nan"],
 )
 def test_refuses_what_it_cannot_read(trained, wrong, told):
     with pytest.raises(UserError, match=told):

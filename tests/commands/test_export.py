@@ -1,0 +1,187 @@
+"""The command `export`: what it refuses, and that nothing is left or lost when it does."""
+
+import errno
+import os
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from torch import nn
+
+import lit_mnist
+from lit_mnist.export import agreement, model_card
+from lit_mnist.main import main
+from lit_mnist.models import ClassifierModule
+from lit_mnist.runs.folder import Run
+from tests.trained import contents
+
+ROOT = Path(lit_mnist.__file__).parent.parent
+COMMITTEE, MEMBER = Run(Path("tb_logs/dense/committee_3")), Run(Path("tb_logs/dense/seed_42"))
+QUICK = ("--format", "safetensors")
+
+
+class Net(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(784, 10)
+
+
+class Branching(Net):
+    def forward(self, images):
+        logits = self.layer(images.flatten(1))
+        return logits if images.mean() > 0.5 else 2 * logits
+
+
+class Unwritable(Net):
+    def forward(self, images):
+        return torch.linalg.svd(images[:, 0])[1] @ self.layer.weight[:, :28].T
+
+
+class Noisy(Net):
+    def forward(self, images):
+        return self.layer(images.flatten(1)) + torch.rand(10)
+
+
+class BranchingModule(ClassifierModule):
+    net_type = Branching
+
+
+class UnwritableModule(ClassifierModule):
+    net_type = Unwritable
+
+
+class NoisyModule(ClassifierModule):
+    net_type = Noisy
+
+
+@pytest.fixture
+def refused(trained, capsys):
+    """Exports what must be refused; gives the line, once it is clear that nothing has changed."""
+
+    def call(*options):
+        before = contents(trained)
+        folders = {path for path in trained.rglob("*") if path.is_dir()}
+        assert main(["export", *map(str, options)]) == 2
+        assert contents(trained) == before
+        assert {path for path in trained.rglob("*") if path.is_dir()} == folders
+        output, problems = capsys.readouterr()
+        assert output == ""
+        assert problems.startswith("error: ")
+        assert problems.count("\n") == 1
+        return problems
+
+    return call
+
+
+@pytest.mark.parametrize("status", ["running", "interrupted"])
+@pytest.mark.parametrize("exported", [MEMBER, COMMITTEE])
+def test_an_unfinished_run_is_refused_and_so_is_a_committee_of_one(refused, exported, status):
+    MEMBER.update_results(status=status)
+    text = f"{MEMBER.folder}: its training is {status}; finish it with fit first\n"
+    assert refused(exported.folder) == f"error: {text}"
+
+
+def test_a_committee_that_was_not_tested_is_refused(refused):
+    COMMITTEE.file("results.json").unlink()
+    assert "holds no trained run and no tested committee" in refused(COMMITTEE.folder)
+
+
+def test_a_missing_package_is_told_with_the_pip_line(refused, monkeypatch):
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    monkeypatch.setitem(sys.modules, "onnxscript", None)
+    text = refused(MEMBER.folder)
+    assert text.endswith(
+        "onnx needs onnxscript and onnxruntime: pip install onnxscript onnxruntime\n"
+    )
+
+
+def test_other_data_than_the_runs_are_refused(refused, small_data):
+    assert "with --data_dir" in refused(MEMBER.folder, *QUICK, "--data_dir", small_data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "told"),
+    [
+        (BranchingModule, "no graph can be made of the network (Could not guard on data-dep"),
+        (UnwritableModule, "ONNX cannot hold the network (No ONNX function found for"),
+        (NoisyModule, "the file gives other probabilities than the run, by up to 0."),
+    ],
+)
+def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, told):
+    """And an export that was there stays."""
+    module = kind()
+    Path("odd/checkpoints").mkdir(parents=True)
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    checkpoint["MNISTDataModule"] = {"dataset": "KMNIST"}
+    torch.save(checkpoint, "odd/checkpoints/best.ckpt")
+    Path("odd/model.onnx").write_text("an earlier one")
+    name = f"{kind.__module__}.{kind.__qualname__}"
+    assert told in refused("odd", "--data_dir", hard_data, "--model.classes", name)
+
+
+def test_a_class_that_is_not_there(refused):
+    text = refused(MEMBER.folder, "--model.classes", "nowhere.Net")
+    assert "--model.classes nowhere.Net: cannot be imported (No module named 'nowhere')" in text
+    assert "is no class" in refused(MEMBER.folder, "--model.classes", "os.path")
+
+
+def test_a_file_that_differs_from_the_run_is_not_kept(refused, monkeypatch):
+    monkeypatch.setattr(agreement, "TOLERANCE", -1.0)
+    text = refused(MEMBER.folder, "--output", "new/folder/it.safetensors")
+    assert "the file gives other probabilities than the run" in text
+
+
+@pytest.mark.parametrize("output", ["taken/it.safetensors", "/proc/it.safetensors"])
+def test_a_folder_that_cannot_be_written_to(refused, output):
+    Path("taken").touch()
+    assert "it.safetensors: " in refused(MEMBER.folder, "--output", output)
+
+
+def test_a_disk_that_is_full_when_the_card_is_written(refused, monkeypatch, capsys):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    assert main(["export", str(MEMBER.folder), *QUICK]) == 0
+    capsys.readouterr()
+    monkeypatch.setattr(model_card, "text", full)
+    assert "No space left on device" in refused(MEMBER.folder, *QUICK)
+
+
+def test_a_disk_that_is_full_halfway(trained):
+    """The process may write no file over 100 kB, and the model has 2 MB."""
+    earlier = MEMBER.file("model.safetensors")
+    earlier.write_text("an earlier one")
+    before = contents(trained)
+    done = subprocess.run(
+        [sys.executable, str(ROOT / "cli.py"), "export", str(MEMBER.folder), *QUICK],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, 100_000)),
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+    )
+    expected = f"error: {earlier}: File too large; make room or choose another\n"
+    assert (done.returncode, done.stderr) == (2, expected)
+    assert contents(trained) == before
+
+
+def test_a_card_of_the_users_own_is_not_overwritten(refused, capsys):
+    """Be it new, or ours and changed; ours is written anew."""
+    card = MEMBER.file("MODEL_CARD.md")
+    card.write_text("# Mine\n")
+    assert "not written by export, or changed since" in refused(MEMBER.folder, *QUICK)
+    card.unlink()
+    for _ in range(2):
+        assert main(["export", str(MEMBER.folder), *QUICK]) == 0
+    capsys.readouterr()
+    card.write_text(card.read_text() + "\nA line of mine.\n")
+    assert "changed since" in refused(MEMBER.folder, *QUICK)
+
+
+def test_a_fresh_run_replaces_its_exports(trained):
+    assert main(["export", str(MEMBER.folder), *QUICK]) == 0
+    exports = {MEMBER.file("model.safetensors"), MEMBER.file("MODEL_CARD.md")}
+    assert exports <= set(MEMBER.written())

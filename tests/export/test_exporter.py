@@ -1,0 +1,195 @@
+"""Model files, read by their own runtimes and compared with what the test of the run said."""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+import yaml
+
+import lit_mnist
+from lit_mnist.data.datasets import DATASETS
+from lit_mnist.export.facts import Facts
+from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.files import write_json
+from lit_mnist.main import main
+from lit_mnist.runs.folder import Run
+from tests.conftest import SMALL
+
+ROOT = Path(lit_mnist.__file__).parent.parent
+COMMITTEE, MEMBER = Path("tb_logs/dense/committee_3"), Path("tb_logs/dense/seed_42")
+FORMATS = ("onnx", "pt2", "safetensors")
+NAMES = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]  # of KMNIST, by torchvision
+# Reads the file without torch and without this package, and prints the misread images
+READER = """
+import sys
+import numpy as np
+import onnxruntime
+model, images, labels = sys.argv[1:]
+images = np.fromfile(images, np.uint8)[16:].reshape(-1, 28, 28)
+labels = np.fromfile(labels, np.uint8)[8:]
+session = onnxruntime.InferenceSession(model)
+(taken,), (given,) = session.get_inputs(), session.get_outputs()
+assert (taken.name, taken.type, taken.shape) == ("images", "tensor(uint8)", ["N", 28, 28])
+assert (given.name, given.type, given.shape) == ("probabilities", "tensor(float)", ["N", 10])
+(probabilities,) = session.run(None, {"images": images})
+print(*np.flatnonzero(probabilities.argmax(1) != labels))
+assert not {"torch", "lit_mnist"} & set(sys.modules)
+"""
+
+
+@pytest.fixture(scope="module")
+def exported(three, shared):
+    """A folder with the committee of three, exported to each format; to be left as it is."""
+
+    def write(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            patch.chdir(three)
+            for kind in FORMATS:
+                output = f"{folder}/{kind}/it.{kind}"
+                assert main(["export", str(COMMITTEE), "--output", output]) == 0
+
+    return shared("exported", write)
+
+
+def table(folder):
+    """predictions.csv: index, label, prediction, p0 to p9, an image a row."""
+    return np.loadtxt(folder / "predictions.csv", delimiter=",", skiprows=1)
+
+
+def test_a_program_without_torch_makes_the_very_same_errors(exported, three, hard_data):
+    spec = DATASETS[SMALL]
+    files = [str(spec.folder(hard_data) / name) for name in spec.files["test"]]
+    model = str(exported / "onnx" / "it.onnx")
+    output = subprocess.run(
+        [sys.executable, "-c", READER, model, *files], capture_output=True, text=True, check=True
+    ).stdout
+    known = table(three / COMMITTEE)
+    expected = np.flatnonzero(known[:, 1] != known[:, 2])
+    assert list(map(int, output.split())) == expected.tolist()
+    assert len(expected) > 3
+
+
+def test_a_graph_of_torch_needs_no_code_of_ours(exported, three, hard_data):
+    spec = DATASETS[SMALL]
+    images = np.fromfile(spec.folder(hard_data) / spec.files["test"][0], np.uint8)[16:]
+    extra = {"metadata.json": ""}
+    module = torch.export.load(exported / "pt2" / "it.pt2", extra_files=extra).module()
+    found = module(torch.from_numpy(images.reshape(-1, 28, 28))).detach().numpy()
+    np.testing.assert_allclose(found, table(three / COMMITTEE)[:, 3:], atol=1e-6)
+    assert json.loads(json.loads(extra["metadata.json"])["labels"]) == NAMES
+
+
+def test_weights_alone_are_loaded_into_the_same_committee(exported, three, hard_data):
+    spec = DATASETS[SMALL]
+    images = np.fromfile(spec.folder(hard_data) / spec.files["test"][0], np.uint8)[16:]
+    images = images.reshape(-1, 28, 28)
+    found = lit_mnist.load(exported / "safetensors" / "it.safetensors").predict(images)
+    expected = lit_mnist.load(three / COMMITTEE).predict(images)
+    for one, other in zip(found, expected, strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_file_tells_nothing_of_the_machine(exported, kind):
+    content = (exported / kind / f"it.{kind}").read_bytes()
+    assert str(ROOT).encode() not in content
+    assert str(exported.parent).encode() not in content
+
+
+def test_metadata(exported, three):
+    import onnxruntime
+
+    session = onnxruntime.InferenceSession(exported / "onnx" / "it.onnx")
+    metadata = session.get_modelmeta().custom_metadata_map
+    assert json.loads(metadata["labels"]) == NAMES
+    assert metadata["temperature"] == "1.0"
+    results = json.loads((three / COMMITTEE / "results.json").read_text())
+    assert metadata["weights_sha256"] == results["test_weights_sha256"]
+
+
+@pytest.mark.parametrize("kind", FORMATS)
+def test_the_cards_snippet_works(exported, kind, monkeypatch):
+    card = (exported / kind / "MODEL_CARD.md").read_text()
+    (snippet,) = re.findall(r"```python\n(.*?)```", card, re.S)
+    done = subprocess.run(
+        [sys.executable, "-c", snippet],
+        cwd=exported / kind,
+        env={"PYTHONPATH": str(ROOT), "PATH": ""},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert len(done.stdout.split()) == 3 + done.stdout.startswith("[ ")
+    assert done.stderr == ""
+
+
+def test_the_card_says_what_results_say(exported, three):
+    card = (exported / "onnx" / "MODEL_CARD.md").read_text()
+    results = json.loads((three / COMMITTEE / "results.json").read_text())
+    _, head, body = card.split("---\n", 2)
+    facts = yaml.safe_load(head)
+    assert facts["license"] == "mit"
+    assert facts["datasets"] == ["kmnist"]
+    (model,) = facts["model-index"]
+    assert model["name"] == "dense-committee_3"
+    metrics = {one["type"]: one["value"] for one in model["results"][0]["metrics"]}
+    assert metrics == {"accuracy": results["test_acc"], "loss": results["test_loss"]}
+    low, high = results["test_acc_ci95"]
+    assert f"| test | 101 | {results['test_acc']:.4f} | {low:.4f} to {high:.4f} |" in body
+    assert "| test: dense/seed_43 alone | 101 |" in body
+    assert "500 were trained on, as they are,\nand 100 held out" in body
+    assert "| seeds | 42, 43, 44 |" in body
+    assert "Not measured" in body
+    picture = re.search(r"!\[.*\]\((.*)\)", body)[1]
+    beside, own = exported / "onnx" / picture, three / COMMITTEE / "misclassified.png"
+    assert beside.read_bytes() == own.read_bytes()
+
+
+def calibrated(run):
+    write_json(run.file("results.json"), run.results() | {"calibration": CALIBRATION})
+    return Facts.of(run, TrainedRun.read(run))
+
+
+CALIBRATION = {
+    "temperature": 1.25,
+    "test": {"nll": 0.2, "brier": 0.1, "ece": 0.03, "aurc": 0.01},
+    "test_scaled": {"nll": 0.1, "brier": 0.1, "ece": 0.02, "aurc": 0.01},
+}
+
+
+def test_a_temperature_is_told_and_not_applied(trained):
+    from lit_mnist.export import card_sections
+
+    facts = calibrated(Run(MEMBER))
+    assert facts.metadata("uint8")["temperature"] == "1.25"
+    text = card_sections.calibration(facts)
+    assert "1.2500" in text
+    assert "| at the temperature | 0.1 | 0.1 | 0.02 | 0.01 |" in text
+
+
+def test_a_temperature_of_other_weights_is_not_told(trained):
+    run = Run(MEMBER)
+    run.best.write_bytes(Run(Path("tb_logs/dense/seed_43")).best.read_bytes())
+    facts = calibrated(run)
+    assert "no longer those" in facts.doubt
+    assert facts.metadata("uint8")["temperature"] == "1.0"
+
+
+def test_a_run_of_floats(trained, capsys):
+    import onnxruntime
+
+    assert main(["export", str(MEMBER), "--input", "float32"]) == 0
+    session = onnxruntime.InferenceSession(MEMBER / "model.onnx")
+    images = np.random.default_rng(0).random((5, 28, 28), np.float32)
+    (found,) = session.run(None, {"images": images})
+    expected = lit_mnist.load(MEMBER).predict(images).probabilities
+    np.testing.assert_allclose(found, expected, atol=1e-6)
+    output, problems = capsys.readouterr()
+    assert output.startswith(f"{MEMBER}/model.onnx: 1 network, 2.2 MB; loaded and compared with")
+    assert "100 validation images" in output
+    assert problems == ""
