@@ -34,3 +34,11 @@ def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path):
     with pytest.raises(OSError, match="No space") as caught, replacing(tmp_path / "b"):
         raise OSError(28, "No space left on device")  # as a write says it, without a name
     assert caught.value.filename == str(tmp_path / "b")
+
+
+def test_folders_made_for_a_file_that_failed_are_removed_and_no_others(tmp_path):
+    kept = tmp_path / "there"
+    kept.mkdir()
+    with pytest.raises(ValueError, match="halfway"), replacing(kept / "a" / "b" / "file"):
+        raise ValueError("halfway")
+    assert list(tmp_path.rglob("*")) == [kept]
