@@ -71,7 +71,7 @@ def test_its_cells_run(small_data, here, in_process, no_pictures, monkeypatch):
     assert all(picture.startswith(b"\x89PNG") for picture in shown)
     tested = {path.parent for path in (here / "tb_logs" / "tour").glob("*/*/predictions.csv")}
     assert {path.name for path in tested} == {"seed_42", "seed_43", "committee_2"}
-    assert len(tested) == 4 + 1 + 1
+    assert len(tested) == 3 + 1 + 1
 
 
 @pytest.mark.slow

@@ -47,6 +47,11 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
     Raises:
         UserError: The files cannot be had, or are others.
     """
+    seed = data.get("split_seed", 42)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(
+            f"the run's config.yaml has the split_seed {seed!r:.99}: give it an integer"
+        )
     folder = Path(str(data.get("data_dir", "data")))
     dataset = str(data.get("dataset", "MNIST"))
     split = download.load(dataset, "train", folder, data.get("download") is not False)
@@ -55,7 +60,7 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
             f"{folder}: holds another {dataset} than the run was trained on; name the right folder"
             " with --data_dir"
         )
-    train, val = train_val_split(len(split.labels), int(data.get("split_seed", 42)))
+    train, val = train_val_split(len(split.labels), seed)
     return ValidationData(split.images[val[:IMAGES]].numpy(), len(train), len(val))
 
 

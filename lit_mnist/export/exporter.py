@@ -12,9 +12,8 @@ from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.export import model_card
 from lit_mnist.export.agreement import check, validation_data
-from lit_mnist.export.facts import Facts, picture
+from lit_mnist.export.facts import Facts
 from lit_mnist.export.model import WholeModel
-from lit_mnist.runs.folder import Run
 
 
 class Order(NamedTuple):
@@ -93,8 +92,8 @@ def _module(name: str) -> Any:
 
 def _copied_picture(facts: Facts, output: Path, beside: ExitStack) -> str:
     """Puts the picture of misread images beside the file, and gives its name."""
-    source = picture(facts.run, facts)
-    if source is None or Run(output.parent).folder.resolve() == facts.run.folder.resolve():
+    source = facts.picture
+    if source is None or output.parent.resolve() == facts.run.folder.resolve():
         return source.name if source else ""
     target = output.with_name(f"{output.stem}_{source.name}")
     shutil.copyfile(source, beside.enter_context(files.replacing(target)))

@@ -81,6 +81,12 @@ class Facts(NamedTuple):
         found = self.config.get("data")
         return {"dataset": self.trained.dataset} | (found if isinstance(found, dict) else {})
 
+    @property
+    def picture(self) -> Path | None:
+        """The picture of the test images that are misread; None if there is none that counts."""
+        path = self.run.file("misclassified.png")
+        return path if path.is_file() and not self.doubt else None
+
     def metadata(self, pixels: str) -> dict[str, str]:
         """Gives what the file itself tells, as texts; lists and numbers are JSON."""
         return {
@@ -105,9 +111,3 @@ def check_finished(run: Run) -> None:
     status = run.results().get("status", "complete")  # of what was trained in Python
     if status != "complete":
         raise UserError(f"{run.folder}: its training is {status}; finish it with fit first")
-
-
-def picture(run: Run, facts: Facts) -> Path | None:
-    """Gives the picture of the test images that are misread; None if there is none that counts."""
-    path = run.file("misclassified.png")
-    return path if path.is_file() and not facts.doubt else None
