@@ -1,5 +1,6 @@
 """The sections of a model card, each from what the run's own files say."""
 
+import json
 from collections.abc import Iterable
 from typing import Any
 
@@ -39,7 +40,7 @@ Images are light on dark, centred as in {facts.trained.dataset}; scaling is part
 ten probabilities are of the classes {classes}.
 
 ```python
-{SNIPPETS[kind].format(name=name, pixels=pixels)}```
+{SNIPPETS[kind].format(name=json.dumps(name), pixels=pixels)}```
 """
 
 
@@ -154,7 +155,7 @@ them, or several.
         text += f"""
 The test images that it misreads: true label blue, predicted red.
 
-![misread test images]({picture})
+![misread test images](<{picture}>)
 """
     return text
 

@@ -6,7 +6,7 @@ SNIPPETS = {
 import numpy as np
 import onnxruntime
 
-session = onnxruntime.InferenceSession("{name}")
+session = onnxruntime.InferenceSession({name})
 labels = json.loads(session.get_modelmeta().custom_metadata_map["labels"])
 images = np.zeros((3, 28, 28), np.{pixels})
 (probabilities,) = session.run(["probabilities"], {{"images": images}})
@@ -17,7 +17,7 @@ print([labels[place] for place in probabilities.argmax(1)])
 import torch
 
 extra = {{"metadata.json": ""}}
-model = torch.export.load("{name}", extra_files=extra).module()
+model = torch.export.load({name}, extra_files=extra).module()
 labels = json.loads(json.loads(extra["metadata.json"])["labels"])
 images = torch.zeros(3, 28, 28, dtype=torch.{pixels})
 probabilities = model(images)
@@ -27,7 +27,7 @@ print([labels[place] for place in probabilities.argmax(1)])
 
 import lit_mnist
 
-digits = lit_mnist.load("{name}")
+digits = lit_mnist.load({name})
 images = np.zeros((3, 28, 28), np.{pixels})
 print(digits.predict(images).labels)
 """,

@@ -22,6 +22,7 @@ from tests.conftest import SMALL
 
 ROOT = Path(lit_mnist.__file__).parent.parent
 COMMITTEE, MEMBER = Path("tb_logs/dense/committee_3"), Path("tb_logs/dense/seed_42")
+NAME = "it is, 'here' {0}"  # which takes quoting
 FORMATS = ("onnx", "pt2", "safetensors")
 NAMES = ["o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo"]  # of KMNIST, by torchvision
 # Reads the file without torch and without this package, and prints the misread images
@@ -50,7 +51,7 @@ def exported(three, shared):
         with pytest.MonkeyPatch.context() as patch:
             patch.chdir(three)
             for kind in FORMATS:
-                output = f"{folder}/{kind}/it.{kind}"
+                output = f"{folder}/{kind}/{NAME}.{kind}"
                 assert main(["export", str(COMMITTEE), "--output", output]) == 0
 
     return shared("exported", write)
@@ -64,7 +65,7 @@ def table(folder):
 def test_a_program_without_torch_makes_the_very_same_errors(exported, three, hard_data):
     spec = DATASETS[SMALL]
     files = [str(spec.folder(hard_data) / name) for name in spec.files["test"]]
-    model = str(exported / "onnx" / "it.onnx")
+    model = str(exported / "onnx" / f"{NAME}.onnx")
     output = subprocess.run(
         [sys.executable, "-c", READER, model, *files], capture_output=True, text=True, check=True
     ).stdout
@@ -78,7 +79,7 @@ def test_a_graph_of_torch_needs_no_code_of_ours(exported, three, hard_data):
     spec = DATASETS[SMALL]
     images = np.fromfile(spec.folder(hard_data) / spec.files["test"][0], np.uint8)[16:]
     extra = {"metadata.json": ""}
-    module = torch.export.load(exported / "pt2" / "it.pt2", extra_files=extra).module()
+    module = torch.export.load(exported / "pt2" / f"{NAME}.pt2", extra_files=extra).module()
     found = module(torch.from_numpy(images.reshape(-1, 28, 28))).detach().numpy()
     np.testing.assert_allclose(found, table(three / COMMITTEE)[:, 3:], atol=1e-6)
     assert json.loads(json.loads(extra["metadata.json"])["labels"]) == NAMES
@@ -88,7 +89,7 @@ def test_weights_alone_are_loaded_into_the_same_committee(exported, three, hard_
     spec = DATASETS[SMALL]
     images = np.fromfile(spec.folder(hard_data) / spec.files["test"][0], np.uint8)[16:]
     images = images.reshape(-1, 28, 28)
-    found = lit_mnist.load(exported / "safetensors" / "it.safetensors").predict(images)
+    found = lit_mnist.load(exported / "safetensors" / f"{NAME}.safetensors").predict(images)
     expected = lit_mnist.load(three / COMMITTEE).predict(images)
     for one, other in zip(found, expected, strict=True):
         np.testing.assert_array_equal(one, other)
@@ -96,7 +97,7 @@ def test_weights_alone_are_loaded_into_the_same_committee(exported, three, hard_
 
 @pytest.mark.parametrize("kind", FORMATS)
 def test_the_file_tells_nothing_of_the_machine(exported, kind):
-    content = (exported / kind / f"it.{kind}").read_bytes()
+    content = (exported / kind / f"{NAME}.{kind}").read_bytes()
     assert str(ROOT).encode() not in content
     assert str(exported.parent).encode() not in content
 
@@ -104,7 +105,7 @@ def test_the_file_tells_nothing_of_the_machine(exported, kind):
 def test_metadata(exported, three):
     import onnxruntime
 
-    session = onnxruntime.InferenceSession(exported / "onnx" / "it.onnx")
+    session = onnxruntime.InferenceSession(exported / "onnx" / f"{NAME}.onnx")
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["labels"]) == NAMES
     assert metadata["temperature"] == "1.0"
@@ -145,7 +146,7 @@ def test_the_card_says_what_results_say(exported, three):
     assert "500 were trained on, as they are,\nand 100 held out" in body
     assert "| seeds | 42, 43, 44 |" in body
     assert "Not measured" in body
-    picture = re.search(r"!\[.*\]\((.*)\)", body)[1]
+    picture = re.search(r"!\[.*\]\(<(.*)>\)", body)[1]
     beside, own = exported / "onnx" / picture, three / COMMITTEE / "misclassified.png"
     assert beside.read_bytes() == own.read_bytes()
 
