@@ -9,6 +9,7 @@ compare         tells a difference between two runs from luck
 report          writes one HTML file about runs
 export          writes a run or a committee to a model file
 parsers         the options of our own commands: defaults, help, errors
+export_parser   those of export
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict

@@ -13,7 +13,7 @@ from lit_mnist.runs.folder import Run
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Export` has parsed."""
+    """Runs the command with options that `export_parser.Export` has parsed."""
     require(options.format)
     one = Run(options.run)
     classes = [named_class(name) for name in options.classes]

@@ -108,8 +108,8 @@ def test_metadata(exported, three):
     session = onnxruntime.InferenceSession(exported / "onnx" / f"{NAME}.onnx")
     metadata = session.get_modelmeta().custom_metadata_map
     assert json.loads(metadata["labels"]) == NAMES
-    assert metadata["temperature"] == "1.0"
     results = json.loads((three / COMMITTEE / "results.json").read_text())
+    assert float(metadata["temperature"]) == results["calibration"]["temperature"] != 1
     assert metadata["weights_sha256"] == results["test_weights_sha256"]
 
 
@@ -145,7 +145,9 @@ def test_the_card_says_what_results_say(exported, three):
     assert "| test: dense/seed_43 alone | 101 |" in body
     assert "500 were trained on, as they are,\nand 100 held out" in body
     assert "| seeds | 42, 43, 44 |" in body
-    assert "Not measured" in body
+    before, after = (results["calibration"][key]["nll"] for key in ("test", "test_scaled"))
+    assert f"| as they are | {before:.4g} |" in body
+    assert f"| at the temperature | {after:.4g} |" in body
     picture = re.search(r"!\[.*\]\(<(.*)>\)", body)[1]
     beside, own = exported / "onnx" / picture, three / COMMITTEE / "misclassified.png"
     assert beside.read_bytes() == own.read_bytes()

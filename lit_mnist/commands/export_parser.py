@@ -1,0 +1,59 @@
+"""The options of `export`, without torch."""
+
+import argparse
+from pathlib import Path
+
+from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.errors import UserError
+from lit_mnist.export.formats import FORMATS, PIXELS
+
+
+class Export(CommandParser):
+    """The options of `export`."""
+
+    command = "export"
+    summary = "write a run, or a committee as one model, to a file that other programs load"
+    details = (
+        "Scaling is part of the file: 28x28 images in, probabilities of the ten classes out. The"
+        " file is loaded by its own runtime and compared with the run on 1,000 validation images;"
+        " if a probability differs by more than 1e-5, nothing is left. Beside it lies"
+        " MODEL_CARD.md."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage = "%(prog)s RUN [options]"
+        add = self.add_argument
+        run = "a run's folder, such as tb_logs/deep/seed_42, or a committee's"
+        add("runs", nargs="*", type=Path, metavar="RUN", help=run)
+        kinds = (
+            "onnx, pt2 (of torch.export) or safetensors (the weights alone); by default what"
+            " --output ends in, or onnx"
+        )
+        add("--format", choices=FORMATS, metavar="FORMAT", help=kinds)
+        output = "the file (model.onnx, .pt2 or .safetensors in the run's folder)"
+        add("--output", type=Path, metavar="FILE", help=output)
+        pixels = "pixels that it takes: uint8 from 0 to 255 (default), or float32 from 0 to 1"
+        add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
+        data_dir = "where the run's data lie (as its config says)"
+        add("--data_dir", type=Path, metavar="DIR", help=data_dir)
+        classes = "classes of your own that its checkpoints name, as my_module.Net"
+        add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Settles run, format and file.
+
+        Raises:
+            UserError: There is not one run, or the file's name does not go with the format.
+        """
+        if len(options.runs) != 1:
+            raise UserError(f"export takes one run: {self.prog} tb_logs/deep/seed_42")
+        (options.run,) = options.runs
+        output = options.output
+        ends = {kind.suffix: name for name, kind in FORMATS.items()}
+        options.format = options.format or ends.get(output.suffix if output else "", "onnx")
+        suffix = FORMATS[options.format].suffix
+        if output and output.suffix != suffix:
+            raise UserError(f"--output {output}: give it a name that ends in {suffix}")
+        if output and output.is_dir():
+            raise UserError(f"--output {output}: is a folder; name a file")
