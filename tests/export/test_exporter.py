@@ -102,7 +102,7 @@ def test_the_file_tells_nothing_of_the_machine(exported, kind):
     assert str(exported.parent).encode() not in content
 
 
-def test_metadata(exported, three):
+def test_metadata_and_what_the_temperature_is_for(exported, three, hard_data):
     import onnxruntime
 
     session = onnxruntime.InferenceSession(exported / "onnx" / f"{NAME}.onnx")
@@ -111,6 +111,15 @@ def test_metadata(exported, three):
     results = json.loads((three / COMMITTEE / "results.json").read_text())
     assert float(metadata["temperature"]) == results["calibration"]["temperature"] != 1
     assert metadata["weights_sha256"] == results["test_weights_sha256"]
+    spec = DATASETS[SMALL]
+    images, labels = (
+        np.fromfile(spec.folder(hard_data) / name, np.uint8) for name in spec.files["test"]
+    )
+    (found,) = session.run(None, {"images": images[16:].reshape(-1, 28, 28)})
+    powers = found.astype(float) ** (1 / float(metadata["temperature"]))
+    scaled = powers / powers.sum(1, keepdims=True)
+    nll = -np.log(scaled[np.arange(len(labels) - 8), labels[8:]]).mean()
+    assert nll == pytest.approx(results["calibration"]["test_scaled"]["nll"], rel=1e-4)
 
 
 @pytest.mark.parametrize("kind", FORMATS)
