@@ -96,12 +96,11 @@ class Run:
             raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
 
     def written(self) -> list[Path]:
-        """The files in the folder that a fresh run replaces: not a user's own, not the ledger."""
+        """The files in the folder that a fresh run replaces: not the ledger, a report, an export."""
         own = ("metrics.csv", "predictions.csv", "votes.csv", "digits.csv", "digits.json")
         pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
-        exports = ("model.onnx", "model.pt2", "model.safetensors", "MODEL_CARD.md")
         others = ("config.yaml", "results.json", "events.out.tfevents.*")
-        patterns = (*others, *own, *pictures, *exports)
+        patterns = (*others, *own, *pictures)
         return [
             path
             for pattern in (*patterns, "checkpoints/*.ckpt")

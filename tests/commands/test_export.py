@@ -174,7 +174,8 @@ def test_a_card_of_the_users_own_is_not_overwritten(refused, capsys):
     assert "changed since" in refused(MEMBER.folder, *QUICK)
 
 
-def test_a_fresh_run_replaces_its_exports(trained):
+def test_a_fresh_run_leaves_its_exports(trained):
     assert main(["export", str(MEMBER.folder), *QUICK]) == 0
     exports = {MEMBER.file("model.safetensors"), MEMBER.file("MODEL_CARD.md")}
-    assert exports <= set(MEMBER.written())
+    assert exports.isdisjoint(MEMBER.written())
+    assert all(path.is_file() for path in exports)
