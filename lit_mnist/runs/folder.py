@@ -96,7 +96,7 @@ class Run:
             raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
 
     def written(self) -> list[Path]:
-        """The files in the folder that a fresh run replaces: not the ledger, a report, an export."""
+        """The files in the folder that a fresh run replaces: neither ledger, report nor exports."""
         own = ("metrics.csv", "predictions.csv", "votes.csv", "digits.csv", "digits.json")
         pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
         others = ("config.yaml", "results.json", "events.out.tfevents.*")
