@@ -4,6 +4,8 @@ A room imports only from those below it, and each has a map of its own in its `_
 
     main       the entry point: answers --help before torch is imported
     commands   a file a command: its options, what it runs, what it says
+    demo       the page that `demo` serves
+    doctor     what `doctor` looks at
     reports    what a run, a test and a committee leave to be looked at
     export     trained networks for other programs
     training   callbacks, launchers, choices for the hardware, work-arounds for Lightning

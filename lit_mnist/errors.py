@@ -13,6 +13,10 @@ class PeerError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Gives the message on one line; what would move a terminal's cursor is shown escaped."""
-    text = str(error)
+    """Gives the message on one line."""
+    return printable(str(error))
+
+
+def printable(text: str) -> str:
+    """Gives a text on one line; what would move a terminal's cursor is shown escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -8,8 +8,13 @@ reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
 report          writes one HTML file about runs
 export          writes a run or a committee to a model file
+demo            serves a page to draw digits on
+doctor          tells whether this machine is fit for a run
+parsed_options  the options of fit as they stand, with nothing made of them
 parsers         the options of our own commands: defaults, help, errors
 export_parser   those of export
+demo_parser     those of demo
+doctor_parser   those of doctor
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict

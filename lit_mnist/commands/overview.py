@@ -19,6 +19,8 @@ EXAMPLES = (
     "predict --config simple_plateau --data.images photo.jpg",
     "committee --config deep --members 5",
     "export tb_logs/deep/committee_5 --format onnx",
+    "demo tb_logs/deep/seed_42",
+    "doctor --config deep",
     "compare tb_logs/simple/seed_42 tb_logs/simple_plateau/seed_42",
     "report tb_logs/deep/committee_5 --output deep.html",
 )

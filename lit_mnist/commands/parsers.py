@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import get_args
 
 from lit_mnist.commands.command_parser import CommandParser, positive
+from lit_mnist.commands.demo_parser import Demo
+from lit_mnist.commands.doctor_parser import Doctor
 from lit_mnist.commands.export_parser import Export
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
@@ -136,5 +138,5 @@ class Report(CommandParser):
 
 
 PARSERS: dict[str, type[CommandParser]] = {
-    kind.command: kind for kind in (Committee, Reproduce, Compare, Report, Export)
+    kind.command: kind for kind in (Committee, Reproduce, Compare, Report, Export, Demo, Doctor)
 }

@@ -5,7 +5,7 @@ import os
 import warnings
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 import numpy as np
 from PIL import Image, ImageOps
@@ -76,8 +76,11 @@ def as_one_image(grey: np.ndarray, name: str) -> np.ndarray:
     return _fit(grey if np.median(_border(grey)) <= 127 else 255 - grey)
 
 
-def read_grey(path: str | Path) -> np.ndarray:
+def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
     """Reads one image of any mode and size as it is shown, transparent pixels as in `read`.
+
+    Args:
+        source: A file, or the content of one.
 
     Returns:
         uint8 `(H, W)`.
@@ -85,18 +88,19 @@ def read_grey(path: str | Path) -> np.ndarray:
     Raises:
         UserError: The file is missing, may not be read, is damaged, is no image, is too large.
     """
+    name = repr(str(source)) if isinstance(source, (str, Path)) else "the picture"
     bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
     try:
         with (
             warnings.catch_warnings(action="error", category=bombs[0]),
-            Image.open(path, formats=FORMATS) as image,
+            Image.open(source, formats=FORMATS) as image,
         ):
             return flattened(image)
     except bombs as error:
-        raise UserError(f"{str(path)!r} has too many pixels: shrink the image first") from error
+        raise UserError(f"{name} has too many pixels: shrink the image first") from error
     except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
-        raise UserError(f"cannot read {str(path)!r} ({reason}): {REMEDY}") from error
+        raise UserError(f"cannot read {name} ({reason}): {REMEDY}") from error
 
 
 def flattened(image: Image.Image) -> np.ndarray:

@@ -53,7 +53,7 @@ def device_name(device: torch.device) -> str:
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
-    return f"{_processor().name}, {threads} thread{'s' if threads > 1 else ''}"
+    return f"{processor().name}, {threads} thread{'s' if threads > 1 else ''}"
 
 
 class Processor(NamedTuple):
@@ -66,12 +66,13 @@ class Processor(NamedTuple):
 
 def _fast_bfloat16() -> bool:
     """AMX has 8 times float32's rate, AMD's AVX512-BF16 twice, Intel's half of it (measured)."""
-    _, vendor, flags = _processor()
+    _, vendor, flags = processor()
     return "amx_bf16" in flags or ("avx512_bf16" in flags and vendor == "AuthenticAMD")
 
 
 @cache
-def _processor() -> Processor:
+def processor() -> Processor:
+    """Reads what Linux says of the first processor; elsewhere there is a name alone."""
     info = Path("/proc/cpuinfo")
     facts = {}
     if info.exists():

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from lightning_utilities.core import imports
-from lightning_utilities.core.imports import RequirementCache
-
 SWITCH = "LIT_MNIST_WITHOUT"  # an environment variable, so that it reaches all processes of a run
 NAME = "light_imports"
 _CHECK, _PACKAGE = "_check_requirement", "package_available"  # what asks whether one is there
@@ -29,6 +26,12 @@ def light_imports() -> Iterator[None]:
     alternating). (torchmetrics 1.9: `__init__.py`, `functional/image/arniqa.py`.)
     """
     if NAME in os.environ.get(SWITCH, "").split(","):
+        yield
+        return
+    try:
+        from lightning_utilities.core import imports
+        from lightning_utilities.core.imports import RequirementCache
+    except ImportError:  # Lightning is not installed, which `doctor` is there to say
         yield
         return
     check, asked = getattr(RequirementCache, _CHECK), []

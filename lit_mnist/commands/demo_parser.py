@@ -1,0 +1,43 @@
+"""The options of `demo`, without torch."""
+
+import argparse
+from pathlib import Path
+
+from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.errors import UserError
+
+
+class Demo(CommandParser):
+    """The options of `demo`."""
+
+    command = "demo"
+    summary = "serve a page on which one draws a digit and sees what the network makes of it"
+    details = (
+        "It is served to this machine alone, on 127.0.0.1, until Ctrl-C. From elsewhere reach it"
+        " through ssh -L 8000:127.0.0.1:8000."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage = "%(prog)s RUN [--port N]"
+        run = "a run's folder, such as tb_logs/deep/seed_42, or a committee's"
+        self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
+        at = "the port to listen at (%(default)s); 0 takes one that is free"
+        self.add_argument("--port", type=port, default=8000, metavar="N", help=at)
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Settles the run.
+
+        Raises:
+            UserError: There is not one.
+        """
+        if len(options.runs) != 1:
+            raise UserError(f"demo takes one run: {self.prog} tb_logs/deep/seed_42")
+        (options.run,) = options.runs
+
+
+def port(text: str) -> int:
+    """Reads a port's number, or 0."""
+    if not text.isdecimal() or int(text) > 65535:
+        raise argparse.ArgumentTypeError(f"{text} is no port; take 0 to 65535")
+    return int(text)

@@ -1,0 +1,32 @@
+"""The options of `fit` as they stand, with nothing made of them."""
+
+from typing import Any
+
+from lit_mnist.commands.run_parser import RunParser
+from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.models import modules
+from lit_mnist.training import workarounds
+
+
+class _Parsed(RunParser):
+    """Parses, and stops there."""
+
+    def instantiate_classes(self) -> None:
+        """Makes nothing."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Does nothing."""
+
+
+def parsed_options(spec: RunSpec) -> dict[str, Any]:
+    """Gives the options of a run, by name; a model need not be named.
+
+    Raises:
+        UserError: An option is wrong.
+    """
+    named = {arg.partition("=")[0] for arg in spec.typed} & {"--model", "--model.class_path"}
+    if not spec.configs and not named:
+        spec = spec.with_settings({"model": modules.DenseModule.__name__})
+    with workarounds.applied():
+        parsed = _Parsed(spec.argv("fit"))
+    return parsed.config["fit"].as_dict()

@@ -1,0 +1,86 @@
+"""Which requests are refused, told by their first lines alone.
+
+The page is for who sits at this machine. Any site that is open in a browser here can send requests
+to 127.0.0.1, too: a browser names the site as their Origin, or, where a site's own name was made to
+point to 127.0.0.1 (DNS rebinding), as their Host.
+"""
+
+import re
+from email.message import Message
+from http import HTTPStatus
+from typing import NamedTuple
+
+MOST_BYTES = 16 * 2**20  # of a picture; a telephone's photographs are smaller
+HERE = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
+READ = "/read"  # takes a picture
+READS = ("GET", "HEAD")
+
+
+class Refusal(NamedTuple):
+    """A request that is not answered."""
+
+    status: HTTPStatus
+    reason: str
+    allow: str = ""  # the methods that the path takes, if that is what is wrong
+
+
+def refusal(method: str, path: str, headers: Message, pages: frozenset[str]) -> Refusal | None:
+    """Tells why a request is refused; None if it is answered.
+
+    Args:
+        method: Such as GET.
+        path: Without what follows a question mark.
+        headers: Of the request.
+        pages: The paths that may be read.
+    """
+    return (
+        _foreign(headers)
+        or _unknown(method, path, pages)
+        or (_unread(headers) if path == READ else _burdened(headers))
+    )
+
+
+def _foreign(headers: Message) -> Refusal | None:
+    hosts = headers.get_all("Host", [])
+    if len(hosts) != 1:
+        return Refusal(HTTPStatus.BAD_REQUEST, "a request names one Host")
+    if not HERE.fullmatch(hosts[0]):
+        return Refusal(
+            HTTPStatus.MISDIRECTED_REQUEST, "this is 127.0.0.1; call it by that name or localhost"
+        )
+    origins = headers.get_all("Origin", [])
+    others = [origin for origin in origins if origin.lower() != f"http://{hosts[0].lower()}"]
+    if others or headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
+        return Refusal(HTTPStatus.FORBIDDEN, "only the page itself may ask")
+    return None
+
+
+def _unknown(method: str, path: str, pages: frozenset[str]) -> Refusal | None:
+    if path != READ and path not in pages:
+        return Refusal(HTTPStatus.NOT_FOUND, "there is no such page; take /")
+    allowed = ("POST",) if path == READ else READS
+    if method in allowed:
+        return None
+    allow = ", ".join(allowed)
+    return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} takes {allow}", allow)
+
+
+def _unread(headers: Message) -> Refusal | None:
+    """Tells what is wrong with a body that has not been read."""
+    lengths = headers.get_all("Content-Length", [])
+    if "Transfer-Encoding" in headers or not lengths:
+        return Refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the picture is: Content-Length")
+    if len(lengths) != 1 or not re.fullmatch("[0-9]+", lengths[0]):
+        return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length is one number")
+    if len(lengths[0]) > 12 or int(lengths[0]) > MOST_BYTES:
+        most = f"{MOST_BYTES // 2**20} MiB"
+        return Refusal(
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture has {most} at most; shrink it"
+        )
+    return None
+
+
+def _burdened(headers: Message) -> Refusal | None:
+    if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
+        return Refusal(HTTPStatus.BAD_REQUEST, "a page is asked for without a body")
+    return None

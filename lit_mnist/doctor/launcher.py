@@ -1,0 +1,52 @@
+"""What torchrun or SLURM has set, against the config."""
+
+import os
+from collections.abc import Mapping
+
+from lit_mnist.doctor.finding import Finding
+from lit_mnist.errors import UserError
+from lit_mnist.training.launcher import by_slurm, launched
+
+
+def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.environ) -> Finding:
+    """Compares the processes that were started with those that the config asks for.
+
+    Args:
+        devices: Of `--trainer.devices`: "auto", a number as text or not, or a list of places.
+        num_nodes: Of `--trainer.num_nodes`.
+        environ: The variables of the environment.
+    """
+    try:
+        found = launched()
+    except UserError as error:
+        return Finding("launcher", "error", str(error))
+    except (KeyError, ValueError) as error:
+        text = f"torchrun or SLURM has left a variable out, or no number in it: {error}"
+        return Finding("launcher", "error", text, "start again with torchrun or srun")
+    if found is None:
+        return _alone(environ)
+    name = "SLURM" if by_slurm() else "torchrun"
+    text = f"{name}: {found.devices} processes on each node, {found.num_nodes} nodes"
+    asked = _count(devices), num_nodes
+    if (devices, num_nodes) == ("auto", 1) or asked == tuple(found):
+        return Finding("launcher", "ok", text)
+    text += f"; the config has {devices} devices, {num_nodes} nodes"
+    remedy = "leave --trainer.devices and --trainer.num_nodes out"
+    return Finding("launcher", "error", text, remedy)
+
+
+def _alone(environ: Mapping[str, str]) -> Finding:
+    """Judges what a launcher that is gone has left: with it, a run waits for other processes."""
+    left = [name for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK") if name in environ]
+    if left:
+        text = f"{', '.join(left)} set, but by neither torchrun nor srun"
+        return Finding("launcher", "warning", text, f"unset {' '.join(left)}")
+    return Finding("launcher", "ok", "none: this process alone")
+
+
+def _count(devices: object) -> int | None:
+    """Gives the number of devices on a machine; None if the config leaves it to Lightning."""
+    if isinstance(devices, (list, tuple)):
+        return len(devices)
+    text = str(devices)
+    return int(text) if text.isdecimal() else None

@@ -1,0 +1,105 @@
+"""Python, packages against the versions that are needed, extras. Nothing here needs torch."""
+
+import importlib
+import platform
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import NamedTuple
+
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+
+from lit_mnist.doctor.finding import Finding
+from lit_mnist.errors import one_line
+
+NAME = "lit-mnist"
+PYPROJECT = Path(__file__).parent.parent.parent / "pyproject.toml"  # of a clone
+# Modules that may be broken though their packages are there, such as one compiled for another CUDA
+IMPORTED = (
+    *("numpy", "torch", "torchvision", "lightning", "torchmetrics", "jsonargparse"),
+    *("yaml", "PIL", "cv2", "matplotlib", "filelock", "tensorboard", "tqdm"),
+)
+PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python-headless"}  # of other names
+
+
+class Needs(NamedTuple):
+    """What this package says that it needs."""
+
+    python: str  # such as >=3.11
+    packages: Sequence[Requirement]
+    extras: Mapping[str, Sequence[Requirement]]
+
+
+def needs(pyproject: Path = PYPROJECT) -> Needs:
+    """Reads a clone's pyproject.toml, else what was installed with the package."""
+    if pyproject.is_file():
+        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+        extras = project.get("optional-dependencies", {})
+        return Needs(
+            project["requires-python"],
+            [Requirement(text) for text in project["dependencies"]],
+            {name: [Requirement(text) for text in texts] for name, texts in extras.items()},
+        )
+    everything = [Requirement(text) for text in metadata.requires(NAME) or []]
+    about = metadata.metadata(NAME)
+    extras = {
+        name: [one for one in everything if one.marker and one.marker.evaluate({"extra": name})]
+        for name in about.get_all("Provides-Extra") or []
+    }
+    base = [one for one in everything if not one.marker or one.marker.evaluate({"extra": ""})]
+    return Needs(about["Requires-Python"], base, extras)
+
+
+def python(needed: str) -> Finding:
+    """Compares the version of Python with the one that is needed."""
+    version = platform.python_version()
+    if SpecifierSet(needed).contains(version, prereleases=True):
+        return Finding("python", "ok", version)
+    return Finding(
+        "python", "error", f"{version} is not {needed}", "make a new environment with it"
+    )
+
+
+def packages(needed: Sequence[Requirement]) -> list[Finding]:
+    """Compares installed versions with those that are needed; a line for each that is wrong."""
+    wrong = [
+        Finding("packages", "error", fault, f"pip install {str(one)!r}")
+        for one in needed
+        if (fault := _fault(one))
+    ]
+    shown = ", ".join(f"{one.name} {metadata.version(one.name)}" for one in needed[:3] if not wrong)
+    return wrong or [Finding("packages", "ok", f"{len(needed)} as needed: {shown}, ...")]
+
+
+def extras(offered: Mapping[str, Sequence[Requirement]]) -> Iterator[Finding]:
+    """Tells what else could be installed, a line for each extra; to lack one is no fault."""
+    for name, needed in offered.items():
+        own = [one for one in needed if one.name != NAME]  # an extra may hold another
+        missing = [one.name for one in own if _fault(one)]
+        text = f"{name}: {'without ' + ', '.join(missing) if missing else 'complete'}"
+        remedy = f"if you want it: pip install '{NAME}[{name}]'" if missing else ""
+        yield Finding("extras", "ok", text, remedy)
+
+
+def imports(names: Sequence[str] = IMPORTED) -> Finding:
+    """Imports what everything else stands on."""
+    for name in names:
+        try:
+            importlib.import_module(name)
+        except Exception as error:  # a library that is missing, or of another version
+            text = f"{name} cannot be imported ({type(error).__name__}: {one_line(error):.200})"
+            remedy = f"pip install --force-reinstall {PACKAGES.get(name, name)}"
+            return Finding("imports", "error", text, remedy)
+    return Finding("imports", "ok", ", ".join(names))
+
+
+def _fault(needed: Requirement) -> str:
+    """Tells what is wrong with an installed package; empty if nothing is."""
+    try:
+        version = metadata.version(needed.name)
+    except metadata.PackageNotFoundError:
+        return f"{needed.name} is not installed"
+    fits = needed.specifier.contains(version, prereleases=True)
+    return "" if fits else f"{needed.name} {version} is not {needed.specifier}"

@@ -1,0 +1,116 @@
+"""The data, the log folder and its disk, file locks, clocks."""
+
+import importlib.util
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from lit_mnist.data.datasets import DatasetSpec, SplitName
+from lit_mnist.data.read import UnusableError, known_hashes, read_split
+from lit_mnist.doctor.finding import Finding
+from lit_mnist.errors import UserError
+
+GB = 1e9
+FULL, SCARCE = 0.1 * GB, 1 * GB  # the deep net's run takes 0.03 GB, a committee of 50 takes 1.3 GB
+CLOCK_S = 60  # by which clocks may differ
+DAY_S = 86_400
+
+
+def data(spec: DatasetSpec, data_dir: Path, *, download: bool = True) -> Iterator[Finding]:
+    """Reads both splits from disk, as a run would, and fetches nothing.
+
+    Args:
+        spec: The dataset.
+        data_dir: The folder above its own.
+        download: Whether a run may fetch files.
+    """
+    folder = spec.folder(data_dir)
+    splits: tuple[SplitName, ...] = ("train", "test")
+    for split in splits:
+        try:
+            found = read_split(spec, split, folder)
+        except UserError as error:
+            yield Finding("data", "error", str(error))
+        except UnusableError as unusable:
+            yield _unusable(spec, split, folder, unusable, download)
+        else:
+            known = set(spec.files[split]) <= set(known_hashes(spec, folder))
+            how = "SHA-256 as expected" if known else "no SHA-256 is known beforehand"
+            text = f"{spec.name}, {split}: {len(found.images):,} images in {folder}, {how}"
+            yield Finding("data", "ok", text)
+
+
+def _unusable(
+    spec: DatasetSpec, split: SplitName, folder: Path, unusable: UnusableError, download: bool
+) -> Finding:
+    absent = [name for name in spec.files[split] if not (folder / name).exists()]
+    if len(absent) < len(unusable.faults):  # a file is there, and damaged
+        remedy = "fit fetches it again" if download else "replace it, or allow --data.download"
+        return Finding("data", "error", f"{spec.name}, {split}: {unusable}", remedy)
+    text = f"{spec.name}, {split}: no {' and no '.join(absent)} in {folder}"
+    if not download:
+        return Finding("data", "error", text, "put them there, or allow --data.download")
+    return Finding("data", "warning", text, "they are fetched by the first run that needs them")
+
+
+def log_folder(log_dir: Path) -> Iterator[Finding]:
+    """Writes into the folder of runs, or above it if it is yet to be made; leaves nothing."""
+    place = next(above for above in (log_dir, *log_dir.absolute().parents) if above.exists())
+    try:
+        with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as name:
+            probe = Path(name) / "probe"
+            probe.write_bytes(b"whole")
+            yield Finding("log folder", "ok", f"{log_dir}: {place} can be written to")
+            yield clock(time.time(), probe.stat().st_mtime)
+            yield locks(probe, place)
+        yield disk(shutil.disk_usage(place).free, place)
+    except OSError as error:
+        text = f"{log_dir}: {place} cannot be written to ({error.strerror})"
+        yield Finding("log folder", "error", text, "choose another --log_dir")
+
+
+def disk(free: float, place: Path) -> Finding:
+    """Judges the bytes that are free."""
+    text = f"{free / GB:.1f} GB free at {place}"
+    if free >= SCARCE:
+        return Finding("disk", "ok", text)
+    return Finding("disk", "error" if free < FULL else "warning", text, "make room")
+
+
+def locks(path: Path, place: Path) -> Finding:
+    """Locks a file twice: the second time must fail, or two runs could write the same folder."""
+    remedy = "take a --log_dir on a local disk, and never start a run twice"
+    try:
+        with FileLock(path):
+            try:
+                FileLock(path).acquire(timeout=0)
+            except Timeout:
+                return Finding("locks", "ok", f"they hold at {place}")
+    except (OSError, NotImplementedError) as error:
+        return Finding("locks", "error", f"there are none at {place} ({error})", remedy)
+    return Finding("locks", "error", f"they do not hold at {place}", remedy)
+
+
+def clock(now: float, written: float) -> Finding:
+    """Judges the clock by that of the disk, and by when this package was written.
+
+    Args:
+        now: Seconds since 1970.
+        written: When a file was written a moment ago, as its file system says.
+    """
+    shown = f"{datetime.fromtimestamp(now):%Y-%m-%d %H:%M}"
+    if abs(now - written) > CLOCK_S:
+        text = f"{shown}; the file system's clock differs by {abs(now - written):.0f} s"
+        return Finding("clock", "warning", text, "set both by NTP")
+    package = importlib.util.find_spec("lit_mnist")
+    origin = Path(str(package and package.origin))
+    if now < origin.stat().st_mtime - DAY_S:
+        return Finding(
+            "clock", "warning", f"{shown} is before this package was installed", "set it"
+        )
+    return Finding("clock", "ok", shown)

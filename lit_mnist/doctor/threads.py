@@ -1,0 +1,43 @@
+"""Threads against the cores that they may use."""
+
+import os
+from collections.abc import Mapping
+
+from lit_mnist.doctor.cores import Cores
+from lit_mnist.doctor.finding import Finding
+
+VARIABLE = "OMP_NUM_THREADS"
+
+
+def threads(
+    cores: Cores, running: int | None = None, environ: Mapping[str, str] = os.environ
+) -> Finding:
+    """Compares threads and cores.
+
+    Args:
+        cores: That this process may use.
+        running: Threads that PyTorch computes with; None if it cannot be asked.
+        environ: The variables of the environment.
+    """
+    asked = environ.get(VARIABLE, "")
+    first = asked.partition(",")[0]  # of nested levels
+    if asked and not (first.isdecimal() and int(first)):
+        text = f"{VARIABLE}={asked} is no number of threads"
+        return Finding("threads", "warning", text, f"unset it, or set it to {cores.usable}")
+    count = running or (int(first) if asked else cores.usable)
+    processes = _processes_here(environ)
+    here = f" in each of {processes} processes" if processes > 1 else ""
+    text = f"{count}{here}, for {cores.usable} cores ({cores})"
+    best = max(1, cores.usable // processes)
+    if count * processes > cores.usable and count > 1:
+        return Finding("threads", "warning", f"too many: {text}", f"set {VARIABLE}={best}")
+    if asked and count < best and processes == 1:
+        remedy = f"unset {VARIABLE}, unless other programs need the rest"
+        return Finding("threads", "warning", f"fewer than could be: {text}", remedy)
+    return Finding("threads", "ok", text)
+
+
+def _processes_here(environ: Mapping[str, str]) -> int:
+    """Gives the processes that torchrun has started on this machine."""
+    count = environ.get("LOCAL_WORLD_SIZE", "1")
+    return int(count) if count.isdecimal() and int(count) else 1
