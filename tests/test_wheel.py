@@ -1,7 +1,9 @@
-"""What a wheel holds: every room, every config, every template."""
+"""What a wheel holds: every room, every config, every template, every file of the page."""
 
 import tomllib
 from pathlib import Path
+
+from lit_mnist.demo.assets import NAMES
 
 ROOT = Path(__file__).parent.parent
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["setuptools"]
@@ -25,6 +27,12 @@ def test_every_config_is_packed_where_the_program_looks_for_it():
 def test_every_template_is_packed():
     folder = ROOT / "lit_mnist/reports/templates"
     assert packed("lit_mnist.reports") == set(folder.iterdir())
+
+
+def test_every_file_of_the_page_is_packed():
+    there = {path for path in (ROOT / "lit_mnist/demo").iterdir() if path.is_file()}
+    assert packed("lit_mnist.demo") == {path for path in there if path.suffix != ".py"}
+    assert {path.name for path in packed("lit_mnist.demo")} == set(NAMES)
 
 
 def packed(above):

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -18,6 +19,9 @@ def test_defaults():
     reproduce = PARSERS["reproduce"]().parse([])
     assert reproduce.only == [system.name for system in SYSTEMS]
     assert (reproduce.seeds, reproduce.jobs, reproduce.output) == (1, 1, None)
+    demo = PARSERS["demo"]().parse(["tb_logs/deep/seed_42"])
+    assert (demo.run, demo.port) == (Path("tb_logs/deep/seed_42"), 8000)
+    assert PARSERS["doctor"]().parse([]).json is False
 
 
 def test_the_format_is_what_the_output_ends_in():
@@ -106,6 +110,11 @@ BAD = {
         ["a", "--format", "pt2", "--output", "b.onnx"],
         "b.onnx: give it a name that ends in .pt2",
     ),
+    "no run of demo": ("demo", [], "demo takes one run: python cli.py demo tb_logs/deep/seed_42"),
+    "two runs of demo": ("demo", ["a", "b"], "demo takes one run: python cli.py demo tb_logs/"),
+    "port": ("demo", ["a", "--port", "65536"], "--port: 65536 is no port; take 0 to 65535"),
+    "port no number": ("demo", ["a", "--port", "http"], "--port: http is no port; take 0"),
+    "no run at all": ("demo", ["tb_logs/none"], "tb_logs/none: holds no trained run"),
     "no run's": ("compare", ["a", "b", "--name", "x"], "--name: there is no such option"),
 }
 

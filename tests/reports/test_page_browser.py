@@ -1,36 +1,22 @@
 """The page about a run in a real browser, from the disk and without a network."""
 
 import json
-import shutil
 from pathlib import Path
 
 import pytest
 
 from lit_mnist.main import main
+from tests.browser import ActionChains, By, Keys, chromium, needs_chromium
 
-webdriver = pytest.importorskip("selenium.webdriver", reason="selenium is not installed")
-from selenium.webdriver.common.action_chains import ActionChains  # noqa: E402 # once it is there
-from selenium.webdriver.common.by import By  # noqa: E402 # likewise
-from selenium.webdriver.common.keys import Keys  # noqa: E402 # likewise
-
-CHROMIUM, DRIVER = shutil.which("chromium"), shutil.which("chromedriver")
-pytestmark = pytest.mark.skipif(
-    not (CHROMIUM and DRIVER), reason="needs chromium and chromedriver (Debian: chromium-driver)"
-)
+pytestmark = needs_chromium
 RUN = Path("tb_logs/dense/committee_3")
 
 
 @pytest.fixture
 def browser():
-    options = webdriver.ChromeOptions()
-    options.binary_location = CHROMIUM
-    for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1100,900"):
-        options.add_argument(argument)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL"})
-    browser = webdriver.Chrome(options, webdriver.ChromeService(DRIVER))
-    browser.set_network_conditions(offline=True, latency=0, throughput=0)
-    yield browser
-    browser.quit()
+    with chromium() as browser:
+        browser.set_network_conditions(offline=True, latency=0, throughput=0)
+        yield browser
 
 
 def all_of(page, selector):

@@ -20,7 +20,7 @@ INTEL, AMD = "GenuineIntel", "AuthenticAMD"
     ],
 )
 def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor, flags, chosen):
-    monkeypatch.setattr(hardware, "_processor", lambda: ("", vendor, frozenset(flags)))
+    monkeypatch.setattr(hardware, "processor", lambda: ("", vendor, frozenset(flags)))
     assert hardware.precision("cpu") == chosen
     assert hardware.precision("cpu") == chosen
 
@@ -72,9 +72,9 @@ def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
         "processor\t: 1\nvendor_id\t: Other\nflags\t\t: none\n"
     )
     monkeypatch.setattr(hardware, "Path", lambda _: info)
-    hardware._processor.cache_clear()
-    assert hardware._processor() == ("AMD EPYC", AMD, {"fpu", "avx512_bf16"})
-    hardware._processor.cache_clear()
+    hardware.processor.cache_clear()
+    assert hardware.processor() == ("AMD EPYC", AMD, {"fpu", "avx512_bf16"})
+    hardware.processor.cache_clear()
 
 
 def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):

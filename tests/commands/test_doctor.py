@@ -1,0 +1,108 @@
+"""The command as it is used: a line each, its exit status, JSON, and what it does without torch."""
+
+import json
+import subprocess
+import sys
+
+import pytest
+
+from lit_mnist.commands import doctor
+from lit_mnist.doctor import software
+from lit_mnist.doctor.finding import Finding
+from lit_mnist.main import main
+from tests.conftest import SMALL
+
+CHECKS = [
+    *("python", "packages", "imports", "device", "bfloat16", "threads", "launcher"),
+    *("data", "data", "log folder", "clock", "locks", "disk"),
+]
+
+
+@pytest.fixture
+def look(small_data, here, capsys):
+    def call(*options):
+        data = ["--data.dataset", SMALL, "--data.data_dir", str(small_data)]
+        return main(["doctor", *data, *options]), *capsys.readouterr()
+
+    return call
+
+
+def test_a_line_each(look, here):
+    status, output, problems = look()
+    assert (status, problems) == (0, "")
+    lines = output.splitlines()
+    names = [line[9:19].rstrip() for line in lines]
+    assert names[: len(CHECKS)] == CHECKS
+    assert set(names[len(CHECKS) :]) == {"extras"}
+    assert {line[:7].rstrip() for line in lines} <= {"ok", "warning"}
+    assert not list(here.iterdir())
+
+
+def test_json(look):
+    status, output, _ = look("--json")
+    assert status == 0
+    found = json.loads(output)
+    assert [one["check"] for one in found][: len(CHECKS)] == CHECKS
+    assert {tuple(one) for one in found} == {("check", "verdict", "text", "remedy")}
+
+
+def test_an_error_gives_status_2_and_is_named(look, tmp_path):
+    status, output, problems = look(
+        "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
+    )
+    assert (status, problems) == (2, "error: doctor: data: mend what is said above\n")
+    assert f"error    data        {SMALL}, train: no train-images" in output
+
+
+def test_the_configs_options_count(look, here):
+    (here / "mine.yaml").write_text(
+        "log_dir: elsewhere\nmodel: DenseModule\ntrainer:\n  accelerator: cpu\n"
+    )
+    output = look("--config", "mine.yaml")[1]
+    assert "elsewhere: " in output
+    assert "(cpu)" in output
+
+
+@pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        (["--data.data_dri", "x"], "did you mean --data.data_dir?"),
+        (["--config", "none.yaml"], "none.yaml"),
+        (["--js"], "write --json"),
+    ],
+)
+def test_a_bad_option_is_named(here, capsys, options, told):
+    assert main(["doctor", *options]) == 2
+    problems = capsys.readouterr().err
+    assert told in problems
+    assert problems.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("module", "named"), [("torch", "torch"), ("lightning_utilities", "lightning")]
+)
+def test_it_tells_what_cannot_be_imported(here, module, named):
+    """In a process of its own, in which importing it fails as it does without its libraries."""
+    (here / f"{module}.py").write_text("raise ImportError('libtorch_cpu.so: cannot open')")
+    code = "import sys; from lit_mnist.main import main; sys.path.insert(0, '.');"
+    code += "sys.exit(main(['doctor']))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 2, done.stderr
+    assert done.stderr == "error: doctor: imports: mend what is said above\n"
+    assert f"{named} cannot be imported (ImportError: libtorch_cpu.so: cannot" in done.stdout
+    assert "ok       python" in done.stdout
+    assert "threads" in done.stdout
+    assert "not looked at" in done.stdout
+
+
+def test_errors_are_named_once(monkeypatch, capsys):
+    monkeypatch.setattr(
+        doctor, "look", lambda _: [Finding("data", "error", "a"), Finding("data", "error", "b")]
+    )
+    assert main(["doctor"]) == 2
+    assert capsys.readouterr().err == "error: doctor: data: mend what is said above\n"
+
+
+def test_old_packages_are_errors(look, monkeypatch):
+    monkeypatch.setattr(software, "packages", lambda _: [Finding("packages", "error", "old")])
+    assert look()[0] == 2

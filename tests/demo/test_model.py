@@ -1,0 +1,102 @@
+"""What the page is told of a picture is what `lit_mnist.load` and `predict` make of it."""
+
+import base64
+import json
+import shutil
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import lit_mnist
+from lit_mnist.demo.model import Model
+from lit_mnist.errors import UserError
+from lit_mnist.reports.abstention import Abstention
+from tests.demo.drawn import SEVEN, picture, png
+
+COMMITTEE = "tb_logs/dense/committee_3"
+
+
+def test_a_drawn_seven_is_read_as_predict_reads_it(model, handwriting_run):
+    seven = picture(SEVEN)
+    answer, expected = model.answer(png(seven)), lit_mnist.load(handwriting_run).predict(seven)
+    assert (answer["best"], answer["votes"], answer["verdict"]) == (7, [7], "sure")
+    np.testing.assert_array_equal(answer["probabilities"], expected.probabilities[0].tolist())
+
+
+def test_the_image_shown_is_the_one_that_is_read(model):
+    answer = model.answer(png(picture(SEVEN)))
+    image = np.frombuffer(base64.b64decode(answer["image"]), np.uint8).reshape(28, 28).copy()
+    read = model.reader.predict(image)
+    np.testing.assert_array_equal(read.probabilities[0].tolist(), answer["probabilities"])
+
+
+@pytest.mark.filterwarnings("error")
+def test_an_image_in_mnists_form_is_taken_as_it_is_without_a_warning(model):
+    shown = model.answer(png(picture(SEVEN)))["image"]
+    image = np.frombuffer(base64.b64decode(shown), np.uint8).reshape(28, 28)
+    assert model.answer(png(Image.fromarray(image)))["image"] == shown
+
+
+def test_a_committee_gives_every_members_vote(three):
+    folder = three / COMMITTEE
+    model, seven = Model.load(folder), picture(SEVEN)
+    answer, expected = model.answer(png(seven)), lit_mnist.load(folder).predict(seven)
+    assert answer["votes"] == expected.votes[0].tolist()
+    assert len(answer["votes"]) == model.about()["members"] == 3
+    assert answer["best"] == expected.labels[0]
+
+
+def test_it_tells_run_and_classes(model, three):
+    about = model.about()
+    assert (about["title"], about["members"]) == ("simple_plateau/seed_42", 1)
+    assert about["names"] == tuple("0123456789")
+    assert Model.load(three / COMMITTEE).about()["names"][1] == "ki"  # KMNIST's
+
+
+def test_a_blank_sheet_holds_no_digit(model):
+    answer = model.answer(png(Image.new("L", (280, 280), 255)))
+    assert (answer["image"], answer["verdict"]) == (None, "no digit")
+    assert "probabilities" not in answer
+
+
+@pytest.mark.parametrize(
+    ("highest", "digits", "verdict"),
+    [
+        (0.81, True, "sure"),
+        (0.79, True, "not sure"),
+        (0.51, True, "not sure"),
+        (0.49, True, "no digit"),
+        (0.49, False, "not sure"),  # of clothes: predict names them all
+    ],
+)
+def test_the_verdict_is_that_of_predict(model, highest, digits, verdict):
+    probabilities = np.full(10, (1 - highest) / 9, np.float32)
+    probabilities[3] = highest
+    other = replace(model, digits=digits, abstention=Abstention())
+    assert other.verdict(probabilities) == verdict
+
+
+def test_validation_decides_what_is_sure(three):
+    """The committee and its member were tested; so their results hold a threshold."""
+    for name in ("committee_3", "seed_42"):
+        folder = three / "tb_logs/dense" / name
+        known = json.loads((folder / "results.json").read_text())["calibration"]
+        abstention = Model.load(folder).abstention
+        assert abstention.threshold == known["threshold"]
+        assert abstention.source.endswith("validation images")
+
+
+@pytest.mark.parametrize("content", [b"", b"%!PS-Adobe-3.0", png(picture(SEVEN))[:300]], ids=len)
+def test_what_is_no_picture_is_refused_in_a_line(model, content):
+    with pytest.raises(UserError, match=r"^cannot read the picture \(.+\): give a whole image"):
+        model.answer(content)
+
+
+def test_a_run_that_is_not_trained_is_named(here, three):
+    with pytest.raises(UserError, match="tb_logs/none: holds no trained run"):
+        Model.load(here / "tb_logs/none")
+    shutil.copytree(three / COMMITTEE, here / "alone")  # its members stay behind
+    with pytest.raises(UserError, match=r"best\.ckpt"):
+        Model.load(here / "alone")
