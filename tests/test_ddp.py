@@ -55,6 +55,12 @@ def test_three_ranks_test_exactly_as_one(launch):
     assert said[1]["test_errors"] == said[3]["test_errors"]
     assert said[1]["test_images"] == said[3]["test_images"] == 101
     assert said[1]["test_loss"] == pytest.approx(said[3]["test_loss"], rel=1e-5)
+    alone, together = (said[ranks]["calibration"] for ranks in (1, 3))
+    assert together["val_images"] == alone["val_images"] == 100
+    assert together["temperature"] == pytest.approx(alone["temperature"], rel=1e-3)
+    for one, other in zip(alone["abstention"], together["abstention"], strict=True):
+        assert other["threshold"] == pytest.approx(one["threshold"], abs=1e-4)
+        assert other["val_errors"] == one["val_errors"]
     heads = {r: [line.split(",")[:3] for line in table] for r, table in tables.items()}
     assert heads[1] == heads[3]
 
