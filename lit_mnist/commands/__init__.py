@@ -11,6 +11,7 @@ export          writes a run or a committee to a model file
 demo            serves a page to draw digits on
 doctor          tells whether this machine is fit for a run
 parsed_options  the options of fit as they stand, with nothing made of them
+runs            lists what lies under a log folder
 parsers         the options of our own commands: defaults, help, errors
 export_parser   those of export
 demo_parser     those of demo

@@ -21,6 +21,7 @@ EXAMPLES = (
     "export tb_logs/deep/committee_5 --format onnx",
     "demo tb_logs/deep/seed_42",
     "doctor --config deep",
+    "runs tb_logs --sort val_acc",
     "compare tb_logs/simple/seed_42 tb_logs/simple_plateau/seed_42",
     "report tb_logs/deep/committee_5 --output deep.html",
 )

@@ -137,6 +137,28 @@ class Report(CommandParser):
         self.add_argument("--output", type=Path, metavar="FILE", help=output)
 
 
+class Runs(CommandParser):
+    """The options of `runs`."""
+
+    command = "runs"
+    summary = "list all runs under a folder: state, scores, time, what differs"
+    details = (
+        "It reads no checkpoint, so that it answers at once, also while runs are training. A run"
+        " that was killed is listed as interrupted."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        add = self.add_argument
+        folder = "the folder of all runs (%(default)s)"
+        add("folder", nargs="?", type=Path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
+        add("--json", action="store_true", help="print a list of objects, one a run")
+        keys = ("name", "state", "seed", "epoch", "val_acc", "test_acc", "time")
+        order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: the highest first"
+        add("--sort", choices=keys, default="name", metavar="KEY", help=order)
+
+
 PARSERS: dict[str, type[CommandParser]] = {
-    kind.command: kind for kind in (Committee, Reproduce, Compare, Report, Export, Demo, Doctor)
+    kind.command: kind
+    for kind in (Committee, Reproduce, Compare, Report, Export, Runs, Demo, Doctor)
 }

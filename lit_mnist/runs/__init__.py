@@ -1,6 +1,7 @@
 """A run's folder and what is read back from it.
 
 folder          the names of a run's files, and what they say
+listing         all runs under a folder: state, scores, what differs
 checkpoints     reading checkpoints safely
 safe_torch      files of torch.save, read without trusting them
 plain           what may go into a checkpoint: tensors and plain values

@@ -118,7 +118,7 @@ class Run:
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.file(".lock"))
         try:
-            lock.acquire(timeout=0)
+            lock.acquire(timeout=0.3)  # whoever lists runs takes it for a moment
         except Timeout:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait for it, or choose"

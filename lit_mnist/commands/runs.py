@@ -1,0 +1,77 @@
+"""The command `runs`: a table of everything under a log folder."""
+
+import argparse
+import json
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from lit_mnist.runs import listing
+from lit_mnist.runs.listing import Listed
+
+# By what --sort may name: what is compared, and whether the largest comes first
+SORTS: dict[str, tuple[str, bool]] = {
+    "state": ("state", False),
+    "seed": ("seed", False),
+    "epoch": ("epoch", True),
+    "val_acc": ("best_val_acc", True),
+    "test_acc": ("test_acc", True),
+    "time": ("seconds", True),
+}
+HEADER = ("run", "state", "epoch", "val_acc", "test_acc", "95 % interval", "time", "what differs")
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs the command with options that `parsers.Runs` has parsed."""
+    rows = in_order(listing.read(options.folder), options.sort)
+    if options.json:
+        print(json.dumps([row._asdict() for row in rows], indent=2))
+    elif not rows:
+        print(f"{options.folder}: no run lies in it; train one with fit")
+    else:
+        print(table(rows))
+
+
+def in_order(rows: Sequence[Listed], key: str) -> list[Listed]:
+    """Sorts runs; those of which the key is not known come last, equal ones stay in order."""
+    if key not in SORTS:  # as they are listed: by name
+        return list(rows)
+    field, largest_first = SORTS[key]
+    known = [row for row in rows if getattr(row, field) is not None]
+    unknown = [row for row in rows if getattr(row, field) is None]
+    return [*sorted(known, key=lambda row: getattr(row, field), reverse=largest_first), *unknown]
+
+
+def table(rows: Sequence[Listed]) -> str:
+    """Formats a line a run; a cell is blank where nothing is known."""
+    cells = [HEADER, *map(_cells, rows)]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
+
+
+def _cells(row: Listed) -> tuple[str, ...]:
+    limit = "" if row.max_epochs is None else f"/{row.max_epochs}"
+    interval = row.test_acc_ci95
+    return (
+        _printable(row.run),
+        _printable(row.state),
+        "" if row.epoch is None else f"{row.epoch}{limit}",
+        _share(row.best_val_acc),
+        _share(row.test_acc),
+        "" if interval is None else " to ".join(map(_share, interval)),
+        "" if row.seconds is None else str(timedelta(seconds=round(row.seconds))),
+        _printable(row.problem or " ".join(f"{k}={_value(v)}" for k, v in row.differs.items())),
+    )
+
+
+def _share(value: Any) -> str:
+    return f"{value:.4f}" if isinstance(value, (int, float)) else ""
+
+
+def _value(value: Any) -> str:
+    """Formats an option as YAML has it."""
+    return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)

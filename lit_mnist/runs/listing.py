@@ -1,0 +1,164 @@
+"""What lies under a log folder: each run's state and figures, from its small files alone.
+
+No checkpoint is read and torch is not imported, so that hundreds of runs are listed in seconds,
+also while they are training. What is damaged is told and hides no other run.
+"""
+
+import os
+import re
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from filelock import FileLock, Timeout
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs.config_changes import FREE_OPTIONS
+from lit_mnist.runs.folder import Run, flat, read_config
+
+MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
+# Options that place a run, or that have a column of their own
+OWN_COLUMNS = ("seed_everything", "name", "data.seed", "model.init_args.checkpoints")
+
+
+class Listed(NamedTuple):
+    """A run as it is listed; None where nothing is known.
+
+    Attributes:
+        run: Its folder below the log folder, such as `deep/seed_42`.
+        name: Of its config; its seed beside it, which a committee has not.
+        state: running, interrupted, complete or damaged.
+        epoch: How many epochs are whole, of `max_epochs`.
+        best_val_acc: In [0, 1], as is `test_acc` with its interval.
+        seconds: Spent on training.
+        differs: Options that the listed runs do not have in common.
+        problem: Which of its files cannot be read; empty if all can.
+    """
+
+    run: str
+    name: str
+    seed: int | None
+    state: str
+    epoch: int | None
+    max_epochs: int | None
+    best_val_acc: float | None
+    test_acc: float | None
+    test_acc_ci95: list[float] | None
+    seconds: float | None
+    differs: dict[str, Any]
+    problem: str
+
+
+def read(log_dir: Path) -> list[Listed]:
+    """Lists the runs under a folder, seed_9 before seed_10.
+
+    Raises:
+        UserError: There is no such folder.
+    """
+    if not log_dir.is_dir():
+        raise UserError(f"{log_dir}: no such folder; name that of --log_dir, such as tb_logs")
+    folders = sorted(_folders(log_dir), key=lambda folder: _natural(str(folder)))
+    configs, listed = [], []
+    for folder in folders:
+        config, row = _read(folder, folder.relative_to(log_dir).as_posix())
+        configs.append(config)
+        listed.append(row)
+    return [row._replace(differs=own) for row, own in zip(listed, differing(configs), strict=True)]
+
+
+def differing(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Gives what each of several configs, one level each, has of the options in which they differ.
+
+    The keys are as short as they can be told apart by: `lr`, not `model.init_args.lr`.
+    """
+    apart = [
+        key for key in dict.fromkeys(k for one in configs for k in one) if _varies(key, configs)
+    ]
+    names = {key: _short(key, apart) for key in apart}
+    return [{names[key]: _plain(one[key]) for key in apart if key in one} for one in configs]
+
+
+def _varies(key: str, configs: Sequence[dict[str, Any]]) -> bool:
+    if key in OWN_COLUMNS or key.startswith(FREE_OPTIONS):
+        return False
+    # a run whose config is gone or damaged differs in nothing
+    return len({repr(one.get(key)) for one in configs if one}) > 1
+
+
+def _short(key: str, others: Iterable[str]) -> str:
+    if key == "model.class_path":
+        return "model"
+    last = key.rpartition(".")[2]
+    return last if [other.rpartition(".")[2] for other in others].count(last) == 1 else key
+
+
+def _plain(value: Any) -> Any:
+    """Gives a class without its module, and all else as it is."""
+    path = isinstance(value, str) and re.fullmatch(r"(\w+\.)+[A-Z]\w*", value)
+    return value.rpartition(".")[2] if path else value
+
+
+def _folders(log_dir: Path) -> Iterable[Path]:
+    for place, below, names in os.walk(log_dir):
+        if MARKS & {*below, *names} or ".lock" in names:
+            below.clear()  # nothing of interest lies within a run
+            yield Path(place)
+
+
+def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
+    run, problems = Run(folder), []
+
+    def tolerant(read: Any, otherwise: Any) -> Any:
+        try:
+            return read()
+        except (UserError, OSError, UnicodeDecodeError) as error:
+            problems.append(str(error).partition(";")[0])
+            return otherwise
+
+    results = tolerant(run.results, None)
+    config = flat(tolerant(lambda: read_config(run.file("config.yaml")), {}))
+    rows = tolerant(run.history, [])
+    known = results or {}
+    limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
+    committee = "model.init_args.checkpoints" in config
+    return config, Listed(
+        run=name,
+        name=str(known.get("name", config.get("name", folder.parent.name))),
+        seed=None if committee or not isinstance(seed, int) else seed,
+        state="damaged" if results is None else _state(run, known),
+        epoch=None if committee else len(rows) or _number(known, "epochs"),
+        max_epochs=None if committee else _number(config, "trainer.max_epochs"),
+        best_val_acc=_number(known, "best_val_acc"),
+        test_acc=_number(known, "test_acc"),
+        test_acc_ci95=limits if isinstance(limits, list) and len(limits) == 2 else None,
+        seconds=_number(known, "seconds"),
+        differs={},
+        problem=", ".join(problems),
+    )
+
+
+def _state(run: Run, results: dict[str, Any]) -> str:
+    """Tells the state. A run that was killed says that it is running, but holds no lock."""
+    status = str(results.get("status", "running"))
+    return "interrupted" if status == "running" and not is_locked(run) else status
+
+
+def is_locked(run: Run) -> bool:
+    """Whether a process is training the run."""
+    path = run.file(".lock")
+    if not path.exists():
+        return False
+    try:
+        with FileLock(path).acquire(timeout=0):
+            return False
+    except (Timeout, OSError):  # a folder that may only be read is believed
+        return True
+
+
+def _number(content: dict[str, Any], key: str) -> Any:
+    value = content.get(key)
+    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+
+
+def _natural(text: str) -> list[tuple[int, str]]:
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", text)]

@@ -1,0 +1,169 @@
+"""The command `runs`: states, figures and differences, from small files that may be damaged."""
+
+import json
+import resource
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+from filelock import FileLock
+
+from lit_mnist.main import main
+
+HEAD = "epoch,train_loss,train_acc,val_loss,val_acc,lr,seconds\n"
+
+
+def place(folder, seed=42, epochs=2, lr=0.001, model="Dense", **results):
+    """A run's small files."""
+    folder.mkdir(parents=True)
+    config = {
+        "seed_everything": seed,
+        "name": folder.parent.name,
+        "log_dir": str(folder.parent.parent),
+        "trainer": {"max_epochs": 30, "precision": "32-true", "callbacks": None},
+        "model": {"class_path": f"lit_mnist.models.{model}Module", "init_args": {"lr": lr}},
+        "data": {"seed": seed, "data_dir": f"data{seed}", "augment": model != "Dense"},
+    }
+    (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    (folder / "metrics.csv").write_text(HEAD + "0,1,0.5,1,0.5,0.001,2.0\n" * epochs)
+    facts = {"status": "complete", "name": folder.parent.name, "seed": seed} | results
+    (folder / "results.json").write_text(json.dumps(facts))
+    return folder
+
+
+@pytest.fixture
+def listed(here, capsys):
+    """Lists what lies in tb_logs, by run."""
+
+    def call(*options):
+        assert main(["runs", "--json", *options]) == 0
+        return {row["run"]: row for row in json.loads(capsys.readouterr().out)}
+
+    return call
+
+
+def test_states_are_those_of_status_and_lock(listed):
+    root = Path("tb_logs/dense")
+    place(root / "seed_1")
+    place(root / "seed_2", status="interrupted")
+    place(root / "seed_3", status="running")  # killed: nobody holds its lock
+    (root / "seed_3/.lock").touch()
+    place(root / "seed_4", status="running")
+    (root / "seed_5").mkdir()  # has not written anything yet
+    with FileLock(root / "seed_4/.lock"), FileLock(root / "seed_5/.lock"):
+        states = [row["state"] for row in listed().values()]
+    assert states == ["complete", "interrupted", "interrupted", "running", "running"]
+    assert (root / "seed_3/.lock").exists()
+
+
+def test_figures_and_what_differs(listed):
+    scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
+    place(Path("tb_logs/dense/seed_9"), seed=9, epochs=3, seconds=61.4, **scores)
+    place(Path("tb_logs/dense/seed_10"), seed=10, lr=0.01)
+    place(Path("tb_logs/deep/seed_42"), model="DeepConv")
+    rows = listed()
+    assert list(rows) == ["deep/seed_42", "dense/seed_9", "dense/seed_10"]
+    nine = rows["dense/seed_9"]
+    assert (nine["name"], nine["seed"], nine["epoch"], nine["max_epochs"]) == ("dense", 9, 3, 30)
+    assert nine["seconds"] == 61.4
+    assert {key: nine[key] for key in scores} == scores
+    assert [row["differs"] for row in rows.values()] == [
+        {"lr": 0.001, "model": "DeepConvModule", "augment": True},
+        {"lr": 0.001, "model": "DenseModule", "augment": False},
+        {"lr": 0.01, "model": "DenseModule", "augment": False},
+    ]
+
+
+def test_the_table_is_the_same_for_people(here, capsys):
+    scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
+    place(Path("tb_logs/a/seed_1"), seconds=3661, **scores)
+    place(Path("tb_logs/b/seed_1"), lr=0.01, status="interrupted")
+    assert main(["runs"]) == 0
+    head, first, second = capsys.readouterr().out.splitlines()
+    assert head.startswith("run ")
+    assert " ".join(first.split()) == (
+        "a/seed_1 complete 2/30 0.9800 0.9700 0.9600 to 0.9800 1:01:01 lr=0.001"
+    )
+    assert second.split() == ["b/seed_1", "interrupted", "2/30", "lr=0.01"]
+
+
+@pytest.mark.parametrize(
+    ("key", "order"), [("name", "abc"), ("val_acc", "bac"), ("test_acc", "cab"), ("seed", "cba")]
+)
+def test_it_is_sorted_by_what_is_asked_for_and_the_unknown_comes_last(listed, key, order):
+    place(Path("tb_logs/a/seed_3"), seed=3, best_val_acc=0.8)
+    place(Path("tb_logs/b/seed_2"), seed=2, best_val_acc=0.9)
+    place(Path("tb_logs/c/seed_1"), seed=1, test_acc=0.9)
+    assert "".join(run[0] for run in listed("--sort", key)) == order
+
+
+@pytest.mark.parametrize("name", ["results.json", "config.yaml", "metrics.csv"])
+@pytest.mark.parametrize(
+    "content", [b"", b'{"status": "comp', b"\xff\xfe\x00", b"[1]", b"a: [" * 99, b"a,b\n1,x\n"]
+)
+def test_a_half_written_file_hides_no_run(listed, name, content):
+    good, bad = place(Path("tb_logs/a/seed_1")), place(Path("tb_logs/b/seed_1"))
+    (bad / name).write_bytes(content)
+    rows = listed()
+    assert list(rows) == ["a/seed_1", "b/seed_1"]
+    assert rows["a/seed_1"]["state"] == "complete"
+    assert rows["a/seed_1"]["problem"] == ""
+    if name != "results.json":
+        assert rows["b/seed_1"]["state"] == "complete"
+    else:
+        assert rows["b/seed_1"]["state"] == "damaged"
+    assert good.exists()
+    assert main(["runs"]) == 0
+
+
+def test_results_of_strange_types_are_no_figures(listed):
+    place(Path("tb_logs/a/seed_1"), seed="x", best_val_acc=[1], seconds=None, test_acc_ci95=3)
+    row = listed()["a/seed_1"]
+    assert row["seed"] is row["best_val_acc"] is row["seconds"] is row["test_acc_ci95"] is None
+
+
+def test_a_real_run_and_a_real_committee_are_listed(trained, listed):
+    rows = listed()
+    assert [*rows] == ["dense/committee_3", *(f"dense/seed_{seed}" for seed in (42, 43, 44))]
+    for row in rows.values():
+        assert row["state"] == "complete"
+        results = json.loads(Path("tb_logs", row["run"], "results.json").read_text())
+        assert row["test_acc"] == results["test_acc"]
+        assert row["differs"].get("model") in ("DenseModule", "EnsembleModule")
+    assert rows["dense/seed_43"]["seed"] == 43
+    assert rows["dense/committee_3"]["seed"] is None
+
+
+def test_no_folder_and_an_empty_one(here, capsys):
+    assert main(["runs"]) == 2
+    assert capsys.readouterr().err.startswith("error: tb_logs: no such folder; ")
+    Path("tb_logs").mkdir()
+    assert main(["runs"]) == 0
+    assert capsys.readouterr().out == "tb_logs: no run lies in it; train one with fit\n"
+
+
+def test_200_runs_are_listed_within_3_seconds_of_the_processor_and_without_torch(
+    here, trained_runs
+):
+    config = (trained_runs / "simple_plateau/seed_42/config.yaml").read_text()
+    for number in range(200):
+        folder = place(Path(f"tb_logs/run_{number // 5}/seed_{number}"), seed=number, epochs=30)
+        (folder / "config.yaml").write_text(config.replace("lr: 0.001", f"lr: 0.{number + 1}"))
+    code = (
+        "import sys; from lit_mnist.main import main; status = main(['runs', '--json']);"
+        "sys.exit(status or 'torch' in sys.modules)"
+    )
+    before = _children()
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    spent = _children() - before
+    assert (done.returncode, done.stderr) == (0, "")
+    assert len(json.loads(done.stdout)) == 200
+    assert spent < 3
+
+
+def _children():
+    """CPU seconds of the processes that were waited for."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
