@@ -1,16 +1,21 @@
-"""The command `compare`: whether two runs differ by more than chance."""
+"""The command `compare`: whether runs, or the seeds of systems, differ by more than chance."""
 
 import argparse
 import csv
+from collections.abc import Sequence
+from itertools import combinations
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 
 from lit_mnist.errors import UserError
-from lit_mnist.reports.statistics import mcnemar, wilson_interval
+from lit_mnist.reports.statistics import holm, mcnemar, mean_sd, welch, wilson_interval
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
+
+SIGNIFICANT = 0.05
+NO_DIFFERENCE = "no difference that chance could not explain"
 
 
 class Predictions(NamedTuple):
@@ -25,10 +30,26 @@ class Predictions(NamedTuple):
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with options that `parsers.Compare` has parsed."""
-    first, second = map(read, options.runs)
-    if not same_images(first, second):
-        raise UserError(f"{first.name} and {second.name} were tested on different images")
-    print("\n".join(lines(first, second)))
+    found = [run for path in options.runs for run in tested_runs(path)]
+    everyone = found if len(found) == 2 else list(dict.fromkeys(found))
+    if len(everyone) < 2:
+        raise UserError(f"{everyone[0]}: is alone; name another run to compare it with")
+    read_ones = [read(path) for path in everyone]
+    for other in read_ones[1:]:
+        if not same_images(read_ones[0], other):
+            raise UserError(f"{read_ones[0].name} and {other.name} were tested on different images")
+    if len(read_ones) == 2:
+        print("\n".join(lines(*read_ones)))
+    else:
+        print("\n".join([*pair_lines(read_ones), *mean_lines(read_ones)]))
+
+
+def tested_runs(path: Path) -> list[Path]:
+    """Gives a run, or the runs of all seeds of a system's folder, such as `tb_logs/deep`."""
+    if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
+        return [path]
+    seeds = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
+    return [file.parent for file in seeds] or [path]
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:
@@ -66,25 +87,76 @@ def read(path: Path) -> Predictions:
     return Predictions(name, data_sha256, indices, labels, labels == predictions)
 
 
-def lines(first: Predictions, second: Predictions) -> list[str]:
-    """Gives the comparison, a line a fact."""
-    count = len(first.labels)
-    text = []
-    for one in (first, second):
-        correct = int(one.right.sum())
-        low, high = wilson_interval(correct, count)
-        text.append(
-            f"{one.name}: accuracy {correct / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
-            f" {count - correct} errors in {count:,}"
-        )
-    result = mcnemar(first.right, second.right)
-    text.append(
-        f"right in the first alone: {result.only_first}, in the second: {result.only_second}"
+def score_line(one: Predictions) -> str:
+    """Says a run's accuracy."""
+    count, correct = len(one.labels), int(one.right.sum())
+    low, high = wilson_interval(correct, count)
+    return (
+        f"{one.name}: accuracy {correct / count:.4f} (95 % interval {low:.4f} to {high:.4f}),"
+        f" {count - correct} errors in {count:,}"
     )
-    text.append(f"McNemar's exact test, two-sided: p = {result.p_value:.3g}")
-    if result.p_value >= 0.05:
-        text.append("no difference that chance could not explain")
-    else:
-        better = first if result.only_first > result.only_second else second
-        text.append(f"{better.name} is better by more than chance would explain")
+
+
+def lines(first: Predictions, second: Predictions) -> list[str]:
+    """Gives the comparison of two runs, a line a fact."""
+    result = mcnemar(first.right, second.right)
+    text = [
+        score_line(first),
+        score_line(second),
+        f"right in the first alone: {result.only_first}, in the second: {result.only_second}",
+        f"McNemar's exact test, two-sided: p = {result.p_value:.3g}",
+    ]
+    if result.p_value >= SIGNIFICANT:
+        return [*text, NO_DIFFERENCE]
+    better = first if result.only_first > result.only_second else second
+    return [*text, f"{better.name} is better by more than chance would explain"]
+
+
+def pair_lines(runs: Sequence[Predictions]) -> list[str]:
+    """Gives the comparisons of all pairs of runs, image by image, a line a pair."""
+    pairs = list(combinations(runs, 2))
+    results = [mcnemar(one.right, other.right) for one, other in pairs]
+    corrected = holm([result.p_value for result in results])
+    text = [*map(score_line, runs)]
+    text.append(f"McNemar's exact test, two-sided; corrected for {len(pairs)} pairs by Holm:")
+    better = []
+    for (one, other), result, p_value in zip(pairs, results, corrected, strict=True):
+        text.append(
+            f"{one.name}, {other.name}: right in one alone {result.only_first} and"
+            f" {result.only_second}, p = {result.p_value:.3g}, corrected {p_value:.3g}"
+        )
+        if p_value < SIGNIFICANT:
+            first_wins = result.only_first > result.only_second
+            winner, loser = (one, other) if first_wins else (other, one)
+            better.append(f"{winner.name} is better than {loser.name} by more than chance explains")
+    return [*text, *(better or [NO_DIFFERENCE])]
+
+
+def mean_lines(runs: Sequence[Predictions]) -> list[str]:
+    """Compares the mean accuracies of systems of which several seeds are there."""
+    systems: dict[str, list[float]] = {}
+    for one in runs:
+        folder = Path(one.name)
+        if folder.name.startswith("seed_"):
+            systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
+    several = {name: scores for name, scores in systems.items() if len(scores) > 1}
+    pairs = [
+        (one, other)
+        for one, other in combinations(several, 2)
+        if len({*several[one]}) > 1 or len({*several[other]}) > 1
+    ]
+    if not pairs:
+        return []
+    results = [welch(several[one], several[other]) for one, other in pairs]
+    text = []
+    for name, scores in several.items():
+        mean, spread = mean_sd(scores)
+        text.append(f"{name}: mean accuracy {mean:.4f} ± {spread:.4f} of {len(scores)} seeds")
+    text.append(f"Welch's t-test of the means, two-sided; corrected for {len(pairs)} by Holm:")
+    corrected = holm([result.p_value for result in results])
+    for (one, other), result, p_value in zip(pairs, results, corrected, strict=True):
+        text.append(
+            f"{one}, {other}: difference {result.difference:+.4f} (95 % interval {result.low:+.4f}"
+            f" to {result.high:+.4f}), p = {result.p_value:.3g}, corrected {p_value:.3g}"
+        )
     return text

@@ -99,23 +99,25 @@ class Compare(CommandParser):
     """The options of `compare`."""
 
     command = "compare"
-    summary = "tell whether one of two tested runs is better, or lucky"
+    summary = "tell whether one of several tested runs is better, or lucky"
     details = (
-        "It counts the test images that only one of them has right, and tests the difference by"
-        " McNemar's exact test."
+        "It counts the test images that only one of two has right, and tests the difference by"
+        " McNemar's exact test; of more than two runs, each pair, corrected by Holm for their"
+        " number. A system's folder, such as tb_logs/deep, stands for the runs of all its seeds;"
+        " the means of systems with several seeds are compared by Welch's test."
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self.usage = "%(prog)s RUN RUN"
+        self.usage = "%(prog)s RUN RUN [RUN ...]"
         run = "a run's folder, such as tb_logs/deep/seed_42, or a predictions.csv"
         self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses more or fewer runs than two."""
-        if len(options.runs) != 2:
+        """Refuses fewer runs than two."""
+        if len(options.runs) < 2:
             example = f"{self.prog} tb_logs/deep/seed_42 tb_logs/deep/seed_43"
-            raise UserError(f"compare takes two runs, such as {example}")
+            raise UserError(f"compare takes two runs or more, such as {example}")
 
 
 class Report(CommandParser):

@@ -3,7 +3,7 @@
 import re
 
 import pytest
-from scipy.stats import binomtest
+from scipy.stats import binomtest, ttest_ind
 
 from lit_mnist.main import main
 
@@ -119,11 +119,82 @@ def test_a_run_that_was_not_tested_is_named(compare, tmp_path):
     assert problems == "error: tb_logs/none/predictions.csv: no predictions; test the run first\n"
 
 
-@pytest.mark.parametrize("names", [[], ["one"], ["one", "two", "three"]], ids=len)
-def test_two_runs_are_compared_and_no_other_number(compare, names):
+@pytest.mark.parametrize("names", [[], ["one"]], ids=len)
+def test_fewer_than_two_runs_are_refused(compare, names):
     status, lines, problems = compare(*names)
     assert (status, lines) == (2, [])
     assert problems.startswith(
-        "error: compare takes two runs, such as python cli.py compare tb_logs/"
+        "error: compare takes two runs or more, such as python cli.py compare tb_logs/"
     )
     assert problems.count("\n") == 1
+
+
+# ------------------------------------------------------------------- more than two
+
+
+def strings(*wrong, count=400):
+    """Hits and misses of as many runs: which images each has wrong."""
+    return ["".join("-" if place in own else "+" for place in range(count)) for own in wrong]
+
+
+def test_three_runs_are_compared_in_pairs_and_corrected_by_holm(compare, tmp_path):
+    marks = strings(range(5), range(30), range(2, 12))
+    names = [write(tmp_path / str(place), own) for place, own in enumerate(marks)]
+    status, lines, problems = compare(*names)
+    assert (status, problems) == (0, "")
+    one, two, three = names
+    # only the first is right on 5 to 29; the first and the third differ in 2 and 7 images
+    plain = [binomtest(*n).pvalue for n in ((25, 25), (7, 9), (0, 20))]
+    smallest, middle, largest = sorted(plain)
+    corrected = {smallest: 3 * smallest, middle: 2 * middle, largest: largest}
+    counts = ((25, 0), (7, 2), (0, 20))
+    pairs = ((one, two), (one, three), (two, three))
+    for line, pair, (a, b), p_value in zip(lines[4:7], pairs, counts, plain, strict=True):
+        assert line == (
+            f"{pair[0]}, {pair[1]}: right in one alone {a} and {b}, p = {p_value:.3g},"
+            f" corrected {corrected[p_value]:.3g}"
+        )
+    assert lines[3] == "McNemar's exact test, two-sided; corrected for 3 pairs by Holm:"
+    assert lines[7:] == [
+        f"{one} is better than {two} by more than chance explains",
+        f"{three} is better than {two} by more than chance explains",
+    ]
+
+
+def test_seeds_of_two_systems_are_compared_by_their_means_too(compare, tmp_path):
+    errors = {"deep": (4, 6, 5), "dense": (20, 26)}
+    for system, counts in errors.items():
+        (tmp_path / system).mkdir()
+        for seed, count in enumerate(counts, 9):
+            write(tmp_path / system / f"seed_{seed}", strings(range(count))[0])
+    deep, dense = (str(tmp_path / system) for system in errors)
+    status, lines, problems = compare(deep, dense)
+    assert (status, problems) == (0, "")
+    assert [line.partition(":")[0] for line in lines[:5]] == [
+        *(f"{deep}/seed_{seed}" for seed in (9, 10, 11)),
+        *(f"{dense}/seed_{seed}" for seed in (9, 10)),
+    ]
+    scores = [[1 - count / 400 for count in counts] for counts in errors.values()]
+    theirs = ttest_ind(*scores, equal_var=False)
+    low, high = theirs.confidence_interval()
+    assert lines[-1] == (
+        f"{deep}, {dense}: difference +0.0450 (95 % interval {low:+.4f} to {high:+.4f}),"
+        f" p = {theirs.pvalue:.3g}, corrected {theirs.pvalue:.3g}"
+    )
+    assert lines[-4].startswith(f"{deep}: mean accuracy 0.9875 ± 0.0025 of 3 seeds")
+
+
+def test_equal_seeds_have_no_spread_to_judge_means_by(compare, tmp_path):
+    for name in ("a", "b"):
+        (tmp_path / name).mkdir()
+        for seed in (1, 2):
+            write(tmp_path / name / f"seed_{seed}", "++-")
+    status, lines, _ = compare(str(tmp_path / "a"), str(tmp_path / "b"))
+    assert (status, lines[-1]) == (0, "no difference that chance could not explain")
+
+
+def test_one_of_three_that_saw_other_images_is_named(compare, tmp_path):
+    names = [write(tmp_path / str(place), "++") for place in range(2)]
+    other = write(tmp_path / "other", "+++")
+    said = f"error: {names[0]} and {other} were tested on different images\n"
+    assert compare(*names, other) == (2, [], said)

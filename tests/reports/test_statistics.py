@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from lit_mnist.reports.statistics import mcnemar, mean_sd, wilson_interval
+from lit_mnist.reports.statistics import holm, mcnemar, mean_sd, welch, wilson_interval
 
 # ---------------------------------------------------------------- Wilson's interval
 
@@ -136,3 +136,35 @@ def test_classes_in_place_of_right_and_wrong_are_refused():
 def test_different_images_are_refused():
     with pytest.raises(ValueError, match=r"\(2,\) and \(3,\) differ"):
         mcnemar(np.ones(2, bool), np.ones(3, bool))
+
+
+# ---------------------------------------------------------------- several comparisons
+
+
+def test_holm_is_the_closed_test_of_all_subsets_by_bonferroni():
+    p_values = np.random.default_rng(0).random((50, 4)) ** 3
+    subsets = [[k for k in range(4) if bits >> k & 1] for bits in range(1, 16)]
+    for row in p_values:
+        # a hypothesis is refused where every set that it belongs to is
+        expected = [
+            max(min(1, len(some) * row[some].min()) for some in subsets if k in some)
+            for k in range(4)
+        ]
+        assert holm(row.tolist()) == pytest.approx(expected, rel=1e-12)
+
+
+def test_holm_of_none_and_of_one():
+    assert holm([]) == []
+    assert holm([0.03]) == [0.03]
+
+
+def test_welch_is_scipys_and_wants_a_spread():
+    first, second = [0.99, 0.992, 0.991], [0.98, 0.985]
+    theirs = stats.ttest_ind(first, second, equal_var=False)
+    found = welch(first, second)
+    assert found.p_value == theirs.pvalue
+    assert (found.low, found.high) == tuple(theirs.confidence_interval())
+    assert found.difference == pytest.approx((found.low + found.high) / 2)
+    for one, other in (([0.9], [0.8, 0.9]), ([0.9, 0.9], [0.8, 0.8])):
+        with pytest.raises(ValueError, match="no spread"):
+            welch(one, other)
