@@ -87,10 +87,9 @@ class RunOptions(RunParser):
         self.fast_dev_run = bool(config["fast_dev_run"])
         ours: list[Callback] = [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
-            folder = self.run.folder
-            kwargs["logger"] = PlainTensorBoardLogger(
-                folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
-            )
+            # what validate measures would be one more point at step 0 of training's curve
+            logs = self.subcommand in ("fit", "test")
+            kwargs["logger"] = self._logger() if logs else False
         kwargs["plugins"] = self._plugins(config["plugins"])
         if config["enable_progress_bar"] is None:
             kwargs["enable_progress_bar"] = sys.stdout.isatty()
@@ -101,6 +100,12 @@ class RunOptions(RunParser):
             return super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+
+    def _logger(self) -> PlainTensorBoardLogger:
+        folder = self.run.folder
+        return PlainTensorBoardLogger(
+            folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
+        )
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""

@@ -293,7 +293,16 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
 
 
 class PlainTensorBoardLogger(TensorBoardLogger):
-    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full."""
+    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full.
+
+    And the `epoch` of a test, which Lightning writes as one more point at step 0 of training's.
+    """
+
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Writes scalars."""
+        if any(name.startswith("test_") for name in metrics):
+            metrics = {name: value for name, value in metrics.items() if name != "epoch"}
+        super().log_metrics(metrics, step)
 
     def save(self) -> None:
         """Flushes the scalars, if there are any: a run that failed early leaves no folder."""
