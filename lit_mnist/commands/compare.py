@@ -141,22 +141,22 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
             systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
     several = {name: scores for name, scores in systems.items() if len(scores) > 1}
     pairs = [
-        (one, other)
-        for one, other in combinations(several, 2)
-        if len({*several[one]}) > 1 or len({*several[other]}) > 1
+        (first, second)
+        for first, second in combinations(several, 2)
+        if len({*several[first]}) > 1 or len({*several[second]}) > 1
     ]
     if not pairs:
         return []
-    results = [welch(several[one], several[other]) for one, other in pairs]
+    results = [welch(several[first], several[second]) for first, second in pairs]
     text = []
     for name, scores in several.items():
         mean, spread = mean_sd(scores)
         text.append(f"{name}: mean accuracy {mean:.4f} ± {spread:.4f} of {len(scores)} seeds")
     text.append(f"Welch's t-test of the means, two-sided; corrected for {len(pairs)} by Holm:")
     corrected = holm([result.p_value for result in results])
-    for (one, other), result, p_value in zip(pairs, results, corrected, strict=True):
+    for (first, second), result, p_value in zip(pairs, results, corrected, strict=True):
         text.append(
-            f"{one}, {other}: difference {result.difference:+.4f} (95 % interval {result.low:+.4f}"
+            f"{first}, {second}: difference {result.difference:+.4f} (95 % interval {result.low:+.4f}"
             f" to {result.high:+.4f}), p = {result.p_value:.3g}, corrected {p_value:.3g}"
         )
     return text
