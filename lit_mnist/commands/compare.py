@@ -157,6 +157,7 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
     for (first, second), result, p_value in zip(pairs, results, corrected, strict=True):
         text.append(
             f"{first}, {second}: difference {result.difference:+.4f}"
-            f" (95 % interval {result.low:+.4f} to {result.high:+.4f}), p = {result.p_value:.3g}, corrected {p_value:.3g}"
+            f" (95 % interval {result.low:+.4f} to {result.high:+.4f}),"
+            f" p = {result.p_value:.3g}, corrected {p_value:.3g}"
         )
     return text
