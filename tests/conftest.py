@@ -28,6 +28,7 @@ sys.argv[:1] = ["cli.py"]
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
+
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
 TRAIN, TEST = 600, 101
@@ -93,18 +94,30 @@ def no_index(monkeypatch):
     monkeypatch.delenv("PIP_FIND_LINKS", raising=False)
 
 
+class StandardErrorNow:
+    """Standard error as it is when something is written."""
+
+    def write(self, text):
+        return sys.stderr.write(text)
+
+    def flush(self):
+        sys.stderr.flush()
+
+
+@pytest.fixture(autouse=True)
+def lightning_speaks():
+    """Lightning writes where standard error was at its import: captured, and closed since."""
+    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
+        for handler in logging.getLogger(name).handlers:
+            if not isinstance(handler, logging.NullHandler):
+                handler.stream = StandardErrorNow()
+
+
 @pytest.fixture
 def here(tmp_path, monkeypatch):
     """An empty working folder."""
     monkeypatch.chdir(tmp_path)
     return tmp_path
-
-
-def let_lightning_speak():
-    """Lightning writes where it found standard error when it was imported: in an earlier test."""
-    for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
-        for handler in logging.getLogger(name).handlers:
-            handler.stream = sys.stderr  # setStream would flush one that is closed
 
 
 @pytest.fixture
@@ -120,7 +133,6 @@ def run_cli(small_data, here, capsys, no_pictures):
             *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
             *("--data.batch_size", "60", "--trainer.accelerator", "cpu"),
         ]
-        let_lightning_speak()
         status = main([command, *defaults, *options])
         return status, *capsys.readouterr()
 

@@ -41,5 +41,5 @@ def test_the_python_snippet_reads_an_image(trained, monkeypatch, capsys):
     (snippet,) = re.findall(r"```python\n(import lit_mnist\n.*?)```", README, re.S)
     picture = ROOT / "docs" / "images" / "seven.png"
     snippet = snippet.replace("docs/images/seven.png", str(picture))
-    exec(snippet.replace("tb_logs/quickstart/seed_42", "tb_logs/dense/seed_42"), {})
+    exec(snippet.replace("tb_logs/fast/seed_42", "tb_logs/dense/seed_42"), {})
     assert re.fullmatch(r"\[\d\]\n", capsys.readouterr().out)

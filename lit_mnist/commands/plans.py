@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Trainer
+
 from lit_mnist.commands import run_cli
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.run_spec import RunSpec
@@ -70,6 +72,12 @@ class _Parsed(RunOptions):
     def _run_subcommand(self, subcommand: str) -> None:
         """Stops short of it."""
 
+    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
+        """Refuses a dry run before Lightning announces it."""
+        if self.config["fit"]["trainer"]["fast_dev_run"]:
+            raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
+        return super().instantiate_trainer(**kwargs)
+
 
 def plan(spec: RunSpec) -> Plan:
     """Describes the run that `fit` with these options would train.
@@ -93,8 +101,6 @@ def _parse(spec: RunSpec) -> _Parsed:
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
     if parsed.config["fit"]["ckpt_path"]:
         raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
-    if parsed.fast_dev_run:
-        raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
     return parsed
 
 
