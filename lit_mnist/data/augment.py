@@ -1,4 +1,6 @@
-"""The notebook's augmentation: a random affine map of a whole batch at a time, on its own device.
+"""Augmentation: a random map of a whole batch at a time, on its own device.
+
+The notebook's is affine; a shear and an elastic distortion may be added to it.
 
 Keras' `ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1,
 height_shift_range=0.1)` draws the same five numbers for each image and warps the images one by
@@ -9,16 +11,20 @@ SciPy's `affine_transform`; keras-team/keras#8849). Both are offered: bilinear t
 blurred, which no test image is, and the deep net is the better for the nearest pixel.
 """
 
+from functools import cache
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from lit_mnist.errors import UserError
 from lit_mnist.shape import SIDE_PX
 
 CENTRE_PX = (SIDE_PX - 1) / 2
 Interpolation = Literal["bilinear", "nearest"]
+NODES = 7  # a side: of the coarse grid on which an elastic distortion is drawn
+SMOOTHNESS_PX = 4.0  # standard deviation of the Gaussian around each: that of Simard et al. (2003)
 
 
 def affine(
@@ -29,12 +35,15 @@ def affine(
     shift_cols_px: Tensor,
     zoom_rows: Tensor,
     zoom_cols: Tensor,
+    shear_deg: Tensor | None = None,
+    offsets_px: Tensor | None = None,
     interpolation: Interpolation = "bilinear",
 ) -> Tensor:
     """Warps each image by its own affine map, repeating the border pixels.
 
     With x = column - 13.5 and y = row - 13.5, the output pixel at (x, y) reads the input at
-    `R(theta) * T(shift) * Z(zoom) * (x, y, 1)`, so that a factor below 1 enlarges the digit.
+    `R(theta) * S(shear) * T(shift) * Z(zoom) * (x, y, 1)`, so that a factor below 1 enlarges the
+    digit; S adds tan(shear) * y to x. Last, its offset is added to that place.
 
     Args:
         images: Float tensor (N, 1, 28, 28).
@@ -43,6 +52,8 @@ def affine(
         shift_cols_px: Shift along the columns (N,), in pixels.
         zoom_rows: Factor along the rows (N,).
         zoom_cols: Factor along the columns (N,).
+        shear_deg: Slant (N,), in degrees; none if it is left out.
+        offsets_px: Displacement along columns and rows (N, 2, 28, 28), in pixels, likewise.
         interpolation: Between pixels: bilinear, or the value of the nearest.
 
     Returns:
@@ -52,10 +63,14 @@ def affine(
     centres = (torch.arange(SIDE_PX, device=images.device) - CENTRE_PX) / (SIDE_PX / 2)
     rows = centres[:, None] * _each(zoom_rows) + _each(shift_rows_px / (SIDE_PX / 2))  # (N, 28, 1)
     cols = centres * _each(zoom_cols) + _each(shift_cols_px / (SIDE_PX / 2))  # (N, 1, 28)
+    if shear_deg is not None:
+        cols = cols + _each(torch.deg2rad(shear_deg).tan()) * rows  # (N, 28, 28)
     theta = _each(torch.deg2rad(theta_deg))
     cos, sin = theta.cos(), theta.sin()
     # Laid out as two planes; affine_grid, a matrix product of depth 3, takes several times as long
     planes = torch.stack([cos * cols - sin * rows, sin * cols + cos * rows], dim=1)
+    if offsets_px is not None:
+        planes = planes + offsets_px / (SIDE_PX / 2)
     grid = planes.permute(0, 2, 3, 1)  # (N, 28, 28, 2)
     return F.grid_sample(images, grid, interpolation, padding_mode="border", align_corners=False)
 
@@ -65,17 +80,45 @@ def _each(values: Tensor) -> Tensor:
     return values[:, None, None]
 
 
+def elastic_offsets(noise: Tensor) -> Tensor:
+    """Spreads noise at the nodes of a coarse grid smoothly over all pixels.
+
+    A pixel's offset is the sum of the nodes' noise, weighted by a Gaussian of their distance; the
+    weights are scaled so that offsets, too, have the variance 1 if the noise is standard normal.
+
+    Args:
+        noise: Float (N, 2, 7, 7), along columns and along rows.
+
+    Returns:
+        Float (N, 2, 28, 28).
+    """
+    weights = _weights().to(noise)
+    return weights @ noise @ weights.T
+
+
+@cache
+def _weights() -> Tensor:
+    """Gives each pixel's weight of each node along one axis: (28, 7), each row of length 1."""
+    pixels = torch.arange(SIDE_PX, dtype=torch.float64)[:, None]
+    nodes = torch.linspace(0, SIDE_PX - 1, NODES, dtype=torch.float64)
+    weights = torch.exp(-((pixels - nodes) ** 2) / (2 * SMOOTHNESS_PX**2))
+    return weights / weights.norm(dim=1, keepdim=True)
+
+
 class RandomAffine(nn.Module):
     """Draws a rotation, two shifts and two zooms for each image, independently, and applies them.
 
     The numbers come from the device's default generator, which the data module seeds at each
-    training step from (seed, epoch, step, rank).
+    training step from (seed, epoch, step, rank). Shear and elastic distortion are drawn after the
+    five, and not at all where they are 0: what is drawn without them stays the same.
 
     Args:
         degrees: Rotation is uniform in +-degrees.
         shift: Each shift is uniform in +-shift of the image's side.
         zoom: Each zoom factor is uniform in [1 - zoom, 1 + zoom], rows and columns apart.
         interpolation: As in `affine`.
+        shear: Slant is uniform in +-shear, in degrees.
+        elastic: Standard deviation of each pixel's elastic displacement along each axis, in pixels.
     """
 
     def __init__(
@@ -84,12 +127,16 @@ class RandomAffine(nn.Module):
         shift: float = 0.1,
         zoom: float = 0.1,
         interpolation: Interpolation = "bilinear",
+        shear: float = 0.0,
+        elastic: float = 0.0,
     ) -> None:
         super().__init__()
         self.interpolation: Interpolation = interpolation
         self.degrees = degrees
         self.shift_px = shift * SIDE_PX
         self.zoom = zoom
+        self.shear = shear
+        self.elastic = elastic
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
@@ -102,5 +149,41 @@ class RandomAffine(nn.Module):
             shift_cols_px=draws[2] * self.shift_px,
             zoom_rows=1 + draws[3] * self.zoom,
             zoom_cols=1 + draws[4] * self.zoom,
+            shear_deg=self._shear(images),
+            offsets_px=self._offsets(images),
             interpolation=self.interpolation,
         )
+
+    def _shear(self, images: Tensor) -> Tensor | None:
+        if not self.shear:
+            return None
+        return (torch.rand(len(images), device=images.device) * 2 - 1) * self.shear
+
+    def _offsets(self, images: Tensor) -> Tensor | None:
+        if not self.elastic:
+            return None
+        noise = torch.randn(len(images), 2, NODES, NODES, device=images.device)
+        return elastic_offsets(noise) * self.elastic
+
+
+def augmentation(
+    augment: bool, interpolation: Interpolation, **extras: float
+) -> RandomAffine | None:
+    """Gives what a data module's options ask for; None without augmentation.
+
+    Args:
+        augment: Whether there is any.
+        interpolation: As in `affine`.
+        extras: What goes beyond the notebook's, by the names of `RandomAffine`.
+
+    Raises:
+        UserError: Something beyond is asked for, but no augmentation.
+    """
+    if augment:
+        return RandomAffine(
+            interpolation=interpolation, **{name: float(value) for name, value in extras.items()}
+        )
+    for name, value in extras.items():
+        if value:
+            raise UserError(f"--data.{name} {value}: has no effect without --data.augment true")
+    return None

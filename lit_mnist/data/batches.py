@@ -12,6 +12,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from lit_mnist.errors import UserError
+
 
 class Batch(NamedTuple):
     """A batch on its way to the network; B images on this rank."""
@@ -131,6 +133,22 @@ class TrainBatches:
                 loss_divisor=len(whole) / self.world_size,
                 seed=seeds[step],
             )
+
+
+def check_batch_size(batches: TrainBatches) -> None:
+    """Checks that there is a whole batch, and that ranks can share each evenly.
+
+    Raises:
+        UserError: Naming the option and what it may be.
+    """
+    size, world_size, count = batches.batch_size, batches.world_size, len(batches.indices)
+    if size % world_size:
+        raise UserError(
+            f"--data.batch_size {size} is for all ranks together and cannot be divided among"
+            f" {world_size}; take a multiple of {world_size}"
+        )
+    if batches.drop_last and size > count:
+        raise UserError(f"--data.batch_size {size} is more than the {count} training images")
 
 
 class _Pass(Iterator[Batch]):

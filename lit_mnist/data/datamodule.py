@@ -5,13 +5,19 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
-from jsonargparse.typing import PositiveInt, restricted_number_type
+from jsonargparse.typing import NonNegativeFloat, PositiveInt, restricted_number_type
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from lit_mnist.data import download as downloads
-from lit_mnist.data.augment import Interpolation, RandomAffine
-from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, seed_generators
+from lit_mnist.data.augment import Interpolation, augmentation
+from lit_mnist.data.batches import (
+    Batch,
+    EvalBatches,
+    TrainBatches,
+    check_batch_size,
+    seed_generators,
+)
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.data.turns import Turns
@@ -39,6 +45,8 @@ class MNISTDataModule(LightningDataModule):
             34 images sit out each time.
         interpolation: Between pixels, where augmentation moves an image: bilinear as in Keras
             today, or the nearest pixel's value as in Keras before 2.1.3.
+        shear: With augmentation: slant is uniform in +-shear, in degrees.
+        elastic: With augmentation: the standard deviation of an elastic distortion, in pixels.
         split_seed: Decides which images are for validation.
         seed: Of the order of batches, augmentation and dropout: `--seed_everything`.
         download: Whether missing or damaged files may be fetched.
@@ -54,6 +62,8 @@ class MNISTDataModule(LightningDataModule):
         eval_batch_size: PositiveInt = 500,
         augment: bool = False,
         interpolation: Interpolation = "bilinear",
+        shear: NonNegativeFloat = 0.0,
+        elastic: NonNegativeFloat = 0.0,
         split_seed: Seed = 42,
         seed: Seed = 42,
         download: bool = True,
@@ -64,7 +74,7 @@ class MNISTDataModule(LightningDataModule):
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
         self.split_seed, self.seed = int(split_seed), int(seed)
-        self.augment = RandomAffine(interpolation=interpolation) if augment else None
+        self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images, self.layout = images or [], layout
         self.turns = Turns(self)
 
@@ -86,7 +96,7 @@ class MNISTDataModule(LightningDataModule):
             count = len(self.train_set.labels)
             self.train_indices, self.val_indices = train_val_split(count, self.split_seed)
         if stage == "fit":
-            self._check_batch_size()
+            check_batch_size(self.train_dataloader())
         if stage == "test":
             self.test_set = self._load("test")
         if stage == "predict":
@@ -185,15 +195,3 @@ class MNISTDataModule(LightningDataModule):
         if self.trainer is None:
             return {"rank": 0, "world_size": 1}
         return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
-
-    def _check_batch_size(self) -> None:
-        world_size, count = self._place()["world_size"], len(self.train_indices)
-        if self.batch_size % world_size:
-            raise UserError(
-                f"--data.batch_size {self.batch_size} is for all ranks together and cannot be"
-                f" divided among {world_size}; take a multiple of {world_size}"
-            )
-        if self.augment and self.batch_size > count:
-            raise UserError(
-                f"--data.batch_size {self.batch_size} is more than the {count} training images"
-            )

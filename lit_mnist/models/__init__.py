@@ -1,8 +1,10 @@
 """The networks, how they are trained, and how a committee of them is averaged.
 
 nets       Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
+conv_net   ConvNet: batch normalisation, its size a matter of options
 layers     dropout at a tenth of the cost, a last layer that stays in float32
 plateau    the plateau schedule as Keras counts it: its patience
+one_cycle  one cycle of the learning rate over a run's own steps
 scoring    the scores of a set of images; ScoredModule, which is tested and asked
 modules    ClassifierModule and a subclass an architecture
 train_log  what training logs once an epoch, whatever a subclass makes of the hooks
@@ -20,9 +22,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from lit_mnist.models.conv_net import ConvNet
     from lit_mnist.models.ensemble import EnsembleModule
     from lit_mnist.models.modules import (
         ClassifierModule,
+        ConvNetModule,
         DeepConvModule,
         DenseModule,
         SimpleConvModule,
@@ -33,11 +37,17 @@ if TYPE_CHECKING:
 _HOMES = {
     "nets": ("Dense", "SimpleConv", "DeepConv"),
     "plateau": ("Plateau",),
-    "modules": ("ClassifierModule", "DenseModule", "SimpleConvModule", "DeepConvModule"),
+    "conv_net": ("ConvNet",),
+    "modules": (
+        *("ClassifierModule", "ConvNetModule"),
+        *("DenseModule", "SimpleConvModule", "DeepConvModule"),
+    ),
     "ensemble": ("EnsembleModule",),
 }
 __all__ = [
     "ClassifierModule",
+    "ConvNet",
+    "ConvNetModule",
     "DeepConv",
     "DeepConvModule",
     "Dense",

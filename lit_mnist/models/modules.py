@@ -1,21 +1,26 @@
 """The LightningModules: one small subclass an architecture around one training recipe.
 
-The recipe is the notebook's: cross-entropy, Adam as Keras sets it, and the plateau schedule.
+The recipe is the notebook's: cross-entropy, Adam as Keras sets it, and the plateau schedule; or one
+cycle of the learning rate in its place.
 """
 
+import math
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 import torch
-from jsonargparse.typing import OpenUnitInterval, PositiveFloat, PositiveInt
+from jsonargparse.typing import NonNegativeInt, OpenUnitInterval, PositiveFloat, PositiveInt
 from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.optim import Adam
 
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models.clipping import ClipFused
+from lit_mnist.models.conv_net import ConvNet
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
+from lit_mnist.models.one_cycle import OneCycle
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.models.scoring import RunningScores, ScoredModule
 from lit_mnist.models.train_log import TrainLog
@@ -45,17 +50,19 @@ class ClassifierModule(ScoredModule):
     Lightning's may be overridden without `super()`.
 
     Args:
-        lr: Adam's learning rate, at the start if there is a plateau schedule.
+        lr: Adam's learning rate: at the start of a plateau schedule, the highest of one cycle.
         plateau: Whether to lower the rate when validation accuracy stops rising.
         patience: Epochs without improvement, the last of which lowers the rate (Keras' count).
         factor: What the rate is multiplied by.
         min_lr: The rate is never set below this.
+        one_cycle: Whether the rate rises and falls once, a little each step, within the epochs or
+            the steps that --trainer.max_epochs or --trainer.max_steps gives.
         channels_last: Whether a pixel's channels lie side by side in memory. If it isn't said, fit
             on the command line chooses what is faster on the machine.
         compile: Whether to compile the network with torch.compile: for GPUs; CPUs lose by it.
     """
 
-    net_type: type[nn.Module]
+    net_type: Callable[[], nn.Module]  # a class; or what a module with options makes of them
 
     def __init__(
         self,
@@ -64,13 +71,16 @@ class ClassifierModule(ScoredModule):
         patience: PositiveInt = 3,
         factor: OpenUnitInterval = 0.5,
         min_lr: PositiveFloat = 1e-5,
+        one_cycle: bool = False,
         channels_last: bool | None = None,
         compile: bool = False,
     ) -> None:
         super().__init__()
+        if plateau and one_cycle:
+            raise UserError("--model.plateau, --model.one_cycle: two schedules; give one of them")
         self.save_hyperparameters()  # of a subclass, its own: what it must be built with again
         # As plain numbers: the parser's are of its own types, which no checkpoint may name
-        self.lr, self.plateau = float(lr), plateau
+        self.lr, self.plateau, self.one_cycle = float(lr), plateau, one_cycle
         self.patience, self.factor, self.min_lr = int(patience), float(factor), float(min_lr)
         self.net = self.net_type()
         if channels_last:
@@ -95,14 +105,29 @@ class ClassifierModule(ScoredModule):
         return self.score(batch, self(batch.images), self.train_scores) / batch.loss_divisor
 
     def configure_optimizers(self) -> Any:
-        """Gives Adam with Keras' epsilon and, if asked for, the plateau schedule."""
+        """Gives Adam with Keras' epsilon and, if asked for, a schedule."""
         optimizer = Adam(self.parameters(), lr=self.lr, eps=1e-7, fused=True)
+        if self.one_cycle:
+            cycle = OneCycle(optimizer, self.lr, self._steps_of_run())
+            return {
+                "optimizer": optimizer,
+                "lr_scheduler": {"scheduler": cycle, "interval": "step"},
+            }
         if not self.plateau:
             return optimizer
         schedule = Plateau(optimizer, self.patience, self.factor, self.min_lr)
         # `strict` off: without validation there is nothing to wait for, and training goes on
         monitored = {"scheduler": schedule, "monitor": "val_acc", "strict": False}
         return {"optimizer": optimizer, "lr_scheduler": monitored}
+
+    def _steps_of_run(self) -> int:
+        """Gives the optimizer's steps until the run's limit; 1 where no run is known of."""
+        if self._trainer is None:  # asked for the form of its state alone
+            return 1
+        steps = self.trainer.estimated_stepping_batches
+        if math.isinf(steps):
+            raise UserError("--model.one_cycle: ends with the run; give --trainer.max_epochs")
+        return int(steps)
 
 
 class DenseModule(ClassifierModule):
@@ -121,3 +146,30 @@ class DeepConvModule(ClassifierModule):
     """System 6: four convolutions and one hidden layer (887,530 parameters)."""
 
     net_type = DeepConv
+
+
+class ConvNetModule(ClassifierModule):
+    """A network with batch normalisation, whose size is a matter of options.
+
+    Args:
+        widths: Maps of the convolutions, a list a stage; each stage halves the image's side.
+        kernels: Side of the convolutions' kernels, in pixels, one a stage.
+        strided: How many stages, from the first, halve the side by a stride; the others take the
+            maximum over 2x2 pixels.
+        hidden: Units of the hidden layer behind the convolutions; 0: average and maximum of each
+            map go to the last layer.
+        recipe: The options of `ClassifierModule`.
+    """
+
+    def __init__(
+        self,
+        widths: list[list[PositiveInt]],
+        kernels: list[PositiveInt],
+        strided: NonNegativeInt = 1,
+        hidden: NonNegativeInt = 0,
+        **recipe: Any,
+    ) -> None:
+        maps = [[int(width) for width in stage] for stage in widths]
+        sides = [int(kernel) for kernel in kernels]
+        self.net_type = partial(ConvNet, maps, sides, int(strided), int(hidden))
+        super().__init__(**recipe)

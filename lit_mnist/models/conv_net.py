@@ -1,0 +1,91 @@
+"""A convolutional network with batch normalisation, whose size is a matter of options."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from lit_mnist.errors import UserError
+from lit_mnist.models.layers import FullPrecisionLinear
+from lit_mnist.models.nets import initialise_like_keras
+from lit_mnist.shape import CLASSES, SIDE_PX
+
+
+class ConvNet(nn.Sequential):
+    """Stages of convolutions, each stage at half the side of the one before, and a head.
+
+    A stage halves the side by a stride of 2 in its first convolution, or by a maximum over 2x2
+    pixels after its last. Each convolution is followed by batch normalisation and ReLU, which come
+    after the maximum: at a quarter of the work.
+
+    Args:
+        widths: Maps of the convolutions, a list a stage.
+        kernels: Side of the convolutions' kernels, in pixels, one a stage; odd.
+        strided: How many stages, from the first, halve the side by a stride.
+        hidden: Units of the head's hidden layer; 0: the head sees average and maximum of each map.
+
+    Raises:
+        UserError: These make no network.
+    """
+
+    def __init__(
+        self,
+        widths: Sequence[Sequence[int]],
+        kernels: Sequence[int],
+        strided: int = 1,
+        hidden: int = 0,
+    ) -> None:
+        _check(widths, kernels)
+        super().__init__()
+        maps, side = 1, SIDE_PX
+        for stage, (stage_widths, kernel) in enumerate(zip(widths, kernels, strict=True)):
+            for place, width in enumerate(stage_widths):
+                stride = 2 if stage < strided and place == 0 else 1
+                pooled = stage >= strided and place == len(stage_widths) - 1
+                self.extend(_block(maps, width, kernel, stride=stride, pooled=pooled))
+                maps = width
+            side = -(-side // 2) if stage < strided else side // 2
+        self.extend(_head(maps, side, hidden))
+        initialise_like_keras(self)
+
+
+class AverageAndMaximum(nn.Module):
+    """Maps (N, C, H, W) to the average and the maximum of each map: (N, 2 C)."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Averages first."""
+        return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
+
+
+def _block(maps: int, width: int, kernel: int, *, stride: int, pooled: bool) -> list[nn.Module]:
+    return [
+        nn.Conv2d(maps, width, kernel, stride, padding=kernel // 2, bias=False),
+        *([nn.MaxPool2d(2)] if pooled else []),
+        nn.BatchNorm2d(width),
+        nn.ReLU(),
+    ]
+
+
+def _head(maps: int, side: int, hidden: int) -> list[nn.Module]:
+    if not hidden:
+        return [AverageAndMaximum(), FullPrecisionLinear(2 * maps, CLASSES)]
+    return [
+        nn.Flatten(),
+        nn.Linear(maps * side * side, hidden),
+        nn.ReLU(),
+        FullPrecisionLinear(hidden, CLASSES),
+    ]
+
+
+def _check(widths: Sequence[Sequence[int]], kernels: Sequence[int]) -> None:
+    if not widths or not all(widths):
+        raise UserError("--model.widths: give each stage its maps, as in [[16], [32, 32]]")
+    if len(kernels) != len(widths):
+        raise UserError(
+            f"--model.kernels: {len(kernels)} for {len(widths)} stages of --model.widths;"
+            " give one a stage"
+        )
+    if even := [kernel for kernel in kernels if kernel % 2 == 0]:
+        raise UserError(f"--model.kernels {even[0]}: take odd ones, which have a middle pixel")
+    if len(widths) > 4:
+        raise UserError(f"--model.widths: {len(widths)} stages, but 28 pixels halve 4 times")
