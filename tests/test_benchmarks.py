@@ -16,7 +16,10 @@ from tests import warm
 from tests.conftest import SMALL
 
 FOLDER = Path(__file__).parent.parent / "benchmarks"
-SCRIPTS = ("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu")
+SCRIPTS = (
+    *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
+    "ladder",
+)
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
 

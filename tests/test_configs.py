@@ -12,15 +12,19 @@ FOLDER = Path(__file__).parent.parent / "configs"
 ENSEMBLE = FOLDER / "ensemble.yaml"
 SYSTEMS = sorted(set(FOLDER.glob("*.yaml")) - {ENSEMBLE})
 OVERLAYS = sorted(FOLDER.glob("overlays/*.yaml"))
-# Net, augmentation, plateau, epochs: the notebook's, but for the quick start
+# Net, augmentation, plateau, images a batch, epochs: the notebook's, but for the quick start
 EXPECTED = {
-    "quickstart": ("SimpleConvModule", True, True, 8),
-    "dense": ("DenseModule", False, False, 40),
-    "simple": ("SimpleConvModule", False, False, 40),
-    "simple_augmented": ("SimpleConvModule", True, False, 40),
-    "simple_plateau": ("SimpleConvModule", True, True, 30),
-    "deep": ("DeepConvModule", True, True, 30),
+    "quickstart": ("SimpleConvModule", True, True, 86, 8),
+    "dense": ("DenseModule", False, False, 86, 40),
+    "simple": ("SimpleConvModule", False, False, 86, 40),
+    "simple_augmented": ("SimpleConvModule", True, False, 86, 40),
+    "simple_plateau": ("SimpleConvModule", True, True, 86, 30),
+    "deep": ("DeepConvModule", True, True, 86, 30),
+    "fast": ("ConvNetModule", False, False, 256, 3),
+    "small": ("ConvNetModule", True, False, 128, 16),
+    "record": ("ConvNetModule", True, False, 128, 30),
 }
+LADDER = ("fast", "small", "record")
 
 
 def resolved(capsys, *options):
@@ -44,9 +48,12 @@ def test_system_is_what_it_should_be(path, capsys):
         model["class_path"].rpartition(".")[2],
         config["data"]["augment"],
         model["init_args"]["plateau"],
+        config["data"]["batch_size"],
         config["trainer"]["max_epochs"],
     ) == EXPECTED[path.stem]
-    assert config["data"]["batch_size"] == 86
+    assert model["init_args"]["one_cycle"] == (path.stem in LADDER)
+    stronger = (config["data"]["shear"], config["data"]["elastic"]) != (0.0, 0.0)
+    assert stronger == (path.stem == "record")
     assert config["name"] == path.stem
     assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")
 

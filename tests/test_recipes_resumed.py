@@ -14,6 +14,11 @@ from tests.trained import contents
 RECIPES = {
     "a schedule of epochs": recipe("Cosine"),
     "a schedule of steps": recipe("OneCycle"),
+    "one cycle of ours, batch norm": [
+        *("--model", "ConvNetModule", "--model.widths", "[[4], [8]]", "--model.kernels", "[3, 3]"),
+        *("--model.one_cycle", "true"),
+    ],
+    "all augmentation": ["--data.augment", "true", "--data.shear", "9", "--data.elastic", "0.7"],
     "batch norm, a frozen layer, an unused parameter": recipe("Fixed"),
     "a plateau of the user's, each step": recipe("StepPlateau"),
     "a plateau of the user's, each epoch": recipe("EpochPlateau"),

@@ -7,7 +7,9 @@ from scipy import ndimage
 from scipy.stats import kstest
 
 from lit_mnist.data import augment
-from lit_mnist.data.augment import RandomAffine, affine
+from lit_mnist.data.augment import RandomAffine, affine, elastic_offsets
+from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.errors import UserError
 
 
 def parameters(count, seed):
@@ -101,6 +103,7 @@ def test_draws_each_number_uniformly_and_independently(monkeypatch):
         "zoom_cols": (0.9, 1.1),
     }
     assert seen.pop("interpolation") == "bilinear"
+    assert (seen.pop("shear_deg"), seen.pop("offsets_px")) == (None, None)
     assert seen.keys() == ranges.keys()
     for name, (low, high) in ranges.items():
         assert kstest(seen[name].numpy(), "uniform", (low, high - low)).pvalue > 1e-3, name
@@ -116,3 +119,86 @@ def test_is_a_function_of_the_seed():
         results.append(RandomAffine()(images))
     assert torch.equal(results[0], results[1])
     assert not torch.equal(results[0], results[2])
+
+
+def places(theta_deg, shift_rows_px, shift_cols_px, zoom_rows, zoom_cols, shear_deg):
+    """Rows and columns that each pixel of one image reads: matrices about the centre, in (x, y)."""
+    theta, shear = np.deg2rad(theta_deg), np.deg2rad(shear_deg)
+    turn = np.array([[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]])
+    slant = np.array([[1, np.tan(shear)], [0, 1]])
+    rows, cols = np.mgrid[:28, :28] - 13.5
+    moved = np.stack([zoom_cols * cols + shift_cols_px, zoom_rows * rows + shift_rows_px])
+    x, y = np.einsum("ij,jrc->irc", turn @ slant, moved)
+    return y + 13.5, x + 13.5
+
+
+@pytest.mark.parametrize("sd_px", [0.0, 1.5])
+def test_shear_and_elastic_distortion_equal_scipy_image_by_image(sd_px):
+    generator = np.random.default_rng(0)
+    images = generator.random((20, 28, 28), dtype=np.float32)
+    values = parameters(20, seed=1) | {"shear_deg": generator.uniform(-15, 15, 20)}
+    offsets = generator.normal(0, 1, (20, 2, 28, 28)) * sd_px  # along columns, along rows
+    more = {"offsets_px": torch.from_numpy(offsets).float()} if sd_px else {}
+    result = warped(images, values, **more)
+    for i, image in enumerate(images):
+        rows, cols = places(**{name: value[i] for name, value in values.items()})
+        read = [rows + offsets[i, 1], cols + offsets[i, 0]]
+        expected = ndimage.map_coordinates(image, read, order=1, mode="nearest")
+        np.testing.assert_allclose(result[i], expected, atol=2e-5)
+
+
+def test_a_shear_leans_the_top_of_a_stroke_one_way():
+    image = np.zeros((1, 28, 28), np.float32)
+    image[0, :, 13:15] = 1
+    still = {"theta_deg": 0, "shift_rows_px": 0, "shift_cols_px": 0, "zoom_rows": 1, "zoom_cols": 1}
+    result = warped(image, {k: np.array([v]) for k, v in (still | {"shear_deg": 20}).items()})[0]
+    centres = (result * np.arange(28)).sum(1) / result.sum(1)
+    slope = np.polyfit(np.arange(28), centres, 1)[0]
+    assert slope == pytest.approx(-np.tan(np.deg2rad(20)), rel=0.02)
+
+
+def test_elastic_offsets_are_gaussian_sums_of_unit_variance():
+    noise = np.random.default_rng(0).normal(size=(2, 2, 7, 7))
+    distance = np.arange(28)[:, None] - np.arange(7) * 4.5  # pixels from nodes: 27 / 6 apart
+    bump = np.exp(-(distance**2) / (2 * 4.0**2))
+    bump /= np.sqrt((bump**2).sum(1, keepdims=True))
+    expected = np.einsum("ri,cj,nkij->nkrc", bump, bump, noise)
+    offsets = elastic_offsets(torch.from_numpy(noise))
+    np.testing.assert_allclose(offsets.numpy(), expected, atol=1e-12)
+    torch.manual_seed(0)
+    spread = elastic_offsets(torch.randn(20_000, 2, 7, 7)).std(dim=0)
+    assert 0.97 < spread.min() < spread.max() < 1.03
+
+
+def test_the_notebooks_augmentation_draws_what_it_drew():
+    """Five rows of one call, and nothing before or after them."""
+    images = torch.rand(8, 1, 28, 28)
+    torch.manual_seed(3)
+    draws = torch.rand(5, 8) * 2 - 1
+    after = torch.get_rng_state()
+    shifts = {"shift_rows_px": draws[1] * 2.8, "shift_cols_px": draws[2] * 2.8}
+    zooms = {"zoom_rows": 1 + draws[3] * 0.1, "zoom_cols": 1 + draws[4] * 0.1}
+    expected = affine(images, theta_deg=draws[0] * 10, **shifts, **zooms)
+    torch.manual_seed(3)
+    assert torch.equal(RandomAffine()(images), expected)
+    assert torch.equal(torch.get_rng_state(), after)
+
+
+def test_shear_and_elastic_distortion_add_to_what_is_drawn_without_them(monkeypatch):
+    seen = []
+    monkeypatch.setattr(augment, "affine", lambda images, **drawn: seen.append(drawn) or images)
+    for more in ({}, {"shear": 10.0}, {"shear": 10.0, "elastic": 0.5}):
+        torch.manual_seed(3)
+        RandomAffine(**more)(torch.zeros(5_000, 1, 28, 28))
+    for drawn in seen[1:]:
+        assert all(torch.equal(drawn[name], seen[0][name]) for name in parameters(1, 0))
+    assert kstest(seen[1]["shear_deg"].numpy(), "uniform", (-10, 20)).pvalue > 1e-3
+    assert torch.equal(seen[1]["shear_deg"], seen[2]["shear_deg"])
+    assert seen[2]["offsets_px"].std().item() == pytest.approx(0.5, rel=0.03)
+
+
+def test_options_of_the_data_module_reach_it_and_want_augmentation():
+    module = MNISTDataModule(augment=True, shear=8, elastic=0.7)
+    assert (module.augment.shear, module.augment.elastic) == (8.0, 0.7)
+    with pytest.raises(UserError, match=r"--data.shear 8: has no effect without --data.augment"):
+        MNISTDataModule(shear=8)

@@ -1,0 +1,126 @@
+"""The ladder: how accurate a network is after how many seconds of training, seed by seed.
+
+    python benchmarks/ladder.py --data-dir data
+    python benchmarks/ladder.py --data-dir data --accelerator gpu --output results/ladder_gpu.json
+
+Each rung is a config, trained by the real program, `fit`, once for each seed. What counts is the
+validation accuracy of the last epoch, and the `seconds` of metrics.csv, summed: from the first step
+on, validation in between included; the start of the program, and the files that it writes between
+epochs, are not. The test set is not read.
+
+Each run is written down when it ends; the same command again trains what is missing. A run counts
+as long as the commit that last changed the program or its configs is the same, and the machine and
+the versions; the first new run of a rung replaces those that don't. Beside the JSON lie a table
+(.md) and a chart (.png). Other work on the machine spoils the seconds: `load` tells how much there
+was when a run began.
+"""
+
+import argparse
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import measuring  # stands before lit_mnist for what it does to the path
+import torch
+import yaml
+from ladder_report import Rung, write
+
+from lit_mnist import files
+from lit_mnist.training import hardware, process
+
+FIRST_SEED = 42
+# What they should reach, on the two cores of a machine with AVX-512
+RUNGS = {
+    "fast": Rung("fast", None, seeds=10, accuracy=0.990, seconds=5),
+    "longer": Rung("fast", 5, seeds=10, accuracy=0.993, seconds=15),
+    "small": Rung("small", None, seeds=5, accuracy=0.995, seconds=120),
+    "record": Rung("record", None, seeds=1, accuracy=0.997, seconds=25 * 60),
+}
+PROGRAM = ("cli.py", "configs", "lit_mnist")  # what decides how a network is trained
+Facts = dict[str, Any]  # of a run, or of where and with what it was trained
+
+
+def here(options: argparse.Namespace) -> Facts:
+    """Tells where and with what a run is trained now; only runs of one place are averaged."""
+    process.configure_process()
+    device = torch.device("cuda" if options.accelerator == "gpu" else "cpu")
+    facts = {"hardware": hardware.device_name(device), "versions": hardware.versions()}
+    return {"commit": _commit(), **facts, "dataset": options.dataset}
+
+
+def _commit() -> str:
+    """Gives the last commit that changed the program; `-dirty` if it was changed since."""
+
+    def git(*command: str) -> str:
+        whole = ["git", "-C", str(measuring.ROOT), *command, "--", *PROGRAM]
+        return subprocess.run(whole, capture_output=True, text=True, check=False).stdout.strip()
+
+    changed = git("status", "--porcelain", "--untracked-files=no")
+    return (git("log", "-1", "--format=%h") or "unknown") + ("-dirty" if changed else "")
+
+
+def epochs_of(rung: Rung) -> int:
+    """Gives the length of a rung's runs: its own, or its config's."""
+    path = measuring.ROOT / "configs" / f"{rung.config}.yaml"
+    return rung.epochs or int(yaml.safe_load(path.read_text())["trainer"]["max_epochs"])
+
+
+def recorded(path: Path) -> list[Facts]:
+    """Reads the runs that are written down."""
+    return json.loads(path.read_text())["runs"] if path.exists() else []
+
+
+def is_of(run: Facts, place: Facts) -> bool:
+    """Tells whether a run was trained at a place."""
+    return all(run[key] == value for key, value in place.items())
+
+
+def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
+    """Trains one rung with one seed; gives what is written down of it."""
+    rung, load = RUNGS[name], os.getloadavg()[0]
+    epochs = options.epochs or epochs_of(rung)
+    device = ("--trainer.accelerator", options.accelerator, "--trainer.devices", "1")
+    more = ("--seed_everything", str(seed), *device)
+    run = measuring.fit(options, rung.config, *more, epochs=epochs)
+    last = run.rows[-1]
+    scores = {key: last[key] for key in ("val_acc", "val_loss")}
+    facts = {key: run.results[key] for key in ("parameters", "precision", "data_sha256")}
+    seconds = round(sum(row["seconds"] for row in run.rows), 3)
+    spent = {"seconds": seconds, "whole_seconds": round(run.child.seconds, 1), "load": load}
+    return {"rung": name, "seed": seed, "epochs": epochs, **scores, **spent, **facts}
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Trains what is missing, and writes after each run."""
+    parser = measuring.new_parser(__doc__, "ladder", repeats=1)
+    parser.set_defaults(output=measuring.ROOT / "results" / "ladder.json")
+    measuring.add_data_options(parser)
+    add = parser.add_argument
+    add("--rungs", nargs="+", choices=RUNGS, default=list(RUNGS), help="(all)")
+    add("--seeds", type=int, help="how many of each rung, from 42 (10, 10, 5, 1)")
+    add("--epochs", type=int, help="in place of each rung's own")
+    add("--accelerator", choices=("cpu", "gpu"), default="cpu", help="(cpu)")
+    quick = {"seeds": 2, "epochs": 1, "rungs": ["fast"]}
+    options = measuring.parse(parser, argv, quick=quick)
+    if options.accelerator == "gpu" and not torch.cuda.is_available():
+        print("ladder.py: there is no CUDA device here; leave --accelerator out", file=sys.stderr)
+        return 2
+    place, runs = here(options), recorded(options.output)
+    for name in options.rungs:
+        done = {run["seed"] for run in runs if run["rung"] == name and is_of(run, place)}
+        count = options.seeds or RUNGS[name].seeds
+        for seed in sorted({*range(FIRST_SEED, FIRST_SEED + count)} - done):
+            run = train(options, name, seed) | place
+            runs = [old for old in runs if old["rung"] != name or is_of(old, place)] + [run]
+            files.write_json(options.output, {"benchmark": "ladder", "runs": runs})
+            print(f"{name}, seed {seed}: {run['val_acc']:.4f}, {run['seconds']:.1f} s", flush=True)
+    write(options.output, RUNGS)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

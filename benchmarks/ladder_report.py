@@ -1,0 +1,150 @@
+"""The ladder as a table and a chart, beside this project's other systems and published points."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+from ladder_points import PUBLISHED, Point, systems
+from matplotlib.figure import Figure
+
+from lit_mnist import files
+from lit_mnist.reports import figures
+from lit_mnist.reports.statistics import mean_sd
+
+
+class Rung(NamedTuple):
+    """A config, how long it is trained, and what it should reach."""
+
+    config: str
+    epochs: int | None  # None: as many as the config says
+    seeds: int
+    accuracy: float  # at least
+    seconds: float  # at most
+
+
+Rungs = Mapping[str, Rung]
+Result = Mapping[str, Any]  # what ladder.py writes
+HEAD = (
+    "| rung | command | n | validation accuracy | target | seconds of training | target "
+    "| commit |\n"
+    "|---|---|---|---|---|---|---|---|"
+)
+
+
+def spread(result: Result, name: str, of: str) -> tuple[float, float]:
+    """Gives mean and standard deviation of a rung's runs; the latter is NaN for one run.
+
+    Raises:
+        ValueError: It has no runs.
+    """
+    return mean_sd(run[of] for run in result["runs"] if run["rung"] == name)
+
+
+def climbed(result: Result, rungs: Rungs) -> list[str]:
+    """Lists the rungs that have runs."""
+    there = {run["rung"] for run in result["runs"]}
+    return [name for name in rungs if name in there]
+
+
+def table(result: Result, rungs: Rungs) -> str:
+    """Gives a line a rung, in Markdown."""
+    lines = [HEAD]
+    for name in climbed(result, rungs):
+        rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
+        more = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
+        accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
+        reached = "met" if accuracy[0] >= rung.accuracy else "missed"
+        in_time = "met" if seconds[0] <= rung.seconds else "missed"
+        cells = [
+            *(name, f"`fit --config configs/{rung.config}.yaml{more}`", str(len(runs))),
+            *(_said(*accuracy, digits=4), f"{rung.accuracy:.3f}, {reached}"),
+            *(_said(*seconds, digits=1), f"{rung.seconds:g}, {in_time}", runs[0]["commit"]),
+        ]
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
+def _said(mean: float, sd: float, digits: int) -> str:
+    return f"{mean:.{digits}f}" + ("" if math.isnan(sd) else f" ± {sd:.{digits}f}")
+
+
+def page(result: Result, rungs: Rungs, picture: str) -> str:
+    """Gives the whole page, in Markdown."""
+    runs = result["runs"]
+    loads = sorted(run["load"] for run in runs)
+    places = "\n".join(dict.fromkeys(f"- {_place(run)}" for run in runs))
+    points = [*systems(), *PUBLISHED]
+    others = "\n".join(
+        f"- {one.name}: {100 * one.test_acc:.2f} % in {one.seconds:,.4g} s ({one.source})"
+        for one in points
+    )
+    return f"""# The ladder
+
+Validation accuracy of the last epoch, on 10,000 images, and the seconds that `fit` records itself:
+training and the validation in between, without the start of the program and the files that it
+writes. Mean ± sd over n seeds. The test set was not read. The targets were set for two cores with
+AVX-512.
+
+{table(result, rungs)}
+
+{places}
+- The load of the machine when a run began was {loads[0]:.1f} to {loads[-1]:.1f}.
+
+![accuracy against seconds]({picture})
+
+The other points of the chart are accuracies on the test set, each on the hardware named:
+
+{others}
+"""
+
+
+def _place(run: Mapping[str, Any]) -> str:
+    versions = ", ".join(f"{name} {number}" for name, number in run["versions"].items())
+    return f"{run['dataset']}; {run['hardware']}; precision {run['precision']}; {versions}."
+
+
+def chart(result: Result, rungs: Rungs) -> Figure:
+    """Draws accuracy against seconds: the rungs with their spread, and the other points."""
+    figure = Figure(figsize=(9, 6), dpi=figures.DPI, layout="constrained")
+    axes = figure.subplots()
+    names = climbed(result, rungs)
+    both = [[spread(result, name, of) for name in names] for of in ("seconds", "val_acc")]
+    (seconds, wide), (accuracies, high) = ([[*v] for v in zip(*each, strict=True)] for each in both)
+    label = "rungs, validation: " + ", ".join({run["hardware"]: 0 for run in result["runs"]})
+    style: dict[str, Any] = {"color": figures.PALETTE[0], "capsize": 3, "zorder": 3}
+    bars = {"xerr": [*map(_bar, wide)], "yerr": [*map(_bar, high)]}
+    axes.errorbar(seconds, accuracies, fmt="o", label=label, **bars, **style)
+    for name, x, y in zip(names, seconds, accuracies, strict=True):
+        axes.annotate(name, (x, y), (8, -12), textcoords="offset points", fontsize=8)
+    ours, theirs = "the notebook's systems here, test", "published, test: hardware as named"
+    for points, text, place in ((systems(), ours, 1), (PUBLISHED, theirs, 2)):
+        _scatter(axes, points, text, figures.PALETTE[place])
+    axes.set(xscale="log", xlabel="seconds of training", ylabel="accuracy")
+    axes.grid(alpha=0.3, which="both")
+    axes.legend(loc="lower right", fontsize=8)
+    return figures.settled(figure)
+
+
+def _scatter(axes: Any, points: Sequence[Point], text: str, colour: str) -> None:
+    seconds, accuracies = [one.seconds for one in points], [one.test_acc for one in points]
+    axes.scatter(seconds, accuracies, color=colour, marker="s", s=18, label=text)
+    for one in points:
+        short = one.source.partition(";")[0].partition(",")[0]
+        name = f"{one.name} ({short})" if one in PUBLISHED else one.name
+        axes.annotate(
+            name, (one.seconds, one.test_acc), (5, 4), textcoords="offset points", fontsize=7
+        )
+
+
+def _bar(sd: float) -> float:
+    return 0.0 if math.isnan(sd) else sd
+
+
+def write(path: Path, rungs: Rungs) -> None:
+    """Writes the page and the chart beside the JSON of a path."""
+    result, picture = json.loads(path.read_text()), path.with_suffix(".png")
+    files.write_text(path.with_suffix(".md"), page(result, rungs, picture.name))
+    figures.save(chart(result, rungs), picture)
