@@ -78,7 +78,7 @@ def page(result: Result, rungs: Rungs, picture: str) -> str:
     places = "\n".join(dict.fromkeys(f"- {_place(run)}" for run in runs))
     points = [*systems(), *PUBLISHED]
     others = "\n".join(
-        f"- {one.name}: {100 * one.test_acc:.2f} % in {one.seconds:,.4g} s ({one.source})"
+        f"- {one.name}: {100 * one.test_acc:.5g} % in {_seconds(one)} s ({one.source})"
         for one in points
     )
     return f"""# The ladder
@@ -106,6 +106,10 @@ def _place(run: Mapping[str, Any]) -> str:
     return f"{run['dataset']}; {run['hardware']}; precision {run['precision']}; {versions}."
 
 
+def _seconds(point: Point) -> str:
+    return f"{point.seconds:,.0f}" if point.seconds >= 100 else f"{point.seconds:.3g}"
+
+
 def chart(result: Result, rungs: Rungs) -> Figure:
     """Draws accuracy against seconds: the rungs with their spread, and the other points."""
     figure = Figure(figsize=(9, 6), dpi=figures.DPI, layout="constrained")
@@ -115,7 +119,7 @@ def chart(result: Result, rungs: Rungs) -> Figure:
     (seconds, wide), (accuracies, high) = ([[*v] for v in zip(*each, strict=True)] for each in both)
     label = "rungs, validation: " + ", ".join({run["hardware"]: 0 for run in result["runs"]})
     style: dict[str, Any] = {"color": figures.PALETTE[0], "capsize": 3, "zorder": 3}
-    bars = {"xerr": [*map(_bar, wide)], "yerr": [*map(_bar, high)]}
+    bars: dict[str, Any] = {"xerr": [*map(_bar, wide)], "yerr": [*map(_bar, high)]}
     axes.errorbar(seconds, accuracies, fmt="o", label=label, **bars, **style)
     for name, x, y in zip(names, seconds, accuracies, strict=True):
         axes.annotate(name, (x, y), (8, -12), textcoords="offset points", fontsize=8)
@@ -123,6 +127,7 @@ def chart(result: Result, rungs: Rungs) -> Figure:
     for points, text, place in ((systems(), ours, 1), (PUBLISHED, theirs, 2)):
         _scatter(axes, points, text, figures.PALETTE[place])
     axes.set(xscale="log", xlabel="seconds of training", ylabel="accuracy")
+    axes.margins(x=0.15)
     axes.grid(alpha=0.3, which="both")
     axes.legend(loc="lower right", fontsize=8)
     return figures.settled(figure)
@@ -133,10 +138,9 @@ def _scatter(axes: Any, points: Sequence[Point], text: str, colour: str) -> None
     axes.scatter(seconds, accuracies, color=colour, marker="s", s=18, label=text)
     for one in points:
         short = one.source.partition(";")[0].partition(",")[0]
-        name = f"{one.name} ({short})" if one in PUBLISHED else one.name
-        axes.annotate(
-            name, (one.seconds, one.test_acc), (5, 4), textcoords="offset points", fontsize=7
-        )
+        name, dy = (f"{one.name} ({short})", -9) if one in PUBLISHED else (one.name, 4)
+        place = (one.seconds, one.test_acc)
+        axes.annotate(name, place, (5, dy), textcoords="offset points", fontsize=7)
 
 
 def _bar(sd: float) -> float:
