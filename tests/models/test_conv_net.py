@@ -1,10 +1,12 @@
 """The network of options: its layers against PyTorch's functions, its size, what is refused."""
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+import lit_mnist
 from lit_mnist.errors import UserError
 from lit_mnist.models import ConvNet, ConvNetModule
 
@@ -81,6 +83,13 @@ def test_the_module_is_built_again_from_its_checkpoint(run_cli):
     loaded = ConvNetModule.load_from_checkpoint("tb_logs/conv/seed_42/checkpoints/best.ckpt")
     assert loaded.hparams["widths"] == [[4], [6]]
     assert [layer.out_channels for layer in of_kind(loaded.net, nn.Conv2d)] == [4, 6]
+    images = torch.rand(5, 28, 28)
+    with torch.no_grad():
+        expected = loaded.cpu().eval()(images[:, None]).softmax(1)
+    given = lit_mnist.load("tb_logs/conv/seed_42").predict(images.numpy()).probabilities
+    np.testing.assert_allclose(given, expected.numpy(), atol=1e-5)
+    members = ("--model.checkpoints", "tb_logs/conv/seed_42/checkpoints/*.ckpt")
+    assert run_cli("test", *members, "--name", "both", config="ensemble")[0] == 0
 
 
 def test_bad_options_are_refused_in_a_line(run_cli):
