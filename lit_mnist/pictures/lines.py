@@ -34,13 +34,15 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
     piece, gap = round(width * PIECE) | 1, round(width * GAP) | 1
     thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
     pieces = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
-    pieces = cv2.subtract(pieces, cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick))
+    # By OpenCV's default all is ink beyond the border, and a line along it would count as thick
+    beyond = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
+    pieces = cv2.subtract(pieces, cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick, **beyond))
     joined = cv2.dilate(pieces, np.ones((5, gap), np.uint8))
     labels = cv2.connectedComponents(joined)[1] * pieces
     lines, ruled = np.zeros_like(mask), np.zeros_like(mask)
     count = 0
     for label in np.unique(labels[labels > 0]):
-        line = (labels == label).astype(np.uint8)
+        line = without_gaps((labels == label).astype(np.uint8), mask)
         columns = np.flatnonzero(line.any(axis=0))
         whole = columns[0] <= 2 and columns[-1] >= width - 3
         if len(columns) >= (BORDERS if whole else ACROSS) * width:
@@ -48,6 +50,23 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
         if len(columns) >= RULED * width:
             ruled, count = ruled | line, count + 1
     return lines | ruled if count >= SEVERAL else lines
+
+
+def without_gaps(line: np.ndarray, mask: np.ndarray) -> np.ndarray:
+    """Adds the ink of a mask where a horizontal line passes beneath a stroke."""
+    columns = np.flatnonzero(line.any(axis=0))
+    if len(columns) < 2:
+        return line
+    rows = np.arange(len(line))[:, None]
+    height = line[:, columns].sum(axis=0)
+    middle = (rows * line[:, columns]).sum(axis=0) / height
+    slope, start = np.polyfit(columns, middle, 1)
+    between = np.arange(columns[0], columns[-1] + 1)
+    passes = np.abs(rows - (start + slope * between)) <= np.median(height) / 2
+    gap = passes & ~line[:, between].any(axis=0)
+    filled = line.copy()
+    filled[:, between] |= mask[:, between] & gap
+    return filled
 
 
 def thickness_of(line: np.ndarray) -> float:

@@ -13,6 +13,7 @@ SURE = 1.5  # times the threshold of ink: the contrast that a part has to reach 
 STROKE = 0.35  # of a part's own contrast: where its strokes end
 FAINT = 0.4  # of the usual contrast: fainter parts are shadows, or the back showing through
 SPECK = 0.25  # of the usual size: smaller parts are specks
+COVERED = 0.7  # of each side: as much of it the box of a form covers
 SLENDER = 4  # times as long as wide: at the border, the edge of a sheet or the rest of a line
 RIM = 0.1  # of the picture's side: as near to the border lies an edge, all along
 
@@ -77,8 +78,9 @@ class Part(NamedTuple):
 def find_parts(ink: Ink) -> list[Part]:
     """Gives the parts of digits in a picture, in no particular order."""
     mask: np.ndarray = (ink.strength > ink.threshold).astype(np.uint8)
-    for frame in frames(connected(ink, mask)):
+    for frame in frames(connected(ink, mask), ink):
         erase(mask, frame)
+        frame.box.cut(mask)[touching(frame, ink)] = 1
     parts = connected(ink, without_lines(mask, ink.strength)) or connected(ink, mask)
     written = [part for part in parts if not is_edge(part, mask.shape)]
     return without_specks(written or parts)
@@ -112,22 +114,37 @@ def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
     return parts
 
 
-def frames(parts: list[Part]) -> list[Part]:
-    """Gives the parts that are boxes of a form: along all four sides, with a part within."""
+def frames(parts: list[Part], ink: Ink) -> list[Part]:
+    """Gives the parts that are boxes of a form: along all four sides, with a part within or on."""
     return [
         part
         for part in parts
-        if covers_its_sides(part.mask)
-        and any(part.box.holds(other.box) and 4 * other.box.size > part.box.size for other in parts)
+        if min(covered(part.mask)) > COVERED
+        and (
+            any(part.box.holds(other.box) and 4 * other.box.size > part.box.size for other in parts)
+            or touching(part, ink).any()
+        )
     ]
 
 
-def covers_its_sides(mask: np.ndarray) -> bool:
-    """Tells whether a part runs along at least 70 % of each side of its box."""
+def touching(frame: Part, ink: Ink) -> np.ndarray:
+    """Gives what is written across the sides of a frame, bool `(height, width)`."""
+    mask = frame.mask.astype(np.uint8)
+    written = without_lines(mask, frame.box.cut(ink.strength))
+    if max(covered(written)) > COVERED:  # it had no straight sides
+        return np.zeros_like(frame.mask)
+    labels, stats = cv2.connectedComponentsWithStats(written)[1:3]
+    longest = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
+    large = np.flatnonzero(4 * longest > frame.box.size)
+    return (written > 0) & np.isin(labels, large)
+
+
+def covered(mask: np.ndarray) -> list[float]:
+    """Gives the share of each of its box's sides along which a mask runs."""
     rim = max(2, round(0.08 * min(mask.shape)))
     rows = [mask[:rim].any(axis=0), mask[-rim:].any(axis=0)]
     columns = [mask[:, :rim].any(axis=1), mask[:, -rim:].any(axis=1)]
-    return all(side.mean() > 0.7 for side in rows + columns)
+    return [float(side.mean()) for side in rows + columns]
 
 
 def is_edge(part: Part, shape: tuple[int, ...]) -> bool:

@@ -48,3 +48,22 @@ def test_a_small_pictures_strokes_are_not_taken_for_lines():
     stroke[:, 14] = 255
 
     assert np.array_equal(taken_out(stroke), stroke > 20)
+
+
+def test_a_line_that_touches_the_bar_of_a_digit_goes_whole():
+    picture = canvas(200, 300)
+    cv2.line(picture, (0, 100), (299, 100), 120, 3)
+    bar = canvas(200, 300)
+    bar[76:100, 90:200] = 110  # rests on the line, no darker than it
+
+    left = taken_out(np.maximum(picture, bar))
+
+    assert left[76:97, 90:200].all()
+    assert left[102:].sum() == 0
+
+
+def test_a_line_along_the_border_goes():
+    picture = canvas(200, 300)
+    picture[:4] = 120
+
+    assert taken_out(picture).sum() == 0
