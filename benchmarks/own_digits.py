@@ -2,10 +2,13 @@
 
     python benchmarks/own_digits.py --checkpoints 'tb_logs/deep/*/checkpoints/best.ckpt'
     python benchmarks/own_digits.py --checkpoints FILE... --photos DIR
+    python benchmarks/own_digits.py --checkpoints FILE... --checks
 
 The first renders validation digits (`--split test`: test digits) as pictures on paper, seeds fixed.
 The second measures DIR, whose index.csv has the columns file, kind and label: what a picture reads
-from left to right and line by line, or "none". Several checkpoints are averaged.
+from left to right and line by line, or "none". The third reads copies of 500 digits, moved, scaled,
+inverted and framed, puts all images of the split through MNIST's form, and times `predict` of the
+first checkpoint's run on 1,000 pictures. Several checkpoints are averaged.
 """
 
 import argparse
@@ -19,9 +22,11 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import form_checks
 import measuring
 import numpy as np
 import paper
+import report
 import torch
 from torch import nn
 
@@ -104,6 +109,20 @@ def rendered(
     return rows
 
 
+def checked(
+    nets: Sequence[nn.Module], checkpoint: Path, images: np.ndarray, labels: np.ndarray
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Gives the rows of the copies, and what MNIST's form changes and how long reading takes."""
+    some, single = images[: form_checks.COPIES], [str(label) for label in labels]
+    single = single[: len(some)]
+    plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in some]
+    rows = [row("MNIST's own images", read_all(nets, plain), single)]
+    for kind, found in form_checks.found_in_copies(some).items():
+        rows.append(row(kind, read_all(nets, found), single))
+    more = {"through_mnists_form": form_checks.form_changes(nets, images, labels)}
+    return rows, more | {"reading": form_checks.reading_time(checkpoint, some)}
+
+
 def letters() -> list[np.ndarray]:
     """Draws letters on paper in three of OpenCV's fonts."""
     fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
@@ -160,6 +179,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add = parser.add_argument
     add("--checkpoints", nargs="+", default=[], help="files or patterns; several are averaged")
     add("--photos", type=Path, help="a folder of pictures with an index.csv")
+    add("--checks", action="store_true", help="copies, MNIST's form, reading time, full size")
     add("--split", choices=("validation", "test"), default="validation", help="(validation)")
     add("--count", type=int, default=500, help="digits of each kind (500)")
     add("--output", type=Path, help="a JSON file")
@@ -176,18 +196,23 @@ def main(argv: Sequence[str] | None = None) -> int:
     found = members.load(paths)
     nets = [member.module for member in found]
     misread: list[str] = []
-    if options.photos:
+    more: dict[str, Any] = {}
+    if options.checks:
+        options.count = None  # all images, whatever their number
+        rows, more = checked(nets, paths[0], *digits(options))
+    elif options.photos:
         rows, misread = photographed(nets, options.photos)
     else:
         rows = rendered(nets, *digits(options))
-    print("\n".join([table(rows), *misread]))
+    print("\n".join([table(rows), *misread, *(f"{name}: {value}" for name, value in more.items())]))
     if options.output:
         facts: dict[str, Any] = {"seed": SEED, "split": options.split}
         facts |= {"photos": bool(options.photos)}
         facts |= {"members": {member.name: member.sha256 for member in found}}
         facts |= {"hardware": hardware.device_name(torch.device("cpu"))}
         facts |= {"versions": hardware.versions()}
-        files.write_json(options.output, facts | {"rows": rows})
+        facts |= {"commit": report.commit()}
+        files.write_json(options.output, facts | more | {"rows": rows})
     return 0
 
 

@@ -37,7 +37,7 @@ class Report:
             "benchmark": name,
             "options": said,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
-            "commit": _commit(),
+            "commit": commit(),
             "load_before": os.getloadavg()[0],  # near 0: nothing else was running
         }
 
@@ -90,7 +90,8 @@ def _placeless(value: Any) -> Any:
     return Path(value).name if Path(value).is_absolute() else str(value)
 
 
-def _commit() -> str:
+def commit() -> str:
+    """Names the commit, and whether files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

@@ -89,12 +89,3 @@ def test_a_pens_strokes_are_told_from_a_patch():
 
     assert is_written(stroke(20))
     assert not is_written(patch)
-
-
-def test_what_a_line_leaves_along_a_stroke_does_not_make_it_a_patch():
-    frayed = stroke(20)
-    for row in np.flatnonzero(frayed.any(axis=1))[::3]:
-        first, last = np.flatnonzero(frayed[row])[[0, -1]]
-        frayed[row, first - 9 : last + 10] = 1
-
-    assert is_written(frayed)
