@@ -20,7 +20,6 @@ THINNEST, THICKEST = 1.8, 4.2
 WIDENED, NARROWED = 2.4, 3.6
 UNEVEN = 4.5  # times the median width; 99.97 % of the validation images stay below 3.4
 ENLARGED = 8  # times; at this size strokes are measured and changed
-FRAYED = 3.0  # pixels at that size: an edge is frayed, or a pen is a hair
 
 
 def has_mnists_form(image: np.ndarray) -> bool:
@@ -99,14 +98,10 @@ def stroke_widths(ink: np.ndarray) -> np.ndarray:
 def is_written(digit: np.ndarray) -> bool:
     """Tells strokes of a pen from the patches of a photograph: they are about as wide everywhere.
 
-    What a line that was taken out leaves along the strokes is thinner than any, and does not count.
-
     Args:
         digit: float32 `(H, W)` in [0, 1], cut to its box.
     """
     widths = stroke_widths(fit(digit, BOX * ENLARGED))
-    strokes = widths[widths > FRAYED]
-    widths = strokes if strokes.size else widths
     return widths.size > 0 and float(widths.max() / np.median(widths)) <= UNEVEN
 
 
