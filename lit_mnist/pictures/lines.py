@@ -35,8 +35,10 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
     thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
     pieces = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
     # By OpenCV's default all is ink beyond the border, and a line along it would count as thick
-    beyond = {"borderType": cv2.BORDER_CONSTANT, "borderValue": 0}
-    pieces = cv2.subtract(pieces, cv2.morphologyEx(mask, cv2.MORPH_OPEN, thick, **beyond))
+    opened = cv2.morphologyEx(
+        mask, cv2.MORPH_OPEN, thick, borderType=cv2.BORDER_CONSTANT, borderValue=0
+    )
+    pieces = cv2.subtract(pieces, opened)
     joined = cv2.dilate(pieces, np.ones((5, gap), np.uint8))
     labels = cv2.connectedComponents(joined)[1] * pieces
     lines, ruled = np.zeros_like(mask), np.zeros_like(mask)
