@@ -15,13 +15,11 @@ import argparse
 import csv
 import difflib
 import glob
-import string
 from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import cv2
 import form_checks
 import measuring
 import numpy as np
@@ -36,15 +34,11 @@ from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
 from lit_mnist.pictures import read
-from lit_mnist.reports.digits_report import LEAST_PROBABILITY
+from lit_mnist.reports.abstention import LEAST_PROBABILITY
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.training import hardware
 
 SEED = 0
-# Letters that no digit looks like
-LETTERS = "".join(
-    letter for letter in string.ascii_letters if letter not in "ABDGIJLOQSTUVZabdghijlnoqstuvyz"
-)
 
 
 def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> list[str]:
@@ -103,7 +97,7 @@ def rendered(
     found = [read.digits_in(paper.sheet(images[ten : ten + 10], rng)) for ten in tens]
     written = ["".join(single[ten : ten + 10]) for ten in tens]
     rows.append(row("sheets of ten", read_all(nets, found), written))
-    found = [read.digits_in(picture) for picture in letters()]
+    found = [read.digits_in(picture) for picture in paper.letters(np.random.default_rng(SEED))]
     texts = read_all(nets, found)
     rows.append(row("letters, to be rejected", texts, [""] * len(texts)))
     return rows
@@ -121,19 +115,6 @@ def checked(
         rows.append(row(kind, read_all(nets, found), single))
     more = {"through_mnists_form": form_checks.form_changes(nets, images, labels)}
     return rows, more | {"reading": form_checks.reading_time(checkpoint, some)}
-
-
-def letters() -> list[np.ndarray]:
-    """Draws letters on paper in three of OpenCV's fonts."""
-    fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
-    rng = np.random.default_rng(SEED)
-    pictures = []
-    for font in fonts:
-        for letter in LETTERS:
-            picture = np.full((160, 160), paper.PAPER, np.uint8)
-            cv2.putText(picture, letter, (40, 110), font, 3, paper.PEN, 7)
-            pictures.append(paper.photographed(picture, rng))
-    return pictures
 
 
 def photographed(nets: Sequence[nn.Module], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:

@@ -4,6 +4,7 @@ Everything is drawn from MNIST's own images with a generator of fixed seed; size
 a digit that is about 100 pixels high.
 """
 
+import string
 from collections.abc import Callable
 
 import cv2
@@ -12,6 +13,10 @@ import numpy as np
 HEIGHT = 100
 PAPER, PEN = 235.0, 40.0  # grey levels of plain paper and of a usual pen
 Rng = np.random.Generator
+# Letters that no digit looks like
+LETTERS = "".join(
+    letter for letter in string.ascii_letters if letter not in "ABDGIJLOQSTUVZabdghijlnoqstuvyz"
+)
 
 
 def ink_of(image: np.ndarray, height: int = HEIGHT) -> np.ndarray:
@@ -127,3 +132,15 @@ DAMAGES: dict[str, Callable[[np.ndarray, Rng], np.ndarray]] = {
     ),
     "JPEG, quality 20": lambda image, rng: jpeg(photographed(on_paper(ink_of(image)), rng), 20),
 }
+
+
+def letters(rng: np.random.Generator) -> list[np.ndarray]:
+    """Draws letters on paper in three of OpenCV's fonts."""
+    fonts = (cv2.FONT_HERSHEY_SIMPLEX, cv2.FONT_HERSHEY_COMPLEX, cv2.FONT_HERSHEY_SCRIPT_SIMPLEX)
+    pictures = []
+    for font in fonts:
+        for letter in LETTERS:
+            picture = np.full((160, 160), PAPER, np.uint8)
+            cv2.putText(picture, letter, (40, 110), font, 3, PEN, 7)
+            pictures.append(photographed(picture, rng))
+    return pictures

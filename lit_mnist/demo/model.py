@@ -15,8 +15,7 @@ from lit_mnist.export.reader import DigitReader
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.pictures.files import as_one_image, read_grey
 from lit_mnist.pictures.read import digits_in
-from lit_mnist.reports.abstention import Abstention
-from lit_mnist.reports.digits_report import LEAST_PROBABILITY
+from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES, SIDE_PX
 

@@ -15,15 +15,12 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
-from lit_mnist.reports.abstention import Abstention
+from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector
 from lit_mnist.runs.folder import Run
 
 NONE = "-"  # what is no digit
-# Below it, the other nine together are more probable, and there is no digit. Rendered validation
-# digits hardly ever fall below it, but most letters do not either (benchmarks/README.md).
-LEAST_PROBABILITY = 0.5
 COLUMNS = (
     "file",
     "x",
