@@ -13,7 +13,6 @@ first checkpoint's run on 1,000 pictures. Several checkpoints are averaged.
 
 import argparse
 import csv
-import difflib
 import glob
 from collections import defaultdict
 from collections.abc import Sequence
@@ -27,6 +26,7 @@ import numpy as np
 import paper
 import report
 import torch
+from own_digits_table import row, table
 from torch import nn
 
 from lit_mnist import files
@@ -36,7 +36,6 @@ from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
 from lit_mnist.pictures import read
 from lit_mnist.reports.abstention import LEAST_PROBABILITY
-from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.training import hardware
 
 SEED = 0
@@ -57,29 +56,6 @@ def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> li
             text = "".join(str(digit) for digit in best.indices[sure].tolist())
         texts.append(text)
     return texts
-
-
-def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """Counts what was read against what is written; `labels` are texts, empty for no digit."""
-    pairs = list(zip(texts, labels, strict=True))
-    right = sum(text == label for text, label in pairs)
-    low, high = wilson_interval(right, len(pairs))
-    matched = sum(
-        block.size
-        for pair in pairs
-        for block in difflib.SequenceMatcher(None, *pair, autojunk=False).get_matching_blocks()
-    )
-    return {
-        "what": what,
-        "pictures": len(pairs),
-        "right": right,
-        "accuracy": right / len(pairs),
-        "ci95": [round(low, 4), round(high, 4)],
-        "digits": sum(map(len, labels)),
-        "digits_right": matched,
-        "missing": sum(max(0, len(label) - len(text)) for text, label in pairs),
-        "false": sum(max(0, len(text) - len(label)) for text, label in pairs),
-    }
 
 
 def rendered(
@@ -137,20 +113,6 @@ def photographed(nets: Sequence[nn.Module], folder: Path) -> tuple[list[dict[str
         if text != label
     ]
     return rows, misread
-
-
-def table(rows: Sequence[dict[str, Any]]) -> str:
-    """Formats the rows in Markdown."""
-    lines = ["| pictures | right | accuracy | 95 % interval | digits right | missing | false |"]
-    lines.append("|---" * 7 + "|")
-    for r in rows:
-        low, high = r["ci95"]
-        lines.append(
-            f"| {r['what']} | {r['right']} of {r['pictures']} | {r['accuracy']:.4f}"
-            f" | {low:.4f} to {high:.4f} | {r['digits_right']} of {r['digits']}"
-            f" | {r['missing']} | {r['false']} |"
-        )
-    return "\n".join(lines)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
