@@ -12,6 +12,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands import option_checks
 from lit_mnist.commands.run_parser import RunParser
+from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.reports.run_report import Curves
@@ -46,10 +47,12 @@ class RunOptions(RunParser):
         option_checks.check_trainer(config.trainer)
         _name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
+        part = config.data.folds, config.data.fold
+        check_fold(*part, needed=named is None)
         if named is None:
-            self.run = Run.of_seed(log_dir, name, config.seed_everything)
+            self.run = Run.of_seed(log_dir, name, config.seed_everything, *part)
         else:
-            self.run = Run.of_committee(log_dir, name, len(members.find(named)))
+            self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
         self._dump_config()

@@ -1,7 +1,9 @@
 """The images: how they arrive, which are trained on, how a batch is cut and augmented.
 
 datamodule     MNISTDataModule: split, loaders, scaling and augmentation on the device
-split          which images are trained on, which validated on
+split          which images are trained on, which validated on; folds
+numbers        the numbers that options take: a seed, a count of folds
+fingerprint    the same, told by hashes and compared
 augment        RandomAffine and affine, a batch at a time
 batches        batches as a function of (seed, epoch, step, rank)
 turns          which pass over the training images begins: an epoch, or a loop by hand

@@ -1,11 +1,10 @@
 """The data module: MNIST's family in memory, the notebook's split, augmentation on the device."""
 
-import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import torch
-from jsonargparse.typing import NonNegativeFloat, PositiveInt, restricted_number_type
+from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
@@ -19,15 +18,11 @@ from lit_mnist.data.batches import (
     seed_generators,
 )
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
-from lit_mnist.data.split import train_val_split
+from lit_mnist.data.fingerprint import check_same, fingerprint
+from lit_mnist.data.numbers import Folds, Seed
+from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
-from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import Layout
-
-if TYPE_CHECKING:
-    Seed = int
-else:  # what NumPy and Lightning take as a seed
-    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
 
 
 class MNISTDataModule(LightningDataModule):
@@ -48,6 +43,8 @@ class MNISTDataModule(LightningDataModule):
         shear: With augmentation: slant is uniform in +-shear, in degrees.
         elastic: With augmentation: the standard deviation of an elastic distortion, in pixels.
         split_seed: Decides which images are for validation.
+        folds: Into how many parts the training images are cut, in place of 5 : 1.
+        fold: With folds: the part that validates, from 0; the others are trained on.
         seed: Of the order of batches, augmentation and dropout: `--seed_everything`.
         download: Whether missing or damaged files may be fetched.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
@@ -65,15 +62,20 @@ class MNISTDataModule(LightningDataModule):
         shear: NonNegativeFloat = 0.0,
         elastic: NonNegativeFloat = 0.0,
         split_seed: Seed = 42,
+        folds: Folds | None = None,
+        fold: NonNegativeInt | None = None,
         seed: Seed = 42,
         download: bool = True,
         images: list[str] | None = None,
         layout: Layout = "auto",
     ) -> None:
         super().__init__()
+        check_fold(folds, fold)
+        part = (None if one is None else int(one) for one in (folds, fold))
+        self.partition = Partition(int(split_seed), *part)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
-        self.split_seed, self.seed = int(split_seed), int(seed)
+        self.seed = int(seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images, self.layout = images or [], layout
         self.turns = Turns(self)
@@ -94,8 +96,9 @@ class MNISTDataModule(LightningDataModule):
         if stage in ("fit", "validate"):
             self.train_set = self._load("train")
             count = len(self.train_set.labels)
-            self.train_indices, self.val_indices = train_val_split(count, self.split_seed)
+            self.train_indices, self.val_indices = self.partition.split(count)
         if stage == "fit":
+            check_fold(self.partition.folds, self.partition.fold, needed=True)
             check_batch_size(self.train_dataloader())
         if stage == "test":
             self.test_set = self._load("test")
@@ -107,7 +110,7 @@ class MNISTDataModule(LightningDataModule):
             self.digits = torch.from_numpy(read.digit_images(self.pictures))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled batches of the 50,000; this rank's slice of each.
+        """Gives the shuffled batches of the training part; this rank's slice of each.
 
         Each pass has a new order, except under `Trainer(overfit_batches=...)`.
         """
@@ -124,7 +127,7 @@ class MNISTDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> EvalBatches:
-        """Gives the 10,000 held-out images."""
+        """Gives the held-out images."""
         return self._eval_batches(self.train_set.images, self.train_set.labels, self.val_indices)
 
     def test_dataloader(self) -> EvalBatches:
@@ -154,14 +157,14 @@ class MNISTDataModule(LightningDataModule):
                 images = self.augment(images)
         return batch._replace(images=images)
 
-    def fingerprint(self) -> dict[str, Any]:
-        """Tells which images a model is trained and validated on; hashes are SHA-256."""
-        identity: dict[str, Any] = {"dataset": self.dataset, "pixels": "0 to 1"}
-        if hasattr(self, "train_set"):
-            order = torch.cat([self.val_indices, self.train_indices]).numpy().astype("<i8")
-            identity["data_sha256"] = self.train_set.sha256
-            identity["split_sha256"] = hashlib.sha256(order.tobytes()).hexdigest()
-        return identity
+    def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
+        """Tells which images a model is trained and validated on; hashes are SHA-256.
+
+        Args:
+            partition: In place of the module's own.
+        """
+        train_set = getattr(self, "train_set", None)
+        return fingerprint(self.dataset, train_set, partition or self.partition)
 
     def state_dict(self) -> dict[str, Any]:
         """Goes into each checkpoint."""
@@ -173,13 +176,10 @@ class MNISTDataModule(LightningDataModule):
         Raises:
             UserError: Naming what differs.
         """
-        for key, here in self.fingerprint().items():
-            there = state_dict.get(key, here)
-            if there != here:
-                raise UserError(
-                    f"the checkpoint was trained with {key} {there}, this run has {here};"
-                    " use the data and the --data.split_seed that it was trained with"
-                )
+        part = self.partition
+        if part.whole:  # a committee's, of whose members each has left out a part of its own
+            part = part._replace(fold=state_dict.get("fold"))
+        check_same(self.fingerprint(part), state_dict)
 
     def _load(self, split: SplitName) -> downloads.Split:
         """Reads a split and keeps it on the device, where a batch is one index away."""

@@ -7,7 +7,7 @@ import numpy as np
 import torch
 
 from lit_mnist.data import download
-from lit_mnist.data.split import train_val_split
+from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
 
@@ -47,11 +47,7 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
     Raises:
         UserError: The files cannot be had, or are others.
     """
-    seed = data.get("split_seed", 42)
-    if not isinstance(seed, int) or not 0 <= seed < 2**32:
-        raise UserError(
-            f"the run's config.yaml has the split_seed {seed!r:.99}: give it an integer"
-        )
+    partition = _partition(data)
     folder = Path(str(data.get("data_dir", "data")))
     dataset = str(data.get("dataset", "MNIST"))
     split = download.load(dataset, "train", folder, data.get("download") is not False)
@@ -60,8 +56,22 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
             f"{folder}: holds another {dataset} than the run was trained on; name the right folder"
             " with --data_dir"
         )
-    train, val = train_val_split(len(split.labels), seed)
+    train, val = partition.split(len(split.labels))
     return ValidationData(split.images[val[:IMAGES]].numpy(), len(train), len(val))
+
+
+def _partition(data: dict[str, Any]) -> Partition:
+    seed = data.get("split_seed", 42)
+    if not isinstance(seed, int) or not 0 <= seed < 2**32:
+        raise UserError(
+            f"the run's config.yaml has the split_seed {seed!r:.99}: give it an integer"
+        )
+    folds, fold = (data.get(key) for key in ("folds", "fold"))
+    for key, value, least in (("folds", folds, 2), ("fold", fold, 0)):
+        if value is not None and (not isinstance(value, int) or value < least):
+            raise UserError(f"the run's config.yaml has {key} {value!r:.99}: give it an integer")
+    check_fold(folds, fold, needed=True)
+    return Partition(seed, folds, fold)
 
 
 def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:

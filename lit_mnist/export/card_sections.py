@@ -114,12 +114,18 @@ def data(facts: Facts, counts: ValidationData) -> str:
     options = facts.data
     moved = "randomly rotated, shifted and zoomed" if options.get("augment") else "as they are"
     known = facts.results.get("data_sha256", "")
+    each = " by each network, another part of several" if _of_folds(facts) else ""
     return f"""## Data
 
 {facts.trained.dataset}: of its training images, {counts.train_count:,} were trained on, {moved},
-and {counts.val_count:,} held out for validation (split seed {options.get("split_seed", 42)}).
+and {counts.val_count:,} held out for validation{each} (split seed {options.get("split_seed", 42)}).
 {f"SHA-256 of the training files' hashes: `{known}`." if known else ""}
 """
+
+
+def _of_folds(facts: Facts) -> bool:
+    """Whether the networks of a committee have held out different parts."""
+    return len({one.results().get("fold") for one in facts.members}) > 1
 
 
 def recipe(facts: Facts) -> str:

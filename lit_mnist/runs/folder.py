@@ -29,14 +29,23 @@ class Run:
     folder: Path
 
     @classmethod
-    def of_seed(cls, log_dir: Path, name: str, seed: int) -> Self:
-        """Gives the run of one network."""
-        return cls(log_dir / name / f"seed_{seed}")
+    def of_seed(
+        cls, log_dir: Path, name: str, seed: int, folds: int | None = None, fold: int | None = None
+    ) -> Self:
+        """Gives the run of one network; of a fold: `seed_42_fold_0_of_5`."""
+        return cls(log_dir / name / f"seed_{seed}{_part(folds, fold)}")
 
     @classmethod
-    def of_committee(cls, log_dir: Path, name: str, members: int) -> Self:
-        """Gives the run of a committee with so many members."""
-        return cls(log_dir / name / f"committee_{members}")
+    def of_committee(
+        cls,
+        log_dir: Path,
+        name: str,
+        members: int,
+        folds: int | None = None,
+        fold: int | None = None,
+    ) -> Self:
+        """Gives the run of a committee of so many; of all folds: `committee_5_folds_5`."""
+        return cls(log_dir / name / f"committee_{members}{_part(folds, fold)}")
 
     @property
     def best(self) -> Path:
@@ -134,6 +143,13 @@ class Run:
             for place in missing:  # a run that never began leaves nothing
                 with suppress(OSError):
                     place.rmdir()
+
+
+def _part(folds: int | None, fold: int | None) -> str:
+    """Names the part of the training images that validates; empty for the notebook's split."""
+    if folds is None:
+        return ""
+    return f"_folds_{folds}" if fold is None else f"_fold_{fold}_of_{folds}"
 
 
 def read_config(path: Path) -> dict[str, Any]:

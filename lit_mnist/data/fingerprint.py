@@ -1,0 +1,47 @@
+"""Which images a network is trained and validated on: told by hashes, and compared."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from lit_mnist.data.read import Split
+from lit_mnist.data.split import Partition, split_sha256
+from lit_mnist.errors import UserError
+
+
+def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> dict[str, Any]:
+    """Tells what is known; hashes are SHA-256.
+
+    Args:
+        dataset: Its name.
+        train_set: The training images; None if they are not read.
+        partition: How they are split.
+    """
+    identity: dict[str, Any] = {"dataset": dataset, "pixels": "0 to 1"}
+    if train_set is None:
+        return identity
+    identity["data_sha256"] = train_set.sha256
+    if partition.folds:
+        own = {"folds": partition.folds, "fold": partition.fold, "split_seed": partition.seed}
+        identity |= {key: value for key, value in own.items() if value is not None}
+    identity["split_sha256"] = split_sha256(*partition.split(len(train_set.labels)))
+    return identity
+
+
+def check_same(here: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+    """Refuses a checkpoint from other data or from another split.
+
+    Args:
+        here: The fingerprint of this run.
+        there: That of the checkpoint, which may tell less.
+
+    Raises:
+        UserError: Naming what differs.
+    """
+    for key, value in here.items():
+        other = there.get(key, value)
+        if other != value:
+            folds = " and --data.folds" if {"folds", "fold"} & {*here, *there} else ""
+            raise UserError(
+                f"the checkpoint was trained with {key} {other}, this run has {value};"
+                f" use the data and the --data.split_seed{folds} that it was trained with"
+            )
