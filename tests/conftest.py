@@ -191,6 +191,20 @@ def three(members, shared):
     return shared("three", train)
 
 
+@pytest.fixture(scope="session")
+def folds(members, shared):
+    """A folder whose tb_logs hold a committee of three folds, trained and tested; likewise."""
+
+    def train(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            blank.pictures(patch.setattr)
+            patch.setattr(Jobs, "run", train_here)
+            patch.chdir(folder)
+            assert main(["committee", *members, "--folds", "3"]) == 0
+
+    return shared("folds", train)
+
+
 @pytest.fixture
 def trained(three, here):
     """A working folder that holds a copy of the committee of three."""

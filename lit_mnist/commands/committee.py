@@ -7,20 +7,44 @@ from pathlib import Path
 from lit_mnist.commands import plans
 from lit_mnist.commands.jobs import Job, Jobs
 from lit_mnist.commands.plans import Plan
+from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES
 
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with options that `parsers.Committee` has parsed."""
-    first = plans.first_seed(options.spec)
-    seeds = [first + place for place in range(options.members)]
+    specs = member_specs(options.spec, options.members, options.folds)
     if options.member is not None:
-        seeds = [seeds[options.member]]
-    members = [plans.plan(options.spec.with_seed(seed)) for seed in seeds]
+        specs = [specs[options.member]]
+    members = [plans.plan(spec) for spec in specs]
     train(members, options.jobs)
-    if options.member is None:
+    if options.member is not None:
+        return
+    if options.skip_test:
+        plans.validate_committee(members, options.average)
+    elif options.folds:  # whose members are not tested one by one: the test set is read once
+        plans.test_committee(members, options.average)
+    else:
         test(members, options.average)
+
+
+def member_specs(spec: RunSpec, members: int, folds: int | None) -> list[RunSpec]:
+    """Gives the runs of a committee: their seeds follow each other, their folds take turns.
+
+    Args:
+        spec: What they have in common, with the first one's seed.
+        members: How many there are; of folds, of each.
+        folds: How many parts the training images have, each left out by some; None: one split.
+    """
+    first = plans.first_seed(spec)
+    specs = [spec.with_seed(first + place) for place in range(members * (folds or 1))]
+    if folds is None:
+        return specs
+    return [
+        one.with_settings({"data.folds": folds, "data.fold": place % folds})
+        for place, one in enumerate(specs)
+    ]
 
 
 def train(planned: Sequence[Plan], jobs: int) -> None:

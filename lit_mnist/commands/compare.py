@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import re
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -48,8 +49,13 @@ def tested_runs(path: Path) -> list[Path]:
     """Gives a run, or the runs of all seeds of a system's folder, such as `tb_logs/deep`."""
     if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
         return [path]
-    seeds = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
-    return [file.parent for file in seeds] or [path]
+    tables = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
+    return [file.parent for file in tables if _is_seed(file.parent)] or [path]
+
+
+def _is_seed(folder: Path) -> bool:
+    """Whether it is of a seed alone: networks of folds were trained on other images."""
+    return re.fullmatch(r"seed_\d+", folder.name) is not None
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:
@@ -137,7 +143,7 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
     systems: dict[str, list[float]] = {}
     for one in runs:
         folder = Path(one.name)
-        if folder.name.startswith("seed_"):
+        if _is_seed(folder):
             systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
     several = {name: scores for name, scores in systems.items() if len(scores) > 1}
     pairs = [

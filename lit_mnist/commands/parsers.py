@@ -29,14 +29,22 @@ class Committee(CommandParser):
     details = (
         "Each member is an ordinary run in tb_logs/NAME/seed_<k>/; the report lies in"
         " tb_logs/NAME/committee_N/. What is finished is not trained again, so the same command"
-        " goes on after a stop. Members are chosen by nothing but their seed."
+        " goes on after a stop. Members are chosen by nothing but their seed. With --folds K each"
+        " member validates on one of K parts of the training images and is trained on the others;"
+        " out_of_fold.csv holds what was said of every training image by members that had left it"
+        " out, and the report its score. Such members are not tested one by one."
     )
 
     def __init__(self) -> None:
         super().__init__()
         add = self.add_argument
-        members = "how many (%(default)s); their seeds are --seed_everything, +1, ..."
-        add("--members", type=positive, default=5, metavar="N", help=members)
+        members = (
+            "how many (5); with --folds, for each part (1). Their seeds are --seed_everything, +1,"
+            " ...; their parts take turns"
+        )
+        add("--members", type=positive, metavar="N", help=members)
+        folds = "how many parts of the training images take turns to validate (one split for all)"
+        add("--folds", type=positive, metavar="K", help=folds)
         average = f"what is averaged: {', '.join(get_args(AVERAGES))} (%(default)s)"
         add("--average", choices=get_args(AVERAGES), default=DEFAULT_AVERAGE, help=average)
         _add_jobs(self)
@@ -45,16 +53,25 @@ class Committee(CommandParser):
             " share tb_logs; a last call without it puts the members together"
         )
         add("--member", type=int, metavar="K", help=member)
+        skip = "stop before the test set is read, with the committee's validation score"
+        add("--skip_test", action="store_true", help=skip)
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses what is no committee."""
-        count, member, spec = options.members, options.member, options.spec
+        folds, member, spec = options.folds, options.member, options.spec
+        options.members = options.members or (1 if folds else 5)
+        count = options.members * (folds or 1)
+        if folds == 1:
+            raise UserError("--folds 1: nothing would be left to train on; take 2 or more")
         if count < 2:
             raise UserError(f"--members {count}: a committee has two or more; for one, use fit")
         if member is not None and not 0 <= member < count:
             raise UserError(f"--member {member}: take 0 to {count - 1}")
-        named = {arg.partition("=")[0] for arg in spec.typed} & {"--model", "--model.class_path"}
-        if not spec.configs and not named:
+        typed = {arg.partition("=")[0] for arg in spec.typed}
+        own = sorted(typed & {"--data.folds", "--data.fold"})
+        if folds and own:
+            raise UserError(f"{own[0]}: --folds {folds} sets it for each member; leave it out")
+        if not spec.configs and not typed & {"--model", "--model.class_path"}:
             raise UserError(
                 "committee: no model is named; give its members' config:"
                 f" {self.prog} --config deep --members {count}"

@@ -124,7 +124,8 @@ def test(planned: Plan) -> None:
 def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; data and name are those of the first."""
     own = members[0].config
-    others = ("seed", "images", "layout")
+    several = len({plan.config["data"]["fold"] for plan in members}) > 1  # each has its own part
+    others = ("seed", "images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in own["data"].items() if key not in others}
     paths = [_weights(plan.run) for plan in members]
     classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
@@ -140,7 +141,8 @@ def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> P
             "trainer.accelerator": own["trainer"]["accelerator"],
         }
     )
-    run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members))
+    part = data["folds"], data.get("fold")
+    run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members), *part)
     weights = tested.weights_sha256(paths, average)
     doubt = tested.doubt(run, weights, _test_data_sha256(own))
     return Plan(spec, run, own, complete=True, doubt=doubt)
@@ -158,6 +160,11 @@ def test_committee(members: Sequence[Plan], average: AVERAGES) -> Path:
     else:
         test(planned)
     return planned.run.folder
+
+
+def validate_committee(members: Sequence[Plan], average: AVERAGES) -> None:
+    """Scores the average of trained runs on the images that they have left out of training."""
+    run_cli.run(committee(members, average).spec.argv("validate"))
 
 
 def _test_data_sha256(config: Mapping[str, Any]) -> str:

@@ -19,6 +19,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
+from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process, workarounds
@@ -91,8 +92,14 @@ class RunCLI(RunOptions):
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
         path = self._trained(model, ckpt_path)[0]
+        report = None
+        if isinstance(model, EnsembleModule) and datamodule.partition.whole:
+            report = OutOfFold(self.run, model, self.options)
+            self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {self._scores('val')}")
+        if report:
+            say(report.summary)
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""

@@ -14,7 +14,7 @@ from lit_mnist.commands.arguments import config_files, configs_first
 from lit_mnist.commands.error_messages import parser_error
 from lit_mnist.commands.overview import RUN_COMMANDS
 from lit_mnist.data.datamodule import MNISTDataModule
-from lit_mnist.data.numbers import Seed
+from lit_mnist.data.option_types import Seed
 from lit_mnist.errors import UserError
 from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule

@@ -2,7 +2,7 @@
 
 datamodule     MNISTDataModule: split, loaders, scaling and augmentation on the device
 split          which images are trained on, which validated on; folds
-numbers        the numbers that options take: a seed, a count of folds
+option_types   the kinds of numbers that options take: a seed, a count of folds
 fingerprint    the same, told by hashes and compared
 augment        RandomAffine and affine, a batch at a time
 batches        batches as a function of (seed, epoch, step, rank)

@@ -19,7 +19,7 @@ from lit_mnist.data.batches import (
 )
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.fingerprint import check_same, fingerprint
-from lit_mnist.data.numbers import Folds, Seed
+from lit_mnist.data.option_types import Folds, Seed
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
 from lit_mnist.pictures.files import Layout

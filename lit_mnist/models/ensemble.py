@@ -11,10 +11,12 @@ import torch
 from torch import Tensor, nn
 
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.models.averaging import AVERAGES, combine
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints as checkpoint_files
+from lit_mnist.shape import CLASSES
 
 
 class CommitteeScores(NamedTuple):
@@ -60,7 +62,7 @@ class EnsembleModule(ScoredModule):
             self.nets = nn.ModuleList(member.module for member in self.members)
 
     def setup(self, stage: str) -> None:
-        """Refuses data that the members were not trained on.
+        """Refuses data that the members were not trained on, and folds that none has left out.
 
         Raises:
             UserError: Naming what differs.
@@ -69,6 +71,17 @@ class EnsembleModule(ScoredModule):
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
         for member in self.members if data else ():
             data.load_state_dict(member.trained_on)
+        if data and data.partition.whole:
+            self._check_folds(data.partition.folds)
+
+    def _check_folds(self, folds: int) -> None:
+        there = {member.fold for member in self.members}
+        missing = [str(fold) for fold in range(folds) if fold not in there]
+        if missing:
+            raise UserError(
+                f"--data.folds {folds}: no member was validated on part {', '.join(missing)}; name"
+                " a member of each"
+            )
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
@@ -78,6 +91,31 @@ class EnsembleModule(ScoredModule):
         """Gives each member's log-probabilities (M, N, 10)."""
         self.configure_model()
         return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
+
+    def evaluate_held_out(self, batch: Batch) -> Tensor:
+        """Gives log-probabilities (B, 10); of folds, of those members that did not train on it."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        if not data.partition.whole:
+            return self.evaluate(batch)
+        folds = data.partition.fold_of_each(len(data.train_set.labels))[batch.indices.cpu()]
+        log_probs = batch.images.new_empty(len(folds), CLASSES)
+        with torch.autocast(self.device.type, enabled=False):
+            for fold in folds.unique().tolist():
+                own = (folds == fold).to(batch.images.device)
+                each = [
+                    net(batch.images[own])
+                    for net, member in zip(self.nets, self.members, strict=True)
+                    if member.fold == fold
+                ]
+                log_probs[own] = combine(torch.stack(each).log_softmax(dim=2), self.average)
+        return log_probs
+
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:  # type: ignore[override] # theirs gives nothing
+        """Scores a batch of held-out images and gives its probabilities (B, 10)."""
+        self.log_scores("val", batch_idx)
+        log_probs = self.evaluate_held_out(batch)
+        self.score(batch, log_probs, self.val_scores)
+        return log_probs.softmax(dim=1)  # to the bit what a test makes of them (reports/held_out)
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""

@@ -32,6 +32,11 @@ class Member(NamedTuple):
     val_acc: float | None
 
     @property
+    def fold(self) -> int | None:
+        """The part of the training images that it was validated on; None for the notebook's."""
+        return self.trained_on.get("fold")
+
+    @property
     def name(self) -> str:
         """The run, such as `deep/seed_42`; the path, if it lies elsewhere."""
         run = self.path.resolve().parent.parent
@@ -74,7 +79,8 @@ def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Memb
 
     Raises:
         UserError: A file is damaged or of an unknown class, two members have the same weights, or
-            one was trained on other data, another split, or images in another form.
+            one was trained on other data, another split, or images in another form. Folds of one
+            split are none, of as many parts.
     """
     members = [_read(path, known_classes) for path in paths]
     known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
@@ -84,7 +90,7 @@ def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Memb
                 raise UserError(
                     f"{member.path} and {other.path} hold the same weights; leave one out"
                 )
-        for key, here in member.trained_on.items():
+        for key, here in _shared(member.trained_on).items():
             there, path = known.setdefault(key, (here, member.path))
             if here != there:
                 raise UserError(
@@ -92,6 +98,21 @@ def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Memb
                     " a committee's members share their data"
                 )
     return members
+
+
+def _shared(trained_on: dict[str, Any]) -> dict[str, Any]:
+    """Gives what all members must have in common; of folds, not which part was left out."""
+    own = ("fold", "split_sha256") if "folds" in trained_on else ()
+    return {"folds": None} | {key: trained_on[key] for key in trained_on if key not in own}
+
+
+def in_common(members: Sequence[Member]) -> dict[str, Any]:
+    """Gives what all members were trained on."""
+    return {
+        key: value
+        for key, value in members[0].trained_on.items()
+        if all(member.trained_on.get(key) == value for member in members)
+    }
 
 
 def _read(path: Path, known_classes: Sequence[type]) -> Member:

@@ -14,14 +14,13 @@ from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.models.members import Member
-from lit_mnist.reports import committee_plots, plots
+from lit_mnist.reports import committee_plots, out_of_fold, plots
+from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import markdown
 from lit_mnist.reports.predictions import Predictions
-from lit_mnist.reports.run_report import EvaluationReport, show, test_scores
+from lit_mnist.reports.run_report import EvaluationReport, show
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.hardware import device_name, versions
 
 
 class CommitteeReport(EvaluationReport):
@@ -52,15 +51,20 @@ class CommitteeReport(EvaluationReport):
     def closing(self, scores: dict[str, Any]) -> list[str]:
         """Names the report too."""
         *lines, _ = super().closing(scores)
-        return [*lines, f"report.md in {self.run.folder}"]
+        found = self.run.results().get(out_of_fold.KEY)
+        score = [out_of_fold.summary(found)] if found else []
+        return [*score, *lines, f"report.md in {self.run.folder}"]
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
         """Writes files and pictures, of the committee and its members."""
         log_probs = predictions.member_log_probs.transpose(0, 1)  # (M, N, 10)
         self.votes = log_probs.argmax(dim=2)  # (M, N)
         self.facts = self._facts(trainer, log_probs, predictions.labels)
+        known = self._out_of_fold()  # before it is replaced
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
-        files.write_json(self.run.file("results.json"), self.facts)
+        files.write_json(self.run.file("results.json"), self.facts | known)
+        if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
+            out_of_fold.write(self.run, self.committee, self.held_out)
         files.write_text(self.run.votes, votes_csv(predictions, self.votes))
         super().write(trainer, predictions, scores)
         by_size = [
@@ -100,10 +104,7 @@ class CommitteeReport(EvaluationReport):
         by_size = averaging.errors_by_size(log_probs, labels, average)
         apart, pairs = averaging.disagreement(self.votes)
         return {
-            "status": "complete",
-            "name": self.config["name"],
-            "average": average,
-            "choice": "all members that were named; none by its scores",
+            **committee_facts(trainer, self.committee, self.config["name"]),
             "members": [
                 member_facts(member, own, labels)
                 for member, own in zip(self.committee.members, log_probs, strict=True)
@@ -116,10 +117,13 @@ class CommitteeReport(EvaluationReport):
                 "any": apart,
                 "pairs": [[round(share, 6) for share in row] for row in pairs.tolist()],
             },
-            **self.committee.members[0].trained_on,
-            "hardware": device_name(trainer.strategy.root_device),
-            "versions": versions(),
         }
+
+    def _out_of_fold(self) -> dict[str, Any]:
+        """Gives what a validation of these very weights has found."""
+        found = self.run.results().get(out_of_fold.KEY)
+        known = isinstance(found, dict) and found.get("weights_sha256") == self.committee.sha256
+        return {out_of_fold.KEY: found} if known else {}
 
 
 def votes_csv(predictions: Predictions, votes: Tensor) -> str:
@@ -134,21 +138,3 @@ def votes_csv(predictions: Predictions, votes: Tensor) -> str:
     rows = torch.stack(columns, dim=1).tolist()
     lines = (",".join(map(str, row)) for row in rows)
     return "\n".join([f"index,label,prediction,{members}", *lines, ""])
-
-
-def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Gives what `results.json` says of a member.
-
-    Args:
-        member: Which.
-        log_probs: Float (N, 10): what it says of the test images.
-        labels: int64 (N,).
-    """
-    loss = -log_probs.gather(1, labels[:, None]).mean().item()
-    return {
-        "run": member.name,
-        "weights_sha256": member.sha256,
-        "epoch": member.epoch,
-        "val_acc": member.val_acc,
-        **test_scores(labels.numpy(), log_probs.argmax(1).numpy(), loss),
-    }

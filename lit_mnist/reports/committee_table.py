@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_mnist.reports import abstention
+from lit_mnist.reports import abstention, out_of_fold
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
 
@@ -34,6 +34,7 @@ def markdown(results: dict[str, Any]) -> str:
             "|---|---|---|---|---|---|",
             *rows,
             "",
+            *_out_of_fold(results.get(out_of_fold.KEY)),
             f"Calibration: {abstention.summary(results['calibration'])}.",
             "",
             f"Not all members agree on {disagreement['any']:.2%} of the images; two of them"
@@ -51,6 +52,20 @@ def markdown(results: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _out_of_fold(found: dict[str, Any] | None) -> list[str]:
+    if not found:
+        return []
+    size = out_of_fold.size(found)
+    return [
+        f"{out_of_fold.summary(found).capitalize()} (`out_of_fold.csv`). Each training image was"
+        " scored by the members that had left it out of training, so this is a validation of the"
+        f" recipe in committees of {size}, not of the committee of"
+        f" {sum(found['members_by_fold'])}. Temperature and thresholds come from the same"
+        " answers. A member's validation accuracy is that of its own part.",
+        "",
+    ]
 
 
 def _row(name: str, scores: dict[str, Any], val_acc: float | None) -> str:

@@ -42,7 +42,7 @@ def predict(
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
-            keeper.collect(scaled, module.evaluate(scaled).softmax(dim=1))  # type: ignore[operator] # a ScoredModule
+            keeper.collect(scaled, module.evaluate_held_out(scaled).softmax(dim=1))  # type: ignore[operator] # a ScoredModule
     return keeper.gathered(trainer), ""
 
 
@@ -55,12 +55,14 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
     known = [checkpoints.read(path).get("MNISTDataModule", {}) for path in paths]
     if not all(key in trained_on for trained_on in known for key in OWN_KEYS):
         return "a checkpoint does not tell which images were held out of its training"
-    if any(known[0][key] != other[key] for other in known for key in OWN_KEYS):
-        return "the members held different images out of training"
-    return _load(trainer.datamodule, known[0])  # type: ignore[attr-defined] # the CLI always has one
+    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+    apart = any(known[0][key] != other[key] for other in known for key in OWN_KEYS)
+    if apart and not data.partition.whole:
+        return "the members held different images out of training; name their --data.folds"
+    return _load(data, known)
 
 
-def _load(data: Any, trained_on: dict[str, Any]) -> str:
+def _load(data: Any, known: Sequence[dict[str, Any]]) -> str:
     """Reads the training images, if they are on disk; tells what is wrong with them."""
     allowed, data.download = data.download, False
     try:
@@ -69,7 +71,9 @@ def _load(data: Any, trained_on: dict[str, Any]) -> str:
         return "the training images, a part of which validates, are not at hand"
     finally:
         data.download = allowed
-    here = data.fingerprint()
-    if any(here[key] != trained_on[key] for key in OWN_KEYS):
+    try:
+        for trained_on in known:
+            data.load_state_dict(trained_on)
+    except UserError:
         return "these weights were trained with another --data.split_seed or on other images"
     return ""

@@ -33,6 +33,7 @@ class EvaluationReport(Collector):
         super().__init__(run)
         self.weights = weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
+        self.held_out: Predictions | None = None  # of the held-out images, if they are at hand
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -55,14 +56,14 @@ class EvaluationReport(Collector):
                 f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
             ]
             return
-        held_out, missing = held_out_images.predict(
+        self.held_out, missing = held_out_images.predict(
             trainer, pl_module, self.run, self.weights.paths
         )
         if not trainer.is_global_zero:
             return
         scores["calibration"] = (
-            abstention.report(held_out.answers, predictions.answers)
-            if held_out
+            abstention.report(self.held_out.answers, predictions.answers)
+            if self.held_out
             else {"missing": missing}
         )
         # `test_reads` with them, the record of what they are of last: it says that all is written

@@ -67,6 +67,11 @@ class Run:
         """What each member of a committee said of each image."""
         return self.folder / "votes.csv"
 
+    @property
+    def out_of_fold(self) -> Path:
+        """What the members of a committee of folds said of the images that they had left out."""
+        return self.folder / "out_of_fold.csv"
+
     def file(self, name: str) -> Path:
         """Another file of the run, such as `metrics.csv`."""
         return self.folder / name

@@ -1,11 +1,12 @@
-"""The numbers that options of the data take."""
+"""The kinds of numbers that options of the data take."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from jsonargparse.typing import restricted_number_type
 
 if TYPE_CHECKING:
-    Seed = Folds = int
+    Seed: TypeAlias = int
+    Folds: TypeAlias = int
 else:
     # what NumPy and Lightning take as a seed
     Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])

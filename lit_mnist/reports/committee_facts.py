@@ -1,0 +1,44 @@
+"""What `results.json` says of a committee and of each of its members."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.members import Member, in_common
+from lit_mnist.reports.run_report import test_scores
+from lit_mnist.training.hardware import device_name, versions
+
+
+def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> dict[str, Any]:
+    """Gives what is known of a committee before it is asked anything."""
+    return {
+        "status": "complete",
+        "name": name,
+        "average": committee.average,
+        "choice": "all members that were named; none by its scores",
+        **in_common(committee.members),
+        "hardware": device_name(trainer.strategy.root_device),
+        "versions": versions(),
+    }
+
+
+def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
+    """Gives what is known of a member.
+
+    Args:
+        member: Which.
+        log_probs: Float (N, 10): what it says of the test images.
+        labels: int64 (N,).
+    """
+    loss = -log_probs.gather(1, labels[:, None]).mean().item()
+    fold = {} if member.fold is None else {"fold": member.fold}
+    return {
+        "run": member.name,
+        "weights_sha256": member.sha256,
+        "epoch": member.epoch,
+        **fold,
+        "val_acc": member.val_acc,
+        **test_scores(labels.numpy(), log_probs.argmax(1).numpy(), loss),
+    }

@@ -1,0 +1,99 @@
+"""What the members of a committee of folds say of the training images that each has left out.
+
+Every training image is scored, by the members that were not trained on it, and by no other: that
+is a validation of the whole set. It is one of the recipe, in committees as large as there are
+members of one fold; the committee of all members may well be better.
+"""
+
+from collections import Counter
+from typing import Any
+
+import yaml
+from lightning.pytorch import LightningModule, Trainer
+
+from lit_mnist import files
+from lit_mnist.data.batches import Batch
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.reports.calibration import nll
+from lit_mnist.reports.committee_facts import committee_facts
+from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
+from lit_mnist.reports.statistics import wilson_interval
+from lit_mnist.runs.folder import Run
+
+KEY = "out_of_fold"  # in results.json
+
+
+class OutOfFold(Collector):
+    """Writes `out_of_fold.csv` and its score when a committee of folds is validated.
+
+    Args:
+        run: The folder to write to.
+        committee: What is validated.
+        config: The resolved config.
+    """
+
+    def __init__(self, run: Run, committee: EnsembleModule, config: dict[str, Any]) -> None:
+        super().__init__(run)
+        self.committee, self.config, self.summary = committee, config, ""
+
+    def on_validation_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
+    ) -> None:
+        """Keeps the batch."""
+        self.collect(batch, outputs)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Writes everything down, on rank zero; a part of the images counts for nothing."""
+        predictions = self.gathered(trainer)
+        if not trainer.is_global_zero:
+            return
+        scored, there = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
+        if scored < there:
+            self.summary = f"{scored:,} of {there:,} images were scored: nothing is recorded"
+            return
+        if "test_acc" not in self.run.results():  # else all that is said there already
+            config = yaml.safe_dump(self.config, sort_keys=False)
+            files.write_text(self.run.file("config.yaml"), config)
+            known = committee_facts(trainer, self.committee, self.config["name"])
+            self.run.update_results(**known)
+        write(self.run, self.committee, predictions)
+        self.summary = f"{summary(self.run.results()[KEY])}: see {self.run.out_of_fold}"
+
+
+def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None:
+    """Writes the table, and then into `results.json` what it comes to."""
+    files.write_text(run.out_of_fold, predictions_csv(predictions))
+    count = len(predictions.labels)
+    correct = int((predictions.classes == predictions.labels).sum())
+    found = {
+        "acc": correct / count,
+        "acc_ci95": [round(limit, 6) for limit in wilson_interval(correct, count)],
+        "loss": nll(predictions.answers),
+        "errors": count - correct,
+        "images": count,
+        "members_by_fold": members_by_fold(committee),
+        "weights_sha256": committee.sha256,
+    }
+    run.update_results(**{KEY: found})
+
+
+def members_by_fold(committee: EnsembleModule) -> list[int]:
+    """Counts the members that have left out each part: as many score an image of it."""
+    counts = Counter(member.fold for member in committee.members)
+    return [counts[fold] for fold in range(committee.members[0].trained_on["folds"])]
+
+
+def size(found: dict[str, Any]) -> str:
+    """Says how many members score an image, such as `1`, or `1 to 2`."""
+    fewest, most = min(found["members_by_fold"]), max(found["members_by_fold"])
+    return str(fewest) if fewest == most else f"{fewest} to {most}"
+
+
+def summary(found: dict[str, Any]) -> str:
+    """Says it in a line, from `results.json`."""
+    low, high = found["acc_ci95"]
+    return (
+        f"out of fold: accuracy {found['acc']:.4f} (95 % interval {low:.4f} to {high:.4f}),"
+        f" {found['errors']} errors in {found['images']:,}; the members that score an image: "
+        f"{size(found)}, of {sum(found['members_by_fold'])}"
+    )
