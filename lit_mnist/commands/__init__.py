@@ -6,6 +6,7 @@ fit_messages    what fit says when there is nothing to train, and when it has tr
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems
 compare         tells a difference between two runs from luck
+audit           shows labels that a committee of folds contradicts
 report          writes one HTML file about runs
 export          writes a run or a committee to a model file
 demo            serves a page to draw digits on
@@ -14,6 +15,7 @@ parsed_options  the options of fit as they stand, with nothing made of them
 runs            lists what lies under a log folder
 parsers         the options of our own commands: defaults, help, errors
 export_parser   those of export
+audit_parser    those of audit
 demo_parser     those of demo
 doctor_parser   those of doctor
 command_parser  what those parsers share

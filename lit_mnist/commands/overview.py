@@ -18,6 +18,8 @@ EXAMPLES = (
     "test --config simple_plateau",
     "predict --config simple_plateau --data.images photo.jpg",
     "committee --config deep --members 5",
+    "committee --config fast --folds 5 --skip_test",
+    "audit tb_logs/fast/committee_5_folds_5",
     "export tb_logs/deep/committee_5 --format onnx",
     "demo tb_logs/deep/seed_42",
     "doctor --config deep",

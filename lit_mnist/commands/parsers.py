@@ -7,6 +7,7 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from lit_mnist.commands.audit_parser import Audit
 from lit_mnist.commands.command_parser import CommandParser, positive
 from lit_mnist.commands.demo_parser import Demo
 from lit_mnist.commands.doctor_parser import Doctor
@@ -179,5 +180,5 @@ class Runs(CommandParser):
 
 PARSERS: dict[str, type[CommandParser]] = {
     kind.command: kind
-    for kind in (Committee, Reproduce, Compare, Report, Export, Runs, Demo, Doctor)
+    for kind in (Committee, Reproduce, Compare, Report, Export, Runs, Demo, Doctor, Audit)
 }

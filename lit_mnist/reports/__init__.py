@@ -10,6 +10,7 @@ digits_sheet      pictures with their boxes, and each digit as the net saw it
 committee_report  what a committee's test leaves behind
 committee_facts   what is said of it and of each member, for results.json
 out_of_fold       what a committee of folds says of the training images
+label_issues      labels that out-of-fold predictions contradict
 committee_table   its scores beside its members'
 page              one HTML file about a run or several
 page_facts        what it tells of a run, read from its folder

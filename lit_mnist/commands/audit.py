@@ -1,0 +1,67 @@
+"""The command `audit`: training images whose labels the out-of-fold predictions contradict."""
+
+import argparse
+import csv
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lit_mnist import files
+from lit_mnist.data import download
+from lit_mnist.data.datasets import class_names
+from lit_mnist.data.read import Split
+from lit_mnist.errors import UserError
+from lit_mnist.reports import figures, label_issues
+from lit_mnist.reports.calibration import Answers
+from lit_mnist.runs.folder import Run, read_config
+
+
+def run(options: argparse.Namespace) -> None:
+    """Runs the command with options that `audit_parser.Audit` has parsed."""
+    audited = Run(options.run)
+    answers = read(audited)
+    data: dict[str, Any] = read_config(audited.file("config.yaml")).get("data") or {}
+    dataset = str(data.get("dataset", "MNIST"))
+    folder = options.data_dir or Path(str(data.get("data_dir", "data")))
+    split = download.load(dataset, "train", folder, False)
+    _check_same(audited, split, answers)
+    found = label_issues.find(answers)
+    output = options.output or audited.folder
+    output.mkdir(parents=True, exist_ok=True)
+    files.write_text(output / "audit.csv", label_issues.table(found))
+    picture = label_issues.draw(found, split.images.numpy(), class_names(dataset))
+    figures.save(picture, output / "audit.png")
+    print(
+        f"{len(found.indices):,} of {len(answers.labels):,} labels are contradicted: audit.csv and"
+        f" audit.png in {output}; nothing is removed"
+    )
+
+
+def read(run: Run) -> Answers:
+    """Reads what a committee of folds said of each training image.
+
+    Raises:
+        UserError: There is no such table, or it is damaged.
+    """
+    path = run.out_of_fold
+    if not path.is_file():
+        raise UserError(f"{path}: no such file; committee --folds K writes it")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = np.array(list(csv.reader(file))[1:], float)
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}: damaged; run committee --folds again") from error
+    sound = rows.ndim == 2 and rows.shape[1] == 13 and np.isfinite(rows).all()
+    if not sound or (rows[:, 0] != np.arange(len(rows))).any():
+        raise UserError(f"{path}: damaged; run committee --folds again")
+    return Answers(rows[:, 3:], rows[:, 1].astype(int))
+
+
+def _check_same(run: Run, split: Split, answers: Answers) -> None:
+    """Refuses images other than those that were scored."""
+    known = run.results().get("data_sha256", split.sha256) == split.sha256
+    if not known or not np.array_equal(split.labels.numpy(), answers.labels):
+        raise UserError(
+            f"{run.folder}: was trained on other images or labels; name their folder, --data_dir"
+        )

@@ -1,0 +1,38 @@
+"""The options of `audit`, without torch."""
+
+import argparse
+from pathlib import Path
+
+from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.errors import UserError
+
+
+class Audit(CommandParser):
+    """The options of `audit`."""
+
+    command = "audit"
+    summary = "show the training images whose labels a committee of folds contradicts"
+    details = (
+        "It reads out_of_fold.csv, which `committee --folds K` writes, with or without --skip_test,"
+        " and writes audit.csv, the surest contradiction first, and audit.png, the first 50."
+        " Nothing is removed from the data."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.usage = "%(prog)s RUN [--data_dir DIR] [--output DIR]"
+        add = self.add_argument
+        run = "the folder of a committee of folds, such as tb_logs/fast/committee_5_folds_5"
+        add("runs", nargs="*", type=Path, metavar="RUN", help=run)
+        add("--data_dir", type=Path, metavar="DIR", help="where the data lie (as the run has it)")
+        add("--output", type=Path, metavar="DIR", help="where the files go (the run's folder)")
+
+    def check(self, options: argparse.Namespace) -> None:
+        """Settles the run.
+
+        Raises:
+            UserError: There is not one.
+        """
+        if len(options.runs) != 1:
+            raise UserError(f"audit takes one run: {self.prog} tb_logs/fast/committee_5_folds_5")
+        (options.run,) = options.runs
