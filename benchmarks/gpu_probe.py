@@ -6,12 +6,14 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_mnist.models.train_log import LOOK_EVERY
+
 
 class Probe(Callback):
     """Makes CUDA refuse every synchronisation from an epoch's second step to its last but one.
 
     The first may stop the device, to set itself up, and so may the end of an epoch, which reads the
-    scores.
+    scores, and each hundredth step, which looks whether the loss is a number.
     """
 
     def __init__(self) -> None:
@@ -21,9 +23,16 @@ class Probe(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Sets what holds until the next step begins, its batch's way to the device included."""
-        guarded = 1 <= batch_idx <= int(trainer.num_training_batches) - 2
+        looks = (batch_idx + 1) % LOOK_EVERY == 0
+        guarded = 1 <= batch_idx <= int(trainer.num_training_batches) - 2 and not looks
         torch.cuda.set_sync_debug_mode("error" if guarded else "default")
         self.steps += guarded
+
+    def on_exception(
+        self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
+    ) -> None:
+        """Lets what is left be put away, so that this error is the one that is told."""
+        torch.cuda.set_sync_debug_mode("default")
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Says what was found, as JSON on a line."""

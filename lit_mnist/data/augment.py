@@ -92,17 +92,17 @@ def elastic_offsets(noise: Tensor) -> Tensor:
     Returns:
         Float (N, 2, 28, 28).
     """
-    weights = _weights().to(noise)
+    weights = _weights(noise.device, noise.dtype)
     return weights @ noise @ weights.T
 
 
-@cache
-def _weights() -> Tensor:
+@cache  # on each device: the way there would stop it at every step
+def _weights(device: torch.device, dtype: torch.dtype) -> Tensor:
     """Gives each pixel's weight of each node along one axis: (28, 7), each row of length 1."""
     pixels = torch.arange(SIDE_PX, dtype=torch.float64)[:, None]
     nodes = torch.linspace(0, SIDE_PX - 1, NODES, dtype=torch.float64)
     weights = torch.exp(-((pixels - nodes) ** 2) / (2 * SMOOTHNESS_PX**2))
-    return weights / weights.norm(dim=1, keepdim=True)
+    return (weights / weights.norm(dim=1, keepdim=True)).to(device, dtype)
 
 
 class RandomAffine(nn.Module):
