@@ -5,6 +5,7 @@ conv_net   ConvNet: batch normalisation, its size a matter of options
 layers     dropout at a tenth of the cost, a last layer that stays in float32
 plateau    the plateau schedule as Keras counts it: its patience
 one_cycle  one cycle of the learning rate over a run's own steps
+shifts     an image read five times, moved by a pixel each way
 scoring    the scores of a set of images; ScoredModule, which is tested and asked
 modules    ClassifierModule and a subclass an architecture
 train_log  what training logs once an epoch, whatever a subclass makes of the hooks

@@ -23,6 +23,7 @@ from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.one_cycle import OneCycle
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.models.scoring import RunningScores, ScoredModule
+from lit_mnist.models.shifts import average_over_shifts
 from lit_mnist.models.train_log import TrainLog
 
 CALLBACKS = (TrainLog, PlateauBeforeCheckpoint, ClipFused)  # that come with every module
@@ -60,6 +61,8 @@ class ClassifierModule(ScoredModule):
         channels_last: Whether a pixel's channels lie side by side in memory. If it isn't said, fit
             on the command line chooses what is faster on the machine.
         compile: Whether to compile the network with torch.compile: for GPUs; CPUs lose by it.
+        shifts: Whether, except in training, an image is read five times, moved by a pixel each way,
+            and the probabilities are averaged.
     """
 
     net_type: Callable[[], nn.Module]  # a class; or what a module with options makes of them
@@ -74,6 +77,7 @@ class ClassifierModule(ScoredModule):
         one_cycle: bool = False,
         channels_last: bool | None = None,
         compile: bool = False,
+        shifts: bool = False,
     ) -> None:
         super().__init__()
         if plateau and one_cycle:
@@ -82,6 +86,7 @@ class ClassifierModule(ScoredModule):
         # As plain numbers: the parser's are of its own types, which no checkpoint may name
         self.lr, self.plateau, self.one_cycle = float(lr), plateau, one_cycle
         self.patience, self.factor, self.min_lr = int(patience), float(factor), float(min_lr)
+        self.shifts = shifts
         self.net = self.net_type()
         if channels_last:
             self.net.to(memory_format=torch.channels_last)
@@ -97,7 +102,10 @@ class ClassifierModule(ScoredModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10)."""
-        return self.net(images.to(self.dtype))
+        images = images.to(self.dtype)
+        if self.training or not self.shifts:
+            return self.net(images)
+        return average_over_shifts(self.net, images)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Gives the batch's loss, scaled so that the mean over ranks is the mean over images."""

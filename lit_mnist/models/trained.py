@@ -14,7 +14,8 @@ from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.runs import checkpoints
 
 OURS = "lit_mnist"
-# Their modules' hyperparameters are of training alone
+# Their modules' hyperparameters are of training alone, but for these
+OF_READING = ("shifts",)
 NETS = {"DenseModule": Dense, "SimpleConvModule": SimpleConv, "DeepConvModule": DeepConv}
 
 
@@ -46,7 +47,8 @@ def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
     """Gives one of `NETS` with its weights; None if the checkpoint is not quite of that form."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
-    if kind is None:
+    options = checkpoint.get("hyper_parameters", {})
+    if kind is None or any(options.get(name) for name in OF_READING):
         return None
     with torch.random.fork_rng(devices=[]):  # its first weights are drawn
         whole = nn.ModuleDict({"net": kind()})
@@ -54,6 +56,6 @@ def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
     if checkpoints.shapes(weights) != checkpoints.shapes(whole.state_dict()):
         return None
     whole.load_state_dict(weights)
-    if checkpoint.get("hyper_parameters", {}).get("channels_last") is True:
+    if options.get("channels_last") is True:
         whole.to(memory_format=torch.channels_last)
     return whole["net"]
