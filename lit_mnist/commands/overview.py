@@ -18,6 +18,7 @@ EXAMPLES = (
     "test --config simple_plateau",
     "predict --config simple_plateau --data.images photo.jpg",
     "committee --config deep --members 5",
+    "sweep --config small --space examples/space.yaml --trials 30",
     "export tb_logs/deep/committee_5 --format onnx",
     "demo tb_logs/deep/seed_42",
     "doctor --config deep",

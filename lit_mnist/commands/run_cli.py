@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,12 +29,17 @@ from lit_mnist.training.run_folder import RunFolder
 say = rank_zero_only(print)
 
 
-def run(argv: list[str]) -> None:
-    """Runs one command; raises UserError for whatever the user can mend."""
+def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
+    """Runs one command; raises UserError for whatever the user can mend.
+
+    Args:
+        argv: The command line, the command first.
+        extra: Callbacks for `fit` beside those of the options; no config tells of them.
+    """
     process.configure_process()
     try:
         with workarounds.applied():
-            RunCLI(images_as_list(argv))
+            RunCLI(images_as_list(argv), extra)
     except Exception as error:
         explained = error_messages.explained(error)
         if explained is error:
