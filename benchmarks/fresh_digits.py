@@ -6,8 +6,8 @@
 A SYSTEM is a folder of runs, one a seed. UCI's optical digits come with scikit-learn (1,797 of 8x8
 pixels, written by other people with other pens): enlarged, and brought to MNIST's form as `predict`
 does. `--qmnist DIR` adds the 50,000 of QMNIST's test set that MNIST has not, where their files lie
-in DIR/QMNIST/raw. `--fashion` takes systems that were trained on Fashion-MNIST, and scores them on its
-test images, which is another problem. Nothing is chosen by these figures.
+in DIR/QMNIST/raw. `--fashion` takes systems that were trained on Fashion-MNIST, and scores them on
+its test images, which is another problem. Nothing is chosen by these figures.
 """
 
 import argparse
