@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 FORM = "give a list of values, {range: [low, high]} or {log: [low, high]}"
 # What would not choose a network: it would choose its luck, its validation images or its place
 _OF_THE_SWEEP = (
-    *("seed_everything", "data.seed", "data.split_seed", "data.dataset", "data.data_dir"),
+    *("seed_everything", "data.seed", "data.split_seed", "data.folds", "data.fold"),
+    *("data.dataset", "data.data_dir"),
     *("name", "log_dir", "fresh", "config", "ckpt_path"),
 )
 
