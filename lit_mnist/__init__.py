@@ -7,6 +7,7 @@ A room imports only from those below it, and each has a map of its own in its `_
     demo       the page that `demo` serves
     doctor     what `doctor` looks at
     reports    what a run, a test and a committee leave to be looked at
+    sweep      a search over options with Optuna
     export     trained networks for other programs
     training   callbacks, launchers, choices for the hardware, work-arounds for Lightning
     models     nets, the plateau schedule, LightningModules, the ensemble and its members

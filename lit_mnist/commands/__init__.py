@@ -5,6 +5,8 @@ starting_point  where fit begins: at nothing, or at a checkpoint
 fit_messages    what fit says when there is nothing to train, and when it has trained
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems
+sweep           searches options with Optuna
+sweep_trials    its trials, one after another
 compare         tells a difference between two runs from luck
 audit           shows labels that a committee of folds contradicts
 report          writes one HTML file about runs
@@ -18,6 +20,7 @@ export_parser   those of export
 audit_parser    those of audit
 demo_parser     those of demo
 doctor_parser   those of doctor
+sweep_parser    those of sweep
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict

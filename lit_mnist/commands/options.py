@@ -1,6 +1,7 @@
 """The options of the commands, and what they set up: run folder, trainer, callbacks."""
 
 import sys
+from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
@@ -33,7 +34,16 @@ FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
 
 
 class RunOptions(RunParser):
-    """LightningCLI that settles a run's folder, trainer and callbacks."""
+    """LightningCLI that settles a run's folder, trainer and callbacks.
+
+    Args:
+        args: The command line, the command first.
+        extra: Callbacks for `fit` beside those of the options.
+    """
+
+    def __init__(self, args: list[str], extra: Sequence[Callback] = ()) -> None:
+        self.extra = extra
+        super().__init__(args)
 
     def before_instantiate_classes(self) -> None:
         """Finds the run's folder and settles what the user left to the program."""
@@ -125,7 +135,7 @@ class RunOptions(RunParser):
             return []  # those of test and predict need to know the checkpoint
         metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), metrics, folder, OwnPatience(), ResumedEpoch()]
-        return [*own, *self._checkpoints(), Curves(self.run)]
+        return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]

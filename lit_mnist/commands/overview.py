@@ -20,6 +20,7 @@ EXAMPLES = (
     "committee --config deep --members 5",
     "committee --config fast --folds 5 --skip_test",
     "audit tb_logs/fast/committee_5_folds_5",
+    "sweep --config small --space examples/space.yaml --trials 30",
     "export tb_logs/deep/committee_5 --format onnx",
     "demo tb_logs/deep/seed_42",
     "doctor --config deep",

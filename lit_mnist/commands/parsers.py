@@ -12,6 +12,7 @@ from lit_mnist.commands.command_parser import CommandParser, positive
 from lit_mnist.commands.demo_parser import Demo
 from lit_mnist.commands.doctor_parser import Doctor
 from lit_mnist.commands.export_parser import Export
+from lit_mnist.commands.sweep_parser import Sweep
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports.notebook import SYSTEMS
@@ -151,7 +152,7 @@ class Report(CommandParser):
 
     def __init__(self) -> None:
         super().__init__()
-        run = "a run's folder, such as tb_logs/deep/seed_42; also a committee's"
+        run = "a run's folder, such as tb_logs/deep/seed_42; also a committee's, or a sweep's"
         self.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=run)
         output = "the file to write (report.html in the first run's folder)"
         self.add_argument("--output", type=Path, metavar="FILE", help=output)
@@ -180,5 +181,8 @@ class Runs(CommandParser):
 
 PARSERS: dict[str, type[CommandParser]] = {
     kind.command: kind
-    for kind in (Committee, Reproduce, Compare, Report, Export, Runs, Demo, Doctor, Audit)
+    for kind in (
+        *(Committee, Reproduce, Sweep, Compare, Report),
+        *(Export, Runs, Demo, Doctor, Audit),
+    )
 }

@@ -94,6 +94,11 @@ def first_seed(spec: RunSpec) -> int:
     return _parse(spec).options["seed_everything"]
 
 
+def resolved(spec: RunSpec) -> dict[str, Any]:
+    """Gives the options of a run as its `config.yaml` would have them, on one device."""
+    return _parse(spec).options
+
+
 def _parse(spec: RunSpec) -> _Parsed:
     with workarounds.applied():
         parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))

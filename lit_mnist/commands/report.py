@@ -1,10 +1,11 @@
-"""The command `report`: one HTML file about a run, a committee, or several side by side."""
+"""The command `report`: one HTML file about a run, a committee, a sweep, or several runs."""
 
 import argparse
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.reports import page, page_facts
+from lit_mnist.reports import page, page_facts, sweep_page
+from lit_mnist.sweep import record
 
 
 def run(options: argparse.Namespace) -> None:
@@ -14,7 +15,13 @@ def run(options: argparse.Namespace) -> None:
         raise UserError(f"--output {output}: is a folder; name a file in it, such as report.html")
     if output.exists() and not _is_report(output):
         raise UserError(f"--output {output}: exists and is no report of ours; choose another name")
-    text = page.html([page_facts.read(folder) for folder in options.runs])
+    sweeps = [folder for folder in options.runs if (folder / record.NAME).is_file()]
+    if sweeps and len(options.runs) > 1:
+        raise UserError(f"{sweeps[0]}: a sweep has a page of its own; report it alone")
+    if sweeps:
+        text = sweep_page.html(record.Record.read(sweeps[0]))
+    else:
+        text = page.html([page_facts.read(folder) for folder in options.runs])
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(output, text)
     print(f"{output}: open it in a browser; it needs nothing beside it")

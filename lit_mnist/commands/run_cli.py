@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +30,17 @@ from lit_mnist.training.run_folder import RunFolder
 say = rank_zero_only(print)
 
 
-def run(argv: list[str]) -> None:
-    """Runs one command; raises UserError for whatever the user can mend."""
+def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
+    """Runs one command; raises UserError for whatever the user can mend.
+
+    Args:
+        argv: The command line, the command first.
+        extra: Callbacks for `fit` beside those of the options; no config tells of them.
+    """
     process.configure_process()
     try:
         with workarounds.applied():
-            RunCLI(images_as_list(argv))
+            RunCLI(images_as_list(argv), extra)
     except Exception as error:
         explained = error_messages.explained(error)
         if explained is error:
@@ -123,10 +129,25 @@ class RunCLI(RunOptions):
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
         path, digest = self._trained(model, ckpt_path)
+        if isinstance(model, EnsembleModule) and model.cascade:
+            model.thresholds = self._thresholds(model)
         self._add(PredictReport(self.run, digest, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
+        if isinstance(model, EnsembleModule) and model.images:
+            cost = model.asked / model.images
+            say(f"cascade: {cost:.2f} of {len(model.members)} members asked per digit")
+
+    def _thresholds(self, model: EnsembleModule) -> list[float]:
+        """Gives those that the test of these very members has set."""
+        known = self.run.results().get("cascade") or {}
+        if known.get("members_sha256") != [member.sha256 for member in model.members]:
+            raise UserError(
+                f"--model.cascade: {self.run.folder} holds no thresholds for these members; test"
+                " the committee first, with the same --name"
+            )
+        return [float(limit) for limit in known["thresholds"]]
 
     def _arithmetic(self) -> str:
         device = self.trainer.strategy.root_device

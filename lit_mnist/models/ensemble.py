@@ -12,7 +12,7 @@ from torch import Tensor, nn
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import members
+from lit_mnist.models import cascade, members
 from lit_mnist.models.averaging import AVERAGES, combine
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints as checkpoint_files
@@ -36,6 +36,8 @@ class EnsembleModule(ScoredModule):
         checkpoints: The members' checkpoint files: paths, or patterns such as
             `tb_logs/deep/*/checkpoints/best.ckpt`.
         average: What is averaged: probabilities, logits, or votes.
+        cascade: With predict: ask members one after another, and only while the answer could still
+            change, by the thresholds that the committee's test has set on validation.
         classes: Classes of your own that the checkpoints may name, such as `my_module.TinyModule`.
             A checkpoint is never trusted to import one.
     """
@@ -44,10 +46,15 @@ class EnsembleModule(ScoredModule):
         self,
         checkpoints: list[str] | str,
         average: AVERAGES = "probabilities",
+        cascade: bool = False,
         classes: list[type[object]] | type[object] | None = None,
     ) -> None:
         super().__init__()
-        self.checkpoints, self.average = checkpoints, average
+        if cascade and average != "probabilities":
+            raise UserError(f"--model.cascade: averages probabilities, not {average}")
+        self.checkpoints, self.average, self.cascade = checkpoints, average, cascade
+        self.thresholds: list[float] = []  # of the cascade; none: all members are asked
+        self.asked, self.images = 0, 0  # by the cascade: members, over how many images
         self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
         self.members: list[members.Member] = []
 
@@ -85,7 +92,13 @@ class EnsembleModule(ScoredModule):
 
     def forward(self, images: Tensor) -> Tensor:
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
-        return combine(self.log_probs(images), self.average)
+        if not self.thresholds:
+            return combine(self.log_probs(images), self.average)
+        self.configure_model()
+        ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
+        found = cascade.ask(ask, images, self.thresholds)
+        self.asked, self.images = self.asked + int(found.asked.sum()), self.images + len(images)
+        return found.probabilities.log().float()
 
     def log_probs(self, images: Tensor) -> Tensor:
         """Gives each member's log-probabilities (M, N, 10)."""

@@ -15,6 +15,7 @@ committee_table   its scores beside its members'
 page              one HTML file about a run or several
 page_facts        what it tells of a run, read from its folder
 page_charts       its charts
+sweep_page        one HTML file about a sweep
 notebook          the notebook's six systems and figures
 notebook_table    its table beside ours
 plots             accuracy curves, confusion matrix

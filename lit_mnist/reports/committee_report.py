@@ -12,7 +12,7 @@ from torch import Tensor
 
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
-from lit_mnist.models import averaging
+from lit_mnist.models import averaging, cascade
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.reports import committee_plots, out_of_fold, plots
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
@@ -54,6 +54,18 @@ class CommitteeReport(EvaluationReport):
         found = self.run.results().get(out_of_fold.KEY)
         score = [out_of_fold.summary(found)] if found else []
         return [*score, *lines, f"report.md in {self.run.folder}"]
+
+    def trust(
+        self, held_out: Predictions | None, predictions: Predictions, missing: str
+    ) -> dict[str, Any]:
+        """Adds what a cascade of the members would cost and change."""
+        found = super().trust(held_out, predictions, missing)
+        if self.committee.average != "probabilities":
+            return found
+        if held_out is None or not held_out.member_log_probs.numel():  # of folds: some alone answer
+            return found
+        hashes = [member.sha256 for member in self.committee.members]
+        return found | {"cascade": cascade_facts(held_out, predictions, hashes)}
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
         """Writes files and pictures, of the committee and its members."""
@@ -124,6 +136,25 @@ class CommitteeReport(EvaluationReport):
         found = self.run.results().get(out_of_fold.KEY)
         known = isinstance(found, dict) and found.get("weights_sha256") == self.committee.sha256
         return {out_of_fold.KEY: found} if known else {}
+
+
+def cascade_facts(
+    held_out: Predictions, predictions: Predictions, hashes: Sequence[str]
+) -> dict[str, Any]:
+    """Gives what `results.json` says of a cascade, whose thresholds the held-out images set."""
+    limits = cascade.thresholds(held_out.member_log_probs.transpose(0, 1).exp())
+    facts: dict[str, Any] = {"thresholds": limits, "members_sha256": list(hashes)}
+    for split, said in (("val", held_out), ("test", predictions)):
+        members = said.member_log_probs.transpose(0, 1).exp()
+        found = cascade.outcome(members, limits)
+        answers = found.probabilities.argmax(1)
+        facts[split] = {
+            "images": len(answers),
+            "members_per_image": round(float(found.asked.double().mean()), 4),
+            "changed": int((answers != members.mean(0).argmax(1)).sum()),
+            "errors": int((answers != said.labels).sum()),
+        }
+    return facts
 
 
 def votes_csv(predictions: Predictions, votes: Tensor) -> str:

@@ -37,6 +37,7 @@ def markdown(results: dict[str, Any]) -> str:
             *_out_of_fold(results.get(out_of_fold.KEY)),
             f"Calibration: {abstention.summary(results['calibration'])}.",
             "",
+            *_cascade(results.get("cascade")),
             f"Not all members agree on {disagreement['any']:.2%} of the images; two of them"
             f" differ on {min(pairs):.2%} to {max(pairs):.2%}.",
             "",
@@ -66,6 +67,18 @@ def _out_of_fold(found: dict[str, Any] | None) -> list[str]:
         " answers. A member's validation accuracy is that of its own part.",
         "",
     ]
+
+
+def _cascade(found: dict[str, Any] | None) -> list[str]:
+    """Says what a cascade would cost, if one was looked at."""
+    if not found:
+        return []
+    said = [
+        f"{found[split]['members_per_image']:.2f} members an image on {name}"
+        f" ({found[split]['changed']} of {found[split]['images']:,} answers changed)"
+        for split, name in (("val", "validation"), ("test", "test"))
+    ]
+    return [f"As a cascade, whose thresholds validation sets: {', '.join(said)}.", ""]
 
 
 def _row(name: str, scores: dict[str, Any], val_acc: float | None) -> str:

@@ -6,8 +6,11 @@ from typing import Any
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
 
+from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
+from lit_mnist.models.averaging import combine
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
@@ -42,8 +45,26 @@ def predict(
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
-            keeper.collect(scaled, module.evaluate_held_out(scaled).softmax(dim=1))  # type: ignore[operator] # a ScoredModule
+            keeper.collect(scaled, *_answer(module, scaled, by_all=not data.partition.whole))
     return keeper.gathered(trainer), ""
+
+
+def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor | None]:
+    """Gives probabilities (B, 10) and, where each of a committee's members may answer, theirs.
+
+    Args:
+        module: With the tested weights.
+        batch: Held-out images.
+        by_all: Whether they were held out of the training of all members, not only of some.
+
+    Returns:
+        The second as logarithms (B, M, 10).
+    """
+    if not (by_all and isinstance(module, EnsembleModule)):
+        return module.evaluate_held_out(batch).softmax(dim=1), None
+    with torch.autocast(module.device.type, enabled=False):
+        each = module.log_probs(batch.images)
+    return combine(each, module.average).softmax(dim=1), each.transpose(0, 1)
 
 
 def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) -> str:

@@ -16,7 +16,7 @@ from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
 from lit_mnist.reports.figures import PALETTE
 
 _INK = "#010203"  # stands for the colour of the page's text
-_STYLE: Any = {
+STYLE: Any = {
     "svg.hashsalt": "lit_mnist",  # or else equal charts would differ in their bytes
     "svg.fonttype": "none",
     "font.family": "sans-serif",
@@ -34,7 +34,7 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
         histories: By run, a row an epoch, as `metrics.csv` has it.
         best_epoch: Which to mark; None for none.
     """
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         for place, (key, name) in enumerate((("acc", "accuracy"), ("loss", "loss in nats"))):
             axes = figure.add_subplot(1, 2, place + 1, xlabel="epoch", title=name)
@@ -50,7 +50,7 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
         handles, labels = figure.axes[0].get_legend_handles_labels()
         if any(labels):
             figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
-        return _svg(figure, "Accuracy and loss per epoch")
+        return svg(figure, "Accuracy and loss per epoch")
 
 
 def _rate_falls(rows: History) -> list[float]:
@@ -72,14 +72,14 @@ def reliability(answers: Answers) -> str:
     counts = np.maximum(np.bincount(place, minlength=BINS), 1)
     sure = np.bincount(place, answers.confidence, minlength=BINS) / counts
     right = np.bincount(place, answers.right, minlength=BINS) / counts
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4), layout="constrained")
         axes = figure.add_subplot(xlabel="confidence (mean of a bin)", ylabel="accuracy")
         low = min(sure.min(), right.min())
         axes.plot([low, 1], [low, 1], color=_INK, lw=0.8, ls=":")
         axes.plot(sure, right, marker="o", ms=4, color=PALETTE[0])
         axes.grid(alpha=0.25)
-        return _svg(figure, "Reliability: accuracy against confidence")
+        return svg(figure, "Reliability: accuracy against confidence")
 
 
 def risk_coverage(answers: Answers) -> str:
@@ -87,15 +87,15 @@ def risk_coverage(answers: Answers) -> str:
     rates, count = risks(answers), len(answers.labels)
     # a curve of ten thousand points would be most of the page
     shown = np.unique(np.linspace(0, count - 1, min(count, 400)).astype(int))
-    with mpl.rc_context(_STYLE):
+    with mpl.rc_context(STYLE):
         figure = Figure(figsize=(4.4, 3.4), layout="constrained")
         axes = figure.add_subplot(xlabel="share of the images answered", ylabel="share of errors")
         axes.plot((shown + 1) / count, rates[shown], color=PALETTE[1])
         axes.grid(alpha=0.25)
-        return _svg(figure, "Risk against coverage")
+        return svg(figure, "Risk against coverage")
 
 
-def _svg(figure: Figure, label: str) -> str:
+def svg(figure: Figure, label: str) -> str:
     """Gives an <svg> element with a name for those who cannot see it."""
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})

@@ -61,15 +61,25 @@ class EvaluationReport(Collector):
         )
         if not trainer.is_global_zero:
             return
-        scores["calibration"] = (
-            abstention.report(self.held_out.answers, predictions.answers)
-            if self.held_out
-            else {"missing": missing}
-        )
+        scores |= self.trust(self.held_out, predictions, missing)
         # `test_reads` with them, the record of what they are of last: it says that all is written
         self.write(trainer, predictions, scores | {"test_reads": reads})
         self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
         self.summary = self.closing(scores)
+
+    def trust(
+        self, held_out: Predictions | None, predictions: Predictions, missing: str
+    ) -> dict[str, Any]:
+        """Gives what is set on the held-out images, and what becomes of it on the test images.
+
+        Args:
+            held_out: Of the images that were held out of training; None if they are not at hand.
+            predictions: Of the test images.
+            missing: Why there are none.
+        """
+        if held_out is None:
+            return {"calibration": {"missing": missing}}
+        return {"calibration": abstention.report(held_out.answers, predictions.answers)}
 
     def _note(self, scores: dict[str, Any]) -> int:
         digest, folder = self.weights.sha256, self.run.folder

@@ -12,13 +12,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
 from lit_mnist.reports import committee_plots
 from tests import holding, warm
-from tests.conftest import SMALL, TEST, equal_weights
+from tests.conftest import CONFIGS, SMALL, TEST, digits, equal_weights
 from tests.warm import CLI, Program
 
 OWN = Path("tb_logs/dense/committee_3")
@@ -248,3 +249,30 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     assert files().items() >= before.items()
     assert equal_weights(seed(44), three / seed(44), "last")
     assert results() == results(three / OWN)
+
+
+# -------------------------------------------------- asked one after another
+
+
+def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
+    committee, trained, capsys
+):
+    known = results()["cascade"]
+    assert known["val"]["changed"] == 0
+    assert 1 <= known["val"]["members_per_image"] <= 3
+    assert (known["val"]["images"], known["test"]["images"]) == (100, TEST)
+    assert "As a cascade, whose thresholds validation sets: " in (OWN / "report.md").read_text()
+    Image.fromarray(digits(1, 5)[0][0].numpy()).save("digit.png")
+    line = [
+        *("predict", "--config", f"{CONFIGS}/ensemble.yaml", "--name", "dense"),
+        *("--model.checkpoints", "tb_logs/dense/seed_*/checkpoints/best.ckpt"),
+        *("--data.dataset", SMALL, "--trainer.accelerator", "cpu", "--data.images", "digit.png"),
+    ]
+    capsys.readouterr()
+    assert main([*line, "--model.cascade", "true"]) == 0
+    assert "of 3 members asked per digit" in capsys.readouterr().out
+    (OWN / "results.json").write_text("{}")
+    assert main([*line, "--model.cascade", "true"]) == 2
+    assert "holds no thresholds for these members" in capsys.readouterr().err
+    assert main([*line, "--model.cascade", "true", "--model.average", "vote"]) == 2
+    assert "--model.cascade: averages probabilities, not vote" in capsys.readouterr().err

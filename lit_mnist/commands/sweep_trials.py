@@ -1,0 +1,160 @@
+"""The trials of a sweep, one after another: drawn, trained, told to the study, written down."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import optuna
+import sqlalchemy
+from optuna.trial import FrozenTrial, TrialState
+
+from lit_mnist import program
+from lit_mnist.commands import run_cli
+from lit_mnist.commands.sweep import Sweep
+from lit_mnist.errors import UserError, one_line
+from lit_mnist.sweep import record, study, workers
+from lit_mnist.sweep.record import Record, Trial
+from lit_mnist.training.pruning import Pruning
+
+_HOPELESS = 3  # trials that failed before any did not
+_STATES = {
+    TrialState.COMPLETE: "complete",
+    TrialState.PRUNED: "pruned",
+    TrialState.FAIL: "failed",
+    TrialState.RUNNING: "running",
+}
+
+
+class _SurplusError(Exception):
+    """Another process has begun the last trial that was wanted."""
+
+
+class Trials:
+    """Trains trials until there are as many as are wanted.
+
+    Args:
+        sweep: What is searched.
+        storage: URL of the database; None for a file in the sweep's folder.
+        spare_epochs: Which every trial is given before it may be pruned.
+    """
+
+    def __init__(self, sweep: Sweep, storage: str | None, spare_epochs: int) -> None:
+        self.sweep, self.folder = sweep, sweep.folder
+        self.folder.mkdir(parents=True, exist_ok=True)
+        url = storage or study.sqlite_url(self.folder / "study.db")
+        seed = sweep.options["seed_everything"]
+        self.study = study.opened(url, sweep.name, seed, spare_epochs, sweep.said)
+        self.best: int | None = None  # the trial whose config is written
+
+    def run(self) -> None:
+        """Trains what is left, and says what came out.
+
+        Raises:
+            UserError: No trial was completed, or the storage is gone.
+        """
+        try:
+            with workers.at_work(self.folder) as self.worker:
+                while self._more():
+                    self.study.optimize(self._train, 1, catch=(UserError, _SurplusError))
+                    self._write()
+            self._close(self._write())
+        except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            why = str(error.__cause__ or error).partition("\n")[0]
+            raise UserError(f"--storage: {why:.150}; the same command goes on") from error
+
+    def _more(self) -> bool:
+        """Whether a trial is to be trained; those of processes that were killed come first."""
+        for number in workers.requeue_abandoned(self.study, self.folder):
+            print(f"trial {number} was stopped; it goes on", flush=True)
+        trials = self.study.get_trials(deepcopy=False)
+        counted = workers.counted(trials)
+        failed = [trial for trial in counted if trial.state == TrialState.FAIL]
+        if len(failed) == len(counted) >= min(_HOPELESS, self.sweep.wanted):
+            raise UserError(f"no trial succeeds; {failed[0].user_attrs[workers.ERROR]}")
+        waiting = any(trial.state == TrialState.WAITING for trial in trials)
+        return waiting or len(counted) < self.sweep.wanted
+
+    def _train(self, trial: optuna.Trial) -> float:
+        """Trains one trial; gives its best validation accuracy."""
+        frozen = self._frozen(trial)
+        trial.set_user_attr(workers.WORKER, self.worker)
+        before = workers.counted(self.study.get_trials(deepcopy=False)[: trial.number])
+        if len(before) >= self.sweep.wanted:
+            raise _SurplusError
+        number = workers.first_number(frozen)
+        values = {name: one.suggest(trial, name) for name, one in self.sweep.space.items()}
+        print(f"trial {number} of {self.sweep.wanted}: {_text(values)}", flush=True)
+        try:
+            return self._fit(trial, number, values, set(frozen.intermediate_values))
+        except UserError as error:
+            print(f"trial {number} failed: {one_line(error)}", flush=True)
+            trial.set_user_attr(workers.ERROR, one_line(error))
+            raise
+
+    def _fit(
+        self, trial: optuna.Trial, number: int, values: Mapping[str, Any], known: set[int]
+    ) -> float:
+        def hopeless(epochs: int, val_acc: float) -> bool:
+            if epochs not in known:  # of a trial that goes on, some are told already
+                trial.report(val_acc, epochs)
+            return trial.should_prune()
+
+        run_cli.run(self.sweep.trial(number, values).argv("fit"), [Pruning(hopeless)])
+        results = self.sweep.run_of(number).results()
+        if "best_val_acc" not in results:
+            raise UserError("nothing was validated, so nothing can be chosen; let fit validate")
+        if results.get("ended_by") == Pruning.__name__:
+            print(f"trial {number}: pruned after {results['epochs']} epochs", flush=True)
+            raise optuna.TrialPruned
+        return float(results["best_val_acc"])
+
+    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
+        return self.study.get_trials(deepcopy=False)[trial.number]
+
+    def _write(self) -> Record:
+        """Writes every trial down, and the config of the best one."""
+        counted = workers.counted(self.study.get_trials(deepcopy=False))
+        trials = record.in_order([_told(trial) for trial in counted])
+        sweep = self.sweep
+        known = Record(sweep.name, sweep.wanted, sweep.said["space"], trials)
+        known.write(self.folder)
+        if known.best and known.best.number != self.best:
+            self.best = known.best.number
+            sweep.write_best(known.best.options)
+            best = f"val_acc {known.best.val_acc:.4f}, trial {self.best}"
+            print(f"best so far: {best}", flush=True)
+        return known
+
+    def _close(self, known: Record) -> None:
+        counts = ", ".join(f"{known.count(state)} {state}" for state in record.STATES)
+        print(f"{len(known.trials)} trials: {counts}")
+        best = known.best
+        if best is None:
+            raise UserError("no trial was completed, so there is no best one; add --trials")
+        print(f"best val_acc {best.val_acc:.4f}, trial {best.number}: {_text(best.options)}")
+        print(
+            f"it is the best of {known.count('complete')} on the same images, which flatters it;"
+            " other seeds tell what it is worth:"
+        )
+        name, called = f"{self.sweep.name}_best.yaml", program.name()
+        print(f"next: {called} fit --config {self.folder / name} --seed_everything 43")
+        print(f"      {called} report {self.folder}")
+
+
+def _text(values: Mapping[str, Any]) -> str:
+    """Gives options as they are typed, numbers rounded."""
+    return " ".join(
+        f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
+        for name, value in values.items()
+    )
+
+
+def _told(trial: FrozenTrial) -> Trial:
+    told = trial.intermediate_values
+    return Trial(
+        number=workers.first_number(trial),
+        state=_STATES[trial.state],
+        val_acc=max(told.values(), default=None) if trial.value is None else trial.value,
+        epochs=max(told, default=0),
+        options=dict(trial.params),
+        error=trial.user_attrs.get(workers.ERROR, "") if trial.state == TrialState.FAIL else "",
+    )

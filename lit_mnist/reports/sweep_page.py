@@ -1,0 +1,95 @@
+"""A page about a sweep: its history, each option against validation accuracy, every trial."""
+
+import json
+from collections.abc import Sequence
+from itertools import accumulate
+from typing import Any
+
+import jinja2
+import matplotlib as mpl
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from lit_mnist.reports.figures import PALETTE
+from lit_mnist.reports.page_charts import STYLE, svg
+from lit_mnist.sweep.record import Record, Trial
+
+_MARKS = {"complete": "o", "pruned": "x"}
+
+
+def html(record: Record) -> str:
+    """Gives the page; equal records give equal bytes."""
+    environment = jinja2.Environment(
+        loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    known = [trial for trial in record.trials if trial.val_acc is not None]
+    return environment.get_template("sweep.html").render(
+        title=f"{record.name}: a sweep",
+        record=record,
+        options=list(record.space),
+        ranked=sorted(record.trials, key=_rank),
+        counts={state: record.count(state) for state in ("complete", "pruned", "failed")},
+        history=history(known) if known else "",
+        scatter=scatter(known, record.space) if known else "",
+    )
+
+
+def _rank(trial: Trial) -> tuple[bool, float, int]:
+    return trial.state != "complete", -(trial.val_acc or 0.0), trial.number
+
+
+def history(trials: Sequence[Trial]) -> str:
+    """Draws the trials' validation accuracies in order, and the best complete one so far."""
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(9, 3.2), layout="constrained")
+        axes = figure.add_subplot(xlabel="trial", ylabel="best validation accuracy")
+        _points(axes, [(trial.number, trial) for trial in trials])
+        done = [trial for trial in trials if trial.state == "complete"]
+        best = list(accumulate((trial.val_acc or 0.0 for trial in done), max))
+        numbers = [trial.number for trial in done]
+        axes.step(numbers, best, where="post", color=PALETTE[1], label="best so far")
+        axes.legend(frameon=False)
+        axes.grid(alpha=0.25)
+        return svg(figure, "Validation accuracy by trial")
+
+
+def scatter(trials: Sequence[Trial], space: dict[str, Any]) -> str:
+    """Draws each option against validation accuracy, one panel an option."""
+    columns = min(3, len(space))
+    rows = -(-len(space) // columns)
+    with mpl.rc_context(STYLE):
+        figure = Figure(figsize=(3 * columns, 2.8 * rows), layout="constrained")
+        for place, (option, values) in enumerate(space.items(), 1):
+            axes = figure.add_subplot(rows, columns, place, xlabel=option)
+            if isinstance(values, dict):
+                axes.set_xscale("log" if values.get("log") else "linear")
+                pairs = [(t.options[option], t) for t in trials if option in t.options]
+            else:  # choices stand side by side, in the space's order
+                names = [_name(value) for value in values]
+                axes.set_xticks(range(len(names)), names)
+                axes.set_xlim(-0.5, len(names) - 0.5)
+                pairs = [
+                    (names.index(_name(t.options[option])), t)
+                    for t in trials
+                    if _name(t.options.get(option)) in names
+                ]
+            _points(axes, pairs)
+            axes.grid(alpha=0.25)
+        return svg(figure, "Validation accuracy by option")
+
+
+def _points(axes: Axes, pairs: Sequence[tuple[float, Trial]]) -> None:
+    for state, mark in _MARKS.items():
+        chosen = [(x, trial.val_acc) for x, trial in pairs if trial.state == state]
+        if chosen:
+            x, y = zip(*chosen, strict=True)
+            axes.plot(x, y, mark, ls="", ms=5, color=PALETTE[0], alpha=0.8, label=state)
+
+
+def _name(value: Any) -> str:
+    """Gives a choice as the page shows it; lists are kept as their text."""
+    return value if isinstance(value, str) else json.dumps(value)

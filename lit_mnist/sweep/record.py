@@ -1,0 +1,108 @@
+"""`sweep.json`: every trial of a sweep as it stands, for reports and people."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, NamedTuple, Self
+
+from lit_mnist import files
+from lit_mnist.errors import UserError
+
+NAME = "sweep.json"
+STATES = ("complete", "pruned", "failed", "running")
+
+
+class Trial(NamedTuple):
+    """What is known of one.
+
+    Attributes:
+        number: Under which it began, as in `trial_<number>`.
+        state: One of `STATES`.
+        val_acc: The best of its epochs, in [0, 1]; None before the first.
+        epochs: How many were trained.
+        options: What it was given, by option.
+        error: Why it failed; empty if it did not.
+    """
+
+    number: int
+    state: str
+    val_acc: float | None
+    epochs: int
+    options: dict[str, Any]
+    error: str = ""
+
+
+class Record(NamedTuple):
+    """A sweep.
+
+    Attributes:
+        name: Of the runs that are searched.
+        wanted: How many trials there are to be.
+        space: What is searched, by option, in plain values.
+        trials: In the order in which they began.
+    """
+
+    name: str
+    wanted: int
+    space: dict[str, Any]
+    trials: list[Trial]
+
+    @property
+    def best(self) -> Trial | None:
+        """The complete trial of the highest validation accuracy, of equal ones the first."""
+        done = [trial for trial in self.trials if trial.state == "complete"]
+        return max(done, key=lambda trial: trial.val_acc or 0.0, default=None)
+
+    def count(self, state: str) -> int:
+        """How many trials are in a state."""
+        return sum(trial.state == state for trial in self.trials)
+
+    def write(self, folder: Path) -> None:
+        """Writes the file."""
+        trials = [trial._asdict() for trial in self.trials]
+        best = self.best.number if self.best else None
+        content = {**self._asdict(), "best": best, "trials": trials}
+        files.write_json(folder / NAME, content)
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Reads the file.
+
+        Raises:
+            UserError: It is damaged.
+        """
+        path = folder / NAME
+        try:
+            content = json.loads(path.read_text(encoding="utf-8"))
+            trials = [Trial(**trial) for trial in content["trials"]]
+            record = cls(content["name"], content["wanted"], content["space"], trials)
+        except (ValueError, TypeError, KeyError, RecursionError) as error:
+            raise UserError(f"{path}: damaged; the same sweep again writes it anew") from error
+        if not _valid(record):
+            raise UserError(f"{path}: damaged; the same sweep again writes it anew")
+        return record
+
+
+def _valid(record: Record) -> bool:
+    return isinstance(record.space, dict) and all(
+        isinstance(trial.number, int)
+        and trial.state in STATES
+        and isinstance(trial.val_acc, (float, int, type(None)))
+        and isinstance(trial.options, dict)
+        for trial in record.trials
+    )
+
+
+def folder_of(log_dir: Path, name: str) -> Path:
+    """Gives the folder of a sweep, in which its trials lie as runs do in a log folder."""
+    return log_dir / name / "sweep"
+
+
+def trial_name(number: int) -> str:
+    """Gives the name of a trial's run."""
+    return f"trial_{number:03d}"
+
+
+def in_order(trials: Sequence[Trial]) -> list[Trial]:
+    """Sorts trials by the number under which they began."""
+    return sorted(trials, key=lambda trial: trial.number)

@@ -1,0 +1,175 @@
+"""The file that says which options a sweep searches, and within what.
+
+model.lr: {log: [0.001, 0.1]}      # a number between two, by its logarithm
+model.hidden: {range: [32, 256]}   # evenly; whole numbers, as both ends are
+data.shear: {range: [0, 20], step: 5}
+data.batch_size: [64, 128, 256]    # one of these
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import yaml
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_yaml
+
+if TYPE_CHECKING:
+    from optuna.trial import Trial
+
+FORM = "give a list of values, {range: [low, high]} or {log: [low, high]}"
+# What would not choose a network: it would choose its luck, its validation images or its place
+_OF_THE_SWEEP = (
+    *("seed_everything", "data.seed", "data.split_seed", "data.folds", "data.fold"),
+    *("data.dataset", "data.data_dir"),
+    *("name", "log_dir", "fresh", "config", "ckpt_path"),
+)
+
+
+class Choices(NamedTuple):
+    """One of several values.
+
+    Attributes:
+        values: Of any kind that YAML has.
+    """
+
+    values: tuple[Any, ...]
+
+    @property
+    def extremes(self) -> Sequence[Any]:
+        """Values that are valid if all are."""
+        return self.values
+
+    def suggest(self, trial: "Trial", option: str) -> Any:
+        """Has Optuna choose one; a list or a mapping as the text that stands for it."""
+        plain = [v if _is_scalar(v) else json.dumps(v) for v in self.values]
+        return trial.suggest_categorical(option, plain)
+
+
+class Range(NamedTuple):
+    """A number between two.
+
+    Attributes:
+        low: The least; whole numbers are meant if both ends are.
+        high: The greatest.
+        log: Whether all orders of magnitude are as likely.
+        step: What the numbers lie apart; None for any number.
+    """
+
+    low: float
+    high: float
+    log: bool
+    step: float | None = None
+
+    @property
+    def extremes(self) -> Sequence[Any]:
+        """Values that are valid if all are."""
+        return (self.low, self.high)
+
+    def suggest(self, trial: "Trial", option: str) -> float:
+        """Has Optuna choose one."""
+        if isinstance(self.low, int) and isinstance(self.high, int):
+            step = int(self.step or 1)
+            return trial.suggest_int(option, self.low, self.high, step=step, log=self.log)
+        return trial.suggest_float(option, self.low, self.high, step=self.step, log=self.log)
+
+
+Space = Mapping[str, Choices | Range]
+
+
+def read(path: Path) -> Space:
+    """Reads the file.
+
+    Returns:
+        What is searched, by option, in the file's order.
+
+    Raises:
+        UserError: Naming the file, the option and what is wrong.
+    """
+    try:
+        content = safe_yaml.load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise UserError(f"--space {path}: no such file") from error
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
+    if not isinstance(content, dict) or not content:
+        raise UserError(f"{path}: holds no options; {FORM} to each, such as model.lr")
+    return {_option(path, name): _values(f"{path}: {name}", content[name]) for name in content}
+
+
+def as_plain(space: Space) -> dict[str, Any]:
+    """Gives the space in plain values, for a record."""
+    return {
+        option: list(values.values)
+        if isinstance(values, Choices)
+        else {key: value for key, value in values._asdict().items() if value is not None}
+        for option, values in space.items()
+    }
+
+
+def _option(path: Path, name: Any) -> str:
+    if not isinstance(name, str) or name.startswith("-"):
+        raise UserError(f"{path}: {name}: name an option without dashes, such as model.lr")
+    if name in _OF_THE_SWEEP:
+        raise UserError(
+            f"{path}: {name}: is not searched, as all trials share it; set it on the command line"
+        )
+    return name
+
+
+def _values(where: str, given: Any) -> Choices | Range:
+    if isinstance(given, list):
+        return _choices(where, given)
+    kinds = {"range", "log"} & set(given) if isinstance(given, dict) else set()
+    if len(kinds) != 1 or set(given) - {*kinds, "step"}:
+        raise UserError(f"{where}: {FORM}")
+    (kind,) = kinds
+    return _range(where, given[kind], given.get("step"), kind == "log")
+
+
+def _choices(where: str, given: list[Any]) -> Choices:
+    if len(given) < 2:
+        raise UserError(f"{where}: has {len(given)} value(s); give two or more, or leave it out")
+    for place, value in enumerate(given):
+        if value in given[:place]:
+            raise UserError(f"{where}: {value} is there twice")
+    return Choices(tuple(given))
+
+
+def _range(where: str, ends: Any, step: Any, log: bool) -> Range:
+    if not isinstance(ends, list) or len(ends) != 2:
+        raise UserError(f"{where}: {FORM}")
+    low, high = (_number(where, end) for end in ends)
+    if not low < high:
+        raise UserError(f"{where}: {low} is not below {high}")
+    if log and low <= 0:
+        raise UserError(f"{where}: log needs numbers above 0; take range for {low}")
+    if step is None:
+        return Range(low, high, log)
+    step = _number(where, step)
+    count = (high - low) / step if step > 0 and not log else 0.0
+    if count < 1 or abs(count - round(count)) > 1e-9:
+        raise UserError(f"{where}: step {step} does not lead from {low} to {high}")
+    if isinstance(step, float):
+        low, high = float(low), float(high)
+    return Range(low, high, log, step)
+
+
+def _number(where: str, value: Any) -> float:
+    """Reads a number; YAML takes 1e-3, without a point, for a text."""
+    if isinstance(value, (int, float)) and not isinstance(value, bool):
+        number: float = value
+    else:
+        try:
+            number = float(value) if isinstance(value, str) else float("nan")
+        except ValueError:
+            number = float("nan")
+    if not abs(number) < float("inf"):
+        raise UserError(f"{where}: {value} is no number")
+    return number
+
+
+def _is_scalar(value: Any) -> bool:
+    return value is None or isinstance(value, (bool, int, float, str))

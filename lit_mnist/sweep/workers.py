@@ -1,0 +1,76 @@
+"""Which processes take part in a sweep, and the trials of those that were killed.
+
+A process holds a lock in the sweep's folder for as long as it lives, and its trials name it. A
+lock that nobody holds tells at once that the trials of that name are abandoned. Where processes do
+not share the folder, Optuna's heartbeat tells so within two minutes.
+"""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import optuna
+from filelock import FileLock, Timeout
+from optuna.trial import FrozenTrial, TrialState
+
+from lit_mnist.sweep.study import retry
+
+WORKER, ERROR = "worker", "error"  # attributes of a trial: who runs it, why it failed
+
+
+@contextmanager
+def at_work(folder: Path) -> Iterator[str]:
+    """Gives this process's name, and tells the others that it lives.
+
+    If the block raises, the lock's file stays: it leads to the trial that was abandoned.
+    """
+    name = uuid.uuid4().hex[:12]
+    folder.mkdir(parents=True, exist_ok=True)
+    with FileLock(_lock(folder, name)):
+        yield name
+        _lock(folder, name).unlink(missing_ok=True)
+
+
+def _lock(folder: Path, worker: str) -> Path:
+    return folder / f".worker_{worker}.lock"
+
+
+def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
+    """Queues the trials again whose process is gone; gives the numbers under which they began."""
+    found = []
+    for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        path = _lock(folder, trial.user_attrs.get(WORKER, ""))
+        if not path.exists():  # its process has not said so yet, or runs on another machine
+            continue
+        try:
+            with FileLock(path).acquire(timeout=0):
+                if _state(study, trial.number) != TrialState.RUNNING:  # another has been here
+                    continue
+                study.tell(trial.number, state=TrialState.FAIL)
+                retry(study, trial)
+                found.append(first_number(trial))
+                path.unlink(missing_ok=True)
+        except Timeout:
+            continue
+    return found
+
+
+def _state(study: optuna.Study, number: int) -> TrialState:
+    return study.get_trials(deepcopy=False)[number].state
+
+
+def first_number(trial: FrozenTrial) -> int:
+    """Gives the number under which a trial began: one that was killed goes on under another."""
+    before = retry.retried_trial_number(trial)
+    return trial.number if before is None else before
+
+
+def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
+    """Gives the trials that count: neither queued ones nor those that another goes on with."""
+    return [
+        trial
+        for trial in trials
+        if trial.state in (TrialState.COMPLETE, TrialState.PRUNED, TrialState.RUNNING)
+        or (trial.state == TrialState.FAIL and ERROR in trial.user_attrs)
+    ]
