@@ -9,6 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.features import Features
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
@@ -18,7 +19,7 @@ OWN_KEYS = ("data_sha256", "split_sha256")  # of a data module's fingerprint: th
 
 
 def predict(
-    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path]
+    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path], features: Features
 ) -> tuple[Predictions | None, str]:
     """Scores the held-out images, as at the end of a test; every rank must call it.
 
@@ -30,6 +31,7 @@ def predict(
         module: With the tested weights.
         run: Their folder.
         paths: Their checkpoints.
+        features: Of the module's nets; they are kept with the predictions.
 
     Returns:
         The predictions, and why there are none; empty if there are.
@@ -42,7 +44,9 @@ def predict(
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
-            keeper.collect(scaled, module.evaluate(scaled).softmax(dim=1))  # type: ignore[operator] # a ScoredModule
+            probabilities = module.evaluate(scaled).softmax(dim=1)  # type: ignore[operator] # a ScoredModule
+            taken = features.taken(len(probabilities))
+            keeper.collect(scaled, probabilities, features=taken)
     return keeper.gathered(trainer), ""
 
 

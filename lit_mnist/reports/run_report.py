@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
-from lit_mnist.reports import abstention, figures, gallery, plots
+from lit_mnist.models.ensemble import nets_of
+from lit_mnist.models.features import Features
+from lit_mnist.reports import abstention, figures, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
@@ -55,13 +57,20 @@ class EvaluationReport(Collector):
                 f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
             ]
             return
+        features = Features(nets_of(pl_module))
         held_out, missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths
+            trainer, pl_module, self.run, self.weights.paths, features
         )
+        features.remove()
         if not trainer.is_global_zero:
             return
         scores["calibration"] = (
             abstention.report(held_out.answers, predictions.answers)
+            if held_out
+            else {"missing": missing}
+        )
+        scores["novelty"] = (
+            no_digit.fit(self.run, self.weights.sha256, held_out, features.widths)
             if held_out
             else {"missing": missing}
         )
