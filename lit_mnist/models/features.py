@@ -32,9 +32,16 @@ class Features:
 
     def _keep(self, place: int) -> Any:
         def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            vars(self._seen).setdefault(place, []).append(inputs[0].detach())
+            self._own().setdefault(place, []).append(inputs[0].detach())
 
         return keep
+
+    def _own(self) -> dict[int, list[Tensor]]:
+        """Gives what this thread's images left, by the net's place."""
+        if not hasattr(self._seen, "by_net"):
+            self._seen.by_net = {}
+        own: dict[int, list[Tensor]] = self._seen.by_net
+        return own
 
     def taken(self, count: int) -> Tensor:
         """Gives what was seen since it was last asked.
@@ -46,11 +53,12 @@ class Features:
             On the CPU, float32 (N, F): of all nets side by side. (N, 0) if a net has no linear
             layer, or did not put each image through its last one, once.
         """
-        seen = [vars(self._seen).get(place, []) for place in range(len(self._hooks))]
-        vars(self._seen).clear()
-        whole = [torch.cat(own) for own in seen if own]
+        own = self._own()
+        seen = [own.get(place, []) for place in range(len(self._hooks))]
+        own.clear()
+        whole = [torch.cat(parts) for parts in seen if parts]
         shapes = [tuple(one.shape) for one in whole]
-        if not count or shapes != [(count, width) for width in self.widths]:
+        if not shapes or shapes != [(count, width) for width in self.widths]:
             return torch.empty(count, 0)
         return torch.cat([one.float().cpu() for one in whole], dim=1)
 

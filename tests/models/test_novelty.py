@@ -30,7 +30,8 @@ def test_the_distance_is_mahalanobis_to_the_nearest_class(monkeypatch):
 
 
 def test_one_in_two_hundred_is_novel_and_so_is_all_between_the_classes():
-    rule = Novelty.fit(*(lambda f, y: (f, WIDTHS, y))(*classes(10_000, seed=1)))
+    features, labels = classes(10_000, seed=1)
+    rule = Novelty.fit(features, WIDTHS, labels)
     assert rule.novel(classes(10_000, seed=2)[0]).mean() == pytest.approx(0.005, abs=0.002)
     assert rule.novel(np.zeros((3, 10))).all()
 
