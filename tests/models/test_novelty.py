@@ -33,7 +33,7 @@ def test_one_in_two_hundred_is_novel_and_so_is_all_between_the_classes():
     features, labels = classes(10_000, seed=1)
     rule = Novelty.fit(features, WIDTHS, labels)
     assert rule.novel(classes(10_000, seed=2)[0]).mean() == pytest.approx(0.005, abs=0.002)
-    assert rule.novel(np.zeros((3, 10))).all()
+    assert rule.novel(np.full((3, 10), 6.0)).all()
 
 
 def test_it_is_read_for_the_weights_that_it_was_written_for_alone(tmp_path):
@@ -66,7 +66,7 @@ def test_no_digit_is_what_is_improbable_or_novel():
     features, labels = classes(500, seed=5)
     rule = Novelty.fit(features, WIDTHS, labels)
     sure, unsure = np.eye(10)[[3, 3]], np.full((2, 10), 0.1)
-    near_and_far = np.stack([12 * np.eye(10)[3], np.zeros(10)])
+    near_and_far = np.stack([12 * np.eye(10)[3], np.full(10, 6.0)])
     assert no_digit(sure, rule, near_and_far).tolist() == [False, True]
     assert no_digit(sure, None, near_and_far[:, :0]).tolist() == [False, False]
     assert no_digit(unsure, None, near_and_far[:, :0]).tolist() == [True, True]
