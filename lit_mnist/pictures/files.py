@@ -19,7 +19,7 @@ HEIC = (".heic", ".heif")
 try:
     import pillow_heif  # an extra: what phones take
 except ImportError:
-    pillow_heif = None
+    pillow_heif = None  # type: ignore[assignment] # the way to say that a module is not there
 else:
     pillow_heif.register_heif_opener()
     FORMATS += ("HEIF",)
