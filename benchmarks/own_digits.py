@@ -8,7 +8,8 @@ The first renders validation digits (`--split test`: test digits) as pictures on
 The second measures DIR, whose index.csv has the columns file, kind and label: what a picture reads
 from left to right and line by line, or "none". The third reads copies of 500 digits, moved, scaled,
 inverted and framed, puts all images of the split through MNIST's form, and times `predict` of the
-first checkpoint's run on 1,000 pictures. Several checkpoints are averaged.
+first checkpoint's run on 1,000 pictures. Several checkpoints are averaged. What is no digit is told
+by a rule that all validation digits, as they are, give.
 """
 
 import argparse
@@ -26,8 +27,8 @@ import numpy as np
 import paper
 import report
 import torch
+from own_digits_reader import Reader
 from own_digits_table import row, table
-from torch import nn
 
 from lit_mnist import files
 from lit_mnist.data import download
@@ -35,71 +36,52 @@ from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
 from lit_mnist.pictures import read
-from lit_mnist.reports.abstention import LEAST_PROBABILITY
 from lit_mnist.training import hardware
 
 SEED = 0
 
 
-def read_all(nets: Sequence[nn.Module], found: Sequence[list[read.Digit]]) -> list[str]:
-    """Reads the digits found in pictures as `predict` does; gives the text of each picture."""
-    texts = []
-    for digits in found:
-        text = ""
-        if digits:
-            images = torch.from_numpy(np.stack([digit.image for digit in digits]))
-            with torch.inference_mode():
-                inputs = images.unsqueeze(1).float() / 255
-                probabilities = torch.stack([net(inputs).softmax(1) for net in nets]).mean(0)
-            best = probabilities.max(dim=1)
-            sure = best.values >= LEAST_PROBABILITY
-            text = "".join(str(digit) for digit in best.indices[sure].tolist())
-        texts.append(text)
-    return texts
-
-
-def rendered(
-    nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
-) -> list[dict[str, Any]]:
+def rendered(reader: Reader, images: np.ndarray, labels: np.ndarray) -> list[dict[str, Any]]:
     """Measures each kind of damage on the same digits, then sheets of ten, then letters."""
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in images]
     single = [str(label) for label in labels]
-    rows = [row("MNIST's own images", read_all(nets, plain), single)]
+    rows = [row("MNIST's own images", reader.texts(plain), single)]
     for name, damage in paper.DAMAGES.items():
         rng = np.random.default_rng(SEED)
         found = [read.digits_in(damage(image, rng)) for image in images]
-        rows.append(row(name, read_all(nets, found), single))
+        rows.append(row(name, reader.texts(found), single))
     rng = np.random.default_rng(SEED)
     tens = range(0, len(images) - 9, 10)
     found = [read.digits_in(paper.sheet(images[ten : ten + 10], rng)) for ten in tens]
     written = ["".join(single[ten : ten + 10]) for ten in tens]
-    rows.append(row("sheets of ten", read_all(nets, found), written))
-    found = [read.digits_in(picture) for picture in paper.letters(np.random.default_rng(SEED))]
-    texts = read_all(nets, found)
-    rows.append(row("letters, to be rejected", texts, [""] * len(texts)))
+    rows.append(row("sheets of ten", reader.texts(found), written))
+    for name, draw in (("letters", paper.letters), ("printed letters", paper.printed_letters)):
+        found = [read.digits_in(picture) for picture in draw(np.random.default_rng(SEED))]
+        texts = reader.texts(found)
+        rows.append(row(f"{name}, to be rejected", texts, [""] * len(texts)))
     return rows
 
 
 def checked(
-    nets: Sequence[nn.Module], checkpoint: Path, images: np.ndarray, labels: np.ndarray
+    reader: Reader, checkpoint: Path, images: np.ndarray, labels: np.ndarray
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Gives the rows of the copies, and what MNIST's form changes and how long reading takes."""
     some, single = images[: form_checks.COPIES], [str(label) for label in labels]
     single = single[: len(some)]
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in some]
-    rows = [row("MNIST's own images", read_all(nets, plain), single)]
+    rows = [row("MNIST's own images", reader.texts(plain), single)]
     for kind, found in form_checks.found_in_copies(some).items():
-        rows.append(row(kind, read_all(nets, found), single))
-    more = {"through_mnists_form": form_checks.form_changes(nets, images, labels)}
+        rows.append(row(kind, reader.texts(found), single))
+    more = {"through_mnists_form": form_checks.form_changes(reader.nets, images, labels)}
     return rows, more | {"reading": form_checks.reading_time(checkpoint, some)}
 
 
-def photographed(nets: Sequence[nn.Module], folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
+def photographed(reader: Reader, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Measures a folder by kind; gives also a line for each picture that is misread."""
     with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
         index = list(csv.DictReader(file))
     found = [read.read_picture(folder / entry["file"]).digits for entry in index]
-    texts = read_all(nets, found)
+    texts = reader.texts(found)
     labels = ["" if entry["label"] == "none" else entry["label"] for entry in index]
     groups = defaultdict(list)
     for entry, text, label in zip(index, texts, labels, strict=True):
@@ -130,24 +112,25 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--sheet", type=Path, help="just write a photograph-like sheet of ten digits to this file")
     measuring.add_data_options(parser)
     options = parser.parse_args(argv)
+    part: SplitName = "test" if options.split == "test" else "train"
     if options.sheet:
-        ten = digits(options)[0][:10]
+        ten = digits(options, part, 10)[0]
         cv2.imwrite(str(options.sheet), paper.sheet(ten, np.random.default_rng(SEED)))
         return 0
     paths = [Path(path) for pattern in options.checkpoints for path in sorted(glob.glob(pattern))]
     if not paths:
         parser.error(f"--checkpoints {' '.join(options.checkpoints)}: no such file")
     found = members.load(paths)
-    nets = [member.module for member in found]
+    reader = Reader([member.module for member in found])
+    reader.fit(*digits(options, part="train", count=None))
     misread: list[str] = []
     more: dict[str, Any] = {}
     if options.checks:
-        options.count = None  # all images, whatever their number
-        rows, more = checked(nets, paths[0], *digits(options))
+        rows, more = checked(reader, paths[0], *digits(options, part, None))
     elif options.photos:
-        rows, misread = photographed(nets, options.photos)
+        rows, misread = photographed(reader, options.photos)
     else:
-        rows = rendered(nets, *digits(options))
+        rows = rendered(reader, *digits(options, part, options.count))
     print("\n".join([table(rows), *misread, *(f"{name}: {value}" for name, value in more.items())]))
     if options.output:
         facts: dict[str, Any] = {"seed": SEED, "split": options.split}
@@ -160,13 +143,14 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def digits(options: argparse.Namespace) -> tuple[np.ndarray, np.ndarray]:
-    """Gives images (N, 28, 28) and labels (N,) of the split."""
-    part: SplitName = "test" if options.split == "test" else "train"
+def digits(
+    options: argparse.Namespace, part: SplitName, count: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Gives the first images (N, 28, 28) and labels (N,) of the validation or the test images."""
     split = download.load(options.dataset, part, options.data_dir, allow_download=False)
-    count = len(split.labels)
-    order = torch.arange(count) if part == "test" else train_val_split(count, 42)[1]
-    chosen = order[: options.count]
+    there = len(split.labels)
+    order = torch.arange(there) if part == "test" else train_val_split(there, 42)[1]
+    chosen = order[:count]
     return split.images[chosen].numpy(), split.labels[chosen].numpy()
 
 

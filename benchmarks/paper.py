@@ -6,9 +6,12 @@ a digit that is about 100 pixels high.
 
 import string
 from collections.abc import Callable
+from pathlib import Path
 
 import cv2
 import numpy as np
+from matplotlib import get_data_path
+from PIL import Image, ImageDraw, ImageFont
 
 HEIGHT = 100
 PAPER, PEN = 235.0, 40.0  # grey levels of plain paper and of a usual pen
@@ -17,6 +20,8 @@ Rng = np.random.Generator
 LETTERS = "".join(
     letter for letter in string.ascii_letters if letter not in "ABDGIJLOQSTUVZabdghijlnoqstuvyz"
 )
+# Looked at for no choice of ours, unlike those of OpenCV and DejaVu
+PRINTED = ("STIXGeneral", "STIXGeneralItalic", "cmr10", "cmss10", "cmti10")
 
 
 def ink_of(image: np.ndarray, height: int = HEIGHT) -> np.ndarray:
@@ -143,4 +148,16 @@ def letters(rng: np.random.Generator) -> list[np.ndarray]:
             picture = np.full((160, 160), PAPER, np.uint8)
             cv2.putText(picture, letter, (40, 110), font, 3, PEN, 7)
             pictures.append(photographed(picture, rng))
+    return pictures
+
+
+def printed_letters(rng: np.random.Generator) -> list[np.ndarray]:
+    """Draws letters on paper in fonts that come with Matplotlib."""
+    pictures = []
+    for name in PRINTED:
+        font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", f"{name}.ttf"), 110)
+        for letter in LETTERS:
+            picture = Image.new("L", (160, 160), int(PAPER))
+            ImageDraw.Draw(picture).text((80, 80), letter, int(PEN), font, anchor="mm")
+            pictures.append(photographed(np.asarray(picture, np.float32), rng))
     return pictures

@@ -44,7 +44,7 @@ def test_a_folder_is_measured_by_its_index(own_digits, tmp_path, monkeypatch):
     Image.new("L", (60, 60), 255).save(tmp_path / "blank.png")
     (tmp_path / "index.csv").write_text("file,kind,label\nblank.png,scan,none\n")
 
-    rows, misread = own_digits.photographed([], tmp_path)
+    rows, misread = own_digits.photographed(own_digits.Reader([]), tmp_path)
 
     assert [(row["what"], row["right"]) for row in rows] == [("none", 1), ("none, scan", 1)]
     assert misread == []

@@ -11,11 +11,11 @@ from typing import Any, Literal, Self
 import numpy as np
 
 from lit_mnist.data.datasets import DIGITS, class_names
-from lit_mnist.export.reader import DigitReader
+from lit_mnist.export.reader import Answer, DigitReader, reader_of
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.pictures.files import as_one_image, read_grey
 from lit_mnist.pictures.read import digits_in
-from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
+from lit_mnist.reports.abstention import Abstention
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES, SIDE_PX
 
@@ -54,7 +54,7 @@ class Model:
         run = Run(folder)
         trained = TrainedRun.read(run)
         digits, names = trained.dataset in DIGITS, class_names(trained.dataset)
-        reader = DigitReader(trained.model(), whole=not digits)
+        reader = reader_of(trained, run)
         blank = reader.predict(np.zeros((SIDE_PX, SIDE_PX), np.uint8))
         place = folder.resolve()
         return cls(
@@ -103,7 +103,7 @@ class Model:
             "probabilities": probabilities.tolist(),
             "votes": read.votes[0].tolist(),
             "best": int(read.labels[0]),
-            "verdict": self.verdict(probabilities),
+            "verdict": self.verdict(read),
         }
 
     def _image(self, grey: np.ndarray) -> np.ndarray | None:
@@ -114,8 +114,8 @@ class Model:
         # A copy, as Pillow's own pixels may not be written to, of which torch warns
         return found[0].image.copy() if found else None
 
-    def verdict(self, probabilities: np.ndarray) -> Verdict:
-        """Judges (10,) by the rule of `predict`; the one place of the page where it stands."""
-        if self.digits and probabilities.max() < LEAST_PROBABILITY:
+    def verdict(self, read: Answer) -> Verdict:
+        """Judges one image by the rule of `predict`; the one place of the page where it stands."""
+        if read.no_digit[0]:
             return "no digit"
-        return "sure" if self.abstention.sure(probabilities[None])[0] else "not sure"
+        return "sure" if self.abstention.sure(read.probabilities)[0] else "not sure"

@@ -19,7 +19,9 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.formats import require
 from lit_mnist.export.model import WholeModel
 from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.models import novelty
 from lit_mnist.models.averaging import combine
+from lit_mnist.models.features import Features
 from lit_mnist.pictures.files import as_one_image, flattened, read_grey
 from lit_mnist.pictures.read import digits_in
 from lit_mnist.runs.folder import Run
@@ -38,11 +40,13 @@ class Answer(NamedTuple):
         labels: int64 (N,).
         probabilities: float32 (N, 10).
         votes: int64 (N, M): the class that each network puts first.
+        no_digit: bool (N,): what `predict` marks `-`; of classes that are no digits, none.
     """
 
     labels: np.ndarray
     probabilities: np.ndarray
     votes: np.ndarray
+    no_digit: np.ndarray
 
 
 class DigitReader:
@@ -51,10 +55,23 @@ class DigitReader:
     Args:
         model: The networks, and how they are averaged.
         whole: Whether a picture is one image of a data set other than digits, to be taken whole.
+        run: Where the rule lies that was fitted for these weights; None: least probability alone.
+        weights_sha256: Hash of the weights.
     """
 
-    def __init__(self, model: WholeModel, *, whole: bool = False) -> None:
+    def __init__(
+        self,
+        model: WholeModel,
+        *,
+        whole: bool = False,
+        run: Run | None = None,
+        weights_sha256: str = "",
+    ) -> None:
         self.model, self.whole = model, whole
+        self.features = Features(list(model.networks))
+        self.novelty: novelty.Novelty | None = None
+        if run and not whole:
+            self.novelty, _ = novelty.load(run.novelty, weights_sha256, self.features.widths)
 
     def predict(self, images: Images) -> Answer:
         """Names what the images show.
@@ -72,11 +89,14 @@ class DigitReader:
         with torch.inference_mode():
             batches = [self.model.log_probs(batch) for batch in pixels.split(BATCH)]
             members = torch.cat(batches, dim=1)  # (M, N, 10)
-            probabilities = combine(members, self.model.average).exp()
+            probabilities = combine(members, self.model.average).exp().numpy()
+            features = self.features.taken(len(pixels)).numpy()
+        rejected = novelty.no_digit(probabilities, self.novelty, features)
         return Answer(
-            labels=probabilities.argmax(1).numpy(),
-            probabilities=probabilities.numpy(),
+            labels=probabilities.argmax(1),
+            probabilities=probabilities,
             votes=members.argmax(2).T.numpy(),
+            no_digit=np.zeros(len(rejected), bool) if self.whole else rejected,
         )
 
     def _pixels(self, images: Images) -> Tensor:
@@ -108,7 +128,13 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
         trained = safetensors_file.read(path, classes)
     else:
         trained = TrainedRun.read(Run(path), classes)
-    return DigitReader(trained.model(), whole=trained.dataset not in DIGITS)
+    return reader_of(trained, Run(path))
+
+
+def reader_of(trained: TrainedRun, run: Run) -> DigitReader:
+    """Gives what reads with trained networks; `run` may hold what was fitted when it was tested."""
+    whole, digest = trained.dataset not in DIGITS, trained.weights_sha256
+    return DigitReader(trained.model(), whole=whole, run=run, weights_sha256=digest)
 
 
 def _is_array(value: object) -> bool:

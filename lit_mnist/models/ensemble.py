@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import torch
+from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
 from lit_mnist.data.batches import Batch
@@ -144,3 +145,8 @@ class EnsembleModule(ScoredModule):
         """Hash of the members' hashes, in their order, and of the way they are averaged."""
         hashes = [member.sha256 for member in self.members]
         return checkpoint_files.committee_sha256(self.average, hashes)
+
+
+def nets_of(module: LightningModule) -> list[nn.Module]:
+    """Gives a committee's members; of any other module, itself alone."""
+    return list(module.nets) if isinstance(module, EnsembleModule) else [module]

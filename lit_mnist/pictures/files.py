@@ -14,7 +14,15 @@ from lit_mnist.errors import UserError
 from lit_mnist.shape import SIDE_PX
 
 # A list of our own: Pillow would hand an EPS file to Ghostscript, which runs it as a program.
-FORMATS = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
+HEIC = (".heic", ".heif")
+try:
+    import pillow_heif  # an extra: what phones take
+except ImportError:
+    pillow_heif = None  # type: ignore[assignment] # the way to say that a module is not there
+else:
+    pillow_heif.register_heif_opener()
+    FORMATS += ("HEIF",)
 REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
 
 Layout = Literal["single", "auto"]  # what a picture holds: one digit, or any number
@@ -99,6 +107,12 @@ def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
     except bombs as error:
         raise UserError(f"{name} has too many pixels: shrink the image first") from error
     except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
+        if (
+            pillow_heif is None
+            and isinstance(source, (str, Path))
+            and Path(source).suffix.lower() in HEIC
+        ):
+            raise UserError(f"cannot read {name}: HEIC needs pip install pillow-heif") from error
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
         raise UserError(f"cannot read {name} ({reason}): {REMEDY}") from error
 
@@ -117,7 +131,11 @@ def _within(folder: Path) -> list[Path]:
     """Gives the image files in `folder`, told by the endings of their names."""
     endings = Image.registered_extensions()
     try:
-        images = [file for file in folder.iterdir() if endings.get(file.suffix.lower()) in FORMATS]
+        images = [
+            file
+            for file in folder.iterdir()
+            if endings.get(file.suffix.lower()) in FORMATS or file.suffix.lower() in HEIC
+        ]
     except OSError as error:
         raise UserError(f"cannot list {str(folder)!r} ({error.strerror}): allow reading") from error
     # macOS puts a hidden "._x.png", which is no image, beside each x.png on foreign disks.

@@ -4,6 +4,7 @@ run_report        what a test leaves behind
 held_out          what the tested weights say of the held-out training images
 calibration       how far probabilities can be trusted: scores, calibration error, temperature
 abstention        thresholds from the held-out images, and what is answered above them
+no_digit          the rule by which an image holds no digit, fitted when a run is tested
 predictions       what is said of each image, gathered from all ranks
 digits_report     what a prediction leaves behind: the digits in the user's pictures
 digits_sheet      pictures with their boxes, and each digit as the net saw it

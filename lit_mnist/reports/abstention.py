@@ -12,9 +12,6 @@ from lit_mnist.reports.calibration import Answers, fit_temperature, scaled, scor
 
 # Errors that a threshold may leave among the held-out images, each a row of the table
 ALLOWED_ERRORS = (0, 1, 3, 10, 30)
-# Below it, the other nine together are more probable, and there is no digit. Rendered validation
-# digits hardly ever fall below it, but most letters do not either (benchmarks/README.md).
-LEAST_PROBABILITY = 0.5
 USED_ERROR_RATE = 1_000  # `predict` answers where one in so many held-out images may be wrong
 
 

@@ -13,11 +13,14 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
+from lit_mnist.models import novelty
+from lit_mnist.models.ensemble import nets_of
+from lit_mnist.models.features import Features
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
-from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
+from lit_mnist.reports.abstention import Abstention
 from lit_mnist.reports.figures import DIGITS
-from lit_mnist.reports.predictions import Collector
+from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs.folder import Run
 
 NONE = "-"  # what is no digit
@@ -49,29 +52,48 @@ class PredictReport(Collector):
         super().__init__(run)
         self.folder = output or run.folder
         self.abstention = Abstention.of(run.results(), weights_sha256)
+        self.weights_sha256 = weights_sha256
+
+    def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Has the nets' features kept, by which it is told what is no digit."""
+        self.features = Features(nets_of(pl_module))
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
         """Keeps the batch."""
-        self.collect(batch, outputs)
+        self.collect(batch, outputs, features=self.features.taken(len(outputs)))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes, on rank zero."""
+        self.features.remove()
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
-        least = LEAST_PROBABILITY if names is None else 0.0
         probabilities = predictions.probabilities.numpy()
         sure = self.abstention.sure(probabilities)
-        rows = picture_rows(data.pictures, probabilities, sure, names or DIGITS, least)
+        rejected, why_not = self.rejected(predictions, digits=names is None)
+        rows = picture_rows(data.pictures, probabilities, sure, rejected, names or DIGITS)
         self.write(data.pictures, rows)
         print(screen_table(rows))
         least_sure = f"{self.abstention.threshold:.6g} ({self.abstention.source})"
         print(f"not sure: confidence of at most {least_sure}")
+        if why_not:
+            print(f"letters and the like are not told from digits: {why_not}")
         print(f"digits.csv, digits.json, digits.png: see {self.folder}")
+
+    def rejected(self, predictions: Predictions, *, digits: bool) -> tuple[np.ndarray, str]:
+        """Tells what is no digit, bool (D,); and why features don't help to tell, empty if they do.
+
+        Where classes are no digits, nothing is rejected.
+        """
+        probabilities = predictions.probabilities.numpy()
+        if not digits:
+            return np.zeros(len(probabilities), bool), ""
+        rule, missing = novelty.load(self.run.novelty, self.weights_sha256, self.features.widths)
+        return novelty.no_digit(probabilities, rule, predictions.features.numpy()), missing
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
         """Writes the three files; the rows are those of each picture."""
@@ -84,8 +106,8 @@ def picture_rows(
     pictures: Sequence[Picture],
     probabilities: np.ndarray,
     sure: np.ndarray,
+    rejected: np.ndarray,
     names: Sequence[str],
-    least: float,
 ) -> list[list[Row]]:
     """Gives the rows of each picture; one without any digit has a row that says so.
 
@@ -93,14 +115,14 @@ def picture_rows(
         pictures: With their digits, D in all.
         probabilities: float (D, 10).
         sure: bool (D,): whether each best guess is to be relied on.
+        rejected: bool (D,): whether it is no digit.
         names: Of the ten classes.
-        least: Probability below which the best guess is no digit.
     """
-    rest = zip(probabilities, sure.tolist(), strict=True)
+    rest = zip(probabilities, sure.tolist(), rejected.tolist(), strict=True)
     rows = []
     for picture in pictures:
         own = [
-            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(rest), names, least)}
+            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(rest), names)}
             for digit in picture.digits
         ]
         whole = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
@@ -108,12 +130,11 @@ def picture_rows(
     return rows
 
 
-def guesses(probabilities: np.ndarray, sure: bool, names: Sequence[str], least: float) -> Row:
+def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequence[str]) -> Row:
     """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
     order = np.argsort(-probabilities, kind="stable")
     best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
     nothing: tuple[str, None] = (NONE, None)
-    rejected = probabilities[order[0]] < least
     cells = [*nothing, *best, None] if rejected else [*best, *second, sure]
     return dict(zip(COLUMNS[5:], cells, strict=True))
 

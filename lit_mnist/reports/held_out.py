@@ -12,6 +12,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.features import Features
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
@@ -21,7 +22,7 @@ OWN_KEYS = ("data_sha256", "split_sha256")  # of a data module's fingerprint: th
 
 
 def predict(
-    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path]
+    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path], features: Features
 ) -> tuple[Predictions | None, str]:
     """Scores the held-out images, as at the end of a test; every rank must call it.
 
@@ -33,6 +34,7 @@ def predict(
         module: With the tested weights.
         run: Their folder.
         paths: Their checkpoints.
+        features: Of the module's nets; they are kept with the predictions.
 
     Returns:
         The predictions, and why there are none; empty if there are.
@@ -45,7 +47,9 @@ def predict(
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
-            keeper.collect(scaled, *_answer(module, scaled, by_all=not data.partition.whole))
+            probabilities, each = _answer(module, scaled, by_all=not data.partition.whole)
+            taken = features.taken(len(probabilities))
+            keeper.collect(scaled, probabilities, each, features=taken)
     return keeper.gathered(trainer), ""
 
 

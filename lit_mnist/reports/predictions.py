@@ -21,12 +21,14 @@ class Predictions(NamedTuple):
         probabilities: float64 (N, 10).
         member_log_probs: float64 (N, M, 10): those of a committee's M members; M is 0 for a single
             module.
+        features: float32 (N, F): those of all nets side by side, where they are kept; else F is 0.
     """
 
     indices: Tensor
     labels: Tensor
     probabilities: Tensor
     member_log_probs: Tensor
+    features: Tensor
 
     @property
     def classes(self) -> Tensor:
@@ -51,7 +53,11 @@ class Collector(Callback):
         self.batches: list[Predictions] = []
 
     def collect(
-        self, batch: Batch, probabilities: Tensor, member_log_probs: Tensor | None = None
+        self,
+        batch: Batch,
+        probabilities: Tensor,
+        member_log_probs: Tensor | None = None,
+        features: Tensor | None = None,
     ) -> None:
         """Keeps a batch of B images.
 
@@ -59,6 +65,7 @@ class Collector(Callback):
             batch: With their indices and labels (B,).
             probabilities: Float (B, 10).
             member_log_probs: Float (B, M, 10); None for a single module.
+            features: Float32 (B, F); None if they are not kept.
         """
         if member_log_probs is None:
             member_log_probs = probabilities.new_empty(len(probabilities), 0, CLASSES)
@@ -68,6 +75,7 @@ class Collector(Callback):
                 batch.labels.cpu(),
                 probabilities.double().cpu(),
                 member_log_probs.double().cpu(),
+                torch.empty(len(probabilities), 0) if features is None else features,
             )
         )
 

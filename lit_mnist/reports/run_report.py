@@ -11,7 +11,9 @@ from matplotlib.figure import Figure
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
-from lit_mnist.reports import abstention, figures, gallery, plots
+from lit_mnist.models.ensemble import nets_of
+from lit_mnist.models.features import Features
+from lit_mnist.reports import abstention, figures, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
@@ -56,12 +58,19 @@ class EvaluationReport(Collector):
                 f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
             ]
             return
+        features = Features(nets_of(pl_module))
         self.held_out, missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths
+            trainer, pl_module, self.run, self.weights.paths, features
         )
+        features.remove()
         if not trainer.is_global_zero:
             return
         scores |= self.trust(self.held_out, predictions, missing)
+        scores["novelty"] = (
+            no_digit.fit(self.run, self.weights.sha256, self.held_out, features.widths)
+            if self.held_out
+            else {"missing": missing}
+        )
         # `test_reads` with them, the record of what they are of last: it says that all is written
         self.write(trainer, predictions, scores | {"test_reads": reads})
         self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))

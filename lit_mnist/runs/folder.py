@@ -72,6 +72,11 @@ class Run:
         """What the members of a committee of folds said of the images that they had left out."""
         return self.folder / "out_of_fold.csv"
 
+    @property
+    def novelty(self) -> Path:
+        """By which images are told that are like no class."""
+        return self.folder / "novelty.npz"
+
     def file(self, name: str) -> Path:
         """Another file of the run, such as `metrics.csv`."""
         return self.folder / name
@@ -111,10 +116,11 @@ class Run:
 
     def written(self) -> list[Path]:
         """The files in the folder that a fresh run replaces: neither ledger, report nor exports."""
-        own = ("metrics.csv", "predictions.csv", "votes.csv", "digits.csv", "digits.json")
-        pictures = ("curves.png", "misclassified.png", "confusion.png", "digits.png")
+        own = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
+        digits = ("digits.csv", "digits.json", "digits.png")
+        pictures = ("curves.png", "misclassified.png", "confusion.png")
         others = ("config.yaml", "results.json", "events.out.tfevents.*")
-        patterns = (*others, *own, *pictures)
+        patterns = (*others, *own, *digits, *pictures)
         return [
             path
             for pattern in (*patterns, "checkpoints/*.ckpt")

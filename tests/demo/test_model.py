@@ -12,6 +12,8 @@ from PIL import Image
 import lit_mnist
 from lit_mnist.demo.model import Model
 from lit_mnist.errors import UserError
+from lit_mnist.export.reader import Answer
+from lit_mnist.models.novelty import no_digit
 from lit_mnist.reports.abstention import Abstention
 from tests.demo.drawn import SEVEN, picture, png
 
@@ -72,10 +74,11 @@ def test_a_blank_sheet_holds_no_digit(model):
     ],
 )
 def test_the_verdict_is_that_of_predict(model, highest, digits, verdict):
-    probabilities = np.full(10, (1 - highest) / 9, np.float32)
-    probabilities[3] = highest
-    other = replace(model, digits=digits, abstention=Abstention())
-    assert other.verdict(probabilities) == verdict
+    probabilities = np.full((1, 10), (1 - highest) / 9, np.float32)
+    probabilities[0, 3] = highest
+    rejected = no_digit(probabilities, None, np.zeros((1, 0))) & digits
+    answer = Answer(np.array([3]), probabilities, np.array([[3]]), rejected)
+    assert replace(model, abstention=Abstention()).verdict(answer) == verdict
 
 
 def test_validation_decides_what_is_sure(three):

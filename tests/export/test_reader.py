@@ -75,7 +75,7 @@ def test_many_arrays_and_those_that_may_not_be_written_to(trained, images, recwa
 def test_no_images_give_no_answers(trained):
     for none in ([], np.zeros((0, 28, 28), np.uint8)):
         answer = lit_mnist.load(COMMITTEE).predict(none)
-        assert [part.shape for part in answer] == [(0,), (0, 10), (0, 3)]
+        assert [part.shape for part in answer] == [(0,), (0, 10), (0, 3), (0,)]
 
 
 def test_a_picture_of_no_digit_is_taken_whole_where_classes_are_no_digits(trained, here):

@@ -445,3 +445,21 @@ def test_importing_needs_no_torch():
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
     assert done.stdout == "set()\n"
+
+
+def test_heic_is_read_where_its_package_is_there(tmp_path):
+    heif = pytest.importorskip("pillow_heif")
+    path = tmp_path / "phone.HEIC"
+    heif.from_pillow(Image.fromarray(SEVEN.repeat(4, 0).repeat(4, 1)).convert("RGB")).save(path)
+    assert images.find([tmp_path]) == [path]
+    assert difference(images.read(path), SEVEN) < 60
+
+
+def test_heic_without_its_package_is_told_with_the_pip_line(tmp_path, monkeypatch):
+    monkeypatch.setattr(images, "pillow_heif", None)
+    path = tmp_path / "phone.heic"
+    path.write_bytes(b"\0\0\0\x18ftypheic")
+    assert images.find([tmp_path]) == [path]
+    with pytest.raises(UserError) as error:
+        images.read(path)
+    assert_one_line(error, "phone.heic", "pip install pillow-heif")

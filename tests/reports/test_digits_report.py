@@ -40,7 +40,8 @@ PICTURES = [
 ]
 PROBABILITIES = np.stack([sure_of(4), sure_of(2, 0.7), np.full(10, 0.1)])
 SURE = np.array([True, False, False])
-ROWS = picture_rows(PICTURES, PROBABILITIES, SURE, DIGITS, 0.5)
+REJECTED = np.array([False, False, True])
+ROWS = picture_rows(PICTURES, PROBABILITIES, SURE, REJECTED, DIGITS)
 
 
 def test_the_csv_has_a_row_a_digit_and_one_for_a_picture_without():
@@ -76,9 +77,9 @@ def test_the_screen_shows_picture_box_digit_probability_and_second_guess():
     assert lines[3].split() == ["blank.png", "-"]
 
 
-def test_a_guess_below_the_least_probability_is_none():
-    assert guesses(sure_of(3, 0.49, 7), True, DIGITS, 0.48)["digit"] == "7"
-    assert guesses(sure_of(3, 0.6), True, DIGITS, 0.61) == {
+def test_a_guess_that_is_rejected_is_none():
+    assert guesses(sure_of(3, 0.49, 7), True, False, DIGITS)["digit"] == "7"
+    assert guesses(sure_of(3, 0.6), True, True, DIGITS) == {
         "digit": "-",
         "probability": None,
         "second": "3",
@@ -99,9 +100,8 @@ def test_the_sheet_shows_each_box_and_each_digit(tmp_path):
 
 def test_many_pictures_are_counted_and_not_drawn(tmp_path):
     count = digits_sheet.MOST + 5
-    rows = picture_rows(
-        [picture("a.png")] * count, np.zeros((0, 10)), np.zeros(0, bool), DIGITS, 0.5
-    )
+    none = np.zeros(0, bool)
+    rows = picture_rows([picture("a.png")] * count, np.zeros((0, 10)), none, none, DIGITS)
 
     digits_sheet.save([picture("a.png")] * count, rows, tmp_path / "digits.png")
 

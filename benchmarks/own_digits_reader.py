@@ -1,0 +1,56 @@
+"""Trained networks that read found digits as `predict` does, with its rule for what is none."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import nn
+
+from lit_mnist.models import novelty
+from lit_mnist.models.features import Features
+from lit_mnist.pictures import read
+
+BATCH = 500
+
+
+class Reader:
+    """Networks whose probabilities are averaged.
+
+    Args:
+        nets: From float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
+    """
+
+    def __init__(self, nets: Sequence[nn.Module]) -> None:
+        self.nets, self.features = nets, Features(nets)
+        self.rule: novelty.Novelty | None = None
+
+    def fit(self, images: np.ndarray, labels: np.ndarray) -> None:
+        """Fits the rule to the held-out images (N, 28, 28) and labels (N,), as `test` does."""
+        features = self.ask(images)[1]
+        if missing := novelty.obstacle(features, self.features.widths, labels):
+            print(f"least probability alone tells what is no digit: {missing}")
+        else:
+            self.rule = novelty.Novelty.fit(features, self.features.widths, labels)
+
+    def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Gives probabilities (N, 10) and features (N, F) of images, uint8 (N, 28, 28)."""
+        probabilities = []
+        with torch.inference_mode():
+            for batch in torch.from_numpy(images).unsqueeze(1).split(BATCH):
+                inputs = batch.float() / 255
+                each = torch.stack([net(inputs).softmax(1) for net in self.nets])
+                probabilities.append(each.mean(0))
+            return torch.cat(probabilities).numpy(), self.features.taken(len(images)).numpy()
+
+    def texts(self, found: Sequence[list[read.Digit]]) -> list[str]:
+        """Reads the digits found in pictures; gives the text of each picture."""
+        images = [digit.image for digits in found for digit in digits]
+        if not images:
+            return [""] * len(found)
+        probabilities, features = self.ask(np.stack(images))
+        rejected = novelty.no_digit(probabilities, self.rule, features).tolist()
+        names = probabilities.argmax(1).tolist()
+        read_as = iter(
+            "" if none else str(name) for none, name in zip(rejected, names, strict=True)
+        )
+        return ["".join(next(read_as) for _ in digits) for digits in found]

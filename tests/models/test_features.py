@@ -1,0 +1,56 @@
+"""The features of any net, by hooks alone."""
+
+import threading
+
+import torch
+from torch import nn
+
+from lit_mnist.models import DeepConv, Dense
+from lit_mnist.models.features import Features
+
+IMAGES = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+
+
+def test_they_are_what_reaches_the_last_linear_layer_of_each_net():
+    nets = [Dense().eval(), DeepConv().eval()]
+    features = Features(nets)
+    with torch.no_grad():
+        for batch in IMAGES.split(4):
+            for net in nets:
+                net(batch)
+        without_last = [nn.Sequential(*list(net)[:-1]) for net in nets]
+        expected = torch.cat([net(IMAGES) for net in without_last], dim=1)
+
+    assert features.widths == [256, 256]
+    torch.testing.assert_close(features.taken(6), expected)
+    assert features.taken(0).shape == (0, 0)
+
+
+class TwiceOrNever(nn.Module):
+    def __init__(self, times):
+        super().__init__()
+        self.times, self.head = times, nn.Linear(784, 10)
+
+    def forward(self, images):
+        return sum((self.head(images.flatten(1)) for _ in range(self.times)), torch.zeros(1))
+
+
+def test_a_net_without_a_linear_layer_or_one_that_all_images_pass_once_has_none():
+    for net in (nn.Conv2d(1, 1, 3), TwiceOrNever(0), TwiceOrNever(2)):
+        features = Features([Dense().eval(), net])
+        for one in (Dense(), net):
+            one(IMAGES)
+        assert features.taken(6).shape == (6, 0)
+    assert Features([nn.Conv2d(1, 1, 3)]).widths == []
+
+
+def test_removed_it_keeps_nothing_and_threads_keep_their_own():
+    net = Dense().eval()
+    features = Features([net])
+    other = threading.Thread(target=net, args=(IMAGES[:2],))
+    other.start()
+    other.join()
+    assert features.taken(2).shape == (2, 0)
+    features.remove()
+    net(IMAGES)
+    assert features.taken(6).shape == (6, 0)
