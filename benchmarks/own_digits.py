@@ -34,8 +34,8 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.models import members
+from lit_mnist.models.sureness import LEAST_PROBABILITY
 from lit_mnist.pictures import read
-from lit_mnist.reports.abstention import LEAST_PROBABILITY
 from lit_mnist.training import hardware
 
 SEED = 0

@@ -13,9 +13,9 @@ import numpy as np
 from lit_mnist.data.datasets import DIGITS, class_names
 from lit_mnist.export.reader import DigitReader
 from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.models.sureness import LEAST_PROBABILITY, Abstention
 from lit_mnist.pictures.files import as_one_image, read_grey
 from lit_mnist.pictures.read import digits_in
-from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES, SIDE_PX
 

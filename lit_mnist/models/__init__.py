@@ -9,6 +9,7 @@ scoring    the scores of a set of images; ScoredModule, which is tested and aske
 modules    ClassifierModule and a subclass an architecture
 train_log  what training logs once an epoch, whatever a subclass makes of the hooks
 clipping   gradient clipping with fused optimisers
+sureness   when an answer counts as sure: temperature and threshold
 averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
 classes    which class trained a checkpoint, by its name

@@ -13,9 +13,9 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
+from lit_mnist.models.sureness import LEAST_PROBABILITY, Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
-from lit_mnist.reports.abstention import LEAST_PROBABILITY, Abstention
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector
 from lit_mnist.runs.folder import Run

@@ -12,7 +12,7 @@ from PIL import Image
 import lit_mnist
 from lit_mnist.demo.model import Model
 from lit_mnist.errors import UserError
-from lit_mnist.reports.abstention import Abstention
+from lit_mnist.models.sureness import Abstention
 from tests.demo.drawn import SEVEN, picture, png
 
 COMMITTEE = "tb_logs/dense/committee_3"
