@@ -16,6 +16,8 @@ parsers         the options of our own commands: defaults, help, errors
 export_parser   those of export
 demo_parser     those of demo
 doctor_parser   those of doctor
+one_run_parser  what those of export and demo share: the run, its classes and labels
+named_class     a class that the user names
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict

@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lit_mnist.data.datasets import DIGITS
 from lit_mnist.errors import UserError
-from lit_mnist.export.formats import require
+from lit_mnist.export.formats import FORMATS, format_module, require
 from lit_mnist.export.model import WholeModel
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models.averaging import combine
@@ -49,12 +49,26 @@ class DigitReader:
     """Reads images with trained networks, on the CPU; several threads may share it.
 
     Args:
-        model: The networks, and how they are averaged.
+        trained: The networks, how they are averaged, and when their answer is sure.
+
+    Attributes:
+        abstention: A temperature and a threshold, both from validation images.
         whole: Whether a picture is one image of a data set other than digits, to be taken whole.
     """
 
-    def __init__(self, model: WholeModel, *, whole: bool = False) -> None:
-        self.model, self.whole = model, whole
+    def __init__(self, trained: TrainedRun) -> None:
+        self.model: WholeModel = trained.model()
+        self.abstention, self.whole = trained.abstention, trained.dataset not in DIGITS
+        self._named = trained._replace(checkpoints=[])  # without the weights
+
+    @property
+    def labels(self) -> list[str]:
+        """What the ten classes are called."""
+        return self._named.labels
+
+    def sure(self, probabilities: np.ndarray) -> np.ndarray:
+        """Tells bool (N,) of probabilities (N, 10): those that `predict` does not call not sure."""
+        return self.abstention.sure(probabilities)
 
     def predict(self, images: Images) -> Answer:
         """Names what the images show.
@@ -100,15 +114,20 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     Raises:
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
     """
-    path = Path(run_folder)
-    if path.is_file():
-        require("safetensors")
-        from lit_mnist.export import safetensors_file
+    return DigitReader(read_trained(Path(run_folder), classes))
 
-        trained = safetensors_file.read(path, classes)
-    else:
-        trained = TrainedRun.read(Run(path), classes)
-    return DigitReader(trained.model(), whole=trained.dataset not in DIGITS)
+
+def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
+    """Reads a run's folder, a committee's, or a `.safetensors` file, as `load` does."""
+    if not path.is_file():
+        return TrainedRun.read(Run(path), classes)
+    if path.suffix in (kind.suffix for name, kind in FORMATS.items() if name != "safetensors"):
+        raise UserError(
+            f"{path}: is for its own runtime, see its MODEL_CARD.md; give a run's folder, or a"
+            " .safetensors file"
+        )
+    require("safetensors")
+    return format_module("safetensors").read(path, classes)
 
 
 def _is_array(value: object) -> bool:
@@ -118,9 +137,11 @@ def _is_array(value: object) -> bool:
 def _tensor(arrays: Any) -> Tensor:
     """Copies an array, or several of one shape; torch warns of those that may not be written to."""
     try:
-        return torch.from_numpy(np.array(arrays.cpu() if isinstance(arrays, Tensor) else arrays))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"images are no array of numbers ({error}): give {TAKEN}") from error
+        return torch.from_numpy(
+            np.array(arrays.detach().cpu() if isinstance(arrays, Tensor) else arrays)
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"images are no array of numbers ({error!s:.80}): give {TAKEN}") from error
 
 
 def _checked(pixels: Tensor) -> Tensor:
