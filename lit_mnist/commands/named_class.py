@@ -14,7 +14,7 @@ def named_class(name: str) -> type:
     module, _, last = name.rpartition(".")
     try:
         found = getattr(import_module(module), last)
-    except (Exception, SystemExit) as error:  # a user's module may raise anything
+    except Exception as error:  # a user's module may raise anything
         why = " ".join(str(error).split())
         raise UserError(
             f"--model.classes {name}: cannot be imported ({why:.150}); write it as my_module.Net"
