@@ -21,6 +21,8 @@ audit_parser    those of audit
 demo_parser     those of demo
 doctor_parser   those of doctor
 sweep_parser    those of sweep
+one_run_parser  what those of export and demo share: the run, its classes and labels
+named_class     a class that the user names
 command_parser  what those parsers share
 overview        the list of all commands, which --help shows
 run_parser      the options of fit, validate, test and predict

@@ -3,14 +3,16 @@
 import argparse
 from contextlib import suppress
 
+from lit_mnist.commands.named_class import named_class
 from lit_mnist.demo.model import Model
 from lit_mnist.demo.server import DemoServer
 
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with options that `parsers.Demo` has parsed, until Ctrl-C or SIGTERM."""
-    model = Model.load(options.run)
+    classes = [named_class(name) for name in options.classes]
+    model = Model.load(options.run, classes, options.labels)
     with DemoServer(model, options.port) as server:
-        print(f"{options.run}: draw a digit at {server.url} (Ctrl-C ends it)", flush=True)
+        print(f"{options.run}: draw {model.what} at {server.url} (Ctrl-C ends it)", flush=True)
         with suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C and SIGTERM, its ordinary end
             server.serve_forever()

@@ -1,13 +1,11 @@
 """The options of `demo`, without torch."""
 
 import argparse
-from pathlib import Path
 
-from lit_mnist.commands.command_parser import CommandParser
-from lit_mnist.errors import UserError
+from lit_mnist.commands.one_run_parser import OneRun
 
 
-class Demo(CommandParser):
+class Demo(OneRun):
     """The options of `demo`."""
 
     command = "demo"
@@ -19,21 +17,12 @@ class Demo(CommandParser):
 
     def __init__(self) -> None:
         super().__init__()
-        self.usage = "%(prog)s RUN [--port N]"
-        run = "a run's folder, such as tb_logs/deep/seed_42, or a committee's"
-        self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
+        self.add_run(
+            "a run's folder, such as tb_logs/deep/seed_42, or a committee's; or the .safetensors"
+            " file that one was exported to"
+        )
         at = "the port to listen at (%(default)s); 0 takes one that is free"
         self.add_argument("--port", type=port, default=8000, metavar="N", help=at)
-
-    def check(self, options: argparse.Namespace) -> None:
-        """Settles the run.
-
-        Raises:
-            UserError: There is not one.
-        """
-        if len(options.runs) != 1:
-            raise UserError(f"demo takes one run: {self.prog} tb_logs/deep/seed_42")
-        (options.run,) = options.runs
 
 
 def port(text: str) -> int:

@@ -3,12 +3,12 @@
 import argparse
 from pathlib import Path
 
-from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.commands.one_run_parser import OneRun
 from lit_mnist.errors import UserError
 from lit_mnist.export.formats import FORMATS, PIXELS
 
 
-class Export(CommandParser):
+class Export(OneRun):
     """The options of `export`."""
 
     command = "export"
@@ -17,15 +17,13 @@ class Export(CommandParser):
         "Scaling is part of the file: 28x28 images in, probabilities of the ten classes out. The"
         " file is loaded by its own runtime and compared with the run on 1,000 validation images;"
         " if a probability differs by more than 1e-5, nothing is left. Beside it lies"
-        " MODEL_CARD.md."
+        " MODEL_CARD.md, of the file that was written last."
     )
 
     def __init__(self) -> None:
         super().__init__()
-        self.usage = "%(prog)s RUN [options]"
+        self.add_run("a run's folder, such as tb_logs/deep/seed_42, or a committee's")
         add = self.add_argument
-        run = "a run's folder, such as tb_logs/deep/seed_42, or a committee's"
-        add("runs", nargs="*", type=Path, metavar="RUN", help=run)
         kinds = (
             "onnx, pt2 (of torch.export) or safetensors (the weights alone); by default what"
             " --output ends in, or onnx"
@@ -37,8 +35,6 @@ class Export(CommandParser):
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "where the run's data lie (as its config says)"
         add("--data_dir", type=Path, metavar="DIR", help=data_dir)
-        classes = "classes of your own that its checkpoints name, as my_module.Net"
-        add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
 
     def check(self, options: argparse.Namespace) -> None:
         """Settles run, format and file.
@@ -46,14 +42,13 @@ class Export(CommandParser):
         Raises:
             UserError: There is not one run, or the file's name does not go with the format.
         """
-        if len(options.runs) != 1:
-            raise UserError(f"export takes one run: {self.prog} tb_logs/deep/seed_42")
-        (options.run,) = options.runs
+        super().check(options)
         output = options.output
         ends = {kind.suffix: name for name, kind in FORMATS.items()}
         options.format = options.format or ends.get(output.suffix if output else "", "onnx")
         suffix = FORMATS[options.format].suffix
         if output and output.suffix != suffix:
-            raise UserError(f"--output {output}: give it a name that ends in {suffix}")
+            ending = suffix if output.suffix in ends else " or ".join(ends)
+            raise UserError(f"--output {output}: give it a name that ends in {ending}")
         if output and output.is_dir():
             raise UserError(f"--output {output}: is a folder; name a file")

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal, NamedTuple
 
+from lit_mnist.shape import CLASSES
+
 Dataset = Literal["MNIST", "FashionMNIST", "KMNIST", "EMNIST", "QMNIST"]
 SplitName = Literal["train", "test"]
 
@@ -110,3 +112,8 @@ def class_names(dataset: str) -> list[str] | None:
     from torchvision import datasets  # slow to import, and needed for these two alone
 
     return list(getattr(datasets, dataset).classes)
+
+
+def labels(dataset: str) -> list[str]:
+    """Gives what the ten classes are called, digits too."""
+    return class_names(dataset) or [str(digit) for digit in range(CLASSES)]

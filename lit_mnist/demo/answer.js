@@ -13,6 +13,7 @@ let timer;
 
 export function prepare(about) {
   names = about.names;
+  document.title = document.querySelector("h1").textContent = `Draw ${about.what}`;
   const many = about.members > 1;
   byId("model").textContent = `${about.title}${many ? `, ${about.members} networks averaged` : ""}`;
   byId("bars").replaceChildren(...names.map(bar));

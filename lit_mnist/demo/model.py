@@ -4,20 +4,18 @@ import base64
 import io
 import threading
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, Self
 
 import numpy as np
 
-from lit_mnist.data.datasets import DIGITS, class_names
-from lit_mnist.export.reader import Answer, DigitReader, reader_of
-from lit_mnist.export.trained_run import TrainedRun
+from lit_mnist.export.reader import Answer, DigitReader, read_trained
 from lit_mnist.pictures.files import as_one_image, read_grey
 from lit_mnist.pictures.read import digits_in
-from lit_mnist.reports.abstention import Abstention
 from lit_mnist.runs.folder import Run
-from lit_mnist.shape import CLASSES, SIDE_PX
+from lit_mnist.shape import SIDE_PX
 
 Verdict = Literal["sure", "not sure", "no digit"]
 
@@ -32,7 +30,6 @@ class Model:
         names: Of the ten classes.
         members: How many networks it has.
         digits: Whether the classes are digits; what else they are is never no digit.
-        abstention: When an answer counts as sure.
     """
 
     title: str
@@ -40,35 +37,49 @@ class Model:
     names: tuple[str, ...]
     members: int
     digits: bool
-    abstention: Abstention
-    # One picture at a time: what becomes of warnings, of Pillow's here, is set for all threads
+    # One picture at a time: a large one takes a gigabyte
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, path: Path, classes: Sequence[type] = (), own_labels: Sequence[str] = ()) -> Self:
         """Loads a run, and reads an image with it, as the first takes longest.
+
+        Args:
+            path: Of its folder, or of the `.safetensors` file that it was exported to.
+            classes: The user's own classes that its checkpoints may name.
+            own_labels: What the user calls the ten classes; empty for the data set's names.
 
         Raises:
             UserError: There is no such run, or a file of it is damaged.
         """
-        run = Run(folder)
-        trained = TrainedRun.read(run)
-        digits, names = trained.dataset in DIGITS, class_names(trained.dataset)
-        reader = reader_of(trained, run)
+        trained = read_trained(path, classes)
+        trained = trained._replace(own_labels=own_labels or trained.own_labels)
+        reader = DigitReader(trained, None if path.is_file() else Run(path))
         blank = reader.predict(np.zeros((SIDE_PX, SIDE_PX), np.uint8))
-        place = folder.resolve()
+        place = path.resolve()
+        status = "" if path.is_file() else Run(path).results().get("status", "complete")
         return cls(
-            title=f"{place.parent.name}/{place.name}",
+            title=f"{place.parent.name}/{place.name}"
+            + (f" (training {status})" if status not in ("", "complete") else ""),
             reader=reader,
-            names=tuple(names or map(str, range(CLASSES))),
+            names=tuple(reader.labels),
             members=blank.votes.shape[1],
-            digits=digits,
-            abstention=Abstention.of(run.results(), trained.weights_sha256),
+            digits=not reader.whole,
         )
+
+    @property
+    def what(self) -> str:
+        """What one draws."""
+        return "a digit" if self.digits else "an image"
 
     def about(self) -> dict[str, Any]:
         """Tells the page what it shows."""
-        return {"title": self.title, "names": self.names, "members": self.members}
+        return {
+            "title": self.title,
+            "names": self.names,
+            "members": self.members,
+            "what": self.what,
+        }
 
     def answer(self, picture: bytes) -> dict[str, Any]:
         """Reads the digit in a picture as `lit_mnist.load(RUN).predict` does.
@@ -118,4 +129,4 @@ class Model:
         """Judges one image by the rule of `predict`; the one place of the page where it stands."""
         if read.no_digit[0]:
             return "no digit"
-        return "sure" if self.abstention.sure(read.probabilities)[0] else "not sure"
+        return "sure" if self.reader.sure(read.probabilities)[0] else "not sure"

@@ -20,6 +20,7 @@ PYPROJECT = Path(__file__).parent.parent.parent / "pyproject.toml"  # of a clone
 IMPORTED = (
     *("numpy", "torch", "torchvision", "lightning", "torchmetrics", "jsonargparse"),
     *("yaml", "PIL", "cv2", "matplotlib", "filelock", "tensorboard", "tqdm"),
+    *("scipy", "jinja2", "packaging"),
 )
 PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python-headless"}  # of other names
 
@@ -34,8 +35,9 @@ class Needs(NamedTuple):
 
 def needs(pyproject: Path = PYPROJECT) -> Needs:
     """Reads a clone's pyproject.toml, else what was installed with the package."""
-    if pyproject.is_file():
-        project = tomllib.loads(pyproject.read_text(encoding="utf-8"))["project"]
+    text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
+    project = tomllib.loads(text).get("project", {})
+    if project.get("name") == NAME:  # and not one that this package was copied into
         extras = project.get("optional-dependencies", {})
         return Needs(
             project["requires-python"],

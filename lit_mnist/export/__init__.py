@@ -13,5 +13,7 @@ agreement         whether a file says what the run says
 facts             what is known of the run, for metadata and card
 model_card        MODEL_CARD.md in the form of the Hugging Face hub
 card_sections     its sections
+card_calibration  the one on how far its probabilities can be trusted
+card_table        a table in Markdown
 snippets          how a file of each format is loaded
 """

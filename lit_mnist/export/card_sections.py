@@ -1,18 +1,22 @@
 """The sections of a model card, each from what the run's own files say."""
 
 import json
-from collections.abc import Iterable
 from typing import Any
 
 from lit_mnist.export.agreement import ValidationData
+from lit_mnist.export.card_table import table
 from lit_mnist.export.facts import Facts
 from lit_mnist.export.snippets import SNIPPETS
 
 LICENCE = """## Licence
 
-The weights have the licence of the program that made them, MIT. The images that they were trained
-on have their own.
+MIT, as the program that made it, unless whoever trained it says otherwise. The images that it was
+trained on have a licence of their own.
 """
+
+
+MACHINES = ("channels_last", "compile")  # options of the network that are the machine's
+TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the trainer that are told
 
 
 def introduction(facts: Facts) -> str:
@@ -33,15 +37,24 @@ lit-mnist, a PyTorch Lightning framework for the MNIST family.
 
 def use(facts: Facts, name: str, kind: str, pixels: str) -> str:
     """Says how to load it."""
-    classes = ", ".join(facts.labels)
+    classes = ", ".join(facts.trained.labels)
+    snippet = SNIPPETS[kind].format(name=json.dumps(name), pixels=pixels, **_own_classes(facts))
     return f"""## Use
 
 Images are light on dark, centred as in {facts.trained.dataset}; scaling is part of the file. The
 ten probabilities are of the classes {classes}.
 
 ```python
-{SNIPPETS[kind].format(name=json.dumps(name), pixels=pixels)}```
+{snippet}```
 """
+
+
+def _own_classes(facts: Facts) -> dict[str, str]:
+    """Gives the lines by which a program names the classes that are not ours."""
+    kinds = {(kind.__module__, kind.__name__) for kind in facts.trained.classes}
+    lines = [f"from {module} import {name}\n" for module, name in sorted(kinds)]
+    named = f", classes=[{', '.join(sorted(name for _, name in kinds))}]" if kinds else ""
+    return {"imports": "".join(lines), "classes": named}
 
 
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
@@ -70,7 +83,7 @@ def scores(facts: Facts, val_count: int) -> str:
     note = f"No test counts for these weights: {facts.doubt}.\n" if facts.doubt else ""
     if "test_reads" in results and not facts.doubt:
         note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
-    return "\n".join(["## Scores", "", *(_table(head, rows) if rows else []), note])
+    return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
 
 
 def _row(name: str, of: dict[str, Any]) -> list[str]:
@@ -80,32 +93,13 @@ def _row(name: str, of: dict[str, Any]) -> list[str]:
     return [name, count, f"{of['test_acc']:.4f}", interval, f"{of['test_loss']:.4f}", errors]
 
 
-def calibration(facts: Facts) -> str:
-    """Tells how far its probabilities can be trusted."""
-    if not facts.calibration:
-        return (
-            "## Calibration\n\nNot measured: how far a probability can be trusted is not known.\n"
-        )
-    names = ("nll", "brier", "ece", "aurc")
-    rows = [
-        [label, *(f"{facts.calibration[key][name]:.4g}" for name in names)]
-        for label, key in (("as they are", "test"), ("at the temperature", "test_scaled"))
-        if isinstance(facts.calibration.get(key), dict)
-    ]
-    table = _table(["probabilities", *map(str.upper, names)], rows) if rows else []
-    text = f"""Temperature, fitted on the validation images: {facts.temperature:.4f}. It is not
-applied, but among the file's metadata: divide the probabilities' logarithms by it and take their
-softmax.
-"""
-    return "\n".join(["## Calibration", "", text, *table])
-
-
-def checked(size: int, difference: float, images: int) -> str:
+def checked(size: int, seconds: float, difference: float, images: int) -> str:
     """Tells how the file was checked."""
     return f"""## Checked
 
-The file ({size / 1e6:.1f} MB) was loaded by its own runtime and gave the run's own probabilities
-for {images:,} validation images, in batches of 1, 7 and 500, to within {difference:.1g}.
+The file ({size / 1e6:.1f} MB) was loaded by its own runtime and compared with the run on {images:,}
+validation images, in batches of 1, 7 and 500. The largest difference of a probability was
+{difference:.1e}. To write, load and compare it took {seconds:.0f} s.
 """
 
 
@@ -113,6 +107,8 @@ def data(facts: Facts, counts: ValidationData) -> str:
     """Tells what it was trained on."""
     options = facts.data
     moved = "randomly rotated, shifted and zoomed" if options.get("augment") else "as they are"
+    more = [name for name in ("shear", "elastic") if options.get("augment") and options.get(name)]
+    moved += "".join(f", {name} {options[name]}" for name in more)
     known = facts.results.get("data_sha256", "")
     each = " by each network, another part of several" if _of_folds(facts) else ""
     return f"""## Data
@@ -135,7 +131,7 @@ def recipe(facts: Facts) -> str:
     first = facts.members[0].results()
     known = {
         "network": facts.networks[0],
-        **{key: options.get(key) for key in ("lr", "plateau", "patience", "factor", "min_lr")},
+        **{key: value for key, value in options.items() if key not in MACHINES},
         "batch size": facts.data.get("batch_size"),
         "epochs": first.get("epochs") or (trainer or {}).get("max_epochs"),
         "best epoch": first.get("best_epoch"),
@@ -145,17 +141,18 @@ def recipe(facts: Facts) -> str:
         "seconds": first.get("seconds"),
         "versions": ", ".join(f"{k} {v}" for k, v in (first.get("versions") or {}).items()),
     }
+    known |= {key: trainer.get(key) for key in TRAINER if isinstance(trainer, dict)}
     rows = [[name, str(value)] for name, value in known.items() if value not in (None, "")]
     which = " of its first network" if len(facts.members) > 1 else ""
-    return "\n".join([f"## Recipe{which}", "", *_table(["option", "value"], rows)])
+    return "\n".join([f"## Recipe{which}", "", *table(["option", "value"], rows)])
 
 
 def failures(facts: Facts, picture: str) -> str:
     """Shows what it gets wrong."""
     text = """## Known failures
 
-Whatever it is shown, it names one of its ten classes: it cannot say that an image shows none of
-them, or several.
+Whatever it is shown, its ten probabilities sum to one: an answer may be not sure, but none says
+that an image shows no class of these, or several.
 """
     if picture:
         text += f"""
@@ -164,8 +161,3 @@ The test images that it misreads: true label blue, predicted red.
 ![misread test images](<{picture}>)
 """
     return text
-
-
-def _table(head: list[str], rows: Iterable[list[str]]) -> list[str]:
-    lines = [head, ["---"] * len(head), *rows]
-    return [*(f"| {' | '.join(cell.replace('|', '/') for cell in line)} |" for line in lines), ""]

@@ -1,8 +1,8 @@
 """Writes a model file and its card, or neither: the file is loaded and compared first."""
 
 import shutil
+import time
 from contextlib import ExitStack
-from importlib import import_module
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,8 +11,9 @@ import numpy as np
 from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.export import model_card
-from lit_mnist.export.agreement import check, validation_data
+from lit_mnist.export.agreement import ValidationData, check, validation_data
 from lit_mnist.export.facts import Facts
+from lit_mnist.export.formats import format_module
 from lit_mnist.export.model import WholeModel
 
 
@@ -58,21 +59,39 @@ def export(facts: Facts, order: Order) -> Outcome:
     here = {"data_dir": str(order.data_dir)} if order.data_dir else {}
     data = validation_data(facts.data | here, str(facts.results.get("data_sha256", "")))
     images = data.images if order.pixels == "uint8" else (data.images / 255).astype(np.float32)
+    began = time.perf_counter()
     content = _content(facts, model, order)
     with files.replacing(order.output) as temporary:
         temporary.write_bytes(content)
         difference = check(_reader(order.format, temporary, facts), model, images)
+        seconds = time.perf_counter() - began
         with ExitStack() as beside:
-            name = _copied_picture(facts, order.output, beside)
             file = model_card.ModelFile(
-                order.output.name, order.format, order.pixels, len(content), difference, name
+                name=order.output.name,
+                format=order.format,
+                pixels=order.pixels,
+                bytes=len(content),
+                seconds=seconds,
+                difference=difference,
+                picture=_copied_picture(facts, order.output, beside),
             )
-            files.write_text(card, model_card.text(facts, file, data))
+            files.write_text(card, _card(facts, file, data))
     return Outcome(difference, len(images))
 
 
+def _card(facts: Facts, file: model_card.ModelFile, data: ValidationData) -> str:
+    """Gives the card, which is made of files that anyone may have edited."""
+    try:
+        return model_card.text(facts, file, data)
+    except (AttributeError, LookupError, TypeError, ValueError) as error:
+        raise UserError(
+            f"{facts.run.folder}: no card can be made of its results.json and config.yaml"
+            f" ({type(error).__name__}: {error!s:.99}); test the run again"
+        ) from error
+
+
 def _content(facts: Facts, model: WholeModel, order: Order) -> bytes:
-    metadata, module = facts.metadata(order.pixels), _module(order.format)
+    metadata, module = facts.metadata(order.pixels), format_module(order.format)
     if order.format == "safetensors":
         return module.content(facts.trained, metadata)
     from lit_mnist.export.graph import traced
@@ -82,12 +101,7 @@ def _content(facts: Facts, model: WholeModel, order: Order) -> bytes:
 
 def _reader(name: str, path: Path, facts: Facts) -> Any:
     classes = {"classes": facts.trained.classes} if name == "safetensors" else {}
-    return _module(name).Reader(path, **classes)
-
-
-def _module(name: str) -> Any:
-    """Gives the module of a format, which needs its packages."""
-    return import_module(f"lit_mnist.export.{name}_file")
+    return format_module(name).Reader(path, **classes)
 
 
 def _copied_picture(facts: Facts, output: Path, beside: ExitStack) -> str:

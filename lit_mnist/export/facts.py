@@ -5,13 +5,11 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-from lit_mnist.data.datasets import class_names
 from lit_mnist.errors import UserError
 from lit_mnist.export.formats import PIXELS
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.runs.folder import Run, read_config
-from lit_mnist.shape import CLASSES
 
 
 class Facts(NamedTuple):
@@ -50,17 +48,12 @@ class Facts(NamedTuple):
     @property
     def name(self) -> str:
         """Such as `deep`: the first network's, where the run has none."""
-        return str(self.results.get("name", self.run.folder.parent.name))
+        return str(self.results.get("name", self.run.folder.resolve().parent.name))
 
     @property
     def networks(self) -> list[str]:
         """The class of each network."""
         return [checkpoints.class_name(one).rpartition(".")[2] for one in self.trained.checkpoints]
-
-    @property
-    def labels(self) -> list[str]:
-        """The names of the ten classes."""
-        return class_names(self.trained.dataset) or [str(digit) for digit in range(CLASSES)]
 
     @property
     def calibration(self) -> dict[str, Any]:
@@ -69,11 +62,6 @@ class Facts(NamedTuple):
         return (
             found if isinstance(found, dict) and "temperature" in found and not self.doubt else {}
         )
-
-    @property
-    def temperature(self) -> float:
-        """What the logarithms of the probabilities are to be divided by; 1 if it isn't known."""
-        return float(self.calibration.get("temperature", 1.0))
 
     @property
     def data(self) -> dict[str, Any]:
@@ -94,9 +82,11 @@ class Facts(NamedTuple):
             "networks_count": json.dumps(len(self.networks)),
             "average": self.trained.average,
             "dataset": self.trained.dataset,
-            "labels": json.dumps(self.labels),
+            "labels": json.dumps(self.trained.labels),
             "pixels": f"{pixels} from {PIXELS[pixels]}, light on dark",
-            "temperature": json.dumps(self.temperature),
+            "temperature": json.dumps(self.trained.abstention.temperature),
+            "threshold": json.dumps(self.trained.abstention.threshold),
+            "threshold_source": self.trained.abstention.source,
             "weights_sha256": self.trained.weights_sha256,
             "program": f"lit-mnist {version('lit-mnist')}",
         }

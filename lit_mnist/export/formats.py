@@ -1,7 +1,8 @@
 """The formats of a model file, known to the command line without torch."""
 
+from importlib import import_module
 from importlib.util import find_spec
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
 
@@ -34,8 +35,25 @@ def require(name: str) -> None:
     Raises:
         UserError: A package is missing; the message has the line that installs it.
     """
-    missing = [package for package in FORMATS[name].packages if find_spec(package) is None]
+    packages = FORMATS[name].packages
+    missing = [package for package in packages if find_spec(package) is None]
     if missing:
         raise UserError(
             f"the format {name} needs {' and '.join(missing)}: pip install {' '.join(missing)}"
         )
+
+
+def format_module(name: str) -> Any:
+    """Imports the module of a format, and with it the format's packages.
+
+    Raises:
+        UserError: One of them is broken, or of a version that does not go with the others.
+    """
+    try:
+        return import_module(f"lit_mnist.export.{name}_file")
+    except ImportError as error:
+        packages = " ".join(FORMATS[name].packages)
+        raise UserError(
+            f"the format {name} needs packages that cannot be imported ({error!s:.120}):"
+            f" pip install --force-reinstall {packages}"
+        ) from error

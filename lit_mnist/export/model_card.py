@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 import yaml
 
-from lit_mnist.export import card_sections
+from lit_mnist.export import card_calibration, card_sections
 from lit_mnist.export.agreement import ValidationData
 from lit_mnist.export.facts import Facts
 
@@ -26,6 +26,7 @@ class ModelFile(NamedTuple):
         format: A key of `FORMATS`.
         pixels: A key of `PIXELS`.
         bytes: Its size.
+        seconds: How long it took to be written, loaded and compared.
         difference: The largest of a probability from the run's.
         picture: The file's name of the picture of misread images; empty if there is none.
     """
@@ -34,6 +35,7 @@ class ModelFile(NamedTuple):
     format: str
     pixels: str
     bytes: int
+    seconds: float
     difference: float
     picture: str
 
@@ -45,8 +47,8 @@ def text(facts: Facts, file: ModelFile, data: ValidationData) -> str:
         card_sections.introduction(facts),
         card_sections.use(facts, file.name, file.format, file.pixels),
         card_sections.scores(facts, data.val_count),
-        card_sections.calibration(facts),
-        card_sections.checked(file.bytes, file.difference, len(data.images)),
+        card_calibration.calibration(facts),
+        card_sections.checked(file.bytes, file.seconds, file.difference, len(data.images)),
         card_sections.data(facts, data),
         card_sections.recipe(facts),
         card_sections.failures(facts, file.picture),

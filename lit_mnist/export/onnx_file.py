@@ -30,13 +30,13 @@ def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
                 external_data=False,
                 verbose=False,
             )
-    except Exception as error:  # of any of its passes
+        assert onnx is not None  # as dynamo=True
+        onnx.model.metadata_props.update(metadata)
+        return onnx.model_proto.SerializeToString()
+    except Exception as error:  # of any of its passes; or the file would have over 2 GB
         raise UserError(
             f"ONNX cannot hold the network ({first_line(error)}); take --format pt2 or safetensors"
         ) from error
-    assert onnx is not None  # as dynamo=True
-    onnx.model.metadata_props.update(metadata)
-    return onnx.model_proto.SerializeToString()
 
 
 class Reader:

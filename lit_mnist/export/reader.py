@@ -16,7 +16,7 @@ from torch import Tensor
 
 from lit_mnist.data.datasets import DIGITS
 from lit_mnist.errors import UserError
-from lit_mnist.export.formats import require
+from lit_mnist.export.formats import FORMATS, format_module, require
 from lit_mnist.export.model import WholeModel
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models import novelty
@@ -53,25 +53,33 @@ class DigitReader:
     """Reads images with trained networks, on the CPU; several threads may share it.
 
     Args:
-        model: The networks, and how they are averaged.
+        trained: The networks, how they are averaged, and when their answer is sure.
+        run: Where the rule lies by which they tell what is no digit; None: by probability alone.
+
+    Attributes:
+        abstention: A temperature and a threshold, both from validation images.
         whole: Whether a picture is one image of a data set other than digits, to be taken whole.
-        run: Where the rule lies that was fitted for these weights; None: least probability alone.
-        weights_sha256: Hash of the weights.
     """
 
-    def __init__(
-        self,
-        model: WholeModel,
-        *,
-        whole: bool = False,
-        run: Run | None = None,
-        weights_sha256: str = "",
-    ) -> None:
-        self.model, self.whole = model, whole
-        self.features = Features(list(model.networks))
+    def __init__(self, trained: TrainedRun, run: Run | None = None) -> None:
+        self.model: WholeModel = trained.model()
+        self.abstention, self.whole = trained.abstention, trained.dataset not in DIGITS
+        self._named = trained._replace(checkpoints=[])  # without the weights
+        self.features = Features(list(self.model.networks))
         self.novelty: novelty.Novelty | None = None
-        if run and not whole:
-            self.novelty, _ = novelty.load(run.novelty, weights_sha256, self.features.widths)
+        if run and not self.whole:
+            self.novelty, _ = novelty.load(
+                run.novelty, trained.weights_sha256, self.features.widths
+            )
+
+    @property
+    def labels(self) -> list[str]:
+        """What the ten classes are called."""
+        return self._named.labels
+
+    def sure(self, probabilities: np.ndarray) -> np.ndarray:
+        """Tells bool (N,) of probabilities (N, 10): those that `predict` does not call not sure."""
+        return self.abstention.sure(probabilities)
 
     def predict(self, images: Images) -> Answer:
         """Names what the images show.
@@ -121,20 +129,20 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
     """
     path = Path(run_folder)
-    if path.is_file():
-        require("safetensors")
-        from lit_mnist.export import safetensors_file
-
-        trained = safetensors_file.read(path, classes)
-    else:
-        trained = TrainedRun.read(Run(path), classes)
-    return reader_of(trained, Run(path))
+    return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
 
 
-def reader_of(trained: TrainedRun, run: Run) -> DigitReader:
-    """Gives what reads with trained networks; `run` may hold what was fitted when it was tested."""
-    whole, digest = trained.dataset not in DIGITS, trained.weights_sha256
-    return DigitReader(trained.model(), whole=whole, run=run, weights_sha256=digest)
+def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
+    """Reads a run's folder, a committee's, or a `.safetensors` file, as `load` does."""
+    if not path.is_file():
+        return TrainedRun.read(Run(path), classes)
+    if path.suffix in (kind.suffix for name, kind in FORMATS.items() if name != "safetensors"):
+        raise UserError(
+            f"{path}: is for its own runtime, see its MODEL_CARD.md; give a run's folder, or a"
+            " .safetensors file"
+        )
+    require("safetensors")
+    return format_module("safetensors").read(path, classes)
 
 
 def _is_array(value: object) -> bool:
@@ -144,9 +152,11 @@ def _is_array(value: object) -> bool:
 def _tensor(arrays: Any) -> Tensor:
     """Copies an array, or several of one shape; torch warns of those that may not be written to."""
     try:
-        return torch.from_numpy(np.array(arrays.cpu() if isinstance(arrays, Tensor) else arrays))
-    except (TypeError, ValueError) as error:
-        raise UserError(f"images are no array of numbers ({error}): give {TAKEN}") from error
+        return torch.from_numpy(
+            np.array(arrays.detach().cpu() if isinstance(arrays, Tensor) else arrays)
+        )
+    except (TypeError, ValueError, RuntimeError) as error:
+        raise UserError(f"images are no array of numbers ({error!s:.80}): give {TAKEN}") from error
 
 
 def _checked(pixels: Tensor) -> Tensor:

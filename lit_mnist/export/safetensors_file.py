@@ -10,9 +10,11 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
 
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.models.sureness import Abstention
 from lit_mnist.runs import checkpoints
 
 NETWORKS, AVERAGE = "networks", "average"  # among the metadata
@@ -57,19 +59,31 @@ def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
         networks: list[dict[str, Any]] = json.loads(metadata[NETWORKS])
         if not networks or average not in get_args(AVERAGES):
             raise ValueError("no networks, or no way to average them")
-        for place, one in enumerate(networks):
-            start = f"{place}."
-            one["state_dict"] = {
-                name.removeprefix(start): value
-                for name, value in tensors.items()
-                if name.startswith(start)
-            }
+        for one in networks:
+            one["state_dict"] = {}
+        for name, value in tensors.items():
+            place, _, rest = name.partition(".")
+            networks[int(place)]["state_dict"][rest] = value
+        for one in networks:
             checkpoints.check(path, one)
-    except (OSError, SafetensorError, KeyError, TypeError, ValueError) as error:
+        abstention, labels = _abstention(metadata), json.loads(metadata["labels"])
+        dataset = metadata["dataset"]
+        if dataset not in DATASETS or not isinstance(labels, list):
+            raise ValueError("an unknown data set, or no labels")
+    except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: missing, damaged or no export of this program; export it again"
         ) from error
-    return TrainedRun([path] * len(networks), networks, average, classes)
+    own = list(map(str, labels))
+    return TrainedRun([path] * len(networks), networks, average, dataset, abstention, classes, own)
+
+
+def _abstention(metadata: Mapping[str, str]) -> Abstention:
+    """Reads what `Facts.metadata` gave; until the threshold was among it, there is a rule."""
+    if "threshold" not in metadata:
+        return Abstention()
+    threshold, temperature = (float(metadata[name]) for name in ("threshold", "temperature"))
+    return Abstention(threshold, temperature, metadata["threshold_source"])
 
 
 class Reader:

@@ -26,9 +26,9 @@ print([labels[place] for place in probabilities.argmax(1)])
     "safetensors": """import numpy as np
 
 import lit_mnist
-
-digits = lit_mnist.load({name})
+{imports}
+digits = lit_mnist.load({name}{classes})
 images = np.zeros((3, 28, 28), np.{pixels})
-print(digits.predict(images).labels)
+print([digits.labels[place] for place in digits.predict(images).labels])
 """,
 }

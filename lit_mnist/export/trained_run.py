@@ -3,11 +3,13 @@
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple, Self, get_args
 
+from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
@@ -23,13 +25,19 @@ class TrainedRun(NamedTuple):
         paths: The M checkpoints; M is 1 but for a committee.
         checkpoints: What they hold, without the state of training.
         average: How several are averaged.
+        dataset: What they were trained on.
+        abstention: When an answer of theirs counts as sure.
         classes: The user's own classes that they may name.
+        own_labels: What the user calls the ten classes; empty for the data set's names.
     """
 
     paths: list[Path]
     checkpoints: list[dict[str, Any]]
     average: AVERAGES
+    dataset: str
+    abstention: Abstention
     classes: Sequence[type] = ()
+    own_labels: Sequence[str] = ()
 
     @classmethod
     def read(cls, run: Run, classes: Sequence[type] = ()) -> Self:
@@ -39,21 +47,15 @@ class TrainedRun(NamedTuple):
             UserError: There is no such run, or a checkpoint is damaged.
         """
         paths, average = [run.best if run.best.is_file() else run.last], DEFAULT_AVERAGE
+        results = run.results()
         if not paths[0].is_file():
-            results = run.results()
-            named = results.get("test_checkpoints")
-            if not isinstance(named, list):
-                raise UserError(
-                    f"{run.folder}: holds no trained run and no tested committee; train one with"
-                    " fit"
-                )
-            paths = [Path(os.path.normpath(run.folder / str(name))) for name in named]
-            average = results.get("test_average") or DEFAULT_AVERAGE
+            paths, average = _committee(run, results)
         essentials = [
             {key: value for key, value in checkpoints.read(path).items() if key in NETWORK_KEYS}
             for path in paths
         ]
-        return cls(paths, essentials, average, classes)
+        abstention = Abstention.of(results, _weights_sha256(essentials, average))
+        return cls(paths, essentials, average, _dataset(paths, essentials), abstention, classes)
 
     def model(self) -> WholeModel:
         """Builds the networks.
@@ -66,13 +68,47 @@ class TrainedRun(NamedTuple):
         return WholeModel(networks, self.average)
 
     @property
-    def dataset(self) -> str:
-        """What the networks were trained on."""
-        return str(self.checkpoints[0].get("MNISTDataModule", {}).get("dataset", "MNIST"))
+    def labels(self) -> list[str]:
+        """What the ten classes are called."""
+        return list(self.own_labels) or labels(self.dataset)
 
     @property
     def weights_sha256(self) -> str:
         """Hash of the weights, as `results.json` has it of those that were tested."""
-        hashes = [checkpoints.weights_sha256(one["state_dict"]) for one in self.checkpoints]
-        alone = len(hashes) == 1
-        return hashes[0] if alone else checkpoints.committee_sha256(self.average, hashes)
+        return _weights_sha256(self.checkpoints, self.average)
+
+
+def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]:
+    """Gives the checkpoints that a committee's test was of, and how they are averaged."""
+    named = results.get("test_checkpoints")
+    average: Any = results.get("test_average") or DEFAULT_AVERAGE
+    if not named or not isinstance(named, list) or average not in get_args(AVERAGES):
+        raise UserError(
+            f"{run.folder}: holds no trained run and no tested committee; train one with fit"
+        )
+    return [Path(os.path.normpath(run.folder / str(name))) for name in named], average
+
+
+def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str:
+    """Gives what all networks were trained on.
+
+    Raises:
+        UserError: They were trained on several, or on one that is unknown.
+    """
+    found = {
+        str(one.get("MNISTDataModule", {}).get("dataset", "MNIST")): path
+        for one, path in zip(essentials, paths, strict=True)
+    }
+    for name, path in found.items():
+        if name not in DATASETS:
+            known = ", ".join(DATASETS)
+            raise UserError(f"{path}: trained on the data set {name!r:.99}; known are {known}")
+    if len(found) > 1:
+        told = " and ".join(f"{path} on {name}" for name, path in found.items())
+        raise UserError(f"trained on several data sets, {told}; test the committee again")
+    return next(iter(found))
+
+
+def _weights_sha256(essentials: Sequence[dict[str, Any]], average: str) -> str:
+    hashes = [checkpoints.weights_sha256(one["state_dict"]) for one in essentials]
+    return hashes[0] if len(hashes) == 1 else checkpoints.committee_sha256(average, hashes)

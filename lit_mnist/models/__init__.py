@@ -13,6 +13,7 @@ clipping   gradient clipping with fused optimisers
 cascade    members asked one after another, while the answer could still change
 features   what reaches the last linear layer of any net
 novelty    what is no digit: images whose features lie far from those of all classes
+sureness   when an answer counts as sure: temperature and threshold
 averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities
 classes    which class trained a checkpoint, by its name

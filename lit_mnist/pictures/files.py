@@ -2,8 +2,10 @@
 
 import glob
 import os
+import threading
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Literal
 
@@ -24,6 +26,8 @@ else:
     pillow_heif.register_heif_opener()
     FORMATS += ("HEIF",)
 REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
+BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+_OPENING = threading.Lock()  # what becomes of warnings is set for all threads
 
 Layout = Literal["single", "auto"]  # what a picture holds: one digit, or any number
 
@@ -97,29 +101,38 @@ def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
         UserError: The file is missing, may not be read, is damaged, is no image, is too large.
     """
     name = repr(str(source)) if isinstance(source, (str, Path)) else "the picture"
-    bombs = (Image.DecompressionBombWarning, Image.DecompressionBombError)
-    try:
-        with (
-            warnings.catch_warnings(action="error", category=bombs[0]),
-            Image.open(source, formats=FORMATS) as image,
-        ):
-            return flattened(image)
-    except bombs as error:
-        raise UserError(f"{name} has too many pixels: shrink the image first") from error
-    except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
-        if (
-            pillow_heif is None
-            and isinstance(source, (str, Path))
-            and Path(source).suffix.lower() in HEIC
-        ):
-            raise UserError(f"cannot read {name}: HEIC needs pip install pillow-heif") from error
-        reason = getattr(error, "strerror", None) or "empty, damaged or no image"
-        raise UserError(f"cannot read {name} ({reason}): {REMEDY}") from error
+    with _readable(name), _opened(source) as image:
+        return _grey(ImageOps.exif_transpose(image))
 
 
 def flattened(image: Image.Image) -> np.ndarray:
-    """Gives an opened image as it is shown, uint8 `(H, W)`, transparent pixels as in `read`."""
-    return _grey(ImageOps.exif_transpose(image))
+    """Gives an opened image as it is shown, uint8 `(H, W)`, transparent pixels as in `read`.
+
+    Raises:
+        UserError: It is damaged, has no pixels, or is of a mode that has no greys.
+    """
+    with _readable("the picture"):
+        return _grey(ImageOps.exif_transpose(image))
+
+
+def _opened(source: str | Path | BinaryIO) -> Image.Image:
+    """Reads a file's first bytes, in which its size stands."""
+    with _OPENING, warnings.catch_warnings(action="error", category=BOMBS[0]):
+        return Image.open(source, formats=FORMATS)
+
+
+@contextmanager
+def _readable(name: str) -> Iterator[None]:
+    """Says of what is no picture that it is none."""
+    try:
+        yield
+    except BOMBS as error:
+        raise UserError(f"{name} has too many pixels: shrink the image first") from error
+    except Exception as error:  # a damaged file makes Pillow raise a dozen different kinds
+        if pillow_heif is None and Path(name.strip("'\"")).suffix.lower() in HEIC:
+            raise UserError(f"cannot read {name}: HEIC needs pip install pillow-heif") from error
+        reason = getattr(error, "strerror", None) or "empty, damaged or no image"
+        raise UserError(f"cannot read {name} ({reason}): {REMEDY}") from error
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:
@@ -146,29 +159,34 @@ def _within(folder: Path) -> list[Path]:
 
 
 def _grey(image: Image.Image) -> np.ndarray:
-    """Flattens any mode to one uint8 channel `(H, W)`."""
+    """Flattens any mode to one uint8 channel `(H, W)`, in little more memory than the image has."""
+    if not all(image.size):
+        raise ValueError("no pixels")
     if image.mode.startswith(("I", "F")):
-        return _eight_bits(np.asarray(image, np.float32), image.mode)
+        return _eight_bits(np.array(image, np.float32), image.mode)
     if not image.has_transparency_data:
         return np.asarray(image.convert("L"))
     grey, alpha = image.convert("LA").split()
-    opacity = np.asarray(alpha) / 255
-    light_ink = (np.asarray(grey) * opacity).sum() > 127 * opacity.sum()
+    light, opacity = np.asarray(grey), np.asarray(alpha)
+    light_ink = np.einsum("ij,ij", light, opacity, dtype=np.int64) > 127 * opacity.sum(dtype=int)
     ground = Image.new("L", image.size, 0 if light_ink else 255)
     return np.asarray(Image.composite(grey, ground, alpha))
 
 
 def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
-    """Scales deep pixels `(H, W)` to uint8.
+    """Scales deep pixels, float32 `(H, W)`, to uint8; they are written over.
 
     Only the 16-bit modes say where white lies; in the others it is the first of 1, 255 and 65,535
     that no pixel exceeds, or else the largest pixel.
     """
-    pixels = np.nan_to_num(pixels)
+    np.nan_to_num(pixels, copy=False)
     peak = pixels.max()
     whites = (65535,) if mode.startswith("I;16") else (1, 255, 65535, peak)
     white = next(white for white in whites if white >= peak)
-    return np.rint(pixels.clip(0) / white * 255).astype(np.uint8)
+    pixels.clip(0, out=pixels)
+    pixels /= white
+    pixels *= 255
+    return np.rint(pixels, out=pixels).astype(np.uint8)
 
 
 def _border(grey: np.ndarray) -> np.ndarray:

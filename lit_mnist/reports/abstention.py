@@ -3,12 +3,12 @@
 The test images only show what becomes of temperature and thresholds; they choose neither.
 """
 
-from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
-from lit_mnist.reports.calibration import Answers, fit_temperature, scaled, scores
+from lit_mnist.models.sureness import used_row
+from lit_mnist.reports.calibration import Answers, fit_temperature, scores
 
 # Errors that a threshold may leave among the held-out images, each a row of the table
 ALLOWED_ERRORS = (0, 1, 3, 10, 30)
@@ -58,12 +58,6 @@ def _row(held_out: Answers, test: Answers, errors: int) -> dict[str, Any]:
     return row
 
 
-def used_row(facts: dict[str, Any]) -> dict[str, Any]:
-    """Gives the row of the table whose threshold `predict` uses."""
-    rows: Sequence[dict[str, Any]] = facts["abstention"]
-    return next(row for row in rows if row["val_errors_allowed"] == facts["val_errors_allowed"])
-
-
 def summary(facts: dict[str, Any]) -> str:
     """Says it in a line."""
     if "missing" in facts:
@@ -74,36 +68,3 @@ def summary(facts: dict[str, Any]) -> str:
         f" answers {row['test_coverage']:.1%} of the test images with {row['test_errors']} errors;"
         f" temperature {facts['temperature']:.3f}"
     )
-
-
-class Abstention(NamedTuple):
-    """When an answer counts as sure.
-
-    Attributes:
-        threshold: The confidence that it must exceed, in [0, 1].
-        temperature: At which confidence is measured.
-        source: Where the two come from, for the user.
-    """
-
-    threshold: float = 0.8
-    temperature: float = 1.0
-    source: str = "a rule of thumb: test the run, and validation decides"
-
-    @classmethod
-    def of(cls, results: dict[str, Any], weights_sha256: str) -> "Abstention":
-        """Reads it from `results.json`, if the test was of these weights; else a rule of thumb."""
-        facts = results.get("calibration")
-        if results.get("test_weights_sha256") != weights_sha256 or not isinstance(facts, dict):
-            return cls()
-        if "missing" in facts:
-            return cls(source=f"a rule of thumb: {facts['missing']}")
-        try:
-            row = used_row(facts)
-            kept = f"{row['val_errors']} errors among {row['val_answered']:,} validation images"
-            return cls(float(facts["threshold"]), float(facts["temperature"]), kept)
-        except (KeyError, TypeError, ValueError, StopIteration):
-            return cls(source="a rule of thumb: the calibration in results.json is damaged")
-
-    def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tells bool (N,) of probabilities (N, 10)."""
-        return scaled(probabilities, self.temperature).max(axis=1, initial=0) > self.threshold

@@ -8,11 +8,12 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lit_mnist.models.sureness import LEAST, scaled
+
 BINS = 15  # as in Guo et al., ICML 2017
 RESAMPLES, RESAMPLES_AT_ONCE = 1_000, 100
 SEED = 0  # of the resamples
 TEMPERATURES = (0.05, 20.0)  # the search's bounds
-LEAST = 1.4e-45  # float32's smallest number: the softmax of a wrong class may have come to nothing
 
 
 class Answers(NamedTuple):
@@ -47,16 +48,6 @@ class Interval(NamedTuple):
     value: float
     low: float
     high: float
-
-
-def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Gives float64 (N, 10): the softmax of the logarithms over the temperature; 1 changes nothing.
-
-    Of a committee, these are the logarithms of its members' mean.
-    """
-    logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST)) / temperature
-    weights = np.exp(logits - logits.max(axis=1, keepdims=True))
-    return weights / weights.sum(axis=1, keepdims=True)
 
 
 def nll(answers: Answers) -> float:

@@ -16,9 +16,9 @@ from lit_mnist.data.datasets import class_names
 from lit_mnist.models import novelty
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
+from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
-from lit_mnist.reports.abstention import Abstention
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs.folder import Run

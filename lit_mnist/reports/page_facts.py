@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from lit_mnist.data import download
-from lit_mnist.data.datasets import class_names
+from lit_mnist.data.datasets import labels
 from lit_mnist.errors import UserError
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs import ledger, tested
@@ -87,7 +87,7 @@ def read(folder: Path) -> RunFacts:
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),
         untested=untested,
-        class_names=class_names(str(data.get("dataset"))) or [str(digit) for digit in range(10)],
+        class_names=labels(str(data.get("dataset"))),
         reads=_rows(run.file(ledger.NAME)),
     )
 

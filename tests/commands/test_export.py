@@ -95,6 +95,33 @@ def test_a_missing_package_is_told_with_the_pip_line(refused, monkeypatch):
     )
 
 
+def test_a_package_that_is_broken_is_told_with_the_pip_line(refused, monkeypatch):
+    monkeypatch.delitem(sys.modules, "lit_mnist.export.safetensors_file", raising=False)
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    text = refused(MEMBER.folder, *QUICK)
+    assert text.endswith(": pip install --force-reinstall safetensors\n")
+
+
+@pytest.mark.parametrize(
+    "news",
+    [{"test_acc": "0.99"}, {"test_acc_ci95": [1]}, {"members": 5}, {"versions": "x"}],
+    ids=str,
+)
+def test_results_that_somebody_has_edited(refused, news):
+    MEMBER.update_results(**news)
+    assert f"{MEMBER.folder}: no card can be made of" in refused(MEMBER.folder, *QUICK)
+
+
+def test_labels_are_ten_different_ones(refused):
+    assert "--labels: give each class a name" in refused(MEMBER.folder, "--labels", *"abcdefghii")
+    assert "expected 10 arguments" in refused(MEMBER.folder, "--labels", *"abc")
+
+
+def test_an_ending_that_no_format_has_names_all(refused):
+    text = refused(MEMBER.folder, "--output", "it.h5")
+    assert text.endswith("ends in .onnx or .pt2 or .safetensors\n")
+
+
 def test_other_data_than_the_runs_are_refused(refused, small_data):
     assert "with --data_dir" in refused(MEMBER.folder, *QUICK, "--data_dir", small_data)
 

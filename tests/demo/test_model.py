@@ -3,18 +3,23 @@
 import base64
 import json
 import shutil
-from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 import lit_mnist
+from examples.my_net import TinyModule
 from lit_mnist.demo.model import Model
 from lit_mnist.errors import UserError
+from lit_mnist.export import safetensors_file
+from lit_mnist.export.facts import Facts
 from lit_mnist.export.reader import Answer
+from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models.novelty import no_digit
-from lit_mnist.reports.abstention import Abstention
+from lit_mnist.models.sureness import Abstention
+from lit_mnist.runs.folder import Run
 from tests.demo.drawn import SEVEN, picture, png
 
 COMMITTEE = "tb_logs/dense/committee_3"
@@ -78,7 +83,8 @@ def test_the_verdict_is_that_of_predict(model, highest, digits, verdict):
     probabilities[0, 3] = highest
     rejected = no_digit(probabilities, None, np.zeros((1, 0))) & digits
     answer = Answer(np.array([3]), probabilities, np.array([[3]]), rejected)
-    assert replace(model, abstention=Abstention()).verdict(answer) == verdict
+    assert model.reader.abstention == Abstention()  # as the run was not tested
+    assert model.verdict(answer) == verdict
 
 
 def test_validation_decides_what_is_sure(three):
@@ -86,9 +92,39 @@ def test_validation_decides_what_is_sure(three):
     for name in ("committee_3", "seed_42"):
         folder = three / "tb_logs/dense" / name
         known = json.loads((folder / "results.json").read_text())["calibration"]
-        abstention = Model.load(folder).abstention
+        abstention = Model.load(folder).reader.abstention
         assert abstention.threshold == known["threshold"]
         assert abstention.source.endswith("validation images")
+
+
+def test_a_safetensors_file_is_served_as_its_run_is(three, tmp_path):
+    """With the labels that the user gave it, and the same verdicts."""
+    run, names = three / COMMITTEE, [*"abcdefghij"]
+    file = tmp_path / "it.safetensors"
+    trained = TrainedRun.read(Run(run))._replace(own_labels=names)
+    file.write_bytes(
+        safetensors_file.content(trained, Facts.of(Run(run), trained).metadata("uint8"))
+    )
+    model, own = Model.load(file), Model.load(run)
+    assert model.about()["names"] == tuple(names)
+    assert model.about()["what"] == "an image"
+    assert model.reader.abstention == own.reader.abstention
+    answers = [one.answer(png(picture(SEVEN))) for one in (model, own)]
+    assert len({json.dumps(answer | {"seconds": 0}) for answer in answers}) == 1
+
+
+def test_a_net_of_the_users_own_and_training_that_was_broken_off(here):
+    module = TinyModule()
+    checkpoint = {"state_dict": module.state_dict()}
+    module.on_save_checkpoint(checkpoint)
+    run = Run(here / "tiny/seed_1")
+    run.best.parent.mkdir(parents=True)
+    torch.save(checkpoint, run.best)
+    run.update_results(status="interrupted")
+    model = Model.load(run.folder, [TinyModule], "abcdefghij")
+    assert model.about()["title"] == "tiny/seed_1 (training interrupted)"
+    assert model.about()["names"] == tuple("abcdefghij")
+    assert model.answer(png(picture(SEVEN)))["votes"]
 
 
 @pytest.mark.parametrize("content", [b"", b"%!PS-Adobe-3.0", png(picture(SEVEN))[:300]], ids=len)

@@ -163,7 +163,7 @@ def test_it_ends_at_a_signal_without_a_word(three, capfd, number):
     assert main(["demo", str(run), "--port", str(port)]) == 0
     assert seen == [200]
     output, problems = capfd.readouterr()
-    assert output == f"{run}: draw a digit at http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
+    assert output == f"{run}: draw an image at http://127.0.0.1:{port}/ (Ctrl-C ends it)\n"
     assert problems == ""
 
 

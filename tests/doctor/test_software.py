@@ -74,7 +74,7 @@ def test_a_library_that_breaks_as_it_is_imported_is_named(monkeypatch, tmp_path)
 
 def test_everything_imported_is_of_a_package_that_is_needed():
     needed = {one.name for one in software.needs().packages}
-    assert {software.PACKAGES.get(name, name) for name in software.IMPORTED} <= needed
+    assert {software.PACKAGES.get(name, name) for name in software.IMPORTED} == needed
     assert software.imports(software.IMPORTED).verdict == "ok"
     assert set(software.IMPORTED) <= set(sys.modules)
 
@@ -96,3 +96,11 @@ def test_an_installed_packages_needs_are_those_of_its_metadata(monkeypatch):
     assert needs.python == ">=3.12"
     assert [str(one) for one in needs.packages] == ["one>=1"]
     assert [one.name for one in needs.extras["part"]] == ["four"]
+
+
+def test_another_projects_pyproject_is_not_taken_for_ours(tmp_path):
+    """As where the package's folder was copied into another project."""
+    other = tmp_path / "pyproject.toml"
+    for text in ("[tool.ruff]\n", '[project]\nname = "theirs"\ndependencies = []\n'):
+        other.write_text(text)
+        assert "torch" in {one.name for one in software.needs(other).packages}

@@ -12,7 +12,10 @@ import torch
 import yaml
 
 import lit_mnist
+from examples.my_net import TinyModule
 from lit_mnist.data.datasets import DATASETS
+from lit_mnist.export import card_calibration, card_sections
+from lit_mnist.export.agreement import ValidationData
 from lit_mnist.export.facts import Facts
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.files import write_json
@@ -169,18 +172,31 @@ def calibrated(run):
 
 CALIBRATION = {
     "temperature": 1.25,
+    "threshold": 0.875,
+    "val_errors_allowed": 3,
+    "abstention": [
+        {
+            "val_errors_allowed": 3,
+            "threshold": 0.875,
+            "val_coverage": 0.98,
+            "val_answered": 98,
+            "val_errors": 2,
+            "test_coverage": 0.97,
+            "test_errors": 1,
+        }
+    ],
     "test": {"nll": 0.2, "brier": 0.1, "ece": 0.03, "aurc": 0.01},
     "test_scaled": {"nll": 0.1, "brier": 0.1, "ece": 0.02, "aurc": 0.01},
 }
 
 
-def test_a_temperature_is_told_and_not_applied(trained):
-    from lit_mnist.export import card_sections
-
+def test_a_temperature_and_a_threshold_are_told_and_not_applied(trained):
     facts = calibrated(Run(MEMBER))
-    assert facts.metadata("uint8")["temperature"] == "1.25"
-    text = card_sections.calibration(facts)
-    assert "1.2500" in text
+    metadata = facts.metadata("uint8")
+    assert (metadata["temperature"], metadata["threshold"]) == ("1.25", "0.875")
+    text = card_calibration.calibration(facts)
+    assert "1.2500, is over 0.875 (2 errors among 98 validation images)" in text
+    assert "| 3 | 0.875 | 98.00% | 97.00% | 1 |" in text
     assert "| at the temperature | 0.1 | 0.1 | 0.02 | 0.01 |" in text
 
 
@@ -190,6 +206,28 @@ def test_a_temperature_of_other_weights_is_not_told(trained):
     facts = calibrated(run)
     assert "no longer those" in facts.doubt
     assert facts.metadata("uint8")["temperature"] == "1.0"
+    assert "over 0.8 (a rule of thumb: test the run" in card_calibration.calibration(facts)
+
+
+def test_the_recipe_has_every_option_of_the_network(trained):
+    """One cycle of the rate was left out once."""
+    run = Run(MEMBER)
+    config = yaml.safe_load(run.file("config.yaml").read_text())
+    config["model"]["init_args"] |= {"one_cycle": True, "compile": False}
+    config["data"] |= {"augment": True, "elastic": 0.7}
+    run.file("config.yaml").write_text(yaml.safe_dump(config))
+    facts = Facts.of(run, TrainedRun.read(run))
+    text = card_sections.recipe(facts)
+    assert "| one_cycle | True |" in text
+    assert "| compile |" not in text
+    assert "and zoomed, elastic 0.7" in card_sections.data(facts, ValidationData(None, 5, 1))
+
+
+def test_the_card_imports_a_class_of_the_users_own(trained):
+    facts = Facts.of(Run(MEMBER), TrainedRun.read(Run(MEMBER), [TinyModule]))
+    text = card_sections.use(facts, "it.safetensors", "safetensors", "uint8")
+    assert "\nfrom examples.my_net import TinyModule\n" in text
+    assert 'load("it.safetensors", classes=[TinyModule])' in text
 
 
 def test_a_run_of_floats(trained, capsys):

@@ -13,7 +13,9 @@ import lit_mnist
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx
 from lit_mnist.errors import UserError
+from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL
+from tests.trained import change, put
 
 COMMITTEE, MEMBER = Path("tb_logs/dense/committee_3"), Path("tb_logs/dense/seed_42")
 
@@ -145,12 +147,18 @@ def test_threads_may_share_it(trained, images):
         (np.full((1, 28, 28), 255.0), "float from 0 to 1"),
         ("nowhere.png", "nowhere.png"),
         (Image.new("L", (1, 90), 255), "too narrow"),
+        (Image.new("L", (0, 5)), "cannot read the picture"),
+        (Image.new("LAB", (50, 50)), "cannot read the picture"),
+        (torch.zeros(2, 9, requires_grad=True), "shape"),
         ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], "no array of numbers"),
         ([np.zeros((28, 28), np.uint8), "one.png"], "no array of numbers"),
         ([None], "NoneType among the images"),
         (np.full((1, 28, 28), np.nan), "float from 0 to 1"),
     ],
-    ids=["shape", "type", "range", "missing", "narrow", "uneven", "mixed", "none", "nan"],
+    ids=[
+        *("shape", "type", "range", "missing", "narrow", "empty", "lab", "grad"),
+        *("uneven", "mixed", "none", "nan"),
+    ],
 )
 def test_refuses_what_it_cannot_read(trained, wrong, told):
     with pytest.raises(UserError, match=told):
@@ -160,3 +168,40 @@ def test_refuses_what_it_cannot_read(trained, wrong, told):
 def test_refuses_a_folder_without_a_run(here):
     with pytest.raises(UserError, match="no trained run"):
         lit_mnist.load("tb_logs/nothing")
+
+
+@pytest.mark.parametrize(
+    "news",
+    [{"test_checkpoints": []}, {"test_average": "median"}, {"test_average": ["vote"]}],
+    ids=str,
+)
+def test_refuses_results_that_name_no_committee(trained, news):
+    Run(COMMITTEE).update_results(**news)
+    with pytest.raises(UserError, match="no trained run and no tested committee"):
+        lit_mnist.load(COMMITTEE)
+
+
+@pytest.mark.parametrize("dataset", ["Foo", "MNIST"])
+def test_refuses_members_of_an_unknown_or_another_data_set(trained, dataset):
+    change(MEMBER / "checkpoints/best.ckpt", put("MNISTDataModule", "dataset", dataset))
+    with pytest.raises(UserError, match=f"data set 'Foo'|several data sets, .* on {dataset}"):
+        lit_mnist.load(COMMITTEE)
+
+
+def test_says_what_is_sure_as_predict_does(trained, images):
+    digits = lit_mnist.load(COMMITTEE)
+    facts = Run(COMMITTEE).results()["calibration"]
+    sure = digits.sure(digits.predict(images).probabilities)
+    row = next(
+        row
+        for row in facts["abstention"]
+        if row["val_errors_allowed"] == facts["val_errors_allowed"]
+    )
+    assert sure.sum() == row["test_answered"]
+    assert digits.labels[1] == "ki"
+
+
+def test_a_file_for_another_runtime_is_named(here):
+    Path("model.onnx").touch()
+    with pytest.raises(UserError, match="is for its own runtime"):
+        lit_mnist.load("model.onnx")

@@ -2,6 +2,7 @@ import os
 import subprocess
 import sys
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
@@ -463,3 +464,16 @@ def test_heic_without_its_package_is_told_with_the_pip_line(tmp_path, monkeypatc
     with pytest.raises(UserError) as error:
         images.read(path)
     assert_one_line(error, "phone.heic", "pip install pillow-heif")
+
+
+def test_threads_that_read_leave_the_filters_of_warnings_as_they_were(tmp_path):
+    """They once left a filter for good that makes an error of Pillow's warning."""
+    path, before = write(tmp_path / "x.png", SEVEN), list(warnings.filters)
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    try:
+        with ThreadPoolExecutor(8) as pool:
+            list(pool.map(images.read_grey, [path] * 400))
+    finally:
+        sys.setswitchinterval(interval)
+    assert list(warnings.filters) == before

@@ -16,7 +16,8 @@ from lit_mnist.data.idx import parse_idx, read_bytes, write_idx
 from lit_mnist.data.split import train_val_split
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
-from lit_mnist.reports.abstention import Abstention, report, threshold
+from lit_mnist.models.sureness import Abstention
+from lit_mnist.reports.abstention import report, threshold
 from lit_mnist.reports.calibration import Answers
 from tests import trained as runs
 from tests.conftest import SMALL, TEST

@@ -1,0 +1,38 @@
+"""The section of a model card on how far its probabilities can be trusted."""
+
+from lit_mnist.export.card_table import table
+from lit_mnist.export.facts import Facts
+
+
+def calibration(facts: Facts) -> str:
+    """Tells how far its probabilities can be trusted."""
+    names = ("nll", "brier", "ece", "aurc")
+    rows = [
+        [label, *(f"{facts.calibration[key][name]:.4g}" for name in names)]
+        for label, key in (("as they are", "test"), ("at the temperature", "test_scaled"))
+        if isinstance(facts.calibration.get(key), dict)
+    ]
+    scores = table(["probabilities", *map(str.upper, names)], rows) if rows else []
+    how = facts.trained.abstention
+    text = f"""An answer counts as sure if its probability, at the temperature
+{how.temperature:.4f}, is over {how.threshold:.6g} ({how.source}).
+Both numbers are among the file's metadata, and neither is applied: divide the probabilities'
+logarithms by the temperature, take their softmax, and compare the largest with the threshold.
+"""
+    if not rows:
+        text += "\nNot measured: how far a probability can be trusted is not known.\n"
+    return "\n".join(["## Calibration", "", text, *scores, *_abstention(facts)])
+
+
+def _abstention(facts: Facts) -> list[str]:
+    """Tells how many images are answered where validation allows so many errors."""
+    found = facts.calibration.get("abstention", [])
+    rows = [
+        [
+            *(f"{row['val_errors_allowed']}", f"{row['threshold']:.6g}"),
+            *(f"{row['val_coverage']:.2%}", f"{row['test_coverage']:.2%}", f"{row['test_errors']}"),
+        ]
+        for row in found
+    ]
+    head = ["validation errors allowed", "threshold", "validation answered", "test answered"]
+    return table([*head, "errors in these"], rows) if rows else []
