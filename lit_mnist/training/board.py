@@ -77,7 +77,7 @@ class EpochBoard:
 
 
 def is_best(rows: Sequence[Mapping[str, float]]) -> bool:
-    """Whether the last row has a higher val_acc than each before; of equal ones the first counts."""
+    """Whether the last row has a higher val_acc than each one before it."""
     score = rows[-1].get("val_acc", nan)
     return not isnan(score) and not any(row.get("val_acc", nan) >= score for row in rows[:-1])
 
@@ -87,7 +87,7 @@ def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
     from torch.utils.tensorboard.summary import hparams as session
 
     _, start, _ = session(hparams(dict(config)), {})
-    writer.file_writer.add_summary(start)
+    writer._get_file_writer().add_summary(start)
 
 
 def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], epoch: int) -> None:
