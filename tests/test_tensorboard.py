@@ -1,8 +1,13 @@
 """What a run's event files say, read back with TensorBoard's own reader."""
 
+import csv
+import json
 from pathlib import Path
 
+import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from torch.utils.tensorboard import SummaryWriter
 
 RUN = Path("tb_logs/dense/seed_42")
 
@@ -28,3 +33,57 @@ def test_no_other_command_adds_to_the_curves_of_training(run_cli):
     after = points()
     assert {tag: after[tag] for tag in before} == before
     assert after.keys() - before.keys() == {"test_loss", "test_acc"}
+
+
+def epochs_of(part, tag, run=RUN):
+    events = EventAccumulator(str(run / part)).Reload()
+    return [(event.step, event.value) for event in events.Scalars(tag)]
+
+
+def columns(run=RUN):
+    return [*csv.DictReader((run / "metrics.csv").open())]
+
+
+def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli):
+    assert run_cli("fit")[0] == 0
+    for part, short in (("train", "train"), ("val", "val")):
+        for tag, name in (("accuracy", "acc"), ("loss", "loss")):
+            expected = [(e, float(row[f"{short}_{name}"])) for e, row in enumerate(columns())]
+            points = epochs_of(part, f"epochs/{tag}")
+            assert [step for step, _ in points] == [0, 1]
+            assert [value for _, value in points] == pytest.approx([v for _, v in expected])
+
+
+def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
+    assert run_cli("fit")[0] == 0
+    before = epochs_of("val", "epochs/accuracy")
+    # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
+    with SummaryWriter(str(RUN / "val")) as writer:
+        writer.add_scalar("epochs/accuracy", 0.123, 2)
+    whole = max((RUN / "val").iterdir(), key=lambda path: path.stat().st_mtime_ns)
+    with whole.open("ab") as file:
+        file.write(b"\x18\0\0\0")  # half of a record's head
+    assert run_cli("fit", "--trainer.max_epochs", "4")[0] == 0
+    after = epochs_of("val", "epochs/accuracy")
+    assert [step for step, _ in after] == [0, 1, 2, 3]
+    assert after[:2] == before
+    assert [v for _, v in after] == pytest.approx([float(row["val_acc"]) for row in columns()])
+    assert run_cli("fit", "--fresh")[0] == 0
+    assert epochs_of("val", "epochs/accuracy") == before
+
+
+def test_hparams_have_the_options_and_the_real_results(run_cli):
+    assert run_cli("fit")[0] == 0
+    for _ in range(2):
+        assert run_cli("test")[0] == 0
+    results = json.loads((RUN / "results.json").read_text())
+    for name in ("best_val_acc", "best_val_loss", "test_acc", "test_loss"):
+        assert epochs_of("final", f"final/{name}")[-1][1] == pytest.approx(results[name])
+    assert len(epochs_of("final", "final/test_acc")) == 1
+    events = EventAccumulator(str(RUN / "final")).Reload()
+    content = events.PluginTagToContent("hparams")["_hparams_/session_start_info"]
+    options = HParamsPluginData.FromString(content).session_start_info.hparams
+    assert options["model"].string_value == "DenseModule"
+    assert options["lr"].number_value == 0.001
+    assert options["seed"].string_value == "42"
+    assert options["augment"].string_value == "false"

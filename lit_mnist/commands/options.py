@@ -19,6 +19,7 @@ from lit_mnist.models import members
 from lit_mnist.reports.run_report import Curves
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import hardware
+from lit_mnist.training.board import EpochBoard
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
@@ -133,7 +134,9 @@ class RunOptions(RunParser):
     def _callbacks(self) -> list[Callback]:
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
-        metrics, folder = MetricsCSV(self.run), RunFolder(self.run, self.options, self.fresh)
+        ours = self.options["trainer"]["logger"] in (None, True)
+        metrics = MetricsCSV(self.run, EpochBoard(self.run, self.options) if ours else None)
+        folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), metrics, folder, OwnPatience(), ResumedEpoch()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 

@@ -18,7 +18,8 @@ from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
-from lit_mnist.runs.folder import Run
+from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.training import board
 
 
 class EvaluationReport(Collector):
@@ -117,11 +118,16 @@ class EvaluationReport(Collector):
         names = class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
         images = data.test_set.images.cpu().numpy()
+        self.sure = predictions.probabilities.numpy()
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong)
         matrix = plots.confusion_matrix(labels, classes)
         show(trainer, self.run, "confusion", plots.confusion(matrix, names))
         self.curves(trainer)
+        if isinstance(trainer.logger, TensorBoardLogger):
+            epoch = int(self.run.results().get("best_epoch", 0))
+            known = {name: scores[name] for name in ("test_acc", "test_loss")}
+            board.add_test(self.run, read_config(self.run.file("config.yaml")), known, epoch)
 
     def gallery(
         self,
@@ -132,7 +138,9 @@ class EvaluationReport(Collector):
         names: Sequence[str] | None,
     ) -> Figure:
         """Draws what was misclassified; the arguments are those of `gallery.draw`."""
-        return gallery.draw(images, labels, predictions, indices, class_names=names)
+        return gallery.draw(
+            images, labels, predictions, indices, class_names=names, probabilities=self.sure
+        )
 
     def curves(self, trainer: Trainer) -> None:
         """Draws the accuracy curves anew, with the test accuracy in them."""

@@ -32,6 +32,33 @@ FREE_OPTIONS = (
 )
 
 
+def hparams(config: dict[str, Any]) -> dict[str, str | float]:
+    """Gives the options that may make runs differ, in the form of TensorBoard's tab HParams.
+
+    Names are as short as they can be: `lr`, not `model.init_args.lr`. Only floats and counts stay
+    numbers; the tab would show a seed as 42.000 and a truth value as 1.0000.
+    """
+    known = {"model.class_path": "model", "seed_everything": "seed"}
+    unwanted = tuple(key for key in FREE_OPTIONS if key != "trainer.max_epochs")
+    options = {
+        key: value
+        for key, value in flat(config).items()
+        if value is not None and key not in ("data.seed", "name") and not key.startswith(unwanted)
+    }
+    lasts = [known.get(key, key.rpartition(".")[2]) for key in options]
+    named = zip(options.items(), lasts, strict=True)
+    return {last if lasts.count(last) == 1 else key: _shown(last, v) for (key, v), last in named}
+
+
+def _shown(name: str, value: Any) -> str | float:
+    if name == "model":
+        return str(value).rpartition(".")[2]
+    if isinstance(value, bool):
+        return str(value).lower()
+    number = isinstance(value, (int, float)) and "seed" not in name
+    return value if number else str(value)
+
+
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
 

@@ -18,6 +18,7 @@ from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.old_layout import with_moved_classes
 
 BEST, LAST = "best.ckpt", "last.ckpt"
+FINAL = "final"  # the folder of what TensorBoard's tab HParams shows
 # Of metrics.csv
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
 
@@ -123,7 +124,7 @@ class Run:
         patterns = (*others, *own, *digits, *pictures)
         return [
             path
-            for pattern in (*patterns, "checkpoints/*.ckpt")
+            for pattern in (*patterns, "checkpoints/*.ckpt", "*/events.out.tfevents.*")
             for path in self.folder.glob(pattern)
         ]
 

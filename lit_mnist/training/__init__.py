@@ -1,5 +1,6 @@
 """What surrounds a training run: callbacks, launchers, hardware, work-arounds for Lightning.
 
+board          the epochs of a run for TensorBoard
 callbacks      a row and a line an epoch, the progress bar
 checkpointing  when best.ckpt and last.ckpt are written
 final_weights  what callbacks such as an average of weights end with, kept in last.ckpt

@@ -1,0 +1,109 @@
+"""A run's epochs for TensorBoard: training and validation in one chart, an epoch a step.
+
+TensorBoard draws what has one tag in several folders into one chart, so training and validation
+have a folder each below the run's. `final` is apart because the tab HParams takes every scalar of
+its folder for a result. No list of options is declared there: without one, TensorBoard finds by
+itself which options differ between runs, and shows those first.
+"""
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+from typing import TYPE_CHECKING, Any
+
+from lit_mnist.runs.config_changes import hparams
+from lit_mnist.runs.folder import FINAL, Run
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+# Below the run's folder: tag, and the column of metrics.csv
+SERIES = {
+    "train": {
+        "epochs/accuracy": "train_acc",
+        "epochs/loss": "train_loss",
+        "epochs/lr": "lr",
+        "epochs/seconds": "seconds",
+    },
+    "val": {"epochs/accuracy": "val_acc", "epochs/loss": "val_loss"},
+}
+
+
+class EpochBoard:
+    """Writes rows of `metrics.csv` down for TensorBoard; to be used on rank zero alone.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+    """
+
+    def __init__(self, run: Run, config: Mapping[str, Any]) -> None:
+        self.run, self.config = run, config
+        self.writers: dict[str, SummaryWriter] = {}
+
+    def write(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Adds the last of the rows.
+
+        The first one that a process adds takes back what one that was killed has said of this epoch
+        and of later ones.
+        """
+        row, epoch = rows[-1], int(rows[-1]["epoch"])
+        if not self.writers:
+            self._open(epoch)
+        for part, columns in SERIES.items():
+            for tag, column in columns.items():
+                if not isnan(row.get(column, nan)):
+                    self.writers[part].add_scalar(tag, row[column], epoch)
+        if is_best(rows):
+            for column in ("val_acc", "val_loss"):
+                self.writers[FINAL].add_scalar(f"final/best_{column}", row[column], epoch)
+        for writer in self.writers.values():
+            writer.flush()
+
+    def close(self) -> None:
+        """Closes the files; the next row opens others."""
+        for writer in self.writers.values():
+            writer.close()
+        self.writers = {}
+
+    def _open(self, epoch: int) -> None:
+        from torch.utils.tensorboard import SummaryWriter
+
+        purge = epoch or None
+        self.writers = {
+            part: SummaryWriter(str(self.run.file(part)), purge_step=purge)
+            for part in (*SERIES, FINAL)
+        }
+        start_session(self.writers[FINAL], self.config)
+
+
+def is_best(rows: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the last row has a higher val_acc than each one before it."""
+    score = rows[-1].get("val_acc", nan)
+    return not isnan(score) and not any(row.get("val_acc", nan) >= score for row in rows[:-1])
+
+
+def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
+    """Tells the tab HParams the options of a run."""
+    from torch.utils.tensorboard.summary import hparams as session
+
+    _, start, _ = session(hparams(dict(config)), {})
+    writer._get_file_writer().add_summary(start)
+
+
+def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], epoch: int) -> None:
+    """Sets a test's scores in HParams, in place of those of the test before.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+        scores: Such as test_acc and test_loss.
+        epoch: Of the tested weights.
+    """
+    from torch.utils.tensorboard import SummaryWriter
+
+    for path in run.file(FINAL).glob("events.out.tfevents.*.test"):
+        path.unlink()
+    with SummaryWriter(str(run.file(FINAL)), filename_suffix=".test") as writer:
+        start_session(writer, config)
+        for name, value in scores.items():
+            writer.add_scalar(f"final/{name}", value, epoch)
