@@ -13,7 +13,6 @@ import shlex
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, TypeVar
@@ -70,6 +69,19 @@ def alternate(contenders: Mapping[K, Callable[[], T]], repeats: int) -> dict[K, 
     return measured
 
 
+# Starts a program and reports its seconds, status and memory. The system counts as a program's own
+# what its parent held when it was forked: this parent is small, a benchmark's process may be large.
+_SMALL_PARENT = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[2:])
+_, status, usage = os.wait4(process.pid, 0)
+seconds = time.perf_counter() - began
+with open(sys.argv[1], "w") as file:
+    json.dump([seconds, os.waitstatus_to_exitcode(status), usage.ru_maxrss], file)
+"""
+
+
 class Child(NamedTuple):
     """A process that has ended well."""
 
@@ -84,19 +96,23 @@ def run_child(command: Sequence[str], threads: int | None = None) -> Child:
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
-    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as problems:
-        began = time.perf_counter()
-        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=out, stderr=problems)
-        _, status, usage = os.wait4(process.pid, 0)
-        seconds = time.perf_counter() - began
-        process.returncode = os.waitstatus_to_exitcode(status)
+    with (
+        tempfile.TemporaryFile("w+") as out,
+        tempfile.TemporaryFile("w+") as problems,
+        tempfile.NamedTemporaryFile("r") as ended,
+    ):
+        parent = [sys.executable, "-I", "-S", "-c", _SMALL_PARENT, ended.name]
+        subprocess.run(
+            [*parent, *command], cwd=ROOT, env=environment, stdout=out, stderr=problems, check=True
+        )
+        seconds, status, largest = json.load(ended)
         out.seek(0)
         problems.seek(0)
-        if process.returncode:
+        if status:
             said = problems.read()[-2000:]
-            raise SystemExit(f"{shlex.join(command)}: exit {process.returncode}\n{said}")
+            raise SystemExit(f"{shlex.join(command)}: exit {status}\n{said}")
         unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
-        return Child(seconds, usage.ru_maxrss * unit / 2**30, out.read())
+        return Child(seconds, largest * unit / 2**30, out.read())
 
 
 class Fit(NamedTuple):

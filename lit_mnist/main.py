@@ -4,6 +4,7 @@ Importing Lightning takes seconds, so nothing here does until a command is to ru
 """
 
 import atexit
+import gc
 import importlib
 import os
 import signal
@@ -117,8 +118,14 @@ def _run(argv: list[str]) -> None:
     name = command if command in PARSERS else "run_cli"
     from lit_mnist.training.light_imports import light_imports  # for commands alone, not for help
 
-    with light_imports():
-        module = importlib.import_module(f"lit_mnist.commands.{name}")
+    # what is imported stays, so collecting garbage meanwhile finds none, in a seventh of the time
+    gc.disable()
+    try:
+        with light_imports():
+            module = importlib.import_module(f"lit_mnist.commands.{name}")
+    finally:
+        gc.freeze()
+        gc.enable()
     _on_signals(signal.default_int_handler, _terminate)
     module.run(options)
 

@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -283,8 +284,15 @@ def test_a_child_has_its_threads_its_output_and_its_largest_memory():
     code = "import os; bytearray(2**28); print(os.environ['OMP_NUM_THREADS'], os.getcwd())"
     child = measuring.run_child([sys.executable, "-c", code], threads=3)
     assert child.output == f"3 {measuring.ROOT}\n"
-    assert 0.25 < child.peak_gib < 8  # or else that of this process, which it was forked of
+    assert 0.25 < child.peak_gib < 0.35
     assert child.seconds > 0
+
+
+def test_a_childs_memory_is_not_that_of_the_process_that_starts_it():
+    measuring = importlib.import_module("measuring")
+    large = bytearray(os.urandom(1)) * 2**28  # written to, so that it is resident
+    assert measuring.run_child([sys.executable, "-c", "pass"]).peak_gib < 0.1
+    assert len(large) == 2**28
 
 
 def test_a_child_that_fails_is_shown():

@@ -64,3 +64,8 @@ def positive(text: str) -> int:
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text} is no integer of at least 1")
     return int(text)
+
+
+def positive_or_auto(text: str) -> int | None:
+    """Reads an integer of at least 1; None for `auto`."""
+    return None if text == "auto" else positive(text)

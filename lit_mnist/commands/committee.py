@@ -6,6 +6,7 @@ from pathlib import Path
 
 from lit_mnist.commands import plans
 from lit_mnist.commands.jobs import Job, Jobs
+from lit_mnist.commands.jobs_at_once import jobs_at_once
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
@@ -47,12 +48,12 @@ def member_specs(spec: RunSpec, members: int, folds: int | None) -> list[RunSpec
     ]
 
 
-def train(planned: Sequence[Plan], jobs: int) -> None:
+def train(planned: Sequence[Plan], jobs: int | None) -> None:
     """Trains the runs that are not complete.
 
     Args:
         planned: The runs.
-        jobs: How many at a time.
+        jobs: How many at a time; None for as many as this machine does fastest.
 
     Raises:
         UserError: A run failed; the others are trained all the same.
@@ -61,6 +62,14 @@ def train(planned: Sequence[Plan], jobs: int) -> None:
         if plan.complete:
             print(f"{plan.run.folder} is complete", flush=True)  # before what the jobs print
     todo = [Job(plan.label, plan.spec) for plan in planned if not plan.complete]
+    if jobs is None:
+        jobs = jobs_at_once([job.spec for job in todo])
+        if jobs > 1:
+            print(
+                f"{jobs} runs at a time, which is faster; --jobs 1 trains one after the other, on"
+                " all threads, and so with other roundings in the last digits",
+                flush=True,
+            )
     failed = Jobs(min(jobs, len(todo) or 1)).run(todo)
     if failed:
         names = ", ".join(job.name for job in failed)

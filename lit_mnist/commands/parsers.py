@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from lit_mnist.commands.audit_parser import Audit
-from lit_mnist.commands.command_parser import CommandParser, positive
+from lit_mnist.commands.command_parser import CommandParser, positive, positive_or_auto
 from lit_mnist.commands.demo_parser import Demo
 from lit_mnist.commands.doctor_parser import Doctor
 from lit_mnist.commands.export_parser import Export
@@ -19,8 +19,12 @@ from lit_mnist.reports.notebook import SYSTEMS
 
 
 def _add_jobs(parser: CommandParser) -> None:
-    jobs = "runs at once (%(default)s): each has a GPU, or an equal part of the cores"
-    parser.add_argument("--jobs", type=positive, default=1, metavar="N", help=jobs)
+    jobs = (
+        "runs at once (%(default)s: one a GPU, or else one a core, as memory allows): each has a"
+        " GPU, or an equal part of the cores; 1 for one after the other on all cores"
+    )
+    add = parser.add_argument
+    add("--jobs", type=positive_or_auto, default="auto", metavar="N", help=jobs)
 
 
 class Committee(CommandParser):

@@ -59,7 +59,7 @@ def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSp
     return [_spec(system, users).with_seed(first + place) for place in range(count)]
 
 
-def _finish(system: System, planned: Sequence[Plan], jobs: int) -> None:
+def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
     """Trains and tests what is missing."""
     planned = list(map(plans.updated, planned))  # runs that an earlier system shares are done
     committee.train(planned, jobs)

@@ -14,11 +14,11 @@ from lit_mnist.reports.notebook import SYSTEMS
 
 def test_defaults():
     committee = PARSERS["committee"]().parse(["--config", "deep"])
-    assert (committee.members, committee.jobs, committee.member) == (5, 1, None)
+    assert (committee.members, committee.jobs, committee.member) == (5, None, None)
     assert committee.average == "probabilities"
     reproduce = PARSERS["reproduce"]().parse([])
     assert reproduce.only == [system.name for system in SYSTEMS]
-    assert (reproduce.seeds, reproduce.jobs, reproduce.output) == (1, 1, None)
+    assert (reproduce.seeds, reproduce.jobs, reproduce.output) == (1, None, None)
     demo = PARSERS["demo"]().parse(["tb_logs/deep/seed_42"])
     assert (demo.run, demo.port) == (Path("tb_logs/deep/seed_42"), 8000)
     assert PARSERS["doctor"]().parse([]).json is False
