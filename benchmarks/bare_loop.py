@@ -52,6 +52,11 @@ class Loop:
 
     def epoch(self) -> None:
         """Trains on every image once, then scores the held-out ones."""
+        self.train()
+        self.validate()
+
+    def train(self) -> None:
+        """Trains on every image once."""
         self.net.train()
         loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.train_dataloader():
@@ -63,10 +68,10 @@ class Loop:
             loss += total.detach()
             correct += _hits(logits, batch)
         _ = loss.item(), correct.item()
-        self._validate()
 
     @torch.inference_mode()
-    def _validate(self) -> None:
+    def validate(self) -> None:
+        """Scores the held-out images."""
         self.net.eval()
         loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.val_dataloader():
