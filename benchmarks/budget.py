@@ -61,14 +61,15 @@ def products(layer: nn.Linear, given: Tensor, kind: torch.dtype, *, first: bool)
 
 def works(net: nn.Module, images: Tensor, settings: Settings) -> dict[str, list[Work]]:
     """Lists the convolutions and matrix products of a step; each one's first is the forward."""
-    assert isinstance(net, nn.Sequential)
+    placed = settings.place(net)
+    assert isinstance(placed, nn.Sequential)
     x, found, first = settings.place_images(images), {part: list[Work]() for part in LIMIT}, True
     kind = torch.bfloat16 if settings.bf16 else torch.float32
-    for layer in settings.place(net):
+    for layer in placed:
         if isinstance(layer, nn.Conv2d):
             found["convolutions"] += alone(layer, x, kind)
         elif isinstance(layer, nn.Linear):
-            precise = torch.float32 if layer is net[-1] else kind
+            precise = torch.float32 if layer is placed[-1] else kind
             found["matrix products"] += products(layer, x, precise, first=first)
         first = first and not isinstance(layer, nn.Conv2d | nn.Linear)
         x = layer(x)
@@ -77,9 +78,10 @@ def works(net: nn.Module, images: Tensor, settings: Settings) -> dict[str, list[
 
 def forward(net: nn.Module, images: Tensor, settings: Settings) -> list[Work]:
     """Lists the same of a forward pass in float32."""
-    assert isinstance(net, nn.Sequential)
+    placed = settings.place(net)
+    assert isinstance(placed, nn.Sequential)
     x, found = settings.place_images(images), list[Work]()
-    for layer in settings.place(net):
+    for layer in placed:
         if isinstance(layer, nn.Conv2d):
             found.append(alone(layer, x, torch.float32)[0])
         elif isinstance(layer, nn.Linear):
@@ -95,8 +97,9 @@ def limit(name: str, data: MNISTDataModule, chosen: Settings, times: int) -> Par
         return sum(milliseconds(work, times) for work in group) / 1000
 
     ways, steps, asked = [], len(data.train_dataloader()), len(data.val_dataloader())
-    training, held_out = torch.rand(data.batch_size, 1, 28, 28), torch.rand(
-        min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28
+    training, held_out = (
+        torch.rand(data.batch_size, 1, 28, 28),
+        torch.rand(min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28),
     )
     for layout in (True, False):
         settings = chosen._replace(channels_last=layout)

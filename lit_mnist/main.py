@@ -118,7 +118,7 @@ def _run(argv: list[str]) -> None:
     name = command if command in PARSERS else "run_cli"
     from lit_mnist.training.light_imports import light_imports  # for commands alone, not for help
 
-    # what is imported stays, so collecting garbage meanwhile finds none, in a seventh of the time
+    # What is imported stays: looking for garbage took a seventh of the time, and found none
     gc.disable()
     try:
         with light_imports():

@@ -12,6 +12,7 @@ import pytest
 import scipy.stats
 import torch
 
+from lit_mnist.models.nets import SimpleConv
 from lit_mnist.training.hardware import versions
 from tests import warm
 from tests.conftest import SMALL
@@ -19,7 +20,7 @@ from tests.conftest import SMALL
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
-    "ladder",
+    *("ladder", "budget"),
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
@@ -105,6 +106,27 @@ def test_epochs(run, small, capsys, in_forks):
     assert result["rows"][0]["precision"].startswith("bf16") == settings.bf16
     assert medians["simple_augmented: fit, peak"] == 0.5  # GiB
     assert usual in capsys.readouterr().out
+
+
+def test_a_budget_adds_up_to_the_epoch():
+    budget = importlib.import_module("budget")
+    least = {"convolutions": 3.0, "matrix products": 1.0, "validation": 0.5}
+    given = {"whole": 10.0, "validation": 1.0, "checkpoints": 0.5, "logging": 0.25}
+    parts = budget.split(least, {"bare": 6.0}, given)
+    assert list(parts) == list(budget.PARTS)
+    assert parts["other operators"] == 2  # what the bare loop's training takes beyond the limit
+    assert sum(parts.values()) == 10
+    assert parts[budget.REST] == 2.25
+
+
+def test_a_budgets_limit_has_each_product_of_a_step():
+    budget, settings = map(importlib.import_module, ("budget", "settings"))
+    found = budget.works(SimpleConv(), torch.rand(4, 1, 28, 28), settings.as_fit_does())
+    # two convolutions: the first one's input needs no gradient; two linear layers, three each
+    assert {part: len(works) for part, works in found.items()} == {
+        "convolutions": 5,
+        "matrix products": 6,
+    }
 
 
 def test_steps(run):

@@ -29,6 +29,7 @@ run_parser      the options of fit, validate, test and predict
 options         what their options set up: run folder, trainer, callbacks
 run_spec        a run as it was asked for, which commands hand to each other
 plans           what is known of a run: trained? tested? epochs left?
+committee_plans  the same of a committee
 jobs            runs of fit as processes of their own, several at a time
 jobs_at_once    how many at a time, if the user leaves it to the program
 arguments       the command line before it is parsed; configs found by name

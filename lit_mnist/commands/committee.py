@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
-from lit_mnist.commands import plans
+from lit_mnist.commands import committee_plans, plans
 from lit_mnist.commands.jobs import Job, Jobs
 from lit_mnist.commands.jobs_at_once import jobs_at_once
 from lit_mnist.commands.plans import Plan
@@ -23,9 +23,9 @@ def run(options: argparse.Namespace) -> None:
     if options.member is not None:
         return
     if options.skip_test:
-        plans.validate_committee(members, options.average)
+        committee_plans.validate(members, options.average)
     elif options.folds:  # whose members are not tested one by one: the test set is read once
-        plans.test_committee(members, options.average)
+        committee_plans.test(members, options.average)
     else:
         test(members, options.average)
 
@@ -87,7 +87,7 @@ def test(planned: Sequence[Plan], average: AVERAGES) -> Path:
         The committee's folder.
     """
     test_each(planned)
-    return plans.test_committee(planned, average)
+    return committee_plans.test(planned, average)
 
 
 def test_each(planned: Sequence[Plan]) -> None:

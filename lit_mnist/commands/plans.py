@@ -1,6 +1,6 @@
 """What is known of a run before anything is done to it: trained? tested? how many epochs left?"""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -13,7 +13,6 @@ from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
-from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
@@ -126,53 +125,7 @@ def test(planned: Plan) -> None:
     run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
 
 
-def committee(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
-    """Describes the committee of trained runs; data and name are those of the first."""
-    own = members[0].config
-    several = len({plan.config["data"]["fold"] for plan in members}) > 1  # each has its own part
-    others = ("seed", "images", "layout", *(["fold"] if several else []))
-    data = {key: value for key, value in own["data"].items() if key not in others}
-    paths = [_weights(plan.run) for plan in members]
-    classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
-    spec = RunSpec(
-        settings={
-            "name": own["name"],
-            "log_dir": own["log_dir"],
-            "model": "EnsembleModule",
-            "model.checkpoints": [str(path) for path in paths],
-            "model.average": average,
-            **({"model.classes": classes} if classes else {}),
-            **{f"data.{key}": value for key, value in data.items()},
-            "trainer.accelerator": own["trainer"]["accelerator"],
-        }
-    )
-    part = data["folds"], data.get("fold")
-    run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members), *part)
-    weights = tested.weights_sha256(paths, average)
-    doubt = tested.doubt(run, weights, _test_data_sha256(own))
-    return Plan(spec, run, own, complete=True, doubt=doubt)
-
-
-def test_committee(members: Sequence[Plan], average: AVERAGES) -> Path:
-    """Tests the average of trained runs, unless these very weights have been tested before.
-
-    Returns:
-        The committee's folder.
-    """
-    planned = committee(members, average)
-    if planned.tested:
-        print(f"{planned.run.folder} is tested: see report.md in it")
-    else:
-        test(planned)
-    return planned.run.folder
-
-
-def validate_committee(members: Sequence[Plan], average: AVERAGES) -> None:
-    """Scores the average of trained runs on the images that they have left out of training."""
-    run_cli.run(committee(members, average).spec.argv("validate"))
-
-
-def _test_data_sha256(config: Mapping[str, Any]) -> str:
+def test_data_sha256(config: Mapping[str, Any]) -> str:
     """Hashes the test images that a run would be tested on; empty while they are not on disk."""
     spec = DATASETS[config["data"]["dataset"]]
     return files_sha256(spec, "test", spec.folder(Path(config["data"]["data_dir"])))
@@ -181,21 +134,10 @@ def _test_data_sha256(config: Mapping[str, Any]) -> str:
 def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
     if "test_weights_sha256" not in run.results():
         return tested.NEVER  # and damaged weights are no hindrance: fit says what it makes of them
-    weights = tested.weights_sha256([_weights(run)])
-    return tested.doubt(run, weights, _test_data_sha256(config))
+    weights = tested.weights_sha256([weights_of(run)])
+    return tested.doubt(run, weights, test_data_sha256(config))
 
 
-def _weights(run: Run) -> Path:
+def weights_of(run: Run) -> Path:
     """What `test` takes: where nothing was validated there is no best."""
     return run.last if run.last.exists() and not run.best.exists() else run.best
-
-
-def _classes(model: Any) -> list[str]:
-    """Lists the classes of a user's own that the options of a model name, at any depth."""
-    if isinstance(model, list):
-        return [name for part in model for name in _classes(part)]
-    if not isinstance(model, Mapping):
-        return []
-    below = [name for part in model.values() for name in _classes(part)]
-    own = model.get("class_path")
-    return [own, *below] if isinstance(own, str) and not own.startswith("lit_mnist.") else below

@@ -5,7 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from lit_mnist.commands import committee, plans
+from lit_mnist.commands import committee, committee_plans, plans
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
@@ -75,7 +75,7 @@ def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
         planned = list(map(plans.plan, specs))
         if not all(plan.complete and plan.tested for plan in planned):
             return []
-        if system.members > 1 and not plans.committee(planned).tested:
+        if system.members > 1 and not committee_plans.plan(planned).tested:
             return []
     except UserError:  # with other options, or damaged: not what was asked for
         return []

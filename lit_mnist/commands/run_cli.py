@@ -18,7 +18,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.reports.committee_report import CommitteeReport
+from lit_mnist.reports.committee_report import CommitteeReport, cascade_thresholds
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
@@ -130,7 +130,7 @@ class RunCLI(RunOptions):
         """Names the digits in the user's pictures."""
         path, digest = self._trained(model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
-            model.thresholds = self._thresholds(model)
+            model.thresholds = cascade_thresholds(self.run, model)
         self._add(PredictReport(self.run, digest, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
@@ -138,16 +138,6 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule) and model.images:
             cost = model.asked / model.images
             say(f"cascade: {cost:.2f} of {len(model.members)} members asked per digit")
-
-    def _thresholds(self, model: EnsembleModule) -> list[float]:
-        """Gives those that the test of these very members has set."""
-        known = self.run.results().get("cascade") or {}
-        if known.get("members_sha256") != [member.sha256 for member in model.members]:
-            raise UserError(
-                f"--model.cascade: {self.run.folder} holds no thresholds for these members; test"
-                " the committee first, with the same --name"
-            )
-        return [float(limit) for limit in known["thresholds"]]
 
     def _arithmetic(self) -> str:
         device = self.trainer.strategy.root_device

@@ -12,6 +12,7 @@ from torch import Tensor
 
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models import averaging, cascade
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.reports import committee_plots, out_of_fold, plots
@@ -169,3 +170,18 @@ def votes_csv(predictions: Predictions, votes: Tensor) -> str:
     rows = torch.stack(columns, dim=1).tolist()
     lines = (",".join(map(str, row)) for row in rows)
     return "\n".join([f"index,label,prediction,{members}", *lines, ""])
+
+
+def cascade_thresholds(run: Run, committee: EnsembleModule) -> list[float]:
+    """Gives the thresholds that the test of these very members has set.
+
+    Raises:
+        UserError: There was none.
+    """
+    known = run.results().get("cascade") or {}
+    if known.get("members_sha256") != [member.sha256 for member in committee.members]:
+        raise UserError(
+            f"--model.cascade: {run.folder} holds no thresholds for these members; test the"
+            " committee first, with the same --name"
+        )
+    return [float(limit) for limit in known["thresholds"]]

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from lit_mnist.commands import plans
+from lit_mnist.commands import committee_plans, plans
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import Run
@@ -79,7 +79,7 @@ def test_runs_that_validated_nothing_are_planned_and_make_a_committee(members, t
         Path(f"tb_logs/dense/seed_{number}/checkpoints/best.ckpt").unlink()
     own = seeds(members, 42, 43)
     assert [plan.complete for plan in own] == [True, True]
-    assert plans.committee(own).spec.settings["model.checkpoints"] == [
+    assert committee_plans.plan(own).spec.settings["model.checkpoints"] == [
         f"tb_logs/dense/seed_{number}/checkpoints/last.ckpt" for number in (42, 43)
     ]
 
@@ -109,7 +109,7 @@ def seeds(members, *numbers):
 
 def test_a_committee_takes_over_place_name_and_data_of_its_members(members, trained, no_pictures):
     own = seeds([*members, "--data.eval_batch_size", "7"], 42, 44)
-    plan = plans.committee(own, "logits")
+    plan = committee_plans.plan(own, "logits")
     assert plan.label == "dense/committee_2"
     assert not plan.tested
     settings = plan.spec.settings
@@ -129,18 +129,18 @@ def test_odd_names_reach_the_committee(members, trained, no_pictures):
     for path in Path("tb_logs/1e3").glob("seed_*/config.yaml"):
         path.write_text(path.read_text().replace("name: dense", "name: '1e3'"))
     own = seeds([*members, "--name", "1e3"], 42, 43)
-    assert plans.committee(own).label == "1e3/committee_2"
-    plans.test_committee(own, "probabilities")
+    assert committee_plans.plan(own).label == "1e3/committee_2"
+    committee_plans.test(own, "probabilities")
     assert Path("tb_logs/1e3/committee_2/predictions.csv").exists()
 
 
 def test_a_committee_is_tested_once_its_very_weights_are(members, trained):
     own = seeds(members, 42, 43, 44)
-    assert plans.committee(own).tested
-    assert plans.committee(own, "probabilities").tested
-    assert not plans.committee(own, "vote").tested
+    assert committee_plans.plan(own).tested
+    assert committee_plans.plan(own, "probabilities").tested
+    assert not committee_plans.plan(own, "vote").tested
     path = Path("tb_logs/dense/committee_3/results.json")
     results = json.loads(path.read_text())
     del results["test_weights_sha256"]
     path.write_text(json.dumps(results))
-    assert not plans.committee(own).tested
+    assert not committee_plans.plan(own).tested
