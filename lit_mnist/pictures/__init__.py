@@ -2,6 +2,7 @@
 
 read    a picture: each digit in MNIST's form, and where in the picture it is
 files   image files, listed and read as grey pixels
+grey    an image of any mode as one channel of eight bits
 ground  ink told from the ground it is written on, whatever the light
 lines   ruled lines, taken out of the ink
 parts   the connected parts of the ink, without frames, edges and specks

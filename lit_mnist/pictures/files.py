@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lit_mnist.errors import UserError
+from lit_mnist.pictures.grey import in_grey
 from lit_mnist.shape import SIDE_PX
 
 # A list of our own: Pillow would hand an EPS file to Ghostscript, which runs it as a program.
@@ -102,7 +103,7 @@ def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
     """
     name = repr(str(source)) if isinstance(source, (str, Path)) else "the picture"
     with _readable(name), _opened(source) as image:
-        return _grey(ImageOps.exif_transpose(image))
+        return in_grey(ImageOps.exif_transpose(image))
 
 
 def flattened(image: Image.Image) -> np.ndarray:
@@ -112,7 +113,7 @@ def flattened(image: Image.Image) -> np.ndarray:
         UserError: It is damaged, has no pixels, or is of a mode that has no greys.
     """
     with _readable("the picture"):
-        return _grey(ImageOps.exif_transpose(image))
+        return in_grey(ImageOps.exif_transpose(image))
 
 
 def _opened(source: str | Path | BinaryIO) -> Image.Image:
@@ -156,37 +157,6 @@ def _within(folder: Path) -> list[Path]:
     if not files:
         raise UserError(f"no image in the folder {str(folder)!r}: {REMEDY}")
     return files
-
-
-def _grey(image: Image.Image) -> np.ndarray:
-    """Flattens any mode to one uint8 channel `(H, W)`, in little more memory than the image has."""
-    if not all(image.size):
-        raise ValueError("no pixels")
-    if image.mode.startswith(("I", "F")):
-        return _eight_bits(np.array(image, np.float32), image.mode)
-    if not image.has_transparency_data:
-        return np.asarray(image.convert("L"))
-    grey, alpha = image.convert("LA").split()
-    light, opacity = np.asarray(grey), np.asarray(alpha)
-    light_ink = np.einsum("ij,ij", light, opacity, dtype=np.int64) > 127 * opacity.sum(dtype=int)
-    ground = Image.new("L", image.size, 0 if light_ink else 255)
-    return np.asarray(Image.composite(grey, ground, alpha))
-
-
-def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
-    """Scales deep pixels, float32 `(H, W)`, to uint8; they are written over.
-
-    Only the 16-bit modes say where white lies; in the others it is the first of 1, 255 and 65,535
-    that no pixel exceeds, or else the largest pixel.
-    """
-    np.nan_to_num(pixels, copy=False)
-    peak = pixels.max()
-    whites = (65535,) if mode.startswith("I;16") else (1, 255, 65535, peak)
-    white = next(white for white in whites if white >= peak)
-    pixels.clip(0, out=pixels)
-    pixels /= white
-    pixels *= 255
-    return np.rint(pixels, out=pixels).astype(np.uint8)
 
 
 def _border(grey: np.ndarray) -> np.ndarray:
