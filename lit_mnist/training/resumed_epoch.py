@@ -12,6 +12,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities import rank_zero_warn
 
 from lit_mnist.models.plateau import Plateau
+from lit_mnist.runs import checkpoints
 
 # Callbacks of Lightning's that set up at the start of an epoch what no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
@@ -48,9 +49,11 @@ class ResumedEpoch(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps what is due."""
+        """Keeps what is due, and notes what the checkpoint lacks to be gone on from."""
         if due := self._values(trainer):
             checkpoint[_KEY] = due
+        if trainer.fit_loop._should_accumulate():
+            checkpoint[checkpoints.LACKS_KEY] = "gradients"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Makes up for what was due, and for the epoch's start; says what can't be made up for."""
