@@ -31,6 +31,7 @@ BEST_KEY = "best"
 LACKS_KEY = "lacks"
 _LACKS = {
     "gradients": "saved amid the batches of one step of the optimizer, whose gradients it lacks",
+    "masks": "without ModelPruning's masks, so that what was pruned would grow back",
 }
 
 
