@@ -52,11 +52,19 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
         assert_same_end(folder("whole"), folder(f"cut_{moment}"))
 
 
-def test_what_no_checkpoint_holds_is_said(run_cli):
+def test_a_pruned_run_does_not_go_on_without_its_masks(run_cli):
     pruning = callback("ModelPruning", pruning_fn="l1_unstructured", amount="0.3")
-    fitted(run_cli("fit", *pruning, "--trainer.max_epochs", "1"))
-    with pytest.warns(UserWarning, match="ModelPruning keeps its masks in no checkpoint"):
-        fitted(run_cli("fit", *pruning))
+    once = ("fit", *pruning, "--trainer.max_epochs", "1")
+    fitted(run_cli(*once))
+    before = contents()
+    last = folder("dense") / "checkpoints" / "last.ckpt"
+    for more in ((), ("--name", "new", "--ckpt_path", str(last))):
+        status, _, problems = run_cli("fit", *pruning, *more)
+        assert status == 2
+        assert f"{last}: without ModelPruning's masks" in problems
+        assert problems.count("\n") == 1
+    assert contents() == before
+    assert "is complete: 1 epochs" in fitted(run_cli(*once))
 
 
 def test_the_epoch_that_an_average_adds_goes_on_too(run_cli, monkeypatch):

@@ -337,6 +337,21 @@ def test_checkpoints_within_an_epoch_wait_for_the_step_of_the_optimizer(run_cli,
     assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"] == 6
 
 
+def test_no_training_goes_on_amid_the_batches_of_a_step(run_cli):
+    options = ("--trainer.accumulate_grad_batches", "2", "--trainer.val_check_interval", "5")
+    run_cli("fit", *options, "--trainer.max_epochs", "1")  # validated at the fifth of 9 alone
+    best = RUN / "checkpoints" / "best.ckpt"
+    assert checkpoint("best")["global_step"] == 2
+    (RUN / "checkpoints" / "last.ckpt").unlink()  # as if it had been killed within the epoch
+    before = contents()
+    for given in ((), ("--name", "new", "--ckpt_path", str(best))):
+        status, _, problems = run_cli("fit", *options, *given)
+        assert status == 2
+        assert f"{best}: saved amid the batches of one step of the optimizer" in problems
+        assert problems.count("\n") == 1
+    assert contents() == before
+
+
 @pytest.mark.parametrize("interval", ["4", "0.3", "5"])
 def test_a_checkpoints_score_is_that_of_its_own_weights(run_cli, interval):
     options = (*RATE, "--trainer.val_check_interval", interval, "--trainer.max_epochs", "4")

@@ -53,7 +53,7 @@ def find(
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
     checkpoints.check_fits(checkpoint, model, named)
-    checkpoints.refuse(named, fault(checkpoint))
+    checkpoints.refuse(named, checkpoints.lack(checkpoint) or fault(checkpoint))
     reached = limits.reached(options, Progress.of(checkpoint))
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")

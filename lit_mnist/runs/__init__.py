@@ -10,6 +10,7 @@ config_changes  which options differ between two configs of a run, and which may
 limits          the limits at which training ends
 resume          where a run goes on
 resume_check    whether training can go on from a checkpoint
+optimization    the optimizers and schedules that training will have, made before it begins
 old_layout      class paths of version 0.1, where the package had no rooms
 tested          whether a run's test counts: of these weights, of all images
 ledger          a line for each time that the test set was read

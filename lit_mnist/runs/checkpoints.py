@@ -27,6 +27,12 @@ KINDS = {
 METRICS_KEY = "metrics"
 # Likewise, what the last validation has measured
 BEST_KEY = "best"
+# Under which it tells what it lacks for training to go on from it to the same bits
+LACKS_KEY = "lacks"
+_LACKS = {
+    "gradients": "saved amid the batches of one step of the optimizer, whose gradients it lacks",
+    "masks": "without ModelPruning's masks, so that what was pruned would grow back",
+}
 
 
 def read(path: Path) -> dict[str, Any]:
@@ -135,6 +141,11 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
     except KeyError:
         return checkpoint["epoch"] + 1, 0
     return epochs, place["step"] if place.get("epoch") == epochs else 0
+
+
+def lack(checkpoint: dict[str, Any]) -> str:
+    """Tells what keeps training from going on to the same bits; empty if nothing is known to."""
+    return _LACKS.get(str(checkpoint.get(LACKS_KEY)), "")
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:

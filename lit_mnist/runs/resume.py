@@ -57,7 +57,8 @@ def resume_point(
         None if the run has no checkpoint yet.
 
     Raises:
-        UserError: The run was made with other options, or an option would have no effect.
+        UserError: The run was made with other options, an option would have no effect, or no
+            checkpoint holds what it takes to go on to the same bits.
     """
     if not run.exists():
         return None
@@ -81,6 +82,8 @@ def resume_point(
     same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     if results.get("status") == "complete" and same:
         return ResumePoint(path, done, step, f"ended by {results.get('ended_by', 'a callback')}")
+    if lack := checkpoints.lack(checkpoint):
+        raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
     return ResumePoint(path, done, step)
 
 
@@ -116,14 +119,16 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
     for path in (run.last, run.best):
         try:
             checkpoint = checkpoints.read(path)
-            checkpoints.refuse(path, fault(checkpoint))
+            lack = checkpoints.lack(checkpoint) if path == run.best else ""
+            checkpoints.refuse(path, lack or fault(checkpoint))
         except UserError as error:
             problems.append(str(error))
             continue
         for problem in problems:
             print(f"{problem.partition(';')[0]}; going on from {path.name} instead")
         return path, checkpoint
-    raise UserError(f"{problems[0].partition(';')[0]}; start afresh with --fresh")
+    told = problems[0] if run.last.exists() else problems[-1]
+    raise UserError(f"{told.partition(';')[0]}; start afresh with --fresh")
 
 
 def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:

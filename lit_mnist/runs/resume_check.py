@@ -9,17 +9,12 @@ from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import BaseFinetuning, StochasticWeightAveraging
-from lightning.pytorch.core.optimizer import _configure_optimizers
-from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS
-
-# They give the trainer other optimizers or schedules than the module's while it trains
-REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
+from lit_mnist.runs.optimization import optimization
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -30,11 +25,12 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
             return "damaged, its weights do not fit the model"
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    optimizers, schedules = _optimization(trainer, model)
+    optimizers, schedules = optimization(trainer, model)
     expected["optimizer_states"] = [
         {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
     ]
-    expected["lr_schedulers"] = [schedule.state_dict() for schedule in schedules]
+    known = None if schedules is None else [schedule.state_dict() for schedule in schedules]
+    expected["lr_schedulers"] = known
     if not optimizers:  # nothing is known of them
         expected |= {"optimizer_states": None, "lr_schedulers": None}
     found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
@@ -84,23 +80,6 @@ def _unlike_tensor(expected: Tensor, found: Any, name: str) -> str:
     if found.is_floating_point() != expected.is_floating_point() or not found.isfinite().all():
         return f"{name} holds no finite numbers"
     return ""
-
-
-def _optimization(trainer: Trainer, model: LightningModule) -> tuple[list[Optimizer], list[Any]]:
-    """Gives the optimizers and schedules that the model makes; none if that cannot be foreseen."""
-    plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    if not plain or any(isinstance(one, REBUILDERS) for one in callbacks):
-        return [], []
-    try:
-        made = model.configure_optimizers()
-    except RuntimeError as error:
-        if "not attached to a `Trainer`" in str(error):  # it asks, say, for the number of steps
-            return [], []
-        raise
-    optimizers, schedules, _ = _configure_optimizers(made)  # type: ignore[arg-type] # None: none
-    schedules = [item["scheduler"] if isinstance(item, dict) else item for item in schedules]
-    return optimizers, schedules
 
 
 def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> str:

@@ -9,17 +9,14 @@ from lightning.pytorch.callbacks import (
     StochasticWeightAveraging,
 )
 from lightning.pytorch.trainer.states import TrainerFn
-from lightning.pytorch.utilities import rank_zero_warn
+from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau
+from lit_mnist.runs import checkpoints
 
 # Callbacks of Lightning's that set up at the start of an epoch what no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
 _KEY = "plateaus_due"  # in a checkpoint: what to step, by place, and the value that is monitored
-_UNMASKED = (
-    "ModelPruning keeps its masks in no checkpoint: until it prunes again, what was pruned may grow"
-    " back, and the run will not end as one that was left alone"
-)
 
 
 class ResumedEpoch(Callback):
@@ -48,19 +45,22 @@ class ResumedEpoch(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps what is due."""
+        """Keeps what is due, and notes what the checkpoint lacks to be gone on from."""
         if due := self._values(trainer):
             checkpoint[_KEY] = due
+        if trainer.fit_loop._should_accumulate():
+            checkpoint[checkpoints.LACKS_KEY] = "gradients"
+        prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
+        if prunes and prune.is_pruned(pl_module):  # it leaves its masks out
+            checkpoint[checkpoints.LACKS_KEY] = "masks"
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Makes up for what was due, and for the epoch's start; says what can't be made up for."""
+        """Makes up for what was due, and for the epoch's start."""
         _step(trainer, self.loaded)
         self.loaded, self.resumed = {}, trainer.fit_loop.restarted_mid_epoch
         for callback in _callbacks(trainer):
             if self.resumed and isinstance(callback, _SET_UP):
                 callback.on_train_epoch_start(trainer, pl_module)
-            if trainer.ckpt_path and isinstance(callback, ModelPruning):
-                rank_zero_warn(_UNMASKED)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Steps what Lightning has left out of an epoch that was gone on with."""

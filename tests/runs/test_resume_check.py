@@ -97,19 +97,36 @@ def test_a_weight_that_was_never_stepped_has_nothing_to_remember(whole, trainer)
 
 
 class Asking(SimpleConvModule):
-    """Asks the trainer, which there is none of yet, or fails."""
+    """Asks the trainer, which there is none of yet; or for what it does not know yet; or fails."""
+
+    ask = "estimated_stepping_batches"
 
     def configure_optimizers(self):
-        if self.fails:
+        if not self.ask:
             raise ValueError("a mistake of the user's")
-        return torch.optim.Adam(self.parameters(), lr=1 / self.trainer.estimated_stepping_batches)
+        return torch.optim.Adam(self.parameters(), lr=1 / getattr(self.trainer, self.ask))
 
 
-def test_a_model_that_asks_the_trainer_is_not_judged_but_one_that_fails_is_told(whole, trainer):
+MOMENTS = [name for name in BROKEN if "moment" in name or "optimizer" in name or "rate" in name]
+
+
+@pytest.mark.parametrize("name", MOMENTS)
+def test_the_optimizer_of_a_model_that_asks_the_trainer_is_looked_at_too(whole, trainer, name):
+    action, said = BROKEN[name]
+    broken = copy.deepcopy(whole)
+    action(broken)
     model = Asking()
-    model.fails = False
     assert fault(whole, trainer, model) == ""
-    model.fails = True
+    assert said in fault(broken, trainer, model)
+    assert model._trainer is None
+
+
+def test_what_cannot_be_foreseen_is_not_judged_but_what_fails_is_told(whole, trainer):
+    model = Asking()
+    model.ask = "no_such_thing"
+    assert fault(whole, trainer, model) == ""
+    assert model._trainer is None
+    model.ask = ""
     with pytest.raises(ValueError, match="a mistake"):
         fault(whole, trainer, model)
 
