@@ -95,8 +95,9 @@ def limit(name: str, data: MNISTDataModule, chosen: Settings, times: int) -> Par
         return sum(milliseconds(work, times) for work in group) / 1000
 
     ways, steps, asked = [], len(data.train_dataloader()), len(data.val_dataloader())
-    training, held_out = torch.rand(data.batch_size, 1, 28, 28), torch.rand(
-        min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28
+    training, held_out = (
+        torch.rand(data.batch_size, 1, 28, 28),
+        torch.rand(min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28),
     )
     for layout in (True, False):
         settings = chosen._replace(channels_last=layout)
