@@ -16,7 +16,7 @@ from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.models import members
-from lit_mnist.reports.run_report import Curves
+from lit_mnist.reports.run_curves import Curves
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import hardware
 from lit_mnist.training.board import EpochBoard

@@ -1,6 +1,7 @@
 """What a run, a test and a committee leave to be looked at: tables, pictures, statistics.
 
 run_report        what a test leaves behind
+run_curves        a run's curves, when its training ends and when it is tested
 held_out          what the tested weights say of the held-out training images
 calibration       how far probabilities can be trusted: scores, calibration error, temperature
 abstention        thresholds from the held-out images, and what is answered above them
@@ -19,7 +20,7 @@ page_charts       its charts
 sweep_page        one HTML file about a sweep
 notebook          the notebook's six systems and figures
 notebook_table    its table beside ours
-plots             accuracy curves, confusion matrix
+plots             curves of accuracy and loss, confusion matrix
 gallery           misclassified images
 committee_plots   errors by size of a committee, its votes on what it misclassified
 figures           what all pictures share, and how they are written

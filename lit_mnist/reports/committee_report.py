@@ -19,7 +19,8 @@ from lit_mnist.reports import committee_plots, out_of_fold, plots
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import markdown
 from lit_mnist.reports.predictions import Predictions
-from lit_mnist.reports.run_report import EvaluationReport, show
+from lit_mnist.reports.run_curves import show
+from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 
@@ -103,7 +104,7 @@ class CommitteeReport(EvaluationReport):
         )
 
     def curves(self, trainer: Trainer) -> None:
-        """Draws the members' accuracy curves and the committee's test accuracy."""
+        """Draws the members' curves and the committee's test accuracy."""
         paths = [member.path.parent.parent for member in self.committee.members]
         histories = {
             member.name: Run(path).history()

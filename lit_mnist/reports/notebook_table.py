@@ -32,7 +32,8 @@ def write(folder: Path, done: Sequence[Done]) -> None:
             best = Run(folders[0])
             histories[system.title] = best.history()
         accuracy[system.title] = best.results()["test_acc"]
-    figures.save(plots.curves(histories, accuracy), folder / "tutorial_curves.png")
+    picture = plots.curves(histories, accuracy, losses=False)  # of many systems, beside a table
+    figures.save(picture, folder / "tutorial_curves.png")
     for system, folders in done:
         if system.name == "committee_deep":
             with files.replacing(folder / "tutorial_gallery.png") as temporary:

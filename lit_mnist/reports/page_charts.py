@@ -1,8 +1,8 @@
 """The charts of a page: vector pictures whose ink is the text's, light or dark."""
 
 import io
-from collections.abc import Mapping, Sequence
-from itertools import cycle, islice, pairwise
+from collections.abc import Mapping
+from itertools import cycle
 from typing import Any
 
 import matplotlib as mpl
@@ -14,6 +14,7 @@ from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
 from lit_mnist.reports.figures import PALETTE
+from lit_mnist.reports.plots import History, rate_falls
 
 _INK = "#010203"  # stands for the colour of the page's text
 STYLE: Any = {
@@ -24,7 +25,6 @@ STYLE: Any = {
     **{f"axes.{part}": _INK for part in ("edgecolor", "labelcolor", "titlecolor")},
     **{f"axes.spines.{side}": False for side in ("top", "right")},
 }
-History = Sequence[Mapping[str, float]]
 
 
 def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) -> str:
@@ -41,7 +41,7 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
             for (run, rows), colour in zip(histories.items(), cycle(PALETTE[:-1]), strict=False):
                 _line(axes, rows, f"train_{key}", color=colour, ls="--")
                 _line(axes, rows, f"val_{key}", color=colour, ls="-", label=run)
-                for epoch in _rate_falls(rows):
+                for epoch in rate_falls(rows):
                     axes.axvline(epoch, color=colour, lw=0.8, ls=":", alpha=0.7)
             if best_epoch is not None:
                 axes.axvline(best_epoch, color=_INK, lw=0.8, alpha=0.5)
@@ -51,12 +51,6 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
         if any(labels):
             figure.legend(handles, labels, loc="outside lower center", ncols=3, frameon=False)
         return svg(figure, "Accuracy and loss per epoch")
-
-
-def _rate_falls(rows: History) -> list[float]:
-    """The epochs that begin with a lower learning rate than the one before."""
-    falls = (now["epoch"] for old, now in pairwise(rows) if now.get("lr", 0) < old.get("lr", 0))
-    return list(islice(falls, 20))  # a schedule of steps would hatch the picture
 
 
 def _line(axes: Axes, rows: History, key: str, **style: str) -> None:

@@ -1,8 +1,8 @@
-"""The pictures of a run: accuracy curves and confusion matrix."""
+"""The pictures of a run: curves of accuracy and loss, and confusion matrix."""
 
 import math
 from collections.abc import Mapping, Sequence
-from itertools import cycle
+from itertools import cycle, pairwise
 from typing import Any
 
 import numpy as np
@@ -13,46 +13,117 @@ from matplotlib.ticker import MaxNLocator
 from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, settled
 from lit_mnist.shape import CLASSES
 
+History = Sequence[Mapping[str, float]]
+
 
 def curves(
-    histories: Mapping[str, Sequence[Mapping[str, float]]],
+    histories: Mapping[str, History],
     test_acc: Mapping[str, float | None],
+    *,
+    losses: bool = True,
+    caption: str = "",
 ) -> Figure:
-    """Draws accuracy per epoch: training dashed, validation solid, test dotted; a colour a system.
+    """Draws accuracy and loss per epoch: training dashed, validation solid; a colour a system.
+
+    Of one system alone, the best epoch is ringed, and a grey line stands where the rate fell.
 
     Args:
-        histories: By system, a row an epoch: `epoch` (from 0), `train_acc`, `val_acc`; a figure
-            that is absent or NaN is left out.
-        test_acc: By system, its test accuracy in [0, 1]; absent or None until it is known.
+        histories: By system, a row an epoch: `epoch` (from 0), `train_acc`, `val_acc`,
+            `train_loss`, `val_loss`, `lr`; a figure that is absent or NaN is left out.
+        test_acc: By system, its test accuracy in [0, 1]; absent or None until it is known. It is
+            a dotted line.
+        losses: Whether losses stand beside the accuracies, if there are any.
+        caption: A sentence to stand below.
     """
-    figure = Figure(figsize=(9, 5), dpi=DPI, layout="constrained")
-    axes = figure.add_subplot(title="Accuracy per epoch", xlabel="epoch", ylabel="accuracy")
-    for name, colour in zip(dict.fromkeys([*histories, *test_acc]), cycle(PALETTE), strict=False):
-        rows, accuracy = histories.get(name, ()), test_acc.get(name)
-        _plot(axes, rows, "train_acc", color=colour, ls="--", marker="x", label=f"{name} training")
-        _plot(axes, rows, "val_acc", color=colour, ls="-", marker="o", label=f"{name} validation")
-        if accuracy is not None:
-            axes.axhline(accuracy, color=colour, ls=":", label=f"{name} test {accuracy:.4f}")
-    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-    axes.grid(alpha=0.3)
-    if axes.lines:
-        axes.set_ylim(_useful_range([np.asarray(line.get_ydata()) for line in axes.lines]))
-        axes.legend(loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False)
+    keys = [key for key in ("train_loss", "val_loss") if losses]
+    wide = any(_known(rows, key) for rows in histories.values() for key in keys)
+    figure = Figure(figsize=(13 if wide else 9, 5), dpi=DPI, layout="constrained")
+    colours = dict(zip(dict.fromkeys([*histories, *test_acc]), cycle(PALETTE), strict=False))
+    for place, name in enumerate(("accuracy", "loss")[: 1 + wide]):
+        axes = figure.add_subplot(1, 1 + wide, place + 1, xlabel="epoch")
+        axes.set(title=f"{name.capitalize()} per epoch", ylabel="loss in nats" if place else name)
+        _panel(axes, histories, {} if place else test_acc, colours, "loss" if place else "acc")
+    lines, labels = figure.axes[0].get_legend_handles_labels()
+    if lines:
+        # beside the last panel, which may have no lines of its own for some systems
+        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **place)
+    if caption:
+        figure.supxlabel(caption, fontsize="small", color="dimgrey")
     return settled(figure)
 
 
-def _plot(
-    axes: Axes, rows: Sequence[Mapping[str, float]], key: str, *, marker: str, **style: Any
+def _panel(
+    axes: Axes,
+    histories: Mapping[str, History],
+    test_acc: Mapping[str, float | None],
+    colours: Mapping[str, str],
+    key: str,
 ) -> None:
+    """Draws the accuracies (`acc`) or losses (`loss`) of all systems."""
+    for name, colour in colours.items():
+        rows, accuracy = histories.get(name, ()), test_acc.get(name)
+        style = {"color": colour}
+        _plot(axes, rows, f"train_{key}", **style, ls="--", marker="x", label=f"{name} training")
+        _plot(axes, rows, f"val_{key}", **style, ls="-", marker="o", label=f"{name} validation")
+        if accuracy is not None:
+            axes.axhline(accuracy, **style, ls=":", label=f"{name} test {accuracy:.4f}")
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+    axes.grid(alpha=0.3)
+    drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
+    if drawn:
+        axes.set_ylim(_useful_range(drawn, falling=key == "loss"))
+    if len(histories) == 1:
+        for rows in histories.values():
+            _mark(axes, rows, f"val_{key}")
+
+
+def _mark(axes: Axes, rows: History, key: str) -> None:
+    """Rings the best epoch, and draws a line where the rate fell."""
+    for place, epoch in enumerate(rate_falls(rows)):
+        label = "_" if place else "learning rate falls"
+        axes.axvline(epoch, color="grey", lw=1, alpha=0.6, label=label, zorder=1)
+    best = best_row(rows)
+    if best and not math.isnan(best.get(key, math.nan)):
+        label = f"best epoch {best['epoch']:.0f}: {best['val_acc']:.4f}"
+        ring = {"s": 110, "facecolors": "none", "edgecolors": "black", "linewidths": 1.5}
+        axes.scatter(best["epoch"], best[key], label=label, zorder=3, **ring)
+
+
+def best_row(rows: History) -> Mapping[str, float] | None:
+    """Gives the first row of the highest `val_acc`; None if nothing was validated."""
+    return max(_known(rows, "val_acc"), key=lambda row: row["val_acc"], default=None)
+
+
+def rate_falls(rows: History) -> list[float]:
+    """Gives the epochs that begin with a lower `lr` than the one before.
+
+    A rate that changes at most epochs, as in one cycle or along a cosine, falls nowhere in
+    particular: none are given.
+    """
+    pairs = list(pairwise(_known(rows, "lr")))
+    if 2 * sum(old["lr"] != new["lr"] for old, new in pairs) > len(pairs):
+        return []
+    return [new["epoch"] for old, new in pairs if new["lr"] < old["lr"]]
+
+
+def _known(rows: History, key: str) -> list[Mapping[str, float]]:
+    return [row for row in rows if not math.isnan(row.get(key, math.nan))]
+
+
+def _plot(axes: Axes, rows: History, key: str, *, marker: str, **style: Any) -> None:
     """Draws one figure of the rows, with markers if the epochs are few."""
-    known = [row for row in rows if not math.isnan(row.get(key, math.nan))]
+    known = _known(rows, key)
     if known:
-        epochs, accuracies = [row["epoch"] for row in known], [row[key] for row in known]
-        axes.plot(epochs, accuracies, marker=marker if len(known) <= 10 else "", ms=4, **style)
+        epochs, values = [row["epoch"] for row in known], [row[key] for row in known]
+        axes.plot(epochs, values, marker=marker if len(known) <= 10 else "", ms=4, **style)
 
 
-def _useful_range(lines: Sequence[np.ndarray]) -> tuple[float, float]:
+def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, float]:
     """Gives limits that show each line but for the worst 15% of a long one: its first epochs."""
+    if falling:
+        low, high = _useful_range([-line for line in lines], falling=False)
+        return -high, -low
     low = min(float(np.quantile(line, 0.15, method="lower")) for line in lines)
     high = max(float(line.max()) for line in lines)
     space = max(0.05 * (high - low), 0.001)

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 
@@ -13,9 +13,10 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
-from lit_mnist.reports import abstention, figures, gallery, no_digit, plots
+from lit_mnist.reports import abstention, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
+from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
@@ -143,20 +144,8 @@ class EvaluationReport(Collector):
         )
 
     def curves(self, trainer: Trainer) -> None:
-        """Draws the accuracy curves anew, with the test accuracy in them."""
+        """Draws the curves anew, with the test accuracy in them."""
         show_curves(trainer, self.run)
-
-
-class Curves(Callback):
-    """Draws the accuracy curves when training ends."""
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
-
-    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws them, on rank zero."""
-        if trainer.is_global_zero:
-            show_curves(trainer, self.run)
 
 
 def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:
@@ -175,19 +164,3 @@ def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dic
         "test_errors": errors,
         "test_images": count,
     }
-
-
-def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
-    """Saves a figure as PNG in the run's folder and adds it to TensorBoard."""
-    figures.save(figure, run.file(f"{name}.png"))
-    if isinstance(trainer.logger, TensorBoardLogger):
-        step = trainer.global_step
-        trainer.logger.experiment.add_image(name, figures.to_array(figure), step, dataformats="HWC")
-
-
-def show_curves(trainer: Trainer, run: Run) -> None:
-    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known."""
-    history, results = run.history(), run.results()
-    if history:
-        name = str(results.get("name", run.folder.parent.name))
-        show(trainer, run, "curves", plots.curves({name: history}, {name: results.get("test_acc")}))

@@ -65,7 +65,8 @@ def test_names_axes_and_lists_every_line():
     assert (axes.get_xlabel(), axes.get_ylabel()) == ("epoch", "accuracy")
     assert axes.get_title()
     listed = [text.get_text() for text in axes.get_legend().get_texts()]
-    assert listed == ["deep training", "deep validation", "deep test 0.9900"]
+    lines = ["deep training", "deep validation", "deep test 0.9900"]
+    assert listed == [*lines, "best epoch 0: 0.9500"]
     assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())
 
 
@@ -130,6 +131,74 @@ def test_six_systems_have_six_colours_and_a_committee_needs_no_history():
     assert legend.x0 > figure.axes[0].get_window_extent().x1
     assert legend.x1 <= figure.bbox.x1
     assert legend.y0 >= 0
+
+
+def whole(rates, val_acc):
+    columns = enumerate(zip(rates, val_acc, strict=True))
+    row = {"train_acc": 0.9, "train_loss": 0.5}
+    return [row | {"epoch": e, "lr": r, "val_acc": v, "val_loss": 1 - v} for e, (r, v) in columns]
+
+
+PLATEAU = whole([0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.01], [0.91, 0.92, 0.93, 0.96, 0.94, 0.96, 0.95])
+
+
+def test_losses_stand_beside_accuracies_with_the_best_epoch_and_falls_of_the_rate():
+    accuracy, loss = plots.curves({"a": PLATEAU}, {"a": 0.95}).axes
+
+    assert (loss.get_title(), loss.get_ylabel()) == ("Loss per epoch", "loss in nats")
+    drawn = {line.get_label(): line for line in loss.lines}
+    assert list(drawn["a validation"].get_ydata()) == [row["val_loss"] for row in PLATEAU]
+    assert list(drawn["a training"].get_ydata()) == [0.5] * 7
+    for axes, best in ((accuracy, 0.96), (loss, 1 - 0.96)):
+        (ring,) = axes.collections
+        assert ring.get_offsets().tolist() == [[3, best]]
+        upright = [line.get_xdata()[0] for line in axes.lines if line.get_color() == "grey"]
+        assert upright == [3, 6]
+    listed = [text.get_text() for text in loss.get_legend().get_texts()]
+    assert listed[2:] == ["a test 0.9500", "learning rate falls", "best epoch 3: 0.9600"]
+
+
+def test_poor_first_losses_do_not_squash_the_rest():
+    late = np.linspace(0.98, 0.99, 38)
+    low, high = plots.curves({"a": whole([0.1] * 40, [0.1, 0.5, *late])}, {}).axes[1].get_ylim()
+
+    assert low < 0.01
+    assert 0.5 < high < 0.53  # the line of training is at 0.5
+
+
+def test_several_systems_are_not_marked():
+    for axes in plots.curves({"a": PLATEAU, "b": PLATEAU}, {"committee": 0.97}).axes:
+        assert not axes.collections
+        assert "grey" not in {line.get_color() for line in axes.lines}
+
+
+def test_losses_may_be_left_out():
+    assert len(plots.curves({"a": PLATEAU}, {}, losses=False).axes) == 1
+
+
+def test_a_caption_stands_below_the_axes():
+    figure = plots.curves({"a": PLATEAU}, {}, caption="Why.")
+
+    assert figure.get_supxlabel() == "Why."
+    below = min(axes.xaxis.label.get_window_extent().y0 for axes in figure.axes)
+    (text,) = figure.texts
+    assert 0 <= text.get_window_extent().y0 < text.get_window_extent().y1 <= below
+
+
+@pytest.mark.parametrize(
+    ("rates", "falls"),
+    [
+        ([0.1, 0.1, 0.05, 0.05, 0.1, 0.1, 0.01], [2, 6]),
+        ([0.1, 0.1, 0.01], [2]),
+        ([0.1, float("nan"), 0.1, 0.01, 0.01], [3]),
+        ([0.01, 0.1, 0.09, 0.05, 0.01, 0.001], []),  # one cycle
+        ([0.1, 0.1, 0.09, 0.07, 0.04, 0.01, 0.0], []),  # a cosine after an epoch of rest
+        ([0.1], []),
+        ([], []),
+    ],
+)
+def test_a_rate_falls_where_it_is_lower_unless_it_moves_all_the_time(rates, falls):
+    assert plots.rate_falls([{"epoch": e, "lr": rate} for e, rate in enumerate(rates)]) == falls
 
 
 def test_nothing_known_yet_is_an_empty_plot():

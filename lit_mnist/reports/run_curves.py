@@ -1,0 +1,66 @@
+"""`curves.png` of a run, when its training ends and anew when it is tested."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.loggers import TensorBoardLogger
+from torch import nn
+
+from lit_mnist.reports import figures, plots
+from lit_mnist.runs.folder import Run, flat, read_config
+
+_DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
+
+
+class Curves(Callback):
+    """Draws the curves when training ends."""
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Draws them, on rank zero."""
+        if trainer.is_global_zero:
+            show_curves(trainer, self.run)
+
+
+def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
+    """Saves a figure as PNG in the run's folder and adds it to TensorBoard."""
+    figures.save(figure, run.file(f"{name}.png"))
+    if isinstance(trainer.logger, TensorBoardLogger):
+        step = trainer.global_step
+        trainer.logger.experiment.add_image(name, figures.to_array(figure), step, dataformats="HWC")
+
+
+def show_curves(trainer: Trainer, run: Run) -> None:
+    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known."""
+    history, results = run.history(), run.results()
+    if history:
+        name = str(results.get("name", run.folder.parent.name))
+        augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
+        why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
+        accuracy = {name: results.get("test_acc")}
+        show(trainer, run, "curves", plots.curves({name: history}, accuracy, caption=why))
+
+
+def drops(module: nn.Module) -> bool:
+    """Whether there is dropout in a network."""
+    return any(isinstance(part, _DROPOUTS) and part.p > 0 for part in module.modules())
+
+
+def caption(history: plots.History, *, augmented: bool, dropout: bool) -> str:
+    """Says why validation may look better than training; empty if it does in no epoch.
+
+    Args:
+        history: A row an epoch.
+        augmented: Whether training images were.
+        dropout: Whether the network has any.
+    """
+    if not any(row.get("val_acc", 0) > row.get("train_acc", 1) for row in history):
+        return ""
+    causes = (("augmentation", augmented), ("dropout", dropout))
+    only = " and ".join(cause for cause, there in causes if there)
+    verb = "act" if augmented and dropout else "acts"
+    first = f"{only} {verb} in training alone, and " if only else ""
+    rest = "training is averaged over the epoch, while validation comes at its end"
+    return f"Validation may look better than training: {first}{rest}."

@@ -1,0 +1,36 @@
+import pytest
+from torch import nn
+
+from lit_mnist.models.nets import Dense
+from lit_mnist.reports import run_curves
+
+ABOVE = [
+    {"epoch": 0, "train_acc": 0.9, "val_acc": 0.95},
+    {"epoch": 1, "train_acc": 0.98, "val_acc": 0.97},
+]
+
+
+@pytest.mark.parametrize(
+    ("augmented", "dropout", "said"),
+    [
+        (True, True, ": augmentation and dropout act in training alone, and training is"),
+        (True, False, ": augmentation acts in training alone, and training is"),
+        (False, True, ": dropout acts in training alone, and training is"),
+        (False, False, "training: training is averaged over the epoch"),
+    ],
+)
+def test_a_caption_says_what_holds_for_the_run(augmented, dropout, said):
+    assert said in run_curves.caption(ABOVE, augmented=augmented, dropout=dropout)
+
+
+def test_no_caption_where_validation_never_lies_above():
+    assert not run_curves.caption(ABOVE[1:], augmented=True, dropout=True)
+    nan, rows = float("nan"), [{"epoch": 0, "train_acc": 0.9}]
+    for row in (rows[0], rows[0] | {"val_acc": nan}, {"epoch": 0, "val_acc": 0.9}):
+        assert not run_curves.caption([row], augmented=True, dropout=True)
+
+
+def test_finds_dropout_that_drops():
+    assert run_curves.drops(Dense())
+    assert run_curves.drops(nn.Sequential(nn.Sequential(nn.Dropout2d(0.1))))
+    assert not run_curves.drops(nn.Sequential(nn.Dropout(0.0), nn.Linear(1, 1)))
