@@ -46,8 +46,8 @@ def curves(
     lines, labels = figure.axes[0].get_legend_handles_labels()
     if lines:
         # beside the last panel, which may have no lines of its own for some systems
-        place = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **place)
+        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **beside)
     if caption:
         figure.supxlabel(caption, fontsize="small", color="dimgrey")
     return settled(figure)
@@ -63,7 +63,7 @@ def _panel(
     """Draws the accuracies (`acc`) or losses (`loss`) of all systems."""
     for name, colour in colours.items():
         rows, accuracy = histories.get(name, ()), test_acc.get(name)
-        style = {"color": colour}
+        style: dict[str, Any] = {"color": colour}
         _plot(axes, rows, f"train_{key}", **style, ls="--", marker="x", label=f"{name} training")
         _plot(axes, rows, f"val_{key}", **style, ls="-", marker="o", label=f"{name} validation")
         if accuracy is not None:
@@ -86,7 +86,12 @@ def _mark(axes: Axes, rows: History, key: str) -> None:
     best = best_row(rows)
     if best and not math.isnan(best.get(key, math.nan)):
         label = f"best epoch {best['epoch']:.0f}: {best['val_acc']:.4f}"
-        ring = {"s": 110, "facecolors": "none", "edgecolors": "black", "linewidths": 1.5}
+        ring: dict[str, Any] = {
+            "s": 110,
+            "facecolors": "none",
+            "edgecolors": "black",
+            "linewidths": 1.5,
+        }
         axes.scatter(best["epoch"], best[key], label=label, zorder=3, **ring)
 
 
