@@ -49,27 +49,27 @@ def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli):
     for part, short in (("train", "train"), ("val", "val")):
         for tag, name in (("accuracy", "acc"), ("loss", "loss")):
             expected = [(e, float(row[f"{short}_{name}"])) for e, row in enumerate(columns())]
-            points = epochs_of(part, f"epochs/{tag}")
+            points = epochs_of(part, f"by_epoch/{tag}")
             assert [step for step, _ in points] == [0, 1]
             assert [value for _, value in points] == pytest.approx([v for _, v in expected])
 
 
 def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     assert run_cli("fit")[0] == 0
-    before = epochs_of("val", "epochs/accuracy")
+    before = epochs_of("val", "by_epoch/accuracy")
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
     with SummaryWriter(str(RUN / "val")) as writer:
-        writer.add_scalar("epochs/accuracy", 0.123, 2)
+        writer.add_scalar("by_epoch/accuracy", 0.123, 2)
     whole = max((RUN / "val").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     with whole.open("ab") as file:
         file.write(b"\x18\0\0\0")  # half of a record's head
     assert run_cli("fit", "--trainer.max_epochs", "4")[0] == 0
-    after = epochs_of("val", "epochs/accuracy")
+    after = epochs_of("val", "by_epoch/accuracy")
     assert [step for step, _ in after] == [0, 1, 2, 3]
     assert after[:2] == before
     assert [v for _, v in after] == pytest.approx([float(row["val_acc"]) for row in columns()])
     assert run_cli("fit", "--fresh")[0] == 0
-    assert epochs_of("val", "epochs/accuracy") == before
+    assert epochs_of("val", "by_epoch/accuracy") == before
 
 
 def test_hparams_have_the_options_and_the_real_results(run_cli):

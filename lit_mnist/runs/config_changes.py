@@ -30,6 +30,16 @@ FREE_OPTIONS = (
     "trainer.detect_anomaly",
     "trainer.default_root_dir",
 )
+# Of no account to who compares runs, and they would fill the first columns of the tab HParams
+_UNTOLD = (
+    "trainer.barebones",
+    "trainer.enable_",
+    "trainer.fast_dev_run",
+    "trainer.inference_mode",
+    "trainer.num_sanity_val_steps",
+    "trainer.reload_dataloaders_every_n_epochs",
+    "trainer.use_distributed_sampler",
+)
 
 
 def hparams(config: dict[str, Any]) -> dict[str, str | float]:
@@ -39,7 +49,7 @@ def hparams(config: dict[str, Any]) -> dict[str, str | float]:
     numbers; the tab would show a seed as 42.000 and a truth value as 1.0000.
     """
     known = {"model.class_path": "model", "seed_everything": "seed"}
-    unwanted = tuple(key for key in FREE_OPTIONS if key != "trainer.max_epochs")
+    unwanted = tuple({*FREE_OPTIONS, *_UNTOLD} - {"trainer.max_epochs"})
     options = {
         key: value
         for key, value in flat(config).items()

@@ -3,7 +3,8 @@
 TensorBoard draws what has one tag in several folders into one chart, so training and validation
 have a folder each below the run's. `final` is apart because the tab HParams takes every scalar of
 its folder for a result. No list of options is declared there: without one, TensorBoard finds by
-itself which options differ between runs, and shows those first.
+itself which options differ between runs, and shows those first. Charts stand in the order of their
+tags: `by_epoch` is before the pictures `confusion` and `curves`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -19,12 +20,12 @@ if TYPE_CHECKING:
 # Below the run's folder: tag, and the column of metrics.csv
 SERIES = {
     "train": {
-        "epochs/accuracy": "train_acc",
-        "epochs/loss": "train_loss",
-        "epochs/lr": "lr",
-        "epochs/seconds": "seconds",
+        "by_epoch/accuracy": "train_acc",
+        "by_epoch/loss": "train_loss",
+        "by_epoch/lr": "lr",
+        "by_epoch/seconds": "seconds",
     },
-    "val": {"epochs/accuracy": "val_acc", "epochs/loss": "val_loss"},
+    "val": {"by_epoch/accuracy": "val_acc", "by_epoch/loss": "val_loss"},
 }
 
 
