@@ -11,12 +11,14 @@ import importlib
 import multiprocessing
 import os
 import runpy
+import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import time
 import traceback
-import uuid
+import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -39,8 +41,8 @@ class Program:
     """
 
     def __init__(self, arguments, before=None, **environment):
-        self.said = Path.cwd() / f"said_{uuid.uuid4().hex}"
-        self.said.mkdir()
+        self.said = Path(tempfile.mkdtemp(prefix="said_"))  # not here, which may be the clone
+        weakref.finalize(self, shutil.rmtree, self.said, ignore_errors=True)
         given = (arguments, os.environ | environment, Path.cwd(), self.said, before)
         self.process = SERVER.Process(target=_begin, args=given, daemon=True)
         self.process.start()
