@@ -1,8 +1,9 @@
-"""Puts the figures of benchmarks/results/*.json into benchmarks/README.md, and draws its pictures.
+"""Puts the figures of benchmarks/results/*.json into Markdown, and draws its pictures.
 
     python benchmarks/table.py
 
-Replaces what stands between the two marks of the README; a result of --quick is left out.
+Replaces what stands between the marks of README.md (whole epochs, in short) and of figures.md (all
+of it); a result of --quick is left out.
 """
 
 import json
@@ -16,18 +17,49 @@ from measuring import ROOT
 from lit_mnist.reports import figures
 
 FOLDER = ROOT / "benchmarks"
-BEGIN, END = "<!-- table -->", "<!-- end of table -->"
+MARKS = "<!-- {} -->\n", "<!-- end of {} -->"
 PICTURES = {"epochs": pictures.epochs, "operators": pictures.profile}  # by what they are drawn of
 HEAD = "| | n | median | min to max | target |\n|---|---|---|---|---|"
+# Of the short table, by what the rows of epochs.py are called
+COLUMNS = {
+    "fit": "`fit`: an epoch",
+    "keras / fit": "Keras / `fit`",
+    "torchvision / fit": "torchvision / `fit`",
+    "fit / bare": "`fit` / bare",
+}
+
+
+def summary(results: list[dict[str, Any]]) -> str:
+    """Gives whole epochs in Markdown, a line a system."""
+    epochs = [result for result in results if result["benchmark"] == "epochs"]
+    heads = " | ".join(COLUMNS.values())
+    lines = [f"| system | n | {heads} |", "|---" * (len(COLUMNS) + 2) + "|"]
+    for result in epochs:
+        rows = {row["what"].partition(": ")[2]: row for row in result["rows"]}
+        cells = (_cell(rows[name]) if name in rows else "" for name in COLUMNS)
+        system = result["rows"][0]["what"].partition(":")[0]
+        lines.append(f"| {system} | {rows['fit']['n']} | {' | '.join(cells)} |")
+    measured_on = dict.fromkeys(map(_conditions, epochs))  # each once
+    return "\n".join([*lines, "", *measured_on])
+
+
+def _cell(row: dict[str, Any]) -> str:
+    median, low, high = (_figure(row[key]) for key in ("median", "min", "max"))
+    unit = f" {row['unit']}" if row["unit"] != "ratio" else ""
+    missed = f"; missed {row['target']}" if row.get("met") is False else ""
+    return f"{median}{unit} ({low} to {high}){missed}"
 
 
 def section(result: dict[str, Any]) -> str:
     """Gives a benchmark's figures in Markdown, under what they were measured with."""
+    lines = [f"**{result['benchmark']}**: {_conditions(result)}", "", HEAD]
+    return "\n".join(lines + [_line(row) for row in result["rows"]])
+
+
+def _conditions(result: dict[str, Any]) -> str:
     versions = ", ".join(f"{k} {result['versions'][k]}" for k in ("torch", "lightning"))
     place = f"{result['hardware']}, {result['cores']} cores; {versions}"
-    when = f"commit {result['commit']}, {result['date'][:10]}"
-    lines = [f"**{result['benchmark']}**: {place}; {when}", "", HEAD]
-    return "\n".join(lines + [_line(row) for row in result["rows"]])
+    return f"{place}; commit {result['commit']}, {result['date'][:10]}"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -49,24 +81,34 @@ def read(folder: Path) -> list[dict[str, Any]]:
     return [result for result in results if not result["options"]["quick"]]
 
 
-def filled(text: str, folder: Path) -> str:
-    """Gives the README with the figures of a folder of results between its marks."""
-    before, _, rest = text.partition(BEGIN)
-    after = rest.partition(END)[2]
-    body = "\n\n".join(map(section, read(folder))) or "Nothing has been measured yet."
-    return f"{before}{BEGIN}\n{body}\n{END}{after}"
+def filled(text: str, name: str, body: str) -> str:
+    """Gives a text with another body between its marks of this name."""
+    begin, end = (mark.format(name) for mark in MARKS)
+    before, _, rest = text.partition(begin)
+    return (
+        f"{before}{begin}{body or 'Nothing has been measured yet.'}\n{end}{rest.partition(end)[2]}"
+    )
+
+
+def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
+    """Gives, by the file, the name of its marks and what is to stand between them."""
+    return {
+        "README.md": ("summary", summary(results)),
+        "figures.md": ("table", "\n\n".join(map(section, results))),
+    }
 
 
 def main() -> int:
-    """Fills the README and draws."""
-    readme = FOLDER / "README.md"
-    readme.write_text(filled(readme.read_text(), FOLDER / "results"))
+    """Fills the tables and draws."""
+    results = read(FOLDER / "results")
+    for file, (name, body) in bodies(results).items():
+        path = FOLDER / file
+        path.write_text(filled(path.read_text(), name, body))
     for name, draw in PICTURES.items():
-        results = [each for each in read(FOLDER / "results") if each["benchmark"] == name]
-        if results:
-            rows = [row for result in results for row in result["rows"]]
-            picture = draw(results[0] | {"rows": rows})
-            figures.save(picture, FOLDER / "results" / f"{name}.png")
+        drawn = [each for each in results if each["benchmark"] == name]
+        if drawn:
+            rows = [row for result in drawn for row in result["rows"]]
+            figures.save(draw(drawn[0] | {"rows": rows}), FOLDER / "results" / f"{name}.png")
     return 0
 
 

@@ -323,25 +323,50 @@ def test_a_child_that_fails_is_shown():
         measuring.run_child([sys.executable, "cli.py", "no-such-command"])
 
 
-def test_the_readme_shows_the_results():
+def test_the_tables_show_the_results():
     table = importlib.import_module("table")
-    text = (FOLDER / "README.md").read_text()
-    assert table.filled(text, FOLDER / "results") == text
+    for file, (name, body) in table.bodies(table.read(FOLDER / "results")).items():
+        text = (FOLDER / file).read_text()
+        assert body in text
+        assert table.filled(text, name, body) == text
+
+
+def result_of(benchmark, *rows):
+    facts = {
+        "benchmark": benchmark,
+        "hardware": "h",
+        "cores": 2,
+        "commit": "c",
+        "date": "2026-01-02T",
+    }
+    used = {"torch": "2", "lightning": "3"}
+    return facts | {"versions": used, "options": {"quick": False}, "rows": rows}
 
 
 def test_the_table_tells_what_was_met(tmp_path):
     table = importlib.import_module("table")
     row = {"what": "x / y", "unit": "ratio", "n": 3, "median": 1.234, "min": 1, "max": 2000.4}
-    facts = {"benchmark": "b", "hardware": "h", "cores": 2, "commit": "c", "date": "2026-01-02T"}
-    used = {"torch": "2", "lightning": "3"}
-    result = facts | {"versions": used, "options": {"quick": False}, "rows": [row]}
     row |= {"target": ">= 2", "met": False}
-    (tmp_path / "b.json").write_text(json.dumps(result))
-    filled = table.filled(f"a\n{table.BEGIN}\nold\n{table.END}\nz\n", tmp_path)
+    (tmp_path / "b.json").write_text(json.dumps(result_of("b", row)))
+    body = table.bodies(table.read(tmp_path))["figures.md"][1]
+    filled = table.filled("a\n<!-- table -->\nold\n<!-- end of table -->\nz\n", "table", body)
     assert "| x / y | 3 | 1.23 | 1 to 2000 | >= 2, **missed** |" in filled
     assert "old" not in filled
     assert filled.startswith("a\n")
     assert filled.endswith("\nz\n")
+
+
+def test_the_short_table_has_a_line_a_system():
+    table = importlib.import_module("table")
+    row = {"n": 5, "median": 1.94, "min": 1.5, "max": 2.6}
+    seconds = row | {"what": "dense: fit", "unit": "s"}
+    ratio = row | {"what": "dense: keras / fit", "unit": "ratio", "target": ">= 2", "met": False}
+    results = [result_of("epochs", seconds, ratio), result_of("steps", seconds)]
+    assert table.summary(results).splitlines()[2:] == [
+        "| dense | 5 | 1.94 s (1.5 to 2.6) | 1.94 (1.5 to 2.6); missed >= 2 |  |  |",
+        "",
+        "h, 2 cores; torch 2, lightning 3; commit c, 2026-01-02",
+    ]
 
 
 def bars(axes):
