@@ -98,13 +98,11 @@ class Run:
             results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
         except (ValueError, RecursionError):
             results = None
-        kinds = (int, float, type(None))
-        sound = isinstance(results, dict) and all(
-            isinstance(results.get(n), kinds) for n in NUMBERS
-        )
-        if not sound:
-            raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
-        return results
+        if isinstance(results, dict):
+            kinds = (int, float, type(None))
+            if all(isinstance(results.get(name), kinds) for name in NUMBERS):
+                return results
+        raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
 
     def update_results(self, **news: Any) -> None:
         """Sets fields of `results.json` and keeps the others."""

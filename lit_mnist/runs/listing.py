@@ -163,8 +163,9 @@ def is_locked(run: Run) -> bool:
 
 def _number(content: dict[str, Any], key: str) -> Any:
     value = content.get(key)
-    number = isinstance(value, (int, float)) and not isinstance(value, bool)
-    return value if number and math.isfinite(value) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _natural(text: str) -> list[tuple[int, str]]:
