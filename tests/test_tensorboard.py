@@ -9,6 +9,8 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
+from lit_mnist.training.board import best_of_epoch
+
 RUN = Path("tb_logs/dense/seed_42")
 
 
@@ -60,6 +62,8 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
     with SummaryWriter(str(RUN / "val")) as writer:
         writer.add_scalar("by_epoch/accuracy", 0.123, 2)
+    with SummaryWriter(str(RUN)) as writer:
+        writer.add_scalar("val_acc", 0.123, 20)  # and of a validation within epoch 2
     whole = max((RUN / "val").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     with whole.open("ab") as file:
         file.write(b"\x18\0\0\0")  # half of a record's head
@@ -68,6 +72,7 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     assert [step for step, _ in after] == [0, 1, 2, 3]
     assert after[:2] == before
     assert [v for _, v in after] == pytest.approx([float(row["val_acc"]) for row in columns()])
+    assert [step for step, _ in points()["val_acc"]] == [8, 17, 26, 35]
     assert run_cli("fit", "--fresh")[0] == 0
     assert epochs_of("val", "by_epoch/accuracy") == before
 
@@ -87,3 +92,22 @@ def test_hparams_have_the_options_and_the_real_results(run_cli):
     assert options["lr"].number_value == 0.001
     assert options["seed"].string_value == "42"
     assert options["augment"].string_value == "false"
+    assert run_cli("fit", "--trainer.max_epochs", "3")[0] == 0
+    tags = EventAccumulator(str(RUN / "final")).Reload().Tags()["scalars"]
+    assert set(tags) == {"final/best_val_acc", "final/best_val_loss"}  # the test was of others
+
+
+def test_the_best_within_an_epoch_is_the_best():
+    def row(epoch, val_acc):
+        return {"epoch": epoch, "val_acc": val_acc, "val_loss": 1 - val_acc}
+
+    def best(epoch, val_acc):
+        return {"best_epoch": epoch, "best_val_acc": val_acc, "best_val_loss": 0.3}
+
+    rows = [row(0, 0.5), row(1, 0.4)]
+    assert best_of_epoch(rows[:1], {}) == {"best_val_acc": 0.5, "best_val_loss": 0.5}
+    assert best_of_epoch(rows, best(0, 0.5)) == {}
+    assert best_of_epoch(rows, best(1, 0.6)) == {"best_val_acc": 0.6, "best_val_loss": 0.3}
+    assert best_of_epoch([*rows, row(2, 0.55)], best(1, 0.6)) == {}
+    assert best_of_epoch([*rows, row(2, 0.7)], best(1, 0.6))["best_val_acc"] == 0.7
+    assert best_of_epoch([*rows, row(2, float("nan"))], best(1, 0.6)) == {}

@@ -75,7 +75,8 @@ def read(path: Path) -> Predictions:
     if not file.is_file():
         raise UserError(f"{file}: no predictions; test the run first")
     run, data_sha256 = Run(file.parent), ""
-    if file.name == run.predictions.name and run.results():  # else a table of the user's own
+    of_run = bool(run.results()) or run.exists()  # else it is a table of the user's own
+    if file.name == run.predictions.name and of_run:
         doubt = tested.doubt(run)
         if doubt:
             raise UserError(f"{run.folder}: {doubt}; test it again")

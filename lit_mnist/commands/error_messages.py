@@ -46,6 +46,7 @@ _SHORTER = (
 _LIBRARIES = ("lightning", "jsonargparse")
 _OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
 _CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
+_NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) < 1")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
@@ -130,6 +131,13 @@ def explained(error: Exception) -> Exception:
             f"--trainer.callbacks: {callback} cannot work with this model"
             f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
             " model what it asks for"
+        )
+    if fraction := _NO_BATCH.search(text):
+        share, stage, batches = fraction.groups()
+        also = " (or --trainer.overfit_batches)" if stage in ("train", "val") else ""
+        return UserError(
+            f"--trainer.limit_{stage}_batches {share}{also}: no whole one of {batches} batches;"
+            " take a number of batches, such as 1, or a larger share"
         )
     library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
     if isinstance(error, MisconfigurationException) or (

@@ -10,16 +10,18 @@ from lit_mnist import program
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.restored import restore
 
 
 @rank_zero_only
-def say_done(run: Run, begin: StartingPoint) -> None:
+def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     """Says why there is nothing to train, and what would change that."""
     if begin.goes_on is None:
         print(f"{begin.done}; raise it")
         return
     print(f"{run.folder} is complete: {begin.goes_on.epochs} epochs; {begin.done}.")
     print("To train on, raise that limit; to start afresh, add --fresh.")
+    restore(run, options, begin.goes_on.checkpoint)
     if run.results().get("status") != "complete":  # killed when nothing was left to be trained
         run.update_results(status="complete")
 

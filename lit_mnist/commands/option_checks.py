@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
@@ -122,6 +123,19 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
             " folder consists; leave it out, or use it with a Trainer of your own in Python"
         )
     _check_processes(trainer.get("devices"), trainer.get("accelerator"))
+
+
+def check_logger(logger: Logger, folder: Path) -> None:
+    """Keeps a CSVLogger from the run's folder, where it would delete and write `metrics.csv`.
+
+    Raises:
+        UserError: Naming the folder.
+    """
+    if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
+        raise UserError(
+            f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another; give"
+            " it another save_dir, name or version"
+        )
 
 
 def _check_processes(devices: Any, accelerator: Any) -> None:

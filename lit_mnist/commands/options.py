@@ -111,9 +111,12 @@ class RunOptions(RunParser):
         users = config["callbacks"] or []
         config["callbacks"] = [*(users if isinstance(users, list) else [users]), *ours]
         try:
-            return super().instantiate_trainer(**kwargs)
+            trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, MisconfigurationException) as error:
             raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+        for logger in trainer.loggers:
+            option_checks.check_logger(logger, self.run.folder)
+        return trainer
 
     def _logger(self) -> PlainTensorBoardLogger:
         folder = self.run.folder

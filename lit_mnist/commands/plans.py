@@ -72,9 +72,16 @@ class _Parsed(RunOptions):
         """Stops short of it."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses a dry run before Lightning announces it."""
-        if self.config["fit"]["trainer"]["fast_dev_run"]:
+        """Refuses a dry run, and a test of a part, before Lightning announces them."""
+        trainer = self.config["fit"]["trainer"]
+        if trainer["fast_dev_run"]:
             raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
+        part = trainer["limit_test_batches"]
+        if part is not None and repr(part) != "1.0":  # all of them; 1 is a single batch
+            raise UserError(
+                f"--trainer.limit_test_batches {part}: a part of the images is no test; leave it"
+                " out, or use it with test"
+            )
         return super().instantiate_trainer(**kwargs)
 
 

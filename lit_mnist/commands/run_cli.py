@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist.commands import error_messages, fit_messages, starting_point
+from lit_mnist.commands import error_messages, evaluation, fit_messages, starting_point
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
@@ -26,6 +26,7 @@ from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.workarounds import PlainTensorBoardLogger
 
 say = rank_zero_only(print)
 
@@ -76,7 +77,7 @@ class RunCLI(RunOptions):
     def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
         begin = self._starting_point(ckpt_path)
         if begin.done:
-            fit_messages.say_done(self.run, begin)
+            fit_messages.say_done(self.run, self.options, begin)
             return
         point = begin.goes_on
         self._set_start(begin)
@@ -94,25 +95,26 @@ class RunCLI(RunOptions):
         for callback in callbacks:
             if isinstance(callback, RunFolder):
                 callback.start = begin.start
+        for logger in self.trainer.loggers:
+            if begin.goes_on and isinstance(logger, PlainTensorBoardLogger):
+                logger.go_on_from(begin.goes_on.total_steps)
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
+        evaluation.refuse_nothing(self.trainer, "val")
         path = self._trained(model, ckpt_path)[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             report = OutOfFold(self.run, model, self.options)
             self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
-        say(f"{path or self.run.folder}: {self._scores('val')}")
+        say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'val')}")
         if report:
             say(report.summary)
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
-        if self.trainer.limit_test_batches == 0:
-            raise UserError(
-                "--trainer.limit_test_batches 0: no image would be tested; leave it out"
-            )
+        evaluation.refuse_nothing(self.trainer, "test")
         path, digest = self._trained(model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
@@ -122,16 +124,20 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
-        say(f"{path or self.run.folder}: {self._scores('test')}")
+        say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'test')}")
         for line in report.summary:
             say(line)
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
+        evaluation.refuse_nothing(self.trainer, "predict")
         path, digest = self._trained(model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_thresholds(self.run, model)
-        self._add(PredictReport(self.run, digest, self.output))
+        if self.fast_dev_run:
+            say("a dry run: nothing is written, and nothing shown")
+        else:
+            self._add(PredictReport(self.run, digest, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
@@ -184,10 +190,6 @@ class RunCLI(RunOptions):
 
     def _add(self, callback: Callback) -> None:
         self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__
-
-    def _scores(self, stage: str) -> str:
-        names = (f"{stage}_acc", f"{stage}_loss")
-        return "  ".join(f"{name} {self.trainer.callback_metrics[name]:.4f}" for name in names)
 
 
 @rank_zero_only

@@ -50,7 +50,7 @@ def table(rows: Sequence[Listed]) -> str:
 
 
 def _cells(row: Listed) -> tuple[str, ...]:
-    limit = "" if row.max_epochs is None else f"/{row.max_epochs}"
+    limit = "" if row.max_epochs in (None, -1) else f"/{row.max_epochs}"
     interval = row.test_acc_ci95
     return (
         _printable(row.run),

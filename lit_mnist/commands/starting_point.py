@@ -57,7 +57,8 @@ def find(
     reached = limits.reached(options, Progress.of(checkpoint))
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
-    point = ResumePoint(named, *checkpoints.progress(checkpoint))
+    steps = checkpoint.get("global_step", 0)
+    point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
     return StartingPoint(point, Start(named, best_before(named, checkpoint)))
 
 

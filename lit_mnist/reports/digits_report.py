@@ -65,12 +65,16 @@ class PredictReport(Collector):
         self.collect(batch, outputs, features=self.features.taken(len(outputs)))
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints and writes, on rank zero."""
+        """Prints and writes, on rank zero; of a part of the digits, nothing."""
         self.features.remove()
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        read, there = len(predictions.labels), len(data.digits)
+        if read < there:
+            print(f"{read} of {there} digits were read: nothing is written")
+            return
         names = class_names(data.dataset)
         probabilities = predictions.probabilities.numpy()
         sure = self.abstention.sure(probabilities)

@@ -11,7 +11,7 @@ import numpy as np
 from PIL import Image
 
 from lit_mnist.reports import page_charts
-from lit_mnist.reports.page_facts import Evaluation, RunFacts
+from lit_mnist.reports.page_facts import Evaluation, RunFacts, known
 from lit_mnist.reports.plots import confusion_matrix
 
 SHOWN = 200  # misclassified images of a run, at most
@@ -67,13 +67,17 @@ def _section(run: RunFacts) -> dict[str, Any]:
         "figures": {
             name: form(results[key])
             for key, name, form in _COLUMNS
-            if results.get(key) is not None and not (run.untested and key.startswith("test_"))
+            if _is_shown(results.get(key)) and not (run.untested and key.startswith("test_"))
         },
         "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
         "epoch_seconds": _epoch_seconds(run),
         "calibration": results.get("calibration"),
         **(_tested(run, run.test) if run.test else {"matrix": None}),
     }
+
+
+def _is_shown(value: object) -> bool:
+    return known(value) or (bool(value) and isinstance(value, str | list))
 
 
 def _epoch_seconds(run: RunFacts) -> str:

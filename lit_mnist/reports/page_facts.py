@@ -9,7 +9,7 @@ import numpy as np
 import yaml
 
 from lit_mnist.data import download
-from lit_mnist.data.datasets import labels
+from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs import ledger, tested
@@ -78,6 +78,7 @@ def read(folder: Path) -> RunFacts:
         raise UserError(f"{folder}: there is no run in it, only a run has a report; fit it first")
     config = read_config(run.file("config.yaml"))
     data = config.get("data") or {}
+    dataset = data.get("dataset", results.get("dataset"))
     untested = tested.doubt(run)
     return RunFacts(
         name="/".join(folder.resolve().parts[-2:]),
@@ -87,7 +88,7 @@ def read(folder: Path) -> RunFacts:
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),
         untested=untested,
-        class_names=labels(str(data.get("dataset"))),
+        class_names=labels(dataset if dataset in DATASETS else "MNIST"),
         reads=_rows(run.file(ledger.NAME)),
     )
 

@@ -25,11 +25,12 @@ class Curves(Callback):
 
 
 def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
-    """Saves a figure as PNG in the run's folder and adds it to TensorBoard."""
+    """Saves a figure as PNG in the run's folder and adds it to every TensorBoard logger's."""
     figures.save(figure, run.file(f"{name}.png"))
-    if isinstance(trainer.logger, TensorBoardLogger):
-        step = trainer.global_step
-        trainer.logger.experiment.add_image(name, figures.to_array(figure), step, dataformats="HWC")
+    for logger in trainer.loggers:
+        if isinstance(logger, TensorBoardLogger):
+            image, step = figures.to_array(figure), trainer.global_step
+            logger.experiment.add_image(name, image, step, dataformats="HWC")
 
 
 def show_curves(trainer: Trainer, run: Run) -> None:

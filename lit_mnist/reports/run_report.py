@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from matplotlib.figure import Figure
 
 from lit_mnist import files
@@ -21,6 +20,7 @@ from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.training import board
+from lit_mnist.training.workarounds import PlainTensorBoardLogger
 
 
 class EvaluationReport(Collector):
@@ -125,8 +125,8 @@ class EvaluationReport(Collector):
         matrix = plots.confusion_matrix(labels, classes)
         show(trainer, self.run, "confusion", plots.confusion(matrix, names))
         self.curves(trainer)
-        if isinstance(trainer.logger, TensorBoardLogger):
-            epoch = int(self.run.results().get("best_epoch", 0))
+        if any(isinstance(logger, PlainTensorBoardLogger) for logger in trainer.loggers):
+            epoch = int(self.run.results().get("best_epoch") or 0)
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
             board.add_test(self.run, read_config(self.run.file("config.yaml")), known, epoch)
 

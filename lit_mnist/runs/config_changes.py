@@ -24,9 +24,13 @@ FREE_OPTIONS = (
     "trainer.strategy",
     "trainer.enable_progress_bar",
     "trainer.enable_model_summary",
+    "trainer.limit_test_batches",
+    "trainer.limit_predict_batches",
     "trainer.log_every_n_steps",
     "trainer.logger",
     "trainer.profiler",
+    "trainer.num_sanity_val_steps",
+    "trainer.inference_mode",
     "trainer.detect_anomaly",
     "trainer.default_root_dir",
 )
@@ -35,8 +39,6 @@ _UNTOLD = (
     "trainer.barebones",
     "trainer.enable_",
     "trainer.fast_dev_run",
-    "trainer.inference_mode",
-    "trainer.num_sanity_val_steps",
     "trainer.reload_dataloaders_every_n_epochs",
     "trainer.use_distributed_sampler",
 )

@@ -21,6 +21,11 @@ BEST, LAST = "best.ckpt", "last.ckpt"
 FINAL = "final"  # the folder of what TensorBoard's tab HParams shows
 # Of metrics.csv
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
+# Of results.json, where they are known
+NUMBERS = (
+    *("epochs", "steps", "seconds", "parameters", "best_epoch", "best_val_acc", "best_val_loss"),
+    *("test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
+)
 
 
 @dataclass(frozen=True)
@@ -91,11 +96,13 @@ class Run:
         path = self.file("results.json")
         try:
             results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except (ValueError, RecursionError) as error:
-            raise UserError(f"{path}: damaged; remove it, fit and test write it anew") from error
-        if not isinstance(results, dict):
-            raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
-        return results
+        except (ValueError, RecursionError):
+            results = None
+        if isinstance(results, dict):
+            kinds = (int, float, type(None))
+            if all(isinstance(results.get(name), kinds) for name in NUMBERS):
+                return results
+        raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
 
     def update_results(self, **news: Any) -> None:
         """Sets fields of `results.json` and keeps the others."""

@@ -1,9 +1,11 @@
 """What lies under a log folder: each run's state and figures, from its small files alone.
 
-No checkpoint is read and torch is not imported, so that hundreds of runs are listed in seconds,
-also while they are training. What is damaged is told and hides no other run.
+No checkpoint is read, but for one that has changed since its test, and torch is not imported, so
+that hundreds of runs are listed in seconds, also while they are training. What is damaged is told
+and hides no other run.
 """
 
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -13,6 +15,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from lit_mnist.errors import UserError
+from lit_mnist.runs import tested_files
 from lit_mnist.runs.config_changes import FREE_OPTIONS
 from lit_mnist.runs.folder import Run, flat, read_config
 
@@ -32,7 +35,7 @@ class Listed(NamedTuple):
         best_val_acc: In [0, 1], as is `test_acc` with its interval.
         seconds: Spent on training.
         differs: Options that the listed runs do not have in common.
-        problem: Which of its files cannot be read; empty if all can.
+        problem: Which of its files cannot be read, or that its test is outdated; else empty.
     """
 
     run: str
@@ -119,6 +122,9 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     config = flat(tolerant(lambda: read_config(run.file("config.yaml")), {}))
     rows = tolerant(run.history, [])
     known = results or {}
+    if tested_files.changed(folder, known):
+        known = {key: value for key, value in known.items() if not key.startswith("test_")}
+        problems.append(f"{tested_files.CHANGED}; test it again")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
     return config, Listed(
@@ -157,7 +163,9 @@ def is_locked(run: Run) -> bool:
 
 def _number(content: dict[str, Any], key: str) -> Any:
     value = content.get(key)
-    return value if isinstance(value, (int, float)) and not isinstance(value, bool) else None
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return None
+    return value if math.isfinite(value) else None
 
 
 def _natural(text: str) -> list[tuple[int, str]]:

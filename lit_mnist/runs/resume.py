@@ -28,6 +28,7 @@ class ResumePoint(NamedTuple):
     checkpoint: Path
     epochs: int  # that are finished
     step: int  # of the next epoch that is done
+    total_steps: int  # of the optimizer
     ended_by: str = ""  # why there is nothing left to do; empty if there is
 
     @property
@@ -65,7 +66,7 @@ def resume_point(
     before = read_config(run.file("config.yaml"))
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
-    done, step = checkpoints.progress(checkpoint)
+    place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
     results, old, new = run.results(), flat(before), flat(config)
     lowered = [
         line
@@ -78,13 +79,13 @@ def resume_point(
     cut_short = results.get("status") != "complete"
     if limit and not (cut_short and limits.averages_at_the_end(config)):
         _check_effect(raised, str(limit))
-        return ResumePoint(path, done, step, f"{limit} is reached")
+        return ResumePoint(*place, f"{limit} is reached")
     same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     if results.get("status") == "complete" and same:
-        return ResumePoint(path, done, step, f"ended by {results.get('ended_by', 'a callback')}")
+        return ResumePoint(*place, f"ended by {results.get('ended_by', 'a callback')}")
     if lack := checkpoints.lack(checkpoint):
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
-    return ResumePoint(path, done, step)
+    return ResumePoint(*place)
 
 
 def _check_effect(raised: list[str], limit: str) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, tested_files
 from lit_mnist.runs.folder import Run
 
 NEVER = "it has not been tested since it was trained"
@@ -44,6 +44,7 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
         "test_checkpoints": [os.path.relpath(path, run.folder) for path in weights.paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
+        tested_files.KEY: tested_files.files_sha256(weights.paths),
         "test_data_sha256": data_sha256,
         "test_predictions_sha256": _sha256(run.predictions),
     }
@@ -69,7 +70,7 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
         return f"its {run.predictions.name} is not that of its test"
     now = weights_sha256 or _weights_now(run, results)
     if now not in ("", results["test_weights_sha256"]):
-        return "its weights are no longer those that were tested"
+        return tested_files.CHANGED
     if data_sha256 not in ("", results.get("test_data_sha256")):
         return "it was tested on other images"
     return ""

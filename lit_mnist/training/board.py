@@ -54,9 +54,8 @@ class EpochBoard:
             for tag, column in columns.items():
                 if not isnan(row.get(column, nan)):
                     self.writers[part].add_scalar(tag, row[column], epoch)
-        if is_best(rows):
-            for column in ("val_acc", "val_loss"):
-                self.writers[FINAL].add_scalar(f"final/best_{column}", row[column], epoch)
+        for name, value in best_of_epoch(rows, self.run.results()).items():
+            self.writers[FINAL].add_scalar(f"final/{name}", value, epoch)
         for writer in self.writers.values():
             writer.flush()
 
@@ -77,10 +76,28 @@ class EpochBoard:
         start_session(self.writers[FINAL], self.config)
 
 
-def is_best(rows: Sequence[Mapping[str, float]]) -> bool:
-    """Whether the last row has a higher val_acc than each one before it."""
-    score = rows[-1].get("val_acc", nan)
-    return not isnan(score) and not any(row.get("val_acc", nan) >= score for row in rows[:-1])
+def best_of_epoch(
+    rows: Sequence[Mapping[str, float]], results: Mapping[str, Any]
+) -> dict[str, float]:
+    """Gives best_val_acc and best_val_loss, if the last row's epoch has bettered them; else none.
+
+    A row has its epoch's last validation alone. Of earlier ones `results.json` tells the best; and
+    of the last one only later, as the row is written first.
+
+    Args:
+        rows: Of `metrics.csv`.
+        results: What `results.json` says.
+    """
+    row, names = rows[-1], ("val_acc", "val_loss")
+    before = [other.get("val_acc", nan) for other in rows[:-1]]
+    known = results.get("best_val_acc", nan)
+    if not isnan(row.get("val_acc", nan)) and not any(
+        score >= row["val_acc"] for score in (*before, known)
+    ):
+        return {f"best_{name}": row[name] for name in names if name in row}
+    if results.get("best_epoch") != row["epoch"]:
+        return {}
+    return {f"best_{name}": results[f"best_{name}"] for name in names if f"best_{name}" in results}
 
 
 def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
@@ -102,9 +119,14 @@ def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], e
     """
     from torch.utils.tensorboard import SummaryWriter
 
-    for path in run.file(FINAL).glob("events.out.tfevents.*.test"):
-        path.unlink()
+    withdraw_test(run)
     with SummaryWriter(str(run.file(FINAL)), filename_suffix=".test") as writer:
         start_session(writer, config)
         for name, value in scores.items():
             writer.add_scalar(f"final/{name}", value, epoch)
+
+
+def withdraw_test(run: Run) -> None:
+    """Takes the scores of a test out of HParams: it was of other weights than there are now."""
+    for path in run.file(FINAL).glob("events.out.tfevents.*.test"):
+        path.unlink()

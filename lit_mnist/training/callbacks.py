@@ -1,7 +1,5 @@
 """What a training run shows and writes down of each epoch."""
 
-import csv
-import io
 import math
 import time
 from typing import Any
@@ -13,6 +11,7 @@ from torch import Tensor
 from lit_mnist import files
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
+from lit_mnist.runs.restored import metrics_csv
 from lit_mnist.training.board import EpochBoard
 
 
@@ -84,7 +83,7 @@ class MetricsCSV(Callback):
         row = dict.fromkeys(COLUMNS, math.nan) | logged | measured
         self.rows.append({name: row[name] for name in COLUMNS})
         if trainer.is_global_zero:
-            files.write_text(self.run.file("metrics.csv"), self._csv())
+            files.write_text(self.run.file("metrics.csv"), metrics_csv(self.rows))
             self.run.update_results(**self._summary())
             if self.board:
                 self.board.write(self.rows)
@@ -94,14 +93,6 @@ class MetricsCSV(Callback):
     def state_key(self) -> str:
         """Names the rows in a checkpoint, whatever the class is called."""
         return checkpoints.METRICS_KEY
-
-    def _csv(self) -> str:
-        text = io.StringIO(newline="")
-        writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        for row in self.rows:
-            writer.writerow({name: "" if math.isnan(row[name]) else row[name] for name in COLUMNS})
-        return text.getvalue()
 
     def _summary(self) -> dict[str, Any]:
         """Leaves the best score to BestCheckpoint, whose file has to have it."""

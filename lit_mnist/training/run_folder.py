@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
-from lit_mnist.training import ending
+from lit_mnist.training import board, ending
 from lit_mnist.training.hardware import device_name, versions
 
 
@@ -41,6 +41,7 @@ class RunFolder(Callback):
         for path in self.outdated:
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
+        board.withdraw_test(self.run)
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
         # Test scores are of the weights before; what follows may better them
         other = ("test_", "best_", "ended_by", "calibration")

@@ -30,7 +30,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.errors import UserError
@@ -264,6 +264,33 @@ def place_in_epoch() -> AbstractContextManager[None]:
     return _replaced((fit_loop._FitLoop, "setup_data", in_place))
 
 
+def whole_doubles() -> AbstractContextManager[None]:
+    """Reads a checkpoint's float64 weights into a module of float64.
+
+    Lightning reads them first and converts the module afterwards, so that each start from a
+    checkpoint would round them to float32 (lightning/pytorch/trainer/trainer.py, `_run`).
+    """
+    restore = checkpoint_connector._CheckpointConnector.restore_model
+
+    @functools.wraps(restore)
+    def converted(connector: Any) -> None:
+        trainer = connector.trainer
+        trainer.precision_plugin.convert_module(trainer.lightning_module)
+        restore(connector)
+
+    return _replaced((checkpoint_connector._CheckpointConnector, "restore_model", converted))
+
+
+def whole_epochs() -> AbstractContextManager[None]:
+    """Lets a run with `max_steps` go on from the end of an epoch (Lightning #19617).
+
+    With that limit Lightning takes each start from a checkpoint for one within an epoch. So it ends
+    the finished epoch once more: hooks are called again, and the count of epochs stays one too
+    high, so that `max_epochs` comes an epoch early. Where an epoch is not whole, its counts tell.
+    """
+    return _replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
+
+
 WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quiet": quiet,
     "light_steps": light_steps,
@@ -271,6 +298,8 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "second_interrupt": second_interrupt,
     "ranks_end_with_the_first": ranks_end_with_the_first,
     "place_in_epoch": place_in_epoch,
+    "whole_doubles": whole_doubles,
+    "whole_epochs": whole_epochs,
 }
 
 
@@ -305,6 +334,13 @@ class PlainTensorBoardLogger(TensorBoardLogger):
 
     And the `epoch` of a test, which Lightning writes as one more point at step 0 of training's.
     """
+
+    def go_on_from(self, step: int) -> None:
+        """Takes back what was logged at this step and later; to be called before anything is.
+
+        A run that was killed has logged steps that no checkpoint holds, and does them again.
+        """
+        self._kwargs["purge_step"] = step
 
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         """Writes scalars."""

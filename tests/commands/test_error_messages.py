@@ -6,6 +6,7 @@ Whole reports of the parser are tried in test_cli.
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands.error_messages import explained, parser_error
@@ -140,3 +141,20 @@ def test_the_programs_own_errors_stay_what_they_are(kind):
 
 def test_a_message_moves_no_cursor():
     assert one_line(UserError("a\nb\x1b[2J ü \ud800")) == "a\\nb\\x1b[2J ü \\ud800"
+
+
+def test_a_share_that_is_no_whole_batch_names_each_option_that_may_have_set_it(tmp_path):
+    for option in ("limit_val_batches", "overfit_batches"):
+        trainer = Trainer(
+            accelerator="cpu",
+            logger=False,
+            max_epochs=1,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            default_root_dir=tmp_path,
+            **{option: 0.001},
+        )
+        error = raised(lambda: trainer.fit(BoringModel()))  # noqa: B023 # called at once
+        text = str(explained(error))
+        assert text.startswith("--trainer.limit_")
+        assert "(or --trainer.overfit_batches): no whole one of 64 batches" in text

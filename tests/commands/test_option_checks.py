@@ -4,10 +4,12 @@ import os
 
 import pytest
 from jsonargparse import Namespace
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.option_checks import (
     check_configs,
+    check_logger,
     check_null,
     check_trainer,
     plain_name,
@@ -100,3 +102,12 @@ def test_what_makes_sense_passes():
         {"max_epochs": -1, "gradient_clip_val": None, "fast_dev_run": True, "devices": "auto"}
     )
     check_trainer({"limit_train_batches": 0, "num_sanity_val_steps": -1, "devices": [0, 1]})
+
+
+def test_a_csv_logger_keeps_out_of_the_runs_folder(tmp_path):
+    folder = tmp_path / "name" / "seed_1"
+    check_logger(CSVLogger(tmp_path, "name"), folder)
+    check_logger(TensorBoardLogger(tmp_path, "name", "seed_1"), folder)
+    for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
+        with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
+            check_logger(logger, folder)

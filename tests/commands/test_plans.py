@@ -144,3 +144,10 @@ def test_a_committee_is_tested_once_its_very_weights_are(members, trained):
     del results["test_weights_sha256"]
     path.write_text(json.dumps(results))
     assert not committee_plans.plan(own).tested
+
+
+@pytest.mark.parametrize("part", ["0", "1", "0.5"])
+def test_a_test_of_a_part_is_refused_before_anything_is_trained(members, here, part):
+    with pytest.raises(UserError, match=f"limit_test_batches {part}: a part of the images is no"):
+        planned(*members, "--trainer.limit_test_batches", part)
+    assert planned(*members, "--trainer.limit_test_batches", "1.0").epochs_left == 3

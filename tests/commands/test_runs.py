@@ -2,6 +2,7 @@
 
 import json
 import resource
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -122,6 +123,28 @@ def test_results_of_strange_types_are_no_figures(listed):
     place(Path("tb_logs/a/seed_1"), seed="x", best_val_acc=[1], seconds=None, test_acc_ci95=3)
     row = listed()["a/seed_1"]
     assert row["seed"] is row["best_val_acc"] is row["seconds"] is row["test_acc_ci95"] is None
+
+
+def test_figures_that_are_no_numbers_are_blank(here, capsys):
+    place(Path("tb_logs/a/seed_1"), best_val_acc=float("nan"), test_acc=float("inf"))
+    assert main(["runs"]) == 0
+    assert "nan" not in capsys.readouterr().out
+
+
+def test_a_score_is_blank_once_the_weights_are_others(trained, listed):
+    """Also a committee's, of which one member is no longer what was tested."""
+    path = Path("tb_logs/dense/seed_43/checkpoints/best.ckpt")
+    before = listed()
+    shutil.copy2(path, "aside")
+    shutil.copy2("tb_logs/dense/seed_43/checkpoints/last.ckpt", path)
+    Path("aside").touch()
+    rows = listed()
+    for run in ("dense/seed_43", "dense/committee_3"):
+        assert rows[run]["test_acc"] is rows[run]["test_acc_ci95"] is None
+        assert "no longer those that were tested" in rows[run]["problem"]
+    assert rows["dense/seed_42"] == before["dense/seed_42"]
+    shutil.copy2("aside", path)  # the same weights again, at a later time
+    assert listed() == before
 
 
 def test_a_real_run_and_a_real_committee_are_listed(trained, listed):

@@ -87,6 +87,12 @@ def test_a_test_of_other_weights_is_not_shown(trained):
     assert "test accuracy" not in dict(figures(text))
 
 
+def test_a_run_without_its_config_is_shown(trained):
+    (MEMBER / "config.yaml").unlink()
+    assert report(MEMBER) == 0
+    assert "test accuracy" in dict(figures((MEMBER / "report.html").read_text()))
+
+
 def test_what_a_run_is_called_is_never_markup(trained):
     name = 'a"><script>alert(1)<'
     shutil.copytree(MEMBER, Path("tb_logs") / name)

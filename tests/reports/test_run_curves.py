@@ -1,8 +1,14 @@
+from types import SimpleNamespace
+
 import pytest
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from matplotlib.figure import Figure
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
 
 from lit_mnist.models.nets import Dense
 from lit_mnist.reports import run_curves
+from lit_mnist.runs.folder import Run
 
 ABOVE = [
     {"epoch": 0, "train_acc": 0.9, "val_acc": 0.95},
@@ -34,3 +40,13 @@ def test_finds_dropout_that_drops():
     assert run_curves.drops(Dense())
     assert run_curves.drops(nn.Sequential(nn.Sequential(nn.Dropout2d(0.1))))
     assert not run_curves.drops(nn.Sequential(nn.Dropout(0.0), nn.Linear(1, 1)))
+
+
+def test_a_picture_goes_to_every_tensorboard_that_is_logged_to(tmp_path):
+    loggers = [CSVLogger(tmp_path), *(TensorBoardLogger(tmp_path, name) for name in "ab")]
+    trainer = SimpleNamespace(loggers=loggers, global_step=3)
+    run_curves.show(trainer, Run(tmp_path), "curves", Figure(figsize=(1, 1)))
+    for logger in loggers[1:]:
+        logger.experiment.flush()
+        events = EventAccumulator(logger.log_dir).Reload()
+        assert [image.step for image in events.Images("curves")] == [3]

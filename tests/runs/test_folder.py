@@ -57,3 +57,11 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path):
     with pytest.raises(ZeroDivisionError), Run(tmp_path / "tb_logs" / "a" / "seed_1").lock():
         raise ZeroDivisionError
     assert not list((tmp_path / "tb_logs").iterdir())
+
+
+@pytest.mark.parametrize("text", ['{"seconds": "x"}', '{"best_epoch": "z"}', '{"test_acc": [1]}'])
+def test_results_whose_figures_are_none_are_damaged(tmp_path, text):
+    run = Run(tmp_path)
+    run.file("results.json").write_text(text)
+    with pytest.raises(UserError, match=r"results\.json: damaged"):
+        run.results()

@@ -10,6 +10,7 @@ from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
 
+STEPS = 7
 CONFIG = {"name": "a", "model": {"init_args": {"lr": 0.1}}, "trainer": {"max_epochs": 5}}
 
 
@@ -18,8 +19,8 @@ def run(tmp_path):
     run = Run(tmp_path / "a" / "seed_1")
     run.best.parent.mkdir(parents=True)
     run.file("config.yaml").write_text(json.dumps(CONFIG))
-    torch.save({"state_dict": {}, "epoch": 1}, run.best)
-    torch.save({"state_dict": {}, "epoch": 2}, run.last)
+    torch.save({"state_dict": {}, "epoch": 1, "global_step": STEPS}, run.best)
+    torch.save({"state_dict": {}, "epoch": 2, "global_step": STEPS}, run.last)
     return run
 
 
@@ -34,7 +35,11 @@ def test_differences_are_named_with_both_values():
 
 
 @pytest.mark.parametrize(
-    "free", ["trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"]
+    "free",
+    [
+        *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
+        *("trainer.limit_test_batches", "trainer.inference_mode"),
+    ],
 )
 def test_hardware_and_places_may_differ(free):
     *groups, key = free.split(".")
@@ -45,7 +50,7 @@ def test_hardware_and_places_may_differ(free):
 
 
 def test_goes_on_from_the_last_epoch(run):
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, "")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
 
 
 def test_is_complete_at_its_limit(run):
@@ -88,7 +93,7 @@ def test_refuses_fewer_epochs_than_are_done(run):
 
 def test_passes_over_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, "")
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "")
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
     assert "going on from best.ckpt" in line
@@ -125,12 +130,12 @@ def test_damaged_bytes_are_named(run, name, damage):
 def test_a_config_without_its_trainer_stops_nothing(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, "")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
 
 
 def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
-    assert point == (run.best, 2, 0, "")
+    assert point == (run.best, 2, 0, STEPS, "")
     assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
 
 
@@ -142,8 +147,8 @@ def test_says_where_it_goes_on(run):
     }
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     point = resume_point(run, CONFIG)
-    assert point == (run.last, 3, 17, "")
+    assert point == (run.last, 3, 17, 0, "")
     assert str(point) == f"going on after step 17 of epoch 3 from {run.last}"
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
-    assert resume_point(run, CONFIG) == (run.last, 4, 0, "")
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, "")

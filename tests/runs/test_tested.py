@@ -9,9 +9,12 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.commands import reproduce
+from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
+from lit_mnist.reports.notebook import System
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL, TEST, digits
@@ -65,6 +68,7 @@ DOUBTS = {
     "retrained": (lambda: edit(FOLDER, test_weights_sha256=None), "not been tested since"),
     "an earlier version": (lambda: edit(FOLDER, test_predictions_sha256=None), "earlier version"),
     "gone": (lambda: (FOLDER / "predictions.csv").unlink(), "its predictions.csv is gone"),
+    "without results": (lambda: (FOLDER / "results.json").unlink(), "not been tested since"),
     "edited": (
         lambda: (FOLDER / "predictions.csv").open("a").write("\n"),
         "its predictions.csv is not that of its test",
@@ -144,6 +148,30 @@ def test_a_partial_test_of_a_new_run_records_nothing(call):
     assert not any(key.startswith("test_") for key in results(folder))
     assert not (folder / "predictions.csv").exists()
     assert tested.doubt(Run(folder)) == "it has not been tested since it was trained"
+
+
+def test_reproduce_tests_a_run_again_whose_test_was_partial(
+    hard_data, here, in_process, no_pictures, monkeypatch, capsys
+):
+    dense = System(name="dense", title="", config="dense", accuracy=0, loss=0, epoch_s=1.0)
+    monkeypatch.setattr(reproduce, "SYSTEMS", (dense,))
+    options = [
+        *("--data.dataset", SMALL, "--data.data_dir", str(hard_data), "--data.batch_size", "60"),
+        *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"),
+    ]
+    spec = RunSpec(configs=("dense",), typed=tuple(options))
+    assert main(spec.argv("fit")) == 0
+    part = {"trainer.limit_test_batches": 2, "data.eval_batch_size": 20}
+    assert main(spec.with_settings(part).argv("test")) == 0
+    assert reproduce._finished(dense, [spec]) == []
+    assert main(["reproduce", *options]) == 0
+    said = json.loads(Path("tb_logs/reproduce/tutorial.json").read_text())["dense"]["ours"]
+    assert said["test_errors"] == results()["test_errors"]
+    assert results()["test_images"] == TEST
+    assert reproduce._finished(dense, [spec]) == [FOLDER]
+    # a partial one afterwards takes nothing away
+    assert main(spec.with_settings(part).argv("test")) == 0
+    assert reproduce._finished(dense, [spec]) == [FOLDER]
 
 
 def test_no_batch_is_no_test_either(call):

@@ -20,7 +20,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_mnist.commands.run_parser import CommandLineWins
@@ -306,6 +306,8 @@ CHANGED = (
     (call, "_interrupt"),
     (subprocess_script, "subprocess"),
     (fit_loop._FitLoop, "setup_data"),
+    (fit_loop._FitLoop, "_iteration_based_training"),
+    (checkpoint_connector._CheckpointConnector, "restore_model"),
 )
 
 
@@ -407,3 +409,41 @@ def test_upstream_still_forgets_its_place_once_it_is_asked_for_the_length(tmp_pa
     with workarounds.place_in_epoch() if changed else contextlib.nullcontext():
         trainer(tmp_path, **options).fit(model, ckpt_path=tmp_path / "one.ckpt", weights_only=True)
     assert model.seen == seen
+
+
+class Ends(Callback):
+    """Notes each epoch's end, and the weights that training begins with."""
+
+    def on_train_start(self, trainer, module):
+        self.began, self.ends = module.layer.weight.detach().clone(), []
+
+    def on_train_epoch_end(self, trainer, module):
+        self.ends.append((trainer.current_epoch, trainer.global_step))
+
+
+@pytest.mark.parametrize(("changed", "ends"), [(False, [(0, 2), (1, 4)]), (True, [(1, 4), (2, 6)])])
+def test_upstream_still_ends_an_epoch_twice_under_max_steps(tmp_path, changed, ends):
+    keeper = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True)
+    batches = {"limit_train_batches": 2}
+    trainer(tmp_path, max_epochs=1, callbacks=[keeper], **batches).fit(BoringModel())
+    seen = Ends()
+    with workarounds.whole_epochs() if changed else contextlib.nullcontext():
+        limits = {"max_epochs": 3, "max_steps": 99}
+        trainer(tmp_path, callbacks=[seen], **limits, **batches).fit(
+            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
+        )
+    assert seen.ends == ends
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_upstream_still_rounds_doubles_when_it_reads_them(tmp_path, changed):
+    options = {"precision": "64-true", "max_epochs": 1}
+    keeper, seen = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True), Ends()
+    trainer(tmp_path, callbacks=[keeper], **options).fit(BoringModel())
+    with workarounds.whole_doubles() if changed else contextlib.nullcontext():
+        trainer(tmp_path, callbacks=[seen], **options | {"max_epochs": 2}).fit(
+            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
+        )
+    saved = torch.load(tmp_path / "one.ckpt", weights_only=True)["state_dict"]["layer.weight"]
+    assert saved.dtype == torch.float64
+    assert torch.equal(seen.began, saved) is changed

@@ -1,0 +1,67 @@
+"""What a run's checkpoints tell of it, written anew where its small files are gone."""
+
+import csv
+import io
+import math
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from lit_mnist import files
+from lit_mnist.errors import UserError
+from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import COLUMNS, Run
+
+
+def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
+    """Writes `metrics.csv` and `results.json` of a finished run anew, as far as they are missing.
+
+    On what machine it was trained, and how it was tested, no checkpoint tells.
+
+    Args:
+        run: The folder.
+        config: The resolved config.
+        newest: The run's newest checkpoint.
+
+    Raises:
+        UserError: The checkpoint or `results.json` is damaged.
+    """
+    rows = checkpoints.history(checkpoints.read(newest))
+    there: list[dict[str, float]] = []
+    with suppress(UserError):  # damaged, as if it were not there
+        there = run.history()
+    if len(there) < len(rows):  # more there are if the last checkpoint is lost
+        files.write_text(run.file("metrics.csv"), metrics_csv(rows))
+    known = run.results()
+    if "name" not in known:
+        files.write_json(run.file("results.json"), _facts(run, config, newest) | known)
+
+
+def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
+    checkpoint = checkpoints.read(newest)
+    rows = checkpoints.history(checkpoint)
+    best = checkpoints.scores(checkpoints.read(run.best)) if run.best.exists() else {}
+    return {
+        "status": "complete",
+        "name": config["name"],
+        "seed": config["seed_everything"],
+        "model": checkpoints.class_name(checkpoint).rpartition(".")[2],
+        **checkpoint.get("MNISTDataModule", {}),
+        "epochs": checkpoints.progress(checkpoint)[0],
+        "steps": checkpoint.get("global_step", 0),
+        "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 2),
+        **({"best_epoch": int(best.pop("epoch"))} if best else {}),
+        **{f"best_{name}": float(f"{value:.7g}") for name, value in best.items()},
+    }
+
+
+def metrics_csv(rows: Sequence[Mapping[str, float]]) -> str:
+    """Formats `metrics.csv`, a row an epoch; a cell is blank where nothing was measured."""
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    for row in rows:
+        values = {name: row.get(name, math.nan) for name in COLUMNS}
+        writer.writerow({name: "" if math.isnan(v) else v for name, v in values.items()})
+    return text.getvalue()
