@@ -159,12 +159,17 @@ def test_what_cannot_be_trained_is_one_line_and_changes_nothing(committee, train
     assert files() == before
 
 
-def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
-    shutil.copytree(hard_data, "data")
+def permute_test_labels(source):
+    """Copies a data_dir to `data`, with its test labels in another order."""
+    shutil.copytree(source, "data")
     path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["test"][1]
     labels = read_idx(path)
     path.unlink()
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
+
+
+def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
+    permute_test_labels(hard_data)
     assert committee("--members", "2", "--data.data_dir", "data")[0] == 0
     ours, theirs = results(Path("tb_logs/dense/committee_2"))["members"], results(three / OWN)
     for number, own, other in zip((42, 43), ours, theirs["members"], strict=False):
@@ -274,5 +279,32 @@ def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
     (OWN / "results.json").write_text("{}")
     assert main([*line, "--model.cascade", "true"]) == 2
     assert "holds no thresholds for these members" in capsys.readouterr().err
+    assert main(["validate", *line[1:-2], "--model.cascade", "true"]) == 2
+    assert "--model.cascade is for predict and test" in capsys.readouterr().err
     assert main([*line, "--model.cascade", "true", "--model.average", "vote"]) == 2
     assert "--model.cascade: averages probabilities, not vote" in capsys.readouterr().err
+
+
+def test_the_test_labels_set_no_threshold_of_a_cascade_which_a_test_times_on_request(
+    trained, hard_data, no_pictures, capsys
+):
+    before = results()
+    permute_test_labels(hard_data)
+    line = [
+        *("test", "--config", f"{CONFIGS}/ensemble.yaml", "--name", "dense"),
+        *("--model.checkpoints", "tb_logs/dense/seed_*/checkpoints/best.ckpt"),
+        *("--data.dataset", SMALL, "--data.data_dir", "data"),
+        *("--trainer.accelerator", "cpu", "--model.cascade", "true"),
+    ]
+    assert main(line) == 0
+    found, known = results()["cascade"], before["cascade"]
+    assert results()["test_errors"] > before["test_errors"]
+    for key in ("thresholds", "members_sha256", "val"):
+        assert found[key] == known[key]
+    for key in ("members_per_image", "changed"):
+        assert found["test"][key] == known["test"][key]
+    assert min(found["test_seconds"].values()) > 0
+    cost, errors = (found["test"][key] for key in ("members_per_image", "errors"))
+    said = f"as a cascade: {cost:.2f} of 3 members an image, {errors} errors, "
+    assert said in capsys.readouterr().out
+    assert " s for the test images instead of " in (OWN / "report.md").read_text()
