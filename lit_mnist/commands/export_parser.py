@@ -34,8 +34,8 @@ class Export(OneRun):
         pixels = "pixels that it takes: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "where the run's data lie (as its config says)"
-        refused = {"nargs": "?", "const": "true", "help": argparse.SUPPRESS}
-        add("--model.cascade", "--cascade", dest="cascade", **refused)
+        hidden = argparse.SUPPRESS  # what is refused, with the reason
+        add("--model.cascade", "--cascade", dest="cascade", nargs="?", const="true", help=hidden)
         add("--data_dir", type=Path, metavar="DIR", help=data_dir)
 
     def check(self, options: argparse.Namespace) -> None:
