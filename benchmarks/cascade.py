@@ -99,8 +99,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for system in options.systems:
         if len(members(system)) < 2:
             parser.error(f"{system}: holds no two trained runs, such as {system / 'seed_42'}")
-    systems = {system.name: tested(system, options) for system in options.systems}
-    facts = {"benchmark": "cascade", "commit": report.commit(), "systems": systems}
+    facts: dict[str, Any] = {"benchmark": "cascade", "commit": report.commit()}
+    facts["systems"] = {system.name: tested(system, options) for system in options.systems}
     files.write_json(options.output, facts)
     files.write_text(options.output.with_suffix(".md"), markdown(facts))
     print(markdown(facts))
