@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -205,31 +204,6 @@ def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, her
     assert not any("next:" in line for line in lines)
 
 
-def wait_for_epoch(process, folder):
-    """Returns once an epoch is written."""
-    while process.poll() is None and not (folder / "metrics.csv").exists():
-        time.sleep(0.005)
-
-
-def children(parent):
-    """The processes that a process has started."""
-    path = Path(f"/proc/{parent}/task")
-    return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
-
-
-def ended(pid):
-    """Whether a process has come to its end, soon; a zombie has."""
-    for _ in range(2000):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_committee_stopped_in_its_third_member_goes_on(
@@ -240,13 +214,13 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     before = files()
     command = [CLI, "committee", *members, "--members", "3"]
     process = Program(command, before=holding.after_two_epochs)  # which its member inherits
-    wait_for_epoch(process, seed(44))
-    (member,) = children(process.pid)
+    holding.wait_for_epoch(process, seed(44))
+    (member,) = holding.children(process.pid)
     os.kill(process.pid, number)
     holding.GO_ON.touch()
     _, problems = process.communicate()
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    assert ended(member)
+    assert holding.ended(member)
     assert "Traceback" not in problems
     assert results(seed(44))["status"] != "complete"
     assert files().items() >= before.items()
