@@ -56,6 +56,8 @@ class CommitteeReport(EvaluationReport):
         score = [out_of_fold.summary(found)] if found else []
         known = scores.get(cascade_report.KEY)
         cost = [cascade_report.summary(known)] if known else []
+        if self.committee.cascade and not known:
+            cost = ["no cascade: no validation images are at hand that all members left out"]
         return [*score, *cost, *lines, f"report.md in {self.run.folder}"]
 
     def trust(
