@@ -58,7 +58,7 @@ def seconds(committee: EnsembleModule, images: Tensor, limits: Sequence[float]) 
             began = time.perf_counter()
             way(scaled).cpu()  # which waits for the device
             spent[name] += time.perf_counter() - began
-    return {name: round(value, 3) for name, value in spent.items()}
+    return {name: float(f"{value:.3g}") for name, value in spent.items()}
 
 
 def thresholds(run: Run, committee: EnsembleModule) -> list[float]:
