@@ -21,10 +21,18 @@ class Batch(NamedTuple):
     images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
     labels: Tensor  # int64 (B,)
     indices: Tensor  # int64 (B,): which image of the data set
-    loss_divisor: (
-        float  # this batch's images on all ranks / ranks: what a sum of losses is divided by
-    )
+    loss_divisor: float  # the batch's images on all ranks / ranks: divides a sum of losses
     seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
+
+    def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
+        """Moves it; Lightning would look for tensors in each field, also where all lie there."""
+        if self.images.device == device:
+            return self
+        images, labels, indices = (
+            part.to(device, non_blocking=non_blocking)
+            for part in (self.images, self.labels, self.indices)
+        )
+        return self._replace(images=images, labels=labels, indices=indices)
 
 
 def derive_seeds(seed: int, *path: int, count: int = 1) -> list[int]:

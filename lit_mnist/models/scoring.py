@@ -44,13 +44,14 @@ class RunningScores(Metric):
 
     def update(self, logits: Tensor | None, labels: Tensor, total: Tensor) -> None:
         """Adds a batch: logits (B, 10) if they are known, labels (B,), the sum of the losses."""
-        self.total += total.detach()
+        # In place by name: `+=` would set attributes of a module, which takes longer than to add
+        self.total.add_(total.detach())
         if logits is None:
-            self.unanswered += len(labels)
+            self.unanswered.add_(len(labels))
         else:
-            self.correct += (logits.argmax(dim=1) == labels).sum()
-        self.count += len(labels)
-        self.finite_steps += self.total.isfinite()
+            self.correct.add_((logits.argmax(dim=1) == labels).sum())
+        self.count.add_(len(labels))
+        self.finite_steps.add_(self.total.isfinite())
 
     def compute(self) -> Scores:
         """Gives the scores since the last reset; an accuracy that is not known is not a number."""

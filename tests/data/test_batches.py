@@ -4,8 +4,9 @@ import itertools
 
 import pytest
 import torch
+from lightning.fabric.utilities.apply_func import move_data_to_device
 
-from lit_mnist.data.batches import EvalBatches, TrainBatches, Turn, derive_seeds
+from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, Turn, derive_seeds
 
 COUNT = 50
 IMAGES = torch.arange(100, dtype=torch.uint8).view(100, 1, 1).expand(100, 28, 28)
@@ -132,3 +133,11 @@ def test_without_reshuffling_each_epoch_has_the_first_ones_order_and_its_own_see
     first, later = train(reshuffle=False), train(epoch=4, reshuffle=False)
     assert order(later) == order(first) == order(train())
     assert [batch.seed for batch in later] == [batch.seed for batch in train(epoch=4)]
+
+
+def test_a_batch_moves_as_a_whole_and_stays_where_it_lies():
+    batch = Batch(torch.zeros(2, 28, 28), torch.zeros(2), torch.arange(2), loss_divisor=2, seed=7)
+    assert move_data_to_device(batch, torch.device("cpu")) is batch
+    moved = move_data_to_device(batch, torch.device("meta"))
+    assert [part.device.type for part in moved[:3]] == ["meta"] * 3
+    assert moved[3:] == (2, 7)

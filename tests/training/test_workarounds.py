@@ -17,6 +17,7 @@ from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import signal_connector
@@ -277,10 +278,29 @@ def test_light_steps_still_call_every_hook_that_somebody_wrote(tmp_path, monkeyp
         assert len(calls) == 50
 
 
+class Timed(PassThroughProfiler):
+    """Of a user's own."""
+
+    def __init__(self):
+        super().__init__()
+        self.actions = []
+
+    def start(self, action_name):
+        self.actions.append(action_name)
+
+
+def test_light_steps_leave_out_the_timing_of_nobody_alone():
+    with workarounds.light_steps():
+        timed = Timed()
+        with timed.profile("a step"), PassThroughProfiler().profile("another"):
+            assert timed.actions == ["a step"]
+
+
 CHANGED = (
     (call, "_call_callback_hooks"),
     (call, "_call_lightning_module_hook"),
     (training_epoch_loop, "is_param_in_hook_signature"),
+    (PassThroughProfiler, "profile"),
     (signal_connector._SignalConnector, "_sigterm_notifier_fn"),
     (training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor"),
     (call, "_interrupt"),
@@ -315,7 +335,7 @@ def test_each_has_a_switch(name, monkeypatch):
     monkeypatch.setenv(workarounds.SWITCH, ",".join(others))
     with workarounds.applied():
         changed = sum(now is not was for now, was in zip(lightning_now(), before, strict=True))
-        assert changed == {"quiet": 0, "light_steps": 3, "agree_on_sigterm": 2}.get(name, 1)
+        assert changed == {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2}.get(name, 1)
 
 
 def test_a_switch_of_nothing_is_refused(monkeypatch):
