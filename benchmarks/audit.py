@@ -8,7 +8,6 @@ of the images that `audit` names first are those that were flipped. The test set
 
 import csv
 import json
-import shutil
 import sys
 import tempfile
 from collections.abc import Sequence
@@ -17,11 +16,14 @@ from typing import Any
 
 import measuring  # stands before lit_mnist for what it does to the path
 import numpy as np
+import report
 import torch
 
 from lit_mnist import files
+from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS
-from lit_mnist.data.idx import parse_idx, read_bytes, write_idx
+from lit_mnist.data.idx import write_idx
+from lit_mnist.errors import UserError, one_line
 from lit_mnist.training import hardware
 
 AS = "KMNIST"  # the copy's name: MNIST's own files are pinned by their hashes
@@ -30,16 +32,15 @@ SEED, FIRST = 0, 300  # of the flips; how many are looked at
 
 def flipped(source: Path, target: Path, dataset: str, count: int) -> set[int]:
     """Copies the training set with `count` labels changed to another class, drawn at random."""
-    spec = DATASETS[dataset]
+    images, labels, _ = download.load(dataset, "train", source, allow_download=False)
     folder = DATASETS[AS].folder(target)
     folder.mkdir(parents=True)
-    images, labels = (spec.folder(source) / name for name in spec.files["train"])
-    shutil.copyfile(images, folder / DATASETS[AS].files["train"][0])
-    values = parse_idx(read_bytes(labels), labels).numpy().copy()
+    values = labels.numpy().astype(np.uint8)
     generator = np.random.default_rng(SEED)
     chosen = generator.choice(len(values), count, replace=False)
     values[chosen] = (values[chosen] + generator.integers(1, 10, count)) % 10
-    write_idx(folder / DATASETS[AS].files["train"][1], torch.from_numpy(values))
+    for name, content in zip(DATASETS[AS].files["train"], (images, values), strict=True):
+        write_idx(folder / name, torch.as_tensor(content))
     return set(chosen.tolist())
 
 
@@ -72,6 +73,7 @@ def measure(options: Any, scratch: Path) -> dict[str, Any]:
         "recall_named": len(wrong & {*named}) / len(wrong),
         "out_of_fold_acc": found["out_of_fold"]["acc"],
         "seconds": round(child.seconds, 1),
+        "commit": report.commit(),
         "hardware": hardware.device_name(torch.device("cpu")),
         "versions": hardware.versions(),
     }
@@ -90,7 +92,7 @@ random; `committee --config configs/fast.yaml --folds {result["folds"]}`, then `
 | all {result["named"]} that are named | {result["precision_named"]:.1%} |
 
 {result["recall_named"]:.1%} of the flipped labels are named. {result["hardware"]}; torch \
-{result["versions"]["torch"]}; {result["seconds"]:.0f} s.
+{result["versions"]["torch"]}; {result["seconds"]:.0f} s; commit {result["commit"]}.
 """
 
 
@@ -105,8 +107,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--epochs", type=int, help="in place of the config's")
     add("--accelerator", choices=("cpu", "gpu"), default="cpu", help="(cpu)")
     options = measuring.parse(parser, argv, quick={"epochs": 1, "folds": 2})
-    with tempfile.TemporaryDirectory() as scratch:
-        result = measure(options, Path(scratch))
+    try:
+        with tempfile.TemporaryDirectory() as scratch:
+            result = measure(options, Path(scratch))
+    except UserError as error:  # the data are missing
+        parser.error(one_line(error))
     files.write_json(options.output, {"benchmark": "audit", **result})
     files.write_text(options.output.with_suffix(".md"), markdown(result))
     print(f"precision among the first {result['first']}: {result['precision_first']:.3f}")

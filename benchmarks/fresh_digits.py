@@ -25,6 +25,7 @@ from sklearn.datasets import load_digits
 from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import Dataset
+from lit_mnist.errors import UserError, one_line
 from lit_mnist.export.reader import load
 from lit_mnist.pictures.form import mnist_form
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
@@ -33,9 +34,10 @@ from lit_mnist.training import hardware
 
 ENLARGED = 8  # times, before the digit is brought to MNIST's form
 MNIST_TEST = 10_000  # QMNIST's test images begin with MNIST's
+Images = tuple[np.ndarray, np.ndarray]  # uint8 (N, 28, 28), and labels (N,)
 
 
-def optical_digits() -> tuple[np.ndarray, np.ndarray]:
+def optical_digits() -> Images:
     """Gives UCI's optical digits in MNIST's form: uint8 (1797, 28, 28), and labels (1797,)."""
     found = load_digits()
     ink = found.images.astype(np.float32) / 16  # pixels are 0 to 16
@@ -48,10 +50,28 @@ def _enlarged(image: np.ndarray) -> np.ndarray:
     )
 
 
-def test_images(data_dir: Path, dataset: Dataset) -> tuple[np.ndarray, np.ndarray]:
+def test_images(data_dir: Path, dataset: Dataset) -> Images:
     """Gives the test images of a data set, and their labels."""
     split = download.load(dataset, "test", data_dir, allow_download=False)
     return split.images.numpy(), split.labels.numpy()
+
+
+def digit_sets(options: argparse.Namespace) -> dict[str, Images]:
+    """Gives the sets of digits that the options name."""
+    sets = {"UCI's optical digits": optical_digits()}
+    if options.qmnist:
+        images, labels = test_images(options.qmnist, "QMNIST")
+        sets["QMNIST's 50,000"] = (images[MNIST_TEST:], labels[MNIST_TEST:])
+    if options.mnist:
+        sets["MNIST's test set, to compare"] = test_images(options.mnist, "MNIST")
+    return sets
+
+
+def fashion_set(options: argparse.Namespace) -> dict[str, Images]:
+    """Gives Fashion-MNIST's test images, if a system is to be scored on them."""
+    if not options.fashion:
+        return {}
+    return {"Fashion-MNIST": test_images(options.fashion_dir, "FashionMNIST")}
 
 
 def runs(system: Path) -> list[Path]:
@@ -59,7 +79,7 @@ def runs(system: Path) -> list[Path]:
     return sorted(folder for folder in system.glob("seed_*") if Run(folder).best.is_file())
 
 
-def score(system: Path, sets: dict[str, tuple[np.ndarray, np.ndarray]]) -> dict[str, Any]:
+def score(system: Path, sets: dict[str, Images]) -> dict[str, Any]:
     """Scores each run of a system, and the average of them all, on each set."""
     folders = runs(system)
     known = [Run(folder).results() for folder in folders]
@@ -137,20 +157,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     for system in (*options.systems, *options.fashion):
         if not runs(system):
             parser.error(f"{system}: holds no trained run, such as {system / 'seed_42'}")
-    sets = {"UCI's optical digits": optical_digits()}
-    if options.qmnist:
-        images, labels = test_images(options.qmnist, "QMNIST")
-        sets["QMNIST's 50,000"] = (images[MNIST_TEST:], labels[MNIST_TEST:])
-    if options.mnist:
-        sets["MNIST's test set, to compare"] = test_images(options.mnist, "MNIST")
+    try:
+        sets, fashion = digit_sets(options), fashion_set(options)
+    except UserError as error:  # files that are named are missing
+        parser.error(one_line(error))
     rows = [score(system, sets) for system in options.systems]
-    if options.fashion:
-        fashion = {"Fashion-MNIST": test_images(options.fashion_dir, "FashionMNIST")}
-        rows += [score(system, fashion) for system in options.fashion]
-        sets |= fashion
+    rows += [score(system, fashion) for system in options.fashion]
     facts = {
         "notes": options.note,
-        "sets": list(sets),
+        "sets": [*sets, *fashion],
         "rows": rows,
         "hardware": hardware.device_name(torch.device("cpu")),
         "versions": hardware.versions(),

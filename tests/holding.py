@@ -1,4 +1,4 @@
-"""A run that waits amid its work for the test, however fast the machine is."""
+"""A run that waits amid its work for the test, however fast the machine is, and its processes."""
 
 import time
 from pathlib import Path
@@ -18,3 +18,28 @@ def after_two_epochs():
         begin(self, trainer, module)
 
     MetricsCSV.on_train_epoch_start = wait_and_begin
+
+
+def wait_for_epoch(process, folder):
+    """Returns once an epoch is written."""
+    while process.poll() is None and not (folder / "metrics.csv").exists():
+        time.sleep(0.005)
+
+
+def children(parent):
+    """The processes that a process has started."""
+    path = Path(f"/proc/{parent}/task")
+    return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def ended(pid):
+    """Whether a process has come to its end, soon; a zombie has."""
+    for _ in range(2000):
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False

@@ -20,7 +20,7 @@ from tests.conftest import SMALL
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
-    *("ladder", "budget"),
+    *("ladder", "budget", "audit", "fresh_digits", "cascade"),
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 

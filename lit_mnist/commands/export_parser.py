@@ -34,6 +34,8 @@ class Export(OneRun):
         pixels = "pixels that it takes: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "where the run's data lie (as its config says)"
+        hidden = argparse.SUPPRESS  # what is refused, with the reason
+        add("--model.cascade", "--cascade", dest="cascade", nargs="?", const="true", help=hidden)
         add("--data_dir", type=Path, metavar="DIR", help=data_dir)
 
     def check(self, options: argparse.Namespace) -> None:
@@ -43,6 +45,11 @@ class Export(OneRun):
             UserError: There is not one run, or the file's name does not go with the format.
         """
         super().check(options)
+        if options.cascade not in (None, "false"):
+            raise UserError(
+                "--model.cascade: a model file asks every member, as its graph does the same for"
+                " each image of a batch; predict and test ask them in turn"
+            )
         output = options.output
         ends = {kind.suffix: name for name, kind in FORMATS.items()}
         options.format = options.format or ends.get(output.suffix if output else "", "onnx")

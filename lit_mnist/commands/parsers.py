@@ -72,7 +72,7 @@ class Committee(CommandParser):
         if count < 2:
             raise UserError(f"--members {count}: a committee has two or more; for one, use fit")
         if member is not None and not 0 <= member < count:
-            raise UserError(f"--member {member}: take 0 to {count - 1}")
+            raise UserError(f"--member {member}: take 0 to {count - 1}, or set more --members")
         typed = {arg.partition("=")[0] for arg in spec.typed}
         own = sorted(typed & {"--data.folds", "--data.fold"})
         if folds and own:

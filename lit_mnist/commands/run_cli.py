@@ -18,7 +18,8 @@ from lit_mnist.errors import UserError
 from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.reports.committee_report import CommitteeReport, cascade_thresholds
+from lit_mnist.reports import cascade_report
+from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
@@ -102,6 +103,8 @@ class RunCLI(RunOptions):
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
         evaluation.refuse_nothing(self.trainer, "val")
+        if isinstance(model, EnsembleModule) and model.cascade:
+            raise UserError("validate: --model.cascade is for predict and test; leave it out")
         path = self._trained(model, ckpt_path)[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
@@ -133,7 +136,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_nothing(self.trainer, "predict")
         path, digest = self._trained(model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
-            model.thresholds = cascade_thresholds(self.run, model)
+            model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
             say("a dry run: nothing is written, and nothing shown")
         else:

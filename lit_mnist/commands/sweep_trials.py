@@ -13,7 +13,7 @@ from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError, one_line
 from lit_mnist.sweep import record, study, workers
 from lit_mnist.sweep.record import Record, Trial
-from lit_mnist.training.pruning import Pruning
+from lit_mnist.training.trial_pruning import TrialPruning
 
 _HOPELESS = 3  # trials that failed before any did not
 _STATES = {
@@ -98,11 +98,11 @@ class Trials:
                 trial.report(val_acc, epochs)
             return trial.should_prune()
 
-        run_cli.run(self.sweep.trial(number, values).argv("fit"), [Pruning(hopeless)])
+        run_cli.run(self.sweep.trial(number, values).argv("fit"), [TrialPruning(hopeless)])
         results = self.sweep.run_of(number).results()
         if "best_val_acc" not in results:
             raise UserError("nothing was validated, so nothing can be chosen; let fit validate")
-        if results.get("ended_by") == Pruning.__name__:
+        if results.get("ended_by") == TrialPruning.__name__:
             print(f"trial {number}: pruned after {results['epochs']} epochs", flush=True)
             raise optuna.TrialPruned
         return float(results["best_val_acc"])

@@ -37,8 +37,9 @@ class EnsembleModule(ScoredModule):
         checkpoints: The members' checkpoint files: paths, or patterns such as
             `tb_logs/deep/*/checkpoints/best.ckpt`.
         average: What is averaged: probabilities, logits, or votes.
-        cascade: With predict: ask members one after another, and only while the answer could still
-            change, by the thresholds that the committee's test has set on validation.
+        cascade: Ask members one after another, and only while the answer could still change, by
+            thresholds set on validation. With predict, by those of the committee's last test; with
+            test, time it beside asking all, whose scores stay those of the test.
         classes: Classes of your own that the checkpoints may name, such as `my_module.TinyModule`.
             A checkpoint is never trusted to import one.
     """
@@ -95,11 +96,15 @@ class EnsembleModule(ScoredModule):
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
         if not self.thresholds:
             return combine(self.log_probs(images), self.average)
-        self.configure_model()
-        ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
-        found = cascade.ask(ask, images, self.thresholds)
+        found = self.in_turn(images, self.thresholds)
         self.asked, self.images = self.asked + int(found.asked.sum()), self.images + len(images)
         return found.probabilities.log().float()
+
+    def in_turn(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
+        """Asks members one after another about float images (N, 1, 28, 28) in [0, 1]."""
+        self.configure_model()
+        ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
+        return cascade.ask(ask, images, thresholds)
 
     def log_probs(self, images: Tensor) -> Tensor:
         """Gives each member's log-probabilities (M, N, 10)."""

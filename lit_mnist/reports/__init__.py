@@ -11,6 +11,7 @@ digits_report     what a prediction leaves behind: the digits in the user's pict
 digits_sheet      pictures with their boxes, and each digit as the net saw it
 committee_report  what a committee's test leaves behind
 committee_facts   what is said of it and of each member, for results.json
+cascade_report    what a committee costs if its members are asked one after another
 out_of_fold       what a committee of folds says of the training images
 label_issues      labels that out-of-fold predictions contradict
 committee_table   its scores beside its members'

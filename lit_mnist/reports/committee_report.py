@@ -12,10 +12,9 @@ from torch import Tensor
 
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
-from lit_mnist.errors import UserError
-from lit_mnist.models import averaging, cascade
+from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.reports import committee_plots, out_of_fold, plots
+from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plots
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import markdown
 from lit_mnist.reports.predictions import Predictions
@@ -55,19 +54,33 @@ class CommitteeReport(EvaluationReport):
         *lines, _ = super().closing(scores)
         found = self.run.results().get(out_of_fold.KEY)
         score = [out_of_fold.summary(found)] if found else []
-        return [*score, *lines, f"report.md in {self.run.folder}"]
+        known = scores.get(cascade_report.KEY)
+        cost = [cascade_report.summary(known)] if known else []
+        if self.committee.cascade and not known:
+            cost = ["no cascade: no validation images are at hand that all members left out"]
+        return [*score, *cost, *lines, f"report.md in {self.run.folder}"]
 
     def trust(
-        self, held_out: Predictions | None, predictions: Predictions, missing: str
+        self,
+        trainer: Trainer,
+        held_out: Predictions | None,
+        predictions: Predictions,
+        missing: str,
     ) -> dict[str, Any]:
-        """Adds what a cascade of the members would cost and change."""
-        found = super().trust(held_out, predictions, missing)
+        """Adds what a cascade of the members costs and changes."""
+        found = super().trust(trainer, held_out, predictions, missing)
         if self.committee.average != "probabilities":
             return found
         if held_out is None or not held_out.member_log_probs.numel():  # of folds: some alone answer
             return found
         hashes = [member.sha256 for member in self.committee.members]
-        return found | {"cascade": cascade_facts(held_out, predictions, hashes)}
+        known = cascade_report.facts(held_out, predictions, hashes)
+        if self.committee.cascade:
+            data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+            images = data.test_set.images
+            timed = cascade_report.seconds(self.committee, images, known["thresholds"])
+            known["test_seconds"] = timed
+        return found | {cascade_report.KEY: known}
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
         """Writes files and pictures, of the committee and its members."""
@@ -140,25 +153,6 @@ class CommitteeReport(EvaluationReport):
         return {out_of_fold.KEY: found} if known else {}
 
 
-def cascade_facts(
-    held_out: Predictions, predictions: Predictions, hashes: Sequence[str]
-) -> dict[str, Any]:
-    """Gives what `results.json` says of a cascade, whose thresholds the held-out images set."""
-    limits = cascade.thresholds(held_out.member_log_probs.transpose(0, 1).exp())
-    facts: dict[str, Any] = {"thresholds": limits, "members_sha256": list(hashes)}
-    for split, said in (("val", held_out), ("test", predictions)):
-        members = said.member_log_probs.transpose(0, 1).exp()
-        found = cascade.outcome(members, limits)
-        answers = found.probabilities.argmax(1)
-        facts[split] = {
-            "images": len(answers),
-            "members_per_image": round(float(found.asked.double().mean()), 4),
-            "changed": int((answers != members.mean(0).argmax(1)).sum()),
-            "errors": int((answers != said.labels).sum()),
-        }
-    return facts
-
-
 def votes_csv(predictions: Predictions, votes: Tensor) -> str:
     """Formats a row an image: its index, label, the committee's class, and those of M members.
 
@@ -171,18 +165,3 @@ def votes_csv(predictions: Predictions, votes: Tensor) -> str:
     rows = torch.stack(columns, dim=1).tolist()
     lines = (",".join(map(str, row)) for row in rows)
     return "\n".join([f"index,label,prediction,{members}", *lines, ""])
-
-
-def cascade_thresholds(run: Run, committee: EnsembleModule) -> list[float]:
-    """Gives the thresholds that the test of these very members has set.
-
-    Raises:
-        UserError: There was none.
-    """
-    known = run.results().get("cascade") or {}
-    if known.get("members_sha256") != [member.sha256 for member in committee.members]:
-        raise UserError(
-            f"--model.cascade: {run.folder} holds no thresholds for these members; test the"
-            " committee first, with the same --name"
-        )
-    return [float(limit) for limit in known["thresholds"]]

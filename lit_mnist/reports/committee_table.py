@@ -78,6 +78,9 @@ def _cascade(found: dict[str, Any] | None) -> list[str]:
         f" ({found[split]['changed']} of {found[split]['images']:,} answers changed)"
         for split, name in (("val", "validation"), ("test", "test"))
     ]
+    spent = found.get("test_seconds")
+    if spent:
+        said.append(f"{spent['in_turn']:.2f} s for the test images instead of {spent['all']:.2f} s")
     return [f"As a cascade, whose thresholds validation sets: {', '.join(said)}.", ""]
 
 

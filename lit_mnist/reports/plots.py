@@ -43,7 +43,7 @@ def curves(
         axes = figure.add_subplot(1, 1 + wide, place + 1, xlabel="epoch")
         axes.set(title=f"{name.capitalize()} per epoch", ylabel="loss in nats" if place else name)
         _panel(axes, histories, {} if place else test_acc, colours, "loss" if place else "acc")
-    lines, labels = figure.axes[0].get_legend_handles_labels()
+    lines, labels = _legend(*figure.axes[0].get_legend_handles_labels(), len(histories))
     if lines:
         # beside the last panel, which may have no lines of its own for some systems
         beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
@@ -51,6 +51,18 @@ def curves(
     if caption:
         figure.supxlabel(caption, fontsize="small", color="dimgrey")
     return settled(figure)
+
+
+def _legend(lines: list[Any], labels: list[str], systems: int) -> tuple[list[Any], list[str]]:
+    """Gives the lines that the legend names; where colours come again, one of a style, not all."""
+    if systems <= len(PALETTE):
+        return lines, labels
+    named: dict[str, Any] = {}
+    for line, label in zip(lines, labels, strict=True):
+        style = label.rpartition(" ")[2]
+        of_all = style in ("training", "validation")
+        named.setdefault(f"{style} of {systems}" if of_all else label, line)
+    return list(named.values()), list(named)
 
 
 def _panel(

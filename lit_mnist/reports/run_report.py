@@ -67,7 +67,7 @@ class EvaluationReport(Collector):
         features.remove()
         if not trainer.is_global_zero:
             return
-        scores |= self.trust(self.held_out, predictions, missing)
+        scores |= self.trust(trainer, self.held_out, predictions, missing)
         scores["novelty"] = (
             no_digit.fit(self.run, self.weights.sha256, self.held_out, features.widths)
             if self.held_out
@@ -79,11 +79,16 @@ class EvaluationReport(Collector):
         self.summary = self.closing(scores)
 
     def trust(
-        self, held_out: Predictions | None, predictions: Predictions, missing: str
+        self,
+        trainer: Trainer,
+        held_out: Predictions | None,
+        predictions: Predictions,
+        missing: str,
     ) -> dict[str, Any]:
         """Gives what is set on the held-out images, and what becomes of it on the test images.
 
         Args:
+            trainer: With the data.
             held_out: Of the images that were held out of training; None if they are not at hand.
             predictions: Of the test images.
             missing: Why there are none.

@@ -9,6 +9,7 @@ import jinja2
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.figures import PALETTE
 from lit_mnist.reports.page_charts import STYLE, svg
@@ -47,6 +48,7 @@ def history(trials: Sequence[Trial]) -> str:
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="best validation accuracy")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _points(axes, [(trial.number, trial) for trial in trials])
         done = [trial for trial in trials if trial.state == "complete"]
         best = list(accumulate((trial.val_acc or 0.0 for trial in done), max))

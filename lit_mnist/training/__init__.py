@@ -9,9 +9,9 @@ hardware       the machine: its name, and the precision (bf16) and memory layout
 launcher       what torchrun or SLURM has started
 light_imports  Lightning without what torchmetrics imports for pictures and sound
 process        settings of the process: its speed, and that it ends with its parent
-pruning        training that is ended early, as others did better
 resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written
 schedule_lengths  schedules that know how long training is
+trial_pruning  trials of a sweep that are ended early, as others did better
 workarounds    every work-around for Lightning, each with its upstream reference
 """

@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.runs import limits
 from lit_mnist.runs.limits import Progress
-from lit_mnist.training.pruning import Pruning
+from lit_mnist.training.trial_pruning import TrialPruning
 
 
 def progress(trainer: Trainer) -> Progress:
@@ -24,7 +24,7 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     limit = limits.reached(config, progress(trainer))
     if limit:
         return limit.option
-    stoppers = [*_all(trainer, EarlyStopping), *_all(trainer, Pruning)]
+    stoppers = [*_all(trainer, EarlyStopping), *_all(trainer, TrialPruning)]
     early = [type(one).__name__ for one in stoppers if one.stopped_epoch]
     return early[0] if early else "a callback"
 

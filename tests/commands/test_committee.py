@@ -6,7 +6,6 @@ import os
 import shutil
 import signal
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -159,12 +158,17 @@ def test_what_cannot_be_trained_is_one_line_and_changes_nothing(committee, train
     assert files() == before
 
 
-def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
-    shutil.copytree(hard_data, "data")
+def permute_test_labels(source):
+    """Copies a data_dir to `data`, with its test labels in another order."""
+    shutil.copytree(source, "data")
     path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["test"][1]
     labels = read_idx(path)
     path.unlink()
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
+
+
+def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
+    permute_test_labels(hard_data)
     assert committee("--members", "2", "--data.data_dir", "data")[0] == 0
     ours, theirs = results(Path("tb_logs/dense/committee_2"))["members"], results(three / OWN)
     for number, own, other in zip((42, 43), ours, theirs["members"], strict=False):
@@ -200,31 +204,6 @@ def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, her
     assert not any("next:" in line for line in lines)
 
 
-def wait_for_epoch(process, folder):
-    """Returns once an epoch is written."""
-    while process.poll() is None and not (folder / "metrics.csv").exists():
-        time.sleep(0.005)
-
-
-def children(parent):
-    """The processes that a process has started."""
-    path = Path(f"/proc/{parent}/task")
-    return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
-
-
-def ended(pid):
-    """Whether a process has come to its end, soon; a zombie has."""
-    for _ in range(2000):
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except (FileNotFoundError, ProcessLookupError):
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
-
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
 def test_a_committee_stopped_in_its_third_member_goes_on(
@@ -235,13 +214,13 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     before = files()
     command = [CLI, "committee", *members, "--members", "3"]
     process = Program(command, before=holding.after_two_epochs)  # which its member inherits
-    wait_for_epoch(process, seed(44))
-    (member,) = children(process.pid)
+    holding.wait_for_epoch(process, seed(44))
+    (member,) = holding.children(process.pid)
     os.kill(process.pid, number)
     holding.GO_ON.touch()
     _, problems = process.communicate()
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
-    assert ended(member)
+    assert holding.ended(member)
     assert "Traceback" not in problems
     assert results(seed(44))["status"] != "complete"
     assert files().items() >= before.items()
@@ -274,5 +253,32 @@ def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
     (OWN / "results.json").write_text("{}")
     assert main([*line, "--model.cascade", "true"]) == 2
     assert "holds no thresholds for these members" in capsys.readouterr().err
+    assert main(["validate", *line[1:-2], "--model.cascade", "true"]) == 2
+    assert "--model.cascade is for predict and test" in capsys.readouterr().err
     assert main([*line, "--model.cascade", "true", "--model.average", "vote"]) == 2
     assert "--model.cascade: averages probabilities, not vote" in capsys.readouterr().err
+
+
+def test_the_test_labels_set_no_threshold_of_a_cascade_which_a_test_times_on_request(
+    trained, hard_data, no_pictures, capsys
+):
+    before = results()
+    permute_test_labels(hard_data)
+    line = [
+        *("test", "--config", f"{CONFIGS}/ensemble.yaml", "--name", "dense"),
+        *("--model.checkpoints", "tb_logs/dense/seed_*/checkpoints/best.ckpt"),
+        *("--data.dataset", SMALL, "--data.data_dir", "data"),
+        *("--trainer.accelerator", "cpu", "--model.cascade", "true"),
+    ]
+    assert main(line) == 0
+    found, known = results()["cascade"], before["cascade"]
+    assert results()["test_errors"] > before["test_errors"]
+    for key in ("thresholds", "members_sha256", "val"):
+        assert found[key] == known[key]
+    for key in ("members_per_image", "changed"):
+        assert found["test"][key] == known["test"][key]
+    assert min(found["test_seconds"].values()) > 0
+    cost, errors = (found["test"][key] for key in ("members_per_image", "errors"))
+    said = f"as a cascade: {cost:.2f} of 3 members an image, {errors} errors, "
+    assert said in capsys.readouterr().out
+    assert " s for the test images instead of " in (OWN / "report.md").read_text()

@@ -117,6 +117,10 @@ def test_labels_are_ten_different_ones(refused):
     assert "expected 10 arguments" in refused(MEMBER.folder, "--labels", *"abc")
 
 
+def test_a_file_holds_no_cascade(refused):
+    assert "a model file asks every member" in refused(COMMITTEE.folder, "--model.cascade", "true")
+
+
 def test_an_ending_that_no_format_has_names_all(refused):
     text = refused(MEMBER.folder, "--output", "it.h5")
     assert text.endswith("ends in .onnx or .pt2 or .safetensors\n")

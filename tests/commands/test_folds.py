@@ -3,6 +3,9 @@
 import csv
 import json
 import shutil
+import signal
+import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +19,9 @@ from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports.calibration import Answers, fit_temperature
 from lit_mnist.reports.statistics import wilson_interval
+from tests import holding
 from tests.conftest import SMALL, TEST, TRAIN, equal_weights
+from tests.warm import CLI, Program
 
 COMMITTEE = Path("tb_logs/dense/committee_3_folds_3")
 
@@ -189,6 +194,31 @@ def test_the_test_labels_reach_no_fold_temperature_or_choice(committee, hard_dat
     assert table == (folds / COMMITTEE / "out_of_fold.csv").read_bytes()
     for key in ("temperature", "threshold", "val_errors_allowed", "val_images"):
         assert ours["calibration"][key] == theirs["calibration"][key]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
+def test_a_kill_in_the_third_fold_leaves_the_same_bits_and_out_of_fold_answers(
+    folds, members, committee, copied
+):
+    shutil.rmtree(COMMITTEE)
+    shutil.rmtree(member(2))
+    command = [CLI, "committee", *members, "--folds", "3", "--skip_test"]
+    process = Program(command, before=holding.after_two_epochs)  # which its member inherits
+    while not (member(2) / "checkpoints" / "last.ckpt").exists():
+        assert process.poll() is None, process.communicate()
+        time.sleep(0.005)
+    (pid,) = holding.children(process.pid)
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    assert holding.ended(pid)
+    assert results(member(2))["status"] != "complete"
+    status, output, _ = committee("--folds", "3", "--skip_test")
+    assert status == 0
+    assert "going on after epoch" in output
+    for name in ("best", "last"):
+        assert equal_weights(member(2), folds / member(2), name)
+    table = (COMMITTEE / "out_of_fold.csv").read_bytes()
+    assert table == (folds / COMMITTEE / "out_of_fold.csv").read_bytes()
 
 
 REFUSED = {

@@ -74,7 +74,7 @@ BAD = {
     "members none": ("committee", ["--members", "0"], "--members: 0 is no integer of at least 1"),
     "members one": ("committee", ["--members", "1"], "--members 1: a committee has two"),
     "members many": ("committee", ["--members", "many"], "--members: many is no integer"),
-    "member too high": ("committee", ["--member", "5"], "--member 5: take 0 to 4"),
+    "member too high": ("committee", ["--member", "5"], "take 0 to 4, or set more --members"),
     "member below 0": ("committee", ["--member", "-1"], "--member -1: take 0 to 4"),
     "member no number": ("committee", ["--member", "x"], "--member: invalid int value: 'x'"),
     "average": ("committee", ["--average", "mean"], "--average: invalid choice: 'mean'"),

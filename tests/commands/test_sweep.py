@@ -91,7 +91,7 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     assert sweep("--trials", "2")[0] == 0
     assert [one["state"] for one in record()["trials"]] == ["complete", "pruned"]
     results = json.loads((trial(1) / "results.json").read_text())
-    assert (results["epochs"], results["ended_by"]) == (1, "Pruning")
+    assert (results["epochs"], results["ended_by"]) == (1, "TrialPruning")
     assert study().trials[1].state == TrialState.PRUNED
 
 

@@ -133,6 +133,16 @@ def test_six_systems_have_six_colours_and_a_committee_needs_no_history():
     assert legend.y0 >= 0
 
 
+def test_of_fifty_members_the_legend_names_the_styles_and_stays_within_the_picture(recwarn):
+    members = {f"deep/seed_{k}": history([0.9, 0.95], [0.96, 0.97]) for k in range(50)}
+    figure = plots.curves(members, {"committee": 0.99})
+    legend = figure.axes[-1].get_legend()
+    listed = [text.get_text() for text in legend.get_texts()]
+    assert listed == ["training of 50", "validation of 50", "committee test 0.9900"]
+    assert legend.get_window_extent().y0 >= 0
+    assert not recwarn.list  # matplotlib's, if what is drawn has no room
+
+
 def whole(rates, val_acc):
     columns = enumerate(zip(rates, val_acc, strict=True))
     row = {"train_acc": 0.9, "train_loss": 0.5}

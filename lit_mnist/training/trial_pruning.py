@@ -1,12 +1,14 @@
-"""Training that is ended early, as others did better by then."""
+"""A trial of a sweep that is ended early, as others did better by then."""
 
 from collections.abc import Callable
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 
-class Pruning(Callback):
+class TrialPruning(Callback):
     """Tells the validation accuracy after each epoch, and ends training if the answer says so.
+
+    To prune a trial is Optuna's word; Lightning's ModelPruning thins out weights.
 
     Args:
         hopeless: Is given the epochs that are done and the validation accuracy; whether to end.
