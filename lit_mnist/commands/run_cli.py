@@ -25,6 +25,7 @@ from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process, workarounds
 from lit_mnist.training.hardware import device_name
+from lit_mnist.training.loggers import RunLogger
 from lit_mnist.training.run_folder import RunFolder
 
 say = rank_zero_only(print)
@@ -113,12 +114,15 @@ class RunCLI(RunOptions):
             raise UserError(
                 "--trainer.limit_test_batches 0: no image would be tested; leave it out"
             )
-        path, digest = self._trained(model, ckpt_path)
+        path, weights = self._trained(model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
         else:
-            report = EvaluationReport(self.run, tested.Weights(digest, (Path(str(path)),)))
+            report = EvaluationReport(self.run, weights)
+        for logger in self.trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.of_test(weights.step)
         if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
@@ -128,10 +132,10 @@ class RunCLI(RunOptions):
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
-        path, digest = self._trained(model, ckpt_path)
+        path, weights = self._trained(model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_thresholds(self.run, model)
-        self._add(PredictReport(self.run, digest, self.output))
+        self._add(PredictReport(self.run, weights.sha256, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
@@ -158,8 +162,10 @@ class RunCLI(RunOptions):
             )
         return StartingPoint()
 
-    def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:
-        """Gives the checkpoint to evaluate, None for a committee, and the hash of the weights."""
+    def _trained(
+        self, model: ScoredModule, ckpt_path: str | None
+    ) -> tuple[str | None, tested.Weights]:
+        """Gives the checkpoint to evaluate, None for a committee, and its weights."""
         if isinstance(model, EnsembleModule):
             if ckpt_path:
                 raise UserError(
@@ -167,7 +173,7 @@ class RunCLI(RunOptions):
                     " --model.checkpoints; leave it out"
                 )
             model.configure_model()
-            return None, model.sha256
+            return None, tested.Weights(model.sha256, ())
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
             _warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
@@ -177,7 +183,7 @@ class RunCLI(RunOptions):
         checkpoint = checkpoints.read(path)
         checkpoints.check_fits(checkpoint, model, path)
         classes.check_same_module(checkpoint, model, path)
-        return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
+        return str(path), tested.Weights.of(path, checkpoint)
 
     def _named(self, ckpt_path: str) -> Path:
         return {"best": self.run.best, "last": self.run.last}.get(ckpt_path, Path(ckpt_path))

@@ -4,15 +4,27 @@ TensorBoard draws what has one tag in several folders into one chart, so trainin
 have a folder each below the run's. `final` is apart because the tab HParams takes every scalar of
 its folder for a result. No list of options is declared there: without one, TensorBoard finds by
 itself which options differ between runs, and shows those first. Charts stand in the order of their
-tags: `by_epoch` is before the pictures `confusion` and `curves`.
+tags: `by_epoch` is before the pictures `confusion` and `curves`. A class has a chart of its recall,
+in which all runs lie: ten lines of one run would take ten folders.
+
+TensorBoard calls a run by its folder, `deep/seed_42/val`. The config or `--name` gives the first
+part, and a folder is refused to other options, so a name tells runs apart as its user wants them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import yaml
+from lightning.pytorch import LightningModule, Trainer
+
 from lit_mnist.runs.config_changes import hparams
 from lit_mnist.runs.folder import FINAL, Run
+from lit_mnist.training.loggers import RunLogger, is_best
+from lit_mnist.training.net_graph import add_graph
+from lit_mnist.training.validated import Validated
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -27,10 +39,15 @@ SERIES = {
     },
     "val": {"by_epoch/accuracy": "val_acc", "by_epoch/loss": "val_loss"},
 }
+# What the text about a run tells of it, if results.json does
+FACTS = (
+    *("best_val_acc", "best_val_loss", "best_epoch", "model", "parameters", "seed", "hardware"),
+    *("ranks", "precision", "dataset", "data_sha256", "split_sha256", "versions"),
+)
 
 
 class EpochBoard:
-    """Writes rows of `metrics.csv` down for TensorBoard; to be used on rank zero alone.
+    """Writes what each epoch shows down for TensorBoard; to be used on rank zero alone.
 
     Args:
         run: The folder.
@@ -41,46 +58,66 @@ class EpochBoard:
         self.run, self.config = run, config
         self.writers: dict[str, SummaryWriter] = {}
 
-    def write(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Adds the last of the rows.
+    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+        """Opens the files, and takes back what a process that was killed has said beyond here."""
+        from torch.utils.tensorboard import SummaryWriter
 
-        The first one that a process adds takes back what one that was killed has said of this epoch
-        and of later ones.
-        """
+        epoch = trainer.current_epoch
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.go_on(trainer.global_step)
+        for path in self.run.file(FINAL).glob("*.test"):
+            path.unlink()  # the scores of other weights, as results.json has none any more
+        self.writers = {
+            part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
+            for part in (*SERIES, FINAL)
+        }
+        start_session(self.writers[FINAL], self.config)
+        train = self.writers["train"]
+        text = yaml.safe_dump(dict(self.config), sort_keys=False)
+        train.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), epoch)
+        add_graph(train, trainer, module)
+
+    def first_batch(self, picture: np.ndarray) -> None:
+        """Shows what the net is first trained on."""
+        self.writers["train"].add_image("first_batch", picture, 0, dataformats="HWC")
+
+    def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
+        """Adds the last of the rows, and of a new best epoch the pictures."""
         row, epoch = rows[-1], int(rows[-1]["epoch"])
-        if not self.writers:
-            self._open(epoch)
         for part, columns in SERIES.items():
             for tag, column in columns.items():
                 if not isnan(row.get(column, nan)):
                     self.writers[part].add_scalar(tag, row[column], epoch)
+        for name, recall in (seen.recalls() if seen else {}).items():
+            tag = re.sub(r"[^\w.-]+", "_", name)
+            self.writers["val"].add_scalar(f"by_epoch_recall/{tag}", recall, epoch)
         if is_best(rows):
             for column in ("val_acc", "val_loss"):
                 self.writers[FINAL].add_scalar(f"final/best_{column}", row[column], epoch)
+            self._show_best(seen, row, epoch)
         for writer in self.writers.values():
             writer.flush()
 
+    def _show_best(self, seen: Validated | None, row: Mapping[str, float], epoch: int) -> None:
+        for name, picture in (seen.pictures() if seen else {}).items():
+            self.writers["val"].add_image(f"by_epoch/{name}", picture, epoch, dataformats="HWC")
+        best = {"best_epoch": epoch} | {f"best_{key}": row[key] for key in ("val_acc", "val_loss")}
+        text = summary(self.run.results() | best)
+        self.writers["val"].add_text("summary", text, epoch)
+
     def close(self) -> None:
-        """Closes the files; the next row opens others."""
+        """Closes the files."""
         for writer in self.writers.values():
             writer.close()
         self.writers = {}
 
-    def _open(self, epoch: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
 
-        purge = epoch or None
-        self.writers = {
-            part: SummaryWriter(str(self.run.file(part)), purge_step=purge)
-            for part in (*SERIES, FINAL)
-        }
-        start_session(self.writers[FINAL], self.config)
-
-
-def is_best(rows: Sequence[Mapping[str, float]]) -> bool:
-    """Whether the last row has a higher val_acc than each one before it."""
-    score = rows[-1].get("val_acc", nan)
-    return not isnan(score) and not any(row.get("val_acc", nan) >= score for row in rows[:-1])
+def summary(results: Mapping[str, Any]) -> str:
+    """Gives what `results.json` says of a run as a Markdown table."""
+    known = {key: results[key] for key in FACTS if key in results}
+    lines = [f"| {key} | {value} |" for key, value in known.items()]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
 def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:

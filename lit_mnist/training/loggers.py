@@ -1,0 +1,107 @@
+"""The run's own TensorBoard logger, and pictures and scores for those that a user names."""
+
+from collections.abc import Mapping, Sequence
+from math import isnan, nan
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.utilities import rank_zero_only
+from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped] # has no types
+
+from lit_mnist.training.validated import Validated
+
+
+class RunLogger(TensorBoardLogger):
+    """Draws a run's scalars over its steps, and none of them twice.
+
+    It leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full, and
+    `epoch`, which Lightning writes with every set of scalars, so twice at the end of each.
+    """
+
+    tested_step = 0
+
+    def of_test(self, step: int) -> None:
+        """Sets a test's scores at the step of the tested weights, in place of those of before."""
+        self.tested_step = step
+        self._kwargs["filename_suffix"] = f".test_{step}"
+
+    def go_on(self, step: int) -> None:
+        """Takes back what a process that was killed has said of this step and of later ones."""
+        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        writer = self.experiment._get_file_writer()
+        writer.add_event(event_pb2.Event(step=step, session_log=session))
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
+        """Writes scalars."""
+        if any(name.startswith("test_") for name in metrics):
+            step = self.tested_step
+            if self._experiment is None:
+                for path in Path(self.log_dir).glob(f"events.out.tfevents.*.test_{step}"):
+                    path.unlink()
+        super().log_metrics({k: v for k, v in metrics.items() if k != "epoch"}, step)
+
+    def save(self) -> None:
+        """Flushes the scalars, if there are any: a run that failed early leaves no folder."""
+        if self._experiment is not None:
+            self._experiment.flush()
+
+
+class LoggerBoard:
+    """Hands what each epoch shows to the loggers that a user names.
+
+    What modules log, Lightning hands on to them itself.
+    """
+
+    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+        """Notes the trainer."""
+        self.trainer = trainer
+
+    def first_batch(self, picture: np.ndarray) -> None:
+        """Shows what the net is first trained on."""
+        self._add({"first_batch": picture})
+
+    def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
+        """Logs seconds and the recall of each class, and shows pictures of a new best epoch."""
+        scores = {"seconds": rows[-1]["seconds"], "epoch": rows[-1]["epoch"]}
+        if seen:
+            scores |= {f"recall_{name}": value for name, value in seen.recalls().items()}
+        for logger in self.trainer.loggers:
+            logger.log_metrics(scores, last_step(self.trainer))
+        if seen and is_best(rows) and any(map(shows_pictures, self.trainer.loggers)):
+            self._add({f"val_{name}": one for name, one in seen.pictures().items()})
+
+    def close(self) -> None:
+        """Leaves them to Lightning."""
+
+    def _add(self, pictures: Mapping[str, np.ndarray]) -> None:
+        for name, picture in pictures.items():
+            for logger in self.trainer.loggers:
+                add_picture(logger, name, picture, last_step(self.trainer))
+
+
+def is_best(rows: Sequence[Mapping[str, float]]) -> bool:
+    """Whether the last row has a higher val_acc than each one before it."""
+    score = rows[-1].get("val_acc", nan)
+    return not isnan(score) and not any(row.get("val_acc", nan) >= score for row in rows[:-1])
+
+
+def last_step(trainer: Trainer) -> int:
+    """Gives the step at which Lightning logs what the last step and its validation have found."""
+    return max(trainer.global_step - 1, 0)
+
+
+def shows_pictures(logger: Logger) -> bool:
+    """Whether a logger takes pictures: TensorBoard's, and those with WandbLogger's `log_image`."""
+    return isinstance(logger, TensorBoardLogger) or hasattr(logger, "log_image")
+
+
+def add_picture(logger: Any, name: str, picture: np.ndarray, step: int) -> None:
+    """Adds a picture, uint8 (H, W, 3), to a logger that takes any; to be called on rank zero."""
+    if isinstance(logger, TensorBoardLogger):
+        logger.experiment.add_image(name, picture, step, dataformats="HWC")
+    elif shows_pictures(logger):
+        logger.log_image(name, [picture], step)
