@@ -22,11 +22,14 @@ class RunLogger(TensorBoardLogger):
     """
 
     tested_step = 0
+    outdated: Sequence[Path] = ()  # of an earlier test of the same weights
 
     def of_test(self, step: int) -> None:
         """Sets a test's scores at the step of the tested weights, in place of those of before."""
         self.tested_step = step
-        self._kwargs["filename_suffix"] = f".test_{step}"
+        ending = f".test_{step}"
+        self._kwargs["filename_suffix"] = ending
+        self.outdated = [*Path(self.log_dir).glob(f"events.out.tfevents.*{ending}")]
 
     def go_on(self, step: int) -> None:
         """Takes back what a process that was killed has said of this step and of later ones."""
@@ -39,9 +42,8 @@ class RunLogger(TensorBoardLogger):
         """Writes scalars."""
         if any(name.startswith("test_") for name in metrics):
             step = self.tested_step
-            if self._experiment is None:
-                for path in Path(self.log_dir).glob(f"events.out.tfevents.*.test_{step}"):
-                    path.unlink()
+            for path in self.outdated:
+                path.unlink(missing_ok=True)
         super().log_metrics({k: v for k, v in metrics.items() if k != "epoch"}, step)
 
     def save(self) -> None:

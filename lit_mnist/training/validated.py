@@ -64,8 +64,8 @@ class Validated(NamedTuple):
         _, labels, predictions, probabilities = (values.tolist() for values in self.worst)
         return [
             [
-                (f"{self.names[label]} {own:.0%}", tiles.TRUE),
-                (f"{self.names[taken]} {chance:.0%}", tiles.PREDICTED),
+                (f"{self.names[label]}: {own:.0%}", tiles.TRUE),
+                (f"{self.names[taken]}: {chance:.0%}", tiles.PREDICTED),
             ]
             for label, taken, (own, chance) in zip(labels, predictions, probabilities, strict=True)
         ]
