@@ -84,7 +84,7 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     with SummaryWriter(str(RUN / "val")) as writer:
         writer.add_scalar("by_epoch/accuracy", 0.123, 2)
         writer.add_scalar("by_epoch_recall/tsu", 0.123, 2)
-        writer.add_image("by_epoch/worst", np.zeros((4, 4, 3), np.uint8), 2, dataformats="HWC")
+        writer.add_image("by_epoch_best/worst", np.zeros((4, 4, 3), np.uint8), 2, dataformats="HWC")
     by_step = points()
     with SummaryWriter(str(RUN)) as writer:
         for tag in ("train_loss", "lr", "val_acc"):
@@ -99,7 +99,7 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     assert [v for _, v in after] == pytest.approx([float(row["val_acc"]) for row in columns()])
     assert [step for step, _ in epochs_of("val", "by_epoch_recall/tsu")] == [0, 1, 2, 3]
     assert 0.123 not in [round(v, 3) for _, v in epochs_of("val", "by_epoch_recall/tsu")]
-    shown = pictures(RUN / "val")["by_epoch/worst"]
+    shown = pictures(RUN / "val")["by_epoch_best/worst"]
     assert shown == sorted({*shown})
     for tag, (first, second) in by_step.items():
         steps = [step for step, _ in points()[tag]]
@@ -124,12 +124,12 @@ def test_recalls_and_pictures_are_those_of_validation(run_cli):
     scores = [float(row["val_acc"]) for row in columns()]
     best = [e for e, score in enumerate(scores) if score > max(scores[:e], default=-1)]
     shown = pictures(RUN / "val")
-    assert shown == {"by_epoch/confusion": best, "by_epoch/worst": best}
+    assert shown == {"by_epoch_best/confusion": best, "by_epoch_best/worst": best}
     train = EventAccumulator(str(RUN / "train")).Reload()
     (batch,) = train.Images("first_batch")
     assert batch.step == 0
     sheet = np.array(Image.open(io.BytesIO(batch.encoded_image_string)))
-    assert sheet.shape == (8 * 75 + 6, 8 * 62 + 6, 3)
+    assert sheet.shape == (5 * 75 + 6, 5 * 62 + 6, 3)
     (config,) = train.Tensors("config/text_summary")
     lines = config.tensor_proto.string_val[0].decode().splitlines()
     text = "\n".join(line.removeprefix("    ") for line in lines)

@@ -101,7 +101,9 @@ class EpochBoard:
 
     def _show_best(self, seen: Validated | None, row: Mapping[str, float], epoch: int) -> None:
         for name, picture in (seen.pictures() if seen else {}).items():
-            self.writers["val"].add_image(f"by_epoch/{name}", picture, epoch, dataformats="HWC")
+            self.writers["val"].add_image(
+                f"by_epoch_best/{name}", picture, epoch, dataformats="HWC"
+            )
         best = {"best_epoch": epoch} | {f"best_{key}": row[key] for key in ("val_acc", "val_loss")}
         text = summary(self.run.results() | best)
         self.writers["val"].add_text("summary", text, epoch)

@@ -15,7 +15,7 @@ from lit_mnist.shape import CLASSES
 from lit_mnist.training import tiles, validated
 from lit_mnist.training.validated import Validated, Worst
 
-FIRST = 64  # images of the first batch that are shown
+FIRST = 25  # images of the first batch that are shown
 
 
 class Board(Protocol):
