@@ -23,9 +23,8 @@ from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, tested
-from lit_mnist.training import launcher, process, workarounds
+from lit_mnist.training import launcher, loggers, process, workarounds
 from lit_mnist.training.hardware import device_name
-from lit_mnist.training.loggers import RunLogger
 from lit_mnist.training.run_folder import RunFolder
 
 say = rank_zero_only(print)
@@ -120,9 +119,7 @@ class RunCLI(RunOptions):
             report = CommitteeReport(self.run, model, self.options)
         else:
             report = EvaluationReport(self.run, weights)
-        for logger in self.trainer.loggers:
-            if isinstance(logger, RunLogger):
-                logger.of_test(weights.step)
+        loggers.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)

@@ -96,6 +96,13 @@ def last_step(trainer: Trainer) -> int:
     return max(trainer.global_step - 1, 0)
 
 
+def set_tested_step(trainer: Trainer, step: int) -> None:
+    """Tells the run's own logger which weights are to be tested."""
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            logger.of_test(step)
+
+
 def shows_pictures(logger: Logger) -> bool:
     """Whether a logger takes pictures: TensorBoard's, and those with WandbLogger's `log_image`."""
     return isinstance(logger, TensorBoardLogger) or hasattr(logger, "log_image")
