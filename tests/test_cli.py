@@ -103,7 +103,8 @@ def test_tensorboard_has_every_scalar_and_picture(run_cli):
     events = EventAccumulator(str(FOLDER), size_guidance={"images": 0}).Reload()
     expected = {"train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "lr"}
     assert expected <= set(events.Tags()["scalars"])
-    assert set(events.Tags()["images"]) == {"curves", "misclassified", "confusion"}
+    pictures = {"curves", "curves_tested", "misclassified", "confusion"}
+    assert set(events.Tags()["images"]) == pictures
     logged = [event.value for event in events.Scalars("val_acc")]
     assert logged == pytest.approx([float(row["val_acc"]) for row in rows("metrics.csv")])
 

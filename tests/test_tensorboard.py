@@ -1,15 +1,23 @@
 """What a run's event files say, read back with TensorBoard's own reader."""
 
 import csv
+import io
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+import yaml
+from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
 from torch.utils.tensorboard import SummaryWriter
 
-from lit_mnist.training.board import best_of_epoch
+from lit_mnist.data import MNISTDataModule
+from lit_mnist.data.datasets import labels
+from lit_mnist.training.loggers import best_of_epoch
+from tests.conftest import SMALL
 
 RUN = Path("tb_logs/dense/seed_42")
 
@@ -35,6 +43,20 @@ def test_no_other_command_adds_to_the_curves_of_training(run_cli):
     after = points()
     assert {tag: after[tag] for tag in before} == before
     assert after.keys() - before.keys() == {"test_loss", "test_acc"}
+    best = json.loads((RUN / "results.json").read_text())["best_epoch"]
+    at, _ = before["val_acc"][best]
+    assert [step for step, _ in after["test_acc"]] == [at]
+    images = pictures(RUN)
+    assert {tag: images[tag] for tag in ("confusion", "misclassified", "curves_tested")} == {
+        tag: [at] for tag in ("confusion", "misclassified", "curves_tested")
+    }
+    assert images["curves"] == [before["val_acc"][-1][0]]
+
+
+def pictures(folder):
+    """Each picture's steps."""
+    events = EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
+    return {tag: [one.step for one in events.Images(tag)] for tag in events.Tags()["images"]}
 
 
 def epochs_of(part, tag, run=RUN):
@@ -62,8 +84,12 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
     with SummaryWriter(str(RUN / "val")) as writer:
         writer.add_scalar("by_epoch/accuracy", 0.123, 2)
+        writer.add_scalar("by_epoch_recall/tsu", 0.123, 2)
+        writer.add_image("by_epoch_best/worst", np.zeros((4, 4, 3), np.uint8), 2, dataformats="HWC")
+    by_step = points()
     with SummaryWriter(str(RUN)) as writer:
-        writer.add_scalar("val_acc", 0.123, 20)  # and of a validation within epoch 2
+        for tag in ("train_loss", "lr", "val_acc"):
+            writer.add_scalar(tag, 0.123, by_step[tag][-1][0] + 3)
     whole = max((RUN / "val").iterdir(), key=lambda path: path.stat().st_mtime_ns)
     with whole.open("ab") as file:
         file.write(b"\x18\0\0\0")  # half of a record's head
@@ -73,8 +99,45 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
     assert after[:2] == before
     assert [v for _, v in after] == pytest.approx([float(row["val_acc"]) for row in columns()])
     assert [step for step, _ in points()["val_acc"]] == [8, 17, 26, 35]
+    assert [step for step, _ in epochs_of("val", "by_epoch_recall/tsu")] == [0, 1, 2, 3]
+    assert 0.123 not in [round(v, 3) for _, v in epochs_of("val", "by_epoch_recall/tsu")]
+    shown = pictures(RUN / "val")["by_epoch_best/worst"]
+    assert shown == sorted({*shown})
+    for tag, (first, second) in by_step.items():
+        steps = [step for step, _ in points()[tag]]
+        assert points()[tag][:2] == [first, second]
+        assert np.diff(steps).tolist() == [second[0] - first[0]] * 3
     assert run_cli("fit", "--fresh")[0] == 0
     assert epochs_of("val", "by_epoch/accuracy") == before
+    assert points() == by_step
+
+
+def test_recalls_and_pictures_are_those_of_validation(run_cli):
+    assert run_cli("fit", "--data.augment", "true")[0] == 0
+    data = MNISTDataModule(yaml.safe_load((RUN / "config.yaml").read_text())["data"]["data_dir"])
+    data.dataset = SMALL
+    data.setup("fit")
+    counts = torch.bincount(data.train_set.labels[data.val_indices], minlength=10).tolist()
+    recalls = [epochs_of("val", f"by_epoch_recall/{name}") for name in labels(SMALL)]
+    for epoch, row in enumerate(columns()):
+        right = sum(n * own[epoch][1] for n, own in zip(counts, recalls, strict=True))
+        assert right / 100 == pytest.approx(float(row["val_acc"]))
+        assert {own[epoch][0] for own in recalls} == {epoch}
+    scores = [float(row["val_acc"]) for row in columns()]
+    best = [e for e, score in enumerate(scores) if score > max(scores[:e], default=-1)]
+    shown = pictures(RUN / "val")
+    assert shown == {"by_epoch_best/confusion": best, "by_epoch_best/worst": best}
+    train = EventAccumulator(str(RUN / "train")).Reload()
+    (batch,) = train.Images("first_batch")
+    assert batch.step == 0
+    sheet = np.array(Image.open(io.BytesIO(batch.encoded_image_string)))
+    assert sheet.shape == (5 * 75 + 6, 5 * 62 + 6, 3)
+    (config,) = train.Tensors("config/text_summary")
+    lines = config.tensor_proto.string_val[0].decode().splitlines()
+    text = "\n".join(line.removeprefix("    ") for line in lines)
+    assert yaml.safe_load(text) == yaml.safe_load((RUN / "config.yaml").read_text())
+    summary = EventAccumulator(str(RUN / "val")).Reload().Tensors("summary/text_summary")[-1]
+    assert f"| best_val_acc | {max(scores)}" in summary.tensor_proto.string_val[0].decode()
 
 
 def test_hparams_have_the_options_and_the_real_results(run_cli):

@@ -25,10 +25,12 @@ from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.launcher import by_slurm, launched
+from lit_mnist.training.loggers import LoggerBoard, RunLogger
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.schedule_lengths import ScheduleLengths
-from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
+from lit_mnist.training.watch import Watch
+from lit_mnist.training.workarounds import WholeFileCheckpointIO
 
 # Said for one call, not about the run; kept out of its config.yaml
 FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
@@ -118,9 +120,9 @@ class RunOptions(RunParser):
             option_checks.check_logger(logger, self.run.folder)
         return trainer
 
-    def _logger(self) -> PlainTensorBoardLogger:
+    def _logger(self) -> RunLogger:
         folder = self.run.folder
-        return PlainTensorBoardLogger(
+        return RunLogger(
             folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
         )
 
@@ -138,9 +140,10 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         ours = self.options["trainer"]["logger"] in (None, True)
-        metrics = MetricsCSV(self.run, EpochBoard(self.run, self.options) if ours else None)
+        watch = Watch(EpochBoard(self.run, self.options) if ours else LoggerBoard(self.run))
+        metrics = MetricsCSV(self.run, watch)
         folder = RunFolder(self.run, self.options, self.fresh)
-        own = [ScheduleLengths(), metrics, folder, OwnPatience(), ResumedEpoch()]
+        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:

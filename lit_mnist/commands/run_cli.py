@@ -24,10 +24,9 @@ from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import checkpoints, tested
-from lit_mnist.training import launcher, process, workarounds
+from lit_mnist.training import launcher, loggers, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.workarounds import PlainTensorBoardLogger
 
 say = rank_zero_only(print)
 
@@ -96,9 +95,6 @@ class RunCLI(RunOptions):
         for callback in callbacks:
             if isinstance(callback, RunFolder):
                 callback.start = begin.start
-        for logger in self.trainer.loggers:
-            if begin.goes_on and isinstance(logger, PlainTensorBoardLogger):
-                logger.go_on_from(begin.goes_on.total_steps)
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
@@ -118,12 +114,13 @@ class RunCLI(RunOptions):
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
         evaluation.refuse_nothing(self.trainer, "test")
-        path, digest = self._trained(model, ckpt_path)
+        path, weights = self._trained(model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
         else:
-            report = EvaluationReport(self.run, tested.Weights(digest, (Path(str(path)),)))
+            report = EvaluationReport(self.run, weights)
+        loggers.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
@@ -134,13 +131,13 @@ class RunCLI(RunOptions):
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
         evaluation.refuse_nothing(self.trainer, "predict")
-        path, digest = self._trained(model, ckpt_path)
+        path, weights = self._trained(model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
             say("a dry run: nothing is written, and nothing shown")
         else:
-            self._add(PredictReport(self.run, digest, self.output))
+            self._add(PredictReport(self.run, weights.sha256, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
@@ -167,8 +164,10 @@ class RunCLI(RunOptions):
             )
         return StartingPoint()
 
-    def _trained(self, model: ScoredModule, ckpt_path: str | None) -> tuple[str | None, str]:
-        """Gives the checkpoint to evaluate, None for a committee, and the hash of the weights."""
+    def _trained(
+        self, model: ScoredModule, ckpt_path: str | None
+    ) -> tuple[str | None, tested.Weights]:
+        """Gives the checkpoint to evaluate, None for a committee, and its weights."""
         if isinstance(model, EnsembleModule):
             if ckpt_path:
                 raise UserError(
@@ -176,7 +175,7 @@ class RunCLI(RunOptions):
                     " --model.checkpoints; leave it out"
                 )
             model.configure_model()
-            return None, model.sha256
+            return None, tested.Weights(model.sha256, ())
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
             _warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
@@ -186,7 +185,7 @@ class RunCLI(RunOptions):
         checkpoint = checkpoints.read(path)
         checkpoints.check_fits(checkpoint, model, path)
         classes.check_same_module(checkpoint, model, path)
-        return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
+        return str(path), tested.Weights.of(path, checkpoint)
 
     def _named(self, ckpt_path: str) -> Path:
         return {"best": self.run.best, "last": self.run.last}.get(ckpt_path, Path(ckpt_path))

@@ -129,7 +129,7 @@ class EnsembleModule(ScoredModule):
                 log_probs[own] = combine(torch.stack(each).log_softmax(dim=2), self.average)
         return log_probs
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:  # type: ignore[override] # theirs gives nothing
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and gives its probabilities (B, 10)."""
         self.log_scores("val", batch_idx)
         log_probs = self.evaluate_held_out(batch)

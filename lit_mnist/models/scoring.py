@@ -123,10 +123,12 @@ class ScoredModule(LightningModule):
         kind = type(self)
         checkpoint["model_class"] = f"{kind.__module__}.{kind.__qualname__}"
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> None:
-        """Scores a batch of held-out images."""
+    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Scores a batch of held-out images and gives its probabilities (B, 10)."""
         self.log_scores("val", batch_idx)
-        self.score(batch, self.evaluate_held_out(batch), self.val_scores)
+        logits = self.evaluate_held_out(batch)
+        self.score(batch, logits, self.val_scores)
+        return logits.softmax(dim=1)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of the test set and gives its probabilities (B, 10)."""

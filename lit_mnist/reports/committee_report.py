@@ -99,7 +99,7 @@ class CommitteeReport(EvaluationReport):
             for row in self.facts["errors_by_size"]
         ]
         figure = committee_plots.errors_by_size_figure(by_size, len(predictions.labels))
-        show(trainer, self.run, "errors_by_size", figure)
+        show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
         files.write_text(self.run.file("report.md"), markdown(self.run.results()))
 
     def gallery(
@@ -124,7 +124,8 @@ class CommitteeReport(EvaluationReport):
             for member, path in zip(self.committee.members, paths, strict=True)
         }
         accuracy = {"committee": self.run.results()["test_acc"]}
-        show(trainer, self.run, "curves", plots.curves(histories, accuracy))
+        figure = plots.curves(histories, accuracy)
+        show(trainer, self.run, "curves", figure, step=self.weights.step)
 
     def _facts(self, trainer: Trainer, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
         average = self.committee.average

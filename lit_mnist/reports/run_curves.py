@@ -3,11 +3,11 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from torch import nn
 
 from lit_mnist.reports import figures, plots
 from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.training import loggers
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
@@ -21,27 +21,46 @@ class Curves(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Draws them, on rank zero."""
         if trainer.is_global_zero:
-            show_curves(trainer, self.run)
+            show_curves(trainer, self.run, step=loggers.last_step(trainer))
 
 
-def show(trainer: Trainer, run: Run, name: str, figure: Any) -> None:
-    """Saves a figure as PNG in the run's folder and adds it to every TensorBoard logger's."""
+def show(
+    trainer: Trainer, run: Run, name: str, figure: Any, *, step: int, tag: str | None = None
+) -> None:
+    """Saves a figure as PNG in the run's folder and adds it to loggers that show pictures.
+
+    Args:
+        trainer: With the loggers.
+        run: The folder.
+        name: Of the PNG, without its ending.
+        figure: Matplotlib's.
+        step: Of the weights that it is about.
+        tag: What loggers call it, if that is not the name.
+    """
     figures.save(figure, run.file(f"{name}.png"))
-    for logger in trainer.loggers:
-        if isinstance(logger, TensorBoardLogger):
-            image, step = figures.to_array(figure), trainer.global_step
-            logger.experiment.add_image(name, image, step, dataformats="HWC")
+    if shown := [logger for logger in trainer.loggers if loggers.shows_pictures(logger)]:
+        pixels = figures.to_array(figure)
+        for logger in shown:
+            loggers.add_picture(logger, tag or name, pixels, step)
 
 
-def show_curves(trainer: Trainer, run: Run) -> None:
-    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known."""
+def show_curves(trainer: Trainer, run: Run, *, step: int, tag: str | None = None) -> None:
+    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known.
+
+    Args:
+        trainer: With the loggers.
+        run: The folder.
+        step: As in `show`.
+        tag: Likewise.
+    """
     history, results = run.history(), run.results()
     if history:
         name = str(results.get("name", run.folder.parent.name))
         augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
         why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
         accuracy = {name: results.get("test_acc")}
-        show(trainer, run, "curves", plots.curves({name: history}, accuracy, caption=why))
+        figure = plots.curves({name: history}, accuracy, caption=why)
+        show(trainer, run, "curves", figure, step=step, tag=tag)
 
 
 def drops(module: nn.Module) -> bool:

@@ -20,7 +20,7 @@ from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.training import board
-from lit_mnist.training.workarounds import PlainTensorBoardLogger
+from lit_mnist.training.loggers import RunLogger
 
 
 class EvaluationReport(Collector):
@@ -126,14 +126,21 @@ class EvaluationReport(Collector):
         images = data.test_set.images.cpu().numpy()
         self.sure = predictions.probabilities.numpy()
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
-        show(trainer, self.run, "misclassified", wrong)
+        show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
-        show(trainer, self.run, "confusion", plots.confusion(matrix, names))
+        show(
+            trainer,
+            self.run,
+            "confusion",
+            plots.confusion(matrix, names),
+            step=self.weights.step,
+        )
         self.curves(trainer)
-        if any(isinstance(logger, PlainTensorBoardLogger) for logger in trainer.loggers):
-            epoch = int(self.run.results().get("best_epoch") or 0)
+        if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            board.add_test(self.run, read_config(self.run.file("config.yaml")), known, epoch)
+            board.add_test(
+                self.run, read_config(self.run.file("config.yaml")), known, self.weights.epoch
+            )
 
     def gallery(
         self,
@@ -150,7 +157,8 @@ class EvaluationReport(Collector):
 
     def curves(self, trainer: Trainer) -> None:
         """Draws the curves anew, with the test accuracy in them."""
-        show_curves(trainer, self.run)
+        # Beside those of training, which stand at another step
+        show_curves(trainer, self.run, step=self.weights.step, tag="curves_tested")
 
 
 def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import hashlib
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, tested_files
@@ -24,11 +24,22 @@ class Weights(NamedTuple):
         sha256: Hash of the weights; of a committee, see `checkpoints.committee_sha256`.
         paths: The checkpoint, or a committee's.
         average: How a committee averages; None for a single module.
+        epoch: After which a single module had them.
+        step: At which training's points of it stand in TensorBoard, likewise.
     """
 
     sha256: str
     paths: tuple[Path, ...]
     average: str | None = None
+    epoch: int = 0
+    step: int = 0
+
+    @classmethod
+    def of(cls, path: Path, checkpoint: dict[str, Any]) -> Self:
+        """Gives those of a checkpoint that was read from a path."""
+        epoch, steps = (int(checkpoint.get(key, 0)) for key in ("epoch", "global_step"))
+        digest = checkpoints.weights_sha256(checkpoint["state_dict"])
+        return cls(digest, (path,), epoch=epoch, step=max(steps - 1, 0))
 
 
 def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:

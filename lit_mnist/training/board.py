@@ -4,15 +4,27 @@ TensorBoard draws what has one tag in several folders into one chart, so trainin
 have a folder each below the run's. `final` is apart because the tab HParams takes every scalar of
 its folder for a result. No list of options is declared there: without one, TensorBoard finds by
 itself which options differ between runs, and shows those first. Charts stand in the order of their
-tags: `by_epoch` is before the pictures `confusion` and `curves`.
+tags: `by_epoch` is before the pictures `confusion` and `curves`. A class has a chart of its recall,
+in which all runs lie: ten lines of one run would take ten folders.
+
+TensorBoard calls a run by its folder, `deep/seed_42/val`. The config or `--name` gives the first
+part, and a folder is refused to other options, so a name tells runs apart as its user wants them.
 """
 
+import re
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+import yaml
+from lightning.pytorch import LightningModule, Trainer
+
 from lit_mnist.runs.config_changes import hparams
 from lit_mnist.runs.folder import FINAL, Run
+from lit_mnist.training.loggers import RunLogger, best_of_epoch
+from lit_mnist.training.net_graph import add_graph
+from lit_mnist.training.validated import Validated
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -27,10 +39,15 @@ SERIES = {
     },
     "val": {"by_epoch/accuracy": "val_acc", "by_epoch/loss": "val_loss"},
 }
+# What the text about a run tells of it, if results.json does
+FACTS = (
+    *("best_val_acc", "best_val_loss", "best_epoch", "model", "parameters", "seed", "hardware"),
+    *("ranks", "precision", "dataset", "data_sha256", "split_sha256", "versions"),
+)
 
 
 class EpochBoard:
-    """Writes rows of `metrics.csv` down for TensorBoard; to be used on rank zero alone.
+    """Writes what each epoch shows down for TensorBoard; to be used on rank zero alone.
 
     Args:
         run: The folder.
@@ -41,63 +58,66 @@ class EpochBoard:
         self.run, self.config = run, config
         self.writers: dict[str, SummaryWriter] = {}
 
-    def write(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Adds the last of the rows.
+    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+        """Opens the files, and takes back what a process that was killed has said beyond here."""
+        from torch.utils.tensorboard import SummaryWriter
 
-        The first one that a process adds takes back what one that was killed has said of this epoch
-        and of later ones.
-        """
+        epoch = trainer.current_epoch
+        for logger in trainer.loggers:
+            if isinstance(logger, RunLogger):
+                logger.go_on(trainer.global_step)
+        self.writers = {
+            part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
+            for part in (*SERIES, FINAL)
+        }
+        start_session(self.writers[FINAL], self.config)
+        train = self.writers["train"]
+        text = yaml.safe_dump(dict(self.config), sort_keys=False)
+        train.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), epoch)
+        add_graph(train, trainer, module)
+
+    def first_batch(self, picture: np.ndarray) -> None:
+        """Shows what the net is first trained on."""
+        self.writers["train"].add_image("first_batch", picture, 0, dataformats="HWC")
+
+    def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
+        """Adds the last of the rows, and of a new best epoch the pictures."""
         row, epoch = rows[-1], int(rows[-1]["epoch"])
-        if not self.writers:
-            self._open(epoch)
         for part, columns in SERIES.items():
             for tag, column in columns.items():
                 if not isnan(row.get(column, nan)):
                     self.writers[part].add_scalar(tag, row[column], epoch)
-        for name, value in best_of_epoch(rows, self.run.results()).items():
+        for name, recall in (seen.recalls() if seen else {}).items():
+            tag = re.sub(r"[^\w.-]+", "_", name)
+            self.writers["val"].add_scalar(f"by_epoch_recall/{tag}", recall, epoch)
+        best = best_of_epoch(rows, self.run.results())
+        for name, value in best.items():
             self.writers[FINAL].add_scalar(f"final/{name}", value, epoch)
+        if best:
+            self._show_best(seen, best, epoch)
         for writer in self.writers.values():
             writer.flush()
 
+    def _show_best(self, seen: Validated | None, best: Mapping[str, float], epoch: int) -> None:
+        for name, picture in (seen.pictures() if seen else {}).items():
+            self.writers["val"].add_image(
+                f"by_epoch_best/{name}", picture, epoch, dataformats="HWC"
+            )
+        text = summary({**self.run.results(), "best_epoch": epoch, **best})
+        self.writers["val"].add_text("summary", text, epoch)
+
     def close(self) -> None:
-        """Closes the files; the next row opens others."""
+        """Closes the files."""
         for writer in self.writers.values():
             writer.close()
         self.writers = {}
 
-    def _open(self, epoch: int) -> None:
-        from torch.utils.tensorboard import SummaryWriter
 
-        purge = epoch or None
-        self.writers = {
-            part: SummaryWriter(str(self.run.file(part)), purge_step=purge)
-            for part in (*SERIES, FINAL)
-        }
-        start_session(self.writers[FINAL], self.config)
-
-
-def best_of_epoch(
-    rows: Sequence[Mapping[str, float]], results: Mapping[str, Any]
-) -> dict[str, float]:
-    """Gives best_val_acc and best_val_loss, if the last row's epoch has bettered them; else none.
-
-    A row has its epoch's last validation alone. Of earlier ones `results.json` tells the best; and
-    of the last one only later, as the row is written first.
-
-    Args:
-        rows: Of `metrics.csv`.
-        results: What `results.json` says.
-    """
-    row, names = rows[-1], ("val_acc", "val_loss")
-    before = [other.get("val_acc", nan) for other in rows[:-1]]
-    known = results.get("best_val_acc", nan)
-    if not isnan(row.get("val_acc", nan)) and not any(
-        score >= row["val_acc"] for score in (*before, known)
-    ):
-        return {f"best_{name}": row[name] for name in names if name in row}
-    if results.get("best_epoch") != row["epoch"]:
-        return {}
-    return {f"best_{name}": results[f"best_{name}"] for name in names if f"best_{name}" in results}
+def summary(results: Mapping[str, Any]) -> str:
+    """Gives what `results.json` says of a run as a Markdown table."""
+    known = {key: results[key] for key in FACTS if key in results}
+    lines = [f"| {key} | {value} |" for key, value in known.items()]
+    return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
 def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:

@@ -12,7 +12,7 @@ from lit_mnist import files
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
-from lit_mnist.training.board import EpochBoard
+from lit_mnist.training.watch import Watch
 
 
 class MetricsCSV(Callback):
@@ -25,11 +25,11 @@ class MetricsCSV(Callback):
 
     Args:
         run: The folder.
-        board: Takes each row for TensorBoard; None if that is not wanted.
+        watch: Takes each row for the loggers; None if there are none.
     """
 
-    def __init__(self, run: Run, board: EpochBoard | None = None) -> None:
-        self.run, self.board = run, board
+    def __init__(self, run: Run, watch: Watch | None = None) -> None:
+        self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
         self.ended: dict[str, float] | None = None  # an epoch that is not written down yet
         self.written: dict[str, Tensor] = {}  # the metrics as they were for the last row
@@ -58,8 +58,8 @@ class MetricsCSV(Callback):
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the last epoch down, if it has left no checkpoint."""
         self._write(trainer)
-        if self.board:
-            self.board.close()
+        if self.watch and trainer.is_global_zero:
+            self.watch.board.close()
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -85,8 +85,8 @@ class MetricsCSV(Callback):
         if trainer.is_global_zero:
             files.write_text(self.run.file("metrics.csv"), metrics_csv(self.rows))
             self.run.update_results(**self._summary())
-            if self.board:
-                self.board.write(self.rows)
+            if self.watch:
+                self.watch.write(self.rows)
             self._print(trainer)
 
     @property

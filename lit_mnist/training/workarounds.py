@@ -24,7 +24,6 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -327,28 +326,3 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
                 if "inline_container" not in str(error):
                     raise
                 raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
-
-
-class PlainTensorBoardLogger(TensorBoardLogger):
-    """Leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full.
-
-    And the `epoch` of a test, which Lightning writes as one more point at step 0 of training's.
-    """
-
-    def go_on_from(self, step: int) -> None:
-        """Takes back what was logged at this step and later; to be called before anything is.
-
-        A run that was killed has logged steps that no checkpoint holds, and does them again.
-        """
-        self._kwargs["purge_step"] = step
-
-    def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Writes scalars."""
-        if any(name.startswith("test_") for name in metrics):
-            metrics = {name: value for name, value in metrics.items() if name != "epoch"}
-        super().log_metrics(metrics, step)
-
-    def save(self) -> None:
-        """Flushes the scalars, if there are any: a run that failed early leaves no folder."""
-        if self._experiment is not None:
-            self._experiment.flush()

@@ -27,7 +27,8 @@ from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training import workarounds
-from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
+from lit_mnist.training.loggers import RunLogger
+from lit_mnist.training.workarounds import WholeFileCheckpointIO
 from tests import warm
 
 
@@ -180,9 +181,7 @@ def test_upstream_still_lets_a_checkpoint_beat_the_options(tmp_path, monkeypatch
     assert parsed(kind, arguments, monkeypatch) == rate
 
 
-@pytest.mark.parametrize(
-    ("kind", "written"), [(TensorBoardLogger, True), (PlainTensorBoardLogger, False)]
-)
+@pytest.mark.parametrize(("kind", "written"), [(TensorBoardLogger, True), (RunLogger, False)])
 def test_upstream_still_writes_a_second_config(tmp_path, kind, written):
     logger = kind(tmp_path, "a", "b")
     logger.log_metrics({"x": 1})

@@ -1,0 +1,35 @@
+"""The graph of a net for TensorBoard."""
+
+import copy
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+
+from lit_mnist.shape import SIDE_PX
+
+if TYPE_CHECKING:
+    from torch.utils.tensorboard import SummaryWriter
+
+
+def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule) -> None:
+    """Traces a copy of the module's net on the CPU, in evaluation; training notices nothing of it.
+
+    A net that cannot be traced is left out, and a line says so. So are weights that are spread over
+    ranks: a net's forward pass would wait for the others.
+    """
+    if type(trainer.strategy) not in (SingleDeviceStrategy, DDPStrategy):
+        return
+    net = getattr(module, "net", module)
+    images = torch.zeros(1, 1, SIDE_PX, SIDE_PX)
+    try:
+        with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
+            warnings.simplefilter("ignore")
+            own = copy.deepcopy(net).cpu().eval()
+            # Traced here, as the writer would check the trace, which takes ten times as long
+            writer.add_graph(torch.jit.trace(own, images, check_trace=False), images)
+    except Exception as error:  # whatever a user's net does
+        reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
+        print(f"TensorBoard shows no graph of the net, which cannot be traced: {reason}")

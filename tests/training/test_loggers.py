@@ -1,0 +1,50 @@
+"""The same numbers and pictures for whichever loggers a user names."""
+
+import csv
+from pathlib import Path
+
+import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lit_mnist.data.datasets import labels
+from tests.conftest import SMALL
+
+RUN = Path("tb_logs/dense/seed_42")
+
+
+def rows(path):
+    return [*csv.DictReader(path.open(newline=""))]
+
+
+def test_two_loggers_at_once_have_the_numbers_of_the_run_and_pictures_where_they_can(run_cli):
+    loggers = ("CSVLogger", "TensorBoardLogger")
+    options = (f'{{"class_path": "{name}", "init_args": {{"save_dir": "x"}}}}' for name in loggers)
+    assert run_cli("fit", f"--trainer.logger=[{','.join(options)}]")[0] == 0
+    assert not [*RUN.rglob("events.out.tfevents.*")]
+    (table,) = Path("x").rglob("metrics.csv")
+    (events,) = Path("x").rglob("events.out.tfevents.*")
+    events = EventAccumulator(str(events), size_guidance={"images": 0}).Reload()
+    names = ["val_acc", "val_loss", "train_acc", "train_loss", "lr", "seconds"]
+    for name in [*names, *(f"recall_{name}" for name in labels(SMALL))]:
+        written = [(int(r["step"]), float(r[name])) for r in rows(table) if r[name]]
+        shown = [(one.step, one.value) for one in events.Scalars(name)]
+        assert len(written) == 2
+        assert [step for step, _ in written] == [step for step, _ in shown]
+        assert [v for _, v in written] == pytest.approx([v for _, v in shown])
+        if name in names:
+            own = [float(row[name]) for row in rows(RUN / "metrics.csv")]
+            assert [v for _, v in written] == pytest.approx(own)
+    assert {"first_batch", "val_confusion", "curves"} <= {*events.Tags()["images"]}
+
+
+def test_weights_and_biases_has_them_too(run_cli, monkeypatch):
+    wandb = pytest.importorskip("wandb", reason="wandb is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    logger = '{"class_path": "WandbLogger", "init_args": {"save_dir": "x", "offline": true}}'
+    status, _, problems = run_cli("fit", f"--trainer.logger={logger}")
+    assert status == 0, problems
+    wandb.finish()
+    files = {path.name.rpartition("_")[0].split("_0_")[0] for path in Path("x").rglob("*.png")}
+    kinds = ("first_batch", "val_confusion", "curves")
+    assert all(any(name.startswith(kind) for name in files) for kind in kinds), files
