@@ -22,6 +22,8 @@ import weakref
 from pathlib import Path
 from types import SimpleNamespace
 
+from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
+
 from lit_mnist import main
 from tests import blank
 
@@ -84,9 +86,10 @@ class Child:
         args,
         *,
         env,
-        preexec_fn,
+        preexec_fn=None,
         cwd=None,
         stdout=None,
+        stderr=None,
         text=True,
         start_new_session=False,
     ):
@@ -97,9 +100,10 @@ class Child:
                 os.dup2(pipe[1], 1)
             if start_new_session:
                 os.setsid()
-            preexec_fn()
+            if preexec_fn:
+                preexec_fn()
             main._on_signals(main._leave)
-            _leave_with(_become, args[1:], env)
+            _leave_with(_become, [arg for arg in args[1:] if arg != "-u"], env)
         if pipe:
             os.close(pipe[1])
             self.stdout = open(pipe[0])  # noqa: SIM115 # as long as the process
@@ -109,8 +113,15 @@ class Child:
     def poll(self):
         return self._wait(os.WNOHANG)
 
-    def wait(self):
-        return self._wait(0)
+    def wait(self, timeout=None):
+        if timeout is None:
+            return self._wait(0)
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("a program", timeout)
+            time.sleep(0.01)
+        return self.returncode
 
     def _wait(self, how):
         if self.returncode is None:
@@ -138,6 +149,7 @@ def _begin(arguments, environment, folder, said, before):
     for name in ("commands.jobs", "training.workarounds"):  # which start the program
         module = importlib.import_module(f"lit_mnist.{name}")
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
+    subprocess_handler.Popen = Child  # torchrun's
     blank.pictures()
     if before:
         before()
