@@ -7,6 +7,7 @@ there already, and no module of a test's or a user's is. Its pictures are blank.
 the start itself, or of another program that starts this one, needs `subprocess`.
 """
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -19,6 +20,7 @@ import tempfile
 import time
 import traceback
 import weakref
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -30,7 +32,8 @@ from tests import blank
 # It has one thread, as a process must that forks
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.warm_imports"])
-CLI = str(Path(__file__).parent.parent / "cli.py")
+ROOT = Path(__file__).parent.parent
+CLI = str(ROOT / "cli.py")
 
 
 class Program:
@@ -47,6 +50,8 @@ class Program:
         weakref.finalize(self, shutil.rmtree, self.said, ignore_errors=True)
         given = (arguments, os.environ | environment, Path.cwd(), self.said, before)
         self.process = SERVER.Process(target=_begin, args=given, daemon=True)
+        with contextlib.chdir(ROOT):  # where the server finds `tests`, if it is not there yet
+            forkserver.ensure_running()
         self.process.start()
         self.pid = self.process.pid
         while not (self.said / "begun").exists() and self.poll() is None:
