@@ -55,8 +55,11 @@ def start(arguments):
 def started(arguments):
     """Starts Python and waits for the program's first line, by which SIGTERM has a handler."""
     process = start(arguments)
+    if sys.platform != "linux":
+        time.sleep(1)  # which only a busy machine makes too short
+        return process
     status = Path(f"/proc/{process.pid}/status")
-    while status.exists() and not handles(status.read_text(), signal.SIGTERM):
+    while process.poll() is None and not handles(status.read_text(), signal.SIGTERM):
         time.sleep(0.01)
     return process
 
