@@ -43,3 +43,13 @@ def ended(pid):
             return True
         time.sleep(0.05)
     return False
+
+
+def amid_the_second_epoch():
+    """The same; ranks that the process starts as forks wait, too."""
+
+    def wait(self, trainer, module, batch, batch_idx):
+        while trainer.current_epoch == 1 and batch_idx == 10 and not GO_ON.exists():
+            time.sleep(0.01)
+
+    MetricsCSV.on_train_batch_start = wait

@@ -1,6 +1,7 @@
-"""A user's callback that presses Ctrl-C or tells to stop at a batch, as the environment says."""
+"""A user's callback that presses Ctrl-C, tells to stop or dawdles, as the environment says."""
 
 import os
+import time
 
 from lightning.pytorch import Callback
 
@@ -15,6 +16,8 @@ class StopAt(Callback):
             raise KeyboardInterrupt
         if os.environ.get("STOP_AT") == f"told {self.batches}":
             trainer.should_stop = True
+        if os.environ.get("STOP_AT") == "never, and slowly":
+            time.sleep(0.05)
 
     def on_validation_start(self, trainer, module):
         if os.environ.get("STOP_AT") == "validation":

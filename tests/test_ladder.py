@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from tests.conftest import SMALL
-from tests.test_benchmarks import FOLDER, path  # noqa: F401 # a fixture: benchmarks can be imported
+from tests.test_benchmarks import FOLDER, in_forks, path  # noqa: F401 # fixtures
 
 CONFIGS = FOLDER.parent / "configs"
 
@@ -31,7 +31,11 @@ def run_of(rung, seed, val_acc=0.99, seconds=2.0, commit="abc"):
 
 
 def test_trains_what_is_missing_and_sums_the_seconds_of_the_program(
-    ladder, small_data, tmp_path, monkeypatch
+    ladder,
+    small_data,
+    tmp_path,
+    monkeypatch,
+    in_forks,  # noqa: F811 # a fixture
 ):
     target = tmp_path / "ladder.json"
     options = ("--quick", "--data-dir", str(small_data), "--dataset", SMALL)

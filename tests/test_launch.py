@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import socket
 import subprocess
 import sys
@@ -97,17 +98,17 @@ def wait_for(condition, seconds=300):
     until = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < until
-        time.sleep(0.05)
+        time.sleep(0.005)
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process can't ask for it")
 def test_ranks_end_when_the_first_is_killed_before_they_have_met(options):
     ranks = ("--trainer.devices", "3", "--trainer.strategy", "ddp")
-    process = start(sys.executable, CLI, "fit", *options, *ranks)
+    process = warm.Program((CLI, "fit", *options, *ranks))
     wait_for(lambda: len(children(process.pid)) == 2)
     others = children(process.pid)
-    process.kill()
-    process.communicate(timeout=300)  # which waits for all that hold its output
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
     wait_for(lambda: not any(Path(f"/proc/{pid}").exists() for pid in others))
 
 
@@ -303,4 +304,4 @@ def test_a_machine_that_has_srun_is_no_reason_for_a_hint_at_each_command(
     assert "`srun` command is available" in str(recwarn.pop().message)  # upstream still does
     with workarounds.quiet():
         launched()
-    assert not recwarn.list
+    assert not [warning for warning in recwarn if "srun" in str(warning.message)]

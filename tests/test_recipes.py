@@ -9,6 +9,7 @@ import torch
 from torch import nn
 
 from lit_mnist.data import MNISTDataModule
+from tests import kept
 from tests.conftest import equal_weights
 from tests.no_dropout import LinearModule
 
@@ -38,8 +39,8 @@ def recipe(name):
     return ("--model", f"tests.recipes.{name}", "--name", name)
 
 
-def test_a_schedule_of_epochs_is_stepped_by_lightning(run_cli):
-    fitted(run_cli("fit", *recipe("Cosine"), "--trainer.max_epochs", "4"))
+def test_a_schedule_of_epochs_is_stepped_by_lightning(run_cli, shared):
+    kept.fitted(shared, run_cli, *recipe("Cosine"), "--trainer.max_epochs", "4")
     expected = [0.002, 0.001707107, 0.001, 0.000292893]  # 0.001 (1 + cos(pi epoch / 4))
     assert column("lr", "Cosine") == pytest.approx(expected, rel=1e-5)
 
@@ -66,15 +67,15 @@ def test_what_is_passed_up_counts(run_cli):
 
 
 @pytest.mark.parametrize("name", ["Cosine", "Fixed"])
-def test_a_run_goes_on_to_the_same_bits(run_cli, name):
-    whole = ("--name", "whole", "--trainer.max_epochs", "4")
-    fitted(run_cli("fit", *recipe(name), *whole))
+def test_a_run_goes_on_to_the_same_bits(run_cli, shared, name):
+    kept.fitted(shared, run_cli, *recipe(name), "--trainer.max_epochs", "4")
     for epochs in ("1", "3", "4"):
-        fitted(run_cli("fit", *recipe(name), "--trainer.max_epochs", epochs))
-    folders = (Path("tb_logs", place, "seed_42") for place in ("whole", name))
+        parts = ("--name", "parts", "--trainer.max_epochs", epochs)
+        fitted(run_cli("fit", *recipe(name), *parts))
+    folders = (Path("tb_logs", place, "seed_42") for place in (name, "parts"))
     assert equal_weights(*folders, name="last")
     for key in ("train_loss", "train_acc", "val_loss", "lr"):
-        assert column(key, name) == column(key, "whole")
+        assert column(key, name) == column(key, "parts")
 
 
 def test_an_average_of_the_weights_goes_on_to_the_same_bits(run_cli):
@@ -117,7 +118,7 @@ def test_what_could_not_be_read_back_is_refused_at_the_first_save(run_cli):
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
 def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precision, algorithm):
-    linear = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "2")
+    linear = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "1")
     clip = ("--trainer.gradient_clip_val", "0.01", "--trainer.gradient_clip_algorithm", algorithm)
     fitted(run_cli("fit", *linear, *clip, "--trainer.precision", precision, "--name", "clipped"))
     last = torch.load("tb_logs/clipped/seed_42/checkpoints/last.ckpt", weights_only=True)
@@ -128,14 +129,13 @@ def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precis
     net = LinearModule().net
     adam = torch.optim.Adam(net.parameters(), eps=1e-7)
     clips = {"norm": nn.utils.clip_grad_norm_, "value": nn.utils.clip_grad_value_}
-    for _ in range(2):
-        for batch in data.train_dataloader():
-            with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
-                logits = net(batch.images.unsqueeze(1) / 255)
-            adam.zero_grad()
-            nn.functional.cross_entropy(logits.float(), batch.labels).backward()
-            clips[algorithm](net.parameters(), 0.01)
-            adam.step()
+    for batch in data.train_dataloader():
+        with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bf16-mixed"):
+            logits = net(batch.images.unsqueeze(1) / 255)
+        adam.zero_grad()
+        nn.functional.cross_entropy(logits.float(), batch.labels).backward()
+        clips[algorithm](net.parameters(), 0.01)
+        adam.step()
     for name, weights in net.state_dict().items():
         assert torch.allclose(last["state_dict"][f"net.{name}"], weights, rtol=1e-4, atol=1e-6)
 

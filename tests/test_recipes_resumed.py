@@ -8,22 +8,29 @@ import re
 import pytest
 
 from tests.test_recipes import callback, fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.trained import contents
 
 RECIPES = {
-    "a schedule of epochs": recipe("Cosine"),
+    "a schedule of epochs, all augmentation": [
+        *(*recipe("Cosine"), "--data.augment", "true"),
+        *("--data.shear", "9", "--data.elastic", "0.7"),
+    ],
     "a schedule of steps": recipe("OneCycle"),
     "one cycle of ours, batch norm": [
         *("--model", "ConvNetModule", "--model.widths", "[[4], [8]]", "--model.kernels", "[3, 3]"),
         *("--model.one_cycle", "true"),
     ],
-    "all augmentation": ["--data.augment", "true", "--data.shear", "9", "--data.elastic", "0.7"],
-    "batch norm, a frozen layer, an unused parameter": recipe("Fixed"),
+    "batch norm, a frozen layer, an unused parameter, a growing number of batches a step": [
+        *recipe("Fixed"),
+        *callback("GradientAccumulationScheduler", scheduling="{1: 2}"),
+    ],
     "a plateau of the user's, each step": recipe("StepPlateau"),
-    "a plateau of the user's, each epoch": recipe("EpochPlateau"),
+    "a plateau of the user's, each epoch, an average of the weights": [
+        *recipe("EpochPlateau"),
+        *callback("EMAWeightAveraging", decay="0.9"),
+    ],
     "two optimizers by hand": recipe("TwoOptimizers"),
-    "an average of the weights": callback("EMAWeightAveraging", decay="0.9"),
     "an average at the end": callback(
         "StochasticWeightAveraging", swa_lrs="0.01", swa_epoch_start="1"
     ),
@@ -31,13 +38,7 @@ RECIPES = {
         *recipe("Fixed"),
         *callback("StochasticWeightAveraging", swa_lrs="0.01", swa_epoch_start="1"),
     ],
-    "a growing number of batches a step": callback(
-        "GradientAccumulationScheduler", scheduling="{1: 2}"
-    ),
 }
-
-
-MOMENTS = ("5", "validation", "16")  # the fifth batch of 18, the first validation, ...
 
 
 @pytest.mark.parametrize("options", RECIPES.values(), ids=RECIPES)
@@ -46,10 +47,12 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
 ):
     same = (*options, STOP_AT, "--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
-    for moment in MOMENTS:
-        stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", f"cut_{moment}")
-        fitted(run_cli("fit", *same, "--name", f"cut_{moment}"))
-        assert_same_end(folder("whole"), folder(f"cut_{moment}"))
+    # at a batch of the first epoch, before its validation, and at a batch of the second
+    for moment, epoch in (("5", 0), ("validation", 0), ("10", 1)):
+        stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+        assert checkpoint("last", folder("cut"))["epoch"] == epoch
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
 
 
 def test_a_pruned_run_does_not_go_on_without_its_masks(run_cli):

@@ -14,10 +14,12 @@ import pytest
 import torch
 
 from lit_mnist.main import main
+from tests import kept
 from tests.trained import contents
 
 RUN = Path("tb_logs/dense/seed_42")
 RATE = ("--model.lr", "0.02")  # at which some epochs are worse than the one before
+THREE_EPOCHS = (*RATE, "--trainer.max_epochs", "3")
 STOP_AT = "--trainer.callbacks+=tests.stop_at.StopAt"
 EARLY = (
     "--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val_acc",
@@ -89,8 +91,8 @@ def no_nan(*texts):
 
 
 @pytest.mark.parametrize("start", ["best", "last", str(RUN / "checkpoints" / "last.ckpt")])
-def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, start):
-    assert run_cli("fit", *RATE, "--trainer.max_epochs", "3")[0] == 0
+def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, shared, start):
+    kept.fitted(shared, run_cli, *THREE_EPOCHS)
     epochs = checkpoint(Path(start).stem)["epoch"] + 1
     more = ("--trainer.max_epochs", "5", "--fresh", "--ckpt_path", start)
     status, output, problems = run_cli("fit", *RATE, *more)
@@ -101,8 +103,8 @@ def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, start):
 
 
 @pytest.mark.parametrize("damaged", ["best", "last"])
-def test_fresh_from_a_checkpoint_that_cannot_be_read_deletes_nothing(run_cli, damaged):
-    run_cli("fit")
+def test_fresh_from_a_checkpoint_that_cannot_be_read_deletes_nothing(run_cli, shared, damaged):
+    kept.fitted(shared, run_cli)
     path = RUN / "checkpoints" / f"{damaged}.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
     before = contents()
@@ -122,8 +124,8 @@ def test_a_fresh_run_that_is_stopped_at_once_can_be_begun_again(run_cli, monkeyp
     assert len(rows()) == 4
 
 
-def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli):
-    run_cli("fit", *RATE, "--trainer.max_epochs", "3")
+def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli, shared):
+    kept.fitted(shared, run_cli, *THREE_EPOCHS)
     Path("tb_logs").rename("moved")
     more = ("--log_dir", "moved", "--trainer.max_epochs", "6")
     assert run_cli("fit", *RATE, *more)[0] == 0
@@ -131,8 +133,8 @@ def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli):
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["with its best", "alone"])
-def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, beside):
-    run_cli("fit", *RATE, "--trainer.max_epochs", "3")
+def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, shared, beside):
+    kept.fitted(shared, run_cli, *THREE_EPOCHS)
     start = RUN / "checkpoints" / "last.ckpt"
     if not beside:
         start = shutil.copy(start, "alone.ckpt")
@@ -147,9 +149,9 @@ def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, bes
 # What is named is used, or refused
 
 
-def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli):
-    run_cli("fit")
-    run_cli("fit", "--name", "other")
+def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli, shared):
+    kept.fitted(shared, run_cli)
+    shutil.copytree(RUN, folder("other"))
     before = contents()
     other = str(folder("other") / "checkpoints" / "last.ckpt")
     for start, problem in (
@@ -179,8 +181,8 @@ def test_the_same_command_goes_on_with_a_run_that_began_with_a_checkpoint(run_cl
     assert_same_end(folder("new"), RUN)
 
 
-def test_a_finished_checkpoint_to_begin_with_is_refused(run_cli):
-    run_cli("fit")
+def test_a_finished_checkpoint_to_begin_with_is_refused(run_cli, shared):
+    kept.fitted(shared, run_cli)
     start = str(RUN / "checkpoints" / "last.ckpt")
     status, _, problems = run_cli("fit", "--name", "new", "--ckpt_path", start)
     assert status == 2
@@ -200,8 +202,8 @@ def test_the_line_that_is_printed_can_be_followed(run_cli, capsys):
 
 
 @pytest.mark.parametrize("name", ["best", "last"])
-def test_a_dry_run_refuses_a_checkpoint(run_cli, name):
-    run_cli("fit")
+def test_a_dry_run_refuses_a_checkpoint(run_cli, shared, name):
+    kept.fitted(shared, run_cli)
     status, _, problems = run_cli("fit", "--trainer.fast_dev_run", "1", "--ckpt_path", name)
     assert status == 2
     assert "--ckpt_path: has no effect with --trainer.fast_dev_run" in problems
@@ -219,9 +221,9 @@ def test_a_limit_of_zero_says_that_there_is_nothing_to_train(run_cli, none):
 
 
 @pytest.mark.parametrize("steps", [5, 14])
-def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, steps):
+def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, shared, steps):
     limits = ("--trainer.max_epochs", "-1", "--trainer.max_steps")
-    run_cli("fit", "--name", "whole", *limits, "23", config="simple_plateau")
+    kept.fitted(shared, run_cli, "--name", "whole", *limits, "23", config="simple_plateau")
     parts = ("fit", "--name", "parts", *limits)
     status, output, _ = run_cli(*parts, str(steps), config="simple_plateau")
     assert status == 0
@@ -254,9 +256,11 @@ def test_what_was_never_validated_can_be_tested(run_cli):
         no_nan(output, told, problems, json.dumps(said), (folder(name) / "metrics.csv").read_text())
 
 
-def test_a_run_whose_time_is_up_goes_on_with_more(run_cli):
-    limits = ("fit", "--trainer.max_epochs", "-1", "--trainer.max_time")
+def test_a_run_whose_time_is_up_goes_on_with_more(run_cli, monkeypatch):
+    limits = ("fit", STOP_AT, "--trainer.max_epochs", "-1", "--trainer.max_time")
+    monkeypatch.setenv("STOP_AT", "never, and slowly")
     assert run_cli(*limits, "00:00:00:01")[0] == 0
+    monkeypatch.setenv("STOP_AT", "")
     said, step = results(), checkpoint("last")["global_step"]
     assert (said["status"], said["ended_by"]) == ("complete", "max_time")
     assert step == said["steps"] > 0
@@ -264,17 +268,16 @@ def test_a_run_whose_time_is_up_goes_on_with_more(run_cli):
     status, output, _ = run_cli(*limits, "00:00:00:01")
     assert status == 0
     assert "--trainer.max_time 0:00:01 is reached" in output
-    more = ("fit", "--trainer.max_time", "00:00:00:01", "--trainer.max_epochs", "9999")
+    more = ("fit", STOP_AT, "--trainer.max_time", "00:00:00:01", "--trainer.max_epochs", "9999")
     status, _, problems = run_cli(*more)
     assert status == 2
     assert "has no effect, as --trainer.max_time 0:00:01 is reached" in problems
     assert contents() == before
     epochs = said["epochs"] + 2
-    status, _, problems = run_cli(
-        "fit", "--trainer.max_time", "00:01:00:00", "--trainer.max_epochs", str(epochs)
-    )
+    longer = ("fit", STOP_AT, "--trainer.max_epochs", str(epochs))
+    status, _, problems = run_cli(*longer, "--trainer.max_time", "00:01:00:00")
     assert (status, problems) == (0, "")
-    run_cli("fit", "--name", "whole", "--trainer.max_epochs", str(epochs))
+    run_cli(*longer, "--name", "whole")
     (tensors, _, step), (others, _, other) = end_state(RUN), end_state(folder("whole"))
     assert step == other == 9 * epochs
     assert all(torch.equal(tensors[key], others[key]) for key in tensors)
@@ -299,12 +302,14 @@ def test_a_run_that_has_stopped_early_goes_on_with_more_patience(run_cli):
 
 
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])
-def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(run_cli, monkeypatch, moment):
+def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(
+    run_cli, shared, monkeypatch, moment
+):
     options = (
         STOP_AT, "--trainer.accumulate_grad_batches", "2", "--every_n_train_steps", "3",
         "--trainer.max_epochs", "3",
     )  # fmt: skip
-    run_cli("fit", "--name", "whole", *options, config="simple_plateau")
+    kept.fitted(shared, run_cli, "--name", "whole", *options, config="simple_plateau")
     stopped(run_cli, monkeypatch, moment, "fit", "--name", "cut", *options, config="simple_plateau")
     if moment != "7":  # then there is a checkpoint
         said = results(folder("cut"))
@@ -363,12 +368,14 @@ def test_a_checkpoints_score_is_that_of_its_own_weights(run_cli, interval):
 
 
 @pytest.mark.parametrize("moment", ["7", "9", "13"])
-def test_a_run_that_validates_within_epochs_goes_on_to_the_same_bits(run_cli, monkeypatch, moment):
+def test_a_run_that_validates_within_epochs_goes_on_to_the_same_bits(
+    run_cli, shared, monkeypatch, moment
+):
     options = (
         STOP_AT, *RATE, "--trainer.val_check_interval", "4", "--every_n_train_steps", "2",
         "--trainer.max_epochs", "3",
     )  # fmt: skip
-    run_cli("fit", "--name", "whole", *options)
+    kept.fitted(shared, run_cli, "--name", "whole", *options)
     stopped(run_cli, monkeypatch, moment, "fit", "--name", "cut", *options)
     assert run_cli("fit", "--name", "cut", *options)[0] == 0
     assert_same_end(folder("whole"), folder("cut"))

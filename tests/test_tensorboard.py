@@ -17,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.datasets import labels
 from lit_mnist.training.loggers import best_of_epoch
+from tests import kept
 from tests.conftest import SMALL
 
 RUN = Path("tb_logs/dense/seed_42")
@@ -31,8 +32,8 @@ def points():
     }
 
 
-def test_no_other_command_adds_to_the_curves_of_training(run_cli):
-    assert run_cli("fit")[0] == 0
+def test_no_other_command_adds_to_the_curves_of_training(run_cli, shared):
+    kept.fitted(shared, run_cli)
     before = points()
     for tag in ("train_loss", "train_acc", "val_loss", "val_acc", "lr"):
         steps = [step for step, _ in before[tag]]
@@ -68,8 +69,8 @@ def columns(run=RUN):
     return [*csv.DictReader((run / "metrics.csv").open())]
 
 
-def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli):
-    assert run_cli("fit")[0] == 0
+def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli, shared):
+    kept.fitted(shared, run_cli)
     for part, short in (("train", "train"), ("val", "val")):
         for tag, name in (("accuracy", "acc"), ("loss", "loss")):
             expected = [(e, float(row[f"{short}_{name}"])) for e, row in enumerate(columns())]
@@ -78,8 +79,8 @@ def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli):
             assert [value for _, value in points] == pytest.approx([v for _, v in expected])
 
 
-def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli):
-    assert run_cli("fit")[0] == 0
+def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli, shared):
+    kept.fitted(shared, run_cli)
     before = epochs_of("val", "by_epoch/accuracy")
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
     with SummaryWriter(str(RUN / "val")) as writer:
@@ -140,8 +141,8 @@ def test_recalls_and_pictures_are_those_of_validation(run_cli):
     assert f"| best_val_acc | {max(scores)}" in summary.tensor_proto.string_val[0].decode()
 
 
-def test_hparams_have_the_options_and_the_real_results(run_cli):
-    assert run_cli("fit")[0] == 0
+def test_hparams_have_the_options_and_the_real_results(run_cli, shared):
+    kept.fitted(shared, run_cli)
     for _ in range(2):
         assert run_cli("test")[0] == 0
     results = json.loads((RUN / "results.json").read_text())

@@ -7,6 +7,7 @@ there already, and no module of a test's or a user's is. Its pictures are blank.
 the start itself, or of another program that starts this one, needs `subprocess`.
 """
 
+import contextlib
 import importlib
 import multiprocessing
 import os
@@ -19,8 +20,11 @@ import tempfile
 import time
 import traceback
 import weakref
+from multiprocessing import forkserver
 from pathlib import Path
 from types import SimpleNamespace
+
+from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
 from lit_mnist import main
 from tests import blank
@@ -28,7 +32,8 @@ from tests import blank
 # It has one thread, as a process must that forks
 SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.warm_imports"])
-CLI = str(Path(__file__).parent.parent / "cli.py")
+ROOT = Path(__file__).parent.parent
+CLI = str(ROOT / "cli.py")
 
 
 class Program:
@@ -45,6 +50,8 @@ class Program:
         weakref.finalize(self, shutil.rmtree, self.said, ignore_errors=True)
         given = (arguments, os.environ | environment, Path.cwd(), self.said, before)
         self.process = SERVER.Process(target=_begin, args=given, daemon=True)
+        with contextlib.chdir(ROOT):  # where the server finds `tests`, if it is not there yet
+            forkserver.ensure_running()
         self.process.start()
         self.pid = self.process.pid
         while not (self.said / "begun").exists() and self.poll() is None:
@@ -84,9 +91,10 @@ class Child:
         args,
         *,
         env,
-        preexec_fn,
+        preexec_fn=None,
         cwd=None,
         stdout=None,
+        stderr=None,
         text=True,
         start_new_session=False,
     ):
@@ -97,9 +105,10 @@ class Child:
                 os.dup2(pipe[1], 1)
             if start_new_session:
                 os.setsid()
-            preexec_fn()
+            if preexec_fn:
+                preexec_fn()
             main._on_signals(main._leave)
-            _leave_with(_become, args[1:], env)
+            _leave_with(_become, [arg for arg in args[1:] if arg != "-u"], env)
         if pipe:
             os.close(pipe[1])
             self.stdout = open(pipe[0])  # noqa: SIM115 # as long as the process
@@ -109,8 +118,15 @@ class Child:
     def poll(self):
         return self._wait(os.WNOHANG)
 
-    def wait(self):
-        return self._wait(0)
+    def wait(self, timeout=None):
+        if timeout is None:
+            return self._wait(0)
+        end = time.monotonic() + timeout
+        while self.poll() is None:
+            if time.monotonic() > end:
+                raise subprocess.TimeoutExpired("a program", timeout)
+            time.sleep(0.01)
+        return self.returncode
 
     def _wait(self, how):
         if self.returncode is None:
@@ -138,6 +154,7 @@ def _begin(arguments, environment, folder, said, before):
     for name in ("commands.jobs", "training.workarounds"):  # which start the program
         module = importlib.import_module(f"lit_mnist.{name}")
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
+    subprocess_handler.Popen = Child  # torchrun's
     blank.pictures()
     if before:
         before()

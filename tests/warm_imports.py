@@ -5,5 +5,8 @@ import matplotlib.backends.backend_agg
 import torch.distributed.run
 import torch.utils.tensorboard
 
-import lit_mnist.commands.committee
-import lit_mnist.commands.run_cli
+from lit_mnist.training.light_imports import light_imports
+
+with light_imports():  # as the program does
+    import lit_mnist.commands.committee
+    import lit_mnist.commands.run_cli

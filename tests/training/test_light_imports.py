@@ -1,11 +1,17 @@
 """What Lightning is imported without."""
 
-import subprocess
-import sys
+import importlib
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import torchmetrics
 
+from lit_mnist.main import main
+from lit_mnist.training import light_imports
+from tests import warm
+
+# In a fork of the server of `tests.warm`, which imports Lightning as the program does
 CODE = """
 import sys
 from lit_mnist.main import main
@@ -19,8 +25,30 @@ assert package_available("scipy")
 """
 
 
-def test_a_command_does_without_torchvision_and_finds_it_afterwards():
-    subprocess.run([sys.executable, "-c", CODE], check=True, capture_output=True, timeout=300)
+def test_a_command_does_without_torchvision_and_finds_it_afterwards(here):
+    Path("script.py").write_text(CODE)
+    status, _, problems = warm.run(["script.py"])
+    assert status == 0, problems
+
+
+def test_the_program_imports_a_command_in_this_way_and_runs_it_afterwards(monkeypatch):
+    happened = []
+
+    @contextmanager
+    def noted():
+        happened.append("light")
+        yield
+        happened.append("as usual")
+
+    def import_module(name):
+        happened.append(name)
+        return SimpleNamespace(run=happened.append)
+
+    monkeypatch.setattr(light_imports, "light_imports", noted)
+    monkeypatch.setattr(importlib, "import_module", import_module)
+    assert main(["fit", "--name", "a"]) == 0
+    command = "lit_mnist.commands.run_cli"
+    assert happened == ["light", command, "as usual", ["fit", "--name", "a"]]
 
 
 def test_upstream_still_imports_what_is_installed():

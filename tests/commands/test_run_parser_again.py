@@ -1,0 +1,52 @@
+"""A parser of `fit` is made once in a process, and keeps nothing of what it has parsed."""
+
+from lit_mnist.commands.parsed_options import parsed_options
+from lit_mnist.commands.run_parser import RunParser
+from lit_mnist.commands.run_spec import RunSpec
+
+PLAIN = RunSpec(typed=("--name", "a"))
+OTHERWISE = RunSpec(
+    typed=(
+        *("--name", "b", "--model", "ConvNetModule", "--model.widths", "[[4], [8]]"),
+        *("--model.kernels", "[3, 3]", "--data.augment", "true", "--fresh"),
+        *("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val_loss"),
+        *("--trainer.max_epochs", "3", "--seed_everything", "7"),
+    )
+)
+
+
+class Made(RunParser):
+    """Makes the parser and parses nothing."""
+
+    def parse_arguments(self, parser, args):
+        raise InterruptedError
+
+
+def parser_of(command, *options):
+    made = Made.__new__(Made)
+    try:
+        made.__init__([command, *options])
+    except InterruptedError:
+        return made.parser
+
+
+def test_options_of_one_run_do_not_reach_the_next():
+    first, other = parsed_options(PLAIN), parsed_options(OTHERWISE)
+    assert parsed_options(PLAIN) == first
+    assert parsed_options(OTHERWISE) == other
+    assert (other["data"]["augment"], first["data"]["augment"]) == (True, False)
+    assert len(other["trainer"]["callbacks"]) == 1
+    assert first["trainer"]["callbacks"] is None
+
+
+def test_the_first_config_names_each_run():
+    names = [
+        parsed_options(RunSpec(configs))["name"] for configs in (("dense",), ("deep",), ("dense",))
+    ]
+    assert names == ["dense", "deep", "dense"]
+    assert parsed_options(RunSpec())["name"] == "run"
+
+
+def test_it_is_made_once_for_a_command():
+    assert parser_of("fit", "--name", "a") is parser_of("fit", "--config", "dense")
+    assert parser_of("fit") is not parser_of("test")
