@@ -20,6 +20,8 @@ from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
+# By class, command and the program's name: building one takes longer than parsing with it
+_BUILT: dict[tuple[type, str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -55,6 +57,18 @@ class RunParser(CommandLineWins):
             args=args,
             auto_configure_optimizers=False,
         )
+        self.parser._instantiators = None  # which would keep model and trainer for the next one
+
+    def setup_parser(self, add_subcommands: bool, main_kwargs: Any, subparser_kwargs: Any) -> None:
+        """Builds the command's parser once in a process: a committee reads many command lines."""
+        key = (type(self), self.args[0], program.name())
+        if key not in _BUILT:
+            super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+            _BUILT[key] = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
+        self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[key]
+        files = config_files(self.args)
+        name = Path(files[0]).stem if files else "run"
+        self._subcommand_parsers[self.args[0]].set_defaults(name=name)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
         """Builds the parser of the command that was given alone, not of all four."""
@@ -62,11 +76,9 @@ class RunParser(CommandLineWins):
 
     def add_default_arguments_to_parser(self, parser: Any) -> None:
         """Adds what belongs to neither trainer nor model nor data."""
-        files = config_files(self.args)
         add = parser.add_argument
         add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
-        name = Path(files[0]).stem if files else "run"
-        add("--name", type=str, default=name, help="The run's name; else the first config file's.")
+        add("--name", type=str, default="run", help="The run's name; else the first config file's.")
         add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
         if self.args[0] == "predict":
