@@ -120,6 +120,15 @@ def here(tmp_path, monkeypatch):
     return tmp_path
 
 
+def small_run(data_dir, config):
+    """Options of a run that takes less than a second: two epochs of nine steps."""
+    return [
+        *("--config", f"{CONFIGS}/{config}.yaml", "--trainer.max_epochs", "2"),
+        *("--data.dataset", SMALL, "--data.data_dir", str(data_dir)),
+        *("--data.batch_size", "60", "--trainer.accelerator", "cpu"),
+    ]
+
+
 @pytest.fixture
 def run_cli(small_data, here, capsys, no_pictures):
     """Runs a command on the small set; gives (exit status, standard output, standard error).
@@ -128,15 +137,30 @@ def run_cli(small_data, here, capsys, no_pictures):
     """
 
     def call(command, *options, config="dense"):
-        defaults = [
-            *("--config", f"{CONFIGS}/{config}.yaml", "--trainer.max_epochs", "2"),
-            *("--data.dataset", SMALL, "--data.data_dir", str(small_data)),
-            *("--data.batch_size", "60", "--trainer.accelerator", "cpu"),
-        ]
-        status = main([command, *defaults, *options])
+        status = main([command, *small_run(small_data, config), *options])
         return status, *capsys.readouterr()
 
     return call
+
+
+@pytest.fixture(scope="session")
+def dense_run(small_data, shared):
+    """A folder whose tb_logs hold what `run_cli("fit")` leaves; to be left as it is."""
+
+    def train(folder):
+        with pytest.MonkeyPatch.context() as patch:
+            blank.pictures(patch.setattr)
+            patch.chdir(folder)
+            assert main(["fit", *small_run(small_data, "dense")]) == 0
+
+    return shared("dense_run", train)
+
+
+@pytest.fixture
+def fitted(dense_run, here):
+    """A working folder in which `run_cli("fit")` has been: a copy of a run trained before."""
+    shutil.copytree(dense_run / "tb_logs", "tb_logs")
+    return here
 
 
 @pytest.fixture(scope="session")
@@ -218,9 +242,7 @@ CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 @pytest.fixture(scope="session")
 def trained_runs(small_data, shared):
     """A folder of runs with one in it, simple_plateau, of two epochs; for tests that damage it."""
-    options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "2"]
-    options += ["--data.dataset", SMALL, "--data.data_dir", str(small_data)]
-    options += ["--data.batch_size", "60", "--trainer.accelerator", "cpu"]
+    options = small_run(small_data, "simple_plateau")
 
     def train(folder):
         with pytest.MonkeyPatch.context() as patch:

@@ -16,6 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.main import main
+from tests import trained
 
 FOLDER = Path("tb_logs/dense/seed_42")
 COLUMNS = ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"]
@@ -77,8 +78,8 @@ def test_checkpoints_hold_the_right_epochs(run_cli):
 
 @pytest.mark.pictures
 def test_test_writes_predictions_that_agree_with_the_results(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "1")
-    status, output, problems = run_cli("test", "--trainer.max_epochs", "1")
+    run_cli("fit")
+    status, output, problems = run_cli("test")
     assert (status, problems) == (0, "")
     table = rows("predictions.csv")
     assert [int(row["index"]) for row in table] == list(range(101))
@@ -94,12 +95,10 @@ def test_test_writes_predictions_that_agree_with_the_results(run_cli):
     assert f"{errors} errors" in output
     for name in ("misclassified.png", "confusion.png", "curves.png"):
         assert Image.open(FOLDER / name).size[0] > 200
+    check_tensorboard_has_every_scalar_and_picture()
 
 
-@pytest.mark.pictures
-def test_tensorboard_has_every_scalar_and_picture(run_cli):
-    run_cli("fit")
-    run_cli("test")
+def check_tensorboard_has_every_scalar_and_picture():
     events = EventAccumulator(str(FOLDER), size_guidance={"images": 0}).Reload()
     expected = {"train_loss", "train_acc", "val_loss", "val_acc", "test_loss", "test_acc", "lr"}
     assert expected <= set(events.Tags()["scalars"])
@@ -110,8 +109,10 @@ def test_tensorboard_has_every_scalar_and_picture(run_cli):
 
 
 def test_equal_seeds_give_equal_bits_and_another_seed_others(run_cli):
+    short = ("--trainer.limit_train_batches", "3")
     for name, seed in (("a", "1"), ("b", "1"), ("a", "2")):
-        run_cli("fit", "--name", name, "--seed_everything", seed, config="simple_augmented")
+        options = ("--name", name, "--seed_everything", seed)
+        assert run_cli("fit", *short, *options, config="simple_augmented")[0] == 0
     a, b, other = (
         weights(Path("tb_logs", n, f"seed_{s}")) for n, s in (("a", 1), ("b", 1), ("a", 2))
     )
@@ -119,8 +120,7 @@ def test_equal_seeds_give_equal_bits_and_another_seed_others(run_cli):
     assert not equal(a, other)
 
 
-def test_fit_is_the_same_without_the_test_files(run_cli, small_data, tmp_path):
-    run_cli("fit", "--name", "with")
+def test_fit_is_the_same_without_the_test_files(run_cli, fitted, small_data, tmp_path):
     moved = tmp_path / "only_train"
     raw = moved / "KMNIST" / "raw"
     raw.mkdir(parents=True)
@@ -130,11 +130,10 @@ def test_fit_is_the_same_without_the_test_files(run_cli, small_data, tmp_path):
         "fit", "--name", "without", "--data.data_dir", str(moved), "--data.download", "false"
     )
     assert status == 0
-    assert equal(weights(Path("tb_logs/with/seed_42")), weights(Path("tb_logs/without/seed_42")))
+    assert equal(weights(), weights(Path("tb_logs/without/seed_42")))
 
 
-def test_the_same_command_again_says_that_the_run_is_complete(run_cli):
-    run_cli("fit")
+def test_the_same_command_again_says_that_the_run_is_complete(run_cli, fitted):
     before = {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
     status, output, _ = run_cli("fit")
     assert status == 0
@@ -143,14 +142,14 @@ def test_the_same_command_again_says_that_the_run_is_complete(run_cli):
     assert before == {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
 
 
-def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli):
+def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli, trained_runs, here):
     options = ("--trainer.max_epochs", "5")
     run_cli("fit", "--name", "whole", *options, config="simple_plateau")
-    run_cli("fit", "--name", "parts", config="simple_plateau")
-    status, output, _ = run_cli("fit", "--name", "parts", *options, config="simple_plateau")
+    trained.copy(trained_runs, here)
+    status, output, _ = run_cli("fit", *options, config="simple_plateau")
     assert status == 0
     assert "going on after epoch 1" in output
-    whole, parts = Path("tb_logs/whole/seed_42"), Path("tb_logs/parts/seed_42")
+    whole, parts = Path("tb_logs/whole/seed_42"), trained.RUN
     assert equal(weights(whole), weights(parts))
     without_seconds = [
         [{k: v for k, v in row.items() if k != "seconds"} for row in rows("metrics.csv", folder)]
@@ -160,8 +159,7 @@ def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli):
     assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 5
 
 
-def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli):
-    run_cli("fit")
+def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli, fitted):
     run_cli("test")
     assert "test_acc" in results()
     run_cli("fit", "--trainer.max_epochs", "3")
@@ -180,8 +178,7 @@ def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli):
         ),
     ],
 )
-def test_other_options_under_the_same_name_are_refused(run_cli, option, difference):
-    run_cli("fit")
+def test_other_options_under_the_same_name_are_refused(run_cli, fitted, option, difference):
     before = weights()
     status, _, problems = run_cli("fit", *option)
     assert status == 2
@@ -190,8 +187,7 @@ def test_other_options_under_the_same_name_are_refused(run_cli, option, differen
     assert equal(weights(), before)
 
 
-def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli):
-    run_cli("fit")
+def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli, fitted):
     run_cli("test")
     notes = FOLDER / "notes.txt"
     notes.write_text("mine")
@@ -203,8 +199,7 @@ def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli):
     assert len(list(FOLDER.glob("events.*"))) == 1
 
 
-def test_fresh_with_a_bad_option_loses_nothing(run_cli, tmp_path):
-    run_cli("fit")
+def test_fresh_with_a_bad_option_loses_nothing(run_cli, fitted, tmp_path):
     before = weights()
     status, *_ = run_cli(
         "fit", "--fresh", "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
@@ -213,8 +208,7 @@ def test_fresh_with_a_bad_option_loses_nothing(run_cli, tmp_path):
     assert equal(weights(), before)
 
 
-def test_a_damaged_last_checkpoint_is_named_and_the_best_one_is_used(run_cli):
-    run_cli("fit")
+def test_a_damaged_last_checkpoint_is_named_and_the_best_one_is_used(run_cli, fitted):
     last = FOLDER / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     status, output, _ = run_cli("fit", "--trainer.max_epochs", "3")
@@ -291,8 +285,7 @@ def test_another_checkpoint_can_be_tested(run_cli):
     assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
 
 
-def test_a_checkpoint_of_another_architecture_is_refused(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "1")
+def test_a_checkpoint_of_another_architecture_is_refused(run_cli, fitted):
     path = str(FOLDER / "checkpoints" / "best.ckpt")
     for command in ("fit", "test", "validate", "predict"):
         status, _, problems = run_cli(command, "--ckpt_path", path, config="simple")
@@ -301,8 +294,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(run_cli):
         assert problems.count("\n") == 1
 
 
-def test_half_a_checkpoint_is_refused(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "1")
+def test_half_a_checkpoint_is_refused(run_cli, fitted):
     best = FOLDER / "checkpoints" / "best.ckpt"
     best.write_bytes(best.read_bytes()[: best.stat().st_size // 2])
     status, _, problems = run_cli("test")
@@ -311,8 +303,7 @@ def test_half_a_checkpoint_is_refused(run_cli):
     assert problems.count("\n") == 1
 
 
-def test_a_checkpoint_from_other_data_is_refused(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "1")
+def test_a_checkpoint_from_other_data_is_refused(run_cli, fitted):
     status, _, problems = run_cli("validate", "--data.split_seed", "1")
     assert status == 2
     assert "split_sha256" in problems
@@ -326,8 +317,7 @@ def test_validate_gives_the_best_epochs_score(run_cli):
     assert f"val_acc {results()['best_val_acc']:.4f}" in output
 
 
-def test_predict_prints_and_writes_a_row_an_image(run_cli, small_data, here):
-    run_cli("fit", "--trainer.max_epochs", "3")
+def test_predict_prints_and_writes_a_row_an_image(run_cli, fitted, small_data, here):
     from lit_mnist.data.idx import read_idx
 
     raw = small_data / "KMNIST" / "raw"
@@ -443,8 +433,7 @@ def test_a_dry_run_leaves_nothing_behind(run_cli):
     assert not Path("tb_logs").exists()
 
 
-def test_a_dry_test_leaves_the_runs_results_alone(run_cli):
-    run_cli("fit")
+def test_a_dry_test_leaves_the_runs_results_alone(run_cli, fitted):
     before = results()
     status, *_ = run_cli("test", "--trainer.fast_dev_run", "true")
     assert status == 0

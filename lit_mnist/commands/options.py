@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
+import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.plugins import CheckpointIO
@@ -68,7 +69,10 @@ class RunOptions(RunParser):
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
-        self._dump_config()
+        # as Lightning does it, but for checking all values once more
+        kept = {"skip_none": False, "skip_link_targets": False}
+        dumped = self.parser.dump(self.config, skip_validation=True, format="yaml", **kept)
+        self.config_dump = yaml.safe_load(dumped)[self.subcommand]
         self.options: dict[str, Any] = {
             key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
         }

@@ -20,6 +20,8 @@ from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
+# By class, command and the program's name: building one takes longer than parsing with it
+_BUILT: dict[tuple[type, str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 # What LightningCLI keeps of its parser, and what was made of it, by command and program's name
 _PARSER_OF_A_CLI = ("parser", "_subcommand_parsers", "_subcommand_method_arguments")
@@ -58,6 +60,18 @@ class RunParser(CommandLineWins):
             args=args,
             auto_configure_optimizers=False,
         )
+        self.parser._instantiators = None  # which would keep model and trainer for the next one
+
+    def setup_parser(self, add_subcommands: bool, main_kwargs: Any, subparser_kwargs: Any) -> None:
+        """Builds the command's parser once in a process: a committee reads many command lines."""
+        key = (type(self), self.args[0], program.name())
+        if key not in _BUILT:
+            super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
+            _BUILT[key] = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
+        self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[key]
+        files = config_files(self.args)
+        name = Path(files[0]).stem if files else "run"
+        self._subcommand_parsers[self.args[0]].set_defaults(name=name)
 
     def setup_parser(self, *given: Any) -> None:
         """Takes the parser that was made for this command before, if there is one.

@@ -53,7 +53,7 @@ def call(hard_data, here, order, no_pictures, monkeypatch, capsys):
     """Runs the command; gives (exit status, lines, problems)."""
     monkeypatch.setattr(reproduce, "SYSTEMS", (DENSE, SIMPLE, PAIR))
     options = [
-        *("--data.dataset", SMALL, "--data.data_dir", str(hard_data), "--data.batch_size", "60"),
+        *("--data.dataset", SMALL, "--data.data_dir", str(hard_data), "--data.batch_size", "250"),
         *("--trainer.accelerator", "cpu", "--trainer.max_epochs", "1"),
     ]
 

@@ -72,3 +72,15 @@ def test_a_whole_number_of_batches_is_no_proportion_of_them(option, value, here,
     typed = f"--trainer.limit_{option}_batches={value}"
     found = printed(capsys, "fit", "--config", "dense", typed)["trainer"][f"limit_{option}_batches"]
     assert (type(found), str(found)) == (float if "." in value else int, value)
+
+
+def test_a_command_line_leaves_nothing_to_the_next(here, capsys):
+    """The parser is built once in a process."""
+    callback = "--trainer.callbacks+=lightning.pytorch.callbacks.LearningRateMonitor"
+    first = printed(capsys, "fit", "--config", CONFIG)
+    other = printed(capsys, "fit", "--config", "dense", "--model.lr", "0.5", callback)
+    assert (other["name"], len(other["trainer"]["callbacks"])) == ("dense", 1)
+    assert main(["fit", "--config", CONFIG, "--model.lr", "fast"]) == 2
+    capsys.readouterr()
+    assert printed(capsys, "fit", "--config", CONFIG) == first
+    assert printed(capsys, "fit", "--model", "DenseModule")["name"] == "run"

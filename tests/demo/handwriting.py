@@ -29,9 +29,9 @@ def place(data_dir):
 def train(folder):
     """Fits a run in `folder`."""
     place(folder / "data")
-    options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "6"]
+    options = ["--config", f"{CONFIGS}/simple_plateau.yaml", "--trainer.max_epochs", "4"]
     options += ["--data.dataset", DATASET, "--data.data_dir", str(folder / "data")]
-    options += ["--data.batch_size", "30", "--trainer.accelerator", "cpu"]
+    options += ["--data.batch_size", "30", "--model.lr", "0.002", "--trainer.accelerator", "cpu"]
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         assert main(["fit", *options]) == 0

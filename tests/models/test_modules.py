@@ -4,6 +4,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import nn
 from torch.nn import functional as F
 
 from lit_mnist.data.batches import Batch
@@ -210,16 +211,24 @@ def test_trains_and_scores_in_other_precisions(small_data, tmp_path, precision):
     trainer = quiet_trainer(tmp_path, max_epochs=2, precision=precision)
     with trainer.init_module():
         module = DenseModule(lr=0.003)
-    trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST", batch_size=20))
+    trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST", batch_size=50))
     logged = trainer.callback_metrics
     assert float(logged["val_acc"]) > 0.5
     assert 0 < float(logged["train_loss"]) < 2.5
     assert trainer.callback_metrics["train_loss"].dtype == torch.float32
 
 
-class Diverging(DenseModule):
+class Linear(nn.Sequential):
+    """The least net, for tests of many steps."""
+
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 10))
+
+
+class Diverging(ClassifierModule):
     """Its loss is no number from a certain step on."""
 
+    net_type = Linear
     breaks_at = 130
 
     def training_step(self, batch, batch_idx):

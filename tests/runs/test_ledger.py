@@ -48,11 +48,10 @@ def test_a_damaged_ledger_stops_no_test_and_loses_no_line(tmp_path, before, look
     assert note(tmp_path) == looks + 1
 
 
-def test_training_afresh_keeps_the_ledger(run_cli, here):
+def test_training_afresh_keeps_the_ledger(run_cli, fitted, here):
     folder = here / "tb_logs" / "dense" / "seed_42"
     once = ("--trainer.max_epochs", "1")
-    run_cli("fit", *once)
-    run_cli("test", *once)
+    run_cli("test")
     first = (folder / "ledger.csv").read_text()
     run_cli("fit", *once, "--fresh", "--model.lr", "0.002")
     assert (folder / "ledger.csv").read_text() == first

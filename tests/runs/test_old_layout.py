@@ -41,9 +41,8 @@ def make_old():
 
 
 @pytest.mark.parametrize("own_config", [False, True])
-def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, own_config):
+def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, fitted, own_config):
     run_cli("fit", "--name", "whole", "--trainer.max_epochs", "3")
-    run_cli("fit")
     make_old()
     config = ["--config", str(RUN / "config.yaml")] if own_config else []
     status, output, problems = run_cli("fit", *config, "--trainer.max_epochs", "3")
@@ -53,7 +52,6 @@ def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, own_config):
     assert len((RUN / "metrics.csv").read_text().splitlines()) == 4
 
 
-def test_a_run_of_the_old_layout_is_tested(run_cli):
-    run_cli("fit")
+def test_a_run_of_the_old_layout_is_tested(run_cli, fitted):
     make_old()
     assert run_cli("test")[::2] == (0, "")

@@ -60,7 +60,7 @@ def test_what_is_sound_is_read(text):
     assert safe_yaml.load(text) == yaml.safe_load(text)
 
 
-@settings(max_examples=200, deadline=None)
+@settings(max_examples=100, deadline=None)
 @given(st.text() | st.text("[]{}&*a:,- \n?!'\"", max_size=60))
 def test_any_text_is_read_as_pyyaml_reads_it_or_refused(text):
     try:
