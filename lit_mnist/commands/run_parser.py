@@ -23,9 +23,6 @@ from lit_mnist.runs import safe_yaml
 # By class, command and the program's name: building one takes longer than parsing with it
 _BUILT: dict[tuple[type, str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
-# What LightningCLI keeps of its parser, and what was made of it, by command and program's name
-_PARSER_OF_A_CLI = ("parser", "_subcommand_parsers", "_subcommand_method_arguments")
-_MADE: dict[tuple[str, str], dict[str, Any]] = {}
 
 
 class CommandLineWins(LightningCLI):
@@ -72,22 +69,6 @@ class RunParser(CommandLineWins):
         files = config_files(self.args)
         name = Path(files[0]).stem if files else "run"
         self._subcommand_parsers[self.args[0]].set_defaults(name=name)
-
-    def setup_parser(self, *given: Any) -> None:
-        """Takes the parser that was made for this command before, if there is one.
-
-        A parser keeps nothing of what it has parsed. Making it takes 60 ms, a third of what a plan
-        of a committee's member takes, and each trial of a sweep has several.
-        """
-        command = self.args[0]
-        kind = (command, program.name())
-        if kind not in _MADE:
-            super().setup_parser(*given)
-            _MADE[kind] = {name: getattr(self, name) for name in _PARSER_OF_A_CLI}
-        vars(self).update(_MADE[kind])
-        files = config_files(self.args)
-        name = Path(files[0]).stem if files else "run"
-        self._subcommand_parsers[command].set_defaults({"name": name})
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
         """Builds the parser of the command that was given alone, not of all four."""
