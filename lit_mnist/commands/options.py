@@ -24,10 +24,12 @@ from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
+from lit_mnist.training.frozen import Frozen
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.schedule_lengths import ScheduleLengths
+from lit_mnist.training.searched import Searched
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
 # Said for one call, not about the run; kept out of its config.yaml
@@ -138,6 +140,7 @@ class RunOptions(RunParser):
         metrics = MetricsCSV(self.run, EpochBoard(self.run, self.options) if ours else None)
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), metrics, folder, OwnPatience(), ResumedEpoch()]
+        own += [Searched(), Frozen()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:

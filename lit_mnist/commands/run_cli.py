@@ -26,6 +26,7 @@ from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.searched import without_searching
 
 say = rank_zero_only(print)
 
@@ -84,6 +85,8 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
+        for name in without_searching(self.trainer) if point else ():
+            say(f"{name}: searches when a run begins; this one goes on with what was found")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:

@@ -5,6 +5,7 @@ callbacks      a row and a line an epoch, the progress bar
 checkpointing  when best.ckpt and last.ckpt are written
 final_weights  what callbacks such as an average of weights end with, kept in last.ckpt
 ending         which limit ends training, and that it ends where it can be gone on with
+frozen         which layers are frozen, in a run that goes on
 hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
 launcher       what torchrun or SLURM has started
 light_imports  Lightning without what torchmetrics imports for pictures and sound
@@ -13,5 +14,6 @@ pruning        training that is ended early, as others did better
 resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written
 schedule_lengths  schedules that know how long training is
+searched       what callbacks search for when a run begins: a learning rate, a batch size
 workarounds    every work-around for Lightning, each with its upstream reference
 """

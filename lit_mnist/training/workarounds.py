@@ -29,7 +29,7 @@ from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.errors import UserError
@@ -78,6 +78,8 @@ _NOISE = (
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
+    r"Trying to infer the `batch_size` from an ambiguous collection",  # a batch's images come first
+    r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
 # Likewise, of what Lightning tells through its loggers
@@ -256,6 +258,22 @@ def place_in_epoch() -> AbstractContextManager[None]:
     return _replaced((fit_loop._FitLoop, "setup_data", in_place))
 
 
+def only_what_is_named() -> AbstractContextManager[None]:
+    """Lets training begin at nothing where no checkpoint is named.
+
+    With an OnExceptionCheckpoint, or under SLURM, Lightning then goes on from whatever lies about:
+    a run that is to be replaced would go on from the very files that it replaces
+    (lightning/pytorch/trainer/connectors/checkpoint_connector.py, `_parse_ckpt_path`).
+    """
+    parse = checkpoint_connector._CheckpointConnector._parse_ckpt_path
+
+    @functools.wraps(parse)
+    def named(connector: Any, state_fn: Any, ckpt_path: Any, **model: Any) -> Any:
+        return parse(connector, state_fn, ckpt_path, **model) if ckpt_path else None
+
+    return _replaced((checkpoint_connector._CheckpointConnector, "_parse_ckpt_path", named))
+
+
 WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quiet": quiet,
     "light_steps": light_steps,
@@ -263,6 +281,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "second_interrupt": second_interrupt,
     "ranks_end_with_the_first": ranks_end_with_the_first,
     "place_in_epoch": place_in_epoch,
+    "only_what_is_named": only_what_is_named,
 }
 
 
