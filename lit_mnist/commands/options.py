@@ -1,17 +1,20 @@
 """The options of the commands, and what they set up: run folder, trainer, callbacks."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands import option_checks
+from lit_mnist.commands.error_messages import condensed
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
@@ -32,6 +35,9 @@ from lit_mnist.training.schedule_lengths import ScheduleLengths
 from lit_mnist.training.searched import Searched
 from lit_mnist.training.workarounds import PlainTensorBoardLogger, WholeFileCheckpointIO
 
+# With which jsonargparse begins what it takes for an instance of a class: a device, the name of a
+# function of another library
+_UNSERIALIZED = "Unable to serialize instance "
 # Said for one call, not about the run; kept out of its config.yaml
 FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
 
@@ -68,9 +74,12 @@ class RunOptions(RunParser):
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
-        self._dump_config()
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", rf"\s*{_UNSERIALIZED}[^<]*$")
+            self._dump_config()
+        dump = _as_given(self.config_dump)
         self.options: dict[str, Any] = {
-            key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
+            key: value for key, value in dump.items() if key not in FOR_THIS_CALL
         }
 
     def _suit_launcher(self, trainer: Any) -> None:
@@ -107,15 +116,17 @@ class RunOptions(RunParser):
             logs = self.subcommand in ("fit", "test")
             kwargs["logger"] = self._logger() if logs else False
         kwargs["plugins"] = self._plugins(config["plugins"])
+        given = config["callbacks"] or []
+        users = given if isinstance(given, list) else [given]
         if config["enable_progress_bar"] is None:
-            kwargs["enable_progress_bar"] = sys.stdout.isatty()
-            ours += [ProgressBar()] if sys.stdout.isatty() else []
-        users = config["callbacks"] or []
-        config["callbacks"] = [*(users if isinstance(users, list) else [users]), *ours]
+            theirs = any(isinstance(one, progress.ProgressBar) for one in users)
+            kwargs["enable_progress_bar"] = theirs or sys.stdout.isatty()
+            ours += [ProgressBar()] if sys.stdout.isatty() and not theirs else []
+        config["callbacks"] = [*users, *ours]
         try:
             return super().instantiate_trainer(**kwargs)
-        except (ValueError, TypeError, MisconfigurationException) as error:
-            raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+        except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+            raise UserError(f"--trainer: {condensed(str(error)):.400}") from error
 
     def _logger(self) -> PlainTensorBoardLogger:
         folder = self.run.folder
@@ -153,6 +164,15 @@ class RunOptions(RunParser):
                 )
             return []
         return [FinalWeights(self.run), *checkpoints_of(self.run, steps)]
+
+
+def _as_given(value: Any) -> Any:
+    """Gives the values of a config that are named `_UNSERIALIZED` as they were given."""
+    if isinstance(value, dict):
+        return {key: _as_given(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_as_given(part) for part in value]
+    return value.removeprefix(_UNSERIALIZED) if isinstance(value, str) else value
 
 
 def _name_enums(callbacks: Any) -> None:

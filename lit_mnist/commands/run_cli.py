@@ -173,7 +173,9 @@ class RunCLI(RunOptions):
             return None, model.sha256
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
-            _warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
+            _warn(
+                f"{path}: no such checkpoint, as no validated weights were kept; taking {self.run.last}"
+            )
             path = self.run.last
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")

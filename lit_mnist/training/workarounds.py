@@ -99,7 +99,7 @@ _NOISY_INFO = (
     r"`weights_only` was not set",  # of what a callback saves for itself
     r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
-    r"Detected KeyboardInterrupt, attempting graceful shutdown",
+    r"\n?Detected KeyboardInterrupt, attempting graceful shutdown",
 )
 # What speaks in Lightning, as a filter of a logger is not asked by the loggers below it
 _SPEAKERS = (
