@@ -64,6 +64,7 @@ class RunOptions(RunParser):
         self.output = output and option_checks.plain_path("--output", output)
         option_checks.check_null("--model", config.model)
         option_checks.check_trainer(config.trainer)
+        option_checks.check_checkpoint(config.get("ckpt_path"))
         _name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold
@@ -74,13 +75,14 @@ class RunOptions(RunParser):
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
+        self.options = self._resolved()
+
+    def _resolved(self) -> dict[str, Any]:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", rf"\s*{_UNSERIALIZED}[^<]*$")
             self._dump_config()
         dump = _as_given(self.config_dump)
-        self.options: dict[str, Any] = {
-            key: value for key, value in dump.items() if key not in FOR_THIS_CALL
-        }
+        return {key: value for key, value in dump.items() if key not in FOR_THIS_CALL}
 
     def _suit_launcher(self, trainer: Any) -> None:
         """Takes as many processes as torchrun or SLURM has started, unless the user says."""

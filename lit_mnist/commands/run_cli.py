@@ -173,13 +173,14 @@ class RunCLI(RunOptions):
             return None, model.sha256
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
-            _warn(
-                f"{path}: no such checkpoint, as no validated weights were kept; taking {self.run.last}"
-            )
+            why = "no such checkpoint, as no validated weights were kept"
+            _warn(f"{path}: {why}; taking {self.run.last}")
             path = self.run.last
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
+        if "pytorch-lightning_version" not in checkpoint:
+            checkpoints.refuse(path, "written by hand: it names no version of Lightning")
         checkpoints.check_fits(checkpoint, model, path)
         classes.check_same_module(checkpoint, model, path)
         return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])
