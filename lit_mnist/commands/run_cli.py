@@ -152,6 +152,7 @@ class RunCLI(RunOptions):
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if not self.fast_dev_run:
             named = self._named(ckpt_path) if ckpt_path else None
+            self.model.configure_model()  # Lightning calls it again, and it may be called often
             at = (self.trainer, self.model)
             return starting_point.find(self.run, self.options, named, self.fresh, *at)
         if ckpt_path:
@@ -179,6 +180,7 @@ class RunCLI(RunOptions):
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
+        model.configure_model()  # Lightning calls it again, and it may be called often
         if "pytorch-lightning_version" not in checkpoint:
             checkpoints.refuse(path, "written by hand: it names no version of Lightning")
         checkpoints.check_fits(checkpoint, model, path)
