@@ -27,14 +27,14 @@ FINDERS = [
     *callback("BatchSizeFinder", init_val=20, max_trials=2),
     *callback("LearningRateFinder", num_training_steps=15, early_stop_threshold="null"),
 ]
-STATEFUL = {
-    "a rate and a batch size that were searched for": (FINDERS, "14"),
-    "layers that are unfrozen": (callback("tests.recipes.Unfreeze"), "16"),
-    "spikes": (callback("SpikeDetection", rtol="1.5"), "5"),
-}
+STATEFUL = [
+    pytest.param(FINDERS, "14", id="what was searched for", marks=pytest.mark.slow),
+    pytest.param(callback("tests.recipes.Unfreeze"), "16", id="layers that are unfrozen"),
+    pytest.param(callback("SpikeDetection", rtol="1.5"), "5", id="spikes", marks=pytest.mark.slow),
+]
 
 
-@pytest.mark.parametrize(("options", "moment"), STATEFUL.values(), ids=STATEFUL)
+@pytest.mark.parametrize(("options", "moment"), STATEFUL)
 def test_it_goes_on_to_the_same_bits(run_cli, monkeypatch, options, moment):
     same = (*options, STOP_AT, "--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
@@ -88,7 +88,7 @@ REFUSED = {
 
 @pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
 def test_what_cannot_be_is_refused_in_a_users_words(run_cli, options, said):
-    refused(run_cli("fit", "--trainer.limit_train_batches", "1", *options), said)
+    refused(run_cli("fit", "--trainer.max_epochs", "1", *options), said)
 
 
 def test_a_layer_that_is_made_late_is_trained_on_and_tested(run_cli):
