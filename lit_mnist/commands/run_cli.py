@@ -26,7 +26,7 @@ from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.searched import without_searching
+from lit_mnist.training.searched import stop_searching
 
 say = rank_zero_only(print)
 
@@ -85,8 +85,8 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
-        for name in without_searching(self.trainer) if point else ():
-            say(f"{name}: searches when a run begins; this one goes on with what was found")
+        if point:
+            stop_searching(self.trainer)
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -152,7 +152,6 @@ class RunCLI(RunOptions):
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if not self.fast_dev_run:
             named = self._named(ckpt_path) if ckpt_path else None
-            self.model.configure_model()  # Lightning calls it again, and it may be called often
             at = (self.trainer, self.model)
             return starting_point.find(self.run, self.options, named, self.fresh, *at)
         if ckpt_path:
@@ -174,15 +173,13 @@ class RunCLI(RunOptions):
             return None, model.sha256
         path = self._named(ckpt_path or "best")
         if not ckpt_path and not path.exists() and self.run.last.exists():
-            why = "no such checkpoint, as no validated weights were kept"
-            _warn(f"{path}: {why}; taking {self.run.last}")
+            _warn(f"{path}: no such checkpoint, as no best was kept; taking {self.run.last}")
             path = self.run.last
         if not ckpt_path and not path.exists():
             raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
         checkpoint = checkpoints.read(path)
         model.configure_model()  # Lightning calls it again, and it may be called often
-        if "pytorch-lightning_version" not in checkpoint:
-            checkpoints.refuse(path, "written by hand: it names no version of Lightning")
+        checkpoints.refuse(path, checkpoints.by_hand(checkpoint))
         checkpoints.check_fits(checkpoint, model, path)
         classes.check_same_module(checkpoint, model, path)
         return str(path), checkpoints.weights_sha256(checkpoint["state_dict"])

@@ -42,6 +42,7 @@ def find(
     Raises:
         UserError: It cannot be used, or training could not begin there.
     """
+    model.configure_model()  # Lightning calls it again, and it may be called often
     fault = partial(resume_check.fault, trainer=trainer, model=model)
     if run.exists() and not fresh:
         found = resume_point(run, options, fault)

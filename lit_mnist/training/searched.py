@@ -50,13 +50,15 @@ class Searched(Callback):
                 lightning_setattr(pl_module, name, value)
 
 
-def without_searching(trainer: Trainer) -> list[str]:
-    """Takes the finders out of a trainer whose run goes on; gives their names."""
+def stop_searching(trainer: Trainer) -> None:
+    """Takes the finders out of a trainer whose run goes on, and says so."""
     everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     finders = [one for one in everyone if isinstance(one, _FINDERS)]
     for finder in finders:
         everyone.remove(finder)
-    return [type(finder).__name__ for finder in finders]
+        if trainer.is_global_zero:
+            name = type(finder).__name__
+            print(f"{name}: searches when a run begins; this one goes on with what was found")
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:
