@@ -3,6 +3,7 @@
 import numpy as np
 import torch
 from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import BaseFinetuning
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
@@ -81,6 +82,35 @@ class Fixed(DenseModule):
         super().__init__(lr=0.004)
         self.net[1].bias.requires_grad_(False)
         self.unused = nn.Parameter(torch.zeros(3))
+
+
+class LateLayer(DenseModule):
+    """Makes a layer where Lightning asks for large ones."""
+
+    def configure_model(self):
+        if not hasattr(self, "last"):
+            self.last = nn.Linear(10, 10)
+
+    def forward(self, images):
+        return self.last(super().forward(images))
+
+
+class Unfreeze(BaseFinetuning):
+    """Trains the first layer from the second epoch on."""
+
+    def freeze_before_training(self, pl_module):
+        self.freeze(pl_module.net[1])
+
+    def finetune_function(self, pl_module, epoch, optimizer):
+        if epoch == 1:
+            self.unfreeze_and_add_param_group(pl_module.net[1], optimizer, lr=1e-4)
+
+
+class StopsAtOnce(Callback):
+    """Tells to stop before there is a batch."""
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        trainer.should_stop = True
 
 
 class Watching(Callback):

@@ -91,6 +91,7 @@ def test_the_average_at_the_end_of_training_is_in_the_last_checkpoint(run_cli):
     average = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=1)
     output = fitted(run_cli("fit", *average, "--trainer.max_epochs", "3"))
     assert re.search(r"last.ckpt holds .* StochasticWeightAveraging ended with", output)
+    assert "Unable to serialize" not in Path("tb_logs/dense/seed_42/config.yaml").read_text()
     fitted(run_cli("test", "--ckpt_path", "last"))
 
 

@@ -249,7 +249,7 @@ def test_what_was_never_validated_can_be_tested(run_cli):
         assert "nothing was validated" in output
         status, told, problems = run_cli("test", *given)
         assert status == 0
-        assert "best.ckpt: no such checkpoint, as nothing was validated; taking" in problems
+        assert "best.ckpt: no such checkpoint, as no best was kept" in problems
         said = results(folder(name))
         assert said["test_checkpoints"] == ["checkpoints/last.ckpt"]
         assert "best_val_acc" not in said

@@ -2,7 +2,7 @@
 
 run_cli         fit, validate, test, predict: LightningCLI over everything
 starting_point  where fit begins: at nothing, or at a checkpoint
-evaluation      how much validate, test and predict read
+evaluation      what validate, test and predict evaluate: which weights, how much of a set
 fit_messages    what fit says when there is nothing to train, and when it has trained
 committee       trains members and tests their average
 reproduce       runs the notebook's six systems

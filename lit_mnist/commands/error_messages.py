@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
+from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
 
@@ -21,6 +22,7 @@ from lit_mnist.errors import PeerError, UserError
 _CLUTTER = re.compile(
     r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
     r"|Problem with given class_path|Expected a path but|Problems parsing config"
+    r"|Not a valid subclass of|Subclass types expect one of|a class path \(str\)|a dict with"
 )
 _SHORTER = (
     (r'Parser key "[^"]*":?\s*', ""),
@@ -45,6 +47,7 @@ _SHORTER = (
 # Where an error arises that is about the values of options, not about this program
 _LIBRARIES = ("lightning", "jsonargparse")
 _OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
+_CALLBACK_ERRORS = (AttributeError, RuntimeError, TypeError, ValueError)
 _CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
 _NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) < 1")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
@@ -59,10 +62,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
         known: Words that a misspelt one may be meant for: options with their dashes, a model's
             arguments, class names.
     """
-    lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
-    lines = [line for line in lines if line and not _CLUTTER.match(line)]
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
-    reason = "; ".join(dict.fromkeys(filter(None, map(_shorten, lines))))
+    reason = condensed(report)
     value = re.search(r"Given value: (.+)", report)
     if reason.startswith("expected") and ", got" not in reason and value:
         reason += f", got {value[1]}"
@@ -72,6 +73,13 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     where = "" if typed or "--config" in (option, reason[:8]) else ", ".join(config_files(args))
     parts = [part for part in (where, option, reason) if part]
     return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
+
+
+def condensed(report: str) -> str:
+    """Gives what a report says is wrong, on one line, without how the parser tried."""
+    lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
+    lines = [line for line in lines if line and not _CLUTTER.match(line)]
+    return "; ".join(dict.fromkeys(filter(None, map(_shorten, lines))))
 
 
 def _shorten(line: str) -> str:
@@ -126,7 +134,9 @@ def explained(error: Exception) -> Exception:
             f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
         )
     callback = _stock_callback(frames)
-    if callback and isinstance(error, (AttributeError, NotImplementedError, TypeError)):
+    if isinstance(error, TrainingSpikeException):
+        return UserError(f"SpikeDetection: {text}; lower --model.lr, or leave the callback out")
+    if callback and isinstance(error, _CALLBACK_ERRORS):
         return UserError(
             f"--trainer.callbacks: {callback} cannot work with this model"
             f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
@@ -144,7 +154,8 @@ def explained(error: Exception) -> Exception:
         library and isinstance(error, _OPTION_ERRORS)
     ):
         found = _CLASS_ERROR.search(text)
-        return UserError(f"{found[1]}: {found[2]}" if found else f"--trainer: {text:.400}")
+        told = f"{found[1]}: {found[2]}" if found else f"--trainer: {condensed(str(error)):.400}"
+        return UserError(told)
     return error
 
 

@@ -1,8 +1,17 @@
-"""How much of a set validate, test and predict read: something, and whether all of it."""
+"""What validate, test and predict evaluate: which weights, and how much of a set."""
+
+import sys
 
 from lightning.pytorch import Trainer
+from lightning.pytorch.utilities import rank_zero_only
 
+from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
+from lit_mnist.models import classes
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import checkpoints, tested
+from lit_mnist.runs.folder import Run
 
 
 def refuse_nothing(trainer: Trainer, stage: str) -> None:
@@ -35,3 +44,42 @@ def scores(trainer: Trainer, stage: str) -> str:
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
     done, there = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
     return text if done == there else f"{text}  (of {done} of {there} batches)"
+
+
+def trained(
+    run: Run, model: ScoredModule, ckpt_path: str | None
+) -> tuple[str | None, tested.Weights]:
+    """Gives the checkpoint to evaluate, None for a committee, and its weights.
+
+    Args:
+        run: The folder.
+        model: Which the checkpoint must fit.
+        ckpt_path: What the user names; else it is the run's best, or its last if there is no best.
+
+    Raises:
+        UserError: There is none, or it is of another model.
+    """
+    if isinstance(model, EnsembleModule):
+        if ckpt_path:
+            raise UserError(
+                "--ckpt_path: a committee's weights are named by --model.checkpoints; leave it out"
+            )
+        model.configure_model()
+        return None, tested.Weights(model.sha256, ())
+    path = starting_point.named(run, ckpt_path or "best")
+    if not ckpt_path and not path.exists() and run.last.exists():
+        _warn(f"{path}: no such checkpoint, as no best was kept; taking {run.last}")
+        path = run.last
+    if not ckpt_path and not path.exists():
+        raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
+    checkpoint = checkpoints.read(path)
+    model.configure_model()  # Lightning calls it again, and it may be called often
+    checkpoints.refuse(path, checkpoints.by_hand(checkpoint))
+    checkpoints.check_fits(checkpoint, model, path)
+    classes.check_same_module(checkpoint, model, path)
+    return str(path), tested.Weights.of(path, checkpoint)
+
+
+@rank_zero_only
+def _warn(text: str) -> None:
+    print(text, file=sys.stderr)

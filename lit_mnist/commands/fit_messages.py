@@ -1,5 +1,6 @@
 """What `fit` says when there is nothing to train, and when it has trained."""
 
+import math
 import os
 import shlex
 from typing import Any
@@ -37,9 +38,13 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
         named: Whether the user named a checkpoint to begin with.
     """
     results = run.results()
-    best = "nothing was validated, so there is no best.ckpt; test takes last.ckpt"
-    kept = options["trainer"]["enable_checkpointing"] is not False
-    if not kept:
+    scored = any(not math.isnan(row["val_acc"]) for row in run.history())
+    why = "no weights were kept as they were validated" if scored else "nothing was validated"
+    best = f"{why}, so there is no best.ckpt; test takes last.ckpt"
+    kept = run.exists()
+    if not kept and options["trainer"]["enable_checkpointing"] is not False:
+        best = "nothing was trained, so there is nothing to test"
+    elif not kept:
         best = "no checkpoint was kept, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"

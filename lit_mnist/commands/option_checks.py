@@ -66,6 +66,16 @@ def check_configs(paths: Iterable[str]) -> None:
                 raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
 
 
+def check_checkpoint(path: Any) -> None:
+    """Refuses an empty name, such as that of a shell's unset variable, which would name the best.
+
+    Raises:
+        UserError: It is empty.
+    """
+    if path == "":
+        raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
+
+
 def check_null(option: str, chosen: Any) -> None:
     """Refuses `null` where the chosen class has no use for it, which the parser does not.
 

@@ -1,6 +1,7 @@
 """The options of the commands, and what they set up: run folder, trainer, callbacks."""
 
 import sys
+import warnings
 from collections.abc import Sequence
 from enum import Enum
 from typing import Any
@@ -8,11 +9,13 @@ from typing import Any
 import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands import option_checks
+from lit_mnist.commands.error_messages import condensed
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
@@ -25,14 +28,19 @@ from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
+from lit_mnist.training.frozen import Frozen
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.loggers import LoggerBoard, RunLogger
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.schedule_lengths import ScheduleLengths
+from lit_mnist.training.searched import Searched
 from lit_mnist.training.watch import Watch
 from lit_mnist.training.workarounds import WholeFileCheckpointIO
 
+# With which jsonargparse begins what it takes for an instance of a class: a device, the name of a
+# function of another library
+_UNSERIALIZED = "Unable to serialize instance "
 # Said for one call, not about the run; kept out of its config.yaml
 FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
 
@@ -59,6 +67,7 @@ class RunOptions(RunParser):
         self.output = output and option_checks.plain_path("--output", output)
         option_checks.check_null("--model", config.model)
         option_checks.check_trainer(config.trainer)
+        option_checks.check_checkpoint(config.get("ckpt_path"))
         _name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold
@@ -69,13 +78,17 @@ class RunOptions(RunParser):
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
-        # as Lightning does it, but for checking all values once more
+        self.options = self._resolved()
+
+    def _resolved(self) -> dict[str, Any]:
+        # As Lightning does it, but for checking all values once more
         kept = {"skip_none": False, "skip_link_targets": False}
-        dumped = self.parser.dump(self.config, skip_validation=True, format="yaml", **kept)
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", rf"\s*{_UNSERIALIZED}[^<]*$")
+            dumped = self.parser.dump(self.config, skip_validation=True, format="yaml", **kept)
         self.config_dump = yaml.safe_load(dumped)[self.subcommand]
-        self.options: dict[str, Any] = {
-            key: value for key, value in self.config_dump.items() if key not in FOR_THIS_CALL
-        }
+        dump = _as_given(self.config_dump)
+        return {key: value for key, value in dump.items() if key not in FOR_THIS_CALL}
 
     def _suit_launcher(self, trainer: Any) -> None:
         """Takes as many processes as torchrun or SLURM has started, unless the user says."""
@@ -111,15 +124,17 @@ class RunOptions(RunParser):
             logs = self.subcommand in ("fit", "test")
             kwargs["logger"] = self._logger() if logs else False
         kwargs["plugins"] = self._plugins(config["plugins"])
+        given = config["callbacks"] or []
+        users = given if isinstance(given, list) else [given]
         if config["enable_progress_bar"] is None:
-            kwargs["enable_progress_bar"] = sys.stdout.isatty()
-            ours += [ProgressBar()] if sys.stdout.isatty() else []
-        users = config["callbacks"] or []
-        config["callbacks"] = [*(users if isinstance(users, list) else [users]), *ours]
+            theirs = any(isinstance(one, progress.ProgressBar) for one in users)
+            kwargs["enable_progress_bar"] = theirs or sys.stdout.isatty()
+            ours += [ProgressBar()] if sys.stdout.isatty() and not theirs else []
+        config["callbacks"] = [*users, *ours]
         try:
             trainer = super().instantiate_trainer(**kwargs)
-        except (ValueError, TypeError, MisconfigurationException) as error:
-            raise UserError(f"--trainer: {' '.join(str(error).split())}") from error
+        except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
+            raise UserError(f"--trainer: {condensed(str(error)):.400}") from error
         for logger in trainer.loggers:
             option_checks.check_logger(logger, self.run.folder)
         return trainer
@@ -148,6 +163,7 @@ class RunOptions(RunParser):
         metrics = MetricsCSV(self.run, watch)
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
+        own += [Searched(), Frozen()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:
@@ -160,6 +176,15 @@ class RunOptions(RunParser):
                 )
             return []
         return [FinalWeights(self.run), *checkpoints_of(self.run, steps)]
+
+
+def _as_given(value: Any) -> Any:
+    """Gives the values of a config that are named `_UNSERIALIZED` as they were given."""
+    if isinstance(value, dict):
+        return {key: _as_given(part) for key, part in value.items()}
+    if isinstance(value, list):
+        return [_as_given(part) for part in value]
+    return value.removeprefix(_UNSERIALIZED) if isinstance(value, str) else value
 
 
 def _name_enums(callbacks: Any) -> None:

@@ -1,9 +1,7 @@
 """The commands fit, validate, test and predict."""
 
 import signal
-import sys
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule, LightningModule
@@ -15,7 +13,6 @@ from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import UserError
-from lit_mnist.models import classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports import cascade_report
@@ -23,10 +20,10 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.runs import checkpoints, tested
 from lit_mnist.training import launcher, loggers, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.searched import stop_searching
 
 say = rank_zero_only(print)
 
@@ -85,6 +82,8 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
+        if point:
+            stop_searching(self.trainer)
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -101,7 +100,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_nothing(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path = self._trained(model, ckpt_path)[0]
+        path = evaluation.trained(self.run, model, ckpt_path)[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             report = OutOfFold(self.run, model, self.options)
@@ -114,7 +113,7 @@ class RunCLI(RunOptions):
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and reports."""
         evaluation.refuse_nothing(self.trainer, "test")
-        path, weights = self._trained(model, ckpt_path)
+        path, weights = evaluation.trained(self.run, model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
@@ -131,7 +130,7 @@ class RunCLI(RunOptions):
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
         evaluation.refuse_nothing(self.trainer, "predict")
-        path, weights = self._trained(model, ckpt_path)
+        path, weights = evaluation.trained(self.run, model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
@@ -154,7 +153,7 @@ class RunCLI(RunOptions):
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if not self.fast_dev_run:
-            named = self._named(ckpt_path) if ckpt_path else None
+            named = starting_point.named(self.run, ckpt_path) if ckpt_path else None
             at = (self.trainer, self.model)
             return starting_point.find(self.run, self.options, named, self.fresh, *at)
         if ckpt_path:
@@ -164,36 +163,5 @@ class RunCLI(RunOptions):
             )
         return StartingPoint()
 
-    def _trained(
-        self, model: ScoredModule, ckpt_path: str | None
-    ) -> tuple[str | None, tested.Weights]:
-        """Gives the checkpoint to evaluate, None for a committee, and its weights."""
-        if isinstance(model, EnsembleModule):
-            if ckpt_path:
-                raise UserError(
-                    "--ckpt_path: a committee's weights are named by"
-                    " --model.checkpoints; leave it out"
-                )
-            model.configure_model()
-            return None, tested.Weights(model.sha256, ())
-        path = self._named(ckpt_path or "best")
-        if not ckpt_path and not path.exists() and self.run.last.exists():
-            _warn(f"{path}: no such checkpoint, as nothing was validated; taking {self.run.last}")
-            path = self.run.last
-        if not ckpt_path and not path.exists():
-            raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
-        checkpoint = checkpoints.read(path)
-        checkpoints.check_fits(checkpoint, model, path)
-        classes.check_same_module(checkpoint, model, path)
-        return str(path), tested.Weights.of(path, checkpoint)
-
-    def _named(self, ckpt_path: str) -> Path:
-        return {"best": self.run.best, "last": self.run.last}.get(ckpt_path, Path(ckpt_path))
-
     def _add(self, callback: Callback) -> None:
         self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__
-
-
-@rank_zero_only
-def _warn(text: str) -> None:
-    print(text, file=sys.stderr)

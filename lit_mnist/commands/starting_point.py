@@ -42,6 +42,7 @@ def find(
     Raises:
         UserError: It cannot be used, or training could not begin there.
     """
+    model.configure_model()  # Lightning calls it again, and it may be called often
     fault = partial(resume_check.fault, trainer=trainer, model=model)
     if run.exists() and not fresh:
         found = resume_point(run, options, fault)
@@ -76,3 +77,8 @@ def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
             f"--ckpt_path {named}: {run.folder} exists, and goes on from its own last.ckpt; leave"
             " the option out, choose another --name, or add --fresh to replace the run"
         )
+
+
+def named(run: Run, ckpt_path: str) -> Path:
+    """Gives the checkpoint that `--ckpt_path` means: best or last of the run, or a path."""
+    return {"best": run.best, "last": run.last}.get(ckpt_path, Path(ckpt_path))

@@ -163,6 +163,11 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     )
 
 
+def by_hand(checkpoint: dict[str, Any]) -> str:
+    """Tells if a checkpoint lacks what Lightning asks of those it has written; empty if not."""
+    return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
+
+
 def weights_sha256(weights: dict[str, Tensor]) -> str:
     """Hashes names, shapes and values, so that equal hashes mean equal networks."""
     digest = hashlib.sha256()

@@ -45,6 +45,8 @@ class MetricsCSV(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops it; epochs count from 0, as Lightning's do."""
+        if not trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # stopped before a batch
+            return
         seconds = time.perf_counter() - self.began
         self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
 

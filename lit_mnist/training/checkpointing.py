@@ -5,6 +5,7 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
+from torch import Tensor
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints
@@ -16,6 +17,9 @@ _OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric
 
 class BestCheckpoint(ModelCheckpoint):
     """Writes `best.ckpt`: the weights with the highest validation accuracy, as they were measured.
+
+    A score counts for the weights that it was measured on: where a callback changes them between
+    validation and checkpoint, as ModelPruning does, none is known of what would be saved.
 
     What has to be beaten is the score that the file itself tells. So the best stays the best in a
     folder that was moved, which is where Lightning begins to count afresh, and if `last.ckpt` is
@@ -31,8 +35,14 @@ class BestCheckpoint(ModelCheckpoint):
         self.run = run
         self.measured: dict[str, float] = {}  # by the last validation, and at which step
         self.due = False  # whether the epoch that ends was validated at its end
+        self.validated: list[list[Tensor]] = []  # norms of all weights, as they were validated
+        self.told = False  # that they have changed since
 
-    on_train_batch_end = Callback.on_train_batch_end
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Takes down by what the weights are known again, before a callback averages them."""
+        self.validated = [_norms(pl_module)] if _validates_next(trainer) else []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Looks which score is to be beaten."""
@@ -44,6 +54,10 @@ class BestCheckpoint(ModelCheckpoint):
             self.best_model_score = self.kth_value = torch.tensor(found["val_acc"])
             self.best_k_models = {self.best_model_path: self.kth_value}
             self._write_down(trainer, found)
+
+    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes it down once more: a hook of the module may have changed them."""
+        self.validated.append(_norms(pl_module))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes the score down; saves, unless the epoch ends here and has yet to be completed."""
@@ -77,7 +91,16 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
-        if self.check_monitor_top_k(trainer, score):
+        now = _norms(trainer.lightning_module)
+        same = any(
+            len(now) == len(norms) and all(map(torch.equal, now, norms)) for norms in self.validated
+        )
+        if not trainer.strategy.reduce_boolean_decision(same):
+            self.measured = {}
+            if not self.told and trainer.is_global_zero:
+                print("a callback changes the weights once they are validated: none are the best")
+            self.told = True
+        elif self.check_monitor_top_k(trainer, score):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
             self._write_down(trainer, self.measured)
 
@@ -96,6 +119,13 @@ class BestCheckpoint(ModelCheckpoint):
             best = {f"best_{name}": float(f"{value:.7g}") for name, value in scores.items()}
             epoch, _ = int(best.pop("best_epoch")), best.pop("best_step", None)
             self.run.update_results(best_epoch=epoch, **best)
+
+
+def _norms(module: LightningModule) -> list[Tensor]:
+    """Gives the norm of each weight and buffer: equal, if nothing has changed."""
+    everything = (*module.named_parameters(), *module.named_buffers())
+    values = [value.detach() for _, value in everything if value.is_floating_point()]
+    return list(torch._foreach_norm(values)) if values else []
 
 
 class LastCheckpoint(ModelCheckpoint):

@@ -6,6 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
     ModelPruning,
+    SpikeDetection,
     StochasticWeightAveraging,
 )
 from lightning.pytorch.trainer.states import TrainerFn
@@ -20,7 +21,7 @@ _KEY = "plateaus_due"  # in a checkpoint: what to step, by place, and the value 
 
 
 class ResumedEpoch(Callback):
-    """Makes up for two things.
+    """Makes up for three things.
 
     Lightning steps a ReduceLROnPlateau after the checkpoint of the step or the epoch, and neither
     does so when the run goes on from there nor at the end of an epoch that was gone on with
@@ -28,12 +29,23 @@ class ResumedEpoch(Callback):
 
     And within an epoch it calls no `on_train_epoch_start`, on which a few callbacks of its own
     rely: they forget their schedule, or how many batches a step has.
+
+    And SpikeDetection saves nothing of its mean, and reads it back into an attribute that it hasn't
+    (lightning/fabric/utilities/spike.py).
     """
 
     def __init__(self) -> None:
         self.due: tuple[str, int] | None = None  # interval and number of what Lightning steps next
         self.loaded: dict[int, float] = {}
         self.resumed = False  # whether this epoch was gone on with
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Lets SpikeDetection keep its mean, and read it back by the name that it asks for."""
+        for callback in _callbacks(trainer):
+            if isinstance(callback, SpikeDetection):
+                callback.running = mean = callback.running_mean  # type: ignore[attr-defined] # see above
+                mean.persistent(True)
+                mean.base_metric.persistent(True)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -51,8 +63,9 @@ class ResumedEpoch(Callback):
         if trainer.fit_loop._should_accumulate():
             checkpoint[checkpoints.LACKS_KEY] = "gradients"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
-        if prunes and prune.is_pruned(pl_module):  # it leaves its masks out
+        if prunes and prune.is_pruned(pl_module):
             checkpoint[checkpoints.LACKS_KEY] = "masks"
+            checkpoint["state_dict"] = unmasked(checkpoint["state_dict"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Makes up for what was due, and for the epoch's start."""
@@ -92,6 +105,21 @@ class ResumedEpoch(Callback):
             and (number + 1) % config.frequency == 0
             and config.monitor in trainer.callback_metrics
         }
+
+
+def unmasked(weights: dict[str, Any]) -> dict[str, Any]:
+    """Gives weights with ModelPruning's masks applied, which it leaves beside them if it's told to.
+
+    The network that is tested has no masks.
+    """
+    masks = {name.removesuffix("_mask") for name in weights if name.endswith("_mask")}
+    pruned = {name for name in masks if f"{name}_orig" in weights}
+    named = {f"{name}_orig": name for name in pruned}
+    return {
+        named.get(key, key): weights[f"{named[key]}_mask"] * value if key in named else value
+        for key, value in weights.items()
+        if key.removesuffix("_mask") not in pruned
+    }
 
 
 def _step(trainer: Trainer, values: dict[int, float]) -> None:

@@ -78,6 +78,8 @@ _NOISE = (
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
+    r"Trying to infer the `batch_size` from an ambiguous collection",  # a batch's images come first
+    r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
 # Likewise, of what Lightning tells through its loggers
@@ -97,7 +99,7 @@ _NOISY_INFO = (
     r"`weights_only` was not set",  # of what a callback saves for itself
     r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
-    r"Detected KeyboardInterrupt, attempting graceful shutdown",
+    r"\n?Detected KeyboardInterrupt, attempting graceful shutdown",
 )
 # What speaks in Lightning, as a filter of a logger is not asked by the loggers below it
 _SPEAKERS = (
@@ -290,6 +292,22 @@ def whole_epochs() -> AbstractContextManager[None]:
     return _replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
 
 
+def only_what_is_named() -> AbstractContextManager[None]:
+    """Lets training begin at nothing where no checkpoint is named.
+
+    With an OnExceptionCheckpoint, or under SLURM, Lightning then goes on from whatever lies about:
+    a run that is to be replaced would go on from the very files that it replaces
+    (lightning/pytorch/trainer/connectors/checkpoint_connector.py, `_parse_ckpt_path`).
+    """
+    parse = checkpoint_connector._CheckpointConnector._parse_ckpt_path
+
+    @functools.wraps(parse)
+    def named(connector: Any, state_fn: Any, ckpt_path: Any, **model: Any) -> Any:
+        return parse(connector, state_fn, ckpt_path, **model) if ckpt_path else None
+
+    return _replaced((checkpoint_connector._CheckpointConnector, "_parse_ckpt_path", named))
+
+
 WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quiet": quiet,
     "light_steps": light_steps,
@@ -299,6 +317,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "place_in_epoch": place_in_epoch,
     "whole_doubles": whole_doubles,
     "whole_epochs": whole_epochs,
+    "only_what_is_named": only_what_is_named,
 }
 
 

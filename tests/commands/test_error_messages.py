@@ -121,7 +121,7 @@ def test_lightnings_refusals_become_a_line_about_the_option():
     told = raised(lambda: Trainer(accelerator="cpu", overfit_batches=-3, logger=False))
     assert str(told).startswith("--trainer: You have passed invalid value -3")
     assert isinstance(explained(MisconfigurationException("a\n b")), UserError)
-    assert str(explained(MisconfigurationException("a\n b"))) == "--trainer: a b"
+    assert str(explained(MisconfigurationException("a\n b"))) == "--trainer: a; b"
 
 
 def test_a_peers_end_is_no_fault_of_the_user():

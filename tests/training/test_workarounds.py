@@ -307,6 +307,7 @@ CHANGED = (
     (fit_loop._FitLoop, "setup_data"),
     (fit_loop._FitLoop, "_iteration_based_training"),
     (checkpoint_connector._CheckpointConnector, "restore_model"),
+    (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
 )
 
 

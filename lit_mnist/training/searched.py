@@ -1,0 +1,70 @@
+"""What callbacks search for when a run begins: a learning rate, a batch size."""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BatchSizeFinder, LearningRateFinder
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
+from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
+
+_FINDERS = (BatchSizeFinder, LearningRateFinder)
+_KEY = "searched"  # in a checkpoint: what was found, by the name of its attribute
+
+
+class Searched(Callback):
+    """Keeps in checkpoints what finders have found, and has a run that goes on use it.
+
+    Lightning searches anew whenever `fit` is called, and puts the trainer back to the search's
+    start in the end: a run that goes on would begin at its first epoch, with trained weights.
+    """
+
+    def __init__(self) -> None:
+        self.found: dict[str, Any] = {}
+        self.began = False  # before that, it is a search that saves and loads
+
+    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
+        """Notes which attributes are searched for."""
+        if stage == "fit":
+            self.found = dict.fromkeys(_searched(trainer, pl_module))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes note of what was found."""
+        self.began = True
+        self.found = {name: lightning_getattr(pl_module, name) for name in self.found}
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keeps it."""
+        if self.began and self.found:
+            checkpoint[_KEY] = dict(self.found)
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Sets it, before optimizers and batches are made."""
+        if trainer.state.fn == TrainerFn.FITTING and _KEY in checkpoint:
+            self.found = dict(checkpoint[_KEY])
+            for name, value in self.found.items():
+                lightning_setattr(pl_module, name, value)
+
+
+def stop_searching(trainer: Trainer) -> None:
+    """Takes the finders out of a trainer whose run goes on, and says so."""
+    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    finders = [one for one in everyone if isinstance(one, _FINDERS)]
+    for finder in finders:
+        everyone.remove(finder)
+        if trainer.is_global_zero:
+            name = type(finder).__name__
+            print(f"{name}: searches when a run begins; this one goes on with what was found")
+
+
+def _searched(trainer: Trainer, module: LightningModule) -> list[str]:
+    """The attributes, of the module or of the data, that finders are to set."""
+    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    sizes = [one._batch_arg_name for one in everyone if isinstance(one, BatchSizeFinder)]
+    finders = [one for one in everyone if isinstance(one, LearningRateFinder)]
+    rates = [_determine_lr_attr_name(module, one._attr_name) for one in finders if one._update_attr]
+    return [*sizes, *rates]

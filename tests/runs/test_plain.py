@@ -1,0 +1,34 @@
+"""What goes into a checkpoint can be read back, or is refused with its place."""
+
+import numpy as np
+import pytest
+import torch
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs import plain, safe_torch
+
+
+def nested(depth):
+    return [nested(depth - 1)] if depth else 1
+
+
+def within_itself():
+    content = []
+    content.append(content)
+    return content
+
+
+@pytest.mark.parametrize("content", [nested(60), torch.ones(1).expand(1000), np.float32(0.5)])
+def test_what_is_kept_comes_back(tmp_path, content):
+    torch.save(plain.checked({"x": content}), tmp_path / "a.pt")
+    found = safe_torch.load(tmp_path / "a.pt")["x"]
+    assert torch.equal(found, content) if torch.is_tensor(content) else found == content
+
+
+REFUSED = [nested(100), within_itself(), torch.eye(3).to_sparse(), {"y": object()}]
+
+
+@pytest.mark.parametrize("content", REFUSED, ids=["deep", "itself", "sparse", "object"])
+def test_what_could_not_come_back_is_refused(content):
+    with pytest.raises(UserError, match="the checkpoint's x"):
+        plain.checked({"x": content})

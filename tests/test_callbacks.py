@@ -1,0 +1,107 @@
+"""Stock callbacks and a user's own, in every form, from the real program."""
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import torch
+
+from tests.test_recipes import callback, fitted, recipe, rows
+from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.trained import contents
+
+RUN = folder("dense")
+
+
+def refused(outcome, *words):
+    status, _, problems = outcome
+    assert status == 2
+    assert re.fullmatch(r"error: [^\n]+\n", problems)
+    assert not re.search(r"<class|0x[0-9a-f]{6}", problems)
+    for word in words:
+        assert word in problems
+
+
+FINDERS = [
+    *callback("BatchSizeFinder", init_val=20, max_trials=2),
+    *callback("LearningRateFinder", num_training_steps=15, early_stop_threshold="null"),
+]
+STATEFUL = [
+    pytest.param(FINDERS, "14", id="what was searched for", marks=pytest.mark.slow),
+    pytest.param(callback("tests.recipes.Unfreeze"), "16", id="layers that are unfrozen"),
+    pytest.param(callback("SpikeDetection", rtol="1.5"), "5", id="spikes", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize(("options", "moment"), STATEFUL)
+def test_it_goes_on_to_the_same_bits(run_cli, monkeypatch, options, moment):
+    same = (*options, STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_a_fresh_run_begins_at_nothing_whatever_an_exception_has_left(run_cli, monkeypatch):
+    same = (STOP_AT, *callback("OnExceptionCheckpoint", dirpath="rescued"))
+    stopped(run_cli, monkeypatch, "14", "fit", *same)
+    assert Path("rescued/on_exception.ckpt").exists()
+    fitted(run_cli("fit", *same, "--fresh", "--trainer.max_epochs", "1"))
+    assert [row["epoch"] for row in rows()] == ["0"]
+
+
+def test_a_score_is_not_that_of_weights_that_were_pruned_since(run_cli):
+    pruning = callback("ModelPruning", pruning_fn="l1_unstructured", make_pruning_permanent="false")
+    once = ("--trainer.max_epochs", "1", *pruning, *callback("TQDMProgressBar"))
+    output = fitted(run_cli("fit", *once))
+    assert "no weights were kept as they were validated, so there is no best.ckpt" in output
+    assert not (RUN / "checkpoints" / "best.ckpt").exists()
+    assert "best_val_acc" not in json.loads((RUN / "results.json").read_text())
+    config = (RUN / "config.yaml").read_text()
+    assert "pruning_fn: l1_unstructured\n" in config
+    weights = torch.load(RUN / "checkpoints" / "last.ckpt", weights_only=True)["state_dict"]
+    assert (weights["net.1.weight"] == 0).float().mean() > 0.3
+    status, _, problems = run_cli("test")
+    assert status == 0
+    assert "taking tb_logs/dense/seed_42/checkpoints/last.ckpt" in problems
+    assert "is complete" in fitted(run_cli("fit", *once))
+
+
+def test_a_run_that_is_stopped_before_a_batch_has_trained_nothing(run_cli):
+    output = fitted(run_cli("fit", *callback("tests.recipes.StopsAtOnce")))
+    assert "nothing was trained, so there is nothing to test" in output
+    assert not (RUN / "metrics.csv").exists()
+
+
+REFUSED = {
+    "the same twice": (callback("EarlyStopping", monitor="val_loss") * 2, "more than one"),
+    "no such metric": (callback("EarlyStopping", monitor="nope"), "metric `nope`"),
+    "a bad value": (
+        callback("EarlyStopping", monitor="val_loss", mode="up"),
+        "--trainer: `mode` can be min, max, got up\n",
+    ),
+    "no argument": (callback("EarlyStopping"), "the following arguments are required: monitor;"),
+    "an empty checkpoint": (["--ckpt_path", ""], "--ckpt_path: is empty"),
+}
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
+def test_what_cannot_be_is_refused_in_a_users_words(run_cli, options, said):
+    refused(run_cli("fit", "--trainer.max_epochs", "1", *options), said)
+
+
+def test_a_layer_that_is_made_late_is_trained_on_and_tested(run_cli):
+    fitted(run_cli("fit", *recipe("LateLayer"), "--trainer.max_epochs", "1"))
+    fitted(run_cli("test", *recipe("LateLayer")))
+    fitted(run_cli("fit", *recipe("LateLayer")))
+    assert len(rows("LateLayer")) == 2
+
+
+def test_a_checkpoint_that_lightning_would_not_load_is_told(run_cli):
+    fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
+    last = torch.load(folder("Tenth") / "checkpoints" / "last.ckpt", weights_only=True)
+    torch.save({"state_dict": last["state_dict"]}, "hand.ckpt")
+    before = contents()
+    refused(run_cli("test", *recipe("Tenth"), "--ckpt_path", "hand.ckpt"), "hand.ckpt: written by")
+    assert contents() == before
