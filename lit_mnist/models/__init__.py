@@ -12,7 +12,9 @@ train_log  what training logs once an epoch, whatever a subclass makes of the ho
 clipping   gradient clipping with fused optimisers
 cascade    members asked one after another, while the answer could still change
 features   what reaches the last linear layer of any net
-novelty    what is no digit: images whose features lie far from those of all classes
+gaussians  normal distributions of features, one a class, and distances from them
+novelty    what is no digit: features nearer to those of letters, or far from everything
+novelty_file  the file of that rule, and whose weights it is of
 sureness   when an answer counts as sure: temperature and threshold
 averages   the ways to average, known to the command line without torch
 averaging  a committee's arithmetic: logits of its members -> log-probabilities

@@ -2,11 +2,12 @@
 
 A net that knows ten classes is sure of most letters, too. Its features, which are what reaches its
 last linear layer, tell more: those of each class are taken for normally distributed, and so are
-those of letters that are drawn for the purpose. An image counts as no digit if the ratio of its
-squared Mahalanobis distances, to the nearest class and to the nearest letter, is greater than that
-of 199 in 200 held-out images (Lee et al., NeurIPS 2018, for the first distance; Ren et al.,
-arXiv:2106.09022, for one relative to another). A class's covariance is the mean of its own and the
-one that all classes share (Friedman, Regularized Discriminant Analysis, 1989).
+those of letters that are drawn for the purpose. An image's score is the squared Mahalanobis
+distance to the nearest class, less half of that to the nearest letter; it counts as no digit if the
+score is greater than that of 199 in 200 held-out images (Lee et al., NeurIPS 2018, for the first
+distance; Ren et al., arXiv:2106.09022, for one relative to another). A class's covariance is the
+mean of its own and the one that all classes share (Friedman, Regularized Discriminant Analysis,
+1989).
 """
 
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from lit_mnist.shape import CLASSES
 # Below it, the other nine together are more probable, and there is no digit
 LEAST_PROBABILITY = 0.5
 KNOWN = 0.995  # of the held-out images are not novel
+LETTERS_PART = 0.5  # of the distance to letters; all of it loses what is far from both
 OWN = 0.5  # a class's own part of its covariance; of letters, which are too few, nothing
 MOST_FEATURES = 512  # of a net; what is fitted to them takes 12 MB
 FEWEST = 20  # images of a class, in each half of the held-out ones
@@ -41,7 +43,9 @@ class HeldOut(NamedTuple):
     def of_net(self, place: int, widths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
         """Gives one net's features, float64 (K, D), and the places of their K images (K,)."""
         own = np.flatnonzero(self.by[:, place])
-        before = int(self.by[own[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int))
+        before = int(
+            self.by[own[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int)
+        )
         return self.features[own, before : before + widths[place]].astype(np.float64), own
 
 
@@ -56,10 +60,9 @@ class Member(NamedTuple):
         """Estimates the first from the features (N, D) of digits with labels (N,)."""
         return cls(Gaussians.fit(features, labels, own=OWN), letters)
 
-    def log_ratios(self, features: np.ndarray) -> np.ndarray:
-        """Gives how much nearer to letters than to digits features (N, D) are, (N,)."""
-        near, far = self.digits.distances(features), self.letters.distances(features)
-        return np.log(near + 1) - np.log(far + 1)
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Gives the scores (N,) of features (N, D)."""
+        return self.digits.distances(features) - LETTERS_PART * self.letters.distances(features)
 
 
 class Novelty(NamedTuple):
@@ -67,7 +70,7 @@ class Novelty(NamedTuple):
 
     Attributes:
         members: Of each of M nets.
-        threshold: Of the mean of the members' log ratios.
+        threshold: Of the mean of the members' scores.
     """
 
     members: tuple[Member, ...]
@@ -83,8 +86,8 @@ class Novelty(NamedTuple):
     ) -> Self:
         """Fits it to images on which no net, or not the one that answers, was trained.
 
-        The threshold is that of ratios from what was fitted to the other half of the images. Where
-        each net held out images of its own, it is that of one net's ratios: a mean of several
+        The threshold is that of scores by what was fitted to the other half of the images. Where
+        each net held out images of its own, it is that of one net's scores: a mean of several
         exceeds it more seldom.
 
         Args:
@@ -100,20 +103,20 @@ class Novelty(NamedTuple):
             known = Gaussians.fit(drawn, letter_labels, own=0)
             for one, other in ((0, 1), (1, 0)):
                 half = Member.fit(features[other::2], labels[other::2], known)
-                total[own[one::2]] += half.log_ratios(features[one::2])
+                total[own[one::2]] += half.scores(features[one::2])
             members.append(Member.fit(features, labels, known))
         mean = total / held_out.by.sum(axis=1)
         return cls(tuple(members), float(np.quantile(mean, KNOWN)))
 
-    def log_ratios(self, features: np.ndarray) -> np.ndarray:
-        """Gives the mean of the nets' log ratios, (N,), from their features, (N, F)."""
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Gives the mean of the nets' scores, (N,), from their features, (N, F)."""
         each = split(features, [member.digits.means.shape[1] for member in self.members])
         pairs = zip(self.members, each, strict=True)
-        return np.mean([member.log_ratios(of_net) for member, of_net in pairs], axis=0)
+        return np.mean([member.scores(of_net) for member, of_net in pairs], axis=0)
 
     def novel(self, features: np.ndarray) -> np.ndarray:
         """Tells which images are like no class, bool (N,)."""
-        return self.log_ratios(features) > self.threshold
+        return self.scores(features) > self.threshold
 
 
 def split(features: np.ndarray, widths: Sequence[int]) -> list[np.ndarray]:

@@ -8,4 +8,5 @@ lines   ruled lines, taken out of the ink
 parts   the connected parts of the ink, without frames, edges and specks
 find    which parts make a digit, and their reading order
 form    MNIST's form: a box of 20x20, even strokes, the centre of mass in the middle
+letters what is written and no digit: letters in MNIST's form, drawn
 """

@@ -8,7 +8,7 @@ import numpy as np
 from lit_mnist.pictures.form import mnist_form
 
 # Those that a digit may look like are left out, such as b, g, I, O, S and Z
-LETTERS = "ACEFHKMNPQRUVWXYacdefhkmnprtuvwxy"
+LETTERS = "ACDEFHJKMNPQRTUVWXYacdefhjkmnprtuvwxy"
 FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
     cv2.FONT_HERSHEY_COMPLEX,
@@ -59,8 +59,10 @@ def draw(letter: str, font: int, rng: np.random.Generator) -> np.ndarray:
     across, down = rng.uniform(1 - STRETCH, 1 + STRETCH, 2)
     hand = turned @ np.array([[across, rng.uniform(-SLANT, SLANT)], [0, down]])
     bends = rng.normal(0, WAVE, (2, BENDS, BENDS))
-    wave = np.stack([cv2.resize(bend, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for bend in bends])
+    wave = np.stack(
+        [cv2.resize(bend, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for bend in bends]
+    )
     centred = np.mgrid[:SIDE, :SIDE][::-1] - SIDE / 2
-    columns, rows = np.tensordot(hand, centred, 1) + SIDE / 2 + wave
+    columns, rows = np.tensordot(hand, centred, 1) + SIDE / 2 + np.stack(wave)
     bent = cv2.remap(ink, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
     return bent.astype(np.float32) / 255
