@@ -63,6 +63,6 @@ def draw(letter: str, font: int, rng: np.random.Generator) -> np.ndarray:
         [cv2.resize(bend, (SIDE, SIDE), interpolation=cv2.INTER_CUBIC) for bend in bends]
     )
     centred = np.mgrid[:SIDE, :SIDE][::-1] - SIDE / 2
-    columns, rows = np.tensordot(hand, centred, 1) + SIDE / 2 + np.stack(wave)
+    columns, rows = np.tensordot(hand, centred, 1) + SIDE / 2 + wave
     bent = cv2.remap(ink, columns.astype(np.float32), rows.astype(np.float32), cv2.INTER_LINEAR)
     return bent.astype(np.float32) / 255
