@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import cv2
-import measuring  # noqa: F401 # puts the clone first on the path
+import measuring  # puts the clone first on the path
 import numpy as np
 import report
 import torch
@@ -178,4 +178,4 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(measuring.program(main))

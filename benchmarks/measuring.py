@@ -60,6 +60,17 @@ def parse(
     return parser.parse_args(argv)
 
 
+def program(main: Callable[[], int]) -> int:
+    """Gives a benchmark's exit status; what the user can mend is said in a line, with status 2."""
+    from lit_mnist.errors import UserError, one_line
+
+    try:
+        return main()
+    except UserError as error:
+        print(one_line(error).replace("--data.data_dir", "--data-dir"), file=sys.stderr)
+        return 2
+
+
 def alternate(contenders: Mapping[K, Callable[[], T]], repeats: int) -> dict[K, list[T]]:
     """Measures all contenders in turn, A B A B, so that a slow spell of the machine hits each."""
     measured: dict[K, list[T]] = {name: [] for name in contenders}

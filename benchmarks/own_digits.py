@@ -34,6 +34,7 @@ from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
+from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.pictures import read
 from lit_mnist.training import hardware
@@ -78,8 +79,11 @@ def checked(
 
 def photographed(reader: Reader, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
     """Measures a folder by kind; gives also a line for each picture that is misread."""
-    with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
-        index = list(csv.DictReader(file))
+    try:
+        with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
+            index = list(csv.DictReader(file))
+    except OSError as error:
+        raise UserError(f"--photos {folder}: no index.csv in it ({error.strerror})") from error
     found = [read.read_picture(folder / entry["file"]).digits for entry in index]
     texts = reader.texts(found)
     labels = ["" if entry["label"] == "none" else entry["label"] for entry in index]
@@ -155,4 +159,4 @@ def digits(
 
 
 if __name__ == "__main__":
-    raise SystemExit(main())
+    raise SystemExit(measuring.program(main))

@@ -8,7 +8,7 @@ from torch import nn
 
 from lit_mnist.models import novelty
 from lit_mnist.models.features import Features
-from lit_mnist.pictures import read
+from lit_mnist.pictures import letters, read
 
 BATCH = 500
 
@@ -26,11 +26,14 @@ class Reader:
 
     def fit(self, images: np.ndarray, labels: np.ndarray) -> None:
         """Fits the rule to the held-out images (N, 28, 28) and labels (N,), as `test` does."""
-        features = self.ask(images)[1]
-        if missing := novelty.obstacle(features, self.features.widths, labels):
+        by = np.ones((len(labels), len(self.nets)), bool)
+        held_out = novelty.HeldOut(self.ask(images)[1], labels, by)
+        if missing := novelty.obstacle(held_out, self.features.widths):
             print(f"least probability alone tells what is no digit: {missing}")
-        else:
-            self.rule = novelty.Novelty.fit(features, self.features.widths, labels)
+            return
+        drawn = letters.draw_all()
+        shown = self.ask(drawn.images)[1]
+        self.rule = novelty.Novelty.fit(held_out, self.features.widths, shown, drawn.labels)
 
     def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Gives probabilities (N, 10) and features (N, F) of images, uint8 (N, 28, 28)."""

@@ -48,3 +48,22 @@ def test_a_folder_is_measured_by_its_index(own_digits, tmp_path, monkeypatch):
 
     assert [(row["what"], row["right"]) for row in rows] == [("none", 1), ("none, scan", 1)]
     assert misread == []
+
+
+@pytest.mark.parametrize("options", [["--sheet", "sheet.png"], ["--data-dir", "elsewhere"]])
+def test_missing_images_are_told_in_a_line(own_digits, tmp_path, monkeypatch, capsys, options):
+    monkeypatch.chdir(tmp_path)
+    arguments = ["--sheet", "sheet.png", *options]
+
+    status = own_digits.measuring.program(lambda: own_digits.main(arguments))
+
+    assert status == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "train-images-idx3-ubyte is missing" in line
+    assert line.endswith("or name another folder with --data-dir")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_folder_without_an_index_is_told(own_digits, tmp_path):
+    with pytest.raises(own_digits.UserError, match=r"no index\.csv in it"):
+        own_digits.photographed(own_digits.Reader([]), tmp_path)

@@ -19,7 +19,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.formats import FORMATS, format_module, require
 from lit_mnist.export.model import WholeModel
 from lit_mnist.export.trained_run import TrainedRun
-from lit_mnist.models import novelty
+from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.features import Features
 from lit_mnist.pictures.files import as_one_image, flattened, read_grey
@@ -68,7 +68,7 @@ class DigitReader:
         self.features = Features(list(self.model.networks))
         self.novelty: novelty.Novelty | None = None
         if run and not self.whole:
-            self.novelty, _ = novelty.load(
+            self.novelty, _ = novelty_file.load(
                 run.novelty, trained.weights_sha256, self.features.widths
             )
 

@@ -111,22 +111,32 @@ class EnsembleModule(ScoredModule):
         self.configure_model()
         return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
 
+    def held_out_by(self, indices: Tensor) -> Tensor:
+        """Tells which members did not train on which held-out images: bool (N, M), on the CPU.
+
+        Args:
+            indices: int64 (N,): places in the training set.
+        """
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        if not data.partition.whole:
+            return torch.ones(len(indices), len(self.members), dtype=torch.bool)
+        folds = data.partition.fold_of_each(len(data.train_set.labels))[indices.cpu()]
+        own = [-1 if member.fold is None else member.fold for member in self.members]
+        return folds[:, None] == torch.tensor(own)
+
     def evaluate_held_out(self, batch: Batch) -> Tensor:
         """Gives log-probabilities (B, 10); of folds, of those members that did not train on it."""
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
         if not data.partition.whole:
             return self.evaluate(batch)
-        folds = data.partition.fold_of_each(len(data.train_set.labels))[batch.indices.cpu()]
-        log_probs = batch.images.new_empty(len(folds), CLASSES)
+        by = self.held_out_by(batch.indices)
+        log_probs = batch.images.new_empty(len(by), CLASSES)
         with torch.autocast(self.device.type, enabled=False):
-            for fold in folds.unique().tolist():
-                own = (folds == fold).to(batch.images.device)
-                each = [
-                    net(batch.images[own])
-                    for net, member in zip(self.nets, self.members, strict=True)
-                    if member.fold == fold
-                ]
-                log_probs[own] = combine(torch.stack(each).log_softmax(dim=2), self.average)
+            for those in by.unique(dim=0):  # the members of one fold
+                own = (by == those).all(dim=1).to(batch.images.device)
+                nets = [net for net, asked in zip(self.nets, those, strict=True) if asked]
+                each = torch.stack([net(batch.images[own]) for net in nets])
+                log_probs[own] = combine(each.log_softmax(dim=2), self.average)
         return log_probs
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
@@ -155,3 +165,15 @@ class EnsembleModule(ScoredModule):
 def nets_of(module: LightningModule) -> list[nn.Module]:
     """Gives a committee's members; of any other module, itself alone."""
     return list(module.nets) if isinstance(module, EnsembleModule) else [module]
+
+
+def held_out_by(module: LightningModule, indices: Tensor) -> Tensor:
+    """Tells which of `nets_of` a module did not train on which held-out images: bool (N, M).
+
+    Args:
+        module: With a trainer.
+        indices: int64 (N,): places in the training set.
+    """
+    if isinstance(module, EnsembleModule):
+        return module.held_out_by(indices)
+    return torch.ones(len(indices), 1, dtype=torch.bool)

@@ -11,6 +11,9 @@ from torch import Tensor, nn
 class Features:
     """Keeps the features of the images that each of M nets is shown, whatever its class.
 
+    Of a net that reads an image several times, moved a little, they are those of the last time:
+    of the image itself (see `shifts`).
+
     Args:
         nets: Which are then called as ever; each thread has features of its own.
 
@@ -24,43 +27,61 @@ class Features:
         if None in layers:
             self.widths = []
         self._seen = threading.local()
-        self._hooks = [
-            layer.register_forward_pre_hook(self._keep(place))
-            for place, layer in enumerate(layers)
-            if layer is not None and self.widths
-        ]
+        self._hooks = []
+        for place, (net, layer) in enumerate(zip(nets, layers, strict=True)):
+            if layer is not None and self.widths:
+                self._hooks.append(layer.register_forward_pre_hook(self._notice(place)))
+                self._hooks.append(net.register_forward_hook(self._keep(place)))
+
+    def _notice(self, place: int) -> Any:
+        def notice(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+            self._own("latest")[place] = inputs[0].detach()
+
+        return notice
 
     def _keep(self, place: int) -> Any:
-        def keep(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._own().setdefault(place, []).append(inputs[0].detach())
+        def keep(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
+            latest = self._own("latest").pop(place, None)
+            if latest is not None and inputs and latest.shape[:1] == inputs[0].shape[:1]:
+                self._own("kept").setdefault(place, []).append(latest.float().cpu())
 
         return keep
 
-    def _own(self) -> dict[int, list[Tensor]]:
+    def _own(self, what: str) -> dict[int, Any]:
         """Gives what this thread's images left, by the net's place."""
-        if not hasattr(self._seen, "by_net"):
-            self._seen.by_net = {}
-        own: dict[int, list[Tensor]] = self._seen.by_net
+        own: dict[int, Any] = self._seen.__dict__.setdefault(what, {})
         return own
 
-    def taken(self, count: int) -> Tensor:
+    def taken(self, count: int, by: Tensor | None = None) -> Tensor:
         """Gives what was seen since it was last asked.
 
         Args:
             count: N, the images that were shown.
+            by: bool (N, M): which nets were shown which of them, in their order; None: all.
 
         Returns:
-            On the CPU, float32 (N, F): of all nets side by side. (N, 0) if a net has no linear
-            layer, or did not put each image through its last one, once.
+            On the CPU, float32 (N, F): of the nets that were shown the image, side by side. (N, 0)
+            if a net has no linear layer, or did not put each image through its last one, or some
+            images would have more features than others.
         """
-        own = self._own()
-        seen = [own.get(place, []) for place in range(len(self._hooks))]
-        own.clear()
-        whole = [torch.cat(parts) for parts in seen if parts]
-        shapes = [tuple(one.shape) for one in whole]
-        if not shapes or shapes != [(count, width) for width in self.widths]:
+        kept = dict(self._own("kept"))
+        self._own("kept").clear()
+        if by is None:
+            by = torch.ones(count, len(self.widths), dtype=torch.bool)
+        widths = torch.tensor(self.widths, dtype=torch.int64)
+        sums = (by * widths).sum(dim=1)
+        if not self.widths or not count or int(sums.min()) != int(sums.max()):
             return torch.empty(count, 0)
-        return torch.cat([one.float().cpu() for one in whole], dim=1)
+        features = torch.empty(count, int(sums[0]))
+        for place, width in enumerate(self.widths):
+            rows = by[:, place].nonzero().squeeze(1)
+            seen = torch.cat([torch.empty(0, width), *kept.get(place, [])])
+            if seen.shape != (len(rows), width):
+                return torch.empty(count, 0)
+            if len(rows):
+                first = int((by[rows[0], :place] * widths[:place]).sum())
+                features[rows, first : first + width] = seen
+        return features
 
     def remove(self) -> None:
         """Leaves the nets as they were."""

@@ -1,109 +1,122 @@
-"""What is no digit: images whose features lie far from those of all classes.
+"""What is no digit: images whose features lie nearer to those of letters, or far from everything.
 
 A net that knows ten classes is sure of most letters, too. Its features, which are what reaches its
-last linear layer, tell more: those of each class are taken for normally distributed, and an image
-counts as novel if the squared Mahalanobis distance to the nearest class is greater than that of 199
-in 200 held-out images (Lee et al., NeurIPS 2018). A class's covariance is the mean of its own and
-the one that all classes share (Friedman, Regularized Discriminant Analysis, 1989).
+last linear layer, tell more: those of each class are taken for normally distributed, and so are
+those of letters that are drawn for the purpose. An image's score is the squared Mahalanobis
+distance to the nearest class, less half of that to the nearest letter; it counts as no digit if the
+score is greater than that of 199 in 200 held-out images (Lee et al., NeurIPS 2018, for the first
+distance; Ren et al., arXiv:2106.09022, for one relative to another). A class's covariance is the
+mean of its own and the one that all classes share (Friedman, Regularized Discriminant Analysis,
+1989).
 """
 
-import zipfile
 from collections.abc import Sequence
-from pathlib import Path
 from typing import NamedTuple, Self
 
 import numpy as np
 
-from lit_mnist import files
+from lit_mnist.models.gaussians import Gaussians
 from lit_mnist.shape import CLASSES
 
 # Below it, the other nine together are more probable, and there is no digit
 LEAST_PROBABILITY = 0.5
 KNOWN = 0.995  # of the held-out images are not novel
-OWN = 0.5  # a class's own part of its covariance
-RIDGE = 0.02  # times the mean variance, added to each: so few images leave some variances too small
-MOST_FEATURES = 512  # of a net; their precision matrices take 10 MB
-FEWEST = 3  # images of a class, in each half of the held-out ones
+LETTERS_PART = 0.5  # of the distance to letters; all of it loses what is far from both
+OWN = 0.5  # a class's own part of its covariance; of letters, which are too few, nothing
+MOST_FEATURES = 512  # of a net; what is fitted to them takes 12 MB
+FEWEST = 20  # images of a class, in each half of the held-out ones
 
 
-class ClassGaussians(NamedTuple):
-    """A normal distribution for each class over D features.
+class HeldOut(NamedTuple):
+    """Features of N images, each of those of M nets that were not trained on it.
 
     Attributes:
-        means: float64 (10, D).
-        precisions: float64 (10, D, D).
+        features: Float (N, F): of those nets, side by side.
+        labels: int (N,).
+        by: bool (N, M): which nets they are.
     """
 
-    means: np.ndarray
-    precisions: np.ndarray
+    features: np.ndarray
+    labels: np.ndarray
+    by: np.ndarray
+
+    def of_net(self, place: int, widths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
+        """Gives one net's features, float64 (K, D), and the places of their K images (K,)."""
+        own = np.flatnonzero(self.by[:, place])
+        before = int(
+            self.by[own[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int)
+        )
+        return self.features[own, before : before + widths[place]].astype(np.float64), own
+
+
+class Member(NamedTuple):
+    """What one net's features are like: those of digits, and those of letters."""
+
+    digits: Gaussians
+    letters: Gaussians
 
     @classmethod
-    def fit(cls, features: np.ndarray, labels: np.ndarray) -> Self:
-        """Estimates them from features (N, D) with labels (N,); each class has an image or more."""
-        means = np.stack([features[labels == name].mean(axis=0) for name in range(CLASSES)])
-        off = features - means[labels]
-        shared = off.T @ off / len(off)
-        precisions = []
-        for name in range(CLASSES):
-            own = off[labels == name]
-            covariance = (1 - OWN) * shared + OWN * own.T @ own / len(own)
-            mean_variance = max(float(np.trace(covariance)) / len(covariance), 1e-12)
-            ridge = RIDGE * mean_variance * np.eye(len(covariance))
-            precisions.append(np.linalg.inv(covariance + ridge))
-        return cls(means, np.stack(precisions))
+    def fit(cls, features: np.ndarray, labels: np.ndarray, letters: Gaussians) -> Self:
+        """Estimates the first from the features (N, D) of digits with labels (N,)."""
+        return cls(Gaussians.fit(features, labels, own=OWN), letters)
 
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Gives the squared Mahalanobis distance to the nearest class, (N,), of (N, D)."""
-        each = []
-        for mean, precision in zip(self.means, self.precisions, strict=True):
-            off = features - mean
-            each.append(np.einsum("nd,nd->n", off @ precision, off))
-        return np.min(each, axis=0)
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Gives the scores (N,) of features (N, D)."""
+        return self.digits.distances(features) - LETTERS_PART * self.letters.distances(features)
 
 
 class Novelty(NamedTuple):
     """Tells images that are like none of the ten classes.
 
     Attributes:
-        members: Of each of M nets; distances are in units of what 199 in 200 images stay below.
-        threshold: Of the mean of the members' distances.
+        members: Of each of M nets.
+        threshold: Of the mean of the members' scores.
     """
 
-    members: tuple[ClassGaussians, ...]
+    members: tuple[Member, ...]
     threshold: float
 
     @classmethod
-    def fit(cls, features: np.ndarray, widths: Sequence[int], labels: np.ndarray) -> Self:
-        """Fits it to held-out images, on which no net was trained.
+    def fit(
+        cls,
+        held_out: HeldOut,
+        widths: Sequence[int],
+        letters: np.ndarray,
+        letter_labels: np.ndarray,
+    ) -> Self:
+        """Fits it to images on which no net, or not the one that answers, was trained.
 
-        The threshold is that of distances from what was fitted to the other half of the images.
+        The threshold is that of scores by what was fitted to the other half of the images. Where
+        each net held out images of its own, it is that of one net's scores: a mean of several
+        exceeds it more seldom.
 
         Args:
-            features: Float (N, F): of all nets side by side.
+            held_out: See `obstacle`.
             widths: How many features each net has.
-            labels: int (N,); see `obstacle`.
+            letters: Float (L, F): features of letters, of all nets side by side.
+            letter_labels: int (L,): which letter each is.
         """
-        members, distances = [], []
-        for of_net in split(features, widths):
-            crossed = np.empty(len(labels))
-            for own, other in ((0, 1), (1, 0)):
-                half = ClassGaussians.fit(of_net[other::2], labels[other::2])
-                crossed[own::2] = half.distances(of_net[own::2])
-            unit = float(np.quantile(crossed, KNOWN))
-            whole = ClassGaussians.fit(of_net, labels)
-            members.append(whole._replace(precisions=whole.precisions / unit))
-            distances.append(crossed / unit)
-        return cls(tuple(members), float(np.quantile(np.mean(distances, axis=0), KNOWN)))
+        members, total = [], np.zeros(len(held_out.labels))
+        for place, drawn in enumerate(split(letters, widths)):
+            features, own = held_out.of_net(place, widths)
+            labels = held_out.labels[own]
+            known = Gaussians.fit(drawn, letter_labels, own=0)
+            for one, other in ((0, 1), (1, 0)):
+                half = Member.fit(features[other::2], labels[other::2], known)
+                total[own[one::2]] += half.scores(features[one::2])
+            members.append(Member.fit(features, labels, known))
+        mean = total / held_out.by.sum(axis=1)
+        return cls(tuple(members), float(np.quantile(mean, KNOWN)))
 
-    def distances(self, features: np.ndarray) -> np.ndarray:
-        """Gives the mean of the nets' distances, (N,), from their features, (N, F)."""
-        each = split(features, [member.means.shape[1] for member in self.members])
+    def scores(self, features: np.ndarray) -> np.ndarray:
+        """Gives the mean of the nets' scores, (N,), from their features, (N, F)."""
+        each = split(features, [member.digits.means.shape[1] for member in self.members])
         pairs = zip(self.members, each, strict=True)
-        return np.mean([member.distances(of_net) for member, of_net in pairs], axis=0)
+        return np.mean([member.scores(of_net) for member, of_net in pairs], axis=0)
 
     def novel(self, features: np.ndarray) -> np.ndarray:
         """Tells which images are like no class, bool (N,)."""
-        return self.distances(features) > self.threshold
+        return self.scores(features) > self.threshold
 
 
 def split(features: np.ndarray, widths: Sequence[int]) -> list[np.ndarray]:
@@ -111,58 +124,18 @@ def split(features: np.ndarray, widths: Sequence[int]) -> list[np.ndarray]:
     return np.split(features.astype(np.float64), np.cumsum(widths)[:-1], axis=1)
 
 
-def obstacle(features: np.ndarray, widths: Sequence[int], labels: np.ndarray) -> str:
+def obstacle(held_out: HeldOut, widths: Sequence[int]) -> str:
     """Tells why no rule can be fitted to the held-out images; empty if one can."""
-    if not features.shape[1]:
+    if not held_out.features.shape[1]:
         return "a net has no linear layer that all images go through"
     if max(widths) > MOST_FEATURES:
         return f"a net has over {MOST_FEATURES} features"
-    halves = (np.bincount(labels[start::2], minlength=CLASSES) for start in (0, 1))
-    if any(half.min() < FEWEST for half in halves):
-        return "too few images of some class were held out"
+    for own in held_out.by.T:
+        labels = held_out.labels[own]
+        halves = (np.bincount(labels[start::2], minlength=CLASSES) for start in (0, 1))
+        if any(half.min() < FEWEST for half in halves):
+            return "too few images of some class were held out"
     return ""
-
-
-def save(novelty: Novelty, weights_sha256: str, path: Path) -> None:
-    """Writes it for the weights of this hash, in float32."""
-    arrays: dict[str, np.ndarray] = {"threshold": np.array(novelty.threshold)}
-    arrays["weights_sha256"] = np.array(weights_sha256)
-    for place, member in enumerate(novelty.members):
-        for name, values in member._asdict().items():
-            arrays[f"{name}_{place}"] = values.astype(np.float32)
-    with files.replacing(path) as temporary, temporary.open("wb") as file:
-        np.savez(file, **arrays)  # type: ignore[arg-type] # its stub takes a name for allow_pickle
-
-
-def load(path: Path, weights_sha256: str, widths: Sequence[int]) -> tuple[Novelty | None, str]:
-    """Reads it, if it is of these weights.
-
-    Args:
-        path: Which `save` wrote.
-        weights_sha256: Hash of the weights that it must be of.
-        widths: How many features each net has.
-
-    Returns:
-        The rule, and why there is none; empty if there is.
-    """
-    if not widths:
-        return None, "a net has no linear layer"
-    if not path.is_file():
-        return None, "none was fitted when the run was tested, or it was not tested"
-    try:
-        with np.load(path, allow_pickle=False) as saved:
-            if str(saved["weights_sha256"]) != weights_sha256:
-                return None, f"{path.name} is of other weights; test the run"
-            members = tuple(
-                ClassGaussians(saved[f"means_{place}"], saved[f"precisions_{place}"])
-                for place in range(len(widths))
-            )
-            for member, width in zip(members, widths, strict=True):
-                member.means.reshape(CLASSES, width)
-                member.precisions.reshape(CLASSES, width, width)
-            return Novelty(members, float(saved["threshold"])), ""
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile):
-        return None, f"{path.name} is damaged; test the run"
 
 
 def no_digit(
@@ -173,7 +146,7 @@ def no_digit(
     Args:
         probabilities: Float (N, 10).
         novelty: None where probabilities alone decide.
-        features: Float (N, F): of all nets side by side.
+        features: Float (N, F): of all nets side by side; (N, 0) where there are none.
     """
     unsure: np.ndarray = probabilities.max(axis=1, initial=0) < LEAST_PROBABILITY
-    return unsure | novelty.novel(features) if novelty and len(unsure) else unsure
+    return unsure | novelty.novel(features) if novelty and features.size else unsure

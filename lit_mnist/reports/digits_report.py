@@ -13,7 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
-from lit_mnist.models import novelty
+from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.models.sureness import Abstention
@@ -57,12 +57,14 @@ class PredictReport(Collector):
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Has the nets' features kept, by which it is told what is no digit."""
         self.features = Features(nets_of(pl_module))
+        self.cascade = bool(getattr(pl_module, "thresholds", ()))  # it asks some nets alone
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
         """Keeps the batch."""
-        self.collect(batch, outputs, features=self.features.taken(len(outputs)))
+        features = self.features.taken(len(outputs))
+        self.collect(batch, outputs, features=None if self.cascade else features)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes, on rank zero; of a part of the digits, nothing."""
@@ -96,8 +98,13 @@ class PredictReport(Collector):
         probabilities = predictions.probabilities.numpy()
         if not digits:
             return np.zeros(len(probabilities), bool), ""
-        rule, missing = novelty.load(self.run.novelty, self.weights_sha256, self.features.widths)
-        return novelty.no_digit(probabilities, rule, predictions.features.numpy()), missing
+        rule, missing = novelty_file.load(
+            self.run.novelty, self.weights_sha256, self.features.widths
+        )
+        features = predictions.features.numpy()
+        if rule and len(features) and not features.shape[1]:
+            rule, missing = None, "not every net has features of every image, as in a cascade"
+        return novelty.no_digit(probabilities, rule, features), missing
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
         """Writes the three files; the rows are those of each picture."""

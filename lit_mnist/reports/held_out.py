@@ -11,7 +11,7 @@ from torch import Tensor
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.averaging import combine
-from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.ensemble import EnsembleModule, held_out_by
 from lit_mnist.models.features import Features
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
@@ -48,7 +48,8 @@ def predict(
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
             probabilities, each = _answer(module, scaled, by_all=not data.partition.whole)
-            taken = features.taken(len(probabilities))
+            by = held_out_by(module, batch.indices)
+            taken = features.taken(len(by), by)
             keeper.collect(scaled, probabilities, each, features=taken)
     return keeper.gathered(trainer), ""
 

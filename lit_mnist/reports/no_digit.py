@@ -1,32 +1,64 @@
 """The rule by which an image holds no digit: fitted when a run is tested, used by predictions."""
 
-from collections.abc import Sequence
 from typing import Any
 
-from lit_mnist.models import novelty
+import numpy as np
+import torch
+from lightning.pytorch import LightningModule
+
+from lit_mnist.models import novelty, novelty_file
+from lit_mnist.models.ensemble import held_out_by
+from lit_mnist.models.features import Features
+from lit_mnist.pictures import letters
 from lit_mnist.reports.predictions import Predictions
 from lit_mnist.runs.folder import Run
 
+BATCH = 500  # letters in a forward pass
+
 
 def fit(
-    run: Run, weights_sha256: str, held_out: Predictions, widths: Sequence[int]
+    run: Run,
+    weights_sha256: str,
+    held_out: Predictions,
+    module: LightningModule,
+    features: Features,
 ) -> dict[str, Any]:
-    """Fits the rule to the held-out images and writes it into the run's folder.
+    """Fits the rule to the held-out images and to letters, and writes it into the run's folder.
 
     Args:
         run: The folder.
         weights_sha256: Hash of the weights.
         held_out: What they say of the held-out images, with their features.
-        widths: How many features each net has.
+        module: With the weights, and a trainer.
+        features: Of its nets.
 
     Returns:
         What `results.json` says under `novelty`.
     """
-    features, labels = held_out.features.numpy(), held_out.labels.numpy()
-    missing = novelty.obstacle(features, widths, labels)
-    if missing:
+    known = novelty.HeldOut(
+        features=held_out.features.numpy(),
+        labels=held_out.labels.numpy(),
+        by=held_out_by(module, held_out.indices).numpy(),
+    )
+    if missing := novelty.obstacle(known, features.widths):
         run.novelty.unlink(missing_ok=True)
         return {"missing": missing}
-    rule = novelty.Novelty.fit(features, widths, labels)
-    novelty.save(rule, weights_sha256, run.novelty)
-    return {"features": list(widths), "threshold": rule.threshold, "val_known": novelty.KNOWN}
+    drawn = letters.draw_all()
+    shown = show(module, drawn.images, features)
+    rule = novelty.Novelty.fit(known, features.widths, shown, drawn.labels)
+    novelty_file.save(rule, weights_sha256, run.novelty)
+    return {
+        "features": features.widths,
+        "letters": len(drawn.labels),
+        "threshold": rule.threshold,
+        "val_known": novelty.KNOWN,
+    }
+
+
+def show(module: LightningModule, images: np.ndarray, features: Features) -> np.ndarray:
+    """Gives the features, float32 (N, F), that all nets find in images, uint8 (N, 28, 28)."""
+    inputs = torch.from_numpy(images).unsqueeze(1)
+    with torch.inference_mode(), torch.autocast(module.device.type, enabled=False):
+        for batch in inputs.split(BATCH):
+            module(batch.to(module.device).float() / 255)
+    return features.taken(len(inputs)).numpy()

@@ -64,15 +64,12 @@ class EvaluationReport(Collector):
         self.held_out, missing = held_out_images.predict(
             trainer, pl_module, self.run, self.weights.paths, features
         )
-        features.remove()
         if not trainer.is_global_zero:
+            features.remove()
             return
+        scores["novelty"] = self.no_digit(trainer, pl_module, features, missing)
+        features.remove()
         scores |= self.trust(trainer, self.held_out, predictions, missing)
-        scores["novelty"] = (
-            no_digit.fit(self.run, self.weights.sha256, self.held_out, features.widths)
-            if self.held_out
-            else {"missing": missing}
-        )
         # `test_reads` with them, the record of what they are of last: it says that all is written
         self.write(trainer, predictions, scores | {"test_reads": reads})
         self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
@@ -96,6 +93,16 @@ class EvaluationReport(Collector):
         if held_out is None:
             return {"calibration": {"missing": missing}}
         return {"calibration": abstention.report(held_out.answers, predictions.answers)}
+
+    def no_digit(
+        self, trainer: Trainer, module: LightningModule, features: Features, missing: str
+    ) -> dict[str, Any]:
+        """Fits by what is told that is no digit, unless `missing` says why nothing was held out."""
+        if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
+            return {"missing": "the classes are no digits"}
+        if self.held_out is None:
+            return {"missing": missing}
+        return no_digit.fit(self.run, self.weights.sha256, self.held_out, module, features)
 
     def _note(self, scores: dict[str, Any]) -> int:
         digest, folder = self.weights.sha256, self.run.folder

@@ -5,7 +5,7 @@ import threading
 import torch
 from torch import nn
 
-from lit_mnist.models import DeepConv, Dense
+from lit_mnist.models import DeepConv, Dense, SimpleConvModule
 from lit_mnist.models.features import Features
 
 IMAGES = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
@@ -26,17 +26,48 @@ def test_they_are_what_reaches_the_last_linear_layer_of_each_net():
     assert features.taken(0).shape == (0, 0)
 
 
-class TwiceOrNever(nn.Module):
-    def __init__(self, times):
+def test_of_an_image_read_five_times_they_are_those_of_the_image_itself():
+    module = SimpleConvModule(shifts=True).eval()
+    plain = Features([module.net])
+    module.net(IMAGES)
+    expected = plain.taken(6)
+    plain.remove()
+
+    features = Features([module])
+    module(IMAGES)
+    torch.testing.assert_close(features.taken(6), expected)
+
+
+def test_of_nets_that_are_shown_some_images_each_they_stand_in_the_images_rows():
+    nets = [Dense().eval(), Dense().eval()]
+    features = Features(nets)
+    for net in nets:
+        net(IMAGES)
+    first, second = features.taken(6).split(256, dim=1)
+
+    by = torch.tensor([[True, False], [False, True]] * 3)
+    for net, own in zip(nets, by.T, strict=True):
+        net(IMAGES[own])
+    expected = torch.where(by[:, :1], first, second)
+    torch.testing.assert_close(features.taken(6, by), expected, rtol=1e-4, atol=1e-5)
+    for net in nets:
+        net(IMAGES)
+    assert features.taken(6, by).shape == (6, 0)
+
+
+class SomeOrNone(nn.Module):
+    """Puts so many images through its last layer."""
+
+    def __init__(self, count):
         super().__init__()
-        self.times, self.head = times, nn.Linear(784, 10)
+        self.count, self.head = count, nn.Linear(784, 10)
 
     def forward(self, images):
-        return sum((self.head(images.flatten(1)) for _ in range(self.times)), torch.zeros(1))
+        return self.head(images[: self.count].flatten(1)) if self.count else torch.zeros(1)
 
 
-def test_a_net_without_a_linear_layer_or_one_that_all_images_pass_once_has_none():
-    for net in (nn.Conv2d(1, 1, 3), TwiceOrNever(0), TwiceOrNever(2)):
+def test_a_net_without_a_linear_layer_or_one_that_all_images_pass_has_none():
+    for net in (nn.Conv2d(1, 1, 3), SomeOrNone(0), SomeOrNone(2)):
         features = Features([Dense().eval(), net])
         for one in (Dense(), net):
             one(IMAGES)

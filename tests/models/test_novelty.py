@@ -1,13 +1,15 @@
-"""What is like no class: distances, thresholds, and whose weights they are of."""
+"""What is like no class: scores, thresholds, and whose images they are fitted to."""
 
 import numpy as np
 import pytest
-from sklearn.covariance import EmpiricalCovariance
 
-from lit_mnist.models import novelty
-from lit_mnist.models.novelty import ClassGaussians, Novelty, no_digit
+from lit_mnist.models import novelty, novelty_file
+from lit_mnist.models.gaussians import Gaussians
+from lit_mnist.models.novelty import HeldOut, Novelty, no_digit
 
 WIDTHS = [6, 4]
+ALL = np.full(10, 6.0)  # between all classes
+LETTERS = 12 * np.eye(10)[[0, 2, 6, 8]] + 12 * np.eye(10)[[1, 3, 7, 9]]  # each of two classes
 
 
 def classes(count, seed):
@@ -17,57 +19,98 @@ def classes(count, seed):
     return generator.normal(size=(count, 10)) + 12 * np.eye(10)[labels], labels
 
 
-def test_the_distance_is_mahalanobis_to_the_nearest_class(monkeypatch):
-    monkeypatch.setattr(novelty, "RIDGE", 0.0)
-    monkeypatch.setattr(novelty, "OWN", 1.0)
-    features, labels = classes(2_000, seed=0)
-    expected = np.min(
-        [EmpiricalCovariance().fit(features[labels == c]).mahalanobis(features) for c in range(10)],
-        axis=0,
-    )
-    found = ClassGaussians.fit(features, labels).distances(features)
-    np.testing.assert_allclose(found, expected, rtol=1e-9)
+def letters(count, seed):
+    """Features (N, 10) of letters; labels (N,)."""
+    generator = np.random.default_rng(seed)
+    labels = np.arange(count) % len(LETTERS)
+    return generator.normal(size=(count, 10)) + LETTERS[labels], labels
 
 
-def test_one_in_two_hundred_is_novel_and_so_is_all_between_the_classes():
-    features, labels = classes(10_000, seed=1)
-    rule = Novelty.fit(features, WIDTHS, labels)
+def held_out(count, seed):
+    features, labels = classes(count, seed)
+    return HeldOut(features, labels, np.ones((count, 2), bool))
+
+
+def rule_of(known):
+    return Novelty.fit(known, WIDTHS, *letters(400, seed=9))
+
+
+def test_one_in_two_hundred_is_novel_and_so_are_letters_and_what_is_far_from_all():
+    rule = rule_of(held_out(10_000, seed=1))
     assert rule.novel(classes(10_000, seed=2)[0]).mean() == pytest.approx(0.005, abs=0.002)
-    assert rule.novel(np.full((3, 10), 6.0)).all()
+    assert rule.novel(letters(400, seed=3)[0]).all()
+    assert rule.novel(np.stack([ALL, -9 * ALL])).all()
+
+
+def test_a_score_is_the_distance_to_the_nearest_class_less_half_of_that_to_letters():
+    known = held_out(2_000, seed=1)
+    rule = rule_of(known)
+    some = classes(50, seed=2)[0]
+    each = [
+        Gaussians.fit(known.features[:, own], known.labels, own=0.5).distances(some[:, own])
+        - Gaussians.fit(shown[:, own], named, own=0).distances(some[:, own]) / 2
+        for own in (slice(0, 6), slice(6, 10))
+        for shown, named in [letters(400, seed=9)]
+    ]
+    np.testing.assert_allclose(rule.scores(some), np.mean(each, axis=0))
+
+
+def test_a_net_of_folds_is_fitted_to_the_images_that_it_left_out_alone():
+    """Side by side as in a committee of one split, the others' features being nonsense."""
+    features, labels = classes(4_000, seed=1)
+    features = np.concatenate([features, features], axis=1)  # two nets that find the same
+    by = np.zeros((4_000, 2), bool)
+    by[:2_000, 0] = by[2_000:, 1] = True
+    shown, named = letters(400, seed=9)
+    folds = HeldOut(features[:, :10], labels, by)
+
+    rule = Novelty.fit(folds, [10, 10], np.concatenate([shown, shown], axis=1), named)
+
+    for member, own in zip(rule.members, (slice(0, 2_000), slice(2_000, None)), strict=True):
+        expected = Gaussians.fit(features[own, :10], labels[own], own=0.5)
+        np.testing.assert_allclose(member.digits.means, expected.means)
+        np.testing.assert_allclose(member.digits.roots, expected.roots)
+    again, _ = classes(10_000, seed=2)
+    novel = rule.novel(np.concatenate([again, again], axis=1))
+    assert 0 < novel.mean() < 0.01
 
 
 def test_it_is_read_for_the_weights_that_it_was_written_for_alone(tmp_path):
-    features, labels = classes(500, seed=3)
-    rule, path = Novelty.fit(features, WIDTHS, labels), tmp_path / "novelty.npz"
-    assert novelty.load(path, "a", WIDTHS)[0] is None
-    novelty.save(rule, "a", path)
-    same, missing = novelty.load(path, "a", WIDTHS)
+    known = held_out(1_000, seed=3)
+    rule, path = rule_of(known), tmp_path / "novelty.npz"
+    assert novelty_file.load(path, "a", WIDTHS)[0] is None
+    novelty_file.save(rule, "a", path)
+    same, missing = novelty_file.load(path, "a", WIDTHS)
     assert missing == ""
-    np.testing.assert_allclose(same.distances(features), rule.distances(features), rtol=1e-4)
-    assert novelty.load(path, "b", WIDTHS) == (
-        None,
-        "novelty.npz is of other weights; test the run",
+    np.testing.assert_allclose(
+        same.scores(known.features), rule.scores(known.features), rtol=1e-3, atol=1e-3
     )
+    other = "novelty.npz is of other weights; test the run"
+    assert novelty_file.load(path, "b", WIDTHS) == (None, other)
+    damaged = (None, "novelty.npz is damaged, or of an earlier version; test the run")
     for widths in ([4, 6], [6, 4, 5]):
-        assert novelty.load(path, "a", widths) == (None, "novelty.npz is damaged; test the run")
+        assert novelty_file.load(path, "a", widths) == damaged
     path.write_bytes(path.read_bytes()[:900])
-    assert novelty.load(path, "a", WIDTHS) == (None, "novelty.npz is damaged; test the run")
+    assert novelty_file.load(path, "a", WIDTHS) == damaged
 
 
 def test_what_stands_in_the_way_is_told():
-    features, labels = classes(500, seed=4)
-    assert novelty.obstacle(features, WIDTHS, labels) == ""
-    assert "linear layer" in novelty.obstacle(features[:, :0], [], labels)
-    assert novelty.obstacle(features, [600], labels) == "a net has over 512 features"
-    assert "too few" in novelty.obstacle(features, WIDTHS, np.minimum(labels, 8))
+    known = held_out(1_000, seed=4)
+    assert novelty.obstacle(known, WIDTHS) == ""
+    assert "linear layer" in novelty.obstacle(known._replace(features=known.features[:, :0]), [])
+    assert novelty.obstacle(known, [600]) == "a net has over 512 features"
+    few = known._replace(labels=np.minimum(known.labels, 8))
+    assert "too few" in novelty.obstacle(few, WIDTHS)
+    some = known._replace(by=np.arange(2_000).reshape(1_000, 2) < 600)  # 300 images a net
+    assert "too few" in novelty.obstacle(some, WIDTHS)
 
 
 def test_no_digit_is_what_is_improbable_or_novel():
-    features, labels = classes(500, seed=5)
-    rule = Novelty.fit(features, WIDTHS, labels)
+    rule = rule_of(held_out(1_000, seed=5))
     sure, unsure = np.eye(10)[[3, 3]], np.full((2, 10), 0.1)
-    near_and_far = np.stack([12 * np.eye(10)[3], np.full(10, 6.0)])
+    near_and_far = np.stack([12 * np.eye(10)[3], ALL])
     assert no_digit(sure, rule, near_and_far).tolist() == [False, True]
-    assert no_digit(sure, None, near_and_far[:, :0]).tolist() == [False, False]
+    assert no_digit(sure, rule, near_and_far[:, :0]).tolist() == [False, False]
+    assert no_digit(sure, None, near_and_far).tolist() == [False, False]
     assert no_digit(unsure, None, near_and_far[:, :0]).tolist() == [True, True]
     assert no_digit(np.zeros((0, 10)), rule, np.zeros((0, 0))).tolist() == []

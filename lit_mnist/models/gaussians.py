@@ -1,0 +1,56 @@
+"""Normal distributions of features, one a class, and how far from them other features lie."""
+
+from typing import NamedTuple, Self
+
+import numpy as np
+
+RIDGE = 0.02  # times the mean variance, added to each: so few images leave some variances too small
+
+
+class Gaussians(NamedTuple):
+    """A normal distribution for each of K classes over D features.
+
+    Attributes:
+        means: float64 (K, D).
+        roots: float64 (K, D, D), or (1, D, D) where all classes share one covariance: features
+            times a root have a covariance of one, so that distances are Euclidean.
+    """
+
+    means: np.ndarray
+    roots: np.ndarray
+
+    @classmethod
+    def fit(cls, features: np.ndarray, labels: np.ndarray, own: float) -> Self:
+        """Estimates them.
+
+        Args:
+            features: Float (N, D).
+            labels: int (N,), 0 to K - 1; each class has an image or more.
+            own: A class's own part of its covariance, in [0, 1]; the rest is what all share.
+        """
+        classes = range(labels.max() + 1)
+        means = np.stack([features[labels == name].mean(axis=0) for name in classes])
+        off = features - means[labels]
+        shared = off.T @ off / len(off)
+        if not own:
+            return cls(means, _root(shared)[None])
+        each = [off[labels == name] for name in classes]
+        covariances = [(1 - own) * shared + own * one.T @ one / len(one) for one in each]
+        return cls(means, np.stack([_root(covariance) for covariance in covariances]))
+
+    def distances(self, features: np.ndarray) -> np.ndarray:
+        """Gives the squared Mahalanobis distance to the nearest class, (N,), of (N, D)."""
+        if len(self.roots) == 1:
+            spread, centres = features @ self.roots[0], self.means @ self.roots[0]
+            each = [np.square(spread - centre).sum(axis=1) for centre in centres]
+        else:
+            pairs = zip(self.means, self.roots, strict=True)
+            each = [np.square((features - mean) @ root).sum(axis=1) for mean, root in pairs]
+        return np.min(each, axis=0)
+
+
+def _root(covariance: np.ndarray) -> np.ndarray:
+    """Gives the root of the inverse, with a ridge."""
+    mean_variance = max(float(np.trace(covariance)) / len(covariance), 1e-12)
+    ridge = RIDGE * mean_variance * np.eye(len(covariance))
+    return np.linalg.cholesky(np.linalg.inv(covariance + ridge))
