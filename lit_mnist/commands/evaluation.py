@@ -66,7 +66,7 @@ def trained(
             )
         model.configure_model()
         return None, tested.Weights(model.sha256, ())
-    path = starting_point.named(run, ckpt_path or "best")
+    path = starting_point.checkpoint_of(run, ckpt_path or "best")
     if not ckpt_path and not path.exists() and run.last.exists():
         _warn(f"{path}: no such checkpoint, as no best was kept; taking {run.last}")
         path = run.last

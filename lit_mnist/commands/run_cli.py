@@ -153,7 +153,7 @@ class RunCLI(RunOptions):
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if not self.fast_dev_run:
-            named = starting_point.named(self.run, ckpt_path) if ckpt_path else None
+            named = starting_point.checkpoint_of(self.run, ckpt_path) if ckpt_path else None
             at = (self.trainer, self.model)
             return starting_point.find(self.run, self.options, named, self.fresh, *at)
         if ckpt_path:

@@ -79,6 +79,6 @@ def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
         )
 
 
-def named(run: Run, ckpt_path: str) -> Path:
+def checkpoint_of(run: Run, ckpt_path: str) -> Path:
     """Gives the checkpoint that `--ckpt_path` means: best or last of the run, or a path."""
     return {"best": run.best, "last": run.last}.get(ckpt_path, Path(ckpt_path))
