@@ -3,7 +3,7 @@
     python benchmarks/budget.py --data-dir data
 
 The limit is what the epoch's convolutions and matrix products take alone, in the precision of `fit`
-and in the faster of the two memory layouts, validation's in float32. For each workload three are
+and in the faster of the two memory layouts (budget_limit.py). For each workload three are
 measured in turn: the limit; a bare PyTorch loop (bare_loop.py); and `fit` with Lightning's own
 SimpleProfiler, a mean over its epochs. Parts of the epoch, in seconds:
 
@@ -12,6 +12,8 @@ SimpleProfiler, a mean over its epochs. Parts of the epoch, in seconds:
     validation                      its forward passes and losses, and cutting its batches
     checkpoints, logging            the callbacks that write after each epoch
     Lightning and Python            the rest; below 0 by noise, where others use the machine
+
+A picture lies beside the JSON: a bar a workload, of these parts, with the limit as a line.
 """
 
 import argparse
@@ -22,19 +24,14 @@ from functools import partial
 from pathlib import Path
 
 import measuring  # stands before lit_mnist for what it does to the path
-import torch
+import pictures
 from bare_loop import NETS, Loop
-from convolutions import alone, milliseconds
+from budget_limit import LIMIT, Parts, limit
+from convolutions import milliseconds
 from report import Report, Target
-from settings import Settings
-from torch import Tensor, nn
-from torch.nn import functional as F
 
-from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.reports import figures
 
-Parts = dict[str, float]  # seconds of an epoch
-Work = Callable[[], object]
-LIMIT = ("convolutions", "matrix products")
 REST = "Lightning and Python"
 PARTS = (*LIMIT, "other operators", "validation", "checkpoints", "logging", REST)
 # The actions of Lightning's profiler that make a part, by what stands in their names
@@ -49,65 +46,6 @@ TARGETS: dict[str, Target] = {
     "simple_augmented": (">=", 0.75),
     "deep": (">=", 0.85),
 }
-
-
-def products(layer: nn.Linear, given: Tensor, kind: torch.dtype, *, first: bool) -> list[Work]:
-    """Gives the matrix products of a linear layer in a step; the first layer has no third."""
-    x, w = given.detach().to(kind), layer.weight.detach().to(kind)
-    gradient = torch.ones(len(x), len(w), dtype=kind)
-    backward = [partial(torch.mm, gradient.T, x), partial(torch.mm, gradient, w)]
-    return [partial(F.linear, x, w), *backward[: 1 if first else 2]]
-
-
-def works(net: nn.Module, images: Tensor, settings: Settings) -> dict[str, list[Work]]:
-    """Lists the convolutions and matrix products of a step; each one's first is the forward."""
-    placed = settings.place(net)
-    assert isinstance(placed, nn.Sequential)
-    x, found, first = settings.place_images(images), {part: list[Work]() for part in LIMIT}, True
-    kind = torch.bfloat16 if settings.bf16 else torch.float32
-    for layer in placed:
-        if isinstance(layer, nn.Conv2d):
-            found["convolutions"] += alone(layer, x, kind)
-        elif isinstance(layer, nn.Linear):
-            precise = torch.float32 if layer is placed[-1] else kind
-            found["matrix products"] += products(layer, x, precise, first=first)
-        first = first and not isinstance(layer, nn.Conv2d | nn.Linear)
-        x = layer(x)
-    return found
-
-
-def forward(net: nn.Module, images: Tensor, settings: Settings) -> list[Work]:
-    """Lists the same of a forward pass in float32."""
-    placed = settings.place(net)
-    assert isinstance(placed, nn.Sequential)
-    x, found = settings.place_images(images), list[Work]()
-    for layer in placed:
-        if isinstance(layer, nn.Conv2d):
-            found.append(alone(layer, x, torch.float32)[0])
-        elif isinstance(layer, nn.Linear):
-            found.append(products(layer, x, torch.float32, first=True)[0])
-        x = layer(x)
-    return found
-
-
-def limit(name: str, data: MNISTDataModule, chosen: Settings, times: int) -> Parts:
-    """Measures what an epoch takes at the least, and of that `validation`'s part."""
-
-    def seconds(group: list[Work]) -> float:
-        return sum(milliseconds(work, times) for work in group) / 1000
-
-    ways, steps, asked = [], len(data.train_dataloader()), len(data.val_dataloader())
-    training, held_out = (
-        torch.rand(data.batch_size, 1, 28, 28),
-        torch.rand(min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28),
-    )
-    for layout in (True, False):
-        settings = chosen._replace(channels_last=layout)
-        step = works(NETS[name]().eval(), training, settings)
-        epoch = {part: steps * seconds(group) for part, group in step.items()}
-        scored = forward(NETS[name]().eval(), held_out, settings)
-        ways.append(epoch | {"validation": asked * seconds(scored)})
-    return {part: min(way[part] for way in ways) for part in (*LIMIT, "validation")}
 
 
 def profiled(options: argparse.Namespace, workload: str) -> Parts:
@@ -169,9 +107,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         whole = [each["whole"] for each in measured["fit"]]
         report.add(f"{name}: an epoch", whole, "s")
         least = [sum(each.values()) for each in measured["limit"]]
-        report.add(f"{name}: its limit, with validation's", least, "s")
+        report.add(f"{name}: {pictures.LIMIT}", least, "s")
         report.ratio(f"{name}: fraction of the limit", least, whole, TARGETS[name])
         report.save()
+    figures.save(pictures.budget(report.rows, PARTS), options.output.with_suffix(".png"))
     report.show()
     return 0
 

@@ -1,5 +1,6 @@
-"""Pictures of what was measured: epochs beside the others', and where the time of a step goes."""
+"""Pictures of what was measured: epochs beside the others', where the time of a step and of an epoch goes."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
@@ -11,6 +12,7 @@ from lit_mnist.reports.figures import DPI, PALETTE, settled
 
 Row = dict[str, Any]  # of a report
 OURS, GREY = "fit", "#999999"
+LIMIT = "its limit, with validation's"  # how budget.py names it
 PARTS = (*GROUPS, REST)
 COLOURS = dict(zip(PARTS, (*PALETTE, GREY, "#DDDDDD"), strict=True))
 
@@ -54,6 +56,28 @@ def profile(result: dict[str, Any]) -> Figure:
             axes.text(end, way, f" {end:.3g} ms", va="center")  # type: ignore[arg-type] # a bar's name is a place
         axes.margins(x=0.15)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=5, frameon=False)
+    return settled(figure)
+
+
+def budget(rows: Sequence[Row], parts: Sequence[str]) -> Figure:
+    """Draws where an epoch goes: a panel a workload, a bar of its parts, a line at the limit.
+
+    Args:
+        rows: What budget.py has measured.
+        parts: Their names, as they lie in the bar; one that is below 0 by noise is left out.
+    """
+    wanted = [row for row in rows if row["what"].partition(": ")[2] in (*parts, LIMIT)]
+    figure, panels = _panels("Seconds of an epoch of fit, by part", wanted, ": ")
+    for axes, found in panels:
+        end = 0.0
+        for part, colour in zip(parts, PALETTE, strict=False):
+            seconds = max(0.0, found[part]["median"])
+            axes.barh([""], [seconds], left=[end], color=colour, label=part)
+            end += seconds
+        axes.axvline(found[LIMIT]["median"], color="black", ls="--", label=LIMIT)
+        axes.text(end, 0, f" {end:.3g} s", va="center")
+        axes.margins(x=0.15)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=4, frameon=False)
     return settled(figure)
 
 

@@ -1,6 +1,7 @@
 """The benchmarks run and write what they promise; how fast anything is, is not tested here."""
 
 import importlib
+import itertools
 import json
 import os
 import sys
@@ -20,7 +21,7 @@ from tests.conftest import SMALL
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
-    *("ladder", "budget", "audit", "fresh_digits", "cascade"),
+    *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs"),
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
@@ -119,14 +120,46 @@ def test_a_budget_adds_up_to_the_epoch():
     assert parts[budget.REST] == 2.25
 
 
+def test_a_budgets_picture_has_its_parts_and_the_limit():
+    budget, pictures = map(importlib.import_module, ("budget", "pictures"))
+    seconds = {part: place - 1.0 for place, part in enumerate(budget.PARTS)} | {pictures.LIMIT: 9.0}
+    rows = [
+        {"what": f"{name}: {part}", "median": value}
+        for name in ("dense", "deep")
+        for part, value in seconds.items()
+    ]
+    panels = pictures.budget(rows, budget.PARTS).axes
+    assert [axes.get_title("left") for axes in panels] == ["dense", "deep"]
+    # the first lies below 0 by noise
+    assert [bar.get_width() for bar in panels[0].patches] == [0, 0, 1, 2, 3, 4, 5]
+    assert [bar.get_x() for bar in panels[0].patches] == [0, 0, 0, 1, 3, 6, 10]
+    assert panels[0].lines[0].get_xdata()[0] == 9
+
+
 def test_a_budgets_limit_has_each_product_of_a_step():
-    budget, settings = map(importlib.import_module, ("budget", "settings"))
-    found = budget.works(SimpleConv(), torch.rand(4, 1, 28, 28), settings.as_fit_does())
+    limit, settings = map(importlib.import_module, ("budget_limit", "settings"))
+    found = limit.works(SimpleConv(), torch.rand(4, 1, 28, 28), settings.as_fit_does())
     # two convolutions: the first one's input needs no gradient; two linear layers, three each
     assert {part: len(works) for part, works in found.items()} == {
         "convolutions": 5,
         "matrix products": 6,
     }
+
+
+def test_jobs_tells_how_much_sooner_members_are_done_at_once(run, small, monkeypatch):
+    jobs = importlib.import_module("jobs")
+    calls = []
+
+    def run_child(command, threads=None):
+        given = dict(itertools.pairwise(command))
+        calls.append((given["--jobs"], given["--members"], threads))
+        return jobs.measuring.Child({"1": 12.0, "2": 10.0}[given["--jobs"]], 0.5, "")
+
+    monkeypatch.setattr(jobs.measuring, "run_child", run_child)
+    status, result = run("jobs", *small, "--cores", "2", "--members", "4")
+    assert status == 0
+    assert calls == [("1", "4", 2), ("2", "4", 2)]
+    assert check(result, "jobs", n=1)["dense: one after the other / at once"] == 1.2
 
 
 def test_steps(run):
