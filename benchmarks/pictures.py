@@ -1,4 +1,4 @@
-"""Pictures of what was measured: whole epochs, and where the time of a step and of an epoch goes."""
+"""Pictures of what was measured: whole epochs, and where the time of a step or an epoch goes."""
 
 from collections.abc import Sequence
 from typing import Any
