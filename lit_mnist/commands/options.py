@@ -41,8 +41,8 @@ from lit_mnist.training.workarounds import WholeFileCheckpointIO
 # With which jsonargparse begins what it takes for an instance of a class: a device, the name of a
 # function of another library
 _UNSERIALIZED = "Unable to serialize instance "
-# Said for one call, not about the run; kept out of its config.yaml
-FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only")
+# Said for one call, not about the run; kept out of its config.yaml, which any command may be given
+FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only", "verbose")
 
 
 class RunOptions(RunParser):

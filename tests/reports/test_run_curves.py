@@ -44,8 +44,8 @@ def test_finds_dropout_that_drops():
 
 def test_a_picture_goes_to_every_tensorboard_that_is_logged_to(tmp_path):
     loggers = [CSVLogger(tmp_path), *(TensorBoardLogger(tmp_path, name) for name in "ab")]
-    trainer = SimpleNamespace(loggers=loggers, global_step=3)
-    run_curves.show(trainer, Run(tmp_path), "curves", Figure(figsize=(1, 1)))
+    trainer = SimpleNamespace(loggers=loggers)
+    run_curves.show(trainer, Run(tmp_path), "curves", Figure(figsize=(1, 1)), step=3)
     for logger in loggers[1:]:
         logger.experiment.flush()
         events = EventAccumulator(logger.log_dir).Reload()
