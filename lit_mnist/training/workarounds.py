@@ -147,8 +147,8 @@ def light_steps() -> AbstractContextManager[None]:
 
     It calls each hook of each callback and of the module, empty or not, names and times each call,
     also where nobody profiles, and reads the signature of `training_step` anew at each step. Gain:
-    six rounds of calls a step and a signature read (counted in the test); in time it has
-    not been measured by itself.
+    six rounds of calls a step and a signature read (counted in the test); 7 % of the processor's
+    time for the dense net (200 steps and a validation, one thread: median of 7 pairs, -1 to 23 %).
     """
     call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
     timed, nothing = PassThroughProfiler.profile, nullcontext()
