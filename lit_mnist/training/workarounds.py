@@ -155,9 +155,17 @@ def light_steps() -> AbstractContextManager[None]:
 
     @functools.wraps(call_callbacks)
     def callbacks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> None:
-        everyone: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        if hook not in _STEP_HOOKS or any(_overrides(one, Callback, hook) for one in everyone):
+        if hook not in _STEP_HOOKS or type(trainer.profiler) is not PassThroughProfiler:  # type: ignore[attr-defined] # set in its __init__
             call_callbacks(trainer, hook, *args, **kwargs)
+            return
+        everyone: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # likewise
+        asked = [one for one in everyone if _overrides(one, Callback, hook)]
+        if asked:
+            model: Any = trainer.lightning_module
+            around, model._current_fx_name = model._current_fx_name, hook  # which `log` asks for
+            for one in asked:
+                getattr(one, hook)(trainer, model, *args, **kwargs)
+            model._current_fx_name = around
 
     @functools.wraps(call_module)
     def module(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:
