@@ -236,6 +236,17 @@ def trained(three, here):
     return here
 
 
+@pytest.fixture
+def call(trained, members, no_pictures, capsys):
+    """Runs a command on the members' options; gives (exit status, output, problems)."""
+
+    def call(command, *options):
+        capsys.readouterr()
+        return main([command, *members, *options]), *capsys.readouterr()
+
+    return call
+
+
 CONFIGS = os.path.join(os.path.dirname(__file__), "..", "configs")
 
 

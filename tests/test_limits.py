@@ -5,22 +5,10 @@ from pathlib import Path
 import pytest
 from PIL import Image
 
-from lit_mnist.main import main
 from tests.trained import contents
 
 MEMBER = Path("tb_logs/dense/seed_42")
 SMALL_BATCHES = ("--data.eval_batch_size", "20")
-
-
-@pytest.fixture
-def call(trained, members, no_pictures, capsys):
-    """Runs a command on a trained run; gives (exit status, output, problems)."""
-
-    def call(command, *options):
-        capsys.readouterr()
-        return main([command, *members, *options]), *capsys.readouterr()
-
-    return call
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ launcher       what torchrun or SLURM has started
 light_imports  Lightning without what torchmetrics imports for pictures and sound
 loggers        the run's own TensorBoard logger, and pictures for those that a user names
 net_graph      a net's graph for TensorBoard
+noise          known messages of the libraries that are hidden, one by one
 process        settings of the process: its speed, and that it ends with its parent
 resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
 run_folder     the folder of a run: cleared, its config and status written

@@ -10,12 +10,9 @@ that the work-around can go.
 
 import errno
 import functools
-import logging
 import os
-import re
 import signal
 import subprocess
-import warnings
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -37,6 +34,7 @@ from lit_mnist.files import replacing
 from lit_mnist.runs import plain
 from lit_mnist.training import light_imports
 from lit_mnist.training.light_imports import SWITCH
+from lit_mnist.training.noise import quiet
 from lit_mnist.training.process import end_with_parent
 
 
@@ -66,68 +64,6 @@ def _replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
         for place, name, value in changes:
             stack.callback(setattr, place, name, getattr(place, name))
             setattr(place, name, value)
-        yield
-
-
-# What a user of this program can do nothing about, or what its own output says better
-_NOISE = (
-    r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
-    r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
-    r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
-    r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
-    r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
-    r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
-    r"Glyph .* missing from font",  # the name of a run, in a plot's legend
-    r"Trying to infer the `batch_size` from an ambiguous collection",  # a batch's images come first
-    r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
-    r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
-)
-# Likewise, of what Lightning tells through its loggers
-_NOISY_INFO = (
-    r".*Tip: For seamless cloud",  # advertisements (Lightning #21294)
-    r"(GPU|TPU|HPU) available: ",  # fit says what it trains on
-    r"Using (16bit|bfloat16) Automatic Mixed Precision",  # and in which precision
-    r"(\[rank: \d+\] )?Seed set to ",  # an option, in config.yaml
-    r"`Trainer\.fit` stopped: `max_epochs=",  # as it was told to
-    r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint (path )?at ",
-    r"LOCAL_RANK: \d+ - CUDA_VISIBLE_DEVICES",
-    r"Initializing distributed: GLOBAL_RANK",
-    r"-+\s+distributed_backend=",
-    r"\n?-+\ndistributed_backend=",
-    r"Loading `train_dataloader` to estimate number of stepping batches",  # asked by a module
-    r"Found current_model_state in the checkpoint",  # of an average of weights that is gone on with
-    r"`weights_only` was not set",  # of what a callback saves for itself
-    r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
-    r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
-    r"\n?Detected KeyboardInterrupt, attempting graceful shutdown",
-)
-# What speaks in Lightning, as a filter of a logger is not asked by the loggers below it
-_SPEAKERS = (
-    "lightning.pytorch.utilities.rank_zero",
-    "lightning.fabric.utilities.rank_zero",
-    "lightning.fabric.utilities.seed",
-    "lightning.fabric.utilities.distributed",
-    "lightning.pytorch.trainer.connectors.signal_connector",
-    "lightning.pytorch.trainer.connectors.checkpoint_connector",
-    "lightning.pytorch.trainer.call",
-)
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Hides known messages, one by one; whatever else is said still shows."""
-    noise = re.compile("|".join(_NOISY_INFO))
-
-    def wanted(record: logging.LogRecord) -> bool:
-        return not noise.match(record.getMessage())
-
-    with warnings.catch_warnings(), ExitStack() as stack:
-        for message in _NOISE:
-            warnings.filterwarnings("ignore", message=message)
-        for name in _SPEAKERS:
-            logger = logging.getLogger(name)
-            logger.addFilter(wanted)
-            stack.callback(logger.removeFilter, wanted)
         yield
 
 

@@ -38,17 +38,6 @@ def edit(folder, **news):
     (folder / "results.json").write_text(json.dumps(said))
 
 
-@pytest.fixture
-def call(trained, members, no_pictures, capsys):
-    """Runs a command on the members' options; gives (exit status, output, problems)."""
-
-    def call(command, *options):
-        capsys.readouterr()
-        return main([command, *members, *options]), *capsys.readouterr()
-
-    return call
-
-
 def test_what_a_test_records_is_what_it_was_made_with(trained, hard_data):
     said = results()
     table = (FOLDER / "predictions.csv").read_bytes()
