@@ -277,6 +277,15 @@ def test_light_steps_still_call_every_hook_that_somebody_wrote(tmp_path, monkeyp
         assert len(calls) == 50
 
 
+def test_light_steps_let_a_callback_log_in_a_hook_of_a_step(tmp_path):
+    logs = LambdaCallback(on_train_batch_end=lambda t, module, *_: module.log("seen", 3.0))
+    one = trainer(tmp_path, max_steps=2, limit_val_batches=0, callbacks=[logs])
+    with workarounds.light_steps():
+        one.fit(BoringModel())
+    assert one.callback_metrics["seen"] == 3.0
+    assert one.lightning_module._current_fx_name is None
+
+
 class Timed(PassThroughProfiler):
     """Of a user's own."""
 
