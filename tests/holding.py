@@ -22,7 +22,12 @@ def after_two_epochs():
 
 def wait_for_epoch(process, folder):
     """Returns once an epoch is written."""
-    while process.poll() is None and not (folder / "metrics.csv").exists():
+    wait_for_file(process, folder / "metrics.csv")
+
+
+def wait_for_file(process, path):
+    """Returns once a file is there, or the process at its end."""
+    while process.poll() is None and not path.exists():
         time.sleep(0.005)
 
 

@@ -42,7 +42,8 @@ class Sweep(CommandParser):
         add("--spare_epochs", type=positive, default=2, metavar="N", help=spared)
         storage = (
             "database that holds the search, as SQLAlchemy names it, such as"
-            " postgresql://user@host/db for many machines (study.db in the sweep's folder)"
+            " postgresql+psycopg://user@host/db for many machines, after pip install"
+            " 'psycopg[binary]' (study.db in the sweep's folder)"
         )
         add("--storage", metavar="URL", help=storage)
 
