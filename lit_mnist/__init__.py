@@ -1,23 +1,23 @@
-"""A small, correct PyTorch Lightning framework for MNIST. This is the map of its rooms.
+"""A small, correct PyTorch Lightning framework for MNIST: the map of its sub-packages ("rooms").
 
-A room imports only from those below it, and each has a map of its own in its `__init__`:
+A room imports only from rooms below it, and each room's `__init__` is the map of its files:
 
     main       the entry point: answers --help before torch is imported
-    commands   a file a command: its options, what it runs, what it says
+    commands   one file per command; parsers, messages, what `committee` runs
     demo       the page that `demo` serves
-    doctor     what `doctor` looks at
-    reports    what a run, a test and a committee leave to be looked at
+    doctor     the checks of `doctor`
+    reports    results of a run, a test and a committee: tables, pictures, statistics
     sweep      a search over options with Optuna
     export     trained networks for other programs
-    training   callbacks, launchers, choices for the hardware, work-arounds for Lightning
-    models     nets, the plateau schedule, LightningModules, the ensemble and its members
-    data       the datasets and how they arrive, split, batches, augmentation, the data module
-    pictures   a user's own pictures in the form of MNIST
-    runs       a run's folder, checkpoints read safely, resuming, the ledger
-    files      files that are never half a file
-    shape      28 x 28 pixels, ten classes
-    program    how the user calls this program
-    errors     what goes wrong in a way that the user can mend
+    training   callbacks, when checkpoints are written, what decides bf16, work-arounds
+    models     nets, LightningModules, the plateau schedule and its patience, committees
+    data       the data module, the split, batches, augmentation, downloads
+    pictures   finds digits in a user's pictures and brings them to MNIST's form, for `predict`
+    runs       a run's folder and the names of its files, safe loading, resuming, the ledger
+    files      atomic writing of files
+    shape      the shape of the problem: 28 x 28 pixels, ten classes
+    program    the name by which the user calls this program
+    errors     errors that the user can fix
 
 Importing the package imports none of them.
 """
@@ -31,7 +31,7 @@ __all__ = ["load"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports `load` when it is asked for, as it needs torch."""
+    """Imports `load` on first use, as it needs torch."""
     if name != "load":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     from lit_mnist.export.reader import load

@@ -1,6 +1,6 @@
-"""The entry point: answers `--help` at once and leaves everything else to `commands`.
+"""The entry point: answers `--help` at once, and runs the commands.
 
-Importing Lightning takes seconds, so nothing here does until a command is to run.
+Importing Lightning takes seconds, so nothing here imports it before a command runs.
 """
 
 import atexit
@@ -23,23 +23,29 @@ Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
 
 
 def program() -> int:
-    """Exit code of the process: that of `main`, whatever signal comes before or after it.
+    """Runs `main` as a process of its own; returns the exit code of the process.
 
-    Taking the interpreter down takes a while, with torch in it, in which Python would leave it to
-    the system to end the process by the signal, or show a traceback.
+    Signals are handled before and after `main` as well: with torch loaded, the interpreter takes a
+    while to shut down, and a signal meanwhile would change the exit code or print a traceback.
     """
     _on_signals(_leave)
-    sys.path.append("")  # a user's own modules lie in the working folder
+    sys.path.append("")  # so that a user's own modules are found in the working folder
     try:
         return main()
     finally:
         _on_signals(_leave)
-        # for the last moments, in which nothing is left to stop and no handler could run
+        # at the very end, no handler could run any more
         atexit.register(_on_signals, signal.SIG_IGN)
 
 
 def main(argv: list[str] | None = None) -> int:
-    """Runs a command and gives its exit status: 0, or 2 for what the user can mend."""
+    """Runs a command and returns its exit status: 0, or 2 for an error that the user can fix.
+
+    Signal handlers are restored afterwards, so it can be called from Python.
+
+    Args:
+        argv: The command line without the program's name; None: that of the process.
+    """
     argv = sys.argv[1:] if argv is None else argv
     if threading.current_thread() is not threading.main_thread():
         return _answer(argv)
@@ -53,9 +59,9 @@ def main(argv: list[str] | None = None) -> int:
 
 
 def _on_signals(interrupt: Handler, terminate: Handler | None = None) -> None:
-    """Sets what Ctrl-C and SIGTERM do; what is ignored, as in a shell's background, stays so.
+    """Sets the handlers of Ctrl-C and SIGTERM, except of signals that are ignored, as in `cmd &`.
 
-    Only the main thread may, and is told of signals; elsewhere this does nothing.
+    Only the main thread can set handlers; in other threads this does nothing.
     """
     if threading.current_thread() is not threading.main_thread():
         return
@@ -65,16 +71,16 @@ def _on_signals(interrupt: Handler, terminate: Handler | None = None) -> None:
 
 
 def _leave(number: int, _: FrameType | None) -> None:
-    """Ends the process at once, as nothing has begun or all is done.
+    """Ends the process at once; used before a command has started and after it has ended.
 
-    An exception would not do: NumPy and torch swallow it amid their imports, and come to nothing.
+    An exception would not do: NumPy and torch swallow it during their imports and are left broken.
     """
     os._exit(128 + number)
 
 
 def _terminate(number: int, _: FrameType | None) -> None:
-    """Ends the program by SIGTERM as by Ctrl-C: by an exception, with what has begun put right."""
-    if signal.getsignal(number) is _terminate:  # or else Lightning is in charge, and calls this too
+    """Makes SIGTERM raise an exception, as Ctrl-C does, so that cleanup code runs."""
+    if signal.getsignal(number) is _terminate:  # otherwise Lightning's handler has called this one
         raise SystemExit(128 + number)
 
 
@@ -86,7 +92,7 @@ def _answer(argv: list[str]) -> int:
         PARSERS[argv[0]]().print_help()
         return 0
     if argv[0] == "--version":
-        from importlib.metadata import version  # which takes longer than all that precedes it
+        from importlib.metadata import version  # slow to import, and needed here alone
 
         print(f"lit-mnist {version('lit-mnist')}")
         return 0
@@ -111,14 +117,14 @@ def _answer(argv: list[str]) -> int:
 
 
 def _run(argv: list[str]) -> None:
-    """Runs a command, whose module is imported once its own options are known to be right."""
+    """Runs a command; its module is imported only once its own options are parsed."""
     command = argv[0]
     _check_command(command)
     options = PARSERS[command]().parse(argv[1:]) if command in PARSERS else argv
     name = command if command in PARSERS else "run_cli"
-    from lit_mnist.training.light_imports import light_imports  # for commands alone, not for help
+    from lit_mnist.training.light_imports import light_imports  # not needed for help
 
-    # What is imported stays: looking for garbage took a seventh of the time, and found none
+    # Imported modules stay alive: collecting garbage took a seventh of the time and found none
     gc.disable()
     try:
         with light_imports():
@@ -133,12 +139,12 @@ def _run(argv: list[str]) -> None:
 def _check_command(name: str) -> None:
     if name in overview.COMMANDS:
         return
-    import difflib  # for this alone
+    import difflib  # needed here alone
 
     near = difflib.get_close_matches(name, overview.COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(overview.COMMANDS)}"
     raise UserError(f"{name}: no such command; {hint}")
 
 
-if __name__ == "__main__":  # how `committee` starts its members
+if __name__ == "__main__":  # `committee` starts its members this way
     sys.exit(program())

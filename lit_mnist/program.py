@@ -1,15 +1,15 @@
-"""How the user calls this program, which its messages repeat."""
+"""The name by which the user calls this program, for its messages."""
 
 import os
 import shlex
 import sys
 from pathlib import Path
 
-CALLED = "LIT_MNIST_CALLED"  # set for processes that the program starts: how the user called it
+CALLED = "LIT_MNIST_CALLED"  # passes the name on to processes that the program starts
 
 
 def name() -> str:
-    """Gives what the user types before a command: `python cli.py` or `lit-mnist`."""
+    """Gives what the user types before a command, such as `python cli.py` or `lit-mnist`."""
     if CALLED in os.environ:
         return os.environ[CALLED]
     script = Path(sys.argv[0])

@@ -1,4 +1,4 @@
-"""The command line before it is parsed."""
+"""Prepares the command line for the parser, and finds configs by name."""
 
 import itertools
 import json
@@ -9,9 +9,9 @@ PACKAGE = Path(__file__).parents[1]
 
 
 def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
-    """Splits a command line into its config files and the rest, each in its order.
+    """Splits a command line into its config files and the rest, each in order.
 
-    A config may be given as `--config FILE`, `--config=FILE`, `-c FILE`, `-c=FILE` or `-cFILE`.
+    A config can be given as `--config FILE`, `--config=FILE`, `-c FILE`, `-c=FILE` or `-cFILE`.
     """
     configs: list[str] = []
     others: list[str] = []
@@ -32,35 +32,35 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
 
 
 def config_files(args: Sequence[str]) -> list[str]:
-    """Lists the paths of the config files that a command line names, in their order."""
+    """Lists the paths of the config files on a command line, in order."""
     return [find_config(name) for name in split_configs(args)[0]]
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves the config files, by their paths, right behind the command."""
+    """Moves the config files right behind the command, so that other options override them."""
     others = split_configs(args)[1]
     configs = [part for path in config_files(args) for part in ("--config", path)]
     return [*others[:1], *configs, *others[1:]]
 
 
 def find_config(name: str) -> str:
-    """Gives the path of a config.
+    """Gives the path of a config by its name.
 
-    That is the user's own file of that name, with or without `.yaml`, or else the one that is
-    shipped under it; of a name that is nobody's, the name.
+    The user's own file of that name, with or without `.yaml`, comes before a shipped config. If
+    there is neither, the name is returned unchanged.
     """
     for path in (name, f"{name}.yaml"):
         try:
             if Path(path).exists() and not Path(path).is_dir():
                 return path
-        except (OSError, ValueError):  # no name that a file could have
+        except (OSError, ValueError):  # not a valid file name
             return name
     return str(shipped_configs().get(name, name))
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Gives the configs that come with the program, by name: `deep`, `overlays/ddp`."""
-    installed = PACKAGE / "configs"  # from a wheel; in a clone they lie beside the package
+    """Gives the paths of the shipped configs by name, such as `deep` and `overlays/ddp`."""
+    installed = PACKAGE / "configs"  # from a wheel; in a clone they are beside the package
     folder = installed if installed.is_dir() else PACKAGE.parent / "configs"
     return {
         path.relative_to(folder).with_suffix("").as_posix(): path
@@ -69,12 +69,12 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def images_as_list(args: Sequence[str]) -> list[str]:
-    """Turns `--data.images a.png b.png`, as a shell's wildcard gives it, into the parser's list."""
+    """Turns `--data.images a.png b.png`, as expanded by a shell, into the parser's list syntax."""
     args = list(args)
     if "--data.images" not in args:
         return args
     start = args.index("--data.images")
     end = next((i for i in range(start + 1, len(args)) if args[i].startswith("-")), len(args))
     if args[start + 1 : start + 2] and args[start + 1].startswith("["):
-        return args  # the parser's own list
+        return args  # already in the parser's list syntax
     return [*args[:start], f"--data.images={json.dumps(args[start + 1 : end])}", *args[end:]]

@@ -18,7 +18,7 @@ from lit_mnist.runs.folder import Run, read_config
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `audit_parser.Audit` has parsed."""
+    """Runs the command with the options of `audit_parser.Audit`."""
     audited = Run(options.run)
     answers = read(audited)
     data: dict[str, Any] = read_config(audited.file("config.yaml")).get("data") or {}
@@ -39,10 +39,10 @@ def run(options: argparse.Namespace) -> None:
 
 
 def read(run: Run) -> Answers:
-    """Reads what a committee of folds said of each training image.
+    """Reads the out-of-fold predictions of a committee of folds for each training image.
 
     Raises:
-        UserError: There is no such table, or it is damaged.
+        UserError: The table is missing or damaged.
     """
     path = run.out_of_fold
     if not path.is_file():

@@ -28,10 +28,10 @@ class Audit(CommandParser):
         add("--output", type=Path, metavar="DIR", help="where the files go (the run's folder)")
 
     def check(self, options: argparse.Namespace) -> None:
-        """Settles the run.
+        """Turns the named run into its folder.
 
         Raises:
-            UserError: There is not one.
+            UserError: Not exactly one run is given.
         """
         if len(options.runs) != 1:
             raise UserError(f"audit takes one run: {self.prog} tb_logs/fast/committee_5_folds_5")

@@ -1,4 +1,4 @@
-"""What the parsers of our own commands share: help, errors, the options of `fit` beside theirs."""
+"""The base class of our own commands' parsers: help, errors, passing on the options of `fit`."""
 
 import argparse
 from collections.abc import Sequence
@@ -13,10 +13,10 @@ class CommandParser(argparse.ArgumentParser):
     """The parser of one command; subclasses add its options.
 
     Class attributes:
-        command: Its name.
-        summary: What it does, in a line for the list of commands.
-        details: What else its help says.
-        fit: Whether the options of `fit` may stand beside its own.
+        command: Name of the command.
+        summary: What it does, in one line for the list of commands.
+        details: Further text of its help.
+        fit: Whether it accepts the options of `fit` beside its own.
     """
 
     command = summary = details = ""
@@ -32,10 +32,10 @@ class CommandParser(argparse.ArgumentParser):
         )
 
     def parse(self, args: Sequence[str]) -> argparse.Namespace:
-        """Parses what follows the command; the options of `fit` come as its `spec`.
+        """Parses what follows the command; options of `fit` become the result's `spec`.
 
         Raises:
-            UserError: Naming the option and the remedy.
+            UserError: An option is wrong; names it and the remedy.
         """
         options, others = self.parse_known_args(list(args))
         for arg in others:
@@ -47,7 +47,7 @@ class CommandParser(argparse.ArgumentParser):
         return options
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses options that do not go together; subclasses may override it."""
+        """Refuses options that do not fit together; subclasses may override this."""
 
     def _refuse_abbreviated(self, option: str) -> None:
         full = [name for name in self._option_string_actions if name.startswith(option)]

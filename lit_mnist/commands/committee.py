@@ -1,4 +1,7 @@
-"""The command `committee`: trains the members that are missing, then tests their average."""
+"""The command `committee`: trains missing members with `fit`, then tests them and their average.
+
+How the average is computed is in `models/averaging.py`.
+"""
 
 import argparse
 from collections.abc import Sequence
@@ -14,7 +17,7 @@ from lit_mnist.models.averages import AVERAGES
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Committee` has parsed."""
+    """Runs the command with the options of `parsers.Committee`."""
     specs = member_specs(options.spec, options.members, options.folds)
     if options.member is not None:
         specs = [specs[options.member]]
@@ -24,19 +27,19 @@ def run(options: argparse.Namespace) -> None:
         return
     if options.skip_test:
         committee_plans.validate(members, options.average)
-    elif options.folds:  # whose members are not tested one by one: the test set is read once
+    elif options.folds:  # members are not tested one by one, so the test set is read once
         committee_plans.test(members, options.average)
     else:
         test(members, options.average)
 
 
 def member_specs(spec: RunSpec, members: int, folds: int | None) -> list[RunSpec]:
-    """Gives the runs of a committee: their seeds follow each other, their folds take turns.
+    """Gives the runs of a committee: consecutive seeds and, with folds, the folds in turn.
 
     Args:
-        spec: What they have in common, with the first one's seed.
-        members: How many there are; of folds, of each.
-        folds: How many parts the training images have, each left out by some; None: one split.
+        spec: Their common options, with the first member's seed.
+        members: Number of members; with folds, number per fold.
+        folds: Number of folds of the training images; None: the notebook's split for all members.
     """
     first = plans.first_seed(spec)
     specs = [spec.with_seed(first + place) for place in range(members * (folds or 1))]
@@ -53,10 +56,10 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
 
     Args:
         planned: The runs.
-        jobs: How many at a time; None for as many as this machine does fastest.
+        jobs: How many run at a time; None for as many as suit the machine.
 
     Raises:
-        UserError: A run failed; the others are trained all the same.
+        UserError: A run failed; raised after all others are trained.
     """
     for plan in planned:
         if plan.complete:
@@ -77,7 +80,7 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
 
 
 def test(planned: Sequence[Plan], average: AVERAGES) -> Path:
-    """Tests each trained run, if its weights have not been tested, and then their committee.
+    """Tests each trained run whose weights have not been tested, and then their committee.
 
     Args:
         planned: The runs.
@@ -91,7 +94,7 @@ def test(planned: Sequence[Plan], average: AVERAGES) -> Path:
 
 
 def test_each(planned: Sequence[Plan]) -> None:
-    """Tests each trained run, if its weights have not been tested."""
+    """Tests each trained run whose weights have not been tested."""
     for plan in map(plans.updated, planned):
         if not plan.tested:
             plans.test(plan)

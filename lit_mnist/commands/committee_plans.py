@@ -1,4 +1,4 @@
-"""What is known of a committee before anything is done to it: which members, is it tested?"""
+"""The state of a committee, before a command does anything: its members, and if it is tested."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -13,13 +13,13 @@ from lit_mnist.runs.folder import Run
 
 
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
-    """Describes the committee of trained runs; data and name are those of the first."""
+    """Describes the committee of trained runs; its data options and name are those of the first."""
     own = members[0].config
-    several = len({one.config["data"]["fold"] for one in members}) > 1  # each has its own part
+    several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
     others = ("seed", "images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in own["data"].items() if key not in others}
     paths = [plans.weights_of(one.run) for one in members]
-    classes = list(dict.fromkeys(_classes(own["model"])))  # which its checkpoints may name
+    classes = list(dict.fromkeys(_classes(own["model"])))  # that the checkpoints may name
     spec = RunSpec(
         settings={
             "name": own["name"],
@@ -40,7 +40,7 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
 
 
 def test(members: Sequence[Plan], average: AVERAGES) -> Path:
-    """Tests the average of trained runs, unless these very weights have been tested before.
+    """Tests the average of trained runs, unless exactly these weights have been tested before.
 
     Returns:
         The committee's folder.
@@ -54,12 +54,12 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
 
 
 def validate(members: Sequence[Plan], average: AVERAGES) -> None:
-    """Scores the average of trained runs on the images that they have left out of training."""
+    """Scores the average of trained runs on the images that they have held out of training."""
     run_cli.run(plan(members, average).spec.argv("validate"))
 
 
 def _classes(model: Any) -> list[str]:
-    """Lists the classes of a user's own that the options of a model name, at any depth."""
+    """Yields the user's own classes that a model's options name, at any depth."""
     if isinstance(model, list):
         return [name for part in model for name in _classes(part)]
     if not isinstance(model, Mapping):

@@ -20,17 +20,17 @@ NO_DIFFERENCE = "no difference that chance could not explain"
 
 
 class Predictions(NamedTuple):
-    """What `predictions.csv` says of N images, in index order."""
+    """Content of `predictions.csv`: N images, in index order."""
 
     name: str
-    data_sha256: str  # of the images themselves; empty if it is not known
+    data_sha256: str  # hash of the images; empty if it is not known
     indices: np.ndarray  # int (N,)
     labels: np.ndarray  # int (N,)
     right: np.ndarray  # bool (N,)
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Compare` has parsed."""
+    """Runs the command with the options of `parsers.Compare`."""
     found = [run for path in options.runs for run in tested_runs(path)]
     everyone = found if len(found) == 2 else list(dict.fromkeys(found))
     if len(everyone) < 2:
@@ -46,7 +46,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def tested_runs(path: Path) -> list[Path]:
-    """Gives a run, or the runs of all seeds of a system's folder, such as `tb_logs/deep`."""
+    """Gives the run itself, or all seeds in the folder of a system, such as `tb_logs/deep`."""
     if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
         return [path]
     tables = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
@@ -54,7 +54,7 @@ def tested_runs(path: Path) -> list[Path]:
 
 
 def _is_seed(folder: Path) -> bool:
-    """Whether it is of a seed alone: networks of folds were trained on other images."""
+    """Whether a folder is a seed's, not a fold's, whose network was trained on other images."""
     return re.fullmatch(r"seed_\d+", folder.name) is not None
 
 
@@ -69,13 +69,13 @@ def read(path: Path) -> Predictions:
     """Reads a run's predictions.
 
     Raises:
-        UserError: There are none, the file is damaged, or the run's test counts no more.
+        UserError: The file is missing or damaged, or the run's test is no longer valid.
     """
     file = path if path.is_file() else Run(path).predictions
     if not file.is_file():
         raise UserError(f"{file}: no predictions; test the run first")
     run, data_sha256 = Run(file.parent), ""
-    of_run = bool(run.results()) or run.exists()  # else it is a table of the user's own
+    of_run = bool(run.results()) or run.exists()  # otherwise it is a table of the user's own
     if file.name == run.predictions.name and of_run:
         doubt = tested.doubt(run)
         if doubt:
@@ -95,7 +95,7 @@ def read(path: Path) -> Predictions:
 
 
 def score_line(one: Predictions) -> str:
-    """Says a run's accuracy."""
+    """Formats a run's accuracy."""
     count, correct = len(one.labels), int(one.right.sum())
     low, high = wilson_interval(correct, count)
     return (
@@ -105,7 +105,7 @@ def score_line(one: Predictions) -> str:
 
 
 def lines(first: Predictions, second: Predictions) -> list[str]:
-    """Gives the comparison of two runs, a line a fact."""
+    """Gives the comparison of two runs, one fact per line."""
     result = mcnemar(first.right, second.right)
     text = [
         score_line(first),
@@ -120,7 +120,7 @@ def lines(first: Predictions, second: Predictions) -> list[str]:
 
 
 def pair_lines(runs: Sequence[Predictions]) -> list[str]:
-    """Gives the comparisons of all pairs of runs, image by image, a line a pair."""
+    """Gives the image-by-image comparisons of all pairs of runs, one pair per line."""
     pairs = list(combinations(runs, 2))
     results = [mcnemar(one.right, other.right) for one, other in pairs]
     corrected = holm([result.p_value for result in results])
@@ -140,7 +140,7 @@ def pair_lines(runs: Sequence[Predictions]) -> list[str]:
 
 
 def mean_lines(runs: Sequence[Predictions]) -> list[str]:
-    """Compares the mean accuracies of systems of which several seeds are there."""
+    """Compares the mean accuracies of systems with several seeds each."""
     systems: dict[str, list[float]] = {}
     for one in runs:
         folder = Path(one.name)

@@ -9,10 +9,10 @@ from lit_mnist.demo.server import DemoServer
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Demo` has parsed, until Ctrl-C or SIGTERM."""
+    """Runs the command with the options of `demo_parser.Demo`, until Ctrl-C or SIGTERM."""
     classes = [named_class(name) for name in options.classes]
     model = Model.load(options.run, classes, options.labels)
     with DemoServer(model, options.port) as server:
         print(f"{options.run}: draw {model.what} at {server.url} (Ctrl-C ends it)", flush=True)
-        with suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C and SIGTERM, its ordinary end
+        with suppress(KeyboardInterrupt, SystemExit):  # Ctrl-C and SIGTERM are its normal end
             server.serve_forever()

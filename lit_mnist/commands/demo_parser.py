@@ -26,7 +26,7 @@ class Demo(OneRun):
 
 
 def port(text: str) -> int:
-    """Reads a port's number, or 0."""
+    """Parses a port number, or 0 for any free port."""
     if not text.isdecimal() or int(text) > 65535:
         raise argparse.ArgumentTypeError(f"{text} is no port; take 0 to 65535")
     return int(text)

@@ -14,10 +14,10 @@ from lit_mnist.errors import UserError
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Doctor` has parsed.
+    """Runs the command with the options of `doctor_parser.Doctor`.
 
     Raises:
-        UserError: There is an error among the findings, or in the options.
+        UserError: A finding is an error, or the options are wrong.
     """
     found = []
     for finding in look(options.spec):
@@ -32,7 +32,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def look(spec: RunSpec) -> Iterator[Finding]:
-    """Looks at everything; without torch, at what does not need it."""
+    """Yields the findings of all checks; if torch is missing, of those that do not need it."""
     needs = software.needs()
     yield software.python(needs.python)
     yield from software.packages(needs.packages)
@@ -48,7 +48,7 @@ def look(spec: RunSpec) -> Iterator[Finding]:
 
 
 def look_with_torch(spec: RunSpec) -> Iterator[Finding]:
-    """Looks at what the options of a run name."""
+    """Yields the findings of the checks that need torch and the options of a run."""
     import torch
 
     from lit_mnist.commands.parsed_options import parsed_options

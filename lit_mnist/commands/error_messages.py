@@ -1,6 +1,6 @@
-"""Errors of the parser and of libraries, each as one line that names the option and the remedy.
+"""Turns errors of the parser and of libraries into one line that names the option and the remedy.
 
-An error that is in none of these families is one of the program's, and keeps its traceback.
+Any other error is taken for a bug of the program and keeps its traceback.
 """
 
 import difflib
@@ -18,7 +18,7 @@ from lit_mnist import program
 from lit_mnist.commands.arguments import config_files
 from lit_mnist.errors import PeerError, UserError
 
-# Lines of jsonargparse's report that say how it tried, not what is wrong
+# Lines of jsonargparse's report about how it tried to parse a value, not about what is wrong
 _CLUTTER = re.compile(
     r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
     r"|Problem with given class_path|Expected a path but|Problems parsing config"
@@ -44,7 +44,7 @@ _SHORTER = (
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
     (r'in "<unicode string>", ', "in its "),
 )
-# Where an error arises that is about the values of options, not about this program
+# Packages whose errors are caused by the values of options, not by this program
 _LIBRARIES = ("lightning", "jsonargparse")
 _OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
 _CALLBACK_ERRORS = (AttributeError, RuntimeError, TypeError, ValueError)
@@ -54,13 +54,13 @@ _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
 def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
-    """Condenses a parser's report.
+    """Condenses jsonargparse's report to one line with a remedy.
 
     Args:
-        report: What jsonargparse said, on one line or many.
-        args: The command line, the command first.
-        known: Words that a misspelt one may be meant for: options with their dashes, a model's
-            arguments, class names.
+        report: The report, on one or several lines.
+        args: The command line, starting with the command.
+        known: Correct spellings to suggest: options with their dashes, a model's arguments, class
+            names.
     """
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     reason = condensed(report)
@@ -76,7 +76,7 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
 
 
 def condensed(report: str) -> str:
-    """Gives what a report says is wrong, on one line, without how the parser tried."""
+    """Gives the problem that a report states, on one line, without the attempts to parse it."""
     lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
     lines = [line for line in lines if line and not _CLUTTER.match(line)]
     return "; ".join(dict.fromkeys(filter(None, map(_shorten, lines))))
@@ -89,14 +89,14 @@ def _shorten(line: str) -> str:
 
 
 def _unknown(reason: str) -> str:
-    """The word that the parser does not know, as it was typed; empty if that is not the reason."""
+    """Gives the word that the parser does not know, as typed; empty if that is not the problem."""
     found = re.search(r"there is no (?:option|class) ((?:--?)?[\w.]+)", reason)
     return found[1] if found else ""
 
 
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
     unknown = _unknown(reason)
-    dashes = "--" if unknown.startswith("-") else ""  # none in a file, and of a model's arguments
+    dashes = "--" if unknown.startswith("-") else ""  # none in a file or for a model's arguments
     words = [each.removeprefix("--") for each in known if each.startswith(dashes)]
     word = unknown.lstrip("-")
     longer = [each for each in words if word and each.startswith(word)]  # it was abbreviated
@@ -107,7 +107,7 @@ def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
 
 
 def explained(error: Exception) -> Exception:
-    """Gives what the program should raise instead: a UserError or PeerError, or `error` itself."""
+    """Gives the error to raise instead: a UserError or PeerError, or `error` itself."""
     if isinstance(error, (UserError, PeerError)):
         return error
     text = " ".join(str(error).split())
@@ -160,9 +160,9 @@ def explained(error: Exception) -> Exception:
 
 
 def _stock_callback(frames: Sequence[traceback.FrameSummary]) -> str:
-    """Names the file of Lightning's callback that asked for what failed; empty if none did.
+    """Gives the file of the Lightning callback in which an error arose; empty if in none.
 
-    PyTorch's frames are passed over: a module raises for whoever asks it for what it lacks.
+    PyTorch's frames are skipped: a module raises for a caller that asks for a missing attribute.
     """
     asking = [frame for frame in frames if _library(frame.filename) != "torch"]
     path = Path(asking[-1].filename) if asking else Path()
@@ -178,5 +178,5 @@ def _out_of_memory(error: Exception, text: str) -> bool:
 
 
 def _library(filename: str) -> str:
-    """The installed package that a file belongs to."""
+    """Gives the installed package that a file belongs to."""
     return filename.replace("\\", "/").rpartition("/site-packages/")[2].partition("/")[0]

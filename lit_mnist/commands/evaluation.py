@@ -1,4 +1,4 @@
-"""What validate, test and predict evaluate: which weights, and how much of a set."""
+"""The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
 import sys
 
@@ -15,10 +15,10 @@ from lit_mnist.runs.folder import Run
 
 
 def refuse_nothing(trainer: Trainer, stage: str) -> None:
-    """Refuses a limit that leaves no image to be read.
+    """Refuses a limit that leaves no image to read.
 
     Args:
-        trainer: With the limits that the user has set.
+        trainer: The trainer with the user's limits.
         stage: val, test or predict.
 
     Raises:
@@ -32,10 +32,10 @@ def refuse_nothing(trainer: Trainer, stage: str) -> None:
 
 
 def scores(trainer: Trainer, stage: str) -> str:
-    """Says the scores of a pass that has ended, and of how much, if it was not all.
+    """Formats the scores of a finished evaluation, and the number of images if not all were read.
 
     Args:
-        trainer: Which has evaluated.
+        trainer: The trainer that has evaluated.
         stage: val or test.
     """
     metrics = trainer.callback_metrics
@@ -53,11 +53,11 @@ def trained(
 
     Args:
         run: The folder.
-        model: Which the checkpoint must fit.
-        ckpt_path: What the user names; else it is the run's best, or its last if there is no best.
+        model: The model that the checkpoint must fit.
+        ckpt_path: The user's choice; by default the run's best, or its last if there is no best.
 
     Raises:
-        UserError: There is none, or it is of another model.
+        UserError: There is no checkpoint, or it is of another model.
     """
     if isinstance(model, EnsembleModule):
         if ckpt_path:
@@ -73,7 +73,7 @@ def trained(
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
-    model.configure_model()  # Lightning calls it again, and it may be called often
+    model.configure_model()  # Lightning calls it again, which does no harm
     checkpoints.refuse(path, checkpoints.by_hand(checkpoint))
     checkpoints.check_fits(checkpoint, model, path)
     classes.check_same_module(checkpoint, model, path)

@@ -12,7 +12,7 @@ from lit_mnist.runs.folder import Run
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `export_parser.Export` has parsed."""
+    """Runs the command with the options of `export_parser.Export`."""
     require(options.format)
     one = Run(options.run)
     classes = [named_class(name) for name in options.classes]

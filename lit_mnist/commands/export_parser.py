@@ -34,15 +34,15 @@ class Export(OneRun):
         pixels = "pixels that it takes: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "where the run's data lie (as its config says)"
-        hidden = argparse.SUPPRESS  # what is refused, with the reason
+        hidden = argparse.SUPPRESS  # options that are refused with a reason
         add("--model.cascade", "--cascade", dest="cascade", nargs="?", const="true", help=hidden)
         add("--data_dir", type=Path, metavar="DIR", help=data_dir)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Settles run, format and file.
+        """Completes run, format and file.
 
         Raises:
-            UserError: There is not one run, or the file's name does not go with the format.
+            UserError: Not exactly one run is given, or the file's suffix does not fit the format.
         """
         super().check(options)
         if options.cascade not in (None, "false"):

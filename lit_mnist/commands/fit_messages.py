@@ -1,4 +1,4 @@
-"""What `fit` says when there is nothing to train, and when it has trained."""
+"""Messages of `fit` when nothing is left to train, and after training."""
 
 import math
 import os
@@ -16,25 +16,25 @@ from lit_mnist.runs.restored import restore
 
 @rank_zero_only
 def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
-    """Says why there is nothing to train, and what would change that."""
+    """Prints why nothing is left to train, and what would change that."""
     if begin.goes_on is None:
         print(f"{begin.done}; raise it")
         return
     print(f"{run.folder} is complete: {begin.goes_on.epochs} epochs; {begin.done}.")
     print("To train on, raise that limit; to start afresh, add --fresh.")
     restore(run, options, begin.goes_on.checkpoint)
-    if run.results().get("status") != "complete":  # killed when nothing was left to be trained
+    if run.results().get("status") != "complete":  # killed after the last step of training
         run.update_results(status="complete")
 
 
 @rank_zero_only
 def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool) -> None:
-    """Says how training has ended, and what to do next.
+    """Prints how training has ended, and what to do next.
 
     Args:
         run: The folder.
         options: The resolved config.
-        args: The command line, the command first.
+        args: The command line, starting with the command.
         named: Whether the user named a checkpoint to begin with.
     """
     results = run.results()
@@ -57,11 +57,11 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
 
 
 def for_test(args: list[str], named: bool) -> list[str]:
-    """Gives the options of `fit` that `test` needs: what training began with is not to be tested.
+    """Gives the options of `fit` that `test` needs, without the checkpoint to begin training with.
 
     Args:
         args: The options.
-        named: Whether a checkpoint is named in them, or else in a config file.
+        named: Whether a checkpoint is named, in the options or in a config file.
     """
     kept, skip = [], False
     for arg in args:

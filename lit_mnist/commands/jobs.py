@@ -1,4 +1,4 @@
-"""Runs of `fit` as processes of their own, several at a time."""
+"""Runs `fit` in processes of their own, several at a time."""
 
 import os
 import signal
@@ -18,22 +18,22 @@ from lit_mnist import program
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.training.process import end_with_parent
 
-MARK = "LIT_MNIST_JOB"  # set for a job, which need not say what to do next
+MARK = "LIT_MNIST_JOB"  # set for a job, which then does not print what to do next
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
 class Job(NamedTuple):
-    """A run that `fit` is to train in a process of its own."""
+    """A run to train with `fit` in a process of its own."""
 
-    name: str  # how its output is marked
+    name: str  # prefix of its output
     spec: RunSpec
 
 
 class Jobs:
     """Runs jobs, `at_once` of them at a time, each in a slot of the machine.
 
-    A slot is a GPU, if there are any, or else an equal part of the processor's cores. If this
-    process is stopped, so are they.
+    A slot is a GPU, if there are any, or else an equal share of the CPU cores. If this process is
+    stopped, so are its jobs.
 
     Args:
         at_once: How many run at a time, at least 1.
@@ -43,13 +43,13 @@ class Jobs:
         self.at_once = at_once
         self.running: set[subprocess.Popen[str]] = set()
         self.stopped = 0  # the signal that stopped us
-        self.starting = RLock()  # so that no process starts unseen while we are stopped
+        self.starting = RLock()  # so that no job starts while we are being stopped
         self.slots: SimpleQueue[int] = SimpleQueue()
         for slot in range(at_once):
             self.slots.put(slot)
 
     def run(self, jobs: Sequence[Job]) -> list[Job]:
-        """Runs all jobs and gives those that failed, in their order; a failure stops no other."""
+        """Runs all jobs and returns those that failed, in order; a failure stops no other job."""
         before = {number: signal.signal(number, self._stop) for number in _STOPPING}
         try:
             with ThreadPoolExecutor(self.at_once) as pool:
@@ -84,7 +84,7 @@ class Jobs:
             env=self._environment(slot),
             stdout=None if alone else subprocess.PIPE,
             text=True,
-            start_new_session=True,  # so that a signal comes through us, and once
+            start_new_session=True,  # so that signals reach it only through us, and once
             preexec_fn=end_with_parent if os.name == "posix" else None,  # Windows has none
         )
 

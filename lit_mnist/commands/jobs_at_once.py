@@ -1,4 +1,4 @@
-"""How many runs of `fit` train at once, if the user leaves it to the program."""
+"""How many runs of `fit` train at once by default."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -10,23 +10,23 @@ from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
 from lit_mnist.runs.folder import flat, read_config
 
-# A run's processes hold 1 GiB at most (dense, simple and deep on a CPU); half as much to spare
+# A run's processes take up to 1 GiB (dense, simple and deep on a CPU); half as much in reserve
 RUN_GIB = 1.5
-# By which a run itself takes several devices
+# Options by which a run itself uses several devices
 SPREADING = ("trainer.devices", "trainer.num_nodes", "trainer.strategy")
 
 
 def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
-    """Gives how many runs train at once: one a GPU, or else one a core, as memory allows.
+    """Gives how many runs train at once: one per GPU, or else one per core, as memory allows.
 
-    Two runs of one thread each are done sooner than one after the other with two threads, by 1.1
-    to 1.2 with the notebook's nets, as threads wait for each other within each step. Never more
-    than there are runs, than `OMP_NUM_THREADS`, affinity or control groups grant; one, if the runs
-    themselves take several devices.
+    Two runs of one thread each finish 1.1 to 1.2 times as fast as one after the other with two
+    threads (the notebook's nets), as threads wait for each other within each step. The number is
+    limited by the number of runs, `OMP_NUM_THREADS`, CPU affinity and control groups; it is one if
+    the runs themselves use several devices.
 
     Args:
         specs: The runs.
-        root: Where /proc and /sys lie.
+        root: The folder of /proc and /sys, for tests.
     """
     if any(map(_spreads, specs)):
         return 1
@@ -38,10 +38,10 @@ def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
 
 
 def free_gib(root: Path = Path("/")) -> float | None:
-    """Gives the memory that is left to this process, in GiB; None where the system tells nothing.
+    """Gives the memory available to this process, in GiB; None if it is unknown.
 
-    That is what the machine has left, or less by a limit of the control groups; what they hold
-    already is not counted, as most of it is files that were read.
+    That is the machine's available memory, or the limit of the control groups if it is smaller.
+    What the groups use already is not subtracted, as most of it is cached files.
     """
     try:
         lines = (root / "proc/meminfo").read_text().splitlines()
@@ -53,10 +53,10 @@ def free_gib(root: Path = Path("/")) -> float | None:
 
 
 def _group_limits(root: Path) -> list[int]:
-    """Gives the limits, in bytes, of this process's groups of version 1 or 2 and those above."""
+    """Gives the limits, in bytes, of this process's control groups (version 1 or 2) and parents."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return []
     found = []
     for line in lines:
@@ -67,19 +67,19 @@ def _group_limits(root: Path) -> list[int]:
         below = Path(path.lstrip("/"))
         for part in (below, *below.parents):
             text = _text(root / "sys/fs/cgroup" / controllers / part / name)
-            found += [int(text)] if text.isdecimal() else []  # not "max", which is no limit
+            found += [int(text)] if text.isdecimal() else []  # "max" means no limit
     return found
 
 
 def _text(path: Path) -> str:
     try:
         return path.read_text().strip()
-    except OSError:  # a group that is not seen from inside a container
+    except OSError:  # a group that is not visible inside a container
         return ""
 
 
 def _spreads(spec: RunSpec) -> bool:
-    """Tells whether a run may itself take several devices."""
+    """Tells whether a run may itself use several devices."""
     typed = {arg.partition("=")[0].removeprefix("--") for arg in spec.typed}
     files = [flat(read_config(Path(find_config(name)))) for name in spec.configs]
     named = {key for file in files for key, value in file.items() if value not in ("auto", 1, None)}

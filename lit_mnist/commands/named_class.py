@@ -1,4 +1,4 @@
-"""A class that the user names on the command line."""
+"""Imports a class that the user names on the command line."""
 
 from importlib import import_module
 
@@ -6,10 +6,10 @@ from lit_mnist.errors import UserError
 
 
 def named_class(name: str) -> type:
-    """Imports a class that the user names.
+    """Imports a class by its dotted name.
 
     Raises:
-        UserError: There is none of that name.
+        UserError: There is no such class.
     """
     module, _, last = name.rpartition(".")
     try:

@@ -1,4 +1,4 @@
-"""What the parsers of `export` and `demo` share: one run, and what the user calls things in it."""
+"""Common options of `export` and `demo`: one run, the user's classes and labels."""
 
 import argparse
 from pathlib import Path
@@ -9,10 +9,10 @@ from lit_mnist.shape import CLASSES
 
 
 class OneRun(CommandParser):
-    """A command about one run."""
+    """The parser of a command about one run."""
 
     def add_run(self, what: str) -> None:
-        """Adds the run and how its classes are known; `what` may be given for it."""
+        """Adds the options for the run, its classes and labels; `what` describes the run."""
         self.usage = "%(prog)s RUN [options]"
         add = self.add_argument
         add("runs", nargs="*", type=Path, metavar="RUN", help=what)
@@ -22,10 +22,10 @@ class OneRun(CommandParser):
         add("--labels", nargs=CLASSES, default=[], metavar="LABEL", help=labels)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Settles the run.
+        """Turns the named run into its folder.
 
         Raises:
-            UserError: There is not one, or two classes are called the same.
+            UserError: Not exactly one run is given, or two labels are equal.
         """
         if len(options.runs) != 1:
             raise UserError(f"{self.command} takes one run: {self.prog} tb_logs/deep/seed_42")

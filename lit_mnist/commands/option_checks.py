@@ -1,4 +1,4 @@
-"""Values of options that the parser or Lightning would take without a word, or fail at later."""
+"""Refuses bad values of options that the parser or Lightning would accept silently."""
 
 import importlib
 import inspect
@@ -14,8 +14,8 @@ from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 
-GROUPS = ("trainer", "data")  # whose value, if it is a list, the parser takes for an empty one
-# The least that makes sense, where Lightning does not look
+GROUPS = ("trainer", "data")  # the parser would ignore a list given for one of these
+# Smallest sensible values, where Lightning does not check
 _LEAST = {
     "accumulate_grad_batches": 1,
     "check_val_every_n_epoch": 1,
@@ -33,14 +33,14 @@ _LEAST = {
     "num_sanity_val_steps": -1,
     "val_check_interval": 0,
 }
-_FEW = 8  # processes on a CPU that are no mistake, however few its cores
+_FEW = 8  # this many processes on a CPU are accepted, however few its cores
 
 
 def check_configs(paths: Iterable[str]) -> None:
-    """Checks that each file is there and holds options; the parser refuses what cannot be read.
+    """Checks that each config file exists and holds options.
 
     Raises:
-        UserError: Naming the file and what is wrong in it.
+        UserError: A file is wrong; names it and the problem.
     """
     for name in paths:
         path = Path(name)
@@ -67,27 +67,27 @@ def check_configs(paths: Iterable[str]) -> None:
 
 
 def check_checkpoint(path: Any) -> None:
-    """Refuses an empty name, such as that of a shell's unset variable, which would name the best.
+    """Refuses an empty path, as from an unset shell variable, which would mean the best checkpoint.
 
     Raises:
-        UserError: It is empty.
+        UserError: The path is empty.
     """
     if path == "":
         raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
 
 
 def check_null(option: str, chosen: Any) -> None:
-    """Refuses `null` where the chosen class has no use for it, which the parser does not.
+    """Refuses `null` for arguments of a class that do not allow it, which the parser does not.
 
     Args:
-        option: What chooses the class, such as `--model`.
+        option: The option that chooses the class, such as `--model`.
         chosen: Its `class_path` and `init_args`, as parsed.
 
     Raises:
-        UserError: Naming the argument.
+        UserError: An argument is null; names it.
     """
     module, _, name = chosen.class_path.rpartition(".")
-    kind = getattr(importlib.import_module(module), name)  # it is imported already
+    kind = getattr(importlib.import_module(module), name)  # the parser has imported it
     for argument, known in inspect.signature(kind).parameters.items():
         takes_none = known.default is None or type(None) in get_args(known.annotation)
         if argument in chosen.init_args and chosen.init_args[argument] is None and not takes_none:
@@ -95,10 +95,10 @@ def check_null(option: str, chosen: Any) -> None:
 
 
 def plain_name(name: Any) -> str:
-    """Checks the name of a run, which becomes that of a folder.
+    """Checks the name of a run, which is also the name of a folder.
 
     Raises:
-        UserError: It would lie elsewhere, or could not be made, typed or shown.
+        UserError: The name is a path, or has characters that no folder or terminal can show.
     """
     plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
     if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
@@ -107,10 +107,10 @@ def plain_name(name: Any) -> str:
 
 
 def plain_path(option: str, path: Any) -> Path:
-    """Checks the path of a folder that an option names.
+    """Checks that an option's value can be the path of a folder.
 
     Raises:
-        UserError: No system could have such a folder.
+        UserError: It cannot.
     """
     if isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
         return Path(path)
@@ -118,10 +118,10 @@ def plain_path(option: str, path: Any) -> Path:
 
 
 def check_trainer(trainer: Mapping[str, Any]) -> None:
-    """Checks the values as they were parsed.
+    """Checks the parsed options of the trainer.
 
     Raises:
-        UserError: Naming the option and what it may be.
+        UserError: A value is wrong; names the option and the values that it may take.
     """
     for name, least in _LEAST.items():
         value = trainer.get(name)
@@ -136,10 +136,10 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
 
 
 def check_logger(logger: Logger, folder: Path) -> None:
-    """Keeps a CSVLogger from the run's folder, where it would delete and write `metrics.csv`.
+    """Refuses a CSVLogger in the run's folder, where it would overwrite `metrics.csv`.
 
     Raises:
-        UserError: Naming the folder.
+        UserError: It is; names the folder.
     """
     if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
         raise UserError(
@@ -149,7 +149,7 @@ def check_logger(logger: Logger, folder: Path) -> None:
 
 
 def _check_processes(devices: Any, accelerator: Any) -> None:
-    """Refuses what starts so many processes that the machine comes to a halt."""
+    """Refuses so many processes on a CPU that the machine would stall."""
     most = max(_FEW, os.cpu_count() or 1)
     count = int(devices) if str(devices).isdecimal() else 1
     if count > most and accelerator in ("auto", "cpu"):

@@ -1,4 +1,4 @@
-"""The list of all commands, which `--help` shows."""
+"""The list of all commands for `--help`."""
 
 from lit_mnist import program
 from lit_mnist.commands.parsers import PARSERS
@@ -31,7 +31,7 @@ EXAMPLES = (
 
 
 def text() -> str:
-    """Gives the whole text."""
+    """Gives the text of `--help`."""
     name = program.name()
     summaries = RUN_COMMANDS | {command: kind.summary for command, kind in PARSERS.items()}
     width = max(map(len, summaries))

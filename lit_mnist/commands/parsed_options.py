@@ -1,4 +1,4 @@
-"""The options of `fit` as they stand, with nothing made of them."""
+"""Parses the options of `fit` without instantiating anything."""
 
 from typing import Any
 
@@ -9,17 +9,17 @@ from lit_mnist.training import workarounds
 
 
 class _Parsed(RunParser):
-    """Parses, and stops there."""
+    """A LightningCLI that only parses."""
 
     def instantiate_classes(self) -> None:
-        """Makes nothing."""
+        """Instantiates nothing."""
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Does nothing."""
+        """Runs nothing."""
 
 
 def parsed_options(spec: RunSpec) -> dict[str, Any]:
-    """Gives the options of a run, by name; a model need not be named.
+    """Gives the options of a run, by name; the model may be left out.
 
     Raises:
         UserError: An option is wrong.

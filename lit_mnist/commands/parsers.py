@@ -1,6 +1,6 @@
-"""The program's own commands: their options, defaults, help and errors, all without torch.
+"""The parsers of our own commands: options, defaults, help and errors, without importing torch.
 
-A command is a class here and a module of its name, whose `run` is given what was parsed.
+A command is a parser class here and a module of its name, whose `run` gets the parsed options.
 """
 
 import argparse
@@ -63,7 +63,7 @@ class Committee(CommandParser):
         add("--skip_test", action="store_true", help=skip)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses what is no committee."""
+        """Refuses options that make no valid committee."""
         folds, member, spec = options.folds, options.member, options.spec
         options.members = options.members or (1 if folds else 5)
         count = options.members * (folds or 1)
@@ -111,7 +111,7 @@ class Reproduce(CommandParser):
         add("--output", type=Path, metavar="DIR", help=output)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses what each system has of its own."""
+        """Refuses options that each system sets itself."""
         given = [arg.partition("=")[0] for arg in options.spec.typed]
         for option, present in (("--config", options.spec.configs), ("--name", "--name" in given)):
             if present:
@@ -137,7 +137,7 @@ class Compare(CommandParser):
         self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses fewer runs than two."""
+        """Refuses fewer than two runs."""
         if len(options.runs) < 2:
             example = f"{self.prog} tb_logs/deep/seed_42 tb_logs/deep/seed_43"
             raise UserError(f"compare takes two runs or more, such as {example}")

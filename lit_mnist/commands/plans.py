@@ -1,4 +1,4 @@
-"""What is known of a run before anything is done to it: trained? tested? how many epochs left?"""
+"""The state of a run, before a command does anything: trained, tested, epochs left."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -19,7 +19,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
 from lit_mnist.training import workarounds
 
-# Whatever trains on several devices is looked at and tested by this process alone
+# Even a run that trains on several devices is inspected and tested by this one process
 ONE_PROCESS: dict[str, object] = {
     "trainer.devices": 1,
     "trainer.num_nodes": 1,
@@ -29,16 +29,16 @@ ONE_PROCESS: dict[str, object] = {
 
 @dataclass(frozen=True)
 class Plan:
-    """A run, as its options and its folder describe it.
+    """The state of a run, from its options and its folder.
 
     Attributes:
-        spec: What the run was asked for by.
-        run: Its folder.
-        config: Its options, resolved.
-        fresh: Whether `fit` would replace what is there.
-        complete: Whether `fit` would find nothing to do.
-        epochs_left: How many epochs `fit` would train; 0 where only its callbacks end it.
-        doubt: Why its test, if there was one, does not count; empty if it does.
+        spec: The options as given.
+        run: The folder.
+        config: The resolved config.
+        fresh: Whether `fit` would replace an existing run.
+        complete: Whether `fit` would have nothing to do.
+        epochs_left: How many epochs `fit` would train; 0 if only callbacks end training.
+        doubt: Why the run has no valid test; empty if it has one.
     """
 
     spec: RunSpec
@@ -51,33 +51,33 @@ class Plan:
 
     @property
     def tested(self) -> bool:
-        """Whether these very weights are tested, on all of these images."""
+        """Whether exactly these weights were tested on all images of exactly this test set."""
         return not self.doubt
 
     @property
     def seed(self) -> int:
-        """The run's seed."""
+        """Seed of the run."""
         return self.config["seed_everything"]
 
     @property
     def label(self) -> str:
-        """The run in a few letters: `deep/seed_42`."""
+        """Short name of the run: `deep/seed_42`."""
         return f"{self.run.folder.parent.name}/{self.run.folder.name}"
 
 
 class _Parsed(RunOptions):
-    """Options that are parsed, and checked by making what they name; nothing is done with it."""
+    """A LightningCLI that parses options and instantiates what they name, but runs nothing."""
 
     def _run_subcommand(self, subcommand: str) -> None:
-        """Stops short of it."""
+        """Runs nothing."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses a dry run, and a test of a part, before Lightning announces them."""
+        """Refuses fast_dev_run, and a test of only some images, before Lightning announces them."""
         trainer = self.config["fit"]["trainer"]
         if trainer["fast_dev_run"]:
             raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
         part = trainer["limit_test_batches"]
-        if part is not None and repr(part) != "1.0":  # all of them; 1 is a single batch
+        if part is not None and repr(part) != "1.0":  # 1.0 means all images; 1 means a single batch
             raise UserError(
                 f"--trainer.limit_test_batches {part}: a part of the images is no test; leave it"
                 " out, or use it with test"
@@ -86,22 +86,22 @@ class _Parsed(RunOptions):
 
 
 def plan(spec: RunSpec) -> Plan:
-    """Describes the run that `fit` with these options would train.
+    """Gives the state of the run that `fit` with these options would train.
 
     Raises:
-        UserError: An option is wrong, or the run was made with others.
+        UserError: An option is wrong, or the run was made with other options.
     """
     parsed = _parse(spec)
     return updated(Plan(spec, parsed.run, parsed.options, parsed.fresh))
 
 
 def first_seed(spec: RunSpec) -> int:
-    """Gives the seed that the options name, whatever the folder of that run holds."""
+    """Gives the seed of the options, without looking at the run's folder."""
     return _parse(spec).options["seed_everything"]
 
 
 def resolved(spec: RunSpec) -> dict[str, Any]:
-    """Gives the options of a run as its `config.yaml` would have them, on one device."""
+    """Gives the resolved config of a run, as in its `config.yaml`, but for one device."""
     return _parse(spec).options
 
 
@@ -116,7 +116,7 @@ def _parse(spec: RunSpec) -> _Parsed:
 
 
 def updated(planned: Plan) -> Plan:
-    """Looks into the run's folder again."""
+    """Reads the state again from the run's folder."""
     point = None if planned.fresh else resume_point(planned.run, dict(planned.config))
     complete = point is not None and point.complete
     wanted = planned.config["trainer"]["max_epochs"] or 0
@@ -126,25 +126,25 @@ def updated(planned: Plan) -> Plan:
 
 
 def test(planned: Plan) -> None:
-    """Tests a run that is trained; says why, if it has been tested before."""
+    """Tests a trained run; if it was tested before, prints why that test is not valid."""
     if planned.doubt not in ("", tested.NEVER):
         print(f"{planned.run.folder}: {planned.doubt}; it is tested again", flush=True)
     run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
 
 
 def test_data_sha256(config: Mapping[str, Any]) -> str:
-    """Hashes the test images that a run would be tested on; empty while they are not on disk."""
+    """Hashes the test images of a run's config; empty if they are not on disk."""
     spec = DATASETS[config["data"]["dataset"]]
     return files_sha256(spec, "test", spec.folder(Path(config["data"]["data_dir"])))
 
 
 def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
     if "test_weights_sha256" not in run.results():
-        return tested.NEVER  # and damaged weights are no hindrance: fit says what it makes of them
+        return tested.NEVER  # damaged weights do not matter here: fit reports them
     weights = tested.weights_sha256([weights_of(run)])
     return tested.doubt(run, weights, test_data_sha256(config))
 
 
 def weights_of(run: Run) -> Path:
-    """What `test` takes: where nothing was validated there is no best."""
+    """Gives the checkpoint that `test` uses: the best, or the last if nothing was validated."""
     return run.last if run.last.exists() and not run.best.exists() else run.best

@@ -9,7 +9,7 @@ from lit_mnist.sweep import record
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Report` has parsed."""
+    """Runs the command with the options of `parsers.Report`."""
     output = options.output or options.runs[0] / "report.html"
     if output.is_dir():
         raise UserError(f"--output {output}: is a folder; name a file in it, such as report.html")
@@ -28,6 +28,6 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _is_report(path: object) -> bool:
-    """Whether a file may be replaced: only what this command has written."""
+    """Whether a file may be replaced, which only an earlier report may."""
     with open(str(path), "rb") as file:
         return b'name="generator" content="lit_mnist report"' in file.read(1000)

@@ -1,4 +1,4 @@
-"""The command `reproduce`: the notebook's six systems, and our figures beside its own."""
+"""The command `reproduce`: runs the notebook's six systems; our results beside its own."""
 
 import argparse
 import time
@@ -17,7 +17,7 @@ from lit_mnist.runs.folder import Run
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Reproduce` has parsed."""
+    """Runs the command with the options of `parsers.Reproduce`."""
     chosen = [system for system in SYSTEMS if system.name in options.only]
     others = [system for system in SYSTEMS if system not in chosen]
     first = plans.first_seed(_spec(chosen[0], options.spec))
@@ -40,7 +40,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def _make(folder: Path) -> None:
-    """Makes the folder for the table: better to fail now than after hours."""
+    """Creates the folder for the table, to fail now rather than after hours of training."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
@@ -49,19 +49,19 @@ def _make(folder: Path) -> None:
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:
-    """Gives the options of a system; the user's own win over its config."""
+    """Gives the options of a system; the user's own override its config."""
     return RunSpec(configs=(str(shipped_configs()[system.config]),), typed=users.typed)
 
 
 def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSpec]:
-    """Gives the runs of a system, a seed each: its members, or as many as the user wants."""
+    """Gives the runs of a system, one per seed: its members, or as many as the user wants."""
     count = system.members if system.members > 1 else seeds
     return [_spec(system, users).with_seed(first + place) for place in range(count)]
 
 
 def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
-    """Trains and tests what is missing."""
-    planned = list(map(plans.updated, planned))  # runs that an earlier system shares are done
+    """Trains and tests the runs of a system that are not done yet."""
+    planned = list(map(plans.updated, planned))  # an earlier system may have trained shared runs
     committee.train(planned, jobs)
     if system.members > 1:
         committee.test(planned, DEFAULT_AVERAGE)
@@ -70,20 +70,20 @@ def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
 
 
 def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
-    """Gives the folders of what an earlier call with these options has finished; else none."""
+    """Gives a system's folders if an earlier call with these options has finished it; else none."""
     try:
         planned = list(map(plans.plan, specs))
         if not all(plan.complete and plan.tested for plan in planned):
             return []
         if system.members > 1 and not committee_plans.plan(planned).tested:
             return []
-    except UserError:  # with other options, or damaged: not what was asked for
+    except UserError:  # made with other options, or damaged
         return []
     return _folders(system, planned)
 
 
 def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
-    """Gives the runs' folders, a committee's own last."""
+    """Gives the runs' folders, followed by the committee's own."""
     folders = [plan.run.folder for plan in planned]
     if system.members == 1:
         return folders
@@ -93,17 +93,17 @@ def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
 
 
 class Clock:
-    """Estimates the time that is left, and corrects itself by what the finished runs took.
+    """Estimates the remaining time, corrected by the durations of finished runs.
 
     Args:
-        systems: What is to be run.
-        planned: By system, its runs.
+        systems: The systems to run.
+        planned: The runs of each system, by its name.
     """
 
     def __init__(self, systems: Sequence[System], planned: Mapping[str, Sequence[Plan]]) -> None:
         self.pace, self.began = 1.0, time.perf_counter()
         self.expected: dict[str, float] = {}
-        counted: set[str] = set()  # a run that systems share is trained once
+        counted: set[str] = set()  # a run shared by systems is trained once
         for system in systems:
             epochs = {
                 plan.label: plan.epochs_left
@@ -117,11 +117,11 @@ class Clock:
         """Notes that a system is done."""
         took, expected = time.perf_counter() - self.began, self.expected.pop(system.name)
         self.began = time.perf_counter()
-        if expected > 60:  # shorter ones say more of the start than of the training
+        if expected > 60:  # in shorter ones, startup outweighs training
             self.pace = took / expected
 
     def left(self) -> str:
-        """Says how long the rest takes."""
+        """Formats the remaining time."""
         seconds = sum(self.expected.values()) * self.pace
         if seconds < 60:
             return "less than a minute left"

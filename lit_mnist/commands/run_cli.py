@@ -1,4 +1,4 @@
-"""The commands fit, validate, test and predict."""
+"""The commands fit, validate, test and predict, by LightningCLI."""
 
 import signal
 from collections.abc import Sequence
@@ -29,11 +29,11 @@ say = rank_zero_only(print)
 
 
 def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
-    """Runs one command; raises UserError for whatever the user can mend.
+    """Runs one command; raises UserError for any error that the user can fix.
 
     Args:
-        argv: The command line, the command first.
-        extra: Callbacks for `fit` beside those of the options; no config tells of them.
+        argv: The command line, starting with the command.
+        extra: Callbacks for `fit` beside those of the options; they are not saved in configs.
     """
     process.configure_process()
     try:
@@ -48,7 +48,7 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
 
 
 class RunCLI(RunOptions):
-    """Each command works on the run's folder."""
+    """LightningCLI whose commands work on a run's folder."""
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
@@ -63,7 +63,7 @@ class RunCLI(RunOptions):
     def fit(
         self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
     ) -> None:
-        """Trains, from the start or from where the run's newest checkpoint ends."""
+        """Trains, from scratch or from the run's newest checkpoint."""
         if isinstance(model, EnsembleModule):
             raise UserError("fit: a committee is not trained; train its members with committee")
         if self.fast_dev_run or not self.trainer.is_global_zero:
@@ -111,7 +111,7 @@ class RunCLI(RunOptions):
             say(report.summary)
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
-        """Scores a trained model on the test images and reports."""
+        """Scores a trained model on the test images and writes reports."""
         evaluation.refuse_nothing(self.trainer, "test")
         path, weights = evaluation.trained(self.run, model, ckpt_path)
         report: EvaluationReport

@@ -1,4 +1,4 @@
-"""The parser of fit, validate, test and predict: LightningCLI's, with the options of a run."""
+"""The parser of fit, validate, test and predict: LightningCLI's, plus the options of a run."""
 
 import inspect
 from argparse import ArgumentError
@@ -20,32 +20,32 @@ from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
-# By class, command and the program's name: building one takes longer than parsing with it
+# Parsers by class, command and the program's name: building one takes longer than parsing
 _BUILT: dict[tuple[type, str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
 class CommandLineWins(LightningCLI):
-    """A LightningCLI in which what stands on the command line beats every file."""
+    """A LightningCLI in which options on the command line override every file."""
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Puts the files first, so that options win wherever they stand (Lightning #17533)."""
+        """Moves config files to the front, so that options always override (Lightning #17533)."""
         self.config = parser.parse_args(configs_first(args))
 
     def _parse_ckpt_path(self) -> None:
-        """Keeps a checkpoint's hyperparameters from overwriting options (Lightning #21455)."""
+        """Prevents a checkpoint's hyperparameters from overriding options (Lightning #21455)."""
 
 
 class RunParser(CommandLineWins):
     """LightningCLI with the options that place a run in its folder.
 
     Args:
-        args: The command line, the command first.
+        args: The command line, starting with the command.
     """
 
     def __init__(self, args: list[str]) -> None:
         self.args = args
-        # abbreviated, --config would not be found where a run's name comes from
+        # no abbreviations: of an abbreviated --config, the run's default name would not be known
         common = {"exit_on_error": False, "allow_abbrev": False}
         super().__init__(
             ScoredModule,
@@ -57,10 +57,10 @@ class RunParser(CommandLineWins):
             args=args,
             auto_configure_optimizers=False,
         )
-        self.parser._instantiators = None  # which would keep model and trainer for the next one
+        self.parser._instantiators = None  # or it would keep model and trainer
 
     def setup_parser(self, add_subcommands: bool, main_kwargs: Any, subparser_kwargs: Any) -> None:
-        """Builds the command's parser once in a process: a committee reads many command lines."""
+        """Builds the parser once per process, as a committee parses many command lines."""
         key = (type(self), self.args[0], program.name())
         if key not in _BUILT:
             super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
@@ -71,11 +71,11 @@ class RunParser(CommandLineWins):
         self._subcommand_parsers[self.args[0]].set_defaults(name=name)
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
-        """Builds the parser of the command that was given alone, not of all four."""
+        """Limits LightningCLI to the given command, as building all four parsers is slow."""
         return {self.args[0]: super().subcommands()[self.args[0]]}
 
     def add_default_arguments_to_parser(self, parser: Any) -> None:
-        """Adds what belongs to neither trainer nor model nor data."""
+        """Adds the options that belong to neither trainer, model nor data."""
         add = parser.add_argument
         add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
         add("--name", type=str, default="run", help="The run's name; else the first config file's.")
@@ -88,13 +88,13 @@ class RunParser(CommandLineWins):
         add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
 
     def add_arguments_to_parser(self, parser: Any) -> None:
-        """Makes the run's seed the data module's, and 1 a whole number."""
+        """Links the data module's seed to the run's, and parses 1 as an integer."""
         parser.link_arguments("seed_everything", "data.seed")
         for action in parser._actions:
             action._typehint = _whole_numbers_first(getattr(action, "_typehint", None))
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
-        """Parses the command line; refuses it in one line."""
+        """Parses the command line; errors are one line."""
         safe_yaml.guard_parser()
         option_checks.check_configs(config_files(self.args))
         try:
@@ -110,10 +110,10 @@ class RunParser(CommandLineWins):
 
 
 def _whole_numbers_first(kind: Any) -> Any:
-    """Gives the type of an option in which 1 is a number of batches, and 1.0 all of them.
+    """Orders the types of an option so that 1 is a number of batches, and 1.0 means all of them.
 
-    `Union[int, float]` and `Union[float, int]` are equal, and `typing` hands out whichever was made
-    first in the process for both; the parser takes the first that fits.
+    `Union[int, float]` and `Union[float, int]` are equal, and `typing` returns whichever was
+    created first in the process for both; the parser uses the first type that fits.
     """
     kinds = get_args(kind) if get_origin(kind) is Union else ()
     if not {int, float} <= set(kinds):

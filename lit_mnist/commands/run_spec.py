@@ -1,4 +1,4 @@
-"""A run as it was asked for, which is how commands hand runs to each other."""
+"""The options of a run, not yet parsed, for passing runs between commands."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -10,12 +10,12 @@ from lit_mnist.commands.arguments import split_configs
 
 @dataclass(frozen=True)
 class RunSpec:
-    """The options of a run, before any of them is parsed.
+    """The options of a run, before they are parsed.
 
     Attributes:
-        configs: Config files or names of shipped ones, each laid on top of those before it.
+        configs: Config files or names of shipped ones; later ones override earlier ones.
         typed: Other options, as the user typed them.
-        settings: Options that a command sets, by name; they win over the others.
+        settings: Options that a command sets, by name; they override all others.
     """
 
     configs: tuple[str, ...] = ()
@@ -24,20 +24,20 @@ class RunSpec:
 
     @classmethod
     def from_args(cls, args: Sequence[str]) -> Self:
-        """Takes a command line without its command."""
+        """Creates a spec from a command line without its command."""
         configs, typed = split_configs(args)
         return cls(tuple(configs), tuple(typed))
 
     def with_settings(self, settings: Mapping[str, object]) -> Self:
-        """Gives the same run with further options set."""
+        """Returns a copy with further options set."""
         return replace(self, settings={**self.settings, **settings})
 
     def with_seed(self, seed: int) -> Self:
-        """Gives the same run with another seed."""
+        """Returns a copy with another seed."""
         return self.with_settings({"seed_everything": seed})
 
     def argv(self, command: str) -> list[str]:
-        """Gives the command line that does `command`, such as fit, to this run."""
+        """Gives the command line that runs `command`, such as fit, with these options."""
         configs = [part for config in self.configs for part in ("--config", config)]
         settings = [f"--{name}={_as_typed(value)}" for name, value in self.settings.items()]
         return [command, *configs, *self.typed, *settings]

@@ -1,4 +1,4 @@
-"""The command `runs`: a table of everything under a log folder."""
+"""The command `runs`: a table of all runs under a log folder."""
 
 import argparse
 import json
@@ -9,7 +9,7 @@ from typing import Any
 from lit_mnist.runs import listing
 from lit_mnist.runs.listing import Listed
 
-# By what --sort may name: what is compared, and whether the largest comes first
+# For each value of --sort: the key to compare, and whether the largest comes first
 SORTS: dict[str, tuple[str, bool]] = {
     "state": ("state", False),
     "seed": ("seed", False),
@@ -22,7 +22,7 @@ HEADER = ("run", "state", "epoch", "val_acc", "test_acc", "95 % interval", "time
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `parsers.Runs` has parsed."""
+    """Runs the command with the options of `parsers.Runs`."""
     rows = in_order(listing.read(options.folder), options.sort)
     if options.json:
         print(json.dumps([row._asdict() for row in rows], indent=2))
@@ -33,8 +33,8 @@ def run(options: argparse.Namespace) -> None:
 
 
 def in_order(rows: Sequence[Listed], key: str) -> list[Listed]:
-    """Sorts runs; those of which the key is not known come last, equal ones stay in order."""
-    if key not in SORTS:  # as they are listed: by name
+    """Sorts runs stably; those without the key come last."""
+    if key not in SORTS:  # by name, as they are listed
         return list(rows)
     field, largest_first = SORTS[key]
     known = [row for row in rows if getattr(row, field) is not None]
@@ -43,7 +43,7 @@ def in_order(rows: Sequence[Listed], key: str) -> list[Listed]:
 
 
 def table(rows: Sequence[Listed]) -> str:
-    """Formats a line a run; a cell is blank where nothing is known."""
+    """Formats one line per run; a cell is blank where nothing is known."""
     cells = [HEADER, *map(_cells, rows)]
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     return "\n".join("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
@@ -69,7 +69,7 @@ def _share(value: Any) -> str:
 
 
 def _value(value: Any) -> str:
-    """Formats an option as YAML has it."""
+    """Formats an option as in YAML."""
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
 
 

@@ -1,4 +1,4 @@
-"""Where `fit` begins: at nothing, at the run's own checkpoint, or at one that the user names."""
+"""Where `fit` begins: from scratch, from the run's own checkpoint, or from one the user names."""
 
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,9 @@ from lit_mnist.runs.resume import ResumePoint, Start, best_before, resume_point
 class StartingPoint(NamedTuple):
     """Where training begins."""
 
-    goes_on: ResumePoint | None = None  # in the run's own or in another training; None: at nothing
-    start: Start | None = None  # if the checkpoint is not the run's own
-    done: str = ""  # why there is nothing to train; empty if there is
+    goes_on: ResumePoint | None = None  # the checkpoint to resume from; None: from scratch
+    start: Start | None = None  # set if the checkpoint is not the run's own
+    done: str = ""  # why nothing is left to train; empty if something is
 
 
 def find(
@@ -29,20 +29,20 @@ def find(
     trainer: Trainer,
     model: LightningModule,
 ) -> StartingPoint:
-    """Reads and checks what training begins with; nothing is written.
+    """Finds, loads and checks the checkpoint that training begins with; writes nothing.
 
     Args:
         run: The folder.
         options: The resolved config.
         named: The checkpoint that the user names.
-        fresh: Whether what is in the folder is to be replaced.
-        trainer: Which has to go on from a checkpoint.
-        model: Whose weights the checkpoint has to fit.
+        fresh: Whether to replace an existing run.
+        trainer: The trainer that must be able to resume from the checkpoint.
+        model: The model that the checkpoint must fit.
 
     Raises:
-        UserError: It cannot be used, or training could not begin there.
+        UserError: The checkpoint cannot be used, or training cannot begin from it.
     """
-    model.configure_model()  # Lightning calls it again, and it may be called often
+    model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
     if run.exists() and not fresh:
         found = resume_point(run, options, fault)
@@ -64,10 +64,10 @@ def find(
 
 
 def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
-    """Lets a run go on that began with this checkpoint; refuses another one.
+    """Checks that an existing run began with the named checkpoint.
 
     Raises:
-        UserError: Naming what the run goes on from.
+        UserError: It did not; names the checkpoint that the run would resume from.
     """
     if str(named) == run.results().get("started_from"):
         return
@@ -80,5 +80,5 @@ def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
 
 
 def checkpoint_of(run: Run, ckpt_path: str) -> Path:
-    """Gives the checkpoint that `--ckpt_path` means: best or last of the run, or a path."""
+    """Resolves `--ckpt_path`: the run's `best` or `last`, or a path."""
     return {"best": run.best, "last": run.last}.get(ckpt_path, Path(ckpt_path))

@@ -1,4 +1,4 @@
-"""The command `sweep`: ordinary runs, whose options Optuna chooses by validation alone."""
+"""The command `sweep`: Optuna chooses the options of ordinary runs by validation accuracy."""
 
 import argparse
 import json
@@ -19,18 +19,18 @@ from lit_mnist.runs.folder import Run, flat
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 
-# What the machine settles, and what a sweep may be gone on with otherwise
+# Options that depend on the machine, or that may change when a sweep is resumed
 _FREE = (*set(FREE_OPTIONS) - set(LIMITS), "trainer.precision", "model.init_args.channels_last")
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with options that `sweep_parser.Sweep` has parsed."""
+    """Runs the command with the options of `sweep_parser.Sweep`."""
     extra.require()
     from lit_mnist.commands.sweep_trials import Trials  # Optuna
 
     sweep = Sweep.of(options.spec, options.space, options.trials)
     before = os.environ.get(jobs.MARK)
-    os.environ[jobs.MARK] = "1"  # a trial need not say what to do next
+    os.environ[jobs.MARK] = "1"  # a trial does not print what to do next
     try:
         Trials(sweep, options.storage, options.spare_epochs).run()
     finally:
@@ -38,13 +38,13 @@ def run(options: argparse.Namespace) -> None:
 
 
 class Sweep(NamedTuple):
-    """What is searched.
+    """A sweep: a run and the space of its options to search.
 
     Attributes:
         spec: The run whose options are searched.
-        space: Which of them, and within what.
-        wanted: How many trials there are to be.
-        options: Those of the run, resolved.
+        space: The options to search and their values.
+        wanted: Number of trials to complete.
+        options: The run's resolved config.
     """
 
     spec: RunSpec
@@ -54,10 +54,10 @@ class Sweep(NamedTuple):
 
     @classmethod
     def of(cls, spec: RunSpec, path: Path, wanted: int) -> Self:
-        """Reads the space and checks that `fit` takes it, before anything is trained.
+        """Reads the space and checks that `fit` accepts its values, before anything is trained.
 
         Raises:
-            UserError: Naming the file and the value, or the option of the run.
+            UserError: A value is wrong; names the file and the value, or the run's option.
         """
         searched, options = space.read(path), plans.resolved(spec)
         for option, values in searched.items():
@@ -70,24 +70,24 @@ class Sweep(NamedTuple):
 
     @property
     def name(self) -> str:
-        """The name of the run."""
+        """Name of the run."""
         return str(self.options["name"])
 
     @property
     def folder(self) -> Path:
-        """Where all lies that the sweep makes."""
+        """Folder of the sweep's results and trials."""
         return record.folder_of(Path(self.options["log_dir"]), self.name)
 
     @property
     def said(self) -> dict[str, Any]:
-        """What must be the same whenever the sweep is gone on with, in plain values."""
+        """Settings that must be the same when the sweep is resumed, in plain values."""
         fixed = {k: v for k, v in flat(dict(self.options)).items() if not k.startswith(_FREE)}
         said = {"space": space.as_plain(self.space), "options": fixed}
         plain: dict[str, Any] = json.loads(json.dumps(said, default=str))
         return plain
 
     def trial(self, number: int, values: Mapping[str, Any]) -> RunSpec:
-        """Gives the run of a trial, which lies in the sweep's folder."""
+        """Gives the run of a trial, in the sweep's folder."""
         place = {"name": record.trial_name(number), "log_dir": str(self.folder)}
         return self.spec.with_settings({**plans.ONE_PROCESS, **values, **place})
 
@@ -97,7 +97,7 @@ class Sweep(NamedTuple):
         return Run.of_seed(self.folder, name, self.options["seed_everything"])
 
     def write_best(self, values: Mapping[str, Any]) -> Path:
-        """Writes the config of a trial as that of a run of its own; gives its path."""
+        """Writes a trial's config as one for a run of its own, and returns its path."""
         name = f"{self.name}_best"
         path = self.folder / f"{name}.yaml"
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
@@ -108,4 +108,4 @@ class Sweep(NamedTuple):
         return path
 
 
-_ONE = plans.ONE_PROCESS  # of the trials; the run may have more
+_ONE = plans.ONE_PROCESS  # for the trials; the run itself may use more

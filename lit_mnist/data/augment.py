@@ -1,14 +1,15 @@
-"""Augmentation: a random map of a whole batch at a time, on its own device.
+"""Augmentation: random affine transforms of a whole batch at once, on the batch's device.
 
-The notebook's is affine; a shear and an elastic distortion may be added to it.
+The data module applies it to training batches alone. The notebook rotates, shifts and zooms; shear
+and elastic distortion are optional extras.
 
 Keras' `ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1,
-height_shift_range=0.1)` draws the same five numbers for each image and warps the images one by
-one; here a batch is warped by one `grid_sample`, with the same result to 1e-5 on equal numbers.
+height_shift_range=0.1)` draws the same five numbers per image and warps the images one by one; here
+one `grid_sample` warps the whole batch. Given the same numbers, the results agree to 1e-5.
 
-Keras interpolates bilinearly since its version 2.1.3; before, it took the nearest pixel (order 0 of
-SciPy's `affine_transform`; keras-team/keras#8849). Both are offered: bilinear training images are
-blurred, which no test image is, and the deep net is the better for the nearest pixel.
+Keras has interpolated bilinearly since version 2.1.3; before, it took the nearest pixel (order 0 of
+SciPy's `affine_transform`; keras-team/keras#8849). Both are offered: bilinear interpolation blurs
+the training images but not the test images, and the deep net does better without it.
 """
 
 from functools import cache
@@ -23,8 +24,8 @@ from lit_mnist.shape import SIDE_PX
 
 CENTRE_PX = (SIDE_PX - 1) / 2
 Interpolation = Literal["bilinear", "nearest"]
-NODES = 7  # a side: of the coarse grid on which an elastic distortion is drawn
-SMOOTHNESS_PX = 4.0  # standard deviation of the Gaussian around each: that of Simard et al. (2003)
+NODES = 7  # per side of the coarse grid on which elastic distortion is drawn
+SMOOTHNESS_PX = 4.0  # standard deviation of the Gaussian at each node, as in Simard et al. (2003)
 
 
 def affine(
@@ -42,8 +43,8 @@ def affine(
     """Warps each image by its own affine map, repeating the border pixels.
 
     With x = column - 13.5 and y = row - 13.5, the output pixel at (x, y) reads the input at
-    `R(theta) * S(shear) * T(shift) * Z(zoom) * (x, y, 1)`, so that a factor below 1 enlarges the
-    digit; S adds tan(shear) * y to x. Last, its offset is added to that place.
+    `R(theta) * S(shear) * T(shift) * Z(zoom) * (x, y, 1)` plus the pixel's offset. A zoom factor
+    below 1 therefore enlarges the digit; S adds tan(shear) * y to x.
 
     Args:
         images: Float tensor (N, 1, 28, 28).
@@ -52,9 +53,10 @@ def affine(
         shift_cols_px: Shift along the columns (N,), in pixels.
         zoom_rows: Factor along the rows (N,).
         zoom_cols: Factor along the columns (N,).
-        shear_deg: Slant (N,), in degrees; none if it is left out.
-        offsets_px: Displacement along columns and rows (N, 2, 28, 28), in pixels, likewise.
-        interpolation: Between pixels: bilinear, or the value of the nearest.
+        shear_deg: Shear (N,), in degrees; None for no shear.
+        offsets_px: Displacement of each pixel along columns and rows (N, 2, 28, 28), in pixels;
+            None for no displacement.
+        interpolation: How values between pixels are read: bilinear, or the nearest pixel.
 
     Returns:
         Float tensor (N, 1, 28, 28).
@@ -76,15 +78,15 @@ def affine(
 
 
 def _each(values: Tensor) -> Tensor:
-    """Lays out one value an image, (N,), to go with pixels: (N, 1, 1)."""
+    """Reshapes one value per image, (N,), to broadcast over its pixels: (N, 1, 1)."""
     return values[:, None, None]
 
 
 def elastic_offsets(noise: Tensor) -> Tensor:
-    """Spreads noise at the nodes of a coarse grid smoothly over all pixels.
+    """Interpolates noise at the nodes of a coarse grid smoothly to all pixels.
 
-    A pixel's offset is the sum of the nodes' noise, weighted by a Gaussian of their distance; the
-    weights are scaled so that offsets, too, have the variance 1 if the noise is standard normal.
+    A pixel's offset is the sum of the nodes' noise, weighted by a Gaussian of their distance. The
+    weights are normalised so that standard normal noise gives offsets of variance 1.
 
     Args:
         noise: Float (N, 2, 7, 7), along columns and along rows.
@@ -96,9 +98,9 @@ def elastic_offsets(noise: Tensor) -> Tensor:
     return weights @ noise @ weights.T
 
 
-@cache  # on each device: the way there would stop it at every step
+@cache  # per device: copying the weights there would synchronise it at every step
 def _weights(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Gives each pixel's weight of each node along one axis: (28, 7), each row of length 1."""
+    """Gives the weight of each node for each pixel along one axis: (28, 7), each row of norm 1."""
     pixels = torch.arange(SIDE_PX, dtype=torch.float64)[:, None]
     nodes = torch.linspace(0, SIDE_PX - 1, NODES, dtype=torch.float64)
     weights = torch.exp(-((pixels - nodes) ** 2) / (2 * SMOOTHNESS_PX**2))
@@ -109,15 +111,15 @@ class RandomAffine(nn.Module):
     """Draws a rotation, two shifts and two zooms for each image, independently, and applies them.
 
     The numbers come from the device's default generator, which the data module seeds at each
-    training step from (seed, epoch, step, rank). Shear and elastic distortion are drawn after the
-    five, and not at all where they are 0: what is drawn without them stays the same.
+    training step from (seed, epoch, step, rank). Shear and elastic distortion are drawn last, and
+    only where they are not 0, so that they leave the other five numbers as they are.
 
     Args:
-        degrees: Rotation is uniform in +-degrees.
-        shift: Each shift is uniform in +-shift of the image's side.
-        zoom: Each zoom factor is uniform in [1 - zoom, 1 + zoom], rows and columns apart.
+        degrees: The rotation is uniform in +-degrees.
+        shift: Each shift is uniform in +-shift, as a fraction of the image's side.
+        zoom: Each zoom factor is uniform in [1 - zoom, 1 + zoom], separately for rows and columns.
         interpolation: As in `affine`.
-        shear: Slant is uniform in +-shear, in degrees.
+        shear: The shear is uniform in +-shear, in degrees.
         elastic: Standard deviation of each pixel's elastic displacement along each axis, in pixels.
     """
 
@@ -140,7 +142,7 @@ class RandomAffine(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Maps float images (N, 1, 28, 28) to equally many augmented ones, same range."""
+        """Augments float images (N, 1, 28, 28); shape and range of values stay."""
         draws = torch.rand(5, len(images), device=images.device) * 2 - 1  # (5, N) in [-1, 1)
         return affine(
             images,
@@ -169,15 +171,15 @@ class RandomAffine(nn.Module):
 def augmentation(
     augment: bool, interpolation: Interpolation, **extras: float
 ) -> RandomAffine | None:
-    """Gives what a data module's options ask for; None without augmentation.
+    """Builds the augmentation that a data module's options ask for; None if they ask for none.
 
     Args:
-        augment: Whether there is any.
+        augment: Whether to augment at all.
         interpolation: As in `affine`.
-        extras: What goes beyond the notebook's, by the names of `RandomAffine`.
+        extras: Arguments of `RandomAffine` that the notebook does not use.
 
     Raises:
-        UserError: Something beyond is asked for, but no augmentation.
+        UserError: An extra is set, but `augment` is not.
     """
     if augment:
         return RandomAffine(

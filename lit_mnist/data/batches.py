@@ -1,8 +1,9 @@
-"""Batches cut straight from tensors in memory, in an order that depends on the seed alone.
+"""Training batches, indexed straight out of tensors in memory.
 
-A batch is one index into the uint8 images. There are no worker processes: for images this small
-handing them over costs several times what it saves. Order and randomness are functions of
-(seed, epoch, step, rank), never of what ran before, so a resumed run sees what it would have seen.
+A batch is one index operation on the uint8 images. There are no worker processes: for images this
+small, passing them between processes costs several times what it saves. Order and randomness are
+functions of (seed, epoch, step, rank) and never of what ran before, so a resumed run sees the same
+batches as an uninterrupted one.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,16 +17,16 @@ from lit_mnist.errors import UserError
 
 
 class Batch(NamedTuple):
-    """A batch on its way to the network; B images on this rank."""
+    """A batch of B images on this rank."""
 
     images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
     labels: Tensor  # int64 (B,)
-    indices: Tensor  # int64 (B,): which image of the data set
-    loss_divisor: float  # the batch's images on all ranks / ranks: divides a sum of losses
-    seed: int | None = None  # of augmentation and dropout in this step; None: no randomness
+    indices: Tensor  # int64 (B,): positions in the data set
+    loss_divisor: float  # images in the batch on all ranks / number of ranks; divides the loss sum
+    seed: int | None = None  # for augmentation and dropout in this step; None: no randomness
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
-        """Moves it; Lightning would look for tensors in each field, also where all lie there."""
+        """Moves the batch; Lightning would search every field, even if all are there already."""
         if self.images.device == device:
             return self
         images, labels, indices = (
@@ -36,17 +37,17 @@ class Batch(NamedTuple):
 
 
 def derive_seeds(seed: int, *path: int, count: int = 1) -> list[int]:
-    """Gives 63-bit seeds for one place, such as (epoch, rank), of a run with this seed.
+    """Derives 63-bit seeds for a path such as (epoch, rank) from a run's seed.
 
-    The first seeds are the same whatever the `count`.
+    The first seeds do not depend on `count`.
     """
     state = np.random.SeedSequence(seed, spawn_key=path).generate_state(count, np.uint64)
     return (state >> np.uint64(1)).tolist()
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seeds what dropout and augmentation draw from on `device`."""
-    # torch.manual_seed seeds every device there may be, which takes longer than a small dropout
+    """Seeds the generator that dropout and augmentation use on `device`."""
+    # torch.manual_seed seeds the generators of all devices, which takes longer than a small dropout
     if device.type == "cpu":
         torch.default_generator.manual_seed(seed)
     elif device.type == "cuda":
@@ -56,29 +57,29 @@ def seed_generators(seed: int, device: torch.device) -> None:
 
 
 class Turn(NamedTuple):
-    """Which pass over the training images it is that begins."""
+    """Which epoch a pass over the training batches belongs to."""
 
     epoch: int  # from 0
-    kept: bool = True  # whether the loader's state follows it
+    kept: bool = True  # whether the loader's state follows this pass
 
 
 class TrainBatches:
     """Shuffled batches; each iteration is one epoch.
 
-    Its state is the place within the epoch, so that a run can go on from there: once, in the first
-    pass through the same epoch.
+    Its state is the position within the epoch. After loading a state, the first pass through that
+    epoch starts at that position.
 
     Args:
         images: uint8 (M, 28, 28), on the device that trains.
         labels: int64 (M,), on the same device.
         indices: int64 (N,), on the CPU: the images to train on.
-        batch_size: Images in a step, over all ranks.
-        drop_last: Whether to leave out the smaller batch at the end of the order.
+        batch_size: Images per step, over all ranks.
+        drop_last: Whether to drop the last batch of an epoch if it is smaller.
         seed: The run's seed.
-        turn: Is asked by a pass, when its first batch is due, which one it is.
-        reshuffle: Whether each epoch has an order of its own; if not, each has the first one's.
-        rank: This process.
-        world_size: The number of processes; each takes every `world_size`-th image of a batch.
+        turn: Called with the pass when its first batch is needed; tells the pass's epoch.
+        reshuffle: Whether each epoch has its own order; if not, all have that of epoch 0.
+        rank: Rank of this process.
+        world_size: Number of processes; each takes every `world_size`-th image of a batch.
     """
 
     def __init__(
@@ -102,24 +103,24 @@ class TrainBatches:
         self.resumed = self.place
 
     def state_dict(self) -> dict[str, int]:
-        """Tells how many steps of which epoch have been handed out."""
+        """Gives the epoch and the number of its batches that were handed out."""
         return dict(self.place)
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
-        """Lets the next pass through that epoch go on from there."""
+        """Makes the next pass through that epoch start at the saved position."""
         self.place = self.resumed = dict(state_dict)
 
     def __len__(self) -> int:
-        """The number of steps in an epoch."""
+        """Number of steps in an epoch."""
         steps, rest = divmod(len(self.indices), self.batch_size)
         return steps + (rest > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
-        """Gives this rank's slice of each batch of the epoch."""
+        """Yields this rank's slice of each batch of the epoch."""
         return _Pass(self)
 
     def draw(self, one: Iterator[Batch]) -> Iterator[Batch]:
-        """Gives the batches of the pass `one`."""
+        """Yields the batches of the pass `one`."""
         epoch, kept = self.turn(one)
         first = 0
         if kept and self.resumed["epoch"] == epoch:
@@ -144,10 +145,10 @@ class TrainBatches:
 
 
 def check_batch_size(batches: TrainBatches) -> None:
-    """Checks that there is a whole batch, and that ranks can share each evenly.
+    """Checks that there is at least one full batch, and that ranks can share it evenly.
 
     Raises:
-        UserError: Naming the option and what it may be.
+        UserError: Naming the option and the values that it may take.
     """
     size, world_size, count = batches.batch_size, batches.world_size, len(batches.indices)
     if size % world_size:
@@ -160,41 +161,10 @@ def check_batch_size(batches: TrainBatches) -> None:
 
 
 class _Pass(Iterator[Batch]):
-    """One iteration over `TrainBatches`; nothing is settled before its first batch is due."""
+    """One iteration over `TrainBatches`, which asks for its epoch only at the first batch."""
 
     def __init__(self, batches: TrainBatches) -> None:
         self.batches = batches.draw(self)
 
     def __next__(self) -> Batch:
         return next(self.batches)
-
-
-class EvalBatches:
-    """Batches in the order given, each image once, on any number of ranks.
-
-    Lightning's own sampler repeats images so that all ranks have equally many, which makes test
-    scores depend on the number of ranks; here a rank may have one image fewer.
-    """
-
-    def __init__(
-        self,
-        images: Tensor,
-        labels: Tensor,
-        indices: Tensor,
-        *,
-        batch_size: int,
-        rank: int = 0,
-        world_size: int = 1,
-    ) -> None:
-        self.images, self.labels = images, labels
-        self.chunks = indices[rank::world_size].to(images.device).split(batch_size)
-
-    def __len__(self) -> int:
-        """The number of batches on this rank."""
-        return len(self.chunks)
-
-    def __iter__(self) -> Iterator[Batch]:
-        """Gives the batches of this rank."""
-        for index in self.chunks:
-            images = self.images.index_select(0, index)
-            yield Batch(images, self.labels.index_select(0, index), index, loss_divisor=len(index))

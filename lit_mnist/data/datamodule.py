@@ -1,4 +1,4 @@
-"""The data module: MNIST's family in memory, the notebook's split, augmentation on the device."""
+"""The data module: images in memory, the notebook's split, augmentation of training batches."""
 
 from pathlib import Path
 from typing import Any
@@ -10,14 +10,9 @@ from torch import Tensor
 
 from lit_mnist.data import download as downloads
 from lit_mnist.data.augment import Interpolation, augmentation
-from lit_mnist.data.batches import (
-    Batch,
-    EvalBatches,
-    TrainBatches,
-    check_batch_size,
-    seed_generators,
-)
+from lit_mnist.data.batches import Batch, TrainBatches, check_batch_size, seed_generators
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
+from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
 from lit_mnist.data.option_types import Folds, Seed
 from lit_mnist.data.split import Partition, check_fold
@@ -26,29 +21,29 @@ from lit_mnist.pictures.files import Layout
 
 
 class MNISTDataModule(LightningDataModule):
-    """MNIST or one of its family, split 5 : 1 into training and validation; the test set apart.
+    """MNIST or a dataset of its form; 5/6 of the training images train, 1/6 validates.
 
-    `fit` and `validate` never open the two test files, `test` never opens the other two.
+    `fit` and `validate` never open the test files, and `test` never opens the training files.
 
     Args:
-        data_dir: Folder that holds the data, or receives it, laid out as torchvision does.
-        dataset: Which of MNIST's family; EMNIST means its digits.
-        batch_size: Images in a training step, over all ranks.
-        eval_batch_size: Images in a forward pass of validation, test and prediction, on each rank.
+        data_dir: Folder that the data are read from or downloaded to, with torchvision's layout.
+        dataset: Name of the dataset; EMNIST means its split `digits`.
+        batch_size: Images per training step, over all ranks.
+        eval_batch_size: Images per forward pass of validation, test and prediction, on each rank.
         augment: Whether training images are randomly rotated, shifted and zoomed. An epoch then
-            has full batches only, as in the notebook: 581 steps of 86 instead of 582, and other
-            34 images sit out each time.
-        interpolation: Between pixels, where augmentation moves an image: bilinear as in Keras
-            today, or the nearest pixel's value as in Keras before 2.1.3.
-        shear: With augmentation: slant is uniform in +-shear, in degrees.
+            has full batches only, as in the notebook: 581 steps of 86 images instead of 582, with a
+            different 34 images left out each time.
+        interpolation: How augmentation reads between pixels: bilinear as in Keras today, or the
+            nearest pixel as in Keras before 2.1.3.
+        shear: With augmentation: the shear is uniform in +-shear, in degrees.
         elastic: With augmentation: the standard deviation of an elastic distortion, in pixels.
-        split_seed: Decides which images are for validation.
-        folds: Into how many parts the training images are cut, in place of 5 : 1.
+        split_seed: Seed that decides which images validate.
+        folds: Number of parts that the training images are cut into, in place of the 5 : 1 split.
         fold: With folds: the part that validates, from 0; the others are trained on.
-        seed: Of the order of batches, augmentation and dropout: `--seed_everything`.
-        download: Whether missing or damaged files may be fetched.
+        seed: Seed for the order of batches, augmentation and dropout: `--seed_everything`.
+        download: Whether missing or damaged files may be downloaded.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
-        layout: What a picture holds, for `predict`: "single" digits, or "auto" for any number.
+        layout: For `predict`: "single" if each picture holds one digit, "auto" for any number.
     """
 
     def __init__(
@@ -81,7 +76,7 @@ class MNISTDataModule(LightningDataModule):
         self.turns = Turns(self)
 
     def prepare_data(self) -> None:
-        """Fetches what the stage needs and does not find, before anything is written for a run."""
+        """Downloads the files that a stage lacks, before anything is written for a run."""
         stage = self.trainer.state.fn if self.trainer else "fit"
         if stage != "predict":
             split: SplitName = "test" if stage == "test" else "train"
@@ -91,7 +86,7 @@ class MNISTDataModule(LightningDataModule):
         """Loads the images of a stage: fit, validate, test or predict.
 
         Raises:
-            UserError: A file is missing, damaged or no image; the batch size does not fit.
+            UserError: A file is missing, damaged or not an image, or the batch size does not fit.
         """
         if stage in ("fit", "validate"):
             self.train_set = self._load("train")
@@ -110,9 +105,9 @@ class MNISTDataModule(LightningDataModule):
             self.digits = torch.from_numpy(read.digit_images(self.pictures))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled batches of the training part; this rank's slice of each.
+        """Gives the shuffled training batches, this rank's slice of each.
 
-        Each pass has a new order, except under `Trainer(overfit_batches=...)`.
+        Each epoch has a new order, except under `Trainer(overfit_batches=...)`.
         """
         return TrainBatches(
             self.train_set.images,
@@ -143,35 +138,35 @@ class MNISTDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
-        """Leaves a batch alone that was cut from images on the device."""
+        """Leaves a batch alone if its images are on the device already."""
         if batch.images.device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
     def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Scales to [0, 1] and augments, on the device; a step's randomness starts here."""
+        """Scales images to [0, 1] and augments training batches; seeds the step's randomness."""
         images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
         if batch.seed is not None:
-            seed_generators(batch.seed, images.device)  # dropout draws on from here
+            seed_generators(batch.seed, images.device)  # dropout draws from the same generator next
             if self.augment:
                 images = self.augment(images)
         return batch._replace(images=images)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
-        """Tells which images a model is trained and validated on; hashes are SHA-256.
+        """Gives hashes (SHA-256) of the images that a model is trained and validated on.
 
         Args:
-            partition: In place of the module's own.
+            partition: A split to use in place of the module's own.
         """
         train_set = getattr(self, "train_set", None)
         return fingerprint(self.dataset, train_set, partition or self.partition)
 
     def state_dict(self) -> dict[str, Any]:
-        """Goes into each checkpoint."""
+        """Gives the fingerprint, which each checkpoint stores."""
         return self.fingerprint()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Refuses a checkpoint from other data or from another split.
+        """Refuses a checkpoint that was trained on other data or another split.
 
         Raises:
             UserError: Naming what differs.
@@ -182,7 +177,7 @@ class MNISTDataModule(LightningDataModule):
         check_same(self.fingerprint(part), state_dict)
 
     def _load(self, split: SplitName) -> downloads.Split:
-        """Reads a split and keeps it on the device, where a batch is one index away."""
+        """Reads a split and moves it to the device, so that a batch is one index operation."""
         loaded = downloads.load(self.dataset, split, self.data_dir, self.download)
         device = self.trainer.strategy.root_device if self.trainer else torch.device("cpu")
         return loaded._replace(images=loaded.images.to(device), labels=loaded.labels.to(device))

@@ -1,4 +1,4 @@
-"""The datasets of the MNIST family: their files, where these come from, their classes."""
+"""The datasets of the MNIST family: files, sources and class names."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,12 +13,12 @@ SplitName = Literal["train", "test"]
 
 @dataclass(frozen=True)
 class DatasetSpec:
-    """A dataset as torchvision keeps it on disk.
+    """A dataset in torchvision's layout on disk.
 
     Attributes:
-        name: The dataset, and torchvision's class for it.
-        files: For each split its images file and its labels file.
-        sha256: SHA-256 of each unpacked file, where it is known beforehand.
+        name: Name of the dataset and of torchvision's class for it.
+        files: For each split, its images file and its labels file.
+        sha256: SHA-256 of each unpacked file, where known in advance.
         transposed: Whether rows and columns of the stored images are swapped.
     """
 
@@ -69,12 +69,12 @@ DIGITS = ("MNIST", "EMNIST", "QMNIST")  # whose classes are the digits 0 to 9
 
 
 class Archive(NamedTuple):
-    """A packed file that mirrors serve: one file's .gz, or EMNIST's .zip of many.
+    """A compressed file on the mirrors: the .gz of one file, or EMNIST's .zip of many.
 
     Attributes:
-        urls: Where it may be had, best first.
-        md5: MD5 of the packed file, in hex.
-        files: The unpacked files that it holds.
+        urls: Its addresses, in order of preference.
+        md5: MD5 of the compressed file, in hex.
+        files: Names of the unpacked files that it holds.
     """
 
     urls: list[str]
@@ -83,7 +83,7 @@ class Archive(NamedTuple):
 
 
 def archives(spec: DatasetSpec) -> list[Archive]:
-    """What torchvision knows of a dataset's mirrors and hashes: they are kept up to date there.
+    """Lists a dataset's archives with torchvision's mirrors and hashes, which are kept up to date.
 
     Source: `torchvision.datasets.mnist`, class attributes `mirrors`, `resources`, `url` and `md5`.
     """
@@ -106,7 +106,7 @@ def _unpacked(url: str) -> str:
 
 
 def class_names(dataset: str) -> list[str] | None:
-    """Gives the names of the ten classes as torchvision has them; None where they are digits."""
+    """Gives torchvision's names of the ten classes; None if they are the digits."""
     if dataset in DIGITS:
         return None
     from torchvision import datasets  # slow to import, and needed for these two alone
@@ -115,5 +115,5 @@ def class_names(dataset: str) -> list[str] | None:
 
 
 def labels(dataset: str) -> list[str]:
-    """Gives what the ten classes are called, digits too."""
+    """Gives the names of the ten classes: "0" to "9" for datasets of digits."""
     return class_names(dataset) or [str(digit) for digit in range(CLASSES)]

@@ -1,4 +1,4 @@
-"""Loads a dataset's files, and fetches those that are missing or damaged."""
+"""Loads a dataset's files and downloads those that are missing or damaged."""
 
 import hashlib
 import os
@@ -18,23 +18,23 @@ SCRATCH = ".fetch-"
 
 
 def ensure(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> None:
-    """Makes sure that the two files of a split are there and good; as `load` does."""
+    """Makes sure that the two files of a split are on disk and undamaged, as `load` does."""
     load(dataset, split, data_dir, allow_download)
 
 
 def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> Split:
-    """Reads a split of a dataset, after fetching what is missing or damaged of its two files.
+    """Reads a split of a dataset; downloads its two files first if missing or damaged.
 
-    The other split's files are not looked at. A fetch into an empty folder brings both.
+    The other split's files are not opened. A download into an empty folder brings both splits.
 
     Args:
         dataset: A key of `DATASETS`.
         split: "train" or "test".
         data_dir: The folder above `<dataset>/raw`.
-        allow_download: Whether files may be fetched.
+        allow_download: Whether files may be downloaded.
 
     Raises:
-        UserError: The dataset is unknown, or a file is missing or damaged and cannot be fetched.
+        UserError: The dataset is unknown, or a missing or damaged file cannot be downloaded.
     """
     if dataset not in DATASETS:
         raise UserError(f"dataset {dataset!r} is unknown; choose one of {', '.join(DATASETS)}")
@@ -51,10 +51,10 @@ def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = 
 
 
 def _refresh(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
-    """Fetches what is still missing or damaged once the lock is ours.
+    """Downloads what is still missing or damaged once this process holds the lock.
 
     Returns:
-        Why it could not be fetched; empty if it could.
+        Why the download failed; empty if it succeeded.
     """
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -69,7 +69,7 @@ def _refresh(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
 
 
 def _locked(folder: Path) -> AbstractContextManager[object]:
-    """Takes the folder's lock, after waiting for another process that fetches into it."""
+    """Takes the folder's lock, waiting for any other process that downloads into it."""
     lock = FileLock(folder / ".lock")
     try:
         return lock.acquire(timeout=0)
@@ -79,7 +79,7 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
 
 
 def _wanted(spec: DatasetSpec, folder: Path, unusable: UnusableError) -> tuple[str, ...]:
-    """The faulty files, those that are damaged named; all four in an empty folder."""
+    """Lists the files to download, printing which are damaged; all four in an empty folder."""
     present = {path.name for path in folder.iterdir()}
     for name, fault in unusable.faults.items():
         if name in present:
@@ -88,10 +88,10 @@ def _wanted(spec: DatasetSpec, folder: Path, unusable: UnusableError) -> tuple[s
 
 
 def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
-    """Fetches files from the first source that has them, each put in place when it is whole.
+    """Downloads files from the first source that has them; each is put in place once complete.
 
     Returns:
-        Why some could not be fetched; empty if all could.
+        Why some downloads failed; empty if all succeeded.
     """
     for stale in folder.glob(SCRATCH + "*"):  # left by a killed process: this one holds the lock
         shutil.rmtree(stale)
@@ -110,10 +110,10 @@ def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
 
 
 def _install(spec: DatasetSpec, fetched: Path, folder: Path) -> None:
-    """Moves a fetched file to its place, if it is the known one.
+    """Moves a downloaded file into place, if its hash is the known one.
 
     Raises:
-        UserError: It is not; whatever lies in its place stays there.
+        UserError: The hash differs; an existing file stays as it is.
     """
     with fetched.open("rb+") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
@@ -125,7 +125,7 @@ def _install(spec: DatasetSpec, fetched: Path, folder: Path) -> None:
 
 
 def _advice(spec: DatasetSpec, folder: Path, unusable: UnusableError, refusal: str) -> str:
-    """One line: what is wrong, why it was not mended, and what to put where."""
+    """One line: what is wrong, why it could not be repaired, and which file to put where."""
     files = [
         f"{name} (SHA-256 {spec.sha256[name]})" if name in spec.sha256 else name
         for name in spec.all_files

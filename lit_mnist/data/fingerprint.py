@@ -1,4 +1,4 @@
-"""Which images a network is trained and validated on: told by hashes, and compared."""
+"""Fingerprint of the images that a network is trained and validated on: hashes to compare."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -9,11 +9,11 @@ from lit_mnist.errors import UserError
 
 
 def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> dict[str, Any]:
-    """Tells what is known; hashes are SHA-256.
+    """Gives the fingerprint, as far as it is known; hashes are SHA-256.
 
     Args:
-        dataset: Its name.
-        train_set: The training images; None if they are not read.
+        dataset: Name of the dataset.
+        train_set: The training images; None if they were not read.
         partition: How they are split.
     """
     identity: dict[str, Any] = {"dataset": dataset, "pixels": "0 to 1"}
@@ -28,11 +28,11 @@ def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> 
 
 
 def check_same(here: Mapping[str, Any], there: Mapping[str, Any]) -> None:
-    """Refuses a checkpoint from other data or from another split.
+    """Refuses a checkpoint that was trained on other data or another split.
 
     Args:
         here: The fingerprint of this run.
-        there: That of the checkpoint, which may tell less.
+        there: The checkpoint's, which may lack entries.
 
     Raises:
         UserError: Naming what differs.

@@ -30,13 +30,13 @@ def read_idx(path: Path) -> torch.Tensor:
         A writable uint8 or int32 tensor of the shape that the header gives.
 
     Raises:
-        UserError: The file cannot be read, or is not exactly what its header says.
+        UserError: The file cannot be read, or its size or type contradicts its header.
     """
     return parse_idx(read_bytes(path), path)
 
 
 def read_bytes(path: Path) -> NDArray[np.uint8]:
-    """Reads a whole file once, into memory that tensors may share.
+    """Reads a whole file into memory that tensors can share.
 
     Returns:
         Writable uint8 array (size of the file,).
@@ -62,13 +62,13 @@ def parse_idx(data: NDArray[np.uint8], path: Path) -> torch.Tensor:
 
     Args:
         data: uint8 array (size of the file,); a uint8 tensor shares its memory.
-        path: Where the bytes come from, for the message.
+        path: The file that the bytes come from, for error messages.
 
     Returns:
         uint8 or int32 tensor of the shape that the header gives.
 
     Raises:
-        UserError: The bytes are not exactly what the header says.
+        UserError: The size or type of the bytes contradicts the header.
     """
     magic = data[:4].tobytes()
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:

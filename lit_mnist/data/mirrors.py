@@ -1,7 +1,7 @@
-"""Fetches a dataset's files from the mirrors that torchvision names.
+"""Downloads a dataset's files from torchvision's mirrors.
 
-torchvision's own download has no time-out and gives up without a second mirror on a broken
-connection (pytorch/vision#7016, #8568).
+torchvision's own download has no timeout, and after a broken connection it gives up without trying
+the next mirror (pytorch/vision#7016, #8568).
 """
 
 import gzip
@@ -20,27 +20,28 @@ from tqdm import tqdm
 from lit_mnist.data.datasets import Archive, DatasetSpec, archives
 from lit_mnist.errors import UserError
 
-TIMEOUT_S = 10.0  # to connect, and for each wait for more bytes
+TIMEOUT_S = 10.0  # for connecting, and for each read
 CHUNK_BYTES = 1 << 18
 
 
 class DamagedError(Exception):
-    """A mirror's file is not the one whose hash is known."""
+    """A mirror's file does not have the known hash."""
 
 
 def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[Path]:
-    """Fetches and unpacks files, each from the first mirror that serves it whole.
+    """Downloads and unpacks files, each from the first mirror that serves it completely.
 
     Args:
         spec: The dataset.
-        names: Which of its unpacked files are wanted.
-        scratch: An existing folder for the files; its owner removes it.
+        names: The unpacked files to get.
+        scratch: An existing temporary folder for the files; the caller removes it.
 
     Yields:
-        The unpacked files in `scratch`, under their own names, as they come.
+        The unpacked files in `scratch`, under their own names, as they arrive.
 
     Raises:
-        UserError: After all that could be had: some could not; says why, by mirror.
+        UserError: Some files could not be downloaded; raised after all others were yielded, with
+            the reason for each mirror.
     """
     refusals: dict[str, str] = {}
     unreachable: set[str] = set()
@@ -59,9 +60,9 @@ def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[
 def _first_served(
     archive: Archive, scratch: Path, refusals: dict[str, str], unreachable: set[str]
 ) -> Path | None:
-    """Tries an archive's mirrors in turn; notes in `refusals` why one failed.
+    """Tries an archive's mirrors in turn and records in `refusals` why each failed.
 
-    A host that could not be reached is noted in `unreachable`: each try may cost the time-out.
+    Hosts that could not be reached are added to `unreachable`: each attempt may cost the timeout.
     """
     for url in archive.urls:
         host = urlsplit(url).netloc
@@ -80,7 +81,7 @@ def _first_served(
 
 
 def _transfer(url: str, md5: str, scratch: Path) -> Path:
-    """Copies what an address serves into a folder, with a line and, on a terminal, a bar."""
+    """Downloads a file into a folder; prints a line and, on a terminal, a progress bar."""
     packed = scratch / url.rpartition("/")[2]
     digest = hashlib.md5(usedforsecurity=False)
     request = Request(url, headers={"User-Agent": "lit-mnist"})  # some hosts refuse urllib's own
@@ -101,7 +102,7 @@ def _transfer(url: str, md5: str, scratch: Path) -> Path:
 
 
 def _unpack(packed: Path, names: list[str]) -> Iterator[Path]:
-    """Unpacks the one file of a .gz, or the named ones of EMNIST's .zip of .gz files."""
+    """Unpacks a .gz file, or the named files of EMNIST's .zip of .gz files."""
     if packed.suffix != ".zip":
         with gzip.open(packed) as source:
             yield _write(source, packed.with_name(names[0]))
@@ -119,7 +120,7 @@ def _write(source: gzip.GzipFile, target: Path) -> Path:
 
 
 def _reason(error: Exception) -> str:
-    """An error in a few words, on one line."""
+    """Describes an error in a few words, on one line."""
     cause = getattr(error, "reason", error)
     text = getattr(cause, "strerror", None) or str(cause) or type(cause).__name__
     return " ".join(str(text).split())

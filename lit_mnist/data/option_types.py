@@ -1,4 +1,4 @@
-"""The kinds of numbers that options of the data take."""
+"""Types of the data module's numeric options."""
 
 from typing import TYPE_CHECKING, TypeAlias
 

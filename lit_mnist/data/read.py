@@ -1,4 +1,4 @@
-"""Reads a split of a dataset from disk, and accepts nothing but good files."""
+"""Reads a split of a dataset from disk and checks its files."""
 
 import hashlib
 import re
@@ -23,8 +23,8 @@ class Split(NamedTuple):
     Attributes:
         images: uint8 (N, 28, 28), 0 to 255, upright.
         labels: int64 (N,), 0 to 9.
-        sha256: The data's identity: hex SHA-256 of the images file's and the labels file's hex
-            SHA-256, joined.
+        sha256: Hash of the data: hex SHA-256 of the concatenated hex SHA-256 of the images file
+            and the labels file.
     """
 
     images: torch.Tensor
@@ -36,22 +36,22 @@ class UnusableError(Exception):
     """Files of a split are missing or damaged.
 
     Attributes:
-        faults: What is wrong, by file name; never empty.
+        faults: What is wrong with each file, by its name; never empty.
     """
 
     def __init__(self, faults: Mapping[str, str]) -> None:
-        """Says all faults in one line."""
+        """Joins all faults to one line."""
         super().__init__(" and ".join(faults.values()))
         self.faults = faults
 
 
 def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
-    """Reads the two files of a split, each once, and checks hashes and content.
+    """Reads the two files of a split and checks their hashes and contents.
 
     Args:
         spec: The dataset.
         split: "train" or "test".
-        folder: Where the files lie; the other split's files are not looked at.
+        folder: The folder of the files; the other split's files are not opened.
 
     Raises:
         UnusableError: One file or both are missing or damaged.
@@ -81,7 +81,7 @@ def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
 
 
 def files_sha256(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
-    """Gives the hash that a split has once it is read, by its files alone; empty if one lacks."""
+    """Computes `Split.sha256` without decoding the files; empty if one is missing."""
     paths = [folder / name for name in spec.files[split]]
     if not all(path.is_file() for path in paths):
         return ""
@@ -93,7 +93,7 @@ def _joined(digests: Iterable[str]) -> str:
 
 
 def known_hashes(spec: DatasetSpec, folder: Path) -> Mapping[str, str]:
-    """The SHA-256 that files must have: known beforehand, else noted when they were fetched.
+    """Gives the SHA-256 that each file must have: known in advance, or recorded at download.
 
     A file without an entry was put there by the user.
     """
@@ -105,7 +105,7 @@ def known_hashes(spec: DatasetSpec, folder: Path) -> Mapping[str, str]:
 
 
 def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
-    """Notes a fetched file's SHA-256 in the folder, in the format of the program sha256sum."""
+    """Records a downloaded file's SHA-256 in the folder, in the format of `sha256sum`."""
     if name not in spec.sha256:
         hashes = {**known_hashes(spec, folder), name: digest}
         lines = [f"{digest}  {name}\n" for name, digest in sorted(hashes.items())]
@@ -136,7 +136,7 @@ def _kind(tensor: torch.Tensor) -> str:
 
 
 def _count_faults(names: tuple[str, str], folder: Path, images: int, labels: int) -> dict[str, str]:
-    """Blames both files of a pair whose counts differ: either may be the damaged one."""
+    """Reports both files of a pair whose counts differ: either may be the damaged one."""
     images_file, labels_file = names
     return {
         images_file: f"{folder / images_file} holds {images} images for {labels} labels",

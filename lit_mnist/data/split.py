@@ -1,4 +1,4 @@
-"""Which of the training images are trained on, and which validated on."""
+"""The split of the training images into those that train and those that validate."""
 
 import hashlib
 from typing import NamedTuple
@@ -9,18 +9,18 @@ from torch import Tensor
 
 from lit_mnist.errors import UserError
 
-NOTEBOOKS = 6  # parts, of which the first validates
+NOTEBOOKS = 6  # parts in the notebook's split; the first validates
 
 
 class Partition(NamedTuple):
-    """Training images cut into parts, of which one validates and the others are trained on.
+    """A partition of the training images: one part validates, the others train.
 
     Attributes:
         seed: Decides which part an image belongs to.
-        folds: How many parts there are, of sizes that differ by at most one; None: the notebook's
-            split, which is that of the first of six.
-        fold: The part that validates, from 0. With folds, None means all of them: for a committee
-            whose members have each left out another one.
+        folds: Number of parts, whose sizes differ by at most one; None: the notebook's split, in
+            which the first of six parts validates.
+        fold: The part that validates, from 0. With folds, None means all parts: for a committee
+            of folds, each of whose members held out a different part.
     """
 
     seed: int
@@ -28,7 +28,7 @@ class Partition(NamedTuple):
     fold: int | None = None
 
     def split(self, count: int) -> tuple[Tensor, Tensor]:
-        """Gives the int64 indices, of `count` images, to train on and to validate on.
+        """Splits the indices of `count` images, int64, into those to train and to validate on.
 
         Raises:
             UserError: There are more parts than images.
@@ -40,7 +40,7 @@ class Partition(NamedTuple):
         return torch.cat([*parts[:fold], *parts[fold + 1 :]]), parts[fold]
 
     def fold_of_each(self, count: int) -> Tensor:
-        """Gives the part that each of `count` images belongs to: int64 (count,)."""
+        """Gives the number of the part that each of `count` images is in: int64 (count,)."""
         numbers = torch.empty(count, dtype=torch.int64)
         for number, part in enumerate(_parts(count, self.seed, self.folds or NOTEBOOKS)):
             numbers[part] = number
@@ -48,7 +48,7 @@ class Partition(NamedTuple):
 
     @property
     def whole(self) -> bool:
-        """Whether all images are held out, each by other networks."""
+        """Whether every image is held out by some member of a committee of folds."""
         return self.folds is not None and self.fold is None
 
 
@@ -57,7 +57,7 @@ def train_val_split(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
     Returns:
         The int64 indices to train on and to validate on, in scikit-learn's order: for the
-        notebook's 60,000 and seed 42, 50,000 that start 11210, 17024 and 10,000 that start 12628.
+        notebook's 60,000 and seed 42, 50,000 starting 11210, 17024 and 10,000 starting 12628.
     """
     return Partition(seed).split(count)
 
@@ -66,21 +66,21 @@ def split_sha256(train: Tensor, val: Tensor) -> str:
     """Hashes which images are trained on and which validated on, in their order."""
     order = torch.cat([val, train])
     digest = hashlib.sha256(order.numpy().astype("<i8").tobytes())
-    if len(val) != -(-len(order) // NOTEBOOKS):  # where one ends: of the notebook's it is known
+    if len(val) != -(-len(order) // NOTEBOOKS):  # not the notebook's split: its length counts too
         digest.update(str(len(val)).encode())
     return digest.hexdigest()
 
 
 def check_fold(folds: int | None, fold: int | None, *, needed: bool = False) -> None:
-    """Checks that there is such a part.
+    """Checks that the options `folds` and `fold` fit together.
 
     Args:
-        folds: How many there are.
-        fold: Which one validates.
-        needed: Whether it must be named, as whenever a network is trained.
+        folds: Number of parts.
+        fold: The part that validates.
+        needed: Whether `fold` must be given, as for training a network.
 
     Raises:
-        UserError: Naming what to take.
+        UserError: Naming the option and the values that it may take.
     """
     if folds is None and fold is not None:
         raise UserError(f"--data.fold {fold}: of how many? Add --data.folds")

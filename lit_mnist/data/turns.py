@@ -1,4 +1,4 @@
-"""Which pass over the training images it is that begins: a Trainer's epoch, or a loop by hand."""
+"""Tells which epoch a pass over the training batches belongs to."""
 
 import itertools
 from collections.abc import Iterator
@@ -9,12 +9,13 @@ from lit_mnist.data.batches import Batch, Turn
 
 
 class Turns:
-    """Numbers the passes over the training images of a data module.
+    """Numbers the passes over a data module's training batches.
 
-    Whatever is looped over by hand, in a callback too, leaves the Trainer's batches alone.
+    The Trainer's passes have its epochs. Passes of a user's own loop are counted apart, so that
+    such a loop, even in a callback, does not disturb the Trainer's batches.
 
     Args:
-        data: The data module, whose Trainer may come later.
+        data: The data module, whose Trainer may be attached later.
     """
 
     def __init__(self, data: LightningDataModule) -> None:
@@ -22,7 +23,7 @@ class Turns:
         self.by_hand = itertools.count()
 
     def __call__(self, one: Iterator[Batch]) -> Turn:
-        """Tells which pass `one` is."""
+        """Gives the epoch of the pass `one`."""
         trainer = self.data.trainer
         if trainer is None:
             return Turn(next(self.by_hand))

@@ -1,28 +1,28 @@
-"""The networks, how they are trained, and how a committee of them is averaged.
+"""The networks, the LightningModules that train them, and committees that average them.
 
 nets          Dense, SimpleConv, DeepConv: images (N, 1, 28, 28) -> logits (N, 10)
-conv_net      ConvNet: batch normalisation, its size a matter of options
-layers        dropout at a tenth of the cost, a last layer that stays in float32
-plateau       the plateau schedule as Keras counts it: its patience
-one_cycle     one cycle of the learning rate over a run's own steps
-shifts        an image read five times, moved by a pixel each way
-scoring       the scores of a set of images; ScoredModule, which is tested and asked
-modules       ClassifierModule and a subclass an architecture
-train_log     what training logs once an epoch, whatever a subclass makes of the hooks
+conv_net      ConvNet: convolutions with batch normalisation, its size set by options
+layers        a faster dropout, and a last layer that always computes in float32
+plateau       the plateau schedule, with its patience counted as in Keras
+one_cycle     the one-cycle schedule, over the steps of the run at hand
+shifts        test-time shifts: five shifted copies of an image, averaged
+scoring       loss and accuracy; ScoredModule: validation, test and prediction steps
+modules       ClassifierModule, the training recipe, and one subclass per architecture
+train_log     logs train_loss and lr once an epoch, even if a subclass overrides the hooks
 clipping      gradient clipping with fused optimisers
-cascade       members asked one after another, while the answer could still change
-features      what reaches the last linear layer of any net
-gaussians     normal distributions of features, one a class, and distances from them
-novelty       what is no digit: features nearer to those of letters, or far from everything
-novelty_file  the file of that rule, and whose weights it is of
-sureness      when an answer counts as sure: temperature and threshold
-averages      the ways to average, known to the command line without torch
-averaging     a committee's arithmetic: logits of its members -> log-probabilities
-classes       which class trained a checkpoint, by its name
-rebuild       a module built again from its checkpoint
-trained       a checkpoint's network, the notebook's own without Lightning
-members       trained networks that make a committee, found and read
-ensemble      EnsembleModule: trained networks, averaged
+cascade       asks members one after another until the answer cannot change any more
+features      captures the input of a net's last linear layer
+gaussians     a normal distribution of features per class, and distances from them
+novelty       detects images that are no digit
+novelty_file  saves and loads that detector
+sureness      temperature and threshold above which a prediction counts as sure
+averages      names of the ways to average, importable without torch
+averaging     how a committee averages: logits of its members -> log-probabilities
+classes       finds the class that trained a checkpoint, by its name
+rebuild       rebuilds a module from its checkpoint
+trained       loads a checkpoint's network, without Lightning where possible
+members       finds and loads the members of a committee
+ensemble      EnsembleModule: the committee
 """
 
 from importlib import import_module
@@ -67,7 +67,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    """Imports a public name when it is asked for, so that nets come without Lightning."""
+    """Imports a public name on first use, so that nets can be imported without Lightning."""
     for home, names in _HOMES.items():
         if name in names:
             return getattr(import_module(f"{__name__}.{home}"), name)

@@ -1,4 +1,4 @@
-"""The ways to average a committee, known to the command line without torch."""
+"""Names of the ways to average a committee, importable without torch for the command line."""
 
 from typing import Literal
 

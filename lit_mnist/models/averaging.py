@@ -1,6 +1,6 @@
-"""A committee's arithmetic: what several networks say together, and how much they differ.
+"""How a committee averages its members, and how much these disagree.
 
-M members score N images of 10 classes. Where classes are equal, the lowest is taken.
+M members score N images of 10 classes. Ties between classes go to the lowest one.
 """
 
 import math
@@ -15,25 +15,24 @@ from torch.nn import functional as F
 
 from lit_mnist.models.averages import AVERAGES
 
-# As many as ten members have of five, so that of ten or fewer every subset is taken
+# The number of 5-subsets of ten members: up to ten members, every subset is counted
 SUBSETS = 252
-# The winner's extra part of a vote's shared ballot: small, but too large for rounding to lose
+# The winner's bonus from the extra ballot of a vote: small, but too large for rounding to lose
 CASTING = 0.01
 
 
 def combine(logits: Tensor, average: AVERAGES = "probabilities") -> Tensor:
-    """Gives the committee's log-probabilities; that of the true class, negated, is its loss.
+    """Gives the committee's log-probabilities; its loss is their negative for the true class.
 
     Args:
-        logits: Float (M, N, 10); log-probabilities serve as well.
-        average: `probabilities` is the arithmetic mean of the members' softmax, `logits` the
-            softmax of their mean logits, and `vote` the share of members that put a class first.
-            A vote's ties go to the class with the highest mean probability. So that no loss of a
-            vote is infinite, one ballot more than there are members is counted: the classes share
-            it evenly, but for a hundredth of it, which goes to the winner.
+        logits: Float (M, N, 10): the members' logits or log-probabilities.
+        average: `probabilities`: arithmetic mean of the members' softmax. `logits`: softmax of
+            their mean logits. `vote`: fraction of members that predict a class; ties go to the
+            class with the highest mean probability. One extra ballot keeps the loss of a vote
+            finite: all classes share it evenly, except for a hundredth that goes to the winner.
 
     Returns:
-        Float (N, 10), at least float32; the class with the highest is the committee's prediction.
+        Float (N, 10), at least float32; the highest class is the committee's prediction.
 
     Raises:
         ValueError: `average` is none of the three.
@@ -50,7 +49,7 @@ def combine(logits: Tensor, average: AVERAGES = "probabilities") -> Tensor:
 
 
 def _vote(log_probs: Tensor) -> Tensor:
-    """Counts votes, (M, N, 10) -> (N, 10); the winner alone has the most."""
+    """Counts votes, (M, N, 10) -> (N, 10); ties are broken, so the winner alone has the most."""
     members, _, classes = log_probs.shape
     votes = F.one_hot(log_probs.argmax(2), classes).sum(0)
     behind = votes < votes.amax(1, keepdim=True)
@@ -60,7 +59,7 @@ def _vote(log_probs: Tensor) -> Tensor:
 
 
 class SubsetErrors(NamedTuple):
-    """The errors of all committees of one size."""
+    """Errors of all committees of one size."""
 
     mean: float
     fewest: int
@@ -70,18 +69,18 @@ class SubsetErrors(NamedTuple):
 def errors_by_size(
     logits: Tensor, labels: Tensor, average: AVERAGES = "probabilities"
 ) -> list[SubsetErrors]:
-    """Counts the errors of the subsets of 1, 2, ..., M members, each a committee of its own.
+    """Counts the errors of committees of every size, made of subsets of the members.
 
-    Takes every subset where there are at most 252 of a size, as there are for ten members or fewer;
-    otherwise 252 that are drawn with a fixed seed, so that `fewest` and `most` are theirs alone.
+    If there are at most 252 subsets of a size, as with ten members or fewer, all are counted;
+    otherwise 252 drawn with a fixed seed, and `fewest` and `most` are those of the drawn ones.
 
     Args:
-        logits: Float (M, N, 10); log-probabilities serve as well.
+        logits: Float (M, N, 10): the members' logits or log-probabilities.
         labels: Int (N,): the true classes.
         average: As in `combine`.
     """
     predictions = logits.argmax(2)
-    # Where all members agree, so does each subset: those images are counted once
+    # Where all members agree, so does every subset: those images are scored once
     disputed = (predictions != predictions[0]).any(0)
     shared = int((predictions[0] != labels)[~disputed].sum())
     logits, labels = logits[:, disputed], labels[disputed]
@@ -96,7 +95,7 @@ def errors_by_size(
 
 
 def _subsets(members: int, size: int) -> Iterable[tuple[int, ...]]:
-    """Gives all subsets of one size, or SUBSETS different ones of them."""
+    """Lists all subsets of one size, or SUBSETS of them drawn without replacement."""
     if math.comb(members, size) <= SUBSETS:
         return combinations(range(members), size)
     generator = Random(0)
@@ -107,14 +106,14 @@ def _subsets(members: int, size: int) -> Iterable[tuple[int, ...]]:
 
 
 def disagreement(predictions: Tensor) -> tuple[float, Tensor]:
-    """Tells how often members differ.
+    """Measures how often members disagree.
 
     Args:
-        predictions: Int (M, N): the class that each member puts first.
+        predictions: Int (M, N): the class that each member predicts.
 
     Returns:
-        The share of images on which not all members agree, and float64 (M, M): the share on which
-        two members differ. Both are NaN without images.
+        The fraction of images on which the members do not all agree, and float64 (M, M): the
+        fraction on which each pair of members disagrees. Both are NaN if there are no images.
     """
     apart = (predictions != predictions[0]).any(0).double().mean().item()
     pairs = (predictions[:, None] != predictions).double().mean(2)

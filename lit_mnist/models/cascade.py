@@ -1,8 +1,8 @@
-"""A committee that is asked member after member, and only while its answer could still change.
+"""A cascade: a committee that asks its members one after another and stops once it is sure enough.
 
-After k members, the mean of their probabilities is known. Once its highest reaches the k-th
-threshold, the others are not asked. Each threshold lies just above every validation image that
-would then have been answered otherwise than by all members: on those no answer changes.
+After k members, if the highest of their mean probabilities reaches the k-th threshold, the other
+members are not asked. Each threshold lies just above the most confident validation image that k
+members classify differently from the whole committee, so on validation no prediction changes.
 """
 
 from collections.abc import Callable, Sequence
@@ -13,11 +13,11 @@ from torch import Tensor
 
 
 class Outcome(NamedTuple):
-    """What becomes of N images.
+    """A cascade's predictions for N images.
 
     Attributes:
-        probabilities: Float (N, 10): the mean over the members that were asked.
-        asked: int64 (N,): how many were.
+        probabilities: Float (N, 10): mean over the members that were asked.
+        asked: int64 (N,): number of members that were asked.
     """
 
     probabilities: Tensor
@@ -25,10 +25,10 @@ class Outcome(NamedTuple):
 
 
 def thresholds(members: Tensor) -> list[float]:
-    """Gives the M - 1 thresholds; one above 1 is never reached.
+    """Computes the M - 1 thresholds; one above 1 is never reached.
 
     Args:
-        members: Float (M, N, 10): the members' probabilities of N validation images.
+        members: Float (M, N, 10): the members' probabilities for N validation images.
     """
     running = _running(members)
     final = running[-1].argmax(1)
@@ -42,10 +42,10 @@ def thresholds(members: Tensor) -> list[float]:
 
 
 def outcome(members: Tensor, limits: Sequence[float]) -> Outcome:
-    """Tells what a cascade would have answered, of members that were all asked.
+    """Computes what a cascade would have predicted, given the predictions of all members.
 
     Args:
-        members: Float (M, N, 10): their probabilities.
+        members: Float (M, N, 10): the members' probabilities.
         limits: The M - 1 thresholds.
     """
     running = _running(members)
@@ -58,10 +58,10 @@ def outcome(members: Tensor, limits: Sequence[float]) -> Outcome:
 def ask(
     log_probs: Sequence[Callable[[Tensor], Tensor]], images: Tensor, limits: Sequence[float]
 ) -> Outcome:
-    """Asks members, each about the images alone of which those before were not sure.
+    """Runs the cascade: each member sees only the images that those before it were not sure of.
 
     Args:
-        log_probs: The M members: from images (B, 1, 28, 28) to log-probabilities (B, 10).
+        log_probs: The M members, each from images (B, 1, 28, 28) to log-probabilities (B, 10).
         images: Float (N, 1, 28, 28).
         limits: The M - 1 thresholds.
     """
@@ -80,6 +80,6 @@ def ask(
 
 
 def _running(members: Tensor) -> Tensor:
-    """Gives the means over the first 1, 2, ..., M members, float64 (M, N, 10)."""
+    """Gives the running means over the first 1, 2, ..., M members, float64 (M, N, 10)."""
     counts = torch.arange(1, len(members) + 1, device=members.device)
     return members.double().cumsum(0) / counts[:, None, None]

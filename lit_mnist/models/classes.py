@@ -1,8 +1,8 @@
-"""Which class trained a checkpoint, by its name, and whether a module is that of a checkpoint.
+"""Finds the class that trained a checkpoint, and checks that a module is of that class.
 
-A file may name any class; only classes that are imported already are taken, and nothing is imported
-because a file says so. They are ours, and those that the user's own command, config or program
-names. Weights of equal shapes say nothing: the same layers may be joined by another activation.
+A checkpoint may name any class, so only classes that are imported already are used: ours, and those
+named by the user's command, config or program. Nothing is imported because a file says so. Matching
+weight shapes prove nothing: the same layers may be joined by another activation.
 """
 
 import inspect
@@ -17,7 +17,7 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
 
 OURS = "lit_mnist"
-# They decide how a network is trained, not what it says of an image
+# These affect how a network is trained, not what it predicts
 RECIPE = frozenset(inspect.signature(ClassifierModule).parameters)
 
 
@@ -27,22 +27,22 @@ def trained_class(
     """Gives the class that a checkpoint names, if it is imported.
 
     Args:
-        checkpoint: As `checkpoints.read` gives it.
-        path: Its file, for messages.
-        classes: Classes that the user names. One that was trained as a script's own, `__main__.X`,
-            is known by its bare name; a checkpoint that names no class is taken for that of the one
-            module among them.
+        checkpoint: As returned by `checkpoints.read`.
+        path: Its file, for error messages.
+        classes: Classes that the user names. One defined in a script, `__main__.X`, is found by
+            its bare name. If there is exactly one module among them, a checkpoint that names no
+            class is taken to be of it.
 
     Raises:
-        UserError: Naming the class, and the option that makes it known.
+        UserError: The class is not known; names it and the option that makes it known.
     """
     name = checkpoints.class_name(checkpoint)
     given = [kind for kind in classes if issubclass(kind, ScoredModule)]
     if not name and len(given) == 1:
         return given[0]
-    # the last one first: a notebook's cell, run again, defines its class anew
+    # the latest first: a notebook cell that is run again defines its class again
     found = [kind for kind in reversed([*_subclasses(ScoredModule)]) if is_named(kind, name)]
-    # torch.export leaves doubles of the classes that it has traced, of the same names
+    # torch.export leaves copies of the classes that it has traced, under the same names
     found.sort(key=lambda kind: _loaded(f"{kind.__module__}.{kind.__qualname__}") is not kind)
     if not found and name.startswith("__main__."):
         found = [kind for kind in given if kind.__name__ == name.rpartition(".")[2]]
@@ -58,9 +58,9 @@ def trained_class(
 
 
 def is_named(kind: type, name: str) -> bool:
-    """Tells whether a name in a checkpoint is this class's: its own, or an alias.
+    """Tells whether a name in a checkpoint means this class, by its own name or an alias.
 
-    Ours have moved between modules from version to version, so their last name decides.
+    Our classes have moved between modules since version 0.1, so only their last name counts.
     """
     if kind.__module__.partition(".")[0] == OURS:
         root, _, last = name.partition(".")[0], *name.rpartition(".")[1:]
@@ -69,7 +69,7 @@ def is_named(kind: type, name: str) -> bool:
 
 
 def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Path) -> None:
-    """Refuses to evaluate weights in another module than the one that trained them.
+    """Refuses to evaluate weights with another module than the one that trained them.
 
     Raises:
         UserError: Naming the class, or the hyperparameter that differs.
@@ -91,20 +91,20 @@ def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Pat
 
 
 def _subclasses(kind: type[ScoredModule]) -> Iterator[type[ScoredModule]]:
-    """Gives all classes below, of any depth, in the order in which they were defined."""
+    """Yields all direct and indirect subclasses, in the order in which they were defined."""
     for below in kind.__subclasses__():
         yield below
         yield from _subclasses(below)
 
 
 def _loaded(name: str) -> object:
-    """Gives what a dotted name stands for in a module that is imported; else None."""
+    """Resolves a dotted name within the modules that are imported; None if it is not there."""
     module, _, last = name.rpartition(".")
     return vars(sys.modules[module]).get(last) if module in sys.modules else None
 
 
 def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Gives the hyperparameters without Lightning's own notes among them."""
+    """Gives the hyperparameters without the entries that Lightning adds for itself."""
     values = checkpoint.get("hyper_parameters", {})
     return {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
 

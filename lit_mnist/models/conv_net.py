@@ -1,4 +1,4 @@
-"""A convolutional network with batch normalisation, whose size is a matter of options."""
+"""A convolutional network with batch normalisation, whose size is set by options."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,21 @@ from lit_mnist.shape import CLASSES, SIDE_PX
 
 
 class ConvNet(nn.Sequential):
-    """Stages of convolutions, each stage at half the side of the one before, and a head.
+    """Stages of convolutions, each of which halves the image's side, and a head.
 
-    A stage halves the side by a stride of 2 in its first convolution, or by a maximum over 2x2
-    pixels after its last. Each convolution is followed by batch normalisation and ReLU, which come
-    after the maximum: at a quarter of the work.
+    A stage halves the side by a stride of 2 in its first convolution, or by 2x2 max pooling after
+    its last. Batch normalisation and ReLU follow each convolution; they come after the pooling,
+    where they take a quarter of the work.
 
     Args:
-        widths: Maps of the convolutions, a list a stage.
-        kernels: Side of the convolutions' kernels, in pixels, one a stage; odd.
-        strided: How many stages, from the first, halve the side by a stride.
-        hidden: Units of the head's hidden layer; 0: the head sees average and maximum of each map.
+        widths: Number of feature maps of each convolution, one list per stage.
+        kernels: Kernel size of each stage's convolutions, in pixels; odd.
+        strided: How many of the first stages use a stride; the others pool.
+        hidden: Units of the head's hidden layer; 0: no hidden layer, and the last layer sees the
+            average and the maximum of each map.
 
     Raises:
-        UserError: These make no network.
+        UserError: The options make no valid network.
     """
 
     def __init__(
@@ -50,10 +51,10 @@ class ConvNet(nn.Sequential):
 
 
 class AverageAndMaximum(nn.Module):
-    """Maps (N, C, H, W) to the average and the maximum of each map: (N, 2 C)."""
+    """Global average and maximum pooling: (N, C, H, W) -> (N, 2 C)."""
 
     def forward(self, x: Tensor) -> Tensor:
-        """Averages first."""
+        """Concatenates the averages and the maxima."""
         return torch.cat([x.mean((2, 3)), x.amax((2, 3))], dim=1)
 
 

@@ -1,7 +1,7 @@
 """A committee: several trained modules whose outputs are averaged.
 
-Members run one after the other. Stacked into one batched forward pass (`torch.func.vmap`) the
-convolutions become grouped ones, which took half as long again on a CPU (`benchmarks/members.py`).
+Members run one after the other. Stacked into one batched forward pass (`torch.func.vmap`), their
+convolutions become grouped ones, which take 1.5 times as long on a CPU (`benchmarks/members.py`).
 """
 
 from collections.abc import Sequence
@@ -21,27 +21,27 @@ from lit_mnist.shape import CLASSES
 
 
 class CommitteeScores(NamedTuple):
-    """What a batch of B images gets from M members."""
+    """Outputs of M members for a batch of B images."""
 
     probabilities: Tensor  # (B, 10): the committee's
     members: Tensor  # (M, B, 10): the members' log-probabilities
 
 
 class EnsembleModule(ScoredModule):
-    """Averages trained modules, ours and a user's own, for test and prediction.
+    """A committee: averages trained modules, ours and a user's own, for test and prediction.
 
-    Its forward pass gives log-probabilities (N, 10); the loss is therefore that of the average. It
-    holds no weights of its own and is not trained: `committee` trains its members.
+    Its forward pass gives log-probabilities (N, 10), so the loss is that of the average. It has no
+    weights of its own and is not trained: the command `committee` trains its members.
 
     Args:
         checkpoints: The members' checkpoint files: paths, or patterns such as
             `tb_logs/deep/*/checkpoints/best.ckpt`.
         average: What is averaged: probabilities, logits, or votes.
-        cascade: Ask members one after another, and only while the answer could still change, by
-            thresholds set on validation. With predict, by those of the committee's last test; with
-            test, time it beside asking all, whose scores stay those of the test.
+        cascade: Ask members one after another until the answer is sure, by thresholds set on
+            validation. `predict` uses the thresholds of the committee's last test; `test` times the
+            cascade and the whole committee, and reports the scores of the whole committee.
         classes: Classes of your own that the checkpoints may name, such as `my_module.TinyModule`.
-            A checkpoint is never trusted to import one.
+            Nothing is imported because a checkpoint names it.
     """
 
     def __init__(
@@ -55,8 +55,8 @@ class EnsembleModule(ScoredModule):
         if cascade and average != "probabilities":
             raise UserError(f"--model.cascade: averages probabilities, not {average}")
         self.checkpoints, self.average, self.cascade = checkpoints, average, cascade
-        self.thresholds: list[float] = []  # of the cascade; none: all members are asked
-        self.asked, self.images = 0, 0  # by the cascade: members, over how many images
+        self.thresholds: list[float] = []  # of the cascade; empty: all members are asked
+        self.asked, self.images = 0, 0  # by the cascade: calls of members, and images
         self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
         self.members: list[members.Member] = []
 
@@ -64,14 +64,14 @@ class EnsembleModule(ScoredModule):
         """Loads the members, once.
 
         Raises:
-            UserError: They are no committee; the message names the member.
+            UserError: They cannot form a committee; the message names the member.
         """
         if not self.members:
             self.members = members.load(members.find(self.checkpoints), self.classes)
             self.nets = nn.ModuleList(member.module for member in self.members)
 
     def setup(self, stage: str) -> None:
-        """Refuses data that the members were not trained on, and folds that none has left out.
+        """Refuses data that the members were not trained on, and folds that no member held out.
 
         Raises:
             UserError: Naming what differs.
@@ -101,7 +101,7 @@ class EnsembleModule(ScoredModule):
         return found.probabilities.log().float()
 
     def in_turn(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
-        """Asks members one after another about float images (N, 1, 28, 28) in [0, 1]."""
+        """Runs the cascade on float images (N, 1, 28, 28) in [0, 1]."""
         self.configure_model()
         ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
         return cascade.ask(ask, images, thresholds)
@@ -112,10 +112,10 @@ class EnsembleModule(ScoredModule):
         return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
 
     def held_out_by(self, indices: Tensor) -> Tensor:
-        """Tells which members did not train on which held-out images: bool (N, M), on the CPU.
+        """Tells which members held out which images: bool (N, M), on the CPU.
 
         Args:
-            indices: int64 (N,): places in the training set.
+            indices: int64 (N,): positions in the training set.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
         if not data.partition.whole:
@@ -125,7 +125,7 @@ class EnsembleModule(ScoredModule):
         return folds[:, None] == torch.tensor(own)
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
-        """Gives log-probabilities (B, 10); of folds, of those members that did not train on it."""
+        """Gives log-probabilities (B, 10); with folds, of the members that held the image out."""
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
         if not data.partition.whole:
             return self.evaluate(batch)
@@ -144,7 +144,7 @@ class EnsembleModule(ScoredModule):
         self.log_scores("val", batch_idx)
         log_probs = self.evaluate_held_out(batch)
         self.score(batch, log_probs, self.val_scores)
-        return log_probs.softmax(dim=1)  # to the bit what a test makes of them (reports/held_out)
+        return log_probs.softmax(dim=1)  # bit for bit as in a test (reports/held_out)
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
@@ -157,22 +157,22 @@ class EnsembleModule(ScoredModule):
 
     @property
     def sha256(self) -> str:
-        """Hash of the members' hashes, in their order, and of the way they are averaged."""
+        """Hash of the members' hashes, in order, and of the way to average."""
         hashes = [member.sha256 for member in self.members]
         return checkpoint_files.committee_sha256(self.average, hashes)
 
 
 def nets_of(module: LightningModule) -> list[nn.Module]:
-    """Gives a committee's members; of any other module, itself alone."""
+    """Gives the members of a committee, or a list of the module itself."""
     return list(module.nets) if isinstance(module, EnsembleModule) else [module]
 
 
 def held_out_by(module: LightningModule, indices: Tensor) -> Tensor:
-    """Tells which of `nets_of` a module did not train on which held-out images: bool (N, M).
+    """Tells which of a module's `nets_of` held out which images: bool (N, M).
 
     Args:
-        module: With a trainer.
-        indices: int64 (N,): places in the training set.
+        module: A module with a trainer.
+        indices: int64 (N,): positions in the training set.
     """
     if isinstance(module, EnsembleModule):
         return module.held_out_by(indices)

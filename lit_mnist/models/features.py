@@ -1,4 +1,4 @@
-"""The features that a net has found in images: what reaches its last linear layer."""
+"""The features of images: the input of a net's last linear layer."""
 
 import threading
 from collections.abc import Sequence
@@ -9,16 +9,16 @@ from torch import Tensor, nn
 
 
 class Features:
-    """Keeps the features of the images that each of M nets is shown, whatever its class.
+    """Captures the features of images as M nets, of any class, are run on them.
 
-    Of a net that reads an image several times, moved a little, they are those of the last time:
-    of the image itself (see `shifts`).
+    If a net reads shifted copies of an image (see `shifts`), the features are those of its last
+    reading, which is of the image itself.
 
     Args:
-        nets: Which are then called as ever; each thread has features of its own.
+        nets: The nets, which are called as usual; each thread has its own features.
 
     Attributes:
-        widths: How many features each net has; empty if one has no linear layer.
+        widths: Number of features of each net; empty if one has no linear layer.
     """
 
     def __init__(self, nets: Sequence[nn.Module]) -> None:
@@ -48,21 +48,21 @@ class Features:
         return keep
 
     def _own(self, what: str) -> dict[int, Any]:
-        """Gives what this thread's images left, by the net's place."""
+        """Gives what was captured in this thread, by the net's position."""
         own: dict[int, Any] = self._seen.__dict__.setdefault(what, {})
         return own
 
     def taken(self, count: int, by: Tensor | None = None) -> Tensor:
-        """Gives what was seen since it was last asked.
+        """Returns and clears the features captured since the last call.
 
         Args:
-            count: N, the images that were shown.
-            by: bool (N, M): which nets were shown which of them, in their order; None: all.
+            count: N, the number of images that the nets were run on.
+            by: bool (N, M): which nets were run on which images; None: all.
 
         Returns:
-            On the CPU, float32 (N, F): of the nets that were shown the image, side by side. (N, 0)
-            if a net has no linear layer, or did not put each image through its last one, or some
-            images would have more features than others.
+            Float32 (N, F), on the CPU: features of the nets that were run on the image,
+            concatenated. (N, 0) if a net has no linear layer, did not pass each image through its
+            last one, or if images would differ in their number of features.
         """
         kept = dict(self._own("kept"))
         self._own("kept").clear()
@@ -84,12 +84,12 @@ class Features:
         return features
 
     def remove(self) -> None:
-        """Leaves the nets as they were."""
+        """Removes the hooks from the nets."""
         for hook in self._hooks:
             hook.remove()
 
 
 def last_linear(net: nn.Module) -> nn.Linear | None:
-    """Gives the last linear layer that a net names; None if it has none."""
+    """Gives a net's last linear layer; None if it has none."""
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
     return layers[-1] if layers else None

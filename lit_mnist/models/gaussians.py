@@ -1,10 +1,10 @@
-"""Normal distributions of features, one a class, and how far from them other features lie."""
+"""A normal distribution of features per class, and distances from them."""
 
 from typing import NamedTuple, Self
 
 import numpy as np
 
-RIDGE = 0.02  # times the mean variance, added to each: so few images leave some variances too small
+RIDGE = 0.02  # times the mean variance, added to each: few images leave some variances too small
 
 
 class Gaussians(NamedTuple):
@@ -12,8 +12,8 @@ class Gaussians(NamedTuple):
 
     Attributes:
         means: float64 (K, D).
-        roots: float64 (K, D, D), or (1, D, D) where all classes share one covariance: features
-            times a root have a covariance of one, so that distances are Euclidean.
+        roots: float64 (K, D, D), or (1, D, D) if all classes share one covariance: whitening
+            matrices, which turn Mahalanobis distances into Euclidean ones.
     """
 
     means: np.ndarray
@@ -21,12 +21,12 @@ class Gaussians(NamedTuple):
 
     @classmethod
     def fit(cls, features: np.ndarray, labels: np.ndarray, own: float) -> Self:
-        """Estimates them.
+        """Estimates means and covariances.
 
         Args:
             features: Float (N, D).
-            labels: int (N,), 0 to K - 1; each class has an image or more.
-            own: A class's own part of its covariance, in [0, 1]; the rest is what all share.
+            labels: int (N,), 0 to K - 1; each class has at least one image.
+            own: Weight of a class's own covariance, in [0, 1]; the rest is the shared covariance.
         """
         classes = range(labels.max() + 1)
         means = np.stack([features[labels == name].mean(axis=0) for name in classes])
@@ -39,7 +39,7 @@ class Gaussians(NamedTuple):
         return cls(means, np.stack([_root(covariance) for covariance in covariances]))
 
     def distances(self, features: np.ndarray) -> np.ndarray:
-        """Gives the squared Mahalanobis distance to the nearest class, (N,), of (N, D)."""
+        """Gives squared Mahalanobis distances (N,) from features (N, D) to the nearest class."""
         if len(self.roots) == 1:
             spread, centres = features @ self.roots[0], self.means @ self.roots[0]
             each = [np.square(spread - centre).sum(axis=1) for centre in centres]
@@ -50,7 +50,7 @@ class Gaussians(NamedTuple):
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """Gives the root of the inverse, with a ridge."""
+    """Gives a whitening matrix: a root of the inverse covariance, regularised by RIDGE."""
     mean_variance = max(float(np.trace(covariance)) / len(covariance), 1e-12)
     ridge = RIDGE * mean_variance * np.eye(len(covariance))
     return np.linalg.cholesky(np.linalg.inv(covariance + ridge))

@@ -1,30 +1,30 @@
-"""Layers that PyTorch has too, but slower or less exact than training here wants them."""
+"""Layers that PyTorch has too, but slower or less precise than is needed here."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-_STEPS = 2**16  # what 16 bits can tell apart
+_STEPS = 2**16  # values of 16 bits
 
 
 class Dropout(nn.Dropout):
     """Dropout whose mask costs a tenth of PyTorch's on a CPU.
 
-    PyTorch draws a Bernoulli number for each element, one after the other; here four elements
-    share a 64-bit draw, 16 bits each. The rate is thereby a multiple of 2**-16: 0.25 is exact, 0.2
-    becomes 0.199997, and what is kept is scaled by the rate that is used. On other devices this is
-    PyTorch's own dropout.
+    PyTorch draws one Bernoulli number after another; here four elements share a 64-bit draw, 16
+    bits each. The rate is therefore rounded to a multiple of 2**-16: 0.25 is exact, 0.2 becomes
+    0.199997, and the kept elements are scaled accordingly. On other devices this is PyTorch's own
+    dropout.
     """
 
     def forward(self, x: Tensor) -> Tensor:
-        """Drops elements of a tensor of any shape, in training."""
+        """Zeroes random elements of a tensor of any shape while training."""
         if not self.training or x.device.type != "cpu" or self.p in (0, 1):
             return super().forward(x)
         return x * self._mask(x)
 
     @torch.no_grad()
     def _mask(self, x: Tensor) -> Tensor:
-        """Gives zeros and scaled ones, laid out in memory as `x` is."""
+        """Gives a mask of zeros and scaled ones, with the memory layout of `x`."""
         dropped = round(self.p * _STEPS)
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
         draws.random_(torch.iinfo(torch.int64).min, None)  # all 64 bits; the default leaves one out
@@ -36,9 +36,9 @@ class Dropout(nn.Dropout):
 
 
 class FullPrecisionLinear(nn.Linear):
-    """A linear layer that computes in float32 at least, whatever autocast says around it.
+    """A linear layer that computes in float32 at least, even under autocast.
 
-    It is the last layer of each network, so that logits, softmax and loss are exact to float32.
+    It is the last layer of each network, so that logits, softmax and loss have full precision.
     """
 
     def forward(self, x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""The members of a committee: found by their paths, read, and made sure to belong together."""
+"""The members of a committee: finds, loads and checks them."""
 
 import glob
 import re
@@ -18,10 +18,11 @@ class Member(NamedTuple):
     Attributes:
         path: Its checkpoint.
         sha256: Hash of its weights.
-        module: What trained it, with its own forward and hyperparameters; on the CPU, for
-            evaluation, in float32.
-        trained_on: Dataset, data and split, as `MNISTDataModule.identity` tells them.
-        epoch: The epoch of the weights, and `val_acc` their validation accuracy; None if unknown.
+        module: The LightningModule with its own forward and hyperparameters; on the CPU, in eval
+            mode, in float32.
+        trained_on: Dataset, data and split, as given by `MNISTDataModule.fingerprint`.
+        epoch: Epoch of the weights; None if unknown.
+        val_acc: Validation accuracy of the weights, in [0, 1]; None if unknown.
     """
 
     path: Path
@@ -33,21 +34,21 @@ class Member(NamedTuple):
 
     @property
     def fold(self) -> int | None:
-        """The part of the training images that it was validated on; None for the notebook's."""
+        """The fold that it was validated on; None for the notebook's split."""
         return self.trained_on.get("fold")
 
     @property
     def name(self) -> str:
-        """The run, such as `deep/seed_42`; the path, if it lies elsewhere."""
+        """Name of the run, such as `deep/seed_42`; the path of a file that is in no run."""
         run = self.path.resolve().parent.parent
         return f"{run.parent.name}/{run.name}" if run.name.startswith("seed_") else str(self.path)
 
 
 def find(patterns: Sequence[str] | str) -> list[Path]:
-    """Lists the files that paths and patterns name, in their order; those of a pattern sorted.
+    """Lists the files that match paths and patterns, in their order; a pattern's files are sorted.
 
     Raises:
-        UserError: One names no file, or all together name fewer than two.
+        UserError: A pattern matches no file, or all together match fewer than two.
     """
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
@@ -66,21 +67,21 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
 
 
 def _order(path: str) -> list[tuple[int, str]]:
-    """Sorts seed_9 before seed_10, as `committee` does."""
+    """Sort key that puts seed_9 before seed_10, as `committee` does."""
     return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
 def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Member]:
-    """Reads the members and makes sure that they are a committee. Draws no random numbers.
+    """Loads the members and checks that they can form a committee. Draws no random numbers.
 
     Args:
         paths: Their checkpoints.
-        known_classes: Classes of a user's own that may be named in them.
+        known_classes: The user's own classes that the checkpoints may name.
 
     Raises:
         UserError: A file is damaged or of an unknown class, two members have the same weights, or
-            one was trained on other data, another split, or images in another form. Folds of one
-            split are none, of as many parts.
+            members were trained on different data or splits. Members of different folds of one
+            partition are accepted.
     """
     members = [_read(path, known_classes) for path in paths]
     known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
@@ -101,13 +102,13 @@ def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Memb
 
 
 def _shared(trained_on: dict[str, Any]) -> dict[str, Any]:
-    """Gives what all members must have in common; of folds, not which part was left out."""
+    """Gives the part of a fingerprint that all members share: all but the fold."""
     own = ("fold", "split_sha256") if "folds" in trained_on else ()
     return {"folds": None} | {key: trained_on[key] for key in trained_on if key not in own}
 
 
 def in_common(members: Sequence[Member]) -> dict[str, Any]:
-    """Gives what all members were trained on."""
+    """Gives the fingerprint that all members share."""
     return {
         key: value
         for key, value in members[0].trained_on.items()

@@ -1,7 +1,7 @@
-"""The LightningModules: one small subclass an architecture around one training recipe.
+"""The LightningModules: one training recipe, and a small subclass per architecture.
 
-The recipe is the notebook's: cross-entropy, Adam as Keras sets it, and the plateau schedule; or one
-cycle of the learning rate in its place.
+The recipe is the notebook's: cross-entropy, Adam with Keras' defaults, and the plateau schedule or,
+in its place, a one-cycle schedule.
 """
 
 import math
@@ -31,7 +31,7 @@ Configure = Callable[["ClassifierModule"], Sequence[Callback] | Callback]
 
 
 def _with_callbacks(configure: Configure) -> Configure:
-    """Adds `CALLBACKS` to those that a module's own `configure_callbacks` gives."""
+    """Adds `CALLBACKS` to those that a module's own `configure_callbacks` returns."""
 
     @wraps(configure)
     def both(self: "ClassifierModule") -> Sequence[Callback]:
@@ -51,21 +51,21 @@ class ClassifierModule(ScoredModule):
     Lightning's may be overridden without `super()`.
 
     Args:
-        lr: Adam's learning rate: at the start of a plateau schedule, the highest of one cycle.
+        lr: Adam's learning rate: the initial rate of a plateau schedule, the peak of one cycle.
         plateau: Whether to lower the rate when validation accuracy stops rising.
-        patience: Epochs without improvement, the last of which lowers the rate (Keras' count).
-        factor: What the rate is multiplied by.
-        min_lr: The rate is never set below this.
-        one_cycle: Whether the rate rises and falls once, a little each step, within the epochs or
-            the steps that --trainer.max_epochs or --trainer.max_steps gives.
-        channels_last: Whether a pixel's channels lie side by side in memory. If it isn't said, fit
-            on the command line chooses what is faster on the machine.
-        compile: Whether to compile the network with torch.compile: for GPUs; CPUs lose by it.
-        shifts: Whether, except in training, an image is read five times, moved by a pixel each way,
-            and the probabilities are averaged.
+        patience: Epochs without improvement before the rate is lowered, counted as in Keras.
+        factor: Factor by which the rate is multiplied.
+        min_lr: The rate is never lowered below this.
+        one_cycle: Whether the rate rises and falls once, step by step, over the training that
+            --trainer.max_epochs or --trainer.max_steps sets.
+        channels_last: Whether to use the channels-last memory format. If it is left out, `fit` on
+            the command line chooses the faster format for the machine.
+        compile: Whether to compile the network with torch.compile: faster on GPUs, slower on CPUs.
+        shifts: Whether to average predictions over five copies of the image, shifted by up to one
+            pixel; not while training.
     """
 
-    net_type: Callable[[], nn.Module]  # a class; or what a module with options makes of them
+    net_type: Callable[[], nn.Module]  # the net's class, or a factory made from a module's options
 
     def __init__(
         self,
@@ -96,7 +96,7 @@ class ClassifierModule(ScoredModule):
         self.add_scores("train")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
-        """Lets a subclass give callbacks of its own without `super()`."""
+        """Lets a subclass override `configure_callbacks` without calling `super()`."""
         super().__init_subclass__(**kwargs)
         cls.configure_callbacks = _with_callbacks(cls.configure_callbacks)  # type: ignore[assignment, method-assign] # of a subclass
 
@@ -108,12 +108,12 @@ class ClassifierModule(ScoredModule):
         return average_over_shifts(self.net, images)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Gives the batch's loss, scaled so that the mean over ranks is the mean over images."""
+        """Returns the batch's loss, scaled so that its mean over ranks is the mean over images."""
         self.log_scores("train", batch_idx)
         return self.score(batch, self(batch.images), self.train_scores) / batch.loss_divisor
 
     def configure_optimizers(self) -> Any:
-        """Gives Adam with Keras' epsilon and, if asked for, a schedule."""
+        """Returns Adam with Keras' epsilon and, if chosen, a schedule."""
         optimizer = Adam(self.parameters(), lr=self.lr, eps=1e-7, fused=True)
         if self.one_cycle:
             cycle = OneCycle(optimizer, self.lr, self._steps_of_run())
@@ -124,12 +124,12 @@ class ClassifierModule(ScoredModule):
         if not self.plateau:
             return optimizer
         schedule = Plateau(optimizer, self.patience, self.factor, self.min_lr)
-        # `strict` off: without validation there is nothing to wait for, and training goes on
+        # not `strict`: without validation, training goes on at a constant rate
         monitored = {"scheduler": schedule, "monitor": "val_acc", "strict": False}
         return {"optimizer": optimizer, "lr_scheduler": monitored}
 
     def _steps_of_run(self) -> int:
-        """Gives the optimizer's steps until the run's limit; 1 where no run is known of."""
+        """Gives the number of optimizer steps of the whole run; 1 without a trainer."""
         if self._trainer is None:  # asked for the form of its state alone
             return 1
         steps = self.trainer.estimated_stepping_batches
@@ -157,15 +157,16 @@ class DeepConvModule(ClassifierModule):
 
 
 class ConvNetModule(ClassifierModule):
-    """A network with batch normalisation, whose size is a matter of options.
+    """A convolutional network with batch normalisation, whose size is set by options.
 
     Args:
-        widths: Maps of the convolutions, a list a stage; each stage halves the image's side.
-        kernels: Side of the convolutions' kernels, in pixels, one a stage.
-        strided: How many stages, from the first, halve the side by a stride; the others take the
-            maximum over 2x2 pixels.
-        hidden: Units of the hidden layer behind the convolutions; 0: average and maximum of each
-            map go to the last layer.
+        widths: Number of feature maps of each convolution, one list per stage; each stage halves
+            the image's side.
+        kernels: Kernel size of each stage's convolutions, in pixels.
+        strided: How many of the first stages halve the side by a stride; the others use 2x2 max
+            pooling.
+        hidden: Units of the hidden layer after the convolutions; 0: no hidden layer, and the last
+            layer sees the average and the maximum of each map.
         recipe: The options of `ClassifierModule`.
     """
 

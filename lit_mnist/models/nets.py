@@ -1,8 +1,8 @@
-"""The notebook's three networks as plain PyTorch modules; they know nothing of Lightning.
+"""The notebook's three networks as plain PyTorch modules, without Lightning.
 
-Each takes float images (N, 1, 28, 28) in [0, 1] and gives logits (N, 10). Widths, kernels and
-dropout rates are the notebook's, and so are the parameter counts: 535,818, 128,924 and 887,530.
-Pooling comes before the ReLU: the result is the same, at a quarter of the ReLU's work.
+Each maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10). Widths, kernels and dropout rates
+are the notebook's, and so are the parameter counts: 535,818, 128,924 and 887,530. Pooling comes
+before ReLU: the result is the same, with a quarter of the work for ReLU.
 """
 
 from torch import nn
@@ -12,7 +12,7 @@ from lit_mnist.shape import CLASSES, SIDE_PX
 
 
 def initialise_like_keras(net: nn.Module) -> None:
-    """Draws Glorot-uniform weights and sets biases to zero: Keras' default, not PyTorch's."""
+    """Initialises as Keras does by default: Glorot-uniform weights, zero biases."""
     for layer in net.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.xavier_uniform_(layer.weight)
@@ -38,7 +38,7 @@ class Dense(nn.Sequential):
 
 
 class SimpleConv(nn.Sequential):
-    """Systems 2 to 5: two 5x5 convolutions of 10 maps, one pool, 64 units, dropout 0.2."""
+    """Systems 2 to 5: two 5x5 convolutions of 10 maps, one pooling, 64 units, dropout 0.2."""
 
     def __init__(self) -> None:
         super().__init__(

@@ -1,13 +1,12 @@
-"""What is no digit: images whose features lie nearer to those of letters, or far from everything.
+"""Detects images that are no digit: their features are close to those of letters, or far from all.
 
-A net that knows ten classes is sure of most letters, too. Its features, which are what reaches its
-last linear layer, tell more: those of each class are taken for normally distributed, and so are
-those of letters that are drawn for the purpose. An image's score is the squared Mahalanobis
-distance to the nearest class, less half of that to the nearest letter; it counts as no digit if the
-score is greater than that of 199 in 200 held-out images (Lee et al., NeurIPS 2018, for the first
-distance; Ren et al., arXiv:2106.09022, for one relative to another). A class's covariance is the
-mean of its own and the one that all classes share (Friedman, Regularized Discriminant Analysis,
-1989).
+A net trained on ten classes is confident about most letters, too. Its features, the input of its
+last linear layer, tell more. They are modelled by one normal distribution per class, and one per
+letter of a set that the program draws. An image's score is the squared Mahalanobis distance to the
+nearest class, minus half of that to the nearest letter. It counts as no digit if its score exceeds
+those of 99.5 % of the held-out images. (Lee et al., NeurIPS 2018, for the distance; Ren et al.,
+arXiv:2106.09022, for the relative distance.) A class's covariance is the mean of its own and of the
+one that all classes share (Friedman, Regularized Discriminant Analysis, 1989).
 """
 
 from collections.abc import Sequence
@@ -18,22 +17,22 @@ import numpy as np
 from lit_mnist.models.gaussians import Gaussians
 from lit_mnist.shape import CLASSES
 
-# Below it, the other nine together are more probable, and there is no digit
+# Below it, the other nine classes together are more probable, and the image counts as no digit
 LEAST_PROBABILITY = 0.5
-KNOWN = 0.995  # of the held-out images are not novel
-LETTERS_PART = 0.5  # of the distance to letters; all of it loses what is far from both
-OWN = 0.5  # a class's own part of its covariance; of letters, which are too few, nothing
-MOST_FEATURES = 512  # of a net; what is fitted to them takes 12 MB
-FEWEST = 20  # images of a class, in each half of the held-out ones
+KNOWN = 0.995  # fraction of held-out images that must not count as novel
+LETTERS_PART = 0.5  # weight of the distance to letters; at 1, images far from both would pass
+OWN = 0.5  # weight of a class's own covariance; 0 for letters, of which there are too few
+MOST_FEATURES = 512  # per net; the distributions of so many take 12 MB
+FEWEST = 20  # images per class in each half of the held-out images
 
 
 class HeldOut(NamedTuple):
-    """Features of N images, each of those of M nets that were not trained on it.
+    """Features of N images, each from those of M nets that held it out of training.
 
     Attributes:
-        features: Float (N, F): of those nets, side by side.
+        features: Float (N, F): features from those nets, concatenated.
         labels: int (N,).
-        by: bool (N, M): which nets they are.
+        by: bool (N, M): which nets held out which image.
     """
 
     features: np.ndarray
@@ -41,7 +40,7 @@ class HeldOut(NamedTuple):
     by: np.ndarray
 
     def of_net(self, place: int, widths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Gives one net's features, float64 (K, D), and the places of their K images (K,)."""
+        """Gives one net's features, float64 (K, D), and the indices of their K images (K,)."""
         own = np.flatnonzero(self.by[:, place])
         before = int(
             self.by[own[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int)
@@ -50,14 +49,14 @@ class HeldOut(NamedTuple):
 
 
 class Member(NamedTuple):
-    """What one net's features are like: those of digits, and those of letters."""
+    """Distributions of one net's features: of digits, and of letters."""
 
     digits: Gaussians
     letters: Gaussians
 
     @classmethod
     def fit(cls, features: np.ndarray, labels: np.ndarray, letters: Gaussians) -> Self:
-        """Estimates the first from the features (N, D) of digits with labels (N,)."""
+        """Fits the distributions of digits to features (N, D) with labels (N,)."""
         return cls(Gaussians.fit(features, labels, own=OWN), letters)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
@@ -66,11 +65,11 @@ class Member(NamedTuple):
 
 
 class Novelty(NamedTuple):
-    """Tells images that are like none of the ten classes.
+    """Detector of images that resemble none of the ten classes.
 
     Attributes:
-        members: Of each of M nets.
-        threshold: Of the mean of the members' scores.
+        members: Distributions of the features of each of M nets.
+        threshold: Limit for the mean of the members' scores.
     """
 
     members: tuple[Member, ...]
@@ -84,16 +83,17 @@ class Novelty(NamedTuple):
         letters: np.ndarray,
         letter_labels: np.ndarray,
     ) -> Self:
-        """Fits it to images on which no net, or not the one that answers, was trained.
+        """Fits the detector to images that were held out of training.
 
-        The threshold is that of scores by what was fitted to the other half of the images. Where
-        each net held out images of its own, it is that of one net's scores: a mean of several
-        exceeds it more seldom.
+        The threshold is set by cross-validation: each half of the images is scored by distributions
+        that were fitted to the other half. If each net held out images of its own, single nets'
+        scores are used, which is conservative: a mean of several nets exceeds the threshold less
+        often.
 
         Args:
-            held_out: See `obstacle`.
-            widths: How many features each net has.
-            letters: Float (L, F): features of letters, of all nets side by side.
+            held_out: Features of held-out images; see `obstacle` for what is required.
+            widths: Number of features of each net.
+            letters: Float (L, F): features of letters, from all nets, concatenated.
             letter_labels: int (L,): which letter each is.
         """
         members, total = [], np.zeros(len(held_out.labels))
@@ -109,23 +109,23 @@ class Novelty(NamedTuple):
         return cls(tuple(members), float(np.quantile(mean, KNOWN)))
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Gives the mean of the nets' scores, (N,), from their features, (N, F)."""
+        """Gives the mean of the nets' scores (N,) for features (N, F)."""
         each = split(features, [member.digits.means.shape[1] for member in self.members])
         pairs = zip(self.members, each, strict=True)
         return np.mean([member.scores(of_net) for member, of_net in pairs], axis=0)
 
     def novel(self, features: np.ndarray) -> np.ndarray:
-        """Tells which images are like no class, bool (N,)."""
+        """Tells which images resemble no class, bool (N,)."""
         return self.scores(features) > self.threshold
 
 
 def split(features: np.ndarray, widths: Sequence[int]) -> list[np.ndarray]:
-    """Gives each net's features, float64 (N, D), from those of all side by side."""
+    """Splits concatenated features into those of each net, float64 (N, D)."""
     return np.split(features.astype(np.float64), np.cumsum(widths)[:-1], axis=1)
 
 
 def obstacle(held_out: HeldOut, widths: Sequence[int]) -> str:
-    """Tells why no rule can be fitted to the held-out images; empty if one can."""
+    """Tells why no detector can be fitted to the held-out images; empty if one can."""
     if not held_out.features.shape[1]:
         return "a net has no linear layer that all images go through"
     if max(widths) > MOST_FEATURES:
@@ -145,8 +145,8 @@ def no_digit(
 
     Args:
         probabilities: Float (N, 10).
-        novelty: None where probabilities alone decide.
-        features: Float (N, F): of all nets side by side; (N, 0) where there are none.
+        novelty: The detector; None if probabilities alone decide.
+        features: Float (N, F): features from all nets, concatenated; (N, 0) if there are none.
     """
     unsure: np.ndarray = probabilities.max(axis=1, initial=0) < LEAST_PROBABILITY
     return unsure | novelty.novel(features) if novelty and features.size else unsure

@@ -1,4 +1,4 @@
-"""The file that holds by which a run's weights tell what is no digit."""
+"""Saves and loads a run's detector of images that are no digit."""
 
 import zipfile
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from lit_mnist.shape import CLASSES
 
 
 def save(novelty: Novelty, weights_sha256: str, path: Path) -> None:
-    """Writes it for the weights of this hash, in float32."""
+    """Saves the detector, in float32, with the hash of the weights that it belongs to."""
     arrays: dict[str, np.ndarray] = {"threshold": np.array(novelty.threshold)}
     arrays["weights_sha256"] = np.array(weights_sha256)
     for place, member in enumerate(novelty.members):
@@ -25,15 +25,15 @@ def save(novelty: Novelty, weights_sha256: str, path: Path) -> None:
 
 
 def load(path: Path, weights_sha256: str, widths: Sequence[int]) -> tuple[Novelty | None, str]:
-    """Reads it, if it is of these weights.
+    """Loads the detector, if it belongs to these weights.
 
     Args:
-        path: Which `save` wrote.
-        weights_sha256: Hash of the weights that it must be of.
-        widths: How many features each net has.
+        path: The file that `save` wrote.
+        weights_sha256: Hash of the weights.
+        widths: Number of features of each net.
 
     Returns:
-        The rule, and why there is none; empty if there is.
+        The detector or None, and the reason if it is None; empty otherwise.
     """
     if not widths:
         return None, "a net has no linear layer"
@@ -50,11 +50,11 @@ def load(path: Path, weights_sha256: str, widths: Sequence[int]) -> tuple[Novelt
 
 
 def _member(saved: np.lib.npyio.NpzFile, place: int, width: int) -> Member:
-    """Reads what is known of one net.
+    """Reads the distributions of one net.
 
     Raises:
-        ValueError: It is of a net with another number of features.
-        KeyError: It is not there.
+        ValueError: The net has another number of features.
+        KeyError: The file has no such net.
     """
     digits, letters = (
         Gaussians(saved[f"{what}_means_{place}"], saved[f"{what}_roots_{place}"])

@@ -1,4 +1,4 @@
-"""The plateau schedule, counted as Keras counts it."""
+"""The plateau schedule: lowers the learning rate after `patience` epochs, counted as in Keras."""
 
 from typing import Any
 
@@ -10,21 +10,21 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 # An improvement is more than one image in 10,000 (Keras' min_delta of 1e-4). The threshold lies
 # between one and two images, where the rounding of a float cannot decide.
 IMPROVEMENT = 1.5e-4
-# The `interval` of a schedule that Lightning leaves alone: it steps those of "epoch" and of "step"
+# An `interval` that Lightning ignores: it steps the schedules of "epoch" and "step" only
 INTERVAL = "epoch, before its checkpoint"
 
 
 class Plateau(ReduceLROnPlateau):
     """Lowers the learning rate when validation accuracy has stopped rising.
 
-    Keras' `patience=3` lowers the rate at the third epoch in a row without an improvement, where
-    PyTorch's waits for the fourth; this class takes Keras' number.
+    With `patience=3`, Keras lowers the rate after the third epoch in a row without improvement,
+    PyTorch after the fourth. This class counts as Keras does.
 
     Args:
-        optimizer: Whose learning rates to lower.
-        patience: Epochs without improvement, the last of which lowers the rate.
-        factor: What the rate is multiplied by, in (0, 1).
-        min_lr: The rate is never set below this.
+        optimizer: The optimizer whose learning rate is lowered.
+        patience: Epochs without improvement before the rate is lowered.
+        factor: Factor by which the rate is multiplied, in (0, 1).
+        min_lr: The rate is never lowered below this.
     """
 
     def __init__(
@@ -46,35 +46,35 @@ class Plateau(ReduceLROnPlateau):
 
 
 class PlateauBeforeCheckpoint(Callback):
-    """Steps `Plateau` before the checkpoint of an epoch is put together, and no other schedule.
+    """Steps `Plateau`, and no other schedule, before the epoch's checkpoint is assembled.
 
-    Lightning does so afterwards and never makes up for it, so that a resumed run lowers its rate
-    an epoch late (Lightning #14699). And it counts an epoch without validation as one without an
-    improvement; here only what was measured since the last step counts.
+    Lightning steps schedules after saving the checkpoint, so a resumed run would lower its rate an
+    epoch late (Lightning #14699). Lightning also counts an epoch without validation as one without
+    improvement; here only epochs with a new measurement count.
     """
 
     def __init__(self) -> None:
-        self.ended: tuple[Trainer, int] | None = None  # an epoch that is not counted yet
+        self.ended: tuple[Trainer, int] | None = None  # an epoch not counted yet
         self.counted: Tensor | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the schedule over from Lightning, which steps those of its two intervals only."""
+        """Takes over the stepping of the schedule from Lightning."""
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, Plateau) and config.interval == "epoch":
                 config.interval = INTERVAL
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes that there is an epoch to count, once the module has logged all it has to log."""
-        if trainer.is_last_batch:  # else it was cut short, and is gone on with
+        """Notes that an epoch has to be counted, once the module has logged its metrics."""
+        if trainer.is_last_batch:  # otherwise the epoch was interrupted and will be continued
             self.ended = trainer, trainer.current_epoch
 
     def state_dict(self) -> dict[str, Any]:
-        """Steps. Lightning asks callbacks for their state before optimisers and schedules."""
+        """Steps the schedule: Lightning saves the state of callbacks before that of schedules."""
         self._step()
         return {}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps if the epoch before has left no checkpoint."""
+        """Steps the schedule if no checkpoint was saved in the previous epoch."""
         self._step()
 
     def _step(self) -> None:

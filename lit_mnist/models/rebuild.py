@@ -1,7 +1,7 @@
-"""A module built again from its checkpoint: its hyperparameters, its weights, its own forward.
+"""Rebuilds a module from its checkpoint: class, hyperparameters and weights.
 
-The hyperparameters come from a file that may be anyone's. They are values; where one names a class
-or a function, it must be imported already.
+The file is not trusted: its hyperparameters must be plain values, and a class or function that one
+of them names must be imported already.
 """
 
 import inspect
@@ -25,18 +25,18 @@ _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> ScoredModule:
-    """Builds the module that a checkpoint was written by. Draws no random numbers.
+    """Rebuilds the module that was saved in a checkpoint. Draws no random numbers.
 
     Args:
-        checkpoint: As `checkpoints.read` gives it.
-        path: Its file, for messages.
+        checkpoint: As returned by `checkpoints.read`.
+        path: Its file, for error messages.
         classes: Classes that the user names.
 
     Returns:
-        On the CPU, for evaluation, in float32.
+        The module on the CPU, in eval mode, in float32.
 
     Raises:
-        UserError: Its class is unknown, or does not take what the file holds.
+        UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
     """
     kind = trained_class(checkpoint, path, classes)
     arguments = _arguments(checkpoint, kind, path)
@@ -59,7 +59,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
 
 
 def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
-    """Gives the hyperparameters that the class takes.
+    """Gives the hyperparameters that the class's `__init__` accepts.
 
     Raises:
         UserError: One names a class or function that is not imported.
@@ -92,7 +92,7 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 def _would_import(text: str) -> bool:
-    """Tells whether a text is a dotted name of something that exists but is not imported."""
+    """Tells whether a text is the dotted name of a module that exists but is not imported."""
     module, root = text.rpartition(".")[0], text.partition(".")[0]
     if not _DOTTED.fullmatch(text) or module in sys.modules:
         return False
@@ -102,7 +102,7 @@ def _would_import(text: str) -> bool:
 
 
 def _instance(kind: type[ScoredModule], arguments: dict[str, Any]) -> ScoredModule:
-    """Calls the class as the command line would: values are checked by the types it declares."""
+    """Instantiates the class as the command line would, checking values by their declared types."""
     if "<locals>" not in kind.__qualname__:  # has a path by which it can be named
         arguments = {"_class_path": f"{kind.__module__}.{kind.__qualname__}", **arguments}
     return instantiate_module(kind, arguments)

@@ -1,20 +1,20 @@
-"""When an answer counts as sure: a temperature and a threshold, both from the validation images."""
+"""When a prediction counts as sure: a temperature and a threshold, set on validation images."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-LEAST = 1.4e-45  # float32's smallest number: the softmax of a wrong class may have come to nothing
+LEAST = 1.4e-45  # float32's smallest number, for probabilities that were rounded to 0
 
 
 class Abstention(NamedTuple):
-    """When an answer counts as sure.
+    """The rule by which a prediction counts as sure.
 
     Attributes:
-        threshold: The confidence that it must exceed, in [0, 1].
-        temperature: At which confidence is measured.
-        source: Where the two come from, for the user.
+        threshold: The confidence that a sure prediction must exceed, in [0, 1].
+        temperature: Divides the logits before confidence is measured.
+        source: Where the two values come from, in words for the user.
     """
 
     threshold: float = 0.8
@@ -23,7 +23,7 @@ class Abstention(NamedTuple):
 
     @classmethod
     def of(cls, results: dict[str, Any], weights_sha256: str) -> "Abstention":
-        """Reads it from `results.json`, if the test was of these weights; else a rule of thumb."""
+        """Reads the rule from `results.json` if its test was of these weights; else a default."""
         facts = results.get("calibration")
         if results.get("test_weights_sha256") != weights_sha256 or not isinstance(facts, dict):
             return cls()
@@ -37,20 +37,20 @@ class Abstention(NamedTuple):
             return cls(source="a rule of thumb: the calibration in results.json is damaged")
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tells bool (N,) of probabilities (N, 10)."""
+        """Tells which of N predictions are sure, bool (N,), from probabilities (N, 10)."""
         return scaled(probabilities, self.temperature).max(axis=1, initial=0) > self.threshold
 
 
 def used_row(facts: dict[str, Any]) -> dict[str, Any]:
-    """Gives the row of the table whose threshold `predict` uses."""
+    """Gives the table row whose threshold `predict` uses."""
     rows: Sequence[dict[str, Any]] = facts["abstention"]
     return next(row for row in rows if row["val_errors_allowed"] == facts["val_errors_allowed"])
 
 
 def scaled(probabilities: np.ndarray, temperature: float) -> np.ndarray:
-    """Gives float64 (N, 10): the softmax of the logarithms over the temperature; 1 changes nothing.
+    """Applies a temperature to probabilities: softmax(log p / temperature), float64 (N, 10).
 
-    Of a committee, these are the logarithms of its members' mean.
+    For a committee, p is the average over its members.
     """
     logits = np.log(np.maximum(probabilities.astype(np.float64), LEAST)) / temperature
     weights = np.exp(logits - logits.max(axis=1, keepdims=True))

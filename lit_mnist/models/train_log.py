@@ -1,4 +1,4 @@
-"""What training logs once an epoch, whatever a subclass makes of Lightning's hooks."""
+"""Logs train_loss and lr once an epoch, even if a subclass overrides Lightning's hooks."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,28 +13,28 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from lit_mnist.errors import UserError
 from lit_mnist.models.scoring import RunningScores, Scores
 
-LOOK_EVERY = 100  # steps, between two looks whether the loss is a number: each stops the device
-# Under which a checkpoint keeps each rank's sums of an epoch that has not ended
+LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
+# Key of a checkpoint for each rank's sums of an unfinished epoch
 PARTIAL_KEY = "train_scores"
 
 
 class TrainLog(Callback):
     """Logs the rate of an epoch's last step, and train_loss if the `training_step` doesn't.
 
-    It is the first callback of a trainer, so that all others see this epoch's values. It keeps the
-    sums of an epoch that is cut short: in the checkpoint, and not in the module, so that a module
-    that `load_from_checkpoint` gives starts from nothing.
+    It comes first among a trainer's callbacks, so that all others see this epoch's values. It saves
+    the sums of an unfinished epoch in the checkpoint rather than in the module, so that a module
+    loaded by `load_from_checkpoint` starts from zero.
     """
 
     def __init__(self) -> None:
-        self.ended = True  # whether the sums are those of an epoch that is over
+        self.ended = True  # whether the sums belong to a finished epoch
         self.partial: dict[str, Tensor] = {}
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
         self.lr: float | None = None
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Moves to the front."""
+        """Moves this callback to the front."""
         everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
         others = [callback for callback in everyone if callback is not self]
         trainer.callbacks = [self, *others]  # type: ignore[attr-defined] # likewise
@@ -49,7 +49,7 @@ class TrainLog(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps each rank's sums of an epoch that has not ended."""
+        """Saves each rank's sums of an unfinished epoch."""
         if self.ended:
             return
         alone = trainer.world_size == 1
@@ -59,7 +59,7 @@ class TrainLog(Callback):
         }
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes up this rank's sums; on another number of ranks the first takes them all."""
+        """Restores this rank's sums; if the number of ranks has changed, rank 0 takes all."""
         scores, rank = _scores(pl_module), trainer.global_rank
         partial, self.partial = self.partial, {}
         scores.reset()
@@ -73,7 +73,7 @@ class TrainLog(Callback):
             optimizer.register_step_pre_hook(self._note_rate)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts an epoch from nothing."""
+        """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
         self.ended, self.updates = False, 0
         logged = trainer.callback_metrics
@@ -82,7 +82,7 @@ class TrainLog(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Counts the loss that a `training_step` returned without scoring its batch."""
+        """Adds the loss that a `training_step` returned without scoring its batch."""
         scores = _scores(pl_module)
         loss = outputs.get("loss") if isinstance(outputs, Mapping) else outputs
         if scores.update_count == self.updates and isinstance(loss, Tensor):
@@ -94,7 +94,7 @@ class TrainLog(Callback):
             check_loss(trainer, pl_module)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Logs what is not yet logged for this epoch."""
+        """Logs what the module has not logged for this epoch itself."""
         self.ended = True
         check_loss(trainer, pl_module)
         scores = _scores(pl_module)
@@ -112,10 +112,10 @@ class TrainLog(Callback):
 
 
 def check_loss(trainer: Trainer, module: LightningModule) -> None:
-    """Stops a run that has come to nothing, before it reaches a checkpoint.
+    """Stops a run whose loss is NaN or infinite, before it reaches a checkpoint.
 
     Raises:
-        UserError: Naming the step.
+        UserError: The loss is not finite; names the step.
     """
     scores = _scores(module)
     known = [scores.total, trainer.callback_metrics.get("val_loss")]
@@ -129,7 +129,7 @@ def check_loss(trainer: Trainer, module: LightningModule) -> None:
 
 
 def named_sums(partial: Any) -> Any:
-    """Gives the sums that a checkpoint keeps by their names; until version 0.1 they had none."""
+    """Gives a checkpoint's partial sums by name; in version 0.1 they were a list."""
     names = ("total", "correct", "count", "finite_steps")
     return dict(zip(names, partial, strict=True)) if isinstance(partial, list) else partial
 

@@ -1,6 +1,6 @@
-"""A checkpoint's trained network: the notebook's own without Lightning, any other rebuilt by it.
+"""Loads a checkpoint's network: the notebook's own without Lightning, any other with it.
 
-Lightning takes seconds to import, and what it adds to these networks is their training.
+Lightning takes seconds to import and is needed for training only.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.runs import checkpoints
 
 OURS = "lit_mnist"
-# Their modules' hyperparameters are of training alone, but for these
+# The hyperparameters of their modules that affect prediction; all others affect training alone
 OF_READING = ("shifts",)
 NETS = {"DenseModule": Dense, "SimpleConvModule": SimpleConv, "DeepConvModule": DeepConv}
 
@@ -25,15 +25,15 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     Draws no random numbers.
 
     Args:
-        checkpoint: As `checkpoints.read` gives it.
-        path: Its file, for messages.
+        checkpoint: As returned by `checkpoints.read`.
+        path: Its file, for error messages.
         classes: Classes that the user names.
 
     Returns:
-        On the CPU, for evaluation, in float32.
+        The network on the CPU, in eval mode, in float32.
 
     Raises:
-        UserError: Its class is unknown, or does not take what the file holds.
+        UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
     """
     net = _notebooks_own(checkpoint)
     if net is None:
@@ -44,7 +44,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
 
 
 def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
-    """Gives one of `NETS` with its weights; None if the checkpoint is not quite of that form."""
+    """Gives one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
     options = checkpoint.get("hyper_parameters", {})

@@ -1,6 +1,6 @@
-"""What a model answers if it may be unsure: thresholds from the held-out images alone.
+"""Confidence thresholds below which a model abstains, set on held-out images.
 
-The test images only show what becomes of temperature and thresholds; they choose neither.
+Test images only show the effect of temperature and thresholds; they choose neither.
 """
 
 from typing import Any
@@ -10,26 +10,26 @@ import numpy as np
 from lit_mnist.models.sureness import used_row
 from lit_mnist.reports.calibration import Answers, fit_temperature, scores
 
-# Errors that a threshold may leave among the held-out images, each a row of the table
+# Numbers of errors that a threshold may leave among the held-out images, one per row of the table
 ALLOWED_ERRORS = (0, 1, 3, 10, 30)
-USED_ERROR_RATE = 1_000  # `predict` answers where one in so many held-out images may be wrong
+USED_ERROR_RATE = 1_000  # `predict` allows one error per this many held-out images
 
 
 def threshold(held_out: Answers, errors: int) -> float:
-    """Gives the confidence above which at most so many of the held-out images are misclassified.
+    """Gives the confidence above which at most `errors` held-out images are misclassified.
 
-    An image is answered if its confidence is greater. 0 answers them all.
+    Images with a greater confidence are answered; 0 answers all.
     """
     wrong = np.sort(held_out.confidence[~held_out.right])[::-1]
     return float(wrong[errors]) if errors < len(wrong) else 0.0
 
 
 def report(held_out: Answers, test: Answers) -> dict[str, Any]:
-    """Gives what `results.json` says under `calibration`.
+    """Gives the entry `calibration` of `results.json`.
 
     Args:
-        held_out: What the tested weights say of the validation images.
-        test: What they say of the test images, on which nothing is fitted.
+        held_out: Predictions of the tested weights for the validation images.
+        test: Their predictions for the test images, on which nothing is fitted.
     """
     temperature, count = fit_temperature(held_out), len(held_out.labels)
     known, asked = held_out.scaled(temperature), test.scaled(temperature)
@@ -47,7 +47,7 @@ def report(held_out: Answers, test: Answers) -> dict[str, Any]:
 
 
 def _row(held_out: Answers, test: Answers, errors: int) -> dict[str, Any]:
-    """Tells what a threshold makes of both sets."""
+    """Applies the threshold for a number of errors to both sets."""
     least = threshold(held_out, errors)
     row: dict[str, Any] = {"val_errors_allowed": errors, "threshold": least}
     for name, answers in (("val", held_out), ("test", test)):
@@ -59,7 +59,7 @@ def _row(held_out: Answers, test: Answers, errors: int) -> dict[str, Any]:
 
 
 def summary(facts: dict[str, Any]) -> str:
-    """Says it in a line."""
+    """Summarises the entry in one line."""
     if "missing" in facts:
         return f"calibration is left blank: {facts['missing']}"
     row = used_row(facts)

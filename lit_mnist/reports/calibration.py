@@ -1,4 +1,4 @@
-"""How far probabilities can be trusted: proper scores, calibration error, temperature.
+"""Calibration of probabilities: proper scores, expected calibration error, temperature.
 
 N images have probabilities (N, 10) and labels (N,); the confidence in an image is the probability
 of its predicted class.
@@ -12,12 +12,12 @@ from lit_mnist.models.sureness import LEAST, scaled
 
 BINS = 15  # as in Guo et al., ICML 2017
 RESAMPLES, RESAMPLES_AT_ONCE = 1_000, 100
-SEED = 0  # of the resamples
+SEED = 0  # of the bootstrap
 TEMPERATURES = (0.05, 20.0)  # the search's bounds
 
 
 class Answers(NamedTuple):
-    """What is said of N images.
+    """Predictions for N images, and their labels.
 
     Attributes:
         probabilities: Float (N, 10).
@@ -29,16 +29,16 @@ class Answers(NamedTuple):
 
     @property
     def confidence(self) -> np.ndarray:
-        """Float (N,): the largest probability of each image."""
+        """Largest probability of each image, float (N,)."""
         return self.probabilities.max(axis=1)
 
     @property
     def right(self) -> np.ndarray:
-        """Bool (N,): whether the most probable class is the true one."""
+        """Whether the most probable class is the true one, bool (N,)."""
         return self.probabilities.argmax(axis=1) == self.labels
 
     def scaled(self, temperature: float) -> "Answers":
-        """Gives the same answers with their probabilities at another temperature."""
+        """Returns a copy with a temperature applied to the probabilities."""
         return Answers(scaled(self.probabilities, temperature), self.labels)
 
 
@@ -51,31 +51,31 @@ class Interval(NamedTuple):
 
 
 def nll(answers: Answers) -> float:
-    """Gives the mean negative log-likelihood of the true classes, in nats."""
+    """Mean negative log-likelihood of the true classes, in nats."""
     true = np.take_along_axis(answers.probabilities, answers.labels[:, None], axis=1)
     return float(-np.log(np.maximum(true, LEAST)).mean())
 
 
 def brier(answers: Answers) -> float:
-    """Gives the Brier score: squared distance to the true class, summed over classes; 0 to 2."""
+    """Brier score: squared distance to the one-hot label, summed over classes; 0 to 2."""
     truth = np.eye(answers.probabilities.shape[1])[answers.labels]
     return float(((answers.probabilities - truth) ** 2).sum(axis=1).mean())
 
 
 def bin_of_each(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
-    """Gives int (N,): images sorted by confidence, cut into bins of equal numbers of images."""
+    """Assigns images, sorted by confidence, to bins of equal numbers of images: int (N,)."""
     places = np.empty(len(confidence), int)
     places[np.argsort(confidence, kind="stable")] = np.arange(len(confidence))
     return places * bins // len(confidence)
 
 
 def ece(answers: Answers, bins: int = BINS) -> Interval:
-    """Gives the expected calibration error, over bins of equal numbers of images (adaptive bins).
+    """Expected calibration error over bins of equal numbers of images (adaptive bins).
 
-    That is the mean over images of their bin's distance between accuracy and mean confidence. Such
-    a sum of distances is too large by what chance adds to each, so that a percentile interval of it
-    fails where calibration is good. The interval is the figure plus or minus what the bins'
-    distances stray by, in sum, in 95 of 100 resamples of the images; it errs to the wide side.
+    That is the mean over images of the gap between accuracy and mean confidence in their bin. Noise
+    biases such a sum of absolute gaps upwards, so a percentile interval would be wrong where
+    calibration is good. The interval here is the value plus or minus the summed deviation of the
+    gaps that 95 % of bootstrap resamples do not exceed; it is conservative.
     """
     gaps, place = answers.right - answers.confidence, bin_of_each(answers.confidence, bins)
     seen = np.bincount(place, gaps, minlength=bins) / len(gaps)
@@ -85,7 +85,7 @@ def ece(answers: Answers, bins: int = BINS) -> Interval:
 
 
 def _resampled(gaps: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
-    """Sums gaps (N,) by bin in each resample of the images, divided by N: (RESAMPLES, bins)."""
+    """Sums gaps (N,) per bin in each bootstrap resample, divided by N: (RESAMPLES, bins)."""
     generator, sums = np.random.default_rng(SEED), []
     rows = bins * np.arange(RESAMPLES_AT_ONCE)[:, None]
     for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
@@ -98,17 +98,17 @@ def _resampled(gaps: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
 
 
 def risks(answers: Answers) -> np.ndarray:
-    """Gives float (N,): the share of errors among the k images of highest confidence, k = 1 to N.
+    """Error rate among the k most confident images, k = 1 to N: float (N,).
 
-    Drawn against k / N it is the risk-coverage curve.
+    Plotted against k / N, it is the risk-coverage curve.
     """
     order = np.argsort(-answers.confidence, kind="stable")
     return np.cumsum(~answers.right[order]) / np.arange(1, len(order) + 1)
 
 
 def fit_temperature(held_out: Answers) -> float:
-    """Gives the temperature at which the held-out images have the lowest NLL."""
-    from scipy.optimize import minimize_scalar  # scipy takes long to import
+    """Finds the temperature at which the held-out images have the lowest NLL."""
+    from scipy.optimize import minimize_scalar  # scipy is slow to import
 
     limits = np.log(TEMPERATURES)
     best = minimize_scalar(
@@ -121,7 +121,7 @@ def fit_temperature(held_out: Answers) -> float:
 
 
 def scores(answers: Answers) -> dict[str, Any]:
-    """Gives what `results.json` says of these probabilities."""
+    """Gives the scores of these probabilities for `results.json`."""
     error = ece(answers)
     return {
         "nll": nll(answers),

@@ -1,4 +1,4 @@
-"""What a committee costs and answers as a cascade: worked out in each test, timed on request."""
+"""Cost and predictions of a committee as a cascade: computed in each test, timed on request."""
 
 import time
 from collections.abc import Sequence
@@ -15,11 +15,11 @@ from lit_mnist.reports.predictions import Predictions
 from lit_mnist.runs.folder import Run
 
 KEY = "cascade"  # in results.json
-BATCH = 500  # images at once while it is timed
+BATCH = 500  # images per batch while timing
 
 
 def facts(held_out: Predictions, predictions: Predictions, hashes: Sequence[str]) -> dict[str, Any]:
-    """Gives what `results.json` says of a cascade, whose thresholds the held-out images set."""
+    """Gives the entry of `results.json` about the cascade, with thresholds from held-out images."""
     limits = cascade.thresholds(held_out.member_log_probs.transpose(0, 1).exp())
     found: dict[str, Any] = {"thresholds": limits, "members_sha256": list(hashes)}
     for split, said in (("val", held_out), ("test", predictions)):
@@ -37,10 +37,10 @@ def facts(held_out: Predictions, predictions: Predictions, hashes: Sequence[str]
 
 @torch.inference_mode()
 def seconds(committee: EnsembleModule, images: Tensor, limits: Sequence[float]) -> dict[str, float]:
-    """Times both ways to ask a committee, batch by batch in turns, so that load strikes both.
+    """Times the cascade and the whole committee, alternating by batch so that load affects both.
 
     Args:
-        committee: On its device.
+        committee: The committee, on its device.
         images: uint8 (N, 28, 28).
         limits: The cascade's thresholds.
 
@@ -56,16 +56,16 @@ def seconds(committee: EnsembleModule, images: Tensor, limits: Sequence[float]) 
         scaled = batch.to(committee.device)[:, None].float() / 255
         for name, way in ways.items():
             began = time.perf_counter()
-            way(scaled).cpu()  # which waits for the device
+            way(scaled).cpu()  # synchronises the device
             spent[name] += time.perf_counter() - began
     return {name: float(f"{value:.3g}") for name, value in spent.items()}
 
 
 def thresholds(run: Run, committee: EnsembleModule) -> list[float]:
-    """Gives the thresholds that the test of these very members has set.
+    """Gives the thresholds that the test of exactly these members has set.
 
     Raises:
-        UserError: There was none.
+        UserError: There was no such test.
     """
     known = run.results().get(KEY) or {}
     if known.get("members_sha256") != [member.sha256 for member in committee.members]:
@@ -77,7 +77,7 @@ def thresholds(run: Run, committee: EnsembleModule) -> list[float]:
 
 
 def summary(found: dict[str, Any]) -> str:
-    """Says in a line what a cascade costs and answers on the test images."""
+    """Summarises cost and predictions of the cascade on the test images in one line."""
     test, members = found["test"], len(found["members_sha256"])
     text = (
         f"as a cascade: {test['members_per_image']:.2f} of {members} members an image,"

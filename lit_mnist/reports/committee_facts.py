@@ -1,4 +1,4 @@
-"""What `results.json` says of a committee and of each of its members."""
+"""Entries of `results.json` about a committee and each of its members."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lit_mnist.training.hardware import device_name, versions
 
 
 def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> dict[str, Any]:
-    """Gives what is known of a committee before it is asked anything."""
+    """Gives the facts about a committee that do not depend on its predictions."""
     return {
         "status": "complete",
         "name": name,
@@ -25,11 +25,11 @@ def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> d
 
 
 def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Gives what is known of a member.
+    """Gives the facts and test scores of a member.
 
     Args:
-        member: Which.
-        log_probs: Float (N, 10): what it says of the test images.
+        member: The member.
+        log_probs: Float (N, 10): its log-probabilities for the test images.
         labels: int64 (N,).
     """
     loss = -log_probs.gather(1, labels[:, None]).mean().item()

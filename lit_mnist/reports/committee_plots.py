@@ -1,4 +1,4 @@
-"""The pictures of a committee: its errors by size, and how its members voted on them."""
+"""The pictures of a committee: errors by size, and its members' votes on its errors."""
 
 import math
 from collections.abc import Sequence
@@ -12,21 +12,21 @@ from matplotlib.ticker import MaxNLocator
 from lit_mnist.reports import figures, gallery
 from lit_mnist.shape import SIDE_PX
 
-if TYPE_CHECKING:  # or else torch comes with it
+if TYPE_CHECKING:  # otherwise it would import torch
     from lit_mnist.models.averaging import SubsetErrors
 
 # In pixels of the gallery's images: the height of a line of votes, the widest step between two
 LINE, STEP = 5, 4
-# The fewest letters that tell the classes of FashionMNIST and of KMNIST apart
+# The fewest letters that distinguish the classes of FashionMNIST and of KMNIST
 LETTERS = 2
 
 
 def errors_by_size_figure(errors: "Sequence[SubsetErrors]", images: int) -> Figure:
-    """Draws the errors of committees of 1, 2, ... members: their mean, and fewest to most.
+    """Plots the errors of committees of 1, 2, ... members: mean, minimum and maximum.
 
     Args:
-        errors: By number of members, from 1: those of subsets of the members.
-        images: How many images were scored.
+        errors: Errors of subsets of the members, by number of members from 1.
+        images: Number of scored images.
     """
     figure = Figure(figsize=(6.5, 4.5), dpi=figures.DPI, layout="constrained")
     axes = figure.add_subplot(title="Errors by size of the committee", xlabel="members")
@@ -57,17 +57,17 @@ def votes_gallery(
 ) -> Figure:
     """Draws a committee's errors as `gallery.draw` does, and below each its members' votes.
 
-    Votes stand in the order of the members, blue where a member is right. Class names are cut to
-    two letters in them.
+    Votes are in the order of the members, blue where a member is right. Class names are abbreviated
+    to two letters in them.
 
     Args:
-        images: uint8 (N, 28, 28): all that were classified, rightly or wrongly.
+        images: uint8 (N, 28, 28): all images, whether classified correctly or not.
         labels: int (N,).
         predictions: int (N,): the committee's.
-        votes: int (N, M): the class that each member puts first.
-        indices: int (N,): the images' places in their data set, in whose order they are drawn.
-        class_names: What to write in place of the classes' numbers.
-        limit: How many to draw at most.
+        votes: int (N, M): the class that each member predicts.
+        indices: int (N,): positions in the data set, in whose order images are drawn.
+        class_names: Names to use in place of class numbers.
+        limit: Maximum number of images to draw.
     """
     shown, title = gallery.misclassified(labels, predictions, indices, limit)
     names = class_names or figures.DIGITS
@@ -90,7 +90,7 @@ def votes_gallery(
 def _write_votes(
     axes: Axes, left: float, bottom: float, marks: Sequence[tuple[str, bool]], a_line: int
 ) -> None:
-    """Writes votes, and whether each is right, in lines of `a_line` below an image."""
+    """Writes votes below an image, `a_line` per line, coloured by whether each is right."""
     step = max(SIDE_PX / a_line, min(SIDE_PX / len(marks), STEP))
     for member, (mark, right) in enumerate(marks):
         line, place = divmod(member, a_line)

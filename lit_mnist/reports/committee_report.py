@@ -1,4 +1,4 @@
-"""What a committee's test leaves behind: its scores beside its members', in tables and pictures."""
+"""Files and pictures of a committee's test: its scores beside its members'."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -25,11 +25,11 @@ from lit_mnist.runs.folder import Run
 
 
 class CommitteeReport(EvaluationReport):
-    """Writes what a test writes, and beside it `report.md` and `errors_by_size.png`.
+    """Writes the files of any test, and `report.md` and `errors_by_size.png` in addition.
 
     Args:
         run: The folder to write to.
-        committee: What is tested.
+        committee: The tested committee.
         config: The resolved config.
     """
 
@@ -46,11 +46,11 @@ class CommitteeReport(EvaluationReport):
         batch: Batch,
         *_: Any,
     ) -> None:
-        """Keeps the committee's probabilities and the members' logarithms of them."""
+        """Collects the committee's probabilities and the members' log-probabilities."""
         self.collect(batch, outputs.probabilities, outputs.members.transpose(0, 1))
 
     def closing(self, scores: dict[str, Any]) -> list[str]:
-        """Names the report too."""
+        """Adds the report to the closing lines."""
         *lines, _ = super().closing(scores)
         found = self.run.results().get(out_of_fold.KEY)
         score = [out_of_fold.summary(found)] if found else []
@@ -67,11 +67,11 @@ class CommitteeReport(EvaluationReport):
         predictions: Predictions,
         missing: str,
     ) -> dict[str, Any]:
-        """Adds what a cascade of the members costs and changes."""
+        """Adds the cost and predictions of the cascade."""
         found = super().trust(trainer, held_out, predictions, missing)
         if self.committee.average != "probabilities":
             return found
-        if held_out is None or not held_out.member_log_probs.numel():  # of folds: some alone answer
+        if held_out is None or not held_out.member_log_probs.numel():  # of folds
             return found
         hashes = [member.sha256 for member in self.committee.members]
         known = cascade_report.facts(held_out, predictions, hashes)
@@ -83,7 +83,7 @@ class CommitteeReport(EvaluationReport):
         return found | {cascade_report.KEY: known}
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
-        """Writes files and pictures, of the committee and its members."""
+        """Writes files and pictures of the committee and its members."""
         log_probs = predictions.member_log_probs.transpose(0, 1)  # (M, N, 10)
         self.votes = log_probs.argmax(dim=2)  # (M, N)
         self.facts = self._facts(trainer, log_probs, predictions.labels)
@@ -110,7 +110,7 @@ class CommitteeReport(EvaluationReport):
         indices: np.ndarray,
         names: Sequence[str] | None,
     ) -> Figure:
-        """Draws what the committee misclassified, with each member's vote."""
+        """Draws the committee's errors with each member's vote."""
         votes = self.votes.T.numpy()
         return committee_plots.votes_gallery(
             images, labels, predictions, votes, indices, class_names=names
@@ -148,17 +148,17 @@ class CommitteeReport(EvaluationReport):
         }
 
     def _out_of_fold(self) -> dict[str, Any]:
-        """Gives what a validation of these very weights has found."""
+        """Gives the out-of-fold entry of a validation of exactly these weights."""
         found = self.run.results().get(out_of_fold.KEY)
         known = isinstance(found, dict) and found.get("weights_sha256") == self.committee.sha256
         return {out_of_fold.KEY: found} if known else {}
 
 
 def votes_csv(predictions: Predictions, votes: Tensor) -> str:
-    """Formats a row an image: its index, label, the committee's class, and those of M members.
+    """Formats one row per image: index, label, the committee's class, and those of M members.
 
     Args:
-        predictions: Of N images.
+        predictions: Predictions for N images.
         votes: int64 (M, N).
     """
     members = ",".join(f"member_{number}" for number in range(len(votes)))

@@ -7,7 +7,7 @@ from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
 
 def markdown(results: dict[str, Any]) -> str:
-    """Writes the report from a committee's `results.json`."""
+    """Formats the report from a committee's `results.json`."""
     members = results["members"]
     accuracy, loss, errors = (
         mean_sd([member[key] for member in members])
@@ -70,7 +70,7 @@ def _out_of_fold(found: dict[str, Any] | None) -> list[str]:
 
 
 def _cascade(found: dict[str, Any] | None) -> list[str]:
-    """Says what a cascade would cost, if one was looked at."""
+    """Gives the lines about the cascade, if `results.json` has them."""
     if not found:
         return []
     said = [

@@ -1,4 +1,7 @@
-"""What a prediction leaves behind: the digits in the user's pictures, as table, JSON and sheet."""
+"""Files of `predict`: the digits in the user's pictures as table, JSON and sheet.
+
+How a picture is prepared for the net is in `pictures/read.py`.
+"""
 
 import csv
 import io
@@ -23,7 +26,7 @@ from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs.folder import Run
 
-NONE = "-"  # what is no digit
+NONE = "-"  # stands for an image that is no digit
 COLUMNS = (
     "file",
     "x",
@@ -36,14 +39,14 @@ COLUMNS = (
     "second_probability",
     "sure",
 )
-Row = dict[str, Any]  # by COLUMNS; None where there is nothing to tell
+Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 
 
 class PredictReport(Collector):
     """Prints the digits found, and writes digits.csv, digits.json and digits.png.
 
     Args:
-        run: Of the model.
+        run: The run of the model.
         weights_sha256: Hash of the weights.
         output: The folder to write to; None for the run's.
     """
@@ -55,19 +58,19 @@ class PredictReport(Collector):
         self.weights_sha256 = weights_sha256
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Has the nets' features kept, by which it is told what is no digit."""
+        """Starts capturing the nets' features, for the detector of images that are no digit."""
         self.features = Features(nets_of(pl_module))
-        self.cascade = bool(getattr(pl_module, "thresholds", ()))  # it asks some nets alone
+        self.cascade = bool(getattr(pl_module, "thresholds", ()))  # it asks only some nets
 
     def on_predict_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        """Keeps the batch."""
+        """Collects the batch's predictions."""
         features = self.features.taken(len(outputs))
         self.collect(batch, outputs, features=None if self.cascade else features)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Prints and writes, on rank zero; of a part of the digits, nothing."""
+        """Prints and writes the results on rank zero; nothing if only some digits were read."""
         self.features.remove()
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
@@ -91,9 +94,9 @@ class PredictReport(Collector):
         print(f"digits.csv, digits.json, digits.png: see {self.folder}")
 
     def rejected(self, predictions: Predictions, *, digits: bool) -> tuple[np.ndarray, str]:
-        """Tells what is no digit, bool (D,); and why features don't help to tell, empty if they do.
+        """Tells which images are no digit, bool (D,), and why features were not used, else empty.
 
-        Where classes are no digits, nothing is rejected.
+        If the classes are not digits, nothing is rejected.
         """
         probabilities = predictions.probabilities.numpy()
         if not digits:
@@ -107,7 +110,7 @@ class PredictReport(Collector):
         return novelty.no_digit(probabilities, rule, features), missing
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
-        """Writes the three files; the rows are those of each picture."""
+        """Writes the three files from the rows of each picture."""
         files.write_text(self.folder / "digits.csv", digits_csv(rows))
         files.write_text(self.folder / "digits.json", digits_json(rows))
         digits_sheet.save(pictures, rows, self.folder / "digits.png")
@@ -120,14 +123,14 @@ def picture_rows(
     rejected: np.ndarray,
     names: Sequence[str],
 ) -> list[list[Row]]:
-    """Gives the rows of each picture; one without any digit has a row that says so.
+    """Gives the rows of each picture; a picture without digits has one row that says so.
 
     Args:
-        pictures: With their digits, D in all.
+        pictures: Pictures with D digits in all.
         probabilities: float (D, 10).
-        sure: bool (D,): whether each best guess is to be relied on.
+        sure: bool (D,): whether each prediction is sure.
         rejected: bool (D,): whether it is no digit.
-        names: Of the ten classes.
+        names: Names of the ten classes.
     """
     rest = zip(probabilities, sure.tolist(), rejected.tolist(), strict=True)
     rows = []
@@ -142,7 +145,7 @@ def picture_rows(
 
 
 def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequence[str]) -> Row:
-    """Gives the best and the second guess from (10,); for what is no digit, what it resembles."""
+    """Gives the best and second guess from probabilities (10,); if rejected, the best is `-`."""
     order = np.argsort(-probabilities, kind="stable")
     best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
     nothing: tuple[str, None] = (NONE, None)
@@ -151,7 +154,7 @@ def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequen
 
 
 def digits_csv(rows: Sequence[list[Row]]) -> str:
-    """Formats a row a digit; a cell is blank where there is nothing to tell."""
+    """Formats one row per digit; a cell is blank where there is no value."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
@@ -162,7 +165,7 @@ def digits_csv(rows: Sequence[list[Row]]) -> str:
 
 
 def digits_json(rows: Sequence[list[Row]]) -> str:
-    """Formats an object a picture: its file, its text in reading order, its digits."""
+    """Formats one object per picture: file, text in reading order, digits."""
     pictures = [
         {"file": own[0]["file"], "text": text_of(own), "digits": [r for r in own if found(r)]}
         for own in rows
@@ -171,17 +174,17 @@ def digits_json(rows: Sequence[list[Row]]) -> str:
 
 
 def text_of(rows: Sequence[Row]) -> str:
-    """Gives what one picture reads; what is no digit is left out."""
+    """Gives the text of one picture; what is no digit is left out."""
     return "".join(row["digit"] for row in rows if row["digit"] != NONE)
 
 
 def found(row: Row) -> bool:
-    """Tells whether a row is of a place in the picture, not of a picture that holds nothing."""
+    """Tells whether a row is a digit found in the picture, not the note that there is none."""
     return row["x"] is not None
 
 
 def screen_table(rows: Sequence[list[Row]]) -> str:
-    """Formats the rows for people: picture, box, digit, probability, second guess."""
+    """Formats the rows for the terminal: picture, box, digit, probability, second guess."""
     cells = [("picture", "box", "digit", "probability", "second guess")]
     for row in (row for own in rows for row in own):
         box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""

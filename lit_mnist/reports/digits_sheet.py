@@ -1,4 +1,4 @@
-"""A sheet that shows pictures with their boxes, and beside them each digit as the net saw it."""
+"""`digits.png`: pictures with boxes, and beside them each digit as the net sees it."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -9,7 +9,7 @@ from PIL import Image, ImageDraw
 from lit_mnist import files
 from lit_mnist.pictures.read import Picture
 
-MOST = 40  # pictures on a sheet
+MOST = 40  # pictures on a sheet, at most
 LINE_PX = 168  # height of a line of tiles
 PICTURE_PX = 320  # width of the column of pictures
 TILE_PX = 112  # a digit's 28 pixels, four times as large
@@ -20,11 +20,11 @@ Row = Mapping[str, Any]
 
 
 def save(pictures: Sequence[Picture], rows: Sequence[Sequence[Row]], path: Path) -> None:
-    """Writes the sheet as PNG, whole or not at all.
+    """Writes the sheet as PNG atomically.
 
     Args:
-        pictures: The first 40 are shown.
-        rows: Of each picture: x, y, width, height, digit, probability, sure of each digit.
+        pictures: The pictures; the first 40 are shown.
+        rows: For each picture: x, y, width, height, digit, probability, sure of each digit.
         path: The file to write.
     """
     blocks = [draw(*pair) for pair in zip(pictures[:MOST], rows[:MOST], strict=True)]
@@ -42,7 +42,7 @@ def save(pictures: Sequence[Picture], rows: Sequence[Sequence[Row]], path: Path)
 
 
 def draw(picture: Picture, rows: Sequence[Row]) -> Image.Image:
-    """Draws one picture with its boxes, its name above, and its digits beside it."""
+    """Draws one picture with its boxes, its name above it, and its digits beside it."""
     shown = boxed(picture, rows)
     across = (WIDTH_PX - PICTURE_PX - 16) // (TILE_PX + 8)
     lines = max(1, -(-len(picture.digits) // across))
@@ -75,7 +75,7 @@ def boxed(picture: Picture, rows: Sequence[Row]) -> Image.Image:
 
 
 def caption(row: Row) -> str:
-    """Says digit and probability, with `?` if unsure; or what it resembles that is no digit."""
+    """Gives digit and probability, with `?` if unsure; for no digit, the class it resembles."""
     if row["probability"] is None:
         return f"none ({row['second']}?)"
     unsure = " ?" if row["sure"] is False else ""
@@ -88,5 +88,5 @@ def colour(row: Row) -> str:
 
 
 def printable(name: str) -> str:
-    """Gives a file's name in characters that the font has."""
+    """Replaces characters of a file's name that the font lacks."""
     return name.encode("ascii", "replace").decode()[:48]

@@ -1,6 +1,6 @@
-"""The gallery of misclassified images, as the notebook has it.
+"""The gallery of misclassified images, as in the notebook.
 
-Its measures are in pixels of its images, each of them DOTS wide in the picture.
+Lengths are in pixels of the images, each of which is DOTS wide in the picture.
 """
 
 import math
@@ -27,16 +27,16 @@ def draw(
     probabilities: np.ndarray | None = None,
     limit: int = 100,
 ) -> Figure:
-    """Draws the misclassified images: above each its true label, the predicted one and its index.
+    """Draws the misclassified images, each with its true label, predicted label and index above.
 
     Args:
-        images: uint8 (N, 28, 28): all that were classified, rightly or wrongly.
+        images: uint8 (N, 28, 28): all images, whether classified correctly or not.
         labels: int (N,).
         predictions: int (N,).
-        indices: int (N,): the images' places in their data set, in whose order they are drawn.
-        class_names: What to write in place of the classes' numbers.
-        probabilities: float (N, classes): that of the prediction is written behind it.
-        limit: How many to draw at most.
+        indices: int (N,): positions in the data set, in whose order images are drawn.
+        class_names: Names to use in place of class numbers.
+        probabilities: float (N, classes): the prediction's is written after it.
+        limit: Maximum number of images to draw.
     """
     shown, title = misclassified(labels, predictions, indices, limit)
     names = class_names or DIGITS
@@ -50,7 +50,7 @@ def draw(
 def misclassified(
     labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int
 ) -> tuple[np.ndarray, str]:
-    """Gives the positions of the first `limit` errors, in the order of indices, and a title."""
+    """Gives the positions of the first `limit` errors, ordered by index, and a title."""
     wrong = np.flatnonzero(labels != predictions)
     shown = wrong[np.argsort(indices[wrong], kind="stable")][:limit]
     title = f"{len(wrong):,} misclassified of {len(labels):,}"
@@ -75,11 +75,11 @@ def captioned(
         true: N texts, drawn in blue.
         predicted: N texts, drawn in red.
         indices: int (N,), drawn in grey.
-        title: What to write above them all.
-        footer: How many pixels to leave free below each image.
+        title: Title of the figure.
+        footer: Pixels to leave free below each image.
 
     Returns:
-        The figure, and for each image the place (x, y) of its lower left corner on the axes.
+        The figure, and the position (x, y) of each image's lower left corner on the axes.
     """
     stacked = any(len(text) > 1 for text in [*true, *predicted])
     header = 13 if stacked else 8
@@ -107,7 +107,7 @@ def _tiled(images: np.ndarray, header: int, footer: int) -> np.ndarray:
 
 
 def _sheet(picture: np.ndarray, title: str) -> Figure:
-    """Draws uint8 (H, W) below a title, on one `Axes`: one for each image would take seconds."""
+    """Draws uint8 (H, W) below a title, on one `Axes`: one per image would take seconds."""
     height, width = picture.shape
     paper_height, paper_width = height + TITLE, max(width, LEAST_WIDTH)
     figure = Figure(figsize=(paper_width * DOTS / DPI, paper_height * DOTS / DPI), dpi=DPI)
@@ -122,7 +122,7 @@ def _sheet(picture: np.ndarray, title: str) -> Figure:
 def _caption(
     axes: Axes, left: float, base: float, true: str, predicted: str, index: int, *, stacked: bool
 ) -> None:
-    """Writes the labels side by side, or one above the other, and the index at the right."""
+    """Writes the labels side by side or stacked, and the index at the right."""
     size, above, beside = (6, base - 6, left) if stacked else (9, base, left + 7)
     axes.text(left, above, true, color="blue", fontsize=size)
     axes.text(beside, base, predicted, color="red", fontsize=size)

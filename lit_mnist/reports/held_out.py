@@ -1,4 +1,4 @@
-"""What the weights that are tested say of the held-out training images."""
+"""Predictions of the tested weights for the held-out training images."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -18,26 +18,26 @@ from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 
-OWN_KEYS = ("data_sha256", "split_sha256")  # of a data module's fingerprint: they name the images
+OWN_KEYS = ("data_sha256", "split_sha256")  # of a fingerprint; they identify the images
 
 
 def predict(
     trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path], features: Features
 ) -> tuple[Predictions | None, str]:
-    """Scores the held-out images, as at the end of a test; every rank must call it.
+    """Scores the held-out images at the end of a test; every rank must call it.
 
-    It is a plain pass over the images: another round of the trainer would log scores under the
-    test's names. Nothing is fetched for it.
+    It is a plain loop over the images, as another pass of the trainer would log scores under the
+    test's names. Nothing is downloaded for it.
 
     Args:
-        trainer: That has just tested the module.
-        module: With the tested weights.
-        run: Their folder.
-        paths: Their checkpoints.
-        features: Of the module's nets; they are kept with the predictions.
+        trainer: The trainer that has just tested the module.
+        module: The module with the tested weights.
+        run: The folder of the weights.
+        paths: The checkpoints of the weights.
+        features: Captures the features of the module's nets, which the predictions include.
 
     Returns:
-        The predictions, and why there are none; empty if there are.
+        The predictions or None, and the reason if they are None; empty otherwise.
     """
     reason = _obstacle(trainer, module, paths)
     if not trainer.strategy.reduce_boolean_decision(not reason, all=True):
@@ -55,15 +55,15 @@ def predict(
 
 
 def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor | None]:
-    """Gives probabilities (B, 10) and, where each of a committee's members may answer, theirs.
+    """Gives probabilities (B, 10) and, if all members held the images out, those of members.
 
     Args:
-        module: With the tested weights.
+        module: The module with the tested weights.
         batch: Held-out images.
-        by_all: Whether they were held out of the training of all members, not only of some.
+        by_all: Whether all members held them out of training, rather than only some.
 
     Returns:
-        The second as logarithms (B, M, 10).
+        The committee's probabilities, and the members' log-probabilities (B, M, 10) or None.
     """
     if not (by_all and isinstance(module, EnsembleModule)):
         return module.evaluate_held_out(batch).softmax(dim=1), None
@@ -73,7 +73,7 @@ def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor 
 
 
 def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) -> str:
-    """Tells why the held-out images cannot be scored as the test images were."""
+    """Tells why the held-out images cannot be scored; empty if they can."""
     if trainer.limit_val_batches == 0:
         return "--trainer.limit_val_batches 0 leaves out validation"
     if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
@@ -89,7 +89,7 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
 
 
 def _load(data: Any, known: Sequence[dict[str, Any]]) -> str:
-    """Reads the training images, if they are on disk; tells what is wrong with them."""
+    """Loads the training images from disk; tells what is wrong with them, empty if nothing."""
     allowed, data.download = data.download, False
     try:
         data.setup("validate")

@@ -1,4 +1,4 @@
-"""Labels that predictions contradict: the confident-learning rule, and what is found by it.
+"""Labels that predictions contradict, by the rule of confident learning.
 
 Source: C. G. Northcutt, L. Jiang, I. L. Chuang, Journal of Artificial Intelligence Research 70
 (2021), the confident joint; ranked by cleanlab's normalized margin.
@@ -14,14 +14,14 @@ from lit_mnist.reports.calibration import Answers
 
 
 class LabelIssues(NamedTuple):
-    """Images whose label is contradicted, the surest first; I of them.
+    """I images whose labels are contradicted, in descending order of confidence.
 
     Attributes:
-        indices: int (I,): their places in the data set.
-        labels: int (I,): as they are given.
-        predictions: int (I,): what is predicted instead.
-        label_probabilities: float (I,): of the label.
-        probabilities: float (I,): of the prediction.
+        indices: int (I,): positions in the data set.
+        labels: int (I,): the given labels.
+        predictions: int (I,): the predicted classes.
+        label_probabilities: float (I,): probabilities of the labels.
+        probabilities: float (I,): probabilities of the predictions.
     """
 
     indices: np.ndarray
@@ -32,13 +32,13 @@ class LabelIssues(NamedTuple):
 
 
 def find(answers: Answers) -> LabelIssues:
-    """Finds what lies off the diagonal of the confident joint.
+    """Finds the images off the diagonal of the confident joint.
 
-    An image counts as one of class j if its probability of j is at least the mean of that among the
-    images labelled j; of several such classes, the most probable.
+    An image is counted as class j if its probability of j is at least the mean probability of j
+    among the images labelled j; of several such classes, as the most probable one.
 
     Args:
-        answers: Of N images in index order, out of fold: none by a network trained on it.
+        answers: Out-of-fold predictions for N images in index order.
     """
     probabilities, labels = answers
     classes = range(probabilities.shape[1])
@@ -55,7 +55,7 @@ def find(answers: Answers) -> LabelIssues:
 
 
 def table(issues: LabelIssues) -> str:
-    """Formats a row an image, the surest first."""
+    """Formats one row per image, the most confident first."""
     rows = (
         f"{rank},{index},{label},{predicted},{own:.9g},{other:.9g}"
         for rank, (index, label, predicted, own, other) in enumerate(zip(*issues, strict=True), 1)
@@ -67,13 +67,13 @@ def table(issues: LabelIssues) -> str:
 def draw(
     issues: LabelIssues, images: np.ndarray, names: list[str] | None, limit: int = 50
 ) -> Figure:
-    """Draws the first ones: the given label in blue, the predicted one and how probable it is.
+    """Draws the first images, with the given label in blue, and the prediction and its probability.
 
     Args:
-        issues: What was found.
-        images: uint8 (N, 28, 28): the whole set.
-        names: What to write in place of the classes' numbers.
-        limit: How many at most.
+        issues: The contradicted labels.
+        images: uint8 (N, 28, 28): the whole data set.
+        names: Names to use in place of class numbers.
+        limit: Maximum number of images to draw.
     """
     first = LabelIssues(*(values[:limit] for values in issues))
     words = names or [str(digit) for digit in range(10)]

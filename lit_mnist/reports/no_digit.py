@@ -1,4 +1,4 @@
-"""The rule by which an image holds no digit: fitted when a run is tested, used by predictions."""
+"""Fits the detector of images that are no digit when a run is tested; `predict` uses it."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from lit_mnist.pictures import letters
 from lit_mnist.reports.predictions import Predictions
 from lit_mnist.runs.folder import Run
 
-BATCH = 500  # letters in a forward pass
+BATCH = 500  # letters per forward pass
 
 
 def fit(
@@ -23,17 +23,17 @@ def fit(
     module: LightningModule,
     features: Features,
 ) -> dict[str, Any]:
-    """Fits the rule to the held-out images and to letters, and writes it into the run's folder.
+    """Fits the detector to held-out images and to letters, and saves it in the run's folder.
 
     Args:
         run: The folder.
         weights_sha256: Hash of the weights.
-        held_out: What they say of the held-out images, with their features.
-        module: With the weights, and a trainer.
-        features: Of its nets.
+        held_out: Predictions and features of the held-out images.
+        module: The module with the weights and a trainer.
+        features: Captures the features of the module's nets.
 
     Returns:
-        What `results.json` says under `novelty`.
+        The entry `novelty` of `results.json`.
     """
     known = novelty.HeldOut(
         features=held_out.features.numpy(),
@@ -56,7 +56,7 @@ def fit(
 
 
 def show(module: LightningModule, images: np.ndarray, features: Features) -> np.ndarray:
-    """Gives the features, float32 (N, F), that all nets find in images, uint8 (N, 28, 28)."""
+    """Gives the features of all nets, float32 (N, F), for images, uint8 (N, 28, 28)."""
     inputs = torch.from_numpy(images).unsqueeze(1)
     with torch.inference_mode(), torch.autocast(module.device.type, enabled=False):
         for batch in inputs.split(BATCH):

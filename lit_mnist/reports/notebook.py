@@ -1,4 +1,4 @@
-"""The notebook's six systems: what it measured, and how this program runs each."""
+"""The notebook's six systems: its results, and how this program runs each."""
 
 from dataclasses import dataclass
 
@@ -8,15 +8,15 @@ class System:
     """A system of the notebook.
 
     Attributes:
-        name: What `reproduce --only` calls it.
-        title: What the notebook calls it.
+        name: Its name in `reproduce --only`.
+        title: Its name in the notebook.
         config: The shipped config that trains it, or its members.
-        accuracy: The notebook's test accuracy, in [0, 1], of its last epoch.
+        accuracy: The notebook's test accuracy after the last epoch, in [0, 1].
         loss: The notebook's test loss, in nats.
-        epoch_s: Seconds of an epoch of one network on two cores, roughly, as seen on one machine,
-            for the first estimate of the time that is left, which then corrects itself.
-        members: How many networks are averaged; 1 is a single network.
-        note: What else the notebook says.
+        epoch_s: Rough duration of an epoch of one network on two cores of one machine, in seconds,
+            for the first estimate of the remaining time.
+        members: Number of networks that are averaged; 1 for a single network.
+        note: A remark of the notebook.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The table of the notebook's systems beside ours, and its two pictures."""
+"""The table of the notebook's results beside ours, and its two pictures."""
 
 import shutil
 from collections.abc import Sequence
@@ -19,8 +19,8 @@ def write(folder: Path, done: Sequence[Done]) -> None:
     """Writes tutorial.json, tutorial.md and the pictures.
 
     Args:
-        folder: Where to.
-        done: The systems that are trained and tested.
+        folder: The folder to write to.
+        done: The trained and tested systems.
     """
     facts = {system.name: _facts(system, folders) for system, folders in done}
     files.write_json(folder / "tutorial.json", facts)
@@ -41,7 +41,7 @@ def write(folder: Path, done: Sequence[Done]) -> None:
 
 
 def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
-    """Gathers what a system's runs say of themselves."""
+    """Collects the results of a system's runs."""
     results = [Run(folder).results() for folder in folders]
     runs, whole = (results[:-1], results[-1]) if system.members > 1 else (results, results[0])
     accuracy, loss = (mean_sd([run[key] for run in runs]) for key in ("test_acc", "test_loss"))
@@ -64,15 +64,15 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
 
 
 def _augmentation(run: Run) -> str:
-    """Tells how a run's training images were interpolated; empty without augmentation."""
+    """Gives a run's interpolation in augmentation; empty without augmentation."""
     config = flat(read_config(run.file("config.yaml")))
-    # a run from before there was a choice has no such option
+    # older runs lack this option
     how = str(config.get("data.interpolation", "bilinear"))
     return how if config.get("data.augment") else ""
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """Writes the table from what `tutorial.json` holds."""
+    """Formats the table from the content of `tutorial.json`."""
     lines = [
         "# The notebook's systems, and ours",
         "",

@@ -1,8 +1,8 @@
-"""What the members of a committee of folds say of the training images that each has left out.
+"""Out-of-fold predictions: a committee of folds scores the training images that members held out.
 
-Every training image is scored, by the members that were not trained on it, and by no other: that
-is a validation of the whole set. It is one of the recipe, in committees as large as there are
-members of one fold; the committee of all members may well be better.
+Every training image is scored by exactly those members that were not trained on it, so the whole
+training set validates. This validates the recipe, for committees of as many members as one fold
+has; the committee of all members may well be better.
 """
 
 from collections import Counter
@@ -28,7 +28,7 @@ class OutOfFold(Collector):
 
     Args:
         run: The folder to write to.
-        committee: What is validated.
+        committee: The validated committee.
         config: The resolved config.
     """
 
@@ -39,11 +39,11 @@ class OutOfFold(Collector):
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        """Keeps the batch."""
+        """Collects the batch's predictions."""
         self.collect(batch, outputs)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes everything down, on rank zero; a part of the images counts for nothing."""
+        """Writes the results on rank zero; nothing if only some images were scored."""
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
@@ -51,7 +51,7 @@ class OutOfFold(Collector):
         if scored < there:
             self.summary = f"{scored:,} of {there:,} images were scored: nothing is recorded"
             return
-        if "test_acc" not in self.run.results():  # else all that is said there already
+        if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = yaml.safe_dump(self.config, sort_keys=False)
             files.write_text(self.run.file("config.yaml"), config)
             known = committee_facts(trainer, self.committee, self.config["name"])
@@ -61,7 +61,7 @@ class OutOfFold(Collector):
 
 
 def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None:
-    """Writes the table, and then into `results.json` what it comes to."""
+    """Writes the table, and then its scores into `results.json`."""
     files.write_text(run.out_of_fold, predictions_csv(predictions))
     count = len(predictions.labels)
     correct = int((predictions.classes == predictions.labels).sum())
@@ -78,19 +78,19 @@ def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None
 
 
 def members_by_fold(committee: EnsembleModule) -> list[int]:
-    """Counts the members that have left out each part: as many score an image of it."""
+    """Counts the members that held out each fold, which is how many score an image of it."""
     counts = Counter(member.fold for member in committee.members)
     return [counts[fold] for fold in range(committee.members[0].trained_on["folds"])]
 
 
 def size(found: dict[str, Any]) -> str:
-    """Says how many members score an image, such as `1`, or `1 to 2`."""
+    """Gives the number of members that score an image, such as `1`, or `1 to 2`."""
     fewest, most = min(found["members_by_fold"]), max(found["members_by_fold"])
     return str(fewest) if fewest == most else f"{fewest} to {most}"
 
 
 def summary(found: dict[str, Any]) -> str:
-    """Says it in a line, from `results.json`."""
+    """Summarises the entry of `results.json` in one line."""
     low, high = found["acc_ci95"]
     return (
         f"out of fold: accuracy {found['acc']:.4f} (95 % interval {low:.4f} to {high:.4f}),"

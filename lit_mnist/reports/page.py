@@ -1,4 +1,4 @@
-"""A page about one run or several: one HTML file that needs nothing beside it."""
+"""A page about one or several runs: one self-contained HTML file."""
 
 import base64
 import io
@@ -18,7 +18,7 @@ SHOWN = 200  # misclassified images of a run, at most
 
 
 def html(runs: Sequence[RunFacts]) -> str:
-    """Gives the page; equal runs give equal bytes."""
+    """Renders the page; equal runs give equal bytes."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
         autoescape=True,
@@ -43,7 +43,7 @@ def _interval(value: Sequence[float]) -> str:
     return f"{100 * value[0]:.2f} to {100 * value[1]:.2f} %"
 
 
-# What is told of each run side by side: key in results.json, heading, form
+# Rows of the table that compares runs: key in results.json, heading, format
 _COLUMNS = (
     ("status", "state", str),
     ("parameters", "parameters", "{:,}".format),
@@ -58,7 +58,7 @@ _COLUMNS = (
 
 
 def _section(run: RunFacts) -> dict[str, Any]:
-    """Gives what the template shows of a run."""
+    """Gives the values of a run for the template."""
     results = run.results
     histories = {"": run.history} if run.history else run.histories
     best = results.get("best_epoch") if run.history else None
@@ -99,7 +99,7 @@ def _tested(run: RunFacts, test: Evaluation) -> dict[str, Any]:
 
 
 def _error(run: RunFacts, test: Evaluation, place: int) -> dict[str, Any]:
-    """Gives what is shown of a misclassified image."""
+    """Gives the values of a misclassified image for the template."""
     label, prediction = int(test.answers.labels[place]), int(test.predictions[place])
     votes = [] if test.votes is None else test.votes[place].tolist()
     return {
@@ -115,7 +115,7 @@ def _error(run: RunFacts, test: Evaluation, place: int) -> dict[str, Any]:
 
 
 def data_uri(image: np.ndarray) -> str:
-    """Gives uint8 (28, 28) as the address of a PNG within the page."""
+    """Encodes an image, uint8 (28, 28), as a data URI of a PNG."""
     png = io.BytesIO()
     Image.fromarray(image).save(png, "PNG", optimize=True)
     return f"data:image/png;base64,{base64.b64encode(png.getvalue()).decode()}"

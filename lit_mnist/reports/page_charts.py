@@ -1,4 +1,4 @@
-"""The charts of a page: vector pictures whose ink is the text's, light or dark."""
+"""The charts of a page: SVG that takes the text's colour, for light and dark themes."""
 
 import io
 from collections.abc import Mapping
@@ -18,7 +18,7 @@ from lit_mnist.reports.plots import History, rate_falls
 
 _INK = "#010203"  # stands for the colour of the page's text
 STYLE: Any = {
-    "svg.hashsalt": "lit_mnist",  # or else equal charts would differ in their bytes
+    "svg.hashsalt": "lit_mnist",  # otherwise equal charts would differ in their bytes
     "svg.fonttype": "none",
     "font.family": "sans-serif",
     **{f"{part}.color": _INK for part in ("text", "xtick", "ytick")},
@@ -28,11 +28,11 @@ STYLE: Any = {
 
 
 def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) -> str:
-    """Draws accuracy and loss per epoch, training dashed, validation solid; a colour a run.
+    """Plots accuracy and loss per epoch: training dashed, validation solid, one colour per run.
 
     Args:
-        histories: By run, a row an epoch, as `metrics.csv` has it.
-        best_epoch: Which to mark; None for none.
+        histories: Rows of `metrics.csv` for each run, by its name.
+        best_epoch: The epoch to mark; None for none.
     """
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
@@ -61,7 +61,7 @@ def _line(axes: Axes, rows: History, key: str, **style: str) -> None:
 
 
 def reliability(answers: Answers) -> str:
-    """Draws accuracy against confidence, in bins of equal numbers of images."""
+    """Plots accuracy against confidence, in bins of equal numbers of images."""
     place = bin_of_each(answers.confidence)
     counts = np.maximum(np.bincount(place, minlength=BINS), 1)
     sure = np.bincount(place, answers.confidence, minlength=BINS) / counts
@@ -77,7 +77,7 @@ def reliability(answers: Answers) -> str:
 
 
 def risk_coverage(answers: Answers) -> str:
-    """Draws the error rate among the surest images against their share."""
+    """Plots the error rate among the most confident images against their fraction."""
     rates, count = risks(answers), len(answers.labels)
     # a curve of ten thousand points would be most of the page
     shown = np.unique(np.linspace(0, count - 1, min(count, 400)).astype(int))
@@ -90,7 +90,7 @@ def risk_coverage(answers: Answers) -> str:
 
 
 def svg(figure: Figure, label: str) -> str:
-    """Gives an <svg> element with a name for those who cannot see it."""
+    """Gives an <svg> element with a label for screen readers."""
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
     picture = text.getvalue()

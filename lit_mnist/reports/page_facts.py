@@ -1,4 +1,4 @@
-"""What a page tells of a run: read from its folder, and nothing computed anew."""
+"""Reads the content of a page from a run's folder, without computing anything again."""
 
 import csv
 import math
@@ -17,14 +17,14 @@ from lit_mnist.runs.folder import Run, read_config
 
 
 class Evaluation(NamedTuple):
-    """What a test said of N images, in index order.
+    """Results of a test on N images, in index order.
 
     Attributes:
-        indices: int (N,): their places in the data set.
+        indices: int (N,): positions in the data set.
         answers: Probabilities (N, 10) and labels (N,).
         predictions: int (N,).
-        votes: int (N, M): what each of a committee's M members said; None where it is not known.
-        images: uint8 (N, 28, 28); None where the test files are not at hand.
+        votes: int (N, M): predictions of a committee's M members; None if not known.
+        images: uint8 (N, 28, 28); None if the test files are not on disk.
     """
 
     indices: np.ndarray
@@ -35,24 +35,24 @@ class Evaluation(NamedTuple):
 
     @property
     def wrong(self) -> np.ndarray:
-        """Positions, int (E,), of what was misclassified, the surest first."""
+        """Positions of the E misclassified images, int (E,), the most confident first."""
         errors = np.flatnonzero(self.predictions != self.answers.labels)
         return errors[np.argsort(-self.answers.confidence[errors], kind="stable")]
 
 
 class RunFacts(NamedTuple):
-    """A run as its folder tells it.
+    """Content of a run's folder.
 
     Attributes:
         name: Its folder below the log folder.
-        results: `results.json`.
-        config: `config.yaml`, as text.
-        history: `metrics.csv`, a row an epoch.
-        histories: By member, the same of a committee's members.
-        test: Its test; None if it was not tested or its test does not count.
-        untested: Why there is none; empty if there is.
-        class_names: Ten words, or the digits.
-        reads: The ledger, a row for each time that the test set was read.
+        results: Content of `results.json`.
+        config: Text of `config.yaml`.
+        history: Rows of `metrics.csv`.
+        histories: Rows of `metrics.csv` of a committee's members, by name.
+        test: Its test; None if there is no valid one.
+        untested: Why there is no valid test; empty if there is one.
+        class_names: Names of the ten classes.
+        reads: Rows of the ledger, one for each time that the test set was read.
     """
 
     name: str
@@ -70,7 +70,7 @@ def read(folder: Path) -> RunFacts:
     """Reads a run or a committee.
 
     Raises:
-        UserError: There is no run, or one of its files is damaged.
+        UserError: There is no such run, or one of its files is damaged.
     """
     run = Run(folder)
     results = run.results()
@@ -109,7 +109,7 @@ def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation
 
 
 def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
-    """Gives the tested images, if they are on disk; nothing is fetched."""
+    """Gives the tested images if they are on disk; nothing is downloaded."""
     try:
         split = download.load(data["dataset"], "test", Path(data["data_dir"]), False)
     except (UserError, KeyError):
@@ -119,7 +119,7 @@ def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
 
 
 def _members_histories(run: Run, results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
-    """Reads what a committee's members have left, where they still are."""
+    """Reads the histories of a committee's members, as far as they still exist."""
     paths = results.get("test_checkpoints") if "members" in results else None
     folders = [(run.folder / path).parent.parent for path in paths or []]
     histories = {"/".join(one.resolve().parts[-2:]): Run(one).history() for one in folders}
@@ -145,5 +145,5 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def known(value: object) -> bool:
-    """Tells whether a number is there to be shown."""
+    """Tells whether a value is a number that can be shown."""
     return isinstance(value, int | float) and math.isfinite(value)

@@ -1,4 +1,4 @@
-"""The pictures of a run: curves of accuracy and loss, and confusion matrix."""
+"""The pictures of a run: curves of accuracy and loss, and the confusion matrix."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -23,17 +23,17 @@ def curves(
     losses: bool = True,
     caption: str = "",
 ) -> Figure:
-    """Draws accuracy and loss per epoch: training dashed, validation solid; a colour a system.
+    """Plots accuracy and loss per epoch: training dashed, validation solid, one colour per system.
 
-    Of one system alone, the best epoch is ringed, and a grey line stands where the rate fell.
+    For a single system, the best epoch is circled, and grey lines mark where the rate was lowered.
 
     Args:
-        histories: By system, a row an epoch: `epoch` (from 0), `train_acc`, `val_acc`,
-            `train_loss`, `val_loss`, `lr`; a figure that is absent or NaN is left out.
-        test_acc: By system, its test accuracy in [0, 1]; absent or None until it is known. It is
-            a dotted line.
-        losses: Whether losses stand beside the accuracies, if there are any.
-        caption: A sentence to stand below.
+        histories: For each system, one row per epoch: `epoch` (from 0), `train_acc`, `val_acc`,
+            `train_loss`, `val_loss`, `lr`; values that are missing or NaN are left out.
+        test_acc: For each system, its test accuracy in [0, 1], a dotted line; None or missing if
+            it is not known.
+        losses: Whether to plot losses beside the accuracies, if there are any.
+        caption: A sentence below the figure.
     """
     keys = [key for key in ("train_loss", "val_loss") if losses]
     wide = any(_known(rows, key) for rows in histories.values() for key in keys)
@@ -45,7 +45,7 @@ def curves(
         _panel(axes, histories, {} if place else test_acc, colours, "loss" if place else "acc")
     lines, labels = _legend(*figure.axes[0].get_legend_handles_labels(), len(histories))
     if lines:
-        # beside the last panel, which may have no lines of its own for some systems
+        # beside the last panel, even if some systems have no lines in it
         beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
         figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **beside)
     if caption:
@@ -54,7 +54,7 @@ def curves(
 
 
 def _legend(lines: list[Any], labels: list[str], systems: int) -> tuple[list[Any], list[str]]:
-    """Gives the lines that the legend names; where colours come again, one of a style, not all."""
+    """Selects the lines for the legend; if colours repeat, one per line style."""
     if systems <= len(PALETTE):
         return lines, labels
     named: dict[str, Any] = {}
@@ -72,7 +72,7 @@ def _panel(
     colours: Mapping[str, str],
     key: str,
 ) -> None:
-    """Draws the accuracies (`acc`) or losses (`loss`) of all systems."""
+    """Plots the accuracies (`acc`) or losses (`loss`) of all systems."""
     for name, colour in colours.items():
         rows, accuracy = histories.get(name, ()), test_acc.get(name)
         style: dict[str, Any] = {"color": colour}
@@ -91,7 +91,7 @@ def _panel(
 
 
 def _mark(axes: Axes, rows: History, key: str) -> None:
-    """Rings the best epoch, and draws a line where the rate fell."""
+    """Circles the best epoch, and draws a line where the rate was lowered."""
     for place, epoch in enumerate(rate_falls(rows)):
         label = "_" if place else "learning rate falls"
         axes.axvline(epoch, color="grey", lw=1, alpha=0.6, label=label, zorder=1)
@@ -108,15 +108,14 @@ def _mark(axes: Axes, rows: History, key: str) -> None:
 
 
 def best_row(rows: History) -> Mapping[str, float] | None:
-    """Gives the first row of the highest `val_acc`; None if nothing was validated."""
+    """Gives the first row with the highest `val_acc`; None if nothing was validated."""
     return max(_known(rows, "val_acc"), key=lambda row: row["val_acc"], default=None)
 
 
 def rate_falls(rows: History) -> list[float]:
-    """Gives the epochs that begin with a lower `lr` than the one before.
+    """Gives the epochs whose `lr` is lower than in the epoch before.
 
-    A rate that changes at most epochs, as in one cycle or along a cosine, falls nowhere in
-    particular: none are given.
+    For a rate that changes in most epochs, as in one cycle or along a cosine, gives none.
     """
     pairs = list(pairwise(_known(rows, "lr")))
     if 2 * sum(old["lr"] != new["lr"] for old, new in pairs) > len(pairs):
@@ -129,7 +128,7 @@ def _known(rows: History, key: str) -> list[Mapping[str, float]]:
 
 
 def _plot(axes: Axes, rows: History, key: str, *, marker: str, **style: Any) -> None:
-    """Draws one figure of the rows, with markers if the epochs are few."""
+    """Plots one column of the rows, with markers if there are few epochs."""
     known = _known(rows, key)
     if known:
         epochs, values = [row["epoch"] for row in known], [row[key] for row in known]
@@ -137,7 +136,7 @@ def _plot(axes: Axes, rows: History, key: str, *, marker: str, **style: Any) -> 
 
 
 def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, float]:
-    """Gives limits that show each line but for the worst 15% of a long one: its first epochs."""
+    """Gives axis limits that show each line except the worst 15 % of a long one, its start."""
     if falling:
         low, high = _useful_range([-line for line in lines], falling=False)
         return -high, -low
@@ -148,11 +147,11 @@ def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, fl
 
 
 def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
-    """Draws a confusion matrix, coloured by its errors alone, which the diagonal would drown.
+    """Draws a confusion matrix, coloured by its errors alone, as the diagonal would outshine them.
 
     Args:
-        matrix: int (10, 10): entry (t, p) counts the images of class t that were taken for p.
-        class_names: What to write in place of the classes' numbers.
+        matrix: int (10, 10): entry (t, p) counts images of class t predicted as p.
+        class_names: Names to use in place of class numbers.
     """
     total, right = int(matrix.sum()), int(np.trace(matrix))
     figure = Figure(figsize=(6.5, 6.5), dpi=DPI, layout="constrained")

@@ -1,4 +1,4 @@
-"""What a module says of each image that it is shown, gathered from all ranks."""
+"""Predictions of a module for each image, gathered from all ranks."""
 
 from typing import Any, NamedTuple
 
@@ -13,15 +13,14 @@ from lit_mnist.shape import CLASSES
 
 
 class Predictions(NamedTuple):
-    """What is known of N images, in index order, on the CPU.
+    """Predictions for N images, in index order, on the CPU.
 
     Attributes:
-        indices: int64 (N,): their places in the data set.
-        labels: int64 (N,): their classes, -1 where they are unknown.
+        indices: int64 (N,): positions in the data set.
+        labels: int64 (N,): true classes, -1 where unknown.
         probabilities: float64 (N, 10).
-        member_log_probs: float64 (N, M, 10): those of a committee's M members; M is 0 for a single
-            module.
-        features: float32 (N, F): those of all nets side by side, where they are kept; else F is 0.
+        member_log_probs: float64 (N, M, 10): of a committee's M members; M is 0 for a single net.
+        features: float32 (N, F): features from all nets, concatenated; F is 0 if not captured.
     """
 
     indices: Tensor
@@ -32,17 +31,17 @@ class Predictions(NamedTuple):
 
     @property
     def classes(self) -> Tensor:
-        """The most probable class of each image: int64 (N,), the lowest where several are."""
+        """Most probable class of each image, int64 (N,); ties go to the lowest class."""
         return self.probabilities.argmax(1)
 
     @property
     def answers(self) -> Answers:
-        """The same for NumPy, without the members."""
+        """Probabilities and labels as NumPy arrays."""
         return Answers(self.probabilities.numpy(), self.labels.numpy())
 
 
 class Collector(Callback):
-    """Keeps what is said of each image, on every rank.
+    """Callback that collects the predictions for each image, on every rank.
 
     Args:
         run: The folder to write to.
@@ -59,13 +58,13 @@ class Collector(Callback):
         member_log_probs: Tensor | None = None,
         features: Tensor | None = None,
     ) -> None:
-        """Keeps a batch of B images.
+        """Adds the predictions for a batch of B images.
 
         Args:
-            batch: With their indices and labels (B,).
+            batch: The batch.
             probabilities: Float (B, 10).
             member_log_probs: Float (B, M, 10); None for a single module.
-            features: Float32 (B, F); None if they are not kept.
+            features: Float32 (B, F); None if not captured.
         """
         if member_log_probs is None:
             member_log_probs = probabilities.new_empty(len(probabilities), 0, CLASSES)
@@ -80,7 +79,7 @@ class Collector(Callback):
         )
 
     def gathered(self, trainer: Trainer) -> Predictions:
-        """Gives what all ranks have kept; all of them must call it."""
+        """Gathers the predictions of all ranks; every rank must call it."""
         batches = self.batches
         if trainer.world_size > 1:
             everyone: list[Any] = [None] * trainer.world_size
@@ -92,7 +91,7 @@ class Collector(Callback):
 
 
 def predictions_csv(predictions: Predictions) -> str:
-    """Formats a row an image; nine digits give a float32 probability back exactly."""
+    """Formats one row per image; nine digits represent a float32 probability exactly."""
     lines = [",".join(["index", "label", "prediction", *(f"p{digit}" for digit in range(CLASSES))])]
     rows = zip(
         predictions.indices.tolist(),

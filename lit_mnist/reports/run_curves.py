@@ -1,4 +1,4 @@
-"""`curves.png` of a run, when its training ends and anew when it is tested."""
+"""`curves.png` of a run, drawn when training ends and again after a test."""
 
 from typing import Any
 
@@ -19,7 +19,7 @@ class Curves(Callback):
         self.run = run
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Draws them, on rank zero."""
+        """Draws the curves on rank zero."""
         if trainer.is_global_zero:
             show_curves(trainer, self.run, step=loggers.last_step(trainer))
 
@@ -27,15 +27,15 @@ class Curves(Callback):
 def show(
     trainer: Trainer, run: Run, name: str, figure: Any, *, step: int, tag: str | None = None
 ) -> None:
-    """Saves a figure as PNG in the run's folder and adds it to loggers that show pictures.
+    """Saves a figure as PNG in the run's folder and adds it to loggers that accept pictures.
 
     Args:
-        trainer: With the loggers.
+        trainer: The trainer with the loggers.
         run: The folder.
-        name: Of the PNG, without its ending.
-        figure: Matplotlib's.
-        step: Of the weights that it is about.
-        tag: What loggers call it, if that is not the name.
+        name: Name of the PNG, without its suffix.
+        figure: The Matplotlib figure.
+        step: Global step of the weights.
+        tag: Name in the loggers, if it differs from `name`.
     """
     figures.save(figure, run.file(f"{name}.png"))
     if shown := [logger for logger in trainer.loggers if loggers.shows_pictures(logger)]:
@@ -45,13 +45,13 @@ def show(
 
 
 def show_curves(trainer: Trainer, run: Run, *, step: int, tag: str | None = None) -> None:
-    """Draws `curves.png` from `metrics.csv`, with the test accuracy once it is known.
+    """Draws `curves.png` from `metrics.csv`, with the test accuracy if it is known.
 
     Args:
-        trainer: With the loggers.
+        trainer: The trainer with the loggers.
         run: The folder.
         step: As in `show`.
-        tag: Likewise.
+        tag: As in `show`.
     """
     history, results = run.history(), run.results()
     if history:
@@ -64,17 +64,17 @@ def show_curves(trainer: Trainer, run: Run, *, step: int, tag: str | None = None
 
 
 def drops(module: nn.Module) -> bool:
-    """Whether there is dropout in a network."""
+    """Whether a network uses dropout."""
     return any(isinstance(part, _DROPOUTS) and part.p > 0 for part in module.modules())
 
 
 def caption(history: plots.History, *, augmented: bool, dropout: bool) -> str:
-    """Says why validation may look better than training; empty if it does in no epoch.
+    """Explains why validation may look better than training; empty if it never does.
 
     Args:
-        history: A row an epoch.
-        augmented: Whether training images were.
-        dropout: Whether the network has any.
+        history: One row per epoch.
+        augmented: Whether training images were augmented.
+        dropout: Whether the network uses dropout.
     """
     if not any(row.get("val_acc", 0) > row.get("train_acc", 1) for row in history):
         return ""

@@ -1,4 +1,4 @@
-"""What a test leaves behind, and the pictures of a run."""
+"""Files and pictures of a test."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -24,35 +24,35 @@ from lit_mnist.training.loggers import RunLogger
 
 
 class EvaluationReport(Collector):
-    """Writes `predictions.csv`, the scores and the pictures of a test.
+    """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of a part of the images counts for nothing: it leaves a line in the ledger alone.
+    A test of only some images leaves nothing but the line in the ledger.
 
     Args:
         run: The folder to write to.
-        weights: What is tested.
+        weights: The tested weights.
     """
 
     def __init__(self, run: Run, weights: tested.Weights) -> None:
         super().__init__(run)
         self.weights = weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
-        self.held_out: Predictions | None = None  # of the held-out images, if they are at hand
+        self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
 
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
-        """Keeps the batch."""
+        """Collects the batch's predictions."""
         self.collect(batch, outputs)
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes everything down, on rank zero."""
+        """Writes everything, on rank zero."""
         predictions = self.gathered(trainer)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         scored, there = len(predictions.labels), len(data.test_set.labels)
         loss = float(trainer.callback_metrics["test_loss"])
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
-        # first of all: whatever fails below, the test set was read
+        # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0
         if scored < there:
             self.summary = [
@@ -82,13 +82,13 @@ class EvaluationReport(Collector):
         predictions: Predictions,
         missing: str,
     ) -> dict[str, Any]:
-        """Gives what is set on the held-out images, and what becomes of it on the test images.
+        """Gives the calibration that is set on held-out images, and its effect on test images.
 
         Args:
-            trainer: With the data.
-            held_out: Of the images that were held out of training; None if they are not at hand.
-            predictions: Of the test images.
-            missing: Why there are none.
+            trainer: The trainer with the data.
+            held_out: Predictions for the held-out images; None if these are not on disk.
+            predictions: Predictions for the test images.
+            missing: Why `held_out` is None.
         """
         if held_out is None:
             return {"calibration": {"missing": missing}}
@@ -97,7 +97,7 @@ class EvaluationReport(Collector):
     def no_digit(
         self, trainer: Trainer, module: LightningModule, features: Features, missing: str
     ) -> dict[str, Any]:
-        """Fits by what is told that is no digit, unless `missing` says why nothing was held out."""
+        """Fits the detector of images that are no digit, if there are held-out images."""
         if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
             return {"missing": "the classes are no digits"}
         if self.held_out is None:
@@ -110,7 +110,7 @@ class EvaluationReport(Collector):
         return ledger.note(folder, digest, *noted)
 
     def closing(self, scores: dict[str, Any]) -> list[str]:
-        """Gives the lines that tell the user what there is to be looked at."""
+        """Gives the lines that tell the user which files to look at."""
         return [
             abstention.summary(scores["calibration"]),
             f"{scores['test_errors']} errors: see misclassified.png, confusion.png, curves.png and",
@@ -121,9 +121,9 @@ class EvaluationReport(Collector):
         """Writes files and pictures.
 
         Args:
-            trainer: With the data.
-            predictions: Of all test images.
-            scores: What `results.json` is to say of them.
+            trainer: The trainer with the data.
+            predictions: Predictions for all test images.
+            scores: Their entries in `results.json`.
         """
         files.write_text(self.run.predictions, predictions_csv(predictions))
         self.run.update_results(**scores)
@@ -157,24 +157,24 @@ class EvaluationReport(Collector):
         indices: np.ndarray,
         names: Sequence[str] | None,
     ) -> Figure:
-        """Draws what was misclassified; the arguments are those of `gallery.draw`."""
+        """Draws the misclassified images; the arguments are those of `gallery.draw`."""
         return gallery.draw(
             images, labels, predictions, indices, class_names=names, probabilities=self.sure
         )
 
     def curves(self, trainer: Trainer) -> None:
-        """Draws the curves anew, with the test accuracy in them."""
-        # Beside those of training, which stand at another step
+        """Draws the curves again, with the test accuracy."""
+        # A tag of their own: in loggers, those of training have another step
         show_curves(trainer, self.run, step=self.weights.step, tag="curves_tested")
 
 
 def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:
-    """Gives what `results.json` says of a test: accuracy with its 95% interval, loss, errors.
+    """Gives the scores of a test for `results.json`: accuracy with 95 % interval, loss, errors.
 
     Args:
         labels: int (N,).
         predictions: int (N,).
-        loss: Mean over the N images, in nats.
+        loss: Mean loss over the N images, in nats.
     """
     errors, count = int((labels != predictions).sum()), len(labels)
     return {

@@ -1,4 +1,4 @@
-"""How far chance may carry a result: an interval, a spread, a paired comparison."""
+"""Statistics of results: confidence interval, standard deviation, significance tests."""
 
 import math
 from collections.abc import Iterable, Sequence
@@ -8,27 +8,27 @@ import numpy as np
 
 
 def wilson_interval(correct: int, count: int) -> tuple[float, float]:
-    """Gives the 95% interval of a proportion, such as an accuracy, from `correct` among `count`.
+    """Wilson's 95 % interval of a proportion, such as an accuracy: `correct` out of `count`.
 
     Source: E. B. Wilson, Journal of the American Statistical Association 22 (1927). Unlike the
-    proportion plus or minus two standard errors, it holds near 1, where accuracies lie.
+    proportion plus or minus two standard errors, it is valid near 1, where accuracies are.
 
     Returns:
-        Both limits, in [0, 1]; 0 and 1 themselves only where no or every one is a hit.
+        Both limits, in [0, 1]; exactly 0 or 1 only if none or all are correct.
 
     Raises:
-        ValueError: `count` is not positive, or `correct` is not among 0 to `count`.
+        ValueError: `count` is not positive, or `correct` is not in 0 to `count`.
     """
     if count < 1 or not 0 <= correct <= count:
         raise ValueError(f"{correct} correct among {count}")
-    from scipy.stats import binomtest  # takes a second, which only a result is worth
+    from scipy.stats import binomtest  # slow to import
 
     low, high = binomtest(correct, count).proportion_ci(0.95, method="wilson")
     return float(low), float(high)
 
 
 def mean_sd(values: Iterable[float]) -> tuple[float, float]:
-    """Gives the mean and the sample standard deviation (n - 1), which is NaN for one value.
+    """Mean and sample standard deviation (n - 1), which is NaN for one value.
 
     Raises:
         ValueError: There are no values.
@@ -41,9 +41,9 @@ def mean_sd(values: Iterable[float]) -> tuple[float, float]:
 
 
 class McNemar(NamedTuple):
-    """Two classifiers on the same images."""
+    """Result of McNemar's test of two classifiers on the same images."""
 
-    only_first: int  # images that only the first has right
+    only_first: int  # images that only the first classifies correctly
     only_second: int
     p_value: float  # of a difference at least as large if both are equally good
 
@@ -51,11 +51,11 @@ class McNemar(NamedTuple):
 def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
     """Compares two classifiers by McNemar's test in its exact form, two-sided.
 
-    Only the images that one of them alone has right tell them apart; if both are equally good,
-    each such image is a fair coin.
+    Only images that exactly one of them classifies correctly matter; if both are equally good, each
+    such image is a fair coin flip.
 
     Args:
-        first_right: bool (N,): which images the first has right.
+        first_right: bool (N,): which images the first classifies correctly.
         second_right: bool (N,): the same for the second.
 
     Raises:
@@ -76,7 +76,7 @@ def mcnemar(first_right: np.ndarray, second_right: np.ndarray) -> McNemar:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Corrects p-values for their number: below 0.05, at most one in 20 such families errs at all.
+    """Adjusts p-values for multiple comparisons; keeps the family-wise error rate.
 
     Source: S. Holm, Scandinavian Journal of Statistics 6 (1979).
     """
@@ -88,19 +88,19 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 class Welch(NamedTuple):
-    """The means of two samples."""
+    """Result of Welch's test of the means of two samples."""
 
-    difference: float  # of the first from the second
+    difference: float  # mean of the first minus mean of the second
     low: float  # its 95 % interval
     high: float
     p_value: float  # of a difference at least as large if both means are equal
 
 
 def welch(first: Sequence[float], second: Sequence[float]) -> Welch:
-    """Compares two means by Welch's t-test, two-sided, which lets their spreads differ.
+    """Compares two means by Welch's t-test, two-sided, which allows unequal variances.
 
     Raises:
-        ValueError: A sample has fewer than two values, or both have no spread.
+        ValueError: A sample has fewer than two values, or both have zero variance.
     """
     if min(len(first), len(second)) < 2 or len({*first}) == len({*second}) == 1:
         raise ValueError("no spread to judge a difference by")

@@ -19,7 +19,7 @@ _MARKS = {"complete": "o", "pruned": "x"}
 
 
 def html(record: Record) -> str:
-    """Gives the page; equal records give equal bytes."""
+    """Renders the page; equal records give equal bytes."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
         autoescape=True,
@@ -44,7 +44,7 @@ def _rank(trial: Trial) -> tuple[bool, float, int]:
 
 
 def history(trials: Sequence[Trial]) -> str:
-    """Draws the trials' validation accuracies in order, and the best complete one so far."""
+    """Plots the trials' validation accuracies in order, and the best complete one so far."""
     with mpl.rc_context(STYLE):
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="best validation accuracy")
@@ -60,7 +60,7 @@ def history(trials: Sequence[Trial]) -> str:
 
 
 def scatter(trials: Sequence[Trial], space: dict[str, Any]) -> str:
-    """Draws each option against validation accuracy, one panel an option."""
+    """Plots validation accuracy against each option, one panel per option."""
     columns = min(3, len(space))
     rows = -(-len(space) // columns)
     with mpl.rc_context(STYLE):
@@ -93,5 +93,5 @@ def _points(axes: Axes, pairs: Sequence[tuple[float, Trial]]) -> None:
 
 
 def _name(value: Any) -> str:
-    """Gives a choice as the page shows it; lists are kept as their text."""
+    """Formats a choice for the page; lists are stored as text already."""
     return value if isinstance(value, str) else json.dumps(value)

@@ -1,19 +1,19 @@
-"""A run's folder and what is read back from it.
+"""A run's folder: the names of its files, reading them safely, resuming, the ledger.
 
-folder          the names of a run's files, and what they say
-listing         all runs under a folder: state, scores, what differs
-checkpoints     reading checkpoints safely
-safe_torch      files of torch.save, read without trusting them
-plain           what may go into a checkpoint: tensors and plain values
-safe_yaml       YAML that may come from anywhere
-config_changes  which options differ between two configs of a run, and which may
+folder          paths and names of a run's files, best.ckpt and last.ckpt among them
+listing         lists the runs under a folder: state, scores, differing options
+checkpoints     reads checkpoints safely
+safe_torch      loads files of torch.save without trusting them
+plain           checks what goes into a checkpoint: tensors and plain values
+safe_yaml       loads YAML without trusting it
+config_changes  options that differ between two configs, and which of them may
 limits          the limits at which training ends
-resume          where a run goes on
-restored        what checkpoints tell of a run, where its small files are gone
-resume_check    whether training can go on from a checkpoint
-optimization    the optimizers and schedules that training will have, made before it begins
-old_layout      class paths of version 0.1, where the package had no rooms
-tested          whether a run's test counts: of these weights, of all images
-tested_files    the same as far as files alone tell it, for the list of runs
-ledger          a line for each time that the test set was read
+resume          where a run is resumed
+restored        restores lost small files of a run from its checkpoints
+resume_check    checks that training can be resumed from a checkpoint
+optimization    the optimizers and schedules of a module, built before training
+old_layout      class paths of version 0.1, when the package had no rooms
+tested          whether a run's test is valid: of these weights, of all images
+tested_files    a quick version of that, without loading weights, for the list of runs
+ledger          writes ledger.csv: a line for each time that the test set was read
 """

@@ -1,4 +1,4 @@
-"""Reading checkpoints: nothing in them is ever executed, and what does not fit is refused."""
+"""Reads checkpoints; nothing in them is ever executed, and malformed ones are refused."""
 
 import hashlib
 import math
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_torch
 
-# What is relied on before Lightning reads the file
+# Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
     "global_step": int,
@@ -23,11 +23,11 @@ KINDS = {
 }
 
 
-# Under which a checkpoint keeps the rows of metrics.csv, among its callbacks' states
+# Key, among the states of callbacks, of the rows of metrics.csv
 METRICS_KEY = "metrics"
-# Likewise, what the last validation has measured
+# Likewise, of the scores of the last validation
 BEST_KEY = "best"
-# Under which it tells what it lacks for training to go on from it to the same bits
+# Key of what a checkpoint lacks for an exact resume
 LACKS_KEY = "lacks"
 _LACKS = {
     "gradients": "saved amid the batches of one step of the optimizer, whose gradients it lacks",
@@ -36,10 +36,10 @@ _LACKS = {
 
 
 def read(path: Path) -> dict[str, Any]:
-    """Reads a checkpoint onto the CPU, with `weights_only=True`.
+    """Loads a checkpoint to the CPU, with `weights_only=True`.
 
     Raises:
-        UserError: There is no such file, it is damaged, or it holds something else.
+        UserError: The file is missing, damaged, or not a checkpoint.
     """
     if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
@@ -57,10 +57,10 @@ def read(path: Path) -> dict[str, Any]:
 
 
 def check(path: Path, checkpoint: Any) -> None:
-    """Makes sure that what was read has a checkpoint's form.
+    """Checks that a file's content is a checkpoint.
 
     Raises:
-        UserError: It has not.
+        UserError: It is not.
     """
     if not isinstance(checkpoint, dict) or not isinstance(checkpoint.get("state_dict"), dict):
         raise UserError(f"{path}: holds no Lightning checkpoint (a dict with a state_dict)")
@@ -68,13 +68,13 @@ def check(path: Path, checkpoint: Any) -> None:
 
 
 def refuse(path: Path, fault: str) -> None:
-    """Raises UserError, if there is a fault."""
+    """Raises UserError if there is a fault."""
     if fault:
         raise UserError(f"{path}: {fault}; restore it, or take another checkpoint")
 
 
 def _fault(checkpoint: dict[str, Any]) -> str:
-    """Tells what is no checkpoint's form, or no network's weight; empty if all is well."""
+    """Tells what is wrong with a checkpoint's structure or weights; empty if nothing is."""
     for key, kind in KINDS.items():
         if key in checkpoint and not isinstance(checkpoint[key], kind):
             return f"damaged, its {key} is of another type than {kind.__name__}"
@@ -89,13 +89,13 @@ def _fault(checkpoint: dict[str, Any]) -> str:
 
 
 def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
-    """Gives the rows of the run's `metrics.csv` up to the checkpoint; none if it has none."""
+    """Gives the rows of `metrics.csv` up to the checkpoint; empty if it holds none."""
     return _history(checkpoint) or []
 
 
 def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
     states = checkpoint.get("callbacks", {})
-    # Until version 0.1 the callback's class name was the key
+    # In version 0.1 the key was the callback's class name
     state = states.get(METRICS_KEY, states.get("History", {"rows": []}))
     rows = state.get("rows") if isinstance(state, dict) else None
     sound = isinstance(rows, list) and all(
@@ -107,11 +107,11 @@ def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
 
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
-    """Gives epoch, val_acc and val_loss of a checkpoint's very weights; empty if unmeasured."""
+    """Gives epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
     state = checkpoint.get("callbacks", {}).get(BEST_KEY, {})
     measured = state.get("measured") if isinstance(state, dict) else None
     rows = history(checkpoint)
-    if measured is None and rows and progress(checkpoint)[1] == 0:  # until version 0.1
+    if measured is None and rows and progress(checkpoint)[1] == 0:  # of version 0.1
         measured = {"step": checkpoint.get("global_step")} | rows[-1]
     if not isinstance(measured, dict) or measured.get("step") != checkpoint.get("global_step"):
         return {}
@@ -125,7 +125,7 @@ def _is_number(value: object) -> bool:
 
 
 def seconds(checkpoint: dict[str, Any]) -> float:
-    """Tells for how long training has gone on, as a limit in time counts it."""
+    """Gives the duration of training in seconds, as a time limit counts it."""
     state = checkpoint.get("callbacks", {}).get("Timer", {})
     elapsed = state.get("time_elapsed", {}) if isinstance(state, dict) else {}
     value = elapsed.get("train", 0.0) if isinstance(elapsed, dict) else 0.0
@@ -133,7 +133,7 @@ def seconds(checkpoint: dict[str, Any]) -> float:
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
-    """Tells how many epochs were finished, and how many steps of the next one were done."""
+    """Gives the number of finished epochs, and of finished steps in the next epoch."""
     try:
         fit = checkpoint["loops"]["fit_loop"]
         epochs = fit["epoch_progress"]["current"]["processed"]
@@ -144,12 +144,12 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
 
 
 def lack(checkpoint: dict[str, Any]) -> str:
-    """Tells what keeps training from going on to the same bits; empty if nothing is known to."""
+    """Tells what the checkpoint lacks for an exact resume; empty if nothing."""
     return _LACKS.get(str(checkpoint.get(LACKS_KEY)), "")
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
-    """Checks that each weight of `model` is there, in its shape, and nothing else.
+    """Checks that a checkpoint has exactly the weights of `model`, in their shapes.
 
     Raises:
         UserError: Naming both architectures.
@@ -164,7 +164,7 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
 
 
 def by_hand(checkpoint: dict[str, Any]) -> str:
-    """Tells if a checkpoint lacks what Lightning asks of those it has written; empty if not."""
+    """Gives "written by hand" for a checkpoint that Lightning did not write; else nothing."""
     return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
 
 
@@ -179,14 +179,14 @@ def weights_sha256(weights: dict[str, Tensor]) -> str:
 
 
 def committee_sha256(average: str, members: Iterable[str]) -> str:
-    """Hashes the hashes of a committee's members, in their order, and how they are averaged."""
+    """Hashes the hashes of a committee's members, in order, and the way to average."""
     return hashlib.sha256(" ".join([average, *members]).encode()).hexdigest()
 
 
 def class_name(checkpoint: dict[str, Any]) -> str:
-    """Gives the class that trained a checkpoint, as the file has it; empty if it names none.
+    """Gives the class that a checkpoint names as its module's; empty if it names none.
 
-    LightningCLI saves `_class_path` among the hyperparameters; what was trained in Python has a
+    LightningCLI saves `_class_path` among the hyperparameters; runs started in Python have
     `model_class`.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
@@ -194,5 +194,5 @@ def class_name(checkpoint: dict[str, Any]) -> str:
 
 
 def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[bool | int, ...]]:
-    """Gives for each weight, by name, whether it is of a float type, and its shape."""
+    """Gives, for each weight by name, whether its dtype is a float, and its shape."""
     return {name: (value.is_floating_point(), *value.shape) for name, value in weights.items()}

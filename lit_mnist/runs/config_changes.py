@@ -1,11 +1,11 @@
-"""Which options differ between two configs of a run, and which of them may."""
+"""Options that differ between two configs of a run, and which of them may."""
 
 from typing import Any
 
 from lit_mnist.runs.folder import flat
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
-# Options that may differ when a run is resumed: none changes what is trained on or how
+# Options that may differ when a run is resumed: none changes the training itself
 FREE_OPTIONS = (
     "log_dir",
     "every_n_train_steps",
@@ -34,7 +34,7 @@ FREE_OPTIONS = (
     "trainer.detect_anomaly",
     "trainer.default_root_dir",
 )
-# Of no account to who compares runs, and they would fill the first columns of the tab HParams
+# Irrelevant for comparing runs, and they would fill the first columns of the HParams tab
 _UNTOLD = (
     "trainer.barebones",
     "trainer.enable_",
@@ -45,10 +45,10 @@ _UNTOLD = (
 
 
 def hparams(config: dict[str, Any]) -> dict[str, str | float]:
-    """Gives the options that may make runs differ, in the form of TensorBoard's tab HParams.
+    """Gives the options that distinguish runs, in the form of TensorBoard's HParams tab.
 
-    Names are as short as they can be: `lr`, not `model.init_args.lr`. Only floats and counts stay
-    numbers; the tab would show a seed as 42.000 and a truth value as 1.0000.
+    Names are as short as possible: `lr`, not `model.init_args.lr`. Only floats and counts stay
+    numbers, as the tab would show a seed as 42.000 and a boolean as 1.0000.
     """
     known = {"model.class_path": "model", "seed_everything": "seed"}
     unwanted = tuple({*FREE_OPTIONS, *_UNTOLD} - {"trainer.max_epochs"})
@@ -74,20 +74,20 @@ def _shown(name: str, value: Any) -> str | float:
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
 
-    Options that one of the two does not have, or that may differ, are left out.
+    Options that are in only one of the two, and those that may differ, are left out.
     """
     return [line for line in changes(before, now) if not line.startswith(FREE_OPTIONS)]
 
 
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
-    """Lists all options that differ, those that may included."""
+    """Lists all options that differ, including those that may."""
     old, new = _comparable(before), _comparable(now)
     common = old.keys() & new.keys()
     return [f"{key}: {old[key]}, now {new[key]}" for key in common if old[key] != new[key]]
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Gives the config one level, without the limits that lie in callbacks."""
+    """Flattens a config and removes the limits that callbacks hold."""
     options = flat(config)
     callbacks = options.get("trainer.callbacks", ())
     given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
@@ -98,7 +98,7 @@ def _comparable(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _without_limit(callback: Any) -> Any:
-    """Gives a callback's config without what says when to stop: nothing is left of a Timer."""
+    """Removes the limits from a callback's config; nothing remains of a Timer."""
     if not isinstance(callback, dict):
         return callback
     kind = str(callback.get("class_path")).rpartition(".")[2]

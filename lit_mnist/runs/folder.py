@@ -1,4 +1,4 @@
-"""A run's folder: what lies in it, and what it says of itself."""
+"""A run's folder: the paths of its files, and reading its small ones."""
 
 import csv
 import json
@@ -18,10 +18,10 @@ from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.old_layout import with_moved_classes
 
 BEST, LAST = "best.ckpt", "last.ckpt"
-FINAL = "final"  # the folder of what TensorBoard's tab HParams shows
-# Of metrics.csv
+FINAL = "final"  # sub-folder of what TensorBoard's HParams tab shows
+# Columns of metrics.csv
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
-# Of results.json, where they are known
+# Keys of results.json, where they are known
 NUMBERS = (
     *("epochs", "steps", "seconds", "parameters", "best_epoch", "best_val_acc", "best_val_loss"),
     *("test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
@@ -30,7 +30,7 @@ NUMBERS = (
 
 @dataclass(frozen=True)
 class Run:
-    """The folder `tb_logs/<name>/seed_<seed>/`; files are named in one place, here."""
+    """The folder `tb_logs/<name>/seed_<seed>/`. All names of files in it are defined here."""
 
     folder: Path
 
@@ -38,7 +38,7 @@ class Run:
     def of_seed(
         cls, log_dir: Path, name: str, seed: int, folds: int | None = None, fold: int | None = None
     ) -> Self:
-        """Gives the run of one network; of a fold: `seed_42_fold_0_of_5`."""
+        """Gives the run of one network; with folds, its folder is `seed_42_fold_0_of_5`."""
         return cls(log_dir / name / f"seed_{seed}{_part(folds, fold)}")
 
     @classmethod
@@ -50,7 +50,7 @@ class Run:
         folds: int | None = None,
         fold: int | None = None,
     ) -> Self:
-        """Gives the run of a committee of so many; of all folds: `committee_5_folds_5`."""
+        """Gives the run of a committee: `committee_5`; with folds, `committee_5_folds_5`."""
         return cls(log_dir / name / f"committee_{members}{_part(folds, fold)}")
 
     @property
@@ -65,26 +65,26 @@ class Run:
 
     @property
     def predictions(self) -> Path:
-        """What its test said of each image."""
+        """Predictions of its test for each image."""
         return self.folder / "predictions.csv"
 
     @property
     def votes(self) -> Path:
-        """What each member of a committee said of each image."""
+        """Predictions of each member of a committee for each image."""
         return self.folder / "votes.csv"
 
     @property
     def out_of_fold(self) -> Path:
-        """What the members of a committee of folds said of the images that they had left out."""
+        """Predictions of a committee of folds for the training images that members held out."""
         return self.folder / "out_of_fold.csv"
 
     @property
     def novelty(self) -> Path:
-        """By which images are told that are like no class."""
+        """The detector of images that are no digit."""
         return self.folder / "novelty.npz"
 
     def file(self, name: str) -> Path:
-        """Another file of the run, such as `metrics.csv`."""
+        """Path of another file of the run, such as `metrics.csv`."""
         return self.folder / name
 
     def exists(self) -> bool:
@@ -92,7 +92,7 @@ class Run:
         return self.last.exists() or self.best.exists()
 
     def results(self) -> dict[str, Any]:
-        """What `results.json` says; empty before the first epoch."""
+        """Content of `results.json`; empty before the first epoch."""
         path = self.file("results.json")
         try:
             results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -105,11 +105,11 @@ class Run:
         raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
 
     def update_results(self, **news: Any) -> None:
-        """Sets fields of `results.json` and keeps the others."""
+        """Updates entries of `results.json` and keeps the others."""
         files.write_json(self.file("results.json"), self.results() | news)
 
     def history(self) -> list[dict[str, float]]:
-        """The rows of `metrics.csv`, one an epoch; NaN where nothing was measured."""
+        """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""
         path = self.file("metrics.csv")
         if not path.exists():
             return []
@@ -123,7 +123,7 @@ class Run:
             raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
 
     def written(self) -> list[Path]:
-        """The files in the folder that a fresh run replaces: neither ledger, report nor exports."""
+        """The files that a fresh run replaces: not the ledger, reports and exports."""
         own = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
         digits = ("digits.csv", "digits.json", "digits.png")
         pictures = ("curves.png", "misclassified.png", "confusion.png")
@@ -137,16 +137,16 @@ class Run:
 
     @contextmanager
     def lock(self) -> Iterator[None]:
-        """Keeps other processes from training the same run, and tidies up after one killed.
+        """Keeps other processes from training the same run; removes temporary files of killed ones.
 
         Raises:
-            UserError: One does so already.
+            UserError: Another process is training it.
         """
         missing = [place for place in (self.folder, *self.folder.parents) if not place.exists()]
         self.folder.mkdir(parents=True, exist_ok=True)
         lock = FileLock(self.file(".lock"))
         try:
-            lock.acquire(timeout=0.3)  # whoever lists runs takes it for a moment
+            lock.acquire(timeout=0.3)  # `runs` takes the lock for a moment
         except Timeout:
             raise UserError(
                 f"{self.folder}: another process is training this run; wait for it, or choose"
@@ -159,13 +159,13 @@ class Run:
         finally:
             self.file(".lock").unlink(missing_ok=True)
             lock.release()
-            for place in missing:  # a run that never began leaves nothing
+            for place in missing:  # a run that never began leaves no folders
                 with suppress(OSError):
                     place.rmdir()
 
 
 def _part(folds: int | None, fold: int | None) -> str:
-    """Names the part of the training images that validates; empty for the notebook's split."""
+    """Suffix of a folder's name for its fold; empty for the notebook's split."""
     if folds is None:
         return ""
     return f"_folds_{folds}" if fold is None else f"_fold_{fold}_of_{folds}"
@@ -175,7 +175,7 @@ def read_config(path: Path) -> dict[str, Any]:
     """Reads a run's own `config.yaml`; empty if there is none.
 
     Raises:
-        UserError: It is no YAML mapping.
+        UserError: It is not a YAML mapping.
     """
     try:
         content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
@@ -187,7 +187,7 @@ def read_config(path: Path) -> dict[str, Any]:
 
 
 def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Gives a nested config one level, with keys such as `model.init_args.lr`."""
+    """Flattens a nested config to keys such as `model.init_args.lr`."""
     items: dict[str, Any] = {}
     for key, value in config.items():
         if isinstance(value, dict) and value:

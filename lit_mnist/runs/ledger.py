@@ -1,7 +1,7 @@
-"""The ledger of the test set: a line in the run's folder for each time that it was read.
+"""The ledger of the test set: `ledger.csv` in the run's folder, a line for each time it was read.
 
-Who looks often enough finds a lucky weight; so each look is written down, and the number of looks
-stands in the report. `--fresh` keeps the ledger: what was seen stays seen.
+With enough looks at the test set, a result can be good by luck. So each look is recorded, and
+reports state their number. `--fresh` keeps the ledger: a look cannot be undone.
 """
 
 from datetime import UTC, datetime
@@ -14,20 +14,20 @@ _HEADER = "when,weights_sha256,test_acc,test_loss,test_errors\n"
 
 
 def note(folder: Path, weights_sha256: str, accuracy: float, loss: float, errors: int) -> int:
-    """Adds a line.
+    """Adds a line to the ledger.
 
     Args:
         folder: The run's folder.
-        weights_sha256: Which weights were tested.
-        accuracy: Share of the test images, in [0, 1].
+        weights_sha256: Hash of the tested weights.
+        accuracy: Test accuracy, in [0, 1].
         loss: Mean over the test images, in nats.
         errors: Test images that were misclassified.
 
     Returns:
-        How often the test set has been read in this folder, this time included.
+        How often the test set has been read in this folder, including this time.
     """
     path = folder / NAME
-    # What is damaged in it stays seen: it counts, and stops nothing
+    # A damaged line still counts as a look, and does not stop the test
     lines = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     lines = lines or _HEADER
     lines += "" if lines.endswith("\n") else "\n"

@@ -12,13 +12,13 @@ from lit_mnist.runs import checkpoints
 class Progress(NamedTuple):
     """How far a run has come."""
 
-    epochs: int = 0  # that are whole
+    epochs: int = 0  # finished ones
     steps: int = 0  # of the optimizer
-    seconds: float = 0.0  # as a limit in time counts them
+    seconds: float = 0.0  # as a time limit counts them
 
     @classmethod
     def of(cls, checkpoint: dict[str, Any]) -> "Progress":
-        """Reads it from a checkpoint."""
+        """Reads the progress from a checkpoint."""
         epochs, _ = checkpoints.progress(checkpoint)
         return cls(epochs, checkpoint.get("global_step", 0), checkpoints.seconds(checkpoint))
 
@@ -30,16 +30,16 @@ class Limit(NamedTuple):
     value: object
 
     def __str__(self) -> str:
-        """Says it as it is given."""
+        """Formats it as on the command line."""
         return f"--trainer.{self.option} {self.value}"
 
 
 def reached(config: dict[str, Any], done: Progress) -> Limit | None:
-    """Gives the limit that leaves nothing to be trained; None if training can go on.
+    """Gives the limit that training has reached; None if it can continue.
 
     Args:
         config: The run's resolved config.
-        done: How far it has come.
+        done: How far the run has come.
     """
     options = config.get("trainer", {})
     if options.get("limit_train_batches") == 0:
@@ -55,7 +55,7 @@ def reached(config: dict[str, Any], done: Progress) -> Limit | None:
 
 
 def gone_beyond(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
-    """Lists the limits that are lower than what a checkpoint has."""
+    """Lists the limits that a checkpoint has already exceeded."""
     epochs, step = checkpoints.progress(checkpoint)
     counts = {"max_epochs": epochs + (step > 0), "max_steps": checkpoint.get("global_step", 0)}
     wanted = {name: config["trainer"].get(name) for name in counts}
@@ -67,7 +67,7 @@ def gone_beyond(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]
 
 
 def averages_at_the_end(config: dict[str, Any]) -> bool:
-    """Whether weights are averaged once all epochs are over, and perhaps one more added for it."""
+    """Whether weights are averaged after the last epoch, for which an epoch may be added."""
     return bool(_callbacks(config.get("trainer", {}), "StochasticWeightAveraging"))
 
 
@@ -79,7 +79,7 @@ def _callbacks(options: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def _durations(options: dict[str, Any]) -> Iterator[float]:
-    """Gives the limits in time, in seconds: the option's, and those of Timers among callbacks."""
+    """Yields the time limits, in seconds: of the option, and of Timer callbacks."""
     timers = [
         callback.get("init_args", {}).get("duration") for callback in _callbacks(options, "Timer")
     ]

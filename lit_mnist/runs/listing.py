@@ -1,8 +1,8 @@
-"""What lies under a log folder: each run's state and figures, from its small files alone.
+"""Lists the runs under a log folder with their states and scores, from their small files alone.
 
-No checkpoint is read, but for one that has changed since its test, and torch is not imported, so
-that hundreds of runs are listed in seconds, also while they are training. What is damaged is told
-and hides no other run.
+Neither torch nor checkpoints are loaded, except a checkpoint that has changed since its test, so
+that hundreds of runs are listed in seconds, even while they are training. A damaged run is reported
+and does not hide the others.
 """
 
 import math
@@ -20,22 +20,23 @@ from lit_mnist.runs.config_changes import FREE_OPTIONS
 from lit_mnist.runs.folder import Run, flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
-# Options that place a run, or that have a column of their own
+# Options that only name a run, or that have a column of their own
 OWN_COLUMNS = ("seed_everything", "name", "data.seed", "model.init_args.checkpoints")
 
 
 class Listed(NamedTuple):
-    """A run as it is listed; None where nothing is known.
+    """A run in the list; fields are None where nothing is known.
 
     Attributes:
         run: Its folder below the log folder, such as `deep/seed_42`.
-        name: Of its config; its seed beside it, which a committee has not.
+        name: The name in its config.
+        seed: Its seed; None for a committee.
         state: running, interrupted, complete or damaged.
-        epoch: How many epochs are whole, of `max_epochs`.
+        epoch: Number of finished epochs, out of `max_epochs`.
         best_val_acc: In [0, 1], as is `test_acc` with its interval.
-        seconds: Spent on training.
-        differs: Options that the listed runs do not have in common.
-        problem: Which of its files cannot be read, or that its test is outdated; else empty.
+        seconds: Duration of training.
+        differs: Options in which the listed runs differ.
+        problem: Which file cannot be read, or that its test is outdated; empty if nothing is wrong.
     """
 
     run: str
@@ -70,9 +71,9 @@ def read(log_dir: Path) -> list[Listed]:
 
 
 def differing(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Gives what each of several configs, one level each, has of the options in which they differ.
+    """Gives, for each of several flat configs, the options in which they differ.
 
-    The keys are as short as they can be told apart by: `lr`, not `model.init_args.lr`.
+    The keys are as short as is unambiguous: `lr`, not `model.init_args.lr`.
     """
     apart = [
         key for key in dict.fromkeys(k for one in configs for k in one) if _varies(key, configs)
@@ -96,7 +97,7 @@ def _short(key: str, others: Iterable[str]) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """Gives a class without its module, and all else as it is."""
+    """Shortens a class path to its class; other values stay as they are."""
     path = isinstance(value, str) and re.fullmatch(r"(\w+\.)+[A-Z]\w*", value)
     return value.rpartition(".")[2] if path else value
 
@@ -144,7 +145,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
 
 
 def _state(run: Run, results: dict[str, Any]) -> str:
-    """Tells the state. A run that was killed says that it is running, but holds no lock."""
+    """Gives a run's state; a killed run's file says that it is running, but its lock is free."""
     status = str(results.get("status", "running"))
     return "interrupted" if status == "running" and not is_locked(run) else status
 
@@ -157,7 +158,7 @@ def is_locked(run: Run) -> bool:
     try:
         with FileLock(path).acquire(timeout=0):
             return False
-    except (Timeout, OSError):  # a folder that may only be read is believed
+    except (Timeout, OSError):  # in a read-only folder, results.json is believed
         return True
 
 

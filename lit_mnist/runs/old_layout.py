@@ -1,4 +1,4 @@
-"""Class paths that runs of version 0.1 hold, when the package had no rooms."""
+"""Class paths in runs of version 0.1, when the package had no rooms."""
 
 from typing import Any
 
@@ -9,7 +9,7 @@ _MOVED = {
 
 
 def with_moved_classes(config: Any) -> Any:
-    """Gives a config, as read from YAML, whose class paths are those of today."""
+    """Replaces the class paths in a config by their current ones."""
     if isinstance(config, list):
         return [with_moved_classes(item) for item in config]
     if not isinstance(config, dict):

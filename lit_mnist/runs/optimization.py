@@ -1,4 +1,4 @@
-"""The optimizers and schedules that training will have, made before it begins."""
+"""The optimizers and schedules of a module, built before training begins."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.optim import Optimizer
 
-# They give the trainer other optimizers or schedules than the module's while it trains
+# Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
@@ -18,14 +18,15 @@ _STEPS = 10_000
 def optimization(
     trainer: Trainer, model: LightningModule
 ) -> tuple[list[Optimizer], list[Any] | None]:
-    """Makes the optimizers and schedules of a model that is attached to no trainer yet.
+    """Builds the optimizers and schedules of a model that has no trainer yet.
 
     Args:
-        trainer: Which will train it.
-        model: The model; it is left as it was.
+        trainer: The trainer that will train the model.
+        model: The model, which is left unchanged.
 
     Returns:
-        No optimizers, or None for the schedules, where they cannot be foreseen.
+        The optimizers, empty if they cannot be known in advance; and the schedules, None if these
+        cannot.
     """
     plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
@@ -45,7 +46,7 @@ def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
 
 
 def _attached(trainer: Trainer, model: LightningModule) -> list[Optimizer]:
-    """Makes the optimizers of a model that asks its trainer; none if it asks for too much."""
+    """Builds the optimizers of a model that needs its trainer; none if that is not possible yet."""
     model.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
     try:
         return _listed(model.configure_optimizers())[0]
@@ -56,7 +57,7 @@ def _attached(trainer: Trainer, model: LightningModule) -> list[Optimizer]:
 
 
 class _StandIn:
-    """A trainer that tells a number of steps: the true one would read the data for it."""
+    """A stand-in that gives a number of steps, for which the real trainer would load the data."""
 
     estimated_stepping_batches = _STEPS
 

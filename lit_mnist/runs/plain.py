@@ -1,7 +1,7 @@
-"""What may go into a checkpoint: tensors and plain values, which can be read without trust.
+"""Checks what goes into a checkpoint: tensors and plain values, which can be loaded safely.
 
-A callback or an optimiser may keep a number of NumPy's, or an object of its own. `torch.save` would
-write it, and nothing that reads with `weights_only=True` could ever read the file.
+A callback or an optimiser may hold NumPy numbers, or objects of its own. `torch.save` would write
+them, but `weights_only=True` could never load the file again.
 """
 
 from collections import OrderedDict
@@ -20,15 +20,15 @@ _REMEDY = "; let it keep tensors, numbers and text only; no checkpoint was writt
 
 
 def checked(value: Any, place: str = "", depth: int = 0) -> Any:
-    """Gives a checkpoint's content with NumPy's numbers as Python's, equal in value.
+    """Converts NumPy numbers in a checkpoint to equal Python numbers, and checks everything else.
 
     Args:
         value: The checkpoint, or a part of it.
-        place: Where the part stands, such as `callbacks.EMA.decay`.
-        depth: In how many others the part lies.
+        place: Path of the part, such as `callbacks.EMA.decay`.
+        depth: Nesting depth of the part.
 
     Raises:
-        UserError: It holds something else; the message names the place.
+        UserError: It holds another kind of object; the message names its path.
     """
     if isinstance(value, np.generic):
         return checked(value.item(), place, depth)
@@ -57,7 +57,7 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
 
 
 def _dense(value: Tensor, place: str) -> Tensor:
-    """Gives a tensor with all its numbers, of which an expanded one stores a part."""
+    """Copies an expanded tensor, which stores only part of its values, to a full one."""
     if value.layout != torch.strided or value.is_quantized:
         raise UserError(f"the checkpoint's {place} is a tensor without plain numbers{_REMEDY}")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():

@@ -1,4 +1,4 @@
-"""What a run's checkpoints tell of it, written anew where its small files are gone."""
+"""Restores lost small files of a run from its checkpoints."""
 
 import csv
 import io
@@ -15,9 +15,9 @@ from lit_mnist.runs.folder import COLUMNS, Run
 
 
 def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
-    """Writes `metrics.csv` and `results.json` of a finished run anew, as far as they are missing.
+    """Rewrites `metrics.csv` and `results.json` of a finished run where they are missing.
 
-    On what machine it was trained, and how it was tested, no checkpoint tells.
+    Facts about the machine and test scores are not in checkpoints and are lost.
 
     Args:
         run: The folder.
@@ -29,9 +29,9 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
     """
     rows = checkpoints.history(checkpoints.read(newest))
     there: list[dict[str, float]] = []
-    with suppress(UserError):  # damaged, as if it were not there
+    with suppress(UserError):  # a damaged file counts as missing
         there = run.history()
-    if len(there) < len(rows):  # more there are if the last checkpoint is lost
+    if len(there) < len(rows):  # there are more if the last checkpoint was lost
         files.write_text(run.file("metrics.csv"), metrics_csv(rows))
     known = run.results()
     if "name" not in known:
@@ -57,7 +57,7 @@ def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
 
 
 def metrics_csv(rows: Sequence[Mapping[str, float]]) -> str:
-    """Formats `metrics.csv`, a row an epoch; a cell is blank where nothing was measured."""
+    """Formats `metrics.csv`, one row per epoch; a cell is blank where nothing was measured."""
     text = io.StringIO(newline="")
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()

@@ -1,4 +1,4 @@
-"""Where a run goes on: from which checkpoint, and whether its options are still the same."""
+"""Where a run is resumed: from which checkpoint, and whether its options are still the same."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -11,25 +11,25 @@ from lit_mnist.runs.config_changes import LIMITS, changes, differences
 from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
 
-# Tells what is wrong with a checkpoint; empty if nothing is
+# A function that tells what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 
 
 class Start(NamedTuple):
-    """A checkpoint that is not the run's own, and that a run begins with."""
+    """A checkpoint from elsewhere that a run begins with."""
 
     checkpoint: Path
-    best: Path | None  # the best that is known of what led to it
+    best: Path | None  # the best known weights of the training that led to it
 
 
 class ResumePoint(NamedTuple):
-    """Where a run goes on."""
+    """Where a run is resumed."""
 
     checkpoint: Path
-    epochs: int  # that are finished
-    step: int  # of the next epoch that is done
-    total_steps: int  # of the optimizer
-    ended_by: str = ""  # why there is nothing left to do; empty if there is
+    epochs: int  # finished epochs
+    step: int  # finished steps of the next epoch
+    total_steps: int  # optimizer steps so far
+    ended_by: str = ""  # the limit that leaves nothing to do; empty if training can continue
 
     @property
     def complete(self) -> bool:
@@ -37,7 +37,7 @@ class ResumePoint(NamedTuple):
         return bool(self.ended_by)
 
     def __str__(self) -> str:
-        """Says so."""
+        """Describes it for the user."""
         place = f"after epoch {self.epochs - 1}"
         if self.step:
             place = f"after step {self.step} of epoch {self.epochs}"
@@ -47,19 +47,19 @@ class ResumePoint(NamedTuple):
 def resume_point(
     run: Run, config: dict[str, Any], fault: Fault = lambda _: ""
 ) -> ResumePoint | None:
-    """Tells where `fit` with this config goes on.
+    """Finds where `fit` with this config resumes.
 
     Args:
         run: The folder.
         config: The resolved config.
-        fault: Tells what keeps training from going on from a checkpoint; empty if nothing does.
+        fault: Tells what prevents resuming from a checkpoint; empty if nothing does.
 
     Returns:
-        None if the run has no checkpoint yet.
+        The point; None if the run has no checkpoint yet.
 
     Raises:
         UserError: The run was made with other options, an option would have no effect, or no
-            checkpoint holds what it takes to go on to the same bits.
+            checkpoint allows an exact resume.
     """
     if not run.exists():
         return None
@@ -89,7 +89,7 @@ def resume_point(
 
 
 def _check_effect(raised: list[str], limit: str) -> None:
-    """Refuses to raise a limit while another one is reached."""
+    """Refuses to raise a limit if another one is reached already."""
     option = limit.partition(" ")[0].removeprefix("--")
     useless = [line for line in raised if line.partition(":")[0] != option]
     if useless:
@@ -107,14 +107,14 @@ def _check_unchanged(run: Run, changed: list[str]) -> None:
 
 
 def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
-    """Reads the newest checkpoint that is whole; a damaged one is named and passed over.
+    """Reads the newest intact checkpoint; damaged ones are reported and skipped.
 
     Args:
         run: The folder.
-        fault: Tells what keeps training from going on from a checkpoint.
+        fault: Tells what prevents resuming from a checkpoint.
 
     Raises:
-        UserError: None is whole.
+        UserError: No checkpoint is intact.
     """
     problems = []
     for path in (run.last, run.best):
@@ -133,11 +133,11 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
 
 
 def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
-    """Finds the best weights of what led to a checkpoint: its own, or those of its `best.ckpt`.
+    """Finds the best weights of the training that led to a checkpoint: its own or `best.ckpt`'s.
 
     Args:
         start: The checkpoint's file.
-        checkpoint: What is in it.
+        checkpoint: Its content.
 
     Returns:
         A file whose score is known; None if there is none.
@@ -150,7 +150,7 @@ def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
         if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
             scored[beside] = checkpoints.scores(other)
     known = {path: scores for path, scores in scored.items() if scores}
-    # Of equal ones the first, as in a run that was never left
+    # Of equal scores the first, as in an uninterrupted run
     return max(
         known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
     )

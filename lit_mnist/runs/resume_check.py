@@ -1,7 +1,7 @@
-"""Whether training can go on from a checkpoint: what it holds beside the weights, looked at first.
+"""Checks that training can be resumed from a checkpoint, by all that it holds beside the weights.
 
-Lightning and PyTorch take what they find. An optimizer's state of a wrong shape is not only a
-crash: the fused Adam then reads and writes memory that is not its own.
+Lightning and PyTorch do not check. Optimizer state of a wrong shape is worse than a crash: fused
+Adam then reads and writes out of bounds.
 """
 
 import math
@@ -18,8 +18,8 @@ from lit_mnist.runs.optimization import optimization
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
-    """Tells what keeps training from going on from a checkpoint; empty if nothing does."""
-    for key in ("state_dict", "current_model_state"):  # under the latter, an average's own model
+    """Tells what prevents resuming from a checkpoint; empty if nothing does."""
+    for key in ("state_dict", "current_model_state"):  # the latter: beside an average
         weights = checkpoint.get(key, {}) if key in checkpoint else model.state_dict()
         if checkpoints.shapes(weights) != checkpoints.shapes(model.state_dict()):
             return "damaged, its weights do not fit the model"
@@ -31,7 +31,7 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     ]
     known = None if schedules is None else [schedule.state_dict() for schedule in schedules]
     expected["lr_schedulers"] = known
-    if not optimizers:  # nothing is known of them
+    if not optimizers:  # they cannot be known in advance
         expected |= {"optimizer_states": None, "lr_schedulers": None}
     found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
     for place, optimizer in enumerate(optimizers):
@@ -43,9 +43,9 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
 
 
 def unlike(expected: Any, found: Any, name: str = "its content") -> str:
-    """Tells what a value lacks to be of the expected form; empty if it lacks nothing.
+    """Tells how a value differs from the expected structure; empty if it does not.
 
-    Keys whose expected value is None or a bool may be missing: libraries add such with time.
+    Keys whose expected value is None or a bool may be missing: new library versions add such keys.
     """
     if isinstance(expected, dict):
         if not isinstance(found, dict):
@@ -83,9 +83,9 @@ def _unlike_tensor(expected: Tensor, found: Any, name: str) -> str:
 
 
 def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> str:
-    """Looks at what an optimizer remembers of each weight that it has stepped.
+    """Checks an optimizer's state of each weight that it has stepped.
 
-    A weight that is frozen, or that no loss depends on, has been stepped never.
+    A weight that is frozen, or that no loss depends on, has no state.
     """
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
@@ -102,7 +102,7 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
 
 
 def _moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> dict[str, Tensor]:
-    """Gives the form of what Adam, whose kernels take what they find, remembers of a weight."""
+    """Gives the structure of Adam's state of a weight, which its kernels do not check."""
     if not isinstance(optimizer, Adam):
         return {}
     names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
@@ -119,14 +119,14 @@ def _not_finite(state: dict[str, Any], name: str) -> str:
 
 
 def _unlike_partial(checkpoint: dict[str, Any], model: LightningModule) -> str:
-    """Looks at what is kept of an epoch that has not ended."""
+    """Checks the partial sums of an unfinished epoch."""
     place = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader")
     found = unlike([{"epoch": 0, "step": 0}], place, "combined_loader") if place else ""
     kept, scores = checkpoint.get("train_scores"), getattr(model, "train_scores", None)
     if found or not kept or scores is None:
         return found
     sums = scores.partial_sums()
-    if isinstance(kept, list):  # until version 0.1: without names, and without the last
+    if isinstance(kept, list):  # in version 0.1 they had no names, and the last was missing
         sums.pop("unanswered")
         kept = dict(zip(sums, kept, strict=False))
     first = kept.get("count") if isinstance(kept, dict) else None

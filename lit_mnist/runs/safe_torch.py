@@ -1,8 +1,8 @@
-"""Files of `torch.save`, read without trusting them.
+"""Loads files of `torch.save` without trusting them.
 
-`weights_only=True` keeps a file from running code. It does not keep a small file from taking all
-memory, so the file is looked at first: `torch.save` compresses nothing, so what it claims to hold
-is no larger than it is.
+`weights_only=True` keeps a file from running code, but not a small file from filling the memory. So
+the file is inspected first: `torch.save` does not compress, so what a file claims to hold must not
+be larger than the file.
 """
 
 import pickletools
@@ -17,10 +17,10 @@ import torch
 from torch import Tensor
 
 MAX_BYTES = 1 << 32  # a checkpoint of this program has up to 11 MB
-MAX_DEPTH = 64  # a checkpoint of this program has 8
+MAX_DEPTH = 64  # of nesting; a checkpoint of this program has 8
 MAX_PICKLE_BYTES = 1 << 25  # everything but the numbers; a checkpoint of this program has 6 KB
-# What a file may name. Of what `weights_only=True` allows, `bytearray`, `_codecs.encode` and
-# the tensor types are left out: a few bytes make each of them take any amount of memory.
+# Names that a file may use. Of those that `weights_only=True` allows, `bytearray`,
+# `_codecs.encode` and the tensor types are left out: a few bytes make them allocate any memory.
 _NAMES = re.compile(
     r"(builtins|__builtin__) (set|complex)|collections (OrderedDict|Counter)"
     r"|torch (\w+Storage|Size|device|bool|b?float\d+|u?int\d+)|torch\.storage UntypedStorage"
@@ -30,15 +30,15 @@ _PLAIN = (type(None), bool, int, float, complex, str, torch.Size, torch.device, 
 
 
 class RefusedError(Exception):
-    """A file that `torch.save` does not write, or not for this program; says why."""
+    """The file is not one that this program writes with `torch.save`; the message says why."""
 
 
 def load(path: Path) -> Any:
-    """Reads a file onto the CPU: tensors and plain values, none larger than the file.
+    """Loads a file to the CPU: tensors and plain values, none larger than the file.
 
     Raises:
-        RefusedError: The file claims or names what it must not.
-        Exception: It is damaged, which can show in any layer of zip, pickle and torch.
+        RefusedError: The file claims or names something that it must not.
+        Exception: The file is damaged; any layer of zip, pickle and torch may raise.
     """
     size = path.stat().st_size
     check_archive(path, size)
@@ -49,10 +49,10 @@ def load(path: Path) -> Any:
 
 
 def check_archive(path: Path, size: int) -> None:
-    """Checks what the file says of itself, without unpacking it.
+    """Checks the file's structure without unpacking it.
 
     Raises:
-        RefusedError: Its parts are compressed or overlap, or it names what it must not.
+        RefusedError: Its parts are compressed or overlap, or it names something that it must not.
     """
     if size > MAX_BYTES:
         raise RefusedError(f"it has {size:,} bytes")
@@ -78,11 +78,11 @@ def _check_names(pickled: bytes) -> None:
 
 
 def check_content(content: Any) -> None:
-    """Checks what was read.
+    """Checks the loaded content.
 
     Raises:
-        RefusedError: It is nested too deeply, holds something else than plain values and dense
-            tensors, or a tensor that is larger than what is stored of it.
+        RefusedError: It is nested too deeply, holds something other than plain values and dense
+            tensors, or a tensor larger than its storage.
     """
     seen: set[int] = set()
     level = [content]

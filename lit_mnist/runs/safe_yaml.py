@@ -1,8 +1,8 @@
-"""YAML that may come from anywhere: what is too deep, too large or says a thing twice is refused.
+"""Loads YAML without trusting it: refuses what is too deep, too large or has duplicate keys.
 
-PyYAML's safe loader runs nothing. But a few lines of aliases to lists of aliases stand for more
-values than any memory holds, deep nesting exhausts Python's stack, and of two values for one key
-the last is taken without a word.
+PyYAML's safe loader runs no code. But a few lines of nested aliases can stand for more values than
+any memory holds, deep nesting exhausts Python's stack, and of duplicate keys the last one silently
+wins.
 """
 
 import functools
@@ -22,10 +22,10 @@ _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def load(text: str) -> Any:
-    """Reads YAML of plain values.
+    """Loads YAML of plain values.
 
     Raises:
-        yaml.YAMLError: It is none, or `check` refuses it.
+        yaml.YAMLError: The text is not valid YAML, or `check` refuses it.
     """
     return _checked(text, functools.partial(yaml.load, Loader=_Loader))
 
@@ -39,10 +39,10 @@ def _checked(text: str, read: Callable[[str], Any]) -> Any:
 
 
 def check(text: str) -> None:
-    """Refuses what would take too much memory, time or stack, or is ambiguous.
+    """Refuses a text that would take too much memory, time or stack, or has duplicate keys.
 
     Raises:
-        yaml.YAMLError: For that reason, or because the text is no YAML.
+        yaml.YAMLError: The text is refused, or is not valid YAML.
     """
     if len(text) > MAX_CHARACTERS:
         raise yaml.YAMLError(f"it has more than {MAX_CHARACTERS:,} characters")
@@ -60,9 +60,9 @@ def check(text: str) -> None:
 
 @functools.cache
 def guard_parser() -> None:
-    """Makes jsonargparse check all YAML, in files and on the command line, before it is read.
+    """Makes jsonargparse check all YAML, in files and on the command line, before loading it.
 
-    A run's own config of version 0.1 is read as one of today.
+    Class paths of version 0.1 are replaced by their current ones.
     """
     theirs = get_loader("yaml")
 
@@ -73,7 +73,7 @@ def guard_parser() -> None:
 
 
 class _Level:
-    """A list or mapping that is being read."""
+    """A list or mapping that is being parsed."""
 
     def __init__(self, event: yaml.CollectionStartEvent) -> None:
         self.anchor, self.size, self.height = event.anchor, 1, 1
@@ -93,7 +93,7 @@ class _Level:
 
 
 class _Walk:
-    """What is known of a text up to a place in it."""
+    """State of the check while it walks through a text."""
 
     def __init__(self) -> None:
         self.levels: list[_Level] = []

@@ -1,7 +1,7 @@
-"""Whether a run's test counts: it is of the weights that are there, of all images, and unaltered.
+"""Whether a run's test is valid: of the present weights, of all images, and unaltered.
 
-A test that counts is recorded in `results.json`: the hashes of the weights, of the test images and
-of `predictions.csv`. A test of a part of the images leaves no record.
+A valid test is recorded in `results.json` by the hashes of the weights, of the test images and of
+`predictions.csv`. A test of only some of the images leaves no record.
 """
 
 import hashlib
@@ -18,14 +18,14 @@ NEVER = "it has not been tested since it was trained"
 
 
 class Weights(NamedTuple):
-    """What is tested.
+    """The weights that are tested.
 
     Attributes:
-        sha256: Hash of the weights; of a committee, see `checkpoints.committee_sha256`.
-        paths: The checkpoint, or a committee's.
+        sha256: Hash of the weights; for a committee, see `checkpoints.committee_sha256`.
+        paths: The checkpoint, or those of a committee's members.
         average: How a committee averages; None for a single module.
-        epoch: After which a single module had them.
-        step: At which training's points of it stand in TensorBoard, likewise.
+        epoch: Epoch of a single module's weights.
+        step: Global step of a single module's weights, as in TensorBoard.
     """
 
     sha256: str
@@ -36,22 +36,22 @@ class Weights(NamedTuple):
 
     @classmethod
     def of(cls, path: Path, checkpoint: dict[str, Any]) -> Self:
-        """Gives those of a checkpoint that was read from a path."""
+        """Describes the weights of a checkpoint that was read from a path."""
         epoch, steps = (int(checkpoint.get(key, 0)) for key in ("epoch", "global_step"))
         digest = checkpoints.weights_sha256(checkpoint["state_dict"])
         return cls(digest, (path,), epoch=epoch, step=max(steps - 1, 0))
 
 
 def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
-    """Gives what `results.json` is to hold, once `predictions.csv` is written.
+    """Gives the record for `results.json`; call it once `predictions.csv` is written.
 
     Args:
         run: The folder.
-        weights: What was tested.
-        data_sha256: Hash of the test images and labels, as `read.Split` has it.
+        weights: The tested weights.
+        data_sha256: Hash of the test images and labels, as in `read.Split`.
     """
     return {
-        # relative, so that they hold wherever the folder of all runs is moved to
+        # relative, so that they stay valid if the log folder is moved
         "test_checkpoints": [os.path.relpath(path, run.folder) for path in weights.paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
@@ -62,13 +62,13 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
 
 
 def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
-    """Tells why the run's test does not count; empty if it does.
+    """Tells why the run's test is not valid; empty if it is.
 
     Args:
         run: The folder.
-        weights_sha256: Hash of the weights that the test must be of; if empty, of those that now
-            lie where the tested ones lay.
-        data_sha256: Hash of the images that it must be of; empty if any will do.
+        weights_sha256: Hash that the tested weights must have; if empty, the hash of the weights
+            now in the tested files.
+        data_sha256: Hash that the test images must have; empty if any are accepted.
     """
     results = run.results()
     if "test_weights_sha256" not in results:
@@ -88,7 +88,7 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
 
 
 def _weights_now(run: Run, results: dict[str, Any]) -> str:
-    """Hashes the weights that lie where the tested ones lay; empty if none do."""
+    """Hashes the weights now in the tested files; empty if a file is gone."""
     named = results.get("test_checkpoints")
     paths = [run.folder / str(name) for name in named] if isinstance(named, list) else []
     if not paths or not all(path.is_file() for path in paths):
@@ -100,10 +100,10 @@ def _weights_now(run: Run, results: dict[str, Any]) -> str:
 
 
 def weights_sha256(paths: Sequence[Path], average: str | None = None) -> str:
-    """Hashes a checkpoint's weights, or those of a committee that averages so.
+    """Hashes a checkpoint's weights, or those of a committee with this way to average.
 
     Raises:
-        UserError: One is missing or damaged.
+        UserError: A checkpoint is missing or damaged.
     """
     hashes = [checkpoints.weights_sha256(checkpoints.read(path)["state_dict"]) for path in paths]
     return hashes[0] if average is None else checkpoints.committee_sha256(average, hashes)

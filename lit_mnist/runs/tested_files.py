@@ -1,7 +1,7 @@
-"""Whether the checkpoints that were tested are still the same files, without a look at weights.
+"""Whether the tested checkpoints are still the same files, without loading weights.
 
-`tested.doubt` reads them and is exact. A list of hundreds of runs can't wait for that: here only a
-file that is newer than the test is read, and only to be hashed.
+`tested.doubt` loads them and is exact, but too slow for a list of hundreds of runs: here a file is
+read, and only hashed, if it is newer than the test.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ KEY = "test_files_sha256"  # in results.json
 
 
 def files_sha256(paths: Iterable[Path]) -> str:
-    """Hashes the hashes of files, in their order."""
+    """Hashes the hashes of files, in order."""
     digest = hashlib.sha256()
     for path in paths:
         with path.open("rb") as file:
@@ -23,11 +23,11 @@ def files_sha256(paths: Iterable[Path]) -> str:
 
 
 def changed(folder: Path, results: Mapping[str, Any]) -> bool:
-    """Tells whether a run was tested with other files than there are now.
+    """Tells whether a run's checkpoints have changed since its test.
 
     Args:
-        folder: The run's.
-        results: What its `results.json` says.
+        folder: The run's folder.
+        results: Content of its `results.json`.
     """
     named, known = results.get("test_checkpoints"), results.get(KEY)
     if not isinstance(named, list) or not isinstance(known, str):
@@ -37,11 +37,11 @@ def changed(folder: Path, results: Mapping[str, Any]) -> bool:
         since = (folder / "results.json").stat().st_mtime_ns
         newer = [path for path in paths if _touched(path) > since]
         return bool(newer) and files_sha256(paths) != known
-    except OSError:  # they are gone, or out of reach
+    except OSError:  # they are gone or cannot be read
         return False
 
 
 def _touched(path: Path) -> int:
-    """When a file was written, or put in its place, in ns."""
+    """Time at which a file was written or moved into place, in ns."""
     known = path.stat()
     return max(known.st_mtime_ns, known.st_ctime_ns)

@@ -1,25 +1,25 @@
 """What surrounds a training run: callbacks, launchers, hardware, work-arounds for Lightning.
 
-board          the epochs of a run for TensorBoard, and its config, graph and summary
-callbacks      a row and a line an epoch, the progress bar
-checkpointing  when best.ckpt and last.ckpt are written
-final_weights  what callbacks such as an average of weights end with, kept in last.ckpt
-ending         which limit ends training, and that it ends where it can be gone on with
-frozen         which layers are frozen, in a run that goes on
-hardware       the machine: its name, and the precision (bf16) and memory layout that suit it
-launcher       what torchrun or SLURM has started
-light_imports  Lightning without what torchmetrics imports for pictures and sound
-loggers        the run's own TensorBoard logger, and pictures for those that a user names
+board          writes a run's epochs, config, graph and summary for TensorBoard
+callbacks      writes metrics.csv and prints a line per epoch; the progress bar
+checkpointing  writes best.ckpt and last.ckpt, and says when
+final_weights  saves weights that a callback changes after the last epoch, such as an average
+ending         which limit ended training; stops only where a run can be resumed
+frozen         keeps track of frozen layers across a resume
+hardware       what decides bf16 and channels-last on a machine; its name and versions
+launcher       how many processes torchrun or SLURM has started
+light_imports  imports Lightning without torchmetrics' image and audio packages
+loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
 net_graph      a net's graph for TensorBoard
-noise          known messages of the libraries that are hidden, one by one
-process        settings of the process: its speed, and that it ends with its parent
-resumed_epoch  what Lightning leaves out of an epoch that a run goes on with from within
-run_folder     the folder of a run: cleared, its config and status written
-schedule_lengths  schedules that know how long training is
-searched       what callbacks search for when a run begins: a learning rate, a batch size
+noise          hides known messages of the libraries, one by one
+process        settings of the process: for speed on a CPU, and to end with its parent
+resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
+run_folder     clears a run's folder and writes its config and status
+schedule_lengths  checks that schedules are as long as training
+searched       keeps learning rates and batch sizes that a finder has found
 tiles          small pictures as arrays: rows of images, a confusion matrix
-trial_pruning  trials of a sweep that are ended early, as others did better
-validated      what a validation said: confusion matrix, recalls, worst images
-watch          validation and the first batch, watched for the loggers
+trial_pruning  ends trials of a sweep early if others did better
+validated      results of a validation: confusion matrix, recalls, worst images
+watch          collects validation results and the first batch for the loggers
 workarounds    every work-around for Lightning, each with its upstream reference
 """

@@ -1,14 +1,14 @@
-"""A run's epochs for TensorBoard: training and validation in one chart, an epoch a step.
+"""Writes a run's epochs for TensorBoard: training and validation in one chart, over epochs.
 
-TensorBoard draws what has one tag in several folders into one chart, so training and validation
-have a folder each below the run's. `final` is apart because the tab HParams takes every scalar of
-its folder for a result. No list of options is declared there: without one, TensorBoard finds by
-itself which options differ between runs, and shows those first. Charts stand in the order of their
-tags: `by_epoch` is before the pictures `confusion` and `curves`. A class has a chart of its recall,
-in which all runs lie: ten lines of one run would take ten folders.
+TensorBoard draws equal tags from several folders into one chart, so training and validation have
+one folder each below the run's. `final` has its own because the HParams tab takes every scalar in
+its folder for a result. No list of options is declared there: without one, TensorBoard itself finds
+the options that differ between runs and shows those first. Charts are ordered by tag: `by_epoch`
+precedes the pictures `confusion` and `curves`. Each class has its own chart of recall, with all
+runs in it: ten lines in one chart would take ten folders per run.
 
-TensorBoard calls a run by its folder, `deep/seed_42/val`. The config or `--name` gives the first
-part, and a folder is refused to other options, so a name tells runs apart as its user wants them.
+TensorBoard names a run by its folder, `deep/seed_42/val`. The first part comes from the config or
+`--name`, and a folder accepts only one set of options, so names tell runs apart.
 """
 
 import re
@@ -29,7 +29,7 @@ from lit_mnist.training.validated import Validated
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
 
-# Below the run's folder: tag, and the column of metrics.csv
+# For each folder below the run's: tag, and the column of metrics.csv
 SERIES = {
     "train": {
         "by_epoch/accuracy": "train_acc",
@@ -39,7 +39,7 @@ SERIES = {
     },
     "val": {"by_epoch/accuracy": "val_acc", "by_epoch/loss": "val_loss"},
 }
-# What the text about a run tells of it, if results.json does
+# Entries of results.json that the run's summary shows, where they exist
 FACTS = (
     *("best_val_acc", "best_val_loss", "best_epoch", "model", "parameters", "seed", "hardware"),
     *("ranks", "precision", "dataset", "data_sha256", "split_sha256", "versions"),
@@ -47,7 +47,7 @@ FACTS = (
 
 
 class EpochBoard:
-    """Writes what each epoch shows down for TensorBoard; to be used on rank zero alone.
+    """Writes the results of each epoch for TensorBoard; for use on rank zero only.
 
     Args:
         run: The folder.
@@ -59,7 +59,7 @@ class EpochBoard:
         self.writers: dict[str, SummaryWriter] = {}
 
     def begin(self, trainer: Trainer, module: LightningModule) -> None:
-        """Opens the files, and takes back what a process that was killed has said beyond here."""
+        """Opens the files and purges what a killed process wrote beyond this step."""
         from torch.utils.tensorboard import SummaryWriter
 
         epoch = trainer.current_epoch
@@ -77,11 +77,11 @@ class EpochBoard:
         add_graph(train, trainer, module)
 
     def first_batch(self, picture: np.ndarray) -> None:
-        """Shows what the net is first trained on."""
+        """Shows the first augmented batch."""
         self.writers["train"].add_image("first_batch", picture, 0, dataformats="HWC")
 
     def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
-        """Adds the last of the rows, and of a new best epoch the pictures."""
+        """Adds the last of the rows and, for a new best epoch, the pictures."""
         row, epoch = rows[-1], int(rows[-1]["epoch"])
         for part, columns in SERIES.items():
             for tag, column in columns.items():
@@ -114,14 +114,14 @@ class EpochBoard:
 
 
 def summary(results: Mapping[str, Any]) -> str:
-    """Gives what `results.json` says of a run as a Markdown table."""
+    """Formats the entries of `results.json` as a Markdown table."""
     known = {key: results[key] for key in FACTS if key in results}
     lines = [f"| {key} | {value} |" for key, value in known.items()]
     return "\n".join(["| | |", "| --- | --- |", *lines])
 
 
 def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
-    """Tells the tab HParams the options of a run."""
+    """Adds a run's options to the HParams tab."""
     from torch.utils.tensorboard.summary import hparams as session
 
     _, start, _ = session(hparams(dict(config)), {})
@@ -129,13 +129,13 @@ def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
 
 
 def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], epoch: int) -> None:
-    """Sets a test's scores in HParams, in place of those of the test before.
+    """Adds a test's scores to the HParams tab, in place of those of an earlier test.
 
     Args:
         run: The folder.
         config: The resolved config.
-        scores: Such as test_acc and test_loss.
-        epoch: Of the tested weights.
+        scores: Scores by name, such as test_acc and test_loss.
+        epoch: Epoch of the tested weights.
     """
     from torch.utils.tensorboard import SummaryWriter
 
@@ -147,6 +147,6 @@ def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], e
 
 
 def withdraw_test(run: Run) -> None:
-    """Takes the scores of a test out of HParams: it was of other weights than there are now."""
+    """Removes a test's scores from the HParams tab, as the weights have changed since."""
     for path in run.file(FINAL).glob("events.out.tfevents.*.test"):
         path.unlink()

@@ -1,4 +1,4 @@
-"""What a training run shows and writes down of each epoch."""
+"""What a training run prints and writes for each epoch."""
 
 import math
 import time
@@ -18,24 +18,24 @@ from lit_mnist.training.watch import Watch
 class MetricsCSV(Callback):
     """Adds a row to `metrics.csv` and prints a line for each epoch.
 
-    The rows travel in the checkpoints, so a resumed run continues just those that belong to it. An
-    epoch is written down once the module and all callbacks have logged: when a checkpoint of it is
-    put together, whoever asks for one, and at the latest when the next epoch begins. So the file is
-    never behind a checkpoint.
+    The rows are saved in the checkpoints, so a resumed run continues exactly those that belong to
+    it. An epoch's row is written once the module and all callbacks have logged: when a checkpoint
+    is assembled, or at the latest when the next epoch begins. The file is therefore never behind a
+    checkpoint.
 
     Args:
         run: The folder.
-        watch: Takes each row for the loggers; None if there are none.
+        watch: Passes each row on to the loggers; None if there are none.
     """
 
     def __init__(self, run: Run, watch: Watch | None = None) -> None:
         self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
-        self.ended: dict[str, float] | None = None  # an epoch that is not written down yet
-        self.written: dict[str, Tensor] = {}  # the metrics as they were for the last row
+        self.ended: dict[str, float] | None = None  # row of an epoch that is not written yet
+        self.written: dict[str, Tensor] = {}  # the metrics that the last row was written from
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the clock: for an epoch that was cut short, no other hook is called."""
+        """Starts the clock; a resumed epoch calls no other hook at its start."""
         self.began = time.perf_counter()
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -44,8 +44,8 @@ class MetricsCSV(Callback):
         self.began = time.perf_counter()
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stops it; epochs count from 0, as Lightning's do."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # stopped before a batch
+        """Stops the clock and prepares the epoch's row; epochs count from 0, as in Lightning."""
+        if not trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # before its first batch
             return
         seconds = time.perf_counter() - self.began
         self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
@@ -53,12 +53,12 @@ class MetricsCSV(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Puts the rows into each checkpoint."""
+        """Saves the rows in each checkpoint."""
         self._write(trainer)
         checkpoint["callbacks"][self.state_key] = {"rows": list(self.rows)}
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the last epoch down, if it has left no checkpoint."""
+        """Writes the last epoch's row, if no checkpoint has."""
         self._write(trainer)
         if self.watch and trainer.is_global_zero:
             self.watch.board.close()
@@ -66,7 +66,7 @@ class MetricsCSV(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Takes up the rows that the checkpoint knows."""
+        """Restores the rows from the checkpoint."""
         self.rows = list(checkpoints.history(checkpoint))
 
     def _write(self, trainer: Trainer) -> None:
@@ -74,8 +74,8 @@ class MetricsCSV(Callback):
             return
         measured, self.ended = self.ended, None
         metrics = dict(trainer.callback_metrics)
-        # Lightning keeps what was logged in an earlier epoch: it is the same tensor then.
-        # Seven digits are what its float32 holds: 0.001, not 0.0010000000474974513.
+        # Lightning keeps metrics of earlier epochs: an identical tensor was not logged again.
+        # Seven digits are the precision of float32: 0.001, not 0.0010000000474974513.
         logged = {
             name: float(f"{value:.7g}")
             for name, value in metrics.items()
@@ -93,11 +93,11 @@ class MetricsCSV(Callback):
 
     @property
     def state_key(self) -> str:
-        """Names the rows in a checkpoint, whatever the class is called."""
+        """Key of the rows in a checkpoint, independent of the class's name."""
         return checkpoints.METRICS_KEY
 
     def _summary(self) -> dict[str, Any]:
-        """Leaves the best score to BestCheckpoint, whose file has to have it."""
+        """Summarises the run for `results.json`; BestCheckpoint adds the best score."""
         seconds = round(sum(row["seconds"] for row in self.rows), 2)
         return {"epochs": len(self.rows), "seconds": seconds}
 
@@ -115,11 +115,11 @@ class MetricsCSV(Callback):
 
 
 class ProgressBar(TQDMProgressBar):
-    """A bar for the epoch that is running; finished epochs stay as MetricsCSV's lines."""
+    """Progress bar of the current epoch; MetricsCSV prints a line for each finished one."""
 
     def __init__(self) -> None:
         super().__init__(refresh_rate=20, leave=False)
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Shows speed alone: a score in the bar would stop the device at every step."""
+        """Shows the speed only: a score in the bar would synchronise the device at every step."""
         return {}

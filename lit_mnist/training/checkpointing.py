@@ -1,4 +1,4 @@
-"""When `best.ckpt` and `last.ckpt` are written."""
+"""Writes the checkpoints `best.ckpt` and `last.ckpt`; `runs/folder.py` names the files."""
 
 from typing import Any
 
@@ -16,14 +16,14 @@ _OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric
 
 
 class BestCheckpoint(ModelCheckpoint):
-    """Writes `best.ckpt`: the weights with the highest validation accuracy, as they were measured.
+    """Writes `best.ckpt`: the weights with the highest validation accuracy.
 
-    A score counts for the weights that it was measured on: where a callback changes them between
-    validation and checkpoint, as ModelPruning does, none is known of what would be saved.
+    A score is valid only for the weights that it was measured on. If a callback changes them
+    between validation and checkpoint, as ModelPruning does, the changed weights are not saved.
 
-    What has to be beaten is the score that the file itself tells. So the best stays the best in a
-    folder that was moved, which is where Lightning begins to count afresh, and if `last.ckpt` is
-    older than `best.ckpt`.
+    The score to beat is the one stored in `best.ckpt` itself. The best therefore stays the best if
+    the folder is moved, where Lightning would start counting again, and if `last.ckpt` is older
+    than `best.ckpt`.
 
     Args:
         run: The folder.
@@ -33,19 +33,19 @@ class BestCheckpoint(ModelCheckpoint):
         path = run.best
         super().__init__(path.parent, path.stem, monitor="val_acc", mode="max", **_OPTIONS)
         self.run = run
-        self.measured: dict[str, float] = {}  # by the last validation, and at which step
-        self.due = False  # whether the epoch that ends was validated at its end
-        self.validated: list[list[Tensor]] = []  # norms of all weights, as they were validated
-        self.told = False  # that they have changed since
+        self.measured: dict[str, float] = {}  # scores of the last validation, and its step
+        self.due = False  # whether this epoch was validated at its end
+        self.validated: list[list[Tensor]] = []  # norms of the weights that were validated
+        self.told = False  # whether a change since then was reported
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Takes down by what the weights are known again, before a callback averages them."""
+        """Records the norms of the weights, before a callback averages them."""
         self.validated = [_norms(pl_module)] if _validates_next(trainer) else []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks which score is to be beaten."""
+        """Reads the score to beat."""
         found = self._score_of_file() if trainer.is_global_zero else {}
         found = trainer.strategy.broadcast(found)
         self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
@@ -56,11 +56,11 @@ class BestCheckpoint(ModelCheckpoint):
             self._write_down(trainer, found)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes it down once more: a hook of the module may have changed them."""
+        """Records the norms again, as a hook of the module may have changed the weights."""
         self.validated.append(_norms(pl_module))
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes the score down; saves, unless the epoch ends here and has yet to be completed."""
+        """Records the score; saves, unless the epoch ends here, which `on_train_epoch_end` does."""
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
         scores = {name: trainer.callback_metrics.get(name) for name in ("val_acc", "val_loss")}
@@ -71,17 +71,17 @@ class BestCheckpoint(ModelCheckpoint):
             self._save_if_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves, if the epoch was validated at its end."""
+        """Saves if the epoch was validated at its end."""
         if self.due:
             self.due = False
             self._save_if_best(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Tells of each checkpoint what is known of its weights."""
+        """Saves the scores that belong to the checkpoint's weights."""
         return super().state_dict() | {"measured": self.measured}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes nothing over but the last validation: `best.ckpt` itself tells its score."""
+        """Restores the last validation only: the score to beat is in `best.ckpt` itself."""
         self.measured = dict(state_dict.get("measured", {}))
 
     @property
@@ -115,14 +115,14 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _write_down(self, trainer: Trainer, scores: dict[str, float]) -> None:
         if trainer.is_global_zero:
-            # Seven digits are what float32 holds, and what metrics.csv says
+            # Seven digits are the precision of float32, as in metrics.csv
             best = {f"best_{name}": float(f"{value:.7g}") for name, value in scores.items()}
             epoch, _ = int(best.pop("best_epoch")), best.pop("best_step", None)
             self.run.update_results(best_epoch=epoch, **best)
 
 
 def _norms(module: LightningModule) -> list[Tensor]:
-    """Gives the norm of each weight and buffer: equal, if nothing has changed."""
+    """Gives the norm of each weight and buffer, to notice changes."""
     everything = (*module.named_parameters(), *module.named_buffers())
     values = [value.detach() for _, value in everything if value.is_floating_point()]
     return list(torch._foreach_norm(values)) if values else []
@@ -133,40 +133,40 @@ class LastCheckpoint(ModelCheckpoint):
 
     Args:
         run: The folder.
-        every_n_train_steps: Steps of the optimizer between two of them within an epoch; 0: none.
+        every_n_train_steps: Optimizer steps between checkpoints within an epoch; 0: none.
     """
 
     def __init__(self, run: Run, every_n_train_steps: int = 0) -> None:
         super().__init__(run.last.parent, run.last.stem, **_OPTIONS)
         self.every = every_n_train_steps
-        self.saved_at = 0  # step
+        self.saved_at = 0  # global step
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Counts on from where training begins."""
+        """Counts steps from where training begins."""
         self.saved_at = trainer.global_step
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Saves within the epoch, but never amid the batches of one step of the optimizer."""
+        """Saves within the epoch, but never while gradients are being accumulated."""
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return
         if ends_within_epoch(trainer) or (self._is_due(trainer) and not _validates_next(trainer)):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves anew where training ends, with what this validation has changed."""
+        """Saves again where training ends, to include what this validation has changed."""
         fitting = trainer.state.fn == "fit" and not trainer.sanity_checking
         if fitting and ends_within_epoch(trainer) and not trainer.fit_loop._should_accumulate():
             self._save(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves, if the epoch is whole: else it is gone on with from within."""
+        """Saves if the epoch is complete; an interrupted one is resumed from within."""
         if trainer.is_last_batch:
             self._save(trainer)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Takes nothing over: the folder may have been moved since."""
+        """Restores nothing, as the folder may have been moved since."""
 
     @property
     def state_key(self) -> str:
@@ -183,7 +183,7 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 def _validates_next(trainer: Trainer) -> bool:
-    """Whether a validation follows this step: a run that went on from here would leave it out."""
+    """Whether a validation follows this step; a run resumed from here would skip it."""
     loop = trainer.fit_loop
     return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
 
@@ -191,7 +191,7 @@ def _validates_next(trainer: Trainer) -> bool:
 def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:
     """Gives the callbacks that write `best.ckpt` and `last.ckpt`.
 
-    They are two because since 2.6 `save_last=True` leaves `last` at the best epoch (Lightning
-    #21244); the best one comes first because `ckpt_path="best"` reads the first.
+    There are two because since Lightning 2.6, `save_last=True` leaves `last` at the best epoch
+    (#21244). The one for the best comes first because `ckpt_path="best"` uses the first.
     """
     return [WholeSteps(), BestCheckpoint(run), LastCheckpoint(run, every_n_train_steps)]

@@ -1,4 +1,4 @@
-"""How training ends: which limit it has reached, and that it ends where it can be gone on with."""
+"""How training ends: which limit it has reached, and stopping only where it can be resumed."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from lit_mnist.training.trial_pruning import TrialPruning
 
 
 def progress(trainer: Trainer) -> Progress:
-    """Tells how far training has come. An epoch that was cut short is not whole."""
+    """Gives the progress of training; an interrupted epoch does not count as finished."""
     begun: int = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined] # Lightning declares its base class
     cut_short = begun > 0 and not trainer.is_last_batch
     seconds = max((timer.time_elapsed() for timer in _all(trainer, Timer)), default=0.0)
@@ -20,7 +20,7 @@ def progress(trainer: Trainer) -> Progress:
 
 
 def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
-    """Names the option or the callback that has ended training with this config."""
+    """Names the option or callback that has ended training with this config."""
     limit = limits.reached(config, progress(trainer))
     if limit:
         return limit.option
@@ -30,36 +30,36 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
 
 
 def interrupted_by(exception: BaseException) -> str:
-    """Names the signal that has interrupted training, or says that it was an error."""
+    """Names the signal that has interrupted training, or calls it an error."""
     if isinstance(exception, SIGTERMException):
         return "SIGTERM"
     return "SIGINT" if isinstance(exception, KeyboardInterrupt) else "an error"
 
 
 def ends_within_epoch(trainer: Trainer) -> bool:
-    """Whether this step is the last one of training, but not of its epoch."""
+    """Whether this step is the last of training but not of its epoch."""
     told = trainer.should_stop and trainer.fit_loop._can_stop_early
     enough = 0 <= trainer.max_steps <= trainer.global_step
     return (told or enough) and not trainer.is_last_batch
 
 
 class WholeSteps(Checkpoint):
-    """Lets training end after a step of the optimizer alone.
+    """Lets training end only after a complete optimizer step.
 
-    While gradients are accumulated, whoever tells it to stop is heeded at the end of that step:
-    the gradients are in no checkpoint, and without them the run could not go on to the same bits.
-    It is a `Checkpoint` for the order alone: Lightning calls those last, once all others have told.
+    While gradients are being accumulated, a request to stop is delayed until the optimizer steps:
+    checkpoints do not hold gradients, and without them a resumed run would differ. It is a
+    `Checkpoint` only because Lightning calls those last, after all other callbacks.
     """
 
     def __init__(self) -> None:
         self.told = False
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Holds the stop back, or lets it come about."""
+        """Delays a stop, or lets a delayed one happen."""
         self._hold(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise, as EarlyStopping tells it here."""
+        """Likewise, as EarlyStopping requests its stop here."""
         if trainer.state.fn == "fit" and not trainer.sanity_checking:
             self._hold(trainer)
 
@@ -70,20 +70,20 @@ class WholeSteps(Checkpoint):
 
 
 class OwnPatience(Callback):
-    """Lets a run that EarlyStopping has ended go on with more patience.
+    """Lets a run that EarlyStopping has ended be resumed with more patience.
 
-    EarlyStopping takes its patience from the checkpoint, whatever it was made with.
+    EarlyStopping restores its patience from the checkpoint and so ignores the new option.
     """
 
     def __init__(self) -> None:
         self.patience: dict[EarlyStopping, int] = {}
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Notes what the options say, before the checkpoint is read."""
+        """Notes the patience that the options set, before the checkpoint is loaded."""
         self.patience = {one: one.patience for one in _all(trainer, EarlyStopping)}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets it again."""
+        """Sets that patience again."""
         for one, patience in self.patience.items():
             one.patience = patience
 

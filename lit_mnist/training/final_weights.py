@@ -1,4 +1,4 @@
-"""What callbacks make of the weights once the last epoch is over."""
+"""Saves weights that callbacks change after the last epoch."""
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
@@ -7,10 +7,10 @@ from lit_mnist.runs.folder import Run
 
 
 class FinalWeights(Callback):
-    """Keeps in `last.ckpt` what a callback has put into the module at the end of training.
+    """Saves in `last.ckpt` the weights that a callback sets at the end of training.
 
     Lightning's StochasticWeightAveraging does so after the last checkpoint is written, so that its
-    average would be in none. Stands after the callbacks of the user.
+    average would be in none. This callback must come after the user's.
 
     Args:
         run: The folder.
@@ -20,7 +20,7 @@ class FinalWeights(Callback):
         self.run = run
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes `last.ckpt` anew, if its weights are no longer the module's."""
+        """Writes `last.ckpt` again if its weights are no longer the module's."""
         if trainer.strategy.broadcast(self._changed(trainer)):
             trainer.save_checkpoint(self.run.last)
             if trainer.is_global_zero:
@@ -36,7 +36,7 @@ class FinalWeights(Callback):
 
 
 def _finishing(trainer: Trainer) -> list[Callback]:
-    """The user's callbacks that do something once the last epoch is over."""
+    """Lists the user's callbacks that act after the last epoch."""
     everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     return [
         callback

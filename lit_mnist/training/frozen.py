@@ -1,4 +1,4 @@
-"""Which layers are frozen, in a run that goes on."""
+"""Keeps track of frozen layers across a resume."""
 
 from typing import Any
 
@@ -10,16 +10,16 @@ _KEY = "frozen"  # in a checkpoint: names of weights, and of batch norms without
 
 
 class Frozen(Callback):
-    """Keeps in checkpoints which weights are frozen, and freezes those of a run that goes on.
+    """Saves in checkpoints which weights are frozen, and restores that in a resumed run.
 
-    BaseFinetuning freezes all that it froze at the start anew, also what it has unfrozen since in
-    an epoch that does not come again (lightning/pytorch/callbacks/finetuning.py, `setup`).
+    At a resume, BaseFinetuning freezes again all that it froze at the start, even layers that it
+    has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`).
     """
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Names them."""
+        """Saves the names of the frozen weights."""
         weights = [name for name, one in pl_module.named_parameters() if not one.requires_grad]
         norms = [name for name, one in _norms(pl_module) if not one.track_running_stats]
         checkpoint[_KEY] = {"weights": weights, "statistics": norms}
@@ -27,7 +27,7 @@ class Frozen(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Freezes them and no others; after `setup`, and before ranks look what is trained."""
+        """Freezes these and no others, after `setup` and before DDP looks for trainable weights."""
         if trainer.state.fn != TrainerFn.FITTING or _KEY not in checkpoint:
             return
         for name, weights in pl_module.named_parameters():

@@ -1,11 +1,11 @@
-"""The machine: its name and versions, and the precision and memory layout that suit it.
+"""The machine: what decides bf16 and the memory format, its name, and versions of packages.
 
-They are chosen by rule, so that the same machine always gets the same.
+The choice follows fixed rules, so that the same machine always gets the same.
 
-bfloat16 is chosen where the hardware multiplies it faster than float32 and nowhere else: on AMD's
-AVX512-BF16 convolutions run at twice the rate (`benchmarks/convolutions.py`). Intel's AVX512-BF16
-without AMX has the instructions, but at half the speed: a step of the deep net took 1.6 times as
-long as in float32 when that was looked at with `benchmarks/steps.py`.
+bfloat16 is chosen only where the hardware multiplies it faster than float32. With AVX512-BF16 on
+AMD, convolutions are twice as fast (`benchmarks/convolutions.py`). On Intel without AMX the same
+instructions run at half the speed: a step of the deep net took 1.6 times as long as in float32
+(`benchmarks/steps.py`).
 """
 
 import platform
@@ -21,25 +21,25 @@ PACKAGES = ("lit-mnist", "torch", "lightning", "torchvision", "torchmetrics", "n
 
 
 def device_type(accelerator: object) -> str:
-    """Gives the PyTorch device that Lightning takes for `--trainer.accelerator`."""
+    """Gives the type of PyTorch device that Lightning uses for `--trainer.accelerator`."""
     if accelerator in ("auto", "gpu"):
         if torch.cuda.is_available():
             return "cuda"
         return "mps" if torch.backends.mps.is_available() else "cpu"
     if accelerator == "cuda" and not torch.cuda.is_available():
-        return "cpu"  # for what little is asked of it before Lightning refuses it by name
+        return "cpu"  # good enough until Lightning refuses the name
     return str(accelerator)
 
 
 def precision(device: str) -> str:
-    """Gives the value of `--trainer.precision` that trains fastest: bf16-mixed or 32-true."""
-    if device == "cuda":  # tensor cores have bfloat16 since Ampere; before, it is emulated
+    """Gives the fastest value of `--trainer.precision`: bf16-mixed or 32-true."""
+    if device == "cuda":  # tensor cores support bfloat16 since Ampere; before, it is emulated
         return BFLOAT16 if torch.cuda.get_device_capability() >= (8, 0) else FLOAT32
     return BFLOAT16 if device == "cpu" and _fast_bfloat16() else FLOAT32
 
 
 def channels_last(device: str) -> bool:
-    """Tells whether convolutions are faster when the channels of a pixel lie side by side."""
+    """Tells whether convolutions are faster in the channels-last memory format."""
     return device == "cuda" or (device == "cpu" and platform.machine() in ("x86_64", "AMD64"))
 
 
@@ -49,7 +49,7 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: torch.device) -> str:
-    """Names the device in words, such as `Intel Xeon, 2 threads` or `NVIDIA H200`."""
+    """Describes the device, such as `Intel Xeon, 2 threads` or `NVIDIA H200`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
     threads = torch.get_num_threads()
@@ -57,7 +57,7 @@ def device_name(device: torch.device) -> str:
 
 
 class Processor(NamedTuple):
-    """What the system tells of the processor; empty where it does not tell."""
+    """What the system reports about the processor; fields that are unknown are empty."""
 
     name: str
     vendor: str
@@ -65,14 +65,14 @@ class Processor(NamedTuple):
 
 
 def _fast_bfloat16() -> bool:
-    """AMX has 8 times float32's rate, AMD's AVX512-BF16 twice, Intel's half of it (measured)."""
+    """True with AMX (8 times float32's rate) or AMD's AVX512-BF16 (twice); Intel's has half."""
     _, vendor, flags = processor()
     return "amx_bf16" in flags or ("avx512_bf16" in flags and vendor == "AuthenticAMD")
 
 
 @cache
 def processor() -> Processor:
-    """Reads what Linux says of the first processor; elsewhere there is a name alone."""
+    """Reads what Linux reports about the first processor; other systems give only a name."""
     info = Path("/proc/cpuinfo")
     facts = {}
     if info.exists():

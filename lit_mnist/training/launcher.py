@@ -1,4 +1,4 @@
-"""What torchrun or SLURM has started, for options that were left to the program."""
+"""How many processes torchrun or SLURM has started, for options that the user left out."""
 
 import os
 from typing import NamedTuple
@@ -18,10 +18,10 @@ class Launched(NamedTuple):
 
 
 def launched() -> Launched | None:
-    """Tells how many processes a launcher has started; None if this one stands alone.
+    """Gives the number of processes that a launcher has started; None without a launcher.
 
     Raises:
-        UserError: SLURM was asked for what Lightning cannot do.
+        UserError: Lightning does not support how SLURM was called.
     """
     if by_slurm():
         return _slurm()
@@ -32,13 +32,13 @@ def launched() -> Launched | None:
 
 
 def by_slurm() -> bool:
-    """Whether srun has started this process, rather than torchrun within a job of SLURM."""
+    """Whether srun has started this process, rather than torchrun inside a SLURM job."""
     return not TorchElasticEnvironment.detect() and SLURMEnvironment.detect()
 
 
 def _slurm() -> Launched:
     tasks, nodes = (int(os.environ.get(f"SLURM_{n}", "1")) for n in ("NTASKS", "NNODES"))
-    if tasks > 1 and "SLURM_STEP_ID" not in os.environ:  # a job's script or shell: one process
+    if tasks > 1 and "SLURM_STEP_ID" not in os.environ:  # a batch script or shell: one process
         raise UserError(
             f"SLURM has {tasks} tasks for this job; start them: srun {program.name()} …"
         )
@@ -51,5 +51,5 @@ def _slurm() -> Launched:
 
 
 def report(error: Exception) -> None:
-    """Gives torchrun, if it has started this process, the cause that its last lines name."""
+    """Reports the cause to torchrun, which prints it last, if torchrun has started this process."""
     get_error_handler().record_exception(error)

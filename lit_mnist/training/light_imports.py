@@ -1,7 +1,7 @@
-"""Importing Lightning without what torchmetrics imports for metrics of pictures and sound.
+"""Imports Lightning without the packages that torchmetrics imports for image and audio metrics.
 
-Like the other work-arounds it has a switch, `LIT_MNIST_WITHOUT=light_imports`; it has a file of its
-own because it has to come before Lightning, which `workarounds` imports.
+Like the other work-arounds it has a switch, `LIT_MNIST_WITHOUT=light_imports`. It is in a file of
+its own because it must run before Lightning is imported, which `workarounds` does.
 """
 
 import os
@@ -19,10 +19,10 @@ _UNUSED = ("torchvision", "scipy")
 
 @contextmanager
 def light_imports() -> Iterator[None]:
-    """Lets torchmetrics believe, while it is imported, that two packages are not installed.
+    """Hides two packages from torchmetrics while it is imported.
 
-    Afterwards it finds them again; `torchmetrics.detection` and ARNIQA alone stay without. Gain: a
-    fifth of the imports of `fit`, 7.7 to 6.3 s of a processor's time on a busy machine (n=3,
+    Afterwards torchmetrics finds them again, except in `torchmetrics.detection` and ARNIQA. Gain: a
+    fifth of the time for the imports of `fit`, 7.7 to 6.3 CPU seconds on a busy machine (n=3,
     alternating). (torchmetrics 1.9: `__init__.py`, `functional/image/arniqa.py`.)
     """
     if NAME in os.environ.get(SWITCH, "").split(","):

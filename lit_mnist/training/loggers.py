@@ -1,4 +1,4 @@
-"""The run's own TensorBoard logger, and pictures and scores for those that a user names."""
+"""The run's own TensorBoard logger, and pictures and scores for the loggers that a user adds."""
 
 from collections.abc import Mapping, Sequence
 from math import isnan, nan
@@ -16,31 +16,31 @@ from lit_mnist.training.validated import Validated
 
 
 class RunLogger(TensorBoardLogger):
-    """Draws a run's scalars over its steps, and none of them twice.
+    """TensorBoard logger of a run's scalars over its steps, without duplicates.
 
-    It leaves out `hparams.yaml`, an empty second copy of what `config.yaml` says in full, and
-    `epoch`, which Lightning writes with every set of scalars, so twice at the end of each.
+    It leaves out `hparams.yaml`, an incomplete copy of `config.yaml`, and `epoch`, which Lightning
+    would log twice at the end of each epoch.
     """
 
     tested_step = 0
-    outdated: Sequence[Path] = ()  # of an earlier test of the same weights
+    outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
 
     def of_test(self, step: int) -> None:
-        """Sets a test's scores at the step of the tested weights, in place of those of before."""
+        """Logs a test's scores at the step of the tested weights, replacing an earlier test's."""
         self.tested_step = step
         ending = f".test_{step}"
         self._kwargs["filename_suffix"] = ending
         self.outdated = [*Path(self.log_dir).glob(f"events.out.tfevents.*{ending}")]
 
     def go_on(self, step: int) -> None:
-        """Takes back what a process that was killed has said of this step and of later ones."""
+        """Purges what a killed process logged for this step and later ones."""
         session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         writer = self.experiment._get_file_writer()
         writer.add_event(event_pb2.Event(step=step, session_log=session))
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Writes scalars."""
+        """Logs scalars."""
         if any(name.startswith("test_") for name in metrics):
             step = self.tested_step
             for path in self.outdated:
@@ -48,15 +48,15 @@ class RunLogger(TensorBoardLogger):
         super().log_metrics({k: v for k, v in metrics.items() if k != "epoch"}, step)
 
     def save(self) -> None:
-        """Flushes the scalars, if there are any: a run that failed early leaves no folder."""
+        """Flushes the scalars, if any: a run that failed early leaves no folder."""
         if self._experiment is not None:
             self._experiment.flush()
 
 
 class LoggerBoard:
-    """Hands what each epoch shows to the loggers that a user names.
+    """Passes pictures and results of each epoch to the loggers that a user adds.
 
-    What modules log, Lightning hands on to them itself.
+    Lightning itself passes on the metrics that modules log.
 
     Args:
         run: The folder.
@@ -66,15 +66,15 @@ class LoggerBoard:
         self.run = run
 
     def begin(self, trainer: Trainer, module: LightningModule) -> None:
-        """Notes the trainer."""
+        """Keeps the trainer."""
         self.trainer = trainer
 
     def first_batch(self, picture: np.ndarray) -> None:
-        """Shows what the net is first trained on."""
+        """Shows the first augmented batch."""
         self._add({"first_batch": picture})
 
     def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
-        """Logs seconds and the recall of each class, and shows pictures of a new best epoch."""
+        """Logs seconds and the recall of each class, and pictures of a new best epoch."""
         scores = {"seconds": rows[-1]["seconds"], "epoch": rows[-1]["epoch"]}
         if seen:
             scores |= {f"recall_{name}": value for name, value in seen.recalls().items()}
@@ -88,7 +88,7 @@ class LoggerBoard:
             self._add({f"val_{name}": one for name, one in seen.pictures().items()})
 
     def close(self) -> None:
-        """Leaves them to Lightning."""
+        """Does nothing: Lightning closes the loggers."""
 
     def _add(self, pictures: Mapping[str, np.ndarray]) -> None:
         for name, picture in pictures.items():
@@ -99,14 +99,14 @@ class LoggerBoard:
 def best_of_epoch(
     rows: Sequence[Mapping[str, float]], results: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Gives best_val_acc and best_val_loss, if the last row's epoch has bettered them; else none.
+    """Gives best_val_acc and best_val_loss if the last row's epoch has improved them; else nothing.
 
-    A row has its epoch's last validation alone. Of earlier ones `results.json` tells the best; and
-    of the last one only later, as the row is written first.
+    A row holds only its epoch's last validation. The best of earlier validations is in
+    `results.json`, which is updated after the row is written.
 
     Args:
-        rows: Of `metrics.csv`.
-        results: What `results.json` says.
+        rows: Rows of `metrics.csv`.
+        results: Content of `results.json`.
     """
     row, names = rows[-1], ("val_acc", "val_loss")
     before = [other.get("val_acc", nan) for other in rows[:-1]]
@@ -121,24 +121,24 @@ def best_of_epoch(
 
 
 def last_step(trainer: Trainer) -> int:
-    """Gives the step at which Lightning logs what the last step and its validation have found."""
+    """Gives the step at which Lightning logs the results of the last step and its validation."""
     return max(trainer.global_step - 1, 0)
 
 
 def set_tested_step(trainer: Trainer, step: int) -> None:
-    """Tells the run's own logger which weights are to be tested."""
+    """Tells the run's own logger the step of the weights that are tested."""
     for logger in trainer.loggers:
         if isinstance(logger, RunLogger):
             logger.of_test(step)
 
 
 def shows_pictures(logger: Logger) -> bool:
-    """Whether a logger takes pictures: TensorBoard's, and those with WandbLogger's `log_image`."""
+    """Whether a logger accepts pictures: TensorBoard's, and those with `log_image` like Wandb's."""
     return isinstance(logger, TensorBoardLogger) or hasattr(logger, "log_image")
 
 
 def add_picture(logger: Any, name: str, picture: np.ndarray, step: int) -> None:
-    """Adds a picture, uint8 (H, W, 3), to a logger that takes any; to be called on rank zero."""
+    """Adds a picture, uint8 (H, W, 3), to a logger that accepts pictures; call it on rank zero."""
     if isinstance(logger, TensorBoardLogger):
         logger.experiment.add_image(name, picture, step, dataformats="HWC")
     elif shows_pictures(logger):

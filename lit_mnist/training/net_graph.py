@@ -15,10 +15,10 @@ if TYPE_CHECKING:
 
 
 def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule) -> None:
-    """Traces a copy of the module's net on the CPU, in evaluation; training notices nothing of it.
+    """Traces a copy of the module's net on the CPU, in eval mode, without affecting training.
 
-    A net that cannot be traced is left out, and a line says so. So are weights that are spread over
-    ranks: a net's forward pass would wait for the others.
+    A net that cannot be traced is left out, with a message. So are weights that are sharded over
+    ranks, as a forward pass would wait for the other ranks.
     """
     if type(trainer.strategy) not in (SingleDeviceStrategy, DDPStrategy):
         return
@@ -30,6 +30,6 @@ def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule
             own = copy.deepcopy(net).cpu().eval()
             # Traced here, as the writer would check the trace, which takes ten times as long
             writer.add_graph(torch.jit.trace(own, images, check_trace=False), images)
-    except Exception as error:  # whatever a user's net does
+    except Exception as error:  # a user's net may raise anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
         print(f"TensorBoard shows no graph of the net, which cannot be traced: {reason}")

@@ -1,4 +1,4 @@
-"""The work-around `quiet`: known messages of the libraries that are hidden, one by one."""
+"""The work-around `quiet`: hides known messages of the libraries, one by one."""
 
 import logging
 import re
@@ -6,7 +6,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-# What a user of this program can do nothing about, or what its own output says better
+# Warnings that a user of this program can do nothing about, or that its own output says better
 _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
@@ -19,7 +19,7 @@ _NOISE = (
     r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
-# Likewise, of what Lightning tells through its loggers
+# Likewise, of Lightning's log messages
 _NOISY_INFO = (
     r".*Tip: For seamless cloud",  # advertisements (Lightning #21294)
     r"(GPU|TPU|HPU) available: ",  # fit says what it trains on
@@ -38,7 +38,7 @@ _NOISY_INFO = (
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
     r"\n?Detected KeyboardInterrupt, attempting graceful shutdown",
 )
-# What speaks in Lightning, as a filter of a logger is not asked by the loggers below it
+# The loggers that Lightning uses: a logger's filter does not apply to its children
 _SPEAKERS = (
     "lightning.pytorch.utilities.rank_zero",
     "lightning.fabric.utilities.rank_zero",
@@ -52,7 +52,7 @@ _SPEAKERS = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hides known messages, one by one; whatever else is said still shows."""
+    """Hides the known messages only; all others are still shown."""
     noise = re.compile("|".join(_NOISY_INFO))
 
     def wanted(record: logging.LogRecord) -> bool:

@@ -1,4 +1,4 @@
-"""Settings of a whole process: what its speed on a CPU depends on, and when it ends."""
+"""Settings of a whole process: for speed on a CPU, and to end with its parent."""
 
 import ctypes
 import os
@@ -16,13 +16,14 @@ _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
 def configure_process() -> None:
-    """Makes a step as fast as its arithmetic; to be called before the first tensor is made.
+    """Removes overhead from training steps on a CPU; call it before the first tensor is created.
 
-    Weights whose pixel is seldom lit have Adam moments that decay into subnormal numbers, below
-    1e-38, which a CPU handles in slow motion: a fifth of the dense net's epoch, more with each
-    epoch. They count as zero, as in TensorFlow. The C library would give large buffers back to the
-    system after each step and clear new pages in the next; it may keep 1 GiB. And where there is no
-    GPU, PyTorch's optimiser would look for one in the file system at each step.
+    - Adam's moments for weights of pixels that are rarely set decay to subnormal numbers, below
+      1e-38, which are very slow on a CPU: they cost a fifth of the dense net's epoch, and more with
+      each epoch. They are flushed to zero, as in TensorFlow.
+    - The C library would return large buffers to the system after each step and clear new pages in
+      the next; here it may keep 1 GiB.
+    - Without a GPU, PyTorch's optimiser would search the file system for one at each step.
     """
     torch.set_flush_denormal(True)  # threads that start later inherit it
     if _LIBC and platform.libc_ver()[0] == "glibc":
@@ -33,6 +34,6 @@ def configure_process() -> None:
 
 
 def end_with_parent() -> None:
-    """To be run in a new process: whatever kills its parent, it must not go on unseen."""
+    """Makes Linux end this process when its parent is killed; call it in a new process."""
     if _LIBC:
         _LIBC.prctl(_SET_PDEATHSIG, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""What Lightning leaves out of an epoch that a run goes on with from within."""
+"""Restores what Lightning skips when a run is resumed within an epoch."""
 
 from typing import Any
 
@@ -15,32 +15,31 @@ from torch.nn.utils import prune
 from lit_mnist.models.plateau import Plateau
 from lit_mnist.runs import checkpoints
 
-# Callbacks of Lightning's that set up at the start of an epoch what no checkpoint holds
+# Lightning's callbacks that set up state at the start of an epoch which no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
-_KEY = "plateaus_due"  # in a checkpoint: what to step, by place, and the value that is monitored
+_KEY = "plateaus_due"  # in a checkpoint: schedules to step, by index, and their monitored values
 
 
 class ResumedEpoch(Callback):
-    """Makes up for three things.
+    """Makes up for three gaps in how Lightning resumes.
 
-    Lightning steps a ReduceLROnPlateau after the checkpoint of the step or the epoch, and neither
-    does so when the run goes on from there nor at the end of an epoch that was gone on with
-    (Lightning #14699). Ours, `Plateau`, is stepped before its checkpoint and left alone here.
-
-    And within an epoch it calls no `on_train_epoch_start`, on which a few callbacks of its own
-    rely: they forget their schedule, or how many batches a step has.
-
-    And SpikeDetection saves nothing of its mean, and reads it back into an attribute that it hasn't
-    (lightning/fabric/utilities/spike.py).
+    1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
+       resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
+       end of an epoch that was resumed (Lightning #14699). Our `Plateau` is stepped before its
+       checkpoint and needs none of this.
+    2. A run resumed within an epoch does not call `on_train_epoch_start`, which some of Lightning's
+       own callbacks need to restore their schedule or the number of batches per step.
+    3. SpikeDetection does not save its mean, and loads it into an attribute that it does not have
+       (lightning/fabric/utilities/spike.py).
     """
 
     def __init__(self) -> None:
-        self.due: tuple[str, int] | None = None  # interval and number of what Lightning steps next
+        self.due: tuple[str, int] | None = None  # interval and count of the next step
         self.loaded: dict[int, float] = {}
-        self.resumed = False  # whether this epoch was gone on with
+        self.resumed = False  # whether this epoch was resumed from within
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Lets SpikeDetection keep its mean, and read it back by the name that it asks for."""
+        """Makes SpikeDetection save its mean, and load it into the right attribute."""
         for callback in _callbacks(trainer):
             if isinstance(callback, SpikeDetection):
                 callback.running = mean = callback.running_mean  # type: ignore[attr-defined] # see above
@@ -50,14 +49,14 @@ class ResumedEpoch(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers what was due."""
+        """Loads the steps that were still due."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = dict(checkpoint.get(_KEY, {}))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps what is due, and notes what the checkpoint lacks to be gone on from."""
+        """Saves the steps still due, and what the checkpoint lacks for an exact resume."""
         if due := self._values(trainer):
             checkpoint[_KEY] = due
         if trainer.fit_loop._should_accumulate():
@@ -68,7 +67,7 @@ class ResumedEpoch(Callback):
             checkpoint["state_dict"] = unmasked(checkpoint["state_dict"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Makes up for what was due, and for the epoch's start."""
+        """Steps the schedules that were due, and calls the skipped hook of the epoch's start."""
         _step(trainer, self.loaded)
         self.loaded, self.resumed = {}, trainer.fit_loop.restarted_mid_epoch
         for callback in _callbacks(trainer):
@@ -76,7 +75,7 @@ class ResumedEpoch(Callback):
                 callback.on_train_epoch_start(trainer, pl_module)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps what Lightning has left out of an epoch that was gone on with."""
+        """Steps the schedules that Lightning has skipped after a resumed epoch."""
         if self.resumed:
             _step(trainer, self._values(trainer))
         self.due, self.resumed = None, False
@@ -84,12 +83,12 @@ class ResumedEpoch(Callback):
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Notes that schedules of steps are due, once the step is whole."""
+        """Notes that schedules with interval "step" are due, once a step is complete."""
         whole = not trainer.fit_loop._should_accumulate()
         self.due = ("step", batch_idx) if whole else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes that schedules of epochs are due, once the epoch is whole."""
+        """Notes that schedules with interval "epoch" are due, once an epoch is complete."""
         self.due = ("epoch", trainer.current_epoch) if trainer.is_last_batch else None
 
     def _values(self, trainer: Trainer) -> dict[int, float]:
@@ -108,7 +107,7 @@ class ResumedEpoch(Callback):
 
 
 def unmasked(weights: dict[str, Any]) -> dict[str, Any]:
-    """Gives weights with ModelPruning's masks applied, which it leaves beside them if it's told to.
+    """Applies ModelPruning's masks, which it can leave in a checkpoint beside the weights.
 
     The network that is tested has no masks.
     """
@@ -123,7 +122,7 @@ def unmasked(weights: dict[str, Any]) -> dict[str, Any]:
 
 
 def _step(trainer: Trainer, values: dict[int, float]) -> None:
-    """Steps schedules with what they monitor."""
+    """Steps schedules with their monitored values."""
     for place, value in values.items():
         schedule = trainer.lr_scheduler_configs[place].scheduler
         trainer.lightning_module.lr_scheduler_step(schedule, value)

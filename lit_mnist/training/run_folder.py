@@ -1,4 +1,4 @@
-"""What a training run does to its folder: clears it for a fresh start, keeps config and status."""
+"""Prepares a run's folder for training: clears it for a fresh start, writes config and status."""
 
 import shutil
 from pathlib import Path
@@ -15,24 +15,24 @@ from lit_mnist.training.hardware import device_name, versions
 
 
 class RunFolder(Callback):
-    """Keeps a run's folder: clears it for a fresh start, writes `config.yaml` and the status.
+    """Clears a run's folder for a fresh start, and writes `config.yaml` and the run's status.
 
-    Nothing is touched before everything is read that training needs: its first step comes next.
+    Nothing is changed until data and checkpoint are loaded and training is about to start.
 
     Args:
         run: The folder.
         config: The resolved config.
-        fresh: Whether to remove what an earlier run left there.
+        fresh: Whether to remove the files of an earlier run.
     """
 
     def __init__(self, run: Run, config: dict[str, Any], fresh: bool) -> None:
         self.run, self.config, self.fresh = run, config, fresh
-        self.outdated = run.written() if fresh else []  # before the logger adds a file of its own
-        self.start: Start | None = None  # a checkpoint that is not the run's own to begin with
+        self.outdated = run.written() if fresh else []  # listed before the logger adds its file
+        self.start: Start | None = None  # another run's checkpoint to begin with
         self.began = False
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Makes the folder that of this run."""
+        """Writes config and status, and removes files that are out of date."""
         self.began = trainer.is_global_zero
         if not self.began:
             return
@@ -43,13 +43,13 @@ class RunFolder(Callback):
                 path.unlink(missing_ok=True)
         board.withdraw_test(self.run)
         files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
-        # Test scores are of the weights before; what follows may better them
+        # Test scores belong to the weights before this training
         other = ("test_", "best_", "ended_by", "calibration")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
 
     def _take_over(self, start: Start) -> set[Path]:
-        """Copies the start into the folder, so that a run killed at once goes on from it.
+        """Copies the starting checkpoint into the folder, so that a run killed at once can resume.
 
         Returns:
             The files that stay.
@@ -79,7 +79,7 @@ class RunFolder(Callback):
         }
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Marks the run as complete, and tells which limit has ended it."""
+        """Marks the run as complete and records which limit has ended it."""
         if self.began:
             done = ending.progress(trainer)
             by = ending.ended_by(trainer, self.config)
@@ -89,7 +89,7 @@ class RunFolder(Callback):
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
-        """Marks the run as interrupted, if it had begun."""
+        """Marks the run as interrupted, if training had begun."""
         if self.began and self.run.file("results.json").exists():
             by = ending.interrupted_by(exception)
             self.run.update_results(status="interrupted", ended_by=by)

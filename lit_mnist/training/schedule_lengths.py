@@ -1,4 +1,4 @@
-"""Schedules that know how long training is: their length has to be that of this training."""
+"""Checks that learning-rate schedules with a fixed length are as long as training."""
 
 from typing import Any
 
@@ -7,16 +7,16 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.errors import UserError
 
-# What PyTorch's schedules keep of the length they were made for
+# Attributes in which PyTorch's schedules store their length
 _LENGTHS = ("total_steps", "T_max", "total_iters")
 
 
 class ScheduleLengths(Callback):
-    """Refuses what PyTorch would do without a word, or end in a traceback.
+    """Refuses schedules whose length differs from that of training.
 
-    A checkpoint brings its schedule's length along, whatever the limit of training is now. So
-    after the limit was raised, a cosine would rise again, and OneCycleLR fail at a step.
-    Stands before all that writes.
+    A checkpoint restores its schedule's old length, even if the limit of training was raised since.
+    A cosine would then silently rise again, and OneCycleLR would end in a traceback. This callback
+    must come before all callbacks that write files.
     """
 
     def __init__(self) -> None:
@@ -25,12 +25,12 @@ class ScheduleLengths(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers how long the checkpoint's schedules are."""
+        """Notes the lengths of the checkpoint's schedules."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.stored = checkpoint.get("lr_schedulers", [])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compares them with those of this training.
+        """Compares these lengths with those of this training.
 
         Raises:
             UserError: They differ.
@@ -47,10 +47,10 @@ class ScheduleLengths(Callback):
         self.stored = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Looks whether a schedule of steps ends before training does.
+        """Checks that no schedule with interval "step" ends before training does.
 
         Raises:
-            UserError: It does.
+            UserError: One does.
         """
         for config in trainer.lr_scheduler_configs:
             total = getattr(config.scheduler, "total_steps", None)

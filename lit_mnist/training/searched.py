@@ -1,4 +1,4 @@
-"""What callbacks search for when a run begins: a learning rate, a batch size."""
+"""Keeps what a finder has found at the start of a run: a learning rate, a batch size."""
 
 from typing import Any
 
@@ -13,15 +13,15 @@ _KEY = "searched"  # in a checkpoint: what was found, by the name of its attribu
 
 
 class Searched(Callback):
-    """Keeps in checkpoints what finders have found, and has a run that goes on use it.
+    """Saves the values that finders have found in checkpoints, and restores them in a resumed run.
 
-    Lightning searches anew whenever `fit` is called, and puts the trainer back to the search's
-    start in the end: a run that goes on would begin at its first epoch, with trained weights.
+    Lightning searches again whenever `fit` is called, and afterwards resets the trainer to the
+    search's start: a resumed run would begin at its first epoch, with trained weights.
     """
 
     def __init__(self) -> None:
         self.found: dict[str, Any] = {}
-        self.began = False  # before that, it is a search that saves and loads
+        self.began = False  # until then, only the search saves and loads checkpoints
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Notes which attributes are searched for."""
@@ -29,21 +29,21 @@ class Searched(Callback):
             self.found = dict.fromkeys(_searched(trainer, pl_module))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes note of what was found."""
+        """Notes the values that were found."""
         self.began = True
         self.found = {name: lightning_getattr(pl_module, name) for name in self.found}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps it."""
+        """Saves the values that were found."""
         if self.began and self.found:
             checkpoint[_KEY] = dict(self.found)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Sets it, before optimizers and batches are made."""
+        """Restores the values, before optimizers and batches are created."""
         if trainer.state.fn == TrainerFn.FITTING and _KEY in checkpoint:
             self.found = dict(checkpoint[_KEY])
             for name, value in self.found.items():
@@ -51,7 +51,7 @@ class Searched(Callback):
 
 
 def stop_searching(trainer: Trainer) -> None:
-    """Takes the finders out of a trainer whose run goes on, and says so."""
+    """Removes the finders from the trainer of a resumed run, with a message."""
     everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     finders = [one for one in everyone if isinstance(one, _FINDERS)]
     for finder in finders:
@@ -62,7 +62,7 @@ def stop_searching(trainer: Trainer) -> None:
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:
-    """The attributes, of the module or of the data, that finders are to set."""
+    """Lists the attributes of the module or the data module that finders set."""
     everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     sizes = [one._batch_arg_name for one in everyone if isinstance(one, BatchSizeFinder)]
     finders = [one for one in everyone if isinstance(one, LearningRateFinder)]

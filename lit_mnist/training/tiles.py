@@ -1,7 +1,7 @@
 """Small pictures as plain arrays, for TensorBoard: images in rows, and a confusion matrix.
 
-Matplotlib would take a tenth of a second for each, as long as several steps of training. They are
-about as wide as TensorBoard's cards, which leave out columns of wider ones.
+Matplotlib would take a tenth of a second for each, as long as several training steps. They are
+about as wide as TensorBoard's cards, which drop columns of pixels from wider pictures.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ def grid(images: np.ndarray, captions: Sequence[Sequence[tuple[str, Colour]]] = 
 
     Args:
         images: uint8 (N, H, W), N at least 1.
-        captions: N times equally many lines, with their colours.
+        captions: Lines with their colours for each image, equally many for all.
 
     Returns:
         uint8 (height, width, 3).
@@ -54,7 +54,7 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> np.ndarray:
 
     Args:
         matrix: int (C, C): entry (t, p) counts the images of class t that were taken for p.
-        names: Of the C classes.
+        names: Names of the C classes.
 
     Returns:
         uint8 (height, width, 3), white where nothing was counted.
@@ -81,7 +81,7 @@ def confusion(matrix: np.ndarray, names: Sequence[str]) -> np.ndarray:
 def _write(
     draw: Any, place: tuple[float, float], text: str, colour: Colour, *, width: float
 ) -> None:
-    """Writes a text around a place, as much of it as the width takes."""
+    """Writes a text centred at a place, cut off at the width."""
     font = _font()
     while len(text) > 1 and font.getlength(text) > width:
         text = text[:-1]

@@ -1,4 +1,4 @@
-"""A trial of a sweep that is ended early, as others did better by then."""
+"""Ends a sweep's trial early if other trials did better by then."""
 
 from collections.abc import Callable
 
@@ -6,12 +6,13 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 
 class TrialPruning(Callback):
-    """Tells the validation accuracy after each epoch, and ends training if the answer says so.
+    """Reports the validation accuracy after each epoch and ends training if the trial is hopeless.
 
-    To prune a trial is Optuna's word; Lightning's ModelPruning thins out weights.
+    To prune a trial is Optuna's term; Lightning's ModelPruning prunes weights.
 
     Args:
-        hopeless: Is given the epochs that are done and the validation accuracy; whether to end.
+        hopeless: Called with the number of finished epochs and the validation accuracy; returns
+            whether to end the trial.
     """
 
     def __init__(self, hopeless: Callable[[int, float], bool]) -> None:
@@ -19,7 +20,7 @@ class TrialPruning(Callback):
         self.stopped_epoch = 0  # as EarlyStopping has it
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Asks, if the epoch was validated."""
+        """Calls `hopeless`, if the epoch was validated."""
         score = trainer.callback_metrics.get("val_acc")
         done = trainer.current_epoch + 1
         if score is not None and self.hopeless(done, float(score)):

@@ -1,4 +1,4 @@
-"""What a validation said of its images: a confusion matrix, and the images it was worst at."""
+"""Results of a validation: a confusion matrix, recalls, and the worst images."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -11,17 +11,17 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.shape import CLASSES
 from lit_mnist.training import tiles
 
-WORST = 15  # images that are kept
+WORST = 15  # number of images that are kept
 
 
 class Worst(NamedTuple):
-    """The images whose own classes got the lowest probabilities, the lowest first.
+    """The K images whose true classes got the lowest probabilities, lowest first.
 
     Attributes:
         images: uint8 (K, 28, 28).
         labels: int64 (K,).
         predictions: int64 (K,).
-        probabilities: float (K, 2): of the label and of the prediction.
+        probabilities: float (K, 2): those of the label and of the prediction.
     """
 
     images: Tensor
@@ -31,12 +31,12 @@ class Worst(NamedTuple):
 
 
 class Validated(NamedTuple):
-    """What a validation said of its images.
+    """Results of a validation.
 
     Attributes:
-        confusion: int64 (10, 10): entry (t, p) counts the images of class t taken for p.
+        confusion: int64 (10, 10): entry (t, p) counts images of class t predicted as p.
         worst: At most 15 images.
-        names: Of the ten classes.
+        names: Names of the ten classes.
     """
 
     confusion: np.ndarray
@@ -44,7 +44,7 @@ class Validated(NamedTuple):
     names: Sequence[str]
 
     def recalls(self) -> dict[str, float]:
-        """Gives the share of each class that was recognised; none of a class without images."""
+        """Gives the recall of each class; classes without images are left out."""
         counts = self.confusion.sum(axis=1)
         right = self.confusion.diagonal()
         return {
@@ -72,14 +72,14 @@ class Validated(NamedTuple):
 
 
 def part(batch: Batch, probabilities: Tensor) -> tuple[Tensor, Worst]:
-    """Gives what is to be kept of a batch; nothing here waits for its device.
+    """Reduces a batch to what is kept of it, without synchronising its device.
 
     Args:
         batch: B images.
         probabilities: Float (B, 10).
 
     Returns:
-        Each image's place in a flat confusion matrix, int64 (B,), and the worst images.
+        Each image's index in the flattened confusion matrix, int64 (B,), and the worst images.
     """
     own = probabilities.gather(1, batch.labels[:, None])[:, 0]
     highest, predictions = probabilities.max(dim=1)
@@ -90,16 +90,16 @@ def part(batch: Batch, probabilities: Tensor) -> tuple[Tensor, Worst]:
 
 
 def grey(images: Tensor) -> Tensor:
-    """Turns float (N, 1, 28, 28) in [0, 1] into uint8 (N, 28, 28)."""
+    """Converts float (N, 1, 28, 28) in [0, 1] to uint8 (N, 28, 28)."""
     return images[:, 0].detach().float().clamp(0, 1).mul(255).round().byte()
 
 
 def together(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Validated:
-    """Joins what was kept of all batches, on the CPU.
+    """Combines the results of all batches, on the CPU.
 
     Args:
-        parts: As `part` gives them.
-        names: Of the ten classes.
+        parts: Results of `part`.
+        names: Names of the ten classes.
     """
     places = torch.cat([place for place, _ in parts])
     counts = torch.bincount(places, minlength=CLASSES**2).reshape(CLASSES, CLASSES)

@@ -1,4 +1,4 @@
-"""What training and validation show of their images, handed to loggers as it comes."""
+"""Collects validation results and the first batch, and passes them to the loggers."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
@@ -15,56 +15,56 @@ from lit_mnist.shape import CLASSES
 from lit_mnist.training import tiles, validated
 from lit_mnist.training.validated import Validated, Worst
 
-FIRST = 25  # images of the first batch that are shown
+FIRST = 25  # number of images of the first batch that are shown
 
 
 class Board(Protocol):
-    """Where it is shown; it is used on rank zero alone."""
+    """Interface of what shows the results; used on rank zero only."""
 
     def begin(self, trainer: Trainer, module: LightningModule) -> None:
-        """Is called before the first step of a process."""
+        """Called before the first step of a process."""
 
     def first_batch(self, picture: np.ndarray) -> None:
-        """Shows what the net is first trained on: uint8 (H, W, 3)."""
+        """Shows the first augmented batch as a picture, uint8 (H, W, 3)."""
 
     def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
-        """Shows the last row of `metrics.csv`, and what the epoch's last validation said."""
+        """Shows the last row of `metrics.csv` and the epoch's last validation."""
 
     def close(self) -> None:
-        """Is called when training has ended."""
+        """Called when training has ended."""
 
 
 class Watch(Callback):
-    """Keeps what each epoch's last validation said, and shows the first batch of a run.
+    """Collects the results of each epoch's last validation, and shows a run's first batch.
 
-    A validation is left out whose step does not give the probabilities of its images, as a module
-    with a `validation_step` of its own need not.
+    A validation is skipped if its step does not return probabilities, as may be in a module with a
+    `validation_step` of its own.
 
     Args:
-        board: Where all that is shown.
+        board: Shows the results.
     """
 
     def __init__(self, board: Board) -> None:
         self.board = board
-        self.parts: list[tuple[Tensor, Worst]] = []  # of this rank's batches
+        self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Opens the board."""
+        """Starts the board."""
         if trainer.is_global_zero:
             self.board.begin(trainer, pl_module)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Shows the first batch, as augmentation has left it."""
+        """Shows the first batch after augmentation."""
         if batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero:
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
             self.board.first_batch(tiles.grid(validated.grey(batch.images[:FIRST]).numpy(), texts))
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts from nothing."""
+        """Clears the results of the previous validation."""
         self.parts = []
 
     def on_validation_batch_end(
@@ -76,12 +76,12 @@ class Watch(Callback):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Keeps what is needed of a batch, on its device, which goes on meanwhile."""
+        """Keeps a batch's results on its device, without synchronising it."""
         if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
             self.parts.append(validated.part(batch, outputs))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Brings together what all ranks have kept."""
+        """Gathers the results of all ranks."""
         if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
             return
         parts = [
@@ -97,6 +97,6 @@ class Watch(Callback):
             self.seen = validated.together(parts, names)
 
     def write(self, rows: Sequence[Mapping[str, float]]) -> None:
-        """Shows the last row, once; to be called on rank zero alone."""
+        """Shows the last row, once; call it on rank zero only."""
         self.board.write(rows, self.seen)
         self.seen = None

@@ -1,11 +1,11 @@
 """Every work-around for the libraries, each with its upstream reference.
 
-Those that change Lightning itself do so while `applied()` is entered, which the command line
-program does for the length of a command; whoever only imports this package keeps Lightning as it
-is. Each has a name in `WORKAROUNDS`, and `LIT_MNIST_WITHOUT=light_steps,quiet` leaves some out.
+Those that patch Lightning do so only inside `with applied()`, which the command line program enters
+for the duration of a command; merely importing this package leaves Lightning as it is. Each has a
+name in `WORKAROUNDS`; `LIT_MNIST_WITHOUT=light_steps,quiet` switches some off.
 
-`tests/training/test_workarounds.py` holds a test for each that fails once upstream is mended, so
-that the work-around can go.
+`tests/training/test_workarounds.py` has a test for each that fails once upstream is fixed, so that
+the work-around can be removed.
 """
 
 import errno
@@ -40,10 +40,10 @@ from lit_mnist.training.process import end_with_parent
 
 @contextmanager
 def applied() -> Iterator[None]:
-    """Changes Lightning for a while, and puts it back as it was.
+    """Patches Lightning inside the context and restores it afterwards.
 
     Raises:
-        UserError: The environment leaves out what there is not.
+        UserError: `LIT_MNIST_WITHOUT` names an unknown work-around.
     """
     without = {name for name in os.environ.get(SWITCH, "").split(",") if name}
     there = [*WORKAROUNDS, light_imports.NAME]
@@ -59,7 +59,7 @@ def applied() -> Iterator[None]:
 
 @contextmanager
 def _replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
-    """Sets attributes, such as (module, name, value), for a while."""
+    """Sets attributes, given as (object, name, value), and restores them afterwards."""
     with ExitStack() as stack:
         for place, name, value in changes:
             stack.callback(setattr, place, name, getattr(place, name))
@@ -68,7 +68,7 @@ def _replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
 
 
 SIGTERM_EVERY = 16  # steps
-# The hooks of a training step that do nothing unless they are overridden
+# Hooks of a training step that do nothing unless they are overridden
 _STEP_HOOKS = frozenset(
     f"on_{when}"
     for when in (
@@ -79,12 +79,12 @@ _STEP_HOOKS = frozenset(
 
 
 def light_steps() -> AbstractContextManager[None]:
-    """Takes out of a training step what Lightning does for nobody (Lightning #6196, #8857).
+    """Removes needless overhead from a training step (Lightning #6196, #8857).
 
-    It calls each hook of each callback and of the module, empty or not, names and times each call,
-    also where nobody profiles, and reads the signature of `training_step` anew at each step. Gain:
-    six rounds of calls a step and a signature read (counted in the test); 7 % of the processor's
-    time for the dense net (200 steps and a validation, one thread: median of 7 pairs, -1 to 23 %).
+    Lightning calls every hook of every callback and of the module, empty or not, names and times
+    each call even without a profiler, and inspects the signature of `training_step` at every step.
+    Gain: six rounds of calls and one inspection per step (counted in the test); 7 % of the CPU time
+    for the dense net (200 steps and a validation, one thread: median of 7 pairs, -1 to 23 %).
     """
     call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
     timed, nothing = PassThroughProfiler.profile, nullcontext()
@@ -110,7 +110,7 @@ def light_steps() -> AbstractContextManager[None]:
         return call_module(trainer, hook, *args, **kwargs)
 
     def profile(self: PassThroughProfiler, action: str) -> AbstractContextManager[Any]:
-        # A subclass of a user's may well time what it is told of
+        # A user's subclass may time every action
         return nothing if type(self) is PassThroughProfiler else timed(self, action)
 
     remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
@@ -127,19 +127,19 @@ def _overrides(thing: object, base: type, hook: str) -> bool:
 
 
 def agree_on_sigterm() -> AbstractContextManager[None]:
-    """Lets ranks stop together when one is told to (Lightning #21406, #21487).
+    """Makes all ranks stop together when one gets SIGTERM (Lightning #21406, #21487).
 
-    Lightning broadcasts from within the signal handler, which may stand in the middle of another
-    collective, and asks all ranks at every step, which stops a GPU each time. Here the handler
-    takes a note, and the ranks ask each other every `SIGTERM_EVERY` steps. A single process goes on
-    as in Lightning: it stops after the step.
+    Lightning broadcasts from inside the signal handler, possibly in the middle of another
+    collective, and asks all ranks at every step, which synchronises a GPU each time. Here the
+    handler only sets a flag, and the ranks compare flags every `SIGTERM_EVERY` steps. A single
+    process behaves as in Lightning: it stops after the step.
     """
 
     def note(connector: Any, number: int, _: Any) -> None:
         launcher, noted = connector.trainer.strategy.launcher, getattr(connector, "noted", False)
         connector.noted = True
         if launcher is not None and not noted:
-            launcher.kill(number)  # tells the processes that this one has started
+            launcher.kill(number)  # forwards the signal to the processes that this one has started
         if connector.trainer.world_size == 1:
             connector.received_sigterm = True
 
@@ -161,7 +161,7 @@ def agree_on_sigterm() -> AbstractContextManager[None]:
 
 
 def second_interrupt() -> AbstractContextManager[None]:
-    """Lets a second Ctrl-C end the process at once.
+    """Makes a second Ctrl-C end the process at once.
 
     Lightning ignores it while it shuts down, however long that takes
     (lightning/pytorch/trainer/call.py, `_call_and_handle_interrupt`).
@@ -180,8 +180,8 @@ def second_interrupt() -> AbstractContextManager[None]:
 def ranks_end_with_the_first() -> AbstractContextManager[None]:
     """Ends the ranks that Lightning has started when the first one is killed (Lightning #2913).
 
-    They would wait for it in vain: for half an hour, if it is killed before all have met. Linux
-    alone can do it; `preexec_fn` is refused on Windows.
+    They would wait for it in vain: for half an hour, if it is killed before all have connected.
+    Only Linux can do this; Windows refuses `preexec_fn`.
     """
     if os.name != "posix":
         return _replaced()
@@ -190,11 +190,11 @@ def ranks_end_with_the_first() -> AbstractContextManager[None]:
 
 
 def place_in_epoch() -> AbstractContextManager[None]:
-    """Lets a run go on from its place within the epoch, whoever has asked for its length before.
+    """Resumes a run within an epoch even if the number of its steps was asked for before.
 
-    `trainer.estimated_stepping_batches`, which a OneCycleLR needs, sets the batches up before the
-    checkpoint is read, and Lightning then leaves out what the checkpoint says of them: the epoch
-    would begin anew (Lightning #20550).
+    `trainer.estimated_stepping_batches`, which a OneCycleLR needs, sets up the data loaders before
+    the checkpoint is loaded. Lightning then ignores their state in the checkpoint, and the epoch
+    starts from its beginning (Lightning #20550).
     """
     setup_data = fit_loop._FitLoop.setup_data
 
@@ -210,10 +210,10 @@ def place_in_epoch() -> AbstractContextManager[None]:
 
 
 def whole_doubles() -> AbstractContextManager[None]:
-    """Reads a checkpoint's float64 weights into a module of float64.
+    """Loads a checkpoint's float64 weights into a module that is float64 already.
 
-    Lightning reads them first and converts the module afterwards, so that each start from a
-    checkpoint would round them to float32 (lightning/pytorch/trainer/trainer.py, `_run`).
+    Lightning loads them first and converts the module afterwards, so that every resume would round
+    them to float32 (lightning/pytorch/trainer/trainer.py, `_run`).
     """
     restore = checkpoint_connector._CheckpointConnector.restore_model
 
@@ -227,20 +227,20 @@ def whole_doubles() -> AbstractContextManager[None]:
 
 
 def whole_epochs() -> AbstractContextManager[None]:
-    """Lets a run with `max_steps` go on from the end of an epoch (Lightning #19617).
+    """Resumes a run with `max_steps` correctly from the end of an epoch (Lightning #19617).
 
-    With that limit Lightning takes each start from a checkpoint for one within an epoch. So it ends
-    the finished epoch once more: hooks are called again, and the count of epochs stays one too
-    high, so that `max_epochs` comes an epoch early. Where an epoch is not whole, its counts tell.
+    With that limit, Lightning treats every resume as one within an epoch. It would end the finished
+    epoch once more: hooks are called again, and the epoch count stays one too high, so that
+    `max_epochs` comes an epoch early. Here the progress counters decide.
     """
     return _replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
 
 
 def only_what_is_named() -> AbstractContextManager[None]:
-    """Lets training begin at nothing where no checkpoint is named.
+    """Starts training from scratch if no checkpoint is named.
 
-    With an OnExceptionCheckpoint, or under SLURM, Lightning then goes on from whatever lies about:
-    a run that is to be replaced would go on from the very files that it replaces
+    With an OnExceptionCheckpoint, or under SLURM, Lightning would resume from any checkpoint that
+    it finds: `fit --fresh` would resume from the very files that it is to replace
     (lightning/pytorch/trainer/connectors/checkpoint_connector.py, `_parse_ckpt_path`).
     """
     parse = checkpoint_connector._CheckpointConnector._parse_ckpt_path
@@ -268,7 +268,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
 class WholeFileCheckpointIO(TorchCheckpointIO):
     """Writes a checkpoint beside its target, flushes it and renames it into place.
 
-    Lightning stages it in the folder for temporary files and copies it from there, so that a full
+    Lightning writes it to the system's temporary folder and copies it from there, so that a full
     disk leaves half a checkpoint under the final name (Lightning #21744).
     """
 
@@ -278,8 +278,8 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         """Saves `checkpoint` to `path`, whole or not at all.
 
         Raises:
-            UserError: It holds what cannot be read back without running code.
-            OSError: The disk is full; of a write that fails, torch says only that it is short.
+            UserError: It holds objects that cannot be loaded without running code.
+            OSError: The disk is full, which torch reports only as a short write.
         """
         checkpoint = plain.checked(checkpoint)
         with replacing(Path(path)) as temporary:

@@ -6,7 +6,8 @@ import pytest
 import torch
 from lightning.fabric.utilities.apply_func import move_data_to_device
 
-from lit_mnist.data.batches import Batch, EvalBatches, TrainBatches, Turn, derive_seeds
+from lit_mnist.data.batches import Batch, TrainBatches, Turn, derive_seeds
+from lit_mnist.data.eval_batches import EvalBatches
 
 COUNT = 50
 IMAGES = torch.arange(100, dtype=torch.uint8).view(100, 1, 1).expand(100, 28, 28)
