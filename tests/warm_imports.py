@@ -1,12 +1,30 @@
-"""Imports what commands do, at the latest when they run; for the server of `tests.warm`."""
+"""Does once what commands do when they begin; for the server of `tests.warm`.
+
+It imports what they import, at the latest when they run, and builds the parsers that all forks
+then have. Nothing of a test's or a user's is parsed or run.
+"""
 
 # ruff: noqa: F401
+import contextlib
+import gc
+import sys
+from pathlib import Path
+
 import matplotlib.backends.backend_agg
+import tensorboard.plugins.hparams.plugin_data_pb2
 import torch.distributed.run
 import torch.utils.tensorboard
 
+from lit_mnist.errors import UserError
 from lit_mnist.training.light_imports import light_imports
 
 with light_imports():  # as the program does
     import lit_mnist.commands.committee
-    import lit_mnist.commands.run_cli
+    from lit_mnist.commands.run_cli import RunCLI
+
+sys.argv[:1] = [str(Path(__file__).parent.parent / "cli.py")]  # which its parsers name
+for command in ("fit", "test"):
+    with contextlib.suppress(UserError):
+        RunCLI([command, "--no_such_option"])
+gc.collect()
+gc.freeze()  # so that no fork looks through all that, and copies it by that

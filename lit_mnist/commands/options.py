@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from enum import Enum
 from typing import Any
 
-import yaml
 from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import progress
@@ -21,6 +20,7 @@ from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
+from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import hardware
 from lit_mnist.training.board import EpochBoard
@@ -86,7 +86,7 @@ class RunOptions(RunParser):
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", rf"\s*{_UNSERIALIZED}[^<]*$")
             dumped = self.parser.dump(self.config, skip_validation=True, format="yaml", **kept)
-        self.config_dump = yaml.safe_load(dumped)[self.subcommand]
+        self.config_dump = safe_yaml.load_dumped(dumped)[self.subcommand]
         dump = _as_given(self.config_dump)
         return {key: value for key, value in dump.items() if key not in FOR_THIS_CALL}
 

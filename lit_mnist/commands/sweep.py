@@ -7,13 +7,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
-import yaml
-
 from lit_mnist import files, program
 from lit_mnist.commands import jobs, plans
 from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS
 from lit_mnist.runs.folder import Run, flat
 from lit_mnist.sweep import extra, record, space
@@ -103,7 +102,7 @@ class Sweep(NamedTuple):
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
         trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in _ONE}
         head = f"# {program.name()} fit --config {path}\n# The best trial of a sweep.\n"
-        text = yaml.safe_dump(config | {"trainer": trainer}, sort_keys=False)
+        text = safe_yaml.dump(config | {"trainer": trainer})
         files.write_text(path, head + text)
         return path
 

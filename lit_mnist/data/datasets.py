@@ -20,12 +20,14 @@ class DatasetSpec:
         files: For each split, its images file and its labels file.
         sha256: SHA-256 of each unpacked file, where known in advance.
         transposed: Whether rows and columns of the stored images are swapped.
+        classes: What the ten classes are called, as in torchvision; empty where they are digits.
     """
 
     name: str
     files: Mapping[SplitName, tuple[str, str]]
     sha256: Mapping[str, str] = field(default_factory=dict)
     transposed: bool = False
+    classes: tuple[str, ...] = ()
 
     def folder(self, data_dir: Path) -> Path:
         """The folder in which torchvision expects the unpacked files."""
@@ -55,17 +57,23 @@ MNIST_SHA256 = {
     "t10k-images-idx3-ubyte": "0fa7898d509279e482958e8ce81c8e77db3f2f8254e26661ceb7762c4d494ce7",
     "t10k-labels-idx1-ubyte": "ff7bcfd416de33731a308c3f266cc351222c34898ecbeaf847f06e48f7ec33f2",
 }
+FASHION_CLASSES = (
+    *("T-shirt/top", "Trouser", "Pullover", "Dress", "Coat"),
+    *("Sandal", "Shirt", "Sneaker", "Bag", "Ankle boot"),
+)
+KMNIST_CLASSES = ("o", "ki", "su", "tsu", "na", "ha", "ma", "ya", "re", "wo")
 
 DATASETS = {
     "MNIST": DatasetSpec("MNIST", IDX_FILES, MNIST_SHA256),
-    "FashionMNIST": DatasetSpec("FashionMNIST", IDX_FILES),
-    "KMNIST": DatasetSpec("KMNIST", IDX_FILES),
+    "FashionMNIST": DatasetSpec("FashionMNIST", IDX_FILES, classes=FASHION_CLASSES),
+    "KMNIST": DatasetSpec("KMNIST", IDX_FILES, classes=KMNIST_CLASSES),
     "EMNIST": DatasetSpec("EMNIST", EMNIST_FILES, transposed=True),  # its `digits` split
     "QMNIST": DatasetSpec("QMNIST", QMNIST_FILES),
 }
 
 
-DIGITS = ("MNIST", "EMNIST", "QMNIST")  # whose classes are the digits 0 to 9
+# Those whose classes are the digits 0 to 9
+DIGITS = tuple(name for name, spec in DATASETS.items() if not spec.classes)
 
 
 class Archive(NamedTuple):
@@ -106,12 +114,8 @@ def _unpacked(url: str) -> str:
 
 
 def class_names(dataset: str) -> list[str] | None:
-    """Gives torchvision's names of the ten classes; None if they are the digits."""
-    if dataset in DIGITS:
-        return None
-    from torchvision import datasets  # slow to import, and needed for these two alone
-
-    return list(getattr(datasets, dataset).classes)
+    """Gives the names of the ten classes; None where they are digits."""
+    return list(DATASETS[dataset].classes) or None
 
 
 def labels(dataset: str) -> list[str]:

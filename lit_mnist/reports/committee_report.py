@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-import yaml
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 from torch import Tensor
@@ -20,7 +19,7 @@ from lit_mnist.reports.committee_table import markdown
 from lit_mnist.reports.predictions import Predictions
 from lit_mnist.reports.run_curves import show
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.runs import tested
+from lit_mnist.runs import safe_yaml, tested
 from lit_mnist.runs.folder import Run
 
 
@@ -88,7 +87,7 @@ class CommitteeReport(EvaluationReport):
         self.votes = log_probs.argmax(dim=2)  # (M, N)
         self.facts = self._facts(trainer, log_probs, predictions.labels)
         known = self._out_of_fold()  # before it is replaced
-        files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
+        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
         files.write_json(self.run.file("results.json"), self.facts | known)
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)

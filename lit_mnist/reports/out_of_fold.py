@@ -8,7 +8,6 @@ has; the committee of all members may well be better.
 from collections import Counter
 from typing import Any
 
-import yaml
 from lightning.pytorch import LightningModule, Trainer
 
 from lit_mnist import files
@@ -18,6 +17,7 @@ from lit_mnist.reports.calibration import nll
 from lit_mnist.reports.committee_facts import committee_facts
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
+from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
 
 KEY = "out_of_fold"  # in results.json
@@ -52,7 +52,7 @@ class OutOfFold(Collector):
             self.summary = f"{scored:,} of {there:,} images were scored: nothing is recorded"
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
-            config = yaml.safe_dump(self.config, sort_keys=False)
+            config = safe_yaml.dump(self.config)
             files.write_text(self.run.file("config.yaml"), config)
             known = committee_facts(trainer, self.committee, self.config["name"])
             self.run.update_results(**known)

@@ -6,13 +6,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
-import yaml
 
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs import ledger, tested
+from lit_mnist.runs import ledger, safe_yaml, tested
 from lit_mnist.runs.folder import Run, read_config
 
 
@@ -83,7 +82,7 @@ def read(folder: Path) -> RunFacts:
     return RunFacts(
         name="/".join(folder.resolve().parts[-2:]),
         results=results,
-        config=yaml.safe_dump(config, sort_keys=False),
+        config=safe_yaml.dump(config),
         history=run.history(),
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),

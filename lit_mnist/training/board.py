@@ -17,9 +17,9 @@ from math import isnan, nan
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import yaml
 from lightning.pytorch import LightningModule, Trainer
 
+from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import hparams
 from lit_mnist.runs.folder import FINAL, Run
 from lit_mnist.training.loggers import RunLogger, best_of_epoch
@@ -72,7 +72,7 @@ class EpochBoard:
         }
         start_session(self.writers[FINAL], self.config)
         train = self.writers["train"]
-        text = yaml.safe_dump(dict(self.config), sort_keys=False)
+        text = safe_yaml.dump(dict(self.config))
         train.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), epoch)
         add_graph(train, trainer, module)
 

@@ -4,10 +4,10 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files
+from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import board, ending
@@ -42,7 +42,7 @@ class RunFolder(Callback):
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
         board.withdraw_test(self.run)
-        files.write_text(self.run.file("config.yaml"), yaml.safe_dump(self.config, sort_keys=False))
+        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
         # Test scores belong to the weights before this training
         other = ("test_", "best_", "ended_by", "calibration")
         known = {key: value for key, value in before.items() if not key.startswith(other)}

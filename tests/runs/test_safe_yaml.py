@@ -70,6 +70,23 @@ def test_any_text_is_read_as_pyyaml_reads_it_or_refused(text):
     assert repr(read) == repr(yaml.load(text, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
+@pytest.mark.parametrize("allow_unicode", [True, False])
+@pytest.mark.parametrize(
+    "values",
+    [
+        {"b": None, "a": [True, 1, 0.001, 1e-07, float("inf")], "c": {"d": [], "e": {}}},
+        {"schedule": {1: 2, 8: 4}, "deep": [[4], [8, [{"x": {"y": "z"}}]]]},
+        {"quoted": ["1", "1e-3", "null", "yes", "", " a ", "a: b", "# a", "- a", "a\nb\n", "\t"]},
+        {"long": "ein Wort " * 30, "letters": "é\u2028\x85💡", "path": "/data/\udcff"},
+    ],
+)
+def test_values_are_written_as_pyyaml_writes_them_and_read_again(values, allow_unicode):
+    text = safe_yaml.dump(values, allow_unicode)
+    assert text == yaml.safe_dump(values, sort_keys=False, allow_unicode=allow_unicode)
+    if "path" not in values:  # which YAML cannot read
+        assert safe_yaml.load_dumped(text) == values
+
+
 def test_the_argument_parser_reads_through_it():
     safe_yaml.guard_parser()
     safe_yaml.guard_parser()
