@@ -35,7 +35,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     Raises:
         UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
     """
-    net = _notebooks_own(checkpoint)
+    net = _notebooks_own(checkpoint, path)
     if net is None:
         from lit_mnist.models.rebuild import rebuild  # Lightning
 
@@ -43,7 +43,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     return net.eval()
 
 
-def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
+def _notebooks_own(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     """Gives one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
@@ -55,6 +55,7 @@ def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
     weights = checkpoint["state_dict"]
     if checkpoints.shapes(weights) != checkpoints.shapes(whole.state_dict()):
         return None
+    checkpoints.check_fits(checkpoint, whole, path)
     whole.load_state_dict(weights)
     if options.get("channels_last") is True:
         whole.to(memory_format=torch.channels_last)
