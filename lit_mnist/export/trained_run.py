@@ -14,8 +14,8 @@ from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 
-# Of a checkpoint, what is for training to go on; from the rest a network is built again, and a
-# module's own `on_save_checkpoint` may have put anything there
+# Parts of a checkpoint that only training needs; the rest, to which a module's own
+# `on_save_checkpoint` may have added, rebuilds the network
 TRAINING_KEYS = frozenset(
     {
         *("callbacks", "loops", "optimizer_states", "lr_schedulers", "train_scores", "train_logs"),

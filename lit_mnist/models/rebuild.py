@@ -20,6 +20,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import makes_layers_late
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -46,7 +47,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
             module.configure_model()
-            if checkpoints.makes_layers_late(module):
+            if makes_layers_late(module):
                 module.setup("predict")
             module.on_load_checkpoint(checkpoint)
     except Exception as error:  # a user's class may raise anything

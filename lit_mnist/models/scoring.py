@@ -145,7 +145,7 @@ class ScoredModule(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns probabilities (B, 10)."""
-        return self.evaluate(batch).softmax(dim=1)
+        return self.evaluate(as_batch(batch)).softmax(dim=1)
 
     def evaluate(self, batch: Batch) -> Tensor:
         """Computes logits (B, 10) without autocast, in float32 at least."""

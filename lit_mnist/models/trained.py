@@ -12,6 +12,7 @@ from torch import nn
 
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import shapes
 
 OURS = "lit_mnist"
 # The hyperparameters of their modules that affect prediction; all others affect training alone
@@ -53,7 +54,7 @@ def _notebooks_own(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     with torch.random.fork_rng(devices=[]):  # its first weights are drawn
         whole = nn.ModuleDict({"net": kind()})
     weights = checkpoint["state_dict"]
-    if checkpoints.shapes(weights) != checkpoints.shapes(whole.state_dict()):
+    if shapes(weights) != shapes(whole.state_dict()):
         return None
     checkpoints.check_fits(checkpoint, whole, path)
     whole.load_state_dict(weights)

@@ -28,16 +28,8 @@ from lit_mnist.runs.folder import Run
 
 NONE = "-"  # stands for an image that is no digit
 COLUMNS = (
-    "file",
-    "x",
-    "y",
-    "width",
-    "height",
-    "digit",
-    "probability",
-    "second",
-    "second_probability",
-    "sure",
+    *("file", "x", "y", "width", "height"),
+    *("digit", "probability", "second", "second_probability", "sure"),
 )
 Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 

@@ -97,15 +97,15 @@ class Collector(Callback):
 
 
 def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor:
-    """Gives a module's probabilities (B, 10), whatever its own step of a test or prediction gave.
+    """Returns a module's probabilities (B, 10), whatever its test_step or predict_step returned.
 
     Args:
-        outputs: Of the step; taken if they are probabilities.
-        module: Is asked otherwise.
-        batch: B images, as the step had them.
+        outputs: What the step returned; used if they are probabilities.
+        module: Evaluates the batch again if they are not.
+        batch: B images, as the step received them.
 
     Raises:
-        UserError: The module's answer is of another form.
+        UserError: The module's forward gives no logits (B, 10).
     """
     if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
         sums = outputs.double().sum(1)

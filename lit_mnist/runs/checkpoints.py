@@ -2,15 +2,22 @@
 
 import hashlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_torch
+from lit_mnist.runs.weights import (
+    hashed_parts,
+    infinite,
+    is_extra,
+    makes_layers_late,
+    not_finite,
+    shapes,
+)
 
 # Entries that are used before Lightning loads the file
 KINDS = {
@@ -27,8 +34,6 @@ KINDS = {
 METRICS_KEY = "metrics"
 # Likewise, of the scores of the last validation
 BEST_KEY = "best"
-# PyTorch's suffix of the key under which a module's `get_extra_state` is saved
-_EXTRA = "_extra_state"
 # Key of what a checkpoint lacks for an exact resume
 LACKS_KEY = "lacks"
 _LACKS = {
@@ -86,17 +91,8 @@ def _fault(checkpoint: dict[str, Any]) -> str:
         if not isinstance(name, str) or not (isinstance(value, Tensor) or is_extra(name)):
             return f"damaged, {name!r:.99} is no weight"
         if isinstance(value, Tensor) and value.isnan().any():
-            return _not_finite(name)
+            return not_finite(name)
     return ""
-
-
-def _not_finite(name: str) -> str:
-    return f"the weights {name:.99} are not all finite numbers"
-
-
-def is_extra(name: str) -> bool:
-    """Tells whether a key of a state_dict is that of a module's `get_extra_state`."""
-    return name.rpartition(".")[2] == _EXTRA
 
 
 def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
@@ -175,28 +171,6 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     )
 
 
-def makes_layers_late(model: nn.Module) -> bool:
-    """Tells whether a user's module overrides `setup`, which may create layers.
-
-    Lightning calls it before it loads a checkpoint, and then checks that the weights fit.
-    """
-    return any(
-        "setup" in vars(kind)
-        for kind in type(model).__mro__
-        if kind.__module__.partition(".")[0] not in ("lightning", "lit_mnist")
-    )
-
-
-def infinite(weights: dict[str, Any], model: nn.Module) -> str:
-    """Names a parameter of `model` that is not finite; buffers, such as masks, may be infinite."""
-    found = (
-        name
-        for name, _ in model.named_parameters()
-        if name in weights and not weights[name].isfinite().all()
-    )
-    return next(map(_not_finite, found), "")
-
-
 def by_hand(checkpoint: dict[str, Any]) -> str:
     """Gives "written by hand" for a checkpoint that Lightning did not write; else nothing."""
     return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
@@ -206,24 +180,9 @@ def weights_sha256(weights: dict[str, Any]) -> str:
     """Hashes names, shapes and values, so that equal hashes mean equal networks."""
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
-        for part in _parts(name, value):
+        for part in hashed_parts(name, value):
             digest.update(part)
     return digest.hexdigest()
-
-
-def _parts(name: str, value: Any) -> Iterator[bytes]:
-    """Gives the bytes to hash of a weight or of a module's extra state."""
-    if isinstance(value, Tensor):
-        yield f"{name}{tuple(value.shape)}".encode()
-        # as bytes, since NumPy has no bfloat16
-        yield value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-    elif isinstance(value, (dict, list, tuple)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in items:
-            yield from _parts(f"{name}.{key}", part)
-    else:
-        shown = sorted(map(repr, value)) if isinstance(value, set) else value
-        yield f"{name}={shown!r}".encode()
 
 
 def committee_sha256(average: str, members: Iterable[str]) -> str:
@@ -239,16 +198,3 @@ def class_name(checkpoint: dict[str, Any]) -> str:
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
     return str(named or checkpoint.get("model_class", ""))
-
-
-def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
-    """Gives, for each weight by name, whether its dtype is a float or complex, and its shape.
-
-    An extra state may change its form, so it has none here.
-    """
-    return {
-        name: ()
-        if is_extra(name)
-        else (value.is_floating_point(), value.is_complex(), *value.shape)
-        for name, value in weights.items()
-    }

@@ -16,6 +16,7 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import optimization
+from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -23,11 +24,11 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
     for key in ("state_dict", "current_model_state"):  # the latter: beside an average
         weights = checkpoint[key] if key in checkpoint else model.state_dict()
-        fits = checkpoints.shapes(weights) == checkpoints.shapes(model.state_dict())
-        late = late or (not fits and checkpoints.makes_layers_late(model))
+        fits = shapes(weights) == shapes(model.state_dict())
+        late = late or (not fits and makes_layers_late(model))
         if not fits and not late:
             return "damaged, its weights do not fit the model"
-        if wrong := checkpoints.infinite(weights, model):
+        if wrong := infinite(weights, model):
             return wrong
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}

@@ -1,4 +1,4 @@
-"""What a module has logged of an epoch that a run goes on with from within."""
+"""Keeps what a module has logged of an epoch when a run is resumed within it."""
 
 from typing import Any
 
@@ -15,9 +15,9 @@ Sums = dict[str, dict[str, Any]]
 
 
 class PartialLogs(Callback):
-    """Keeps the sums of what `self.log(…, on_epoch=True)` has told, and the states of metrics.
+    """Saves the sums of `self.log(…, on_epoch=True)` and the states of a user's metrics.
 
-    Lightning keeps neither, so that the epoch's mean would be that of the steps since
+    Lightning saves neither, so an epoch's mean would be that of the steps after the resume
     (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` does so for the scores
     of this package's modules.
     """

@@ -8,6 +8,7 @@ import torch
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import shapes
 
 
 @pytest.fixture
@@ -116,7 +117,7 @@ def test_its_hash_tells_it_apart():
 
 
 def test_its_form_may_change():
-    assert checkpoints.shapes(with_extra(3)) == checkpoints.shapes(with_extra(torch.ones(5)))
+    assert shapes(with_extra(3)) == shapes(with_extra(torch.ones(5)))
 
 
 def test_a_parameter_must_be_finite_a_buffer_need_not():
