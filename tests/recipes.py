@@ -1,5 +1,7 @@
 """Modules and callbacks as a user might write them, for tests from the real program."""
 
+import random
+
 import numpy as np
 import torch
 from lightning.pytorch import Callback
@@ -7,6 +9,7 @@ from lightning.pytorch.callbacks import BaseFinetuning
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
+from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.models import DenseModule
 
@@ -104,6 +107,70 @@ class Unfreeze(BaseFinetuning):
     def finetune_function(self, pl_module, epoch, optimizer):
         if epoch == 1:
             self.unfreeze_and_add_param_group(pl_module.net[1], optimizer, lr=1e-4)
+
+
+class OddModule(DenseModule):
+    """Keeps a complex weight, a mask of infinities and a count that is no weight; logs by itself.
+
+    Its noise is of Python's and NumPy's generators.
+    """
+
+    class net_type(nn.Module):  # as the attribute is called
+        """A net of the user's."""
+
+        def __init__(self):
+            super().__init__()
+            self.filter = nn.Parameter(torch.ones(28, 15, dtype=torch.cfloat))
+            self.last = nn.Linear(784, 10)
+            self.register_buffer("mask", torch.zeros(10).index_fill(0, torch.tensor(9), -torch.inf))
+            self.seen = 0
+
+        def forward(self, images):
+            self.seen += len(images) if self.training else 0
+            kept = torch.fft.irfft2(torch.fft.rfft2(images) * self.filter, s=(28, 28))
+            return self.last(kept.flatten(1)) / (1 + self.seen / 1e4) + self.mask.exp()
+
+        def get_extra_state(self):
+            return {"seen": self.seen, "of": "images"}
+
+        def set_extra_state(self, state):
+            self.seen = state["seen"]
+
+    def __init__(self):
+        super().__init__()
+        self.right = MulticlassAccuracy(10, average="micro")
+
+    def on_train_epoch_start(self):
+        self.log("started", float(self.current_epoch))
+
+    def training_step(self, batch, batch_idx):
+        noise = random.random() + np.random.rand()  # noqa: NPY002 # as users draw
+        logits = self(batch.images + 0.1 * noise)
+        loss = F.cross_entropy(logits, batch.labels)
+        self.right(logits, batch.labels)
+        self.log("train_acc", self.right, on_step=False, on_epoch=True)
+        self.log("train_loss", loss, on_step=False, on_epoch=True)
+        self.log("highest", loss, on_step=False, on_epoch=True, reduce_fx="max")
+        return loss
+
+
+class Late(DenseModule):
+    """Makes a layer where Lightning tells it of the stage, and keeps a note in checkpoints."""
+
+    def setup(self, stage):
+        self.last = nn.Linear(10, 10)
+
+    def forward(self, images):
+        return self.last(super().forward(images))
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["note"] = {"of": "its own"}
+
+    def on_load_checkpoint(self, checkpoint):
+        assert checkpoint["note"] == {"of": "its own"}
+
+    def test_step(self, batch, batch_idx):
+        return self(batch.images)  # logits, and nothing logged
 
 
 class StopsAtOnce(Callback):

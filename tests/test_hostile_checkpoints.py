@@ -80,7 +80,7 @@ def test_a_version_that_is_none_is_told_when_lightning_finds_it(command):
 UNFIT = {  # what no command takes for a network, and how it is told
     "a shape": (first_weight(lambda w: w[:1]), "do not fit SimpleConvModule"),
     "integers": (first_weight(lambda w: w.long()), "do not fit SimpleConvModule"),
-    "complex": (first_weight(lambda w: w.cfloat()), "is no weight"),
+    "complex": (first_weight(lambda w: w.cfloat()), "do not fit SimpleConvModule"),
     "sparse": (first_weight(lambda w: w.to_sparse()), "sparse"),
     "no numbers at all": (first_weight(lambda w: w.to("meta")), "meta"),
     "a view": (first_weight(lambda w: torch.zeros(1).expand(10**9, 10**3)), "only a part"),

@@ -1,17 +1,21 @@
 """Recipes and callbacks of a user's own, and Trainer's options, from the real program."""
 
 import csv
+import json
 import re
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
+import lit_mnist
 from lit_mnist.data import MNISTDataModule
 from tests import kept
 from tests.conftest import equal_weights
 from tests.no_dropout import LinearModule
+from tests.recipes import Late
 
 
 def rows(name="dense"):
@@ -139,6 +143,33 @@ def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precis
         adam.step()
     for name, weights in net.state_dict().items():
         assert torch.allclose(last["state_dict"][f"net.{name}"], weights, rtol=1e-4, atol=1e-6)
+
+
+def test_a_checkpoint_of_the_users_does_not_take_the_place_of_ours(run_cli):
+    for filename in ("best", "last"):
+        taken = callback("ModelCheckpoint", monitor="val_loss", filename=filename)
+        status, _, problems = run_cli("fit", *taken)
+        assert status == 2
+        assert re.fullmatch(rf"error: [^\n]+/{filename}\.ckpt, which is [^\n]+\n", problems)
+    assert not list(Path("tb_logs").rglob("*.ckpt"))
+
+
+def test_late_layers_a_note_of_its_own_and_a_test_step_that_gives_logits(run_cli, small_data):
+    late = (*recipe("Late"), "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *late))
+    fitted(run_cli("fit", *late[:-1], "2"))
+    assert "no scores were logged" in fitted(run_cli("test", *late[:-1], "2"))
+
+    run = Path("tb_logs/Late/seed_42")
+    data = MNISTDataModule(small_data, "KMNIST")
+    data.setup("test")
+    told = lit_mnist.load(run, [Late]).predict(data.test_set.images).probabilities
+    with (run / "predictions.csv").open(newline="") as file:
+        said = [[float(row[f"p{digit}"]) for digit in range(10)] for row in csv.DictReader(file)]
+    assert told == pytest.approx(np.array(said), abs=1e-6)
+    loss = nn.functional.nll_loss(torch.tensor(said).log(), data.test_set.labels.long())
+    results = json.loads((run / "results.json").read_text())
+    assert results["test_loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
 def test_what_is_asked_for_is_printed(run_cli, caplog):

@@ -25,6 +25,7 @@ RECIPES = {
         *recipe("Fixed"),
         *callback("GradientAccumulationScheduler", scheduling="{1: 2}"),
     ],
+    "odd weights, means and metrics of the user's, noise of NumPy": recipe("OddModule"),
     "a plateau of the user's, each step": recipe("StepPlateau"),
     "a plateau of the user's, each epoch, an average of the weights": [
         *recipe("EpochPlateau"),

@@ -59,7 +59,12 @@ def assert_same_end(first, second):
     assert step == other_step
     assert table == other_table
     assert tensors.keys() == others.keys()
-    assert all(torch.equal(tensors[key], others[key]) for key in tensors)
+    assert all(equal(tensors[key], others[key]) for key in tensors)
+
+
+def equal(one, other):
+    """A module may keep more than tensors."""
+    return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def assert_best_is_best(run_cli, place, *options):

@@ -39,7 +39,8 @@ def scores(trainer: Trainer, stage: str) -> str:
         stage: val or test.
     """
     metrics = trainer.callback_metrics
-    text = "  ".join(f"{name} {metrics[name]:.4f}" for name in (f"{stage}_acc", f"{stage}_loss"))
+    names = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in metrics]
+    text = "  ".join(f"{name} {metrics[name]:.4f}" for name in names) or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
     done, there = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's

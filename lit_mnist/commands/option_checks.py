@@ -8,6 +8,8 @@ from pathlib import Path
 from typing import Any, get_args
 
 import yaml
+from lightning.pytorch import Callback
+from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_mnist.commands.arguments import shipped_configs
@@ -145,6 +147,22 @@ def check_logger(logger: Logger, folder: Path) -> None:
         raise UserError(
             f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another; give"
             " it another save_dir, name or version"
+        )
+
+
+def check_checkpoint_name(callback: Callback, folder: Path) -> None:
+    """Keeps a user's ModelCheckpoint from writing where this program writes its own.
+
+    Raises:
+        UserError: Naming the file.
+    """
+    if not isinstance(callback, ModelCheckpoint) or callback.filename not in ("best", "last"):
+        return
+    own = folder / "checkpoints"
+    if callback.dirpath is None or Path(callback.dirpath).resolve() == own.resolve():
+        raise UserError(
+            f"--trainer.callbacks: ModelCheckpoint would write {own / callback.filename}.ckpt,"
+            " which is this program's; give it another filename or dirpath"
         )
 
 

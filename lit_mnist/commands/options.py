@@ -29,8 +29,10 @@ from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.frozen import Frozen
+from lit_mnist.training.generators import Generators
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.loggers import LoggerBoard, RunLogger
+from lit_mnist.training.partial_logs import PartialLogs
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.schedule_lengths import ScheduleLengths
@@ -126,6 +128,8 @@ class RunOptions(RunParser):
         kwargs["plugins"] = self._plugins(config["plugins"])
         given = config["callbacks"] or []
         users = given if isinstance(given, list) else [given]
+        for one in users:
+            option_checks.check_checkpoint_name(one, self.run.folder)
         if config["enable_progress_bar"] is None:
             theirs = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = theirs or sys.stdout.isatty()
@@ -163,7 +167,7 @@ class RunOptions(RunParser):
         metrics = MetricsCSV(self.run, watch)
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
-        own += [Searched(), Frozen()]
+        own += [Searched(), Frozen(), PartialLogs(), Generators()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:

@@ -6,6 +6,7 @@ fingerprint    hashes of data and split, compared when a checkpoint is loaded
 augment        RandomAffine and affine: random transforms of a whole batch at once
 batches        training batches as a function of (seed, epoch, step, rank)
 eval_batches   batches for validation, test and prediction
+as_batch       converts the batches of other loaders to ours
 turns          which epoch a pass over the training batches belongs to
 option_types   types of numeric options: a seed, a number of folds
 datasets       the datasets of the MNIST family and their files

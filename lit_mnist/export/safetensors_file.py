@@ -24,15 +24,22 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
     """Gives the file's bytes: `<place>.<name>` holds a weight of the network at that place.
 
     Raises:
-        UserError: A hyperparameter is no plain value.
+        UserError: A hyperparameter, or what a module keeps beside its weights, is no plain value.
     """
+    for one in trained.checkpoints:
+        for name, value in one["state_dict"].items():
+            if not isinstance(value, torch.Tensor):
+                raise UserError(
+                    f"{trained.paths[0]}: safetensors cannot hold {name:.99}, which is no tensor;"
+                    " take --format onnx"
+                )
     tensors = {
         f"{place}.{name}": value.contiguous().clone()  # each in memory of its own
         for place, one in enumerate(trained.checkpoints)
         for name, value in one["state_dict"].items()
     }
     others = [
-        {key: value for key, value in one.items() if key != "state_dict"}
+        {key: value for key, value in one.items() if key != "state_dict" and _is_kept(key, value)}
         for one in trained.checkpoints
     ]
     try:
@@ -43,6 +50,15 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
             " take --format onnx"
         ) from error
     return save(tensors, {**metadata, NETWORKS: networks})
+
+
+def _is_kept(key: str, value: Any) -> bool:
+    """Leaves out what a module or callback has put into a checkpoint and JSON cannot hold."""
+    try:
+        json.dumps(value)
+    except (TypeError, ValueError):
+        return key in ("hyper_parameters", "MNISTDataModule", "model_class")
+    return True
 
 
 def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:

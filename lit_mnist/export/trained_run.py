@@ -14,8 +14,14 @@ from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 
-# Of a checkpoint, what a network is built again from; the rest is for training to go on
-NETWORK_KEYS = ("state_dict", "hyper_parameters", "model_class", "MNISTDataModule")
+# Parts of a checkpoint that only training needs; the rest, to which a module's own
+# `on_save_checkpoint` may have added, rebuilds the network
+TRAINING_KEYS = frozenset(
+    {
+        *("callbacks", "loops", "optimizer_states", "lr_schedulers", "train_scores", "train_logs"),
+        *("current_model_state", "averaging_state", "generators", "frozen", "plateaus_due"),
+    }
+)
 
 
 class TrainedRun(NamedTuple):
@@ -51,7 +57,11 @@ class TrainedRun(NamedTuple):
         if not paths[0].is_file():
             paths, average = _committee(run, results)
         essentials = [
-            {key: value for key, value in checkpoints.read(path).items() if key in NETWORK_KEYS}
+            {
+                key: value
+                for key, value in checkpoints.read(path).items()
+                if key not in TRAINING_KEYS
+            }
             for path in paths
         ]
         abstention = Abstention.of(results, _weights_sha256(essentials, average))

@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models import cascade, members
@@ -118,7 +119,7 @@ class EnsembleModule(ScoredModule):
             indices: int64 (N,): positions in the training set.
         """
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
-        if not data.partition.whole:
+        if not (data and data.partition.whole):
             return torch.ones(len(indices), len(self.members), dtype=torch.bool)
         folds = data.partition.fold_of_each(len(data.train_set.labels))[indices.cpu()]
         own = [-1 if member.fold is None else member.fold for member in self.members]
@@ -127,7 +128,7 @@ class EnsembleModule(ScoredModule):
     def evaluate_held_out(self, batch: Batch) -> Tensor:
         """Gives log-probabilities (B, 10); with folds, of the members that held the image out."""
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
-        if not data.partition.whole:
+        if not (data and data.partition.whole):
             return self.evaluate(batch)
         by = self.held_out_by(batch.indices)
         log_probs = batch.images.new_empty(len(by), CLASSES)
@@ -141,6 +142,7 @@ class EnsembleModule(ScoredModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and gives its probabilities (B, 10)."""
+        batch = as_batch(batch)
         self.log_scores("val", batch_idx)
         log_probs = self.evaluate_held_out(batch)
         self.score(batch, log_probs, self.val_scores)
@@ -148,6 +150,7 @@ class EnsembleModule(ScoredModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
+        batch = as_batch(batch)
         self.log_scores("test", batch_idx)
         with torch.autocast(self.device.type, enabled=False):
             each = self.log_probs(batch.images)

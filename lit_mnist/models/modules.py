@@ -15,6 +15,7 @@ from lightning.pytorch import Callback
 from torch import Tensor, nn
 from torch.optim import Adam
 
+from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.clipping import ClipFused
@@ -109,12 +110,15 @@ class ClassifierModule(ScoredModule):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the batch's loss, scaled so that its mean over ranks is the mean over images."""
+        batch = as_batch(batch)
         self.log_scores("train", batch_idx)
         return self.score(batch, self(batch.images), self.train_scores) / batch.loss_divisor
 
     def configure_optimizers(self) -> Any:
         """Returns Adam with Keras' epsilon and, if chosen, a schedule."""
-        optimizer = Adam(self.parameters(), lr=self.lr, eps=1e-7, fused=True)
+        weights = list(self.parameters())
+        fused = all(map(torch.is_floating_point, weights))  # no fused kernel takes others
+        optimizer = Adam(weights, lr=self.lr, eps=1e-7, fused=fused)
         if self.one_cycle:
             cycle = OneCycle(optimizer, self.lr, self._steps_of_run())
             return {

@@ -20,6 +20,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import makes_layers_late
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -46,6 +47,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
             module.configure_model()
+            if makes_layers_late(module):
+                module.setup("predict")
             module.on_load_checkpoint(checkpoint)
     except Exception as error:  # a user's class may raise anything
         why = " ".join(str(error).split())
@@ -54,7 +57,14 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             " as it was in training"
         ) from error
     checkpoints.check_fits(checkpoint, module, path)
-    module.load_state_dict(checkpoint["state_dict"])
+    try:
+        module.load_state_dict(checkpoint["state_dict"])
+    except RuntimeError as error:  # of a module whose layers are made late
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
+            " training"
+        ) from error
     return module.float().eval()
 
 

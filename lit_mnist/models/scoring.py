@@ -9,7 +9,10 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
+from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
+from lit_mnist.shape import CLASSES
 
 
 class Scores(NamedTuple):
@@ -103,7 +106,8 @@ class ScoredModule(LightningModule):
 
     Logs val_loss and val_acc, test_loss and test_acc. Losses are means over images, in nats;
     accuracies are fractions of the images, in [0, 1]. Evaluation is without autocast, in the
-    precision of the weights: float32.
+    precision of the weights: float32. Batches are those of `MNISTDataModule`, or images and labels
+    from any loader.
     """
 
     def __init__(self) -> None:
@@ -125,6 +129,7 @@ class ScoredModule(LightningModule):
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and returns its probabilities (B, 10)."""
+        batch = as_batch(batch)
         self.log_scores("val", batch_idx)
         logits = self.evaluate_held_out(batch)
         self.score(batch, logits, self.val_scores)
@@ -132,6 +137,7 @@ class ScoredModule(LightningModule):
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of the test set and returns its probabilities (B, 10)."""
+        batch = as_batch(batch)
         self.log_scores("test", batch_idx)
         logits = self.evaluate(batch)
         self.score(batch, logits, self.test_scores)
@@ -139,12 +145,12 @@ class ScoredModule(LightningModule):
 
     def predict_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns probabilities (B, 10)."""
-        return self.evaluate(batch).softmax(dim=1)
+        return self.evaluate(as_batch(batch)).softmax(dim=1)
 
     def evaluate(self, batch: Batch) -> Tensor:
         """Computes logits (B, 10) without autocast, in float32 at least."""
         with torch.autocast(self.device.type, enabled=False):
-            logits: Tensor = self(batch.images)
+            logits = self._checked(self(batch.images), batch)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
@@ -153,9 +159,25 @@ class ScoredModule(LightningModule):
 
     def score(self, batch: Batch, logits: Tensor, scores: RunningScores) -> Tensor:
         """Adds a batch to the epoch's scores and returns the sum of its losses."""
+        logits = self._checked(logits, batch)
         total = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
         scores.update(logits, batch.labels, total)
         return total
+
+    def _checked(self, logits: Any, batch: Batch) -> Tensor:
+        """Returns the logits if they have the shape (B, 10).
+
+        Raises:
+            UserError: They have another.
+        """
+        expected = (len(batch.images), CLASSES)
+        if isinstance(logits, Tensor) and logits.shape == expected:
+            return logits
+        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
+        raise UserError(
+            f"{type(self).__name__}: its forward gave {found} for {expected[0]} images; have it"
+            f" give logits {expected}"
+        )
 
     def log_scores(self, stage: str, batch_idx: int) -> None:
         """Makes Lightning log the scores at the epoch's end; call it first in each step."""

@@ -6,10 +6,12 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.data import extract_batch_size
 from torch import Tensor
 from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.scoring import RunningScores, Scores
 
@@ -88,7 +90,8 @@ class TrainLog(Callback):
         if scores.update_count == self.updates and isinstance(loss, Tensor):
             if pl_module.automatic_optimization:  # what Lightning returns is a share of a step
                 loss = loss * trainer.accumulate_grad_batches
-            scores.update(None, batch.labels, loss.float() * len(batch.labels))
+            count = len(batch.labels) if isinstance(batch, Batch) else extract_batch_size(batch)
+            scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
         if (batch_idx + 1) % LOOK_EVERY == 0:
             check_loss(trainer, pl_module)

@@ -12,6 +12,7 @@ from torch import nn
 
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import shapes
 
 OURS = "lit_mnist"
 # The hyperparameters of their modules that affect prediction; all others affect training alone
@@ -35,7 +36,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     Raises:
         UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
     """
-    net = _notebooks_own(checkpoint)
+    net = _notebooks_own(checkpoint, path)
     if net is None:
         from lit_mnist.models.rebuild import rebuild  # Lightning
 
@@ -43,7 +44,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     return net.eval()
 
 
-def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
+def _notebooks_own(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     """Gives one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
@@ -53,8 +54,9 @@ def _notebooks_own(checkpoint: dict[str, Any]) -> nn.Module | None:
     with torch.random.fork_rng(devices=[]):  # its first weights are drawn
         whole = nn.ModuleDict({"net": kind()})
     weights = checkpoint["state_dict"]
-    if checkpoints.shapes(weights) != checkpoints.shapes(whole.state_dict()):
+    if shapes(weights) != shapes(whole.state_dict()):
         return None
+    checkpoints.check_fits(checkpoint, whole, path)
     whole.load_state_dict(weights)
     if options.get("channels_last") is True:
         whole.to(memory_format=torch.channels_last)

@@ -23,21 +23,13 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
 from lit_mnist.reports.figures import DIGITS
-from lit_mnist.reports.predictions import Collector, Predictions
+from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
 
 NONE = "-"  # stands for an image that is no digit
 COLUMNS = (
-    "file",
-    "x",
-    "y",
-    "width",
-    "height",
-    "digit",
-    "probability",
-    "second",
-    "second_probability",
-    "sure",
+    *("file", "x", "y", "width", "height"),
+    *("digit", "probability", "second", "second_probability", "sure"),
 )
 Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 
@@ -66,8 +58,11 @@ class PredictReport(Collector):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
         """Collects the batch's predictions."""
-        features = self.features.taken(len(outputs))
-        self.collect(batch, outputs, features=None if self.cascade else features)
+        features = self.features.taken(len(batch.labels))
+        said = probabilities(outputs, pl_module, batch)
+        again = self.features.taken(len(said))  # if the module was evaluated once more
+        features = again if again.shape[1] else features
+        self.collect(batch, said, features=None if self.cascade else features)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes the results on rank zero; nothing if only some digits were read."""

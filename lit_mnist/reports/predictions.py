@@ -3,8 +3,9 @@
 from typing import Any, NamedTuple
 
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
+from torch.nn import functional as F
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.reports.calibration import Answers
@@ -33,6 +34,11 @@ class Predictions(NamedTuple):
     def classes(self) -> Tensor:
         """Most probable class of each image, int64 (N,); ties go to the lowest class."""
         return self.probabilities.argmax(1)
+
+    @property
+    def loss(self) -> float:
+        """Mean negative logarithm of the labels' probabilities, in nats."""
+        return F.nll_loss(self.probabilities.log(), self.labels).item()
 
     @property
     def answers(self) -> Answers:
@@ -88,6 +94,24 @@ class Collector(Callback):
         whole = Predictions(*map(torch.cat, zip(*batches, strict=True)))
         order = whole.indices.argsort()
         return Predictions(*(values[order] for values in whole))
+
+
+def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor:
+    """Returns a module's probabilities (B, 10), whatever its test_step or predict_step returned.
+
+    Args:
+        outputs: What the step returned; used if they are probabilities.
+        module: Evaluates the batch again if they are not.
+        batch: B images, as the step received them.
+
+    Raises:
+        UserError: The module's forward gives no logits (B, 10).
+    """
+    if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
+        sums = outputs.double().sum(1)
+        if (outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+            return outputs
+    return module.evaluate(batch).softmax(dim=1)  # type: ignore[operator] # Lightning hands on the base class
 
 
 def predictions_csv(predictions: Predictions) -> str:

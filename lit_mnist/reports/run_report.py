@@ -14,7 +14,12 @@ from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.reports import abstention, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
-from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
+from lit_mnist.reports.predictions import (
+    Collector,
+    Predictions,
+    predictions_csv,
+    probabilities,
+)
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
@@ -43,14 +48,14 @@ class EvaluationReport(Collector):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
         """Collects the batch's predictions."""
-        self.collect(batch, outputs)
+        self.collect(batch, probabilities(outputs, pl_module, batch))
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes everything, on rank zero."""
         predictions = self.gathered(trainer)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         scored, there = len(predictions.labels), len(data.test_set.labels)
-        loss = float(trainer.callback_metrics["test_loss"])
+        loss = float(trainer.callback_metrics.get("test_loss", predictions.loss))
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
         # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0

@@ -3,6 +3,7 @@
 folder          paths and names of a run's files, best.ckpt and last.ckpt among them
 listing         lists the runs under a folder: state, scores, differing options
 checkpoints     reads checkpoints safely
+weights         form, finiteness and bytes of a checkpoint's weights and extra states
 safe_torch      loads files of torch.save without trusting them
 plain           checks what goes into a checkpoint: tensors and plain values
 safe_yaml       loads YAML without trusting it

@@ -6,11 +6,18 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_torch
+from lit_mnist.runs.weights import (
+    hashed_parts,
+    infinite,
+    is_extra,
+    makes_layers_late,
+    not_finite,
+    shapes,
+)
 
 # Entries that are used before Lightning loads the file
 KINDS = {
@@ -81,10 +88,10 @@ def _fault(checkpoint: dict[str, Any]) -> str:
     if _history(checkpoint) is None:
         return "damaged, its rows of metrics.csv are no rows"
     for name, value in checkpoint["state_dict"].items():
-        if not isinstance(name, str) or not isinstance(value, Tensor) or value.is_complex():
+        if not isinstance(name, str) or not (isinstance(value, Tensor) or is_extra(name)):
             return f"damaged, {name!r:.99} is no weight"
-        if not value.isfinite().all():
-            return f"the weights {name:.99} are not all finite numbers"
+        if isinstance(value, Tensor) and value.isnan().any():
+            return not_finite(name)
     return ""
 
 
@@ -149,12 +156,13 @@ def lack(checkpoint: dict[str, Any]) -> str:
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
-    """Checks that a checkpoint has exactly the weights of `model`, in their shapes.
+    """Checks that a checkpoint has exactly the weights of `model`, in their shapes and finite.
 
     Raises:
-        UserError: Naming both architectures.
+        UserError: Naming both architectures, or the weight.
     """
-    if shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
+    if makes_layers_late(model) or shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
+        refuse(path, infinite(checkpoint["state_dict"], model))
         return
     named = class_name(checkpoint) or "another architecture"
     raise UserError(
@@ -168,13 +176,12 @@ def by_hand(checkpoint: dict[str, Any]) -> str:
     return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
 
 
-def weights_sha256(weights: dict[str, Tensor]) -> str:
+def weights_sha256(weights: dict[str, Any]) -> str:
     """Hashes names, shapes and values, so that equal hashes mean equal networks."""
     digest = hashlib.sha256()
     for name, value in sorted(weights.items()):
-        digest.update(f"{name}{tuple(value.shape)}".encode())
-        # as bytes, since NumPy has no bfloat16
-        digest.update(value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes())
+        for part in hashed_parts(name, value):
+            digest.update(part)
     return digest.hexdigest()
 
 
@@ -191,8 +198,3 @@ def class_name(checkpoint: dict[str, Any]) -> str:
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
     return str(named or checkpoint.get("model_class", ""))
-
-
-def shapes(weights: dict[str, Tensor]) -> dict[str, tuple[bool | int, ...]]:
-    """Gives, for each weight by name, whether its dtype is a float, and its shape."""
-    return {name: (value.is_floating_point(), *value.shape) for name, value in weights.items()}

@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
@@ -15,17 +16,23 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import optimization
+from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
     """Tells what prevents resuming from a checkpoint; empty if nothing does."""
+    late = False  # whether `setup` creates layers, so that the optimizers are unknown
     for key in ("state_dict", "current_model_state"):  # the latter: beside an average
-        weights = checkpoint.get(key, {}) if key in checkpoint else model.state_dict()
-        if checkpoints.shapes(weights) != checkpoints.shapes(model.state_dict()):
+        weights = checkpoint[key] if key in checkpoint else model.state_dict()
+        fits = shapes(weights) == shapes(model.state_dict())
+        late = late or (not fits and makes_layers_late(model))
+        if not fits and not late:
             return "damaged, its weights do not fit the model"
+        if wrong := infinite(weights, model):
+            return wrong
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    optimizers, schedules = optimization(trainer, model)
+    optimizers, schedules = ([], None) if late else optimization(trainer, model)
     expected["optimizer_states"] = [
         {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
     ]
@@ -106,7 +113,7 @@ def _moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> di
     if not isinstance(optimizer, Adam):
         return {}
     names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
-    return {"step": weights.new_zeros(())} | dict.fromkeys(names, weights.detach())
+    return {"step": torch.zeros(())} | dict.fromkeys(names, weights.detach())
 
 
 def _not_finite(state: dict[str, Any], name: str) -> str:

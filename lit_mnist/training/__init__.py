@@ -6,12 +6,14 @@ checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that a callback changes after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers across a resume
+generators     keeps the states of Python's and NumPy's random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
 loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
 net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
+partial_logs   keeps what a module has logged of an epoch, and its metrics, across a resume
 process        settings of the process: for speed on a CPU, and to end with its parent
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
 run_folder     clears a run's folder and writes its config and status

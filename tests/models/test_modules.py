@@ -1,11 +1,14 @@
 """The LightningModules: loss, scores, optimiser, schedule."""
 
+import copy
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from torch import nn
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -18,6 +21,7 @@ from lit_mnist.models.modules import (
 )
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.scoring import RunningScores
+from tests.no_dropout import LinearModule
 
 PAIRS = {DenseModule: Dense, SimpleConvModule: SimpleConv, DeepConvModule: DeepConv}
 
@@ -270,3 +274,46 @@ def test_sums_of_an_epoch_go_on_where_they_were_kept():
     assert second.train_scores.compute() == first.train_scores.compute()
     first.train_scores.reset()
     assert second.train_scores.count == 7
+
+
+def test_a_loader_of_anyones_trains_as_pytorch_does():
+    images, labels = torch.rand(40, 1, 28, 28), torch.arange(40) % 10
+    pairs = DataLoader(TensorDataset(images, labels), 10)
+    module = LinearModule()
+    net = copy.deepcopy(module.net)
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    trainer = Trainer(max_epochs=1, accelerator="cpu", enable_checkpointing=False, **quiet)
+    trainer.fit(module, pairs, pairs)
+    scores = dict(trainer.callback_metrics)
+    tested = trainer.test(module, pairs, verbose=False)[0]
+    predicted = torch.cat(trainer.predict(module, DataLoader(images, 10)))
+
+    adam = torch.optim.Adam(net.parameters(), eps=1e-7)
+    losses = []
+    for some, those in zip(images.split(10), labels.split(10), strict=True):
+        losses.append(F.cross_entropy(net(some), those))
+        adam.zero_grad()
+        losses[-1].backward()
+        adam.step()
+    logits = net(images)
+    assert scores["train_loss"] == pytest.approx(torch.stack(losses).mean().item(), rel=1e-5)
+    loss = F.cross_entropy(logits, labels).item()
+    assert [scores["val_loss"], tested["test_loss"]] == pytest.approx([loss, loss], rel=1e-5)
+    assert torch.allclose(predicted, logits.softmax(1), atol=1e-6)
+
+
+def test_adam_takes_weights_that_no_fused_kernel_takes():
+    module = DenseModule()
+    module.filter = nn.Parameter(torch.ones(2, dtype=torch.cfloat))
+    module.count = nn.Parameter(torch.tensor(3), requires_grad=False)
+    assert not module.configure_optimizers().defaults["fused"]
+    assert DenseModule().configure_optimizers().defaults["fused"]
+
+
+@pytest.mark.parametrize("answer", [lambda logits: logits[:, :9], lambda logits: (logits, 1)])
+def test_logits_of_another_form_are_told(monkeypatch, answer):
+    module = DenseModule()
+    monkeypatch.setattr(module, "forward", lambda images: answer(module.net(images)))
+    for step in (module.training_step, module.validation_step):
+        with pytest.raises(UserError, match=r"DenseModule: its forward gave .* logits \(6, 10\)"):
+            step(batch(6), 0)

@@ -2,10 +2,12 @@
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 
 from lit_mnist.data.batches import Batch
-from lit_mnist.reports.predictions import Collector, predictions_csv
+from lit_mnist.models import DenseModule
+from lit_mnist.reports.predictions import Collector, predictions_csv, probabilities
 
 ALONE = SimpleNamespace(world_size=1)
 
@@ -40,3 +42,20 @@ def test_nine_digits_give_a_float32_back():
     assert cells[:, 1].tolist() == [place % 10 for place in range(50)]
     assert cells[:, 2].long().tolist() == probabilities.argmax(1).tolist()
     assert torch.equal(cells[:, 3:].float(), probabilities)
+
+
+@pytest.mark.parametrize("kind", ["nothing", "logits", "classes", "probabilities"])
+def test_whatever_a_step_gives_probabilities_are_written(kind):
+    module = DenseModule().eval()
+    batch = Batch(torch.rand(4, 1, 28, 28), torch.arange(4), torch.arange(4), 4)
+    with torch.no_grad():
+        logits = module(batch.images)
+        outputs = {
+            "nothing": None,
+            "logits": logits,
+            "classes": logits.argmax(1),
+            "probabilities": torch.full((4, 10), 0.1),
+        }
+        found = probabilities(outputs[kind], module, batch)
+    expected = outputs[kind] if kind == "probabilities" else logits.softmax(1)
+    assert torch.allclose(found, expected)

@@ -8,6 +8,7 @@ import torch
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.weights import shapes
 
 
 @pytest.fixture
@@ -91,3 +92,39 @@ def test_gives_the_rows_of_the_history(file):
     rows = [{"epoch": 0, "val_acc": 0.5}]
     torch.save({"state_dict": {}, "callbacks": {"History": {"rows": rows}}}, file)
     assert checkpoints.history(checkpoints.read(file)) == rows
+
+
+def with_extra(state):
+    weights = {"mask": torch.tensor([0.0, -torch.inf]), "net._extra_state": state}
+    return weights | {"filter": torch.ones(2, dtype=torch.cfloat)}
+
+
+def test_reads_what_a_module_keeps_beside_its_weights(file):
+    weights = with_extra({"seen": 3, "of": ["images"], "by": {"a", "b"}})
+    torch.save({"state_dict": weights}, file)
+    assert checkpoints.read(file)["state_dict"]["net._extra_state"] == weights["net._extra_state"]
+    torch.save({"state_dict": {"net.weight": {"seen": 3}}}, file)
+    with pytest.raises(UserError, match=r"net\.weight' is no weight"):
+        checkpoints.read(file)
+
+
+def test_its_hash_tells_it_apart():
+    states = [3, {"seen": 3}, {"seen": 4}, [3], torch.tensor(3), torch.tensor([3])]
+    hashes = [checkpoints.weights_sha256(with_extra(state)) for state in states]
+    assert len(set(hashes)) == len(states)
+    again = checkpoints.weights_sha256(with_extra({"seen": 3}))
+    assert again == hashes[1]
+
+
+def test_its_form_may_change():
+    assert shapes(with_extra(3)) == shapes(with_extra(torch.ones(5)))
+
+
+def test_a_parameter_must_be_finite_a_buffer_need_not():
+    module = DenseModule()
+    module.register_buffer("mask", torch.tensor([-torch.inf]))
+    saved = {"state_dict": module.state_dict()}
+    checkpoints.check_fits(saved, module, "a.ckpt")
+    saved["state_dict"]["net.1.bias"] = torch.full((512,), torch.inf)
+    with pytest.raises(UserError, match=r"a\.ckpt: the weights net\.1\.bias are not all finite"):
+        checkpoints.check_fits(saved, module, "a.ckpt")

@@ -1,0 +1,48 @@
+"""Batches of loaders other than ours, such as a DataLoader's pairs of images and labels."""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
+
+UNKNOWN = -1  # a label or an index
+
+
+def as_batch(given: Any) -> Batch:
+    """Gives what a loader gave as a `Batch`, with float images (B, 1, 28, 28).
+
+    Args:
+        given: A `Batch`; images and labels, as a tuple or list, perhaps with more behind them; or
+            images alone. Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 of 0 to 255.
+
+    Raises:
+        UserError: It is something else; or a batch for training that the data module has not
+            prepared, which would be neither augmented nor seeded.
+    """
+    if isinstance(given, Batch):
+        if given.images.is_floating_point():
+            return given
+        if given.seed is not None:
+            raise UserError(
+                "the data module prepares its training batches itself; give the trainer the module,"
+                " as in fit(model, datamodule=data), in place of its loader"
+            )
+        return given._replace(images=_floats(given.images))
+    images, *others = given if isinstance(given, (tuple, list)) and given else [given]
+    labels = others[0] if others else None
+    if not isinstance(images, Tensor) or not (labels is None or isinstance(labels, Tensor)):
+        raise UserError(
+            f"a loader gave a {type(given).__name__}; have it give images and labels, two tensors,"
+            " or override the step that takes them"
+        )
+    unknown = torch.full((len(images),), UNKNOWN, device=images.device)
+    return Batch(_floats(images), unknown if labels is None else labels, unknown, len(images))
+
+
+def _floats(images: Tensor) -> Tensor:
+    """Gives images (B, 28, 28) or (B, 1, 28, 28) as float (B, 1, 28, 28); bytes in [0, 1]."""
+    images = images.unsqueeze(1) if images.ndim == 3 else images
+    return images if images.is_floating_point() else images.float() / 255

@@ -1,0 +1,70 @@
+"""The weights of a checkpoint and the extra state of its modules: form, finiteness, bytes."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+# PyTorch's suffix of the key under which a module's `get_extra_state` is saved
+_EXTRA = "_extra_state"
+
+
+def is_extra(name: str) -> bool:
+    """Tells whether a key of a state_dict is that of a module's `get_extra_state`."""
+    return name.rpartition(".")[2] == _EXTRA
+
+
+def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
+    """Gives, for each weight by name, whether its dtype is a float or complex, and its shape.
+
+    An extra state may change its form, so it has none here.
+    """
+    return {
+        name: ()
+        if is_extra(name)
+        else (value.is_floating_point(), value.is_complex(), *value.shape)
+        for name, value in weights.items()
+    }
+
+
+def makes_layers_late(model: nn.Module) -> bool:
+    """Tells whether a user's module overrides `setup`, which may create layers.
+
+    Lightning calls it before it loads a checkpoint, and then checks that the weights fit.
+    """
+    return any(
+        "setup" in vars(kind)
+        for kind in type(model).__mro__
+        if kind.__module__.partition(".")[0] not in ("lightning", "lit_mnist")
+    )
+
+
+def infinite(weights: dict[str, Any], model: nn.Module) -> str:
+    """Names a parameter of `model` that is not finite; buffers, such as masks, may be infinite."""
+    found = (
+        name
+        for name, _ in model.named_parameters()
+        if name in weights and not weights[name].isfinite().all()
+    )
+    return next(map(not_finite, found), "")
+
+
+def not_finite(name: str) -> str:
+    """Says that a weight is not finite."""
+    return f"the weights {name:.99} are not all finite numbers"
+
+
+def hashed_parts(name: str, value: Any) -> Iterator[bytes]:
+    """Gives the bytes to hash of a weight or of a module's extra state."""
+    if isinstance(value, Tensor):
+        yield f"{name}{tuple(value.shape)}".encode()
+        # as bytes, since NumPy has no bfloat16
+        yield value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
+    elif isinstance(value, (dict, list, tuple)):
+        items = value.items() if isinstance(value, dict) else enumerate(value)
+        for key, part in items:
+            yield from hashed_parts(f"{name}.{key}", part)
+    else:
+        shown = sorted(map(repr, value)) if isinstance(value, set) else value
+        yield f"{name}={shown!r}".encode()

@@ -1,0 +1,137 @@
+"""Keeps what a module has logged of an epoch when a run is resumed within it."""
+
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+from torchmetrics import Metric
+
+from lit_mnist.models.scoring import RunningScores
+
+_KEY = "train_logs"  # in a checkpoint: of each rank, the sums by what is logged and by metric
+Sums = dict[str, dict[str, Any]]
+
+
+class PartialLogs(Callback):
+    """Saves the sums of `self.log(…, on_epoch=True)` and the states of a user's metrics.
+
+    Lightning saves neither, so an epoch's mean would be that of the steps after the resume
+    (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` does so for the scores
+    of this package's modules.
+    """
+
+    def __init__(self) -> None:
+        self.ended = True  # whether what is logged is that of an epoch that is over
+        self.loaded: list[dict[str, Sums]] = []
+        self.due: Sums = {}  # what is to be added, once it is logged again
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Remembers the sums until training starts."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self.loaded = list(checkpoint.get(_KEY, []))
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keeps each rank's sums of an epoch that has not ended."""
+        if self.ended:
+            return
+        logged = {
+            name: _states(one) | {"name": one.meta.forked_name(on_step=False)}
+            for name, one in _logged(trainer).items()
+        }
+        metrics = {name: _states(one) for name, one in _metrics(pl_module).items()}
+        own = {"logged": self.due | logged, "metrics": metrics}
+        everyone: list[Any] = [own]
+        if trainer.world_size > 1:
+            everyone = [None] * trainer.world_size
+            torch.distributed.all_gather_object(everyone, own)
+        if any(sums for one in everyone for sums in one.values()):
+            checkpoint[_KEY] = everyone
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Takes up this rank's sums; on another number of ranks, nobody's."""
+        self.ended, self.due = False, {}
+        if len(self.loaded) == trainer.world_size:
+            own = self.loaded[trainer.global_rank]
+            self.due = own["logged"]
+            modules = dict(pl_module.named_modules())
+            for name, states in own["metrics"].items():
+                if name in modules:
+                    _load(modules[name], states)
+        self.loaded = []
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts an epoch from nothing."""
+        self.ended, self.due = False, {}
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Adds what is due to what the first step has logged."""
+        self._add(trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Adds what was logged after `on_train_batch_end`; logs what nobody has logged since."""
+        self._add(trainer)
+        for sums in self.due.values():
+            count = sums.get("cumulated_batch_size", 1)
+            pl_module.log(sums["name"], sums["value"] / count)
+        self.ended, self.due = True, {}
+
+    def _add(self, trainer: Trainer) -> None:
+        there = _logged(trainer) if self.due else {}
+        for name in self.due.keys() & there.keys():
+            result, before = there[name], self.due.pop(name)
+            join = torch.add
+            if result.meta.is_max_reduction or result.meta.is_min_reduction:
+                join = torch.maximum if result.meta.is_max_reduction else torch.minimum
+            del before["name"]
+            for state, value in before.items():
+                since = getattr(result, state)
+                setattr(result, state, join(value.to(since), since))
+            result._computed = None  # what somebody has asked for already
+
+
+def _logged(trainer: Trainer) -> dict[str, Any]:
+    """Gives what is logged of the epoch as numbers, by hook and name, not as metrics."""
+    results = trainer.fit_loop.epoch_loop._results
+    return {
+        name: one
+        for name, one in results.items()
+        if one.is_tensor and one.meta.on_epoch and one.update_called
+    }
+
+
+def _metrics(module: LightningModule) -> dict[str, Metric]:
+    """Gives the user's own metrics that have seen something."""
+    return {
+        name: one
+        for name, one in module.named_modules()
+        if isinstance(one, Metric)
+        and not isinstance(one, RunningScores)
+        and one._defaults
+        and one.update_called
+    }
+
+
+def _states(metric: Metric) -> dict[str, Any]:
+    """Gives copies of a metric's states: tensors, or lists of them."""
+    states = {name: getattr(metric, name) for name in metric._defaults}
+    return {
+        name: value.clone() if isinstance(value, Tensor) else [part.clone() for part in value]
+        for name, value in states.items()
+    }
+
+
+def _load(metric: Metric, states: dict[str, Any]) -> None:
+    for name, value in states.items():
+        if name in metric._defaults:
+            alone = isinstance(value, Tensor)
+            parts = [part.to(metric.device) for part in ([value] if alone else value)]
+            setattr(metric, name, parts[0] if alone else parts)
+    metric._update_count = max(metric._update_count, 1)

@@ -1,0 +1,45 @@
+"""Batches of other loaders are those that ours would be."""
+
+import pytest
+import torch
+
+from lit_mnist.data.as_batch import UNKNOWN, as_batch
+from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
+
+BYTES = torch.arange(2 * 28 * 28).remainder(256).reshape(2, 28, 28).byte()
+LABELS = torch.tensor([3, 7])
+
+
+@pytest.mark.parametrize("images", [BYTES, BYTES.unsqueeze(1), BYTES / 255])
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_pairs(images, kind):
+    batch = as_batch(kind((images, LABELS)))
+    assert torch.equal(batch.images, BYTES.unsqueeze(1) / 255)
+    assert batch.labels is LABELS
+    assert batch.loss_divisor == 2
+
+
+def test_images_alone_have_unknown_labels():
+    assert as_batch(BYTES).labels.tolist() == [UNKNOWN, UNKNOWN]
+
+
+def test_a_prepared_batch_is_left_alone():
+    batch = Batch(BYTES.unsqueeze(1) / 255, LABELS, LABELS, 2, seed=1)
+    assert as_batch(batch) is batch
+
+
+def test_a_batch_for_evaluation_is_scaled():
+    batch = as_batch(Batch(BYTES, LABELS, LABELS, 2))
+    assert torch.equal(batch.images, BYTES.unsqueeze(1) / 255)
+
+
+def test_a_batch_for_training_that_nobody_has_augmented_is_refused():
+    with pytest.raises(UserError, match=r"fit\(model, datamodule=data\)"):
+        as_batch(Batch(BYTES, LABELS, LABELS, 2, seed=1))
+
+
+@pytest.mark.parametrize("given", [{"x": BYTES}, [BYTES, "text"], "text", []])
+def test_anything_else_is_told(given):
+    with pytest.raises(UserError, match="a loader gave a"):
+        as_batch(given)
