@@ -38,7 +38,7 @@ def test_differences_are_named_with_both_values():
     "free",
     [
         *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
-        *("trainer.limit_test_batches", "trainer.inference_mode"),
+        *("trainer.limit_test_batches", "trainer.inference_mode", "name"),
     ],
 )
 def test_hardware_and_places_may_differ(free):
