@@ -72,7 +72,7 @@ class _Parsed(RunOptions):
         """Runs nothing."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses options that leave no weights, or test only some images, before Lightning speaks."""
+        """Refuses what leaves no weights, or tests a part, before Lightning announces it."""
         trainer = self.config["fit"]["trainer"]
         if trainer["fast_dev_run"]:
             raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
