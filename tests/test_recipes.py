@@ -187,7 +187,8 @@ def test_what_is_asked_for_is_printed(run_cli, caplog):
 def test_only_real_validations_count(run_cli):
     every = ("--trainer.check_val_every_n_epoch", "2", "--trainer.max_epochs", "6")
     plateau = ("--model.plateau", "true", "--model.patience", "2")
-    fitted(run_cli("fit", *every, *plateau))
+    output = fitted(run_cli("fit", *every, *plateau))
+    assert "best val_acc 1.0000 at epoch 1;" in output
     validated = [row["val_acc"] != "" for row in rows()]
     assert validated == [False, True, False, True, False, True]
     # val_acc is 1 at epochs 1, 3 and 5: the second without an improvement is the last

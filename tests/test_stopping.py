@@ -137,6 +137,16 @@ def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli, shared):
     assert_best_is_best(run_cli, Path("moved/dense/seed_42"), *RATE, *more)
 
 
+def test_a_run_whose_folder_was_renamed_goes_on(run_cli, shared):
+    kept.fitted(shared, run_cli, *THREE_EPOCHS)
+    Path("tb_logs/dense").rename("tb_logs/renamed")
+    more = ("--name", "renamed", "--trainer.max_epochs", "4")
+    status, output, _ = run_cli("fit", *RATE, *more)
+    assert (status, "going on after epoch 2" in output) == (0, True)
+    assert results(folder("renamed"))["name"] == "renamed"
+    assert_best_is_best(run_cli, folder("renamed"), *RATE, *more)
+
+
 @pytest.mark.parametrize("beside", [True, False], ids=["with its best", "alone"])
 def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, shared, beside):
     kept.fitted(shared, run_cli, *THREE_EPOCHS)

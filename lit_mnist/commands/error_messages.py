@@ -42,6 +42,10 @@ _SHORTER = (
         "no model is named; give a config, such as --config deep",
     ),
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
+    (
+        r"argument (--\S+): expected one argument",
+        r"\1: give a value; join one that begins with a dash by =",
+    ),
     (r'in "<unicode string>", ', "in its "),
 )
 # Packages whose errors are caused by the values of options, not by this program
@@ -70,7 +74,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     option = "--" + ".".join(keys) if keys else ""
     culprit = option or _unknown(reason)
     typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)
-    where = "" if typed or "--config" in (option, reason[:8]) else ", ".join(config_files(args))
+    typed = typed or reason.startswith("--")  # the words of the command line are wrong themselves
+    where = "" if typed or option == "--config" else ", ".join(config_files(args))
     parts = [part for part in (where, option, reason) if part]
     return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
 

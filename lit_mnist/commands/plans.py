@@ -72,10 +72,14 @@ class _Parsed(RunOptions):
         """Runs nothing."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses fast_dev_run, and a test of only some images, before Lightning announces them."""
+        """Refuses what leaves no weights, or tests a part, before Lightning announces it."""
         trainer = self.config["fit"]["trainer"]
         if trainer["fast_dev_run"]:
             raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
+        if trainer["enable_checkpointing"] is False:
+            raise UserError(
+                "--trainer.enable_checkpointing false: leaves no weights to test; use it with fit"
+            )
         part = trainer["limit_test_batches"]
         if part is not None and repr(part) != "1.0":  # 1.0 means all images; 1 means a single batch
             raise UserError(

@@ -8,6 +8,7 @@ LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 # Options that may differ when a run is resumed: none changes the training itself
 FREE_OPTIONS = (
     "log_dir",
+    "name",
     "every_n_train_steps",
     "data.data_dir",
     "data.download",
@@ -55,7 +56,7 @@ def hparams(config: dict[str, Any]) -> dict[str, str | float]:
     options = {
         key: value
         for key, value in flat(config).items()
-        if value is not None and key not in ("data.seed", "name") and not key.startswith(unwanted)
+        if value is not None and key != "data.seed" and not key.startswith(unwanted)
     }
     lasts = [known.get(key, key.rpartition(".")[2]) for key in options]
     named = zip(options.items(), lasts, strict=True)

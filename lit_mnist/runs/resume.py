@@ -81,8 +81,9 @@ def resume_point(
         _check_effect(raised, str(limit))
         return ResumePoint(*place, f"{limit} is reached")
     same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
-    if results.get("status") == "complete" and same:
+    if not cut_short and same:
         return ResumePoint(*place, f"ended by {results.get('ended_by', 'a callback')}")
+    _check_patience(old, new, results, raised)
     if lack := checkpoints.lack(checkpoint):
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
     return ResumePoint(*place)
@@ -95,6 +96,18 @@ def _check_effect(raised: list[str], limit: str) -> None:
     if useless:
         raise UserError(
             f"{'; '.join(useless)}: has no effect, as {limit} is reached; raise --{option} instead"
+        )
+
+
+def _check_patience(
+    old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
+) -> None:
+    """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
+    ended = results.get("status") == "complete" and results.get("ended_by") == "EarlyStopping"
+    if ended and raised and old.get("trainer.callbacks") == new.get("trainer.callbacks"):
+        raise UserError(
+            f"{'; '.join(raised)}: has no effect, as EarlyStopping has ended the run; give it more"
+            " patience instead"
         )
 
 

@@ -41,6 +41,14 @@ def test_names_the_file_that_the_option_stands_in():
     assert line.startswith("a.yaml: --model.lr: 'abc' is no number")
 
 
+def test_blames_no_file_for_an_option_that_is_typed_without_its_value():
+    report = "argument --trainer.max_time: expected one argument"
+    line = parser_error(report, ["fit", "--config", "a.yaml", "--trainer.max_time", "-1"], [])
+    assert line.startswith(
+        "--trainer.max_time: give a value; join one that begins with a dash by ="
+    )
+
+
 def test_corrects_a_misspelt_word():
     report = "unrecognized arguments: --data.datset x"
     line = parser_error(report, ["fit", "--data.datset", "x"], ["--data.dataset", "--name"])

@@ -151,3 +151,9 @@ def test_a_test_of_a_part_is_refused_before_anything_is_trained(members, here, p
     with pytest.raises(UserError, match=f"limit_test_batches {part}: a part of the images is no"):
         planned(*members, "--trainer.limit_test_batches", part)
     assert planned(*members, "--trainer.limit_test_batches", "1.0").epochs_left == 3
+
+
+def test_a_run_that_keeps_no_weights_is_refused_before_it_is_trained(members, here):
+    with pytest.raises(UserError, match="enable_checkpointing false: leaves no weights to test"):
+        planned(*members, "--trainer.enable_checkpointing", "false")
+    assert planned(*members, "--trainer.enable_checkpointing", "true").epochs_left == 3

@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
 from torch import nn
 from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
@@ -317,3 +317,22 @@ def test_logits_of_another_form_are_told(monkeypatch, answer):
     for step in (module.training_step, module.validation_step):
         with pytest.raises(UserError, match=r"DenseModule: its forward gave .* logits \(6, 10\)"):
             step(batch(6), 0)
+
+
+def test_what_load_from_checkpoint_gives_starts_an_epoch_from_nothing(small_data, tmp_path):
+    def fit(module, **options):
+        trainer = quiet_trainer(tmp_path, max_epochs=1, limit_val_batches=0, **options)
+        trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST", batch_size=60))
+        return trainer.callback_metrics["train_loss"]
+
+    within = tmp_path / "within.ckpt"
+    save = LambdaCallback(
+        on_train_batch_end=lambda trainer, *_: (
+            trainer.save_checkpoint(within) if trainer.global_step == 5 else None
+        )
+    )
+    fit(DenseModule(), callbacks=[save])
+    assert torch.load(within, weights_only=True)["train_scores"]["count"] == 5 * 60
+    loaded, copied = DenseModule.load_from_checkpoint(within), DenseModule()
+    copied.load_state_dict(loaded.state_dict())
+    assert fit(loaded) == fit(copied)

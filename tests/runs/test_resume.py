@@ -38,7 +38,7 @@ def test_differences_are_named_with_both_values():
     "free",
     [
         *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
-        *("trainer.limit_test_batches", "trainer.inference_mode"),
+        *("trainer.limit_test_batches", "trainer.inference_mode", "name"),
     ],
 )
 def test_hardware_and_places_may_differ(free):
@@ -61,7 +61,14 @@ def test_is_complete_at_its_limit(run):
 def test_is_complete_if_it_stopped_early_by_itself(run):
     run.update_results(status="complete", ended_by="EarlyStopping")
     assert resume_point(run, CONFIG).ended_by == "ended by EarlyStopping"
+    run.update_results(ended_by="a callback")
     assert not resume_point(run, with_epochs(9)).ended_by
+
+
+def test_refuses_more_epochs_where_early_stopping_would_have_ended_them_too(run):
+    run.update_results(status="complete", ended_by="EarlyStopping")
+    with pytest.raises(UserError, match=r"max_epochs: 5, now 9: has no effect.*more patience"):
+        resume_point(run, with_epochs(9))
 
 
 def test_refuses_to_raise_a_limit_while_another_is_reached(run):
