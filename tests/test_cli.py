@@ -143,7 +143,7 @@ def test_the_same_command_again_says_that_the_run_is_complete(run_cli, fitted):
 
 
 def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli, trained_runs, here):
-    options = ("--trainer.max_epochs", "5")
+    options = ("--trainer.max_epochs", "4")
     run_cli("fit", "--name", "whole", *options, config="simple_plateau")
     trained.copy(trained_runs, here)
     status, output, _ = run_cli("fit", *options, config="simple_plateau")
@@ -156,7 +156,7 @@ def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli, train
         for folder in (whole, parts)
     ]
     assert without_seconds[0] == without_seconds[1]
-    assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 5
+    assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 4
 
 
 def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli, fitted):
@@ -477,6 +477,7 @@ def test_early_stopping_completes_a_run(run_cli):
 
 def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
     short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
+    short += ("--data.batch_size", "10", "--data.eval_batch_size", "10")
     monkeypatch.setattr("lit_mnist.training.hardware._fast_bfloat16", lambda: True)
     run_cli("fit", *short, "--trainer.max_epochs", "1", config="simple")
     folder = Path("tb_logs/simple/seed_42")
@@ -499,6 +500,7 @@ def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatc
 
 def test_precision_and_layout_can_be_pinned(run_cli):
     short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
+    short += ("--data.batch_size", "10", "--data.eval_batch_size", "10")
     pins = ("--trainer.precision", "bf16-mixed", "--model.channels_last", "false")
     status, output, _ = run_cli("fit", *short, *pins, config="simple")
     assert status == 0

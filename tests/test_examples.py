@@ -1,4 +1,4 @@
-"""The examples, run as their README says, in processes of their own: killed, resumed, tested."""
+"""The examples, run as their README says: killed in a process of their own, resumed, tested."""
 
 import csv
 import json
@@ -14,6 +14,7 @@ import torch
 from PIL import Image
 from torch.optim.lr_scheduler import OneCycleLR
 
+from lit_mnist.main import main
 from tests import holding
 from tests.conftest import SMALL, digits
 from tests.warm import Program
@@ -21,7 +22,7 @@ from tests.warm import Program
 ROOT = Path(__file__).parent.parent
 README = (ROOT / "examples" / "README.md").read_text()
 LINES = [shlex.split(line) for line in re.findall(r"^python .*", README, re.M)]
-EPOCHS = 4
+EPOCHS = 3
 QUICK = (
     *("--data.batch_size", "60", "--trainer.accelerator", "cpu"),
     *("--trainer.max_epochs", str(EPOCHS)),
@@ -50,6 +51,21 @@ def call(line, *options):
     return output
 
 
+@pytest.fixture
+def call_here(in_process, no_pictures, monkeypatch, capsys):
+    """Does so in this process, and so are members trained; finds the user's modules likewise."""
+
+    def call(line, *options):
+        monkeypatch.syspath_prepend(ROOT)
+        capsys.readouterr()
+        status = main(words(line, *options)[1:])
+        output, problems = capsys.readouterr()
+        assert status == 0, problems
+        return output
+
+    return call
+
+
 def kill_within(line, folder, *options):
     """Kills a `fit` once its first epoch is on disk."""
     process = Program(words(line, *options), before=holding.after_two_epochs, **PATHS)
@@ -70,7 +86,7 @@ def rows(folder):
         return list(csv.DictReader(file))
 
 
-def learn(name, *options):
+def learn(name, *options, call=call):
     """Goes through fit, kill, resume, test and committee; gives the first member's folder."""
     fit, _, committee = readme_lines(name)
     folder = Path(f"tb_logs/{name}/seed_42")
@@ -106,8 +122,9 @@ def test_a_net_of_ones_own(small_data, here):
     assert "examples.my_net.TinyModule" in config  # so that it can be tested again
 
 
-def test_a_recipe_of_ones_own(small_data, here):
-    folder = learn("cycle", "--data.dataset", SMALL, "--data.data_dir", str(small_data))
+def test_a_recipe_of_ones_own(small_data, here, call_here):
+    data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
+    folder = learn("cycle", *data, call=call_here)
     steps = EPOCHS * 9  # 500 images, 60 a step
     optimizer = torch.optim.AdamW([torch.zeros(1, requires_grad=True)])
     cycle = OneCycleLR(optimizer, max_lr=0.01, total_steps=steps)
@@ -121,7 +138,7 @@ def test_a_recipe_of_ones_own(small_data, here):
     assert max(found) > 0.009
 
 
-def test_a_data_set_of_ones_own(here):
+def test_a_data_set_of_ones_own(here, call_here):
     (convert,) = [line for line in LINES if line[1] == "examples/my_data.py"]
     for seed, (split, count) in enumerate({"train": 600, "test": 101}.items()):
         for place, (image, label) in enumerate(zip(*digits(count, seed), strict=True)):
@@ -129,4 +146,4 @@ def test_a_data_set_of_ones_own(here):
             path.parent.mkdir(parents=True, exist_ok=True)
             Image.fromarray(image.numpy()).save(path)
     assert "test: 101 images" in call(convert)
-    learn("mine")
+    learn("mine", call=call_here)

@@ -29,6 +29,7 @@ DRY = ("--trainer.fast_dev_run", "1")
 few = settings(
     max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
+fewer = settings(few, max_examples=12)  # of whole commands, other ones each time
 
 
 def refused(outcome, *words):
@@ -164,14 +165,14 @@ NESTED = [
 ]
 
 
-@few
+@fewer
 @given(st.dictionaries(st.sampled_from(KEYS), values, max_size=3))
 def test_any_values_in_a_config_are_taken_or_refused(with_config, content):
     status, problems = with_config(yaml.safe_dump({"data": {"download": False}} | content))
     refused((status, problems))  # at the latest because there is no data
 
 
-@few
+@fewer
 @given(st.sampled_from(KEYS + NESTED), st.text(string.printable, max_size=12))
 def test_any_text_as_an_option_is_taken_or_refused(here, capsys, option, text):
     args = ["fit", "--model", "DenseModule", "--data.download", "false", f"--{option}={text}", *DRY]

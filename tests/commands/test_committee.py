@@ -178,8 +178,10 @@ def permute_test_labels(source):
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
 
 
-def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, here):
+def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, trained):
+    """The second member trains beside other test labels, and both are tested on them."""
     permute_test_labels(hard_data)
+    shutil.rmtree(seed(43))
     assert committee("--members", "2", "--data.data_dir", "data")[0] == 0
     ours, theirs = results(Path("tb_logs/dense/committee_2"))["members"], results(three / OWN)
     for number, own, other in zip((42, 43), ours, theirs["members"], strict=False):

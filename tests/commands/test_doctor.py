@@ -10,6 +10,7 @@ from lit_mnist.commands import doctor
 from lit_mnist.doctor import software
 from lit_mnist.doctor.finding import Finding
 from lit_mnist.main import main
+from tests import warm
 from tests.conftest import SMALL
 
 CHECKS = [
@@ -78,21 +79,42 @@ def test_a_bad_option_is_named(here, capsys, options, told):
     assert problems.count("\n") == 1
 
 
-@pytest.mark.parametrize(
-    ("module", "named"), [("torch", "torch"), ("lightning_utilities", "lightning")]
-)
-def test_it_tells_what_cannot_be_imported(here, module, named):
-    """In a process of its own, in which importing it fails as it does without its libraries."""
-    (here / f"{module}.py").write_text("raise ImportError('libtorch_cpu.so: cannot open')")
+def without_torch():
+    """A process that has imported nothing yet."""
     code = "import sys; from lit_mnist.main import main; sys.path.insert(0, '.');"
     code += "sys.exit(main(['doctor']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
-    assert done.returncode == 2, done.stderr
-    assert done.stderr == "error: doctor: imports: mend what is said above\n"
-    assert f"{named} cannot be imported (ImportError: libtorch_cpu.so: cannot" in done.stdout
-    assert "ok       python" in done.stdout
-    assert "threads" in done.stdout
-    assert "not looked at" in done.stdout
+    return done.returncode, done.stdout, done.stderr
+
+
+def without_lightning():
+    """A process that has torch, which takes seconds to import."""
+    return warm.run([warm.CLI, "doctor"], before=forget_lightning, PYTHONPATH=".")
+
+
+def forget_lightning():
+    for name in list(sys.modules):
+        if name.partition(".")[0] in ("lightning", "lightning_utilities"):
+            del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("module", "named", "doctors"),
+    [
+        ("torch", "torch", without_torch),
+        ("lightning_utilities", "lightning", without_lightning),
+    ],
+)
+def test_it_tells_what_cannot_be_imported(here, module, named, doctors):
+    """In a process of its own, in which importing it fails as it does without its libraries."""
+    (here / f"{module}.py").write_text("raise ImportError('libtorch_cpu.so: cannot open')")
+    status, output, problems = doctors()
+    assert status == 2, problems
+    assert problems == "error: doctor: imports: mend what is said above\n"
+    assert f"{named} cannot be imported (ImportError: libtorch_cpu.so: cannot" in output
+    assert "ok       python" in output
+    assert "threads" in output
+    assert "not looked at" in output
 
 
 def test_errors_are_named_once(monkeypatch, capsys):

@@ -132,14 +132,14 @@ def test_other_data_than_the_runs_are_refused(refused, small_data):
 
 
 @pytest.mark.parametrize(
-    ("kind", "told"),
+    ("kind", "ending", "told"),
     [
-        (BranchingModule, "no graph can be made of the network (Could not guard on data-dep"),
-        (UnwritableModule, "ONNX cannot hold the network (No ONNX function found for"),
-        (NoisyModule, "the file gives other probabilities than the run, by up to 0."),
+        (BranchingModule, "onnx", "no graph can be made of the network (Could not guard on data-d"),
+        (UnwritableModule, "onnx", "ONNX cannot hold the network (No ONNX function found for"),
+        (NoisyModule, "pt2", "the file gives other probabilities than the run, by up to 0."),
     ],
 )
-def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, told):
+def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, ending, told):
     """And an export that was there stays."""
     module = kind()
     Path("odd/checkpoints").mkdir(parents=True)
@@ -147,9 +147,10 @@ def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, told):
     module.on_save_checkpoint(checkpoint)
     checkpoint["MNISTDataModule"] = {"dataset": "KMNIST"}
     torch.save(checkpoint, "odd/checkpoints/best.ckpt")
-    Path("odd/model.onnx").write_text("an earlier one")
+    Path(f"odd/model.{ending}").write_text("an earlier one")
     name = f"{kind.__module__}.{kind.__qualname__}"
-    assert told in refused("odd", "--data_dir", hard_data, "--model.classes", name)
+    options = ("--format", ending, "--data_dir", hard_data, "--model.classes", name)
+    assert told in refused("odd", *options)
 
 
 def test_a_class_that_is_not_there(refused):

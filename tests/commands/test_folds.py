@@ -171,7 +171,10 @@ def config_data_dir(folder):
     return line.split(":", 1)[1].strip()
 
 
-def test_the_test_labels_reach_no_fold_temperature_or_choice(committee, hard_data, folds, here):
+def test_the_test_labels_reach_no_fold_temperature_or_choice(committee, hard_data, folds, copied):
+    """The last member trains beside other test labels, and all are tested on them."""
+    shutil.rmtree(COMMITTEE)
+    shutil.rmtree(member(2))
     shutil.copytree(hard_data, "data")
     path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["test"][1]
     labels = read_idx(path)

@@ -136,7 +136,8 @@ def test_a_killed_trial_goes_on_to_the_same_bits(sweep, options):
 
 
 def test_two_processes_share_a_study(options):
-    both = [Program([CLI, *options, "--trials", "4"]) for _ in range(2)]
+    short = ("--trials", "4", "--trainer.max_epochs", "1")
+    both = [Program([CLI, *options, *short]) for _ in range(2)]
     said = [process.communicate() for process in both]
     assert [process.returncode for process in both] == [0, 0], said
     assert [one["state"] for one in record()["trials"]] == ["complete"] * 4

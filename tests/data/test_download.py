@@ -31,6 +31,16 @@ def offline(monkeypatch, no_index):
         yield files
 
 
+@pytest.fixture
+def no_pip(monkeypatch):
+    """The index fails as pip says that it does without one, but at once."""
+
+    def fail(scratch):
+        raise UserError("package index: No matching distribution found")
+
+    monkeypatch.setattr(package_index, "_download", fail)
+
+
 def contents(folder):
     return {path.name: path.read_bytes() for path in folder.iterdir() if path.name != ".lock"}
 
@@ -156,7 +166,7 @@ def test_a_damaged_file_stays_if_the_fetched_one_is_bad(monkeypatch, tmp_path, f
     assert contents(folder) == before
 
 
-def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_path, no_index):
+def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_path, no_pip):
     with mirrored(monkeypatch, "MNIST", None) as (files, _):
         pinned = {name: sha256(content + b" ") for name, content in files.items()}
         monkeypatch.setitem(DATASETS, "MNIST", replace(DATASETS["MNIST"], sha256=pinned))
@@ -166,7 +176,7 @@ def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_pa
     assert contents(tmp_path / "MNIST" / "raw") == {}
 
 
-def test_offline_with_an_empty_folder(tmp_path, offline):
+def test_offline_with_an_empty_folder(tmp_path, offline, no_pip):
     message = refused("MNIST", "test", tmp_path)
 
     assert message.startswith(f"{tmp_path / 'MNIST' / 'raw' / 't10k-images-idx3-ubyte'} is missing")

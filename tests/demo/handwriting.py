@@ -9,6 +9,7 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
 from lit_mnist.pictures.form import mnist_form
+from tests import blank
 from tests.conftest import CONFIGS
 
 DATASET = "QMNIST"  # digits, and not pinned by hashes as MNIST's are
@@ -33,5 +34,6 @@ def train(folder):
     options += ["--data.dataset", DATASET, "--data.data_dir", str(folder / "data")]
     options += ["--data.batch_size", "30", "--model.lr", "0.002", "--trainer.accelerator", "cpu"]
     with pytest.MonkeyPatch.context() as patch:
+        blank.pictures(patch.setattr)
         patch.chdir(folder)
         assert main(["fit", *options]) == 0

@@ -199,7 +199,7 @@ def brute_force(logits, labels, average):
 
 
 @pytest.mark.parametrize("average", RULES)
-@pytest.mark.parametrize("members", [1, 2, 5])
+@pytest.mark.parametrize("members", [1, 2, 4])
 def test_errors_of_every_subset_are_those_of_brute_force(average, members):
     logits = scores(members, 60, scale=1)
     labels = logits.sum(0).argmax(1)
