@@ -15,7 +15,7 @@ from lit_mnist.commands.jobs import Jobs
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
-from tests import blank
+from tests import blank, kept
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -28,6 +28,8 @@ sys.argv[:1] = ["cli.py"]
 os.environ["OMP_NUM_THREADS"] = "1"
 torch.set_num_threads(1)
 
+# What a power cut leaves on a disk, no test can see; to wait for the disk takes as long as to train
+os.fsync = lambda _: None
 
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
@@ -143,23 +145,10 @@ def run_cli(small_data, here, capsys, no_pictures):
     return call
 
 
-@pytest.fixture(scope="session")
-def dense_run(small_data, shared):
-    """A folder whose tb_logs hold what `run_cli("fit")` leaves; to be left as it is."""
-
-    def train(folder):
-        with pytest.MonkeyPatch.context() as patch:
-            blank.pictures(patch.setattr)
-            patch.chdir(folder)
-            assert main(["fit", *small_run(small_data, "dense")]) == 0
-
-    return shared("dense_run", train)
-
-
 @pytest.fixture
-def fitted(dense_run, here):
+def fitted(shared, run_cli, here):
     """A working folder in which `run_cli("fit")` has been: a copy of a run trained before."""
-    shutil.copytree(dense_run / "tb_logs", "tb_logs")
+    kept.fitted(shared, run_cli)
     return here
 
 

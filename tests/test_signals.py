@@ -17,7 +17,7 @@ from tests import holding, warm
 from tests.conftest import CONFIGS, SMALL
 from tests.warm import CLI, Program
 
-EPOCHS = 4
+EPOCHS = 3
 STEPS = 25  # in an epoch: 500 images in batches of 20
 
 

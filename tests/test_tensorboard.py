@@ -113,6 +113,7 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli, sh
     assert points() == by_step
 
 
+@pytest.mark.pictures
 def test_recalls_and_pictures_are_those_of_validation(run_cli):
     assert run_cli("fit", "--data.augment", "true")[0] == 0
     data = MNISTDataModule(yaml.safe_load((RUN / "config.yaml").read_text())["data"]["data_dir"])
@@ -133,6 +134,7 @@ def test_recalls_and_pictures_are_those_of_validation(run_cli):
     assert batch.step == 0
     sheet = np.array(Image.open(io.BytesIO(batch.encoded_image_string)))
     assert sheet.shape == (5 * 75 + 6, 5 * 62 + 6, 3)
+    assert train.Tags()["graph"]
     (config,) = train.Tensors("config/text_summary")
     lines = config.tensor_proto.string_val[0].decode().splitlines()
     text = "\n".join(line.removeprefix("    ") for line in lines)

@@ -156,6 +156,7 @@ def _begin(arguments, environment, folder, said, before):
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
     subprocess_handler.Popen = Child  # torchrun's
     blank.pictures()
+    os.fsync = lambda _: None  # as in `tests.conftest`
     if before:
         before()
     main._on_signals(main._leave)  # as of the program's first line

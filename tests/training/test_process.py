@@ -14,9 +14,9 @@ CONFIGURED = "from lit_mnist.training import process; process.configure_process(
 MEASURED = """
 import resource, torch
 torch.set_num_threads(2)
-print({f'{v:.0e}' for v in (torch.full((1_000_000,), 1e-38) * 1e-2).tolist()})
+print({f"{v:.0e}" for v in {*(torch.full((1_000_000,), 1e-38) * 1e-2).tolist()}})
 def faults(): return resource.getrusage(resource.RUSAGE_SELF).ru_minflt
-for _ in range(30): torch.ones(10_000_000)  # until the heap has found its size
+for _ in range(10): torch.ones(10_000_000)  # until the heap has found its size
 start = faults()
 for _ in range(5): torch.ones(10_000_000)
 print(faults() - start)
