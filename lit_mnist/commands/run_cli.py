@@ -35,9 +35,8 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
         argv: The command line, starting with the command.
         extra: Callbacks for `fit` beside those of the options; they are not saved in configs.
     """
-    process.configure_process()
     try:
-        with workarounds.applied():
+        with process.configured(), workarounds.applied():
             RunCLI(images_as_list(argv), extra)
     except Exception as error:
         explained = error_messages.explained(error)

@@ -1,9 +1,9 @@
-"""The page that `demo` serves: a drawing goes in, what the network sees and says comes out.
+"""The page that `demo` serves: the user draws a digit and sees the network's prediction.
 
-model   a run as the page asks it: a picture in, image, probabilities, votes and verdict out
-guard   which requests are refused: of other hosts and origins, too large, of no known path
+model   classifies a picture for the page: image, probabilities, votes and verdict
+guard   refuses requests from other hosts and origins, too large ones, and unknown paths
 server  HTTP on 127.0.0.1, with the standard library
-assets  the page's own files, which lie beside this one
+assets  the page's own files, beside this one
 
 page.html and style.css are the page; page.js asks the server, drawing.js is what is drawn on,
 paint.js how it looks, answer.js shows what comes back.

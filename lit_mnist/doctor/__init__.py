@@ -1,10 +1,10 @@
-"""What `doctor` looks at: whether a run will go well on this machine.
+"""The checks of `doctor`: whether this machine is ready for a run.
 
-finding   what one check found: verdict, text, remedy
-software  Python, packages against the versions that are needed, extras
+finding   the result of a check: verdict, text, remedy
+software  versions of Python and packages against the required ones; extras
 cores     the cores that this process may use: machine, affinity, control groups
-threads   threads against these cores
-devices   what a run computes on, and how
+threads   the number of threads against the cores
+devices   the device of a run, and its fastest precision
 storage   the data, the log folder and its disk, file locks, clocks
-launcher  what torchrun or SLURM has set, against the config
+launcher  the processes of torchrun or SLURM against the config
 """

@@ -1,4 +1,4 @@
-"""Whether an exported file says of validation images what the run itself says."""
+"""Compares an exported file's predictions for validation images with those of the run."""
 
 from pathlib import Path
 from typing import Any, NamedTuple, Protocol
@@ -24,12 +24,12 @@ class FileReader(Protocol):
 
 
 class ValidationData(NamedTuple):
-    """What a run was validated on.
+    """The validation images of a run.
 
     Attributes:
-        images: The first 1,000 of them, or all if they are fewer: uint8 (N, 28, 28).
-        train_count: How many images it was trained on.
-        val_count: How many it was validated on.
+        images: The first 1,000 validation images, or all if there are fewer: uint8 (N, 28, 28).
+        train_count: Number of images that train.
+        val_count: Number of images that validate.
     """
 
     images: np.ndarray
@@ -38,14 +38,14 @@ class ValidationData(NamedTuple):
 
 
 def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
-    """Reads the validation part as the run's config has it.
+    """Reads the validation images of a run's config.
 
     Args:
-        data: The options of `MNISTDataModule`; what is missing has its default there.
-        data_sha256: Hash of the training files that the run had; empty if it isn't known.
+        data: The options of `MNISTDataModule`; missing ones have their defaults.
+        data_sha256: Hash of the run's training files; empty if it is not known.
 
     Raises:
-        UserError: The files cannot be had, or are others.
+        UserError: The files are not available, or have another hash.
     """
     partition = _partition(data)
     folder = Path(str(data.get("data_dir", "data")))
@@ -80,13 +80,13 @@ def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
     Args:
         reader: The file.
         model: The run's own networks.
-        images: uint8 or float32 (N, 28, 28), as the file takes them.
+        images: uint8 or float32 (N, 28, 28), as the file accepts them.
 
     Returns:
         The largest difference of a probability.
 
     Raises:
-        UserError: It is over 1e-5, or no number.
+        UserError: The difference exceeds 1e-5, or is NaN.
     """
     with torch.inference_mode():
         expected = model(torch.from_numpy(images)).numpy()
@@ -96,7 +96,7 @@ def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
         for start in range(0, len(images), size)
     ]
     largest = float(np.concatenate(differences).max())
-    if not largest <= TOLERANCE:  # which no NaN is
+    if not largest <= TOLERANCE:  # also catches NaN
         raise UserError(
             f"the file gives other probabilities than the run, by up to {largest:.3g}, and is"
             " removed; export a network whose answer depends on nothing but the image"

@@ -1,11 +1,11 @@
-"""The section of a model card on how far its probabilities can be trusted."""
+"""The section of a model card about calibration."""
 
 from lit_mnist.export.card_table import table
 from lit_mnist.export.facts import Facts
 
 
 def calibration(facts: Facts) -> str:
-    """Tells how far its probabilities can be trusted."""
+    """Formats the section about calibration."""
     names = ("nll", "brier", "ece", "aurc")
     rows = [
         [label, *(f"{facts.calibration[key][name]:.4g}" for name in names)]
@@ -25,7 +25,7 @@ logarithms by the temperature, take their softmax, and compare the largest with 
 
 
 def _abstention(facts: Facts) -> list[str]:
-    """Tells how many images are answered where validation allows so many errors."""
+    """Formats the table of thresholds: how many images are answered at each error rate."""
     found = facts.calibration.get("abstention", [])
     rows = [
         [

@@ -1,4 +1,4 @@
-"""The sections of a model card, each from what the run's own files say."""
+"""The sections of a model card, from the run's own files."""
 
 import json
 from typing import Any
@@ -20,7 +20,7 @@ TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the tra
 
 
 def introduction(facts: Facts) -> str:
-    """Says what it is."""
+    """Formats the introduction: what the model is."""
     kinds, count = sorted(set(facts.networks)), len(facts.networks)
     what = f"A {kinds[0]} network"
     if count > 1:
@@ -36,7 +36,7 @@ lit-mnist, a PyTorch Lightning framework for the MNIST family.
 
 
 def use(facts: Facts, name: str, kind: str, pixels: str) -> str:
-    """Says how to load it."""
+    """Formats the section about loading the file."""
     classes = ", ".join(facts.trained.labels)
     snippet = SNIPPETS[kind].format(name=json.dumps(name), pixels=pixels, **_own_classes(facts))
     return f"""## Use
@@ -58,7 +58,7 @@ def _own_classes(facts: Facts) -> dict[str, str]:
 
 
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
-    """Gives accuracy, and loss where it is known, by the part of the data that they are of."""
+    """Gives accuracy and, where known, loss, for each part of the data."""
     found: dict[str, dict[str, float]] = {}
     if not facts.doubt:
         found["test"] = {
@@ -71,7 +71,7 @@ def metrics(facts: Facts) -> dict[str, dict[str, float]]:
 
 
 def scores(facts: Facts, val_count: int) -> str:
-    """Tells how good it is."""
+    """Formats the section about its scores."""
     results, rows = facts.results, []
     if not facts.doubt:
         rows.append(_row("test", results))
@@ -94,7 +94,7 @@ def _row(name: str, of: dict[str, Any]) -> list[str]:
 
 
 def checked(size: int, seconds: float, difference: float, images: int) -> str:
-    """Tells how the file was checked."""
+    """Formats the section about the check of the file."""
     return f"""## Checked
 
 The file ({size / 1e6:.1f} MB) was loaded by its own runtime and compared with the run on {images:,}
@@ -104,7 +104,7 @@ validation images, in batches of 1, 7 and 500. The largest difference of a proba
 
 
 def data(facts: Facts, counts: ValidationData) -> str:
-    """Tells what it was trained on."""
+    """Formats the section about the training data."""
     options = facts.data
     moved = "randomly rotated, shifted and zoomed" if options.get("augment") else "as they are"
     more = [name for name in ("shear", "elastic") if options.get("augment") and options.get(name)]
@@ -125,7 +125,7 @@ def _of_folds(facts: Facts) -> bool:
 
 
 def recipe(facts: Facts) -> str:
-    """Tells how it was trained; of a committee, how its first network was."""
+    """Formats the section about training; for a committee, about its first network."""
     model, trainer = facts.config.get("model"), facts.config.get("trainer")
     options = model.get("init_args", {}) if isinstance(model, dict) else {}
     first = facts.members[0].results()
@@ -148,7 +148,7 @@ def recipe(facts: Facts) -> str:
 
 
 def failures(facts: Facts, picture: str) -> str:
-    """Shows what it gets wrong."""
+    """Formats the section about its errors."""
     text = """## Known failures
 
 Whatever it is shown, its ten probabilities sum to one: an answer may be not sure, but none says

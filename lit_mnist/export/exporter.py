@@ -1,4 +1,4 @@
-"""Writes a model file and its card, or neither: the file is loaded and compared first."""
+"""Writes a model file and its card, or neither if the file does not agree with the run."""
 
 import shutil
 import time
@@ -18,13 +18,13 @@ from lit_mnist.export.model import WholeModel
 
 
 class Order(NamedTuple):
-    """What is to be written.
+    """The file to write.
 
     Attributes:
         format: A key of `FORMATS`.
         output: The file.
-        pixels: A key of `PIXELS`: what the file takes.
-        data_dir: Where the run's data lie; None for where its config says.
+        pixels: A key of `PIXELS`: the type of pixels that the file accepts.
+        data_dir: The folder of the run's data; None for that of its config.
     """
 
     format: str
@@ -34,11 +34,11 @@ class Order(NamedTuple):
 
 
 class Outcome(NamedTuple):
-    """How a file that was written compares with its run.
+    """Result of comparing a written file with its run.
 
     Attributes:
-        difference: The largest of a probability.
-        images: How many were compared.
+        difference: The largest difference of a probability.
+        images: Number of images that were compared.
     """
 
     difference: float
@@ -49,8 +49,8 @@ def export(facts: Facts, order: Order) -> Outcome:
     """Writes the file, loads and checks it, and writes its card.
 
     Raises:
-        UserError: The format cannot hold the network, the file differs from the run, or a card
-            that is not ours is in the way; nothing is left, and what was there stays.
+        UserError: The format cannot hold the network, the file differs from the run, or a user's
+            own card is in the way; no file is then left, and existing ones stay.
     """
     card = order.output.with_name(model_card.NAME)
     if model_card.is_a_users(card):

@@ -1,4 +1,4 @@
-"""What is known of a run that is exported: for the file's metadata and its model card."""
+"""Facts about an exported run, for the file's metadata and its model card."""
 
 import json
 from importlib.metadata import version
@@ -13,15 +13,15 @@ from lit_mnist.runs.folder import Run, read_config
 
 
 class Facts(NamedTuple):
-    """A run's own words.
+    """Facts about a run or a committee.
 
     Attributes:
         run: The run, or the committee.
-        members: The runs of its networks: of a single run, itself.
+        members: The runs of its networks; for a single run, itself.
         trained: Its weights.
-        results: Its `results.json`.
-        config: The `config.yaml` of its first network.
-        doubt: Why its test does not count; empty if it does.
+        results: Content of its `results.json`.
+        config: Content of the `config.yaml` of its first network.
+        doubt: Why it has no valid test; empty if it has one.
     """
 
     run: Run
@@ -33,7 +33,7 @@ class Facts(NamedTuple):
 
     @classmethod
     def of(cls, run: Run, trained: TrainedRun) -> Self:
-        """Collects them.
+        """Collects the facts.
 
         Raises:
             UserError: A run is not finished, or one of its files is damaged.
@@ -93,10 +93,10 @@ class Facts(NamedTuple):
 
 
 def check_finished(run: Run) -> None:
-    """Makes sure that a run's training is not under way, nor broken off.
+    """Checks that a run's training is complete.
 
     Raises:
-        UserError: It is.
+        UserError: It is still running or was interrupted.
     """
     status = run.results().get("status", "complete")  # of what was trained in Python
     if status != "complete":

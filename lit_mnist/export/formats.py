@@ -1,4 +1,4 @@
-"""The formats of a model file, known to the command line without torch."""
+"""The formats of a model file, importable without torch for the command line."""
 
 from importlib import import_module
 from importlib.util import find_spec
@@ -30,7 +30,7 @@ INPUT, OUTPUT = "images", "probabilities"
 
 
 def require(name: str) -> None:
-    """Makes sure that a format can be written and read here.
+    """Checks that the packages of a format are installed.
 
     Raises:
         UserError: A package is missing; the message has the line that installs it.

@@ -46,7 +46,7 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Keeps back what torch prints and logs while it exports, such as whole graphs."""
+    """Suppresses what torch prints and logs while it exports, such as whole graphs."""
     before = logging.root.manager.disable
     logging.disable(logging.CRITICAL)
     try:
@@ -61,7 +61,7 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Gives a library's reason, without the essay on it."""
+    """Gives the first line of a library's message."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = _COLOUR.sub("", str(error)).strip() or type(error).__name__

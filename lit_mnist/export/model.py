@@ -1,4 +1,4 @@
-"""All that lies between an image's pixels and its probabilities, as one PyTorch module."""
+"""The whole model from pixels to probabilities, as one PyTorch module."""
 
 from collections.abc import Sequence
 
@@ -10,7 +10,7 @@ from lit_mnist.models.averaging import combine
 
 
 class WholeModel(nn.Module):
-    """Scales images, asks each network, and averages what they say.
+    """Scales images, runs each network, and averages their predictions.
 
     Args:
         networks: From float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).

@@ -34,13 +34,13 @@ Images = np.ndarray | Tensor | Picture | Sequence[Picture | np.ndarray | Tensor]
 
 
 class Answer(NamedTuple):
-    """What is read in N images by M networks; M is 1 but for a committee.
+    """Predictions of M networks for N images; M is 1 except for a committee.
 
     Attributes:
         labels: int64 (N,).
         probabilities: float32 (N, 10).
-        votes: int64 (N, M): the class that each network puts first.
-        no_digit: bool (N,): what `predict` marks `-`; of classes that are no digits, none.
+        votes: int64 (N, M): the class that each network predicts.
+        no_digit: bool (N,): images that `predict` marks `-`; none if the classes are not digits.
     """
 
     labels: np.ndarray
@@ -53,12 +53,12 @@ class DigitReader:
     """Reads images with trained networks, on the CPU; several threads may share it.
 
     Args:
-        trained: The networks, how they are averaged, and when their answer is sure.
-        run: Where the rule lies by which they tell what is no digit; None: by probability alone.
+        trained: The networks, how they are averaged, and when a prediction counts as sure.
+        run: The run whose detector of images that are no digit is used; None: use probabilities.
 
     Attributes:
-        abstention: A temperature and a threshold, both from validation images.
-        whole: Whether a picture is one image of a data set other than digits, to be taken whole.
+        abstention: A temperature and a threshold, both set on validation images.
+        whole: Whether a picture is used as a whole, as for classes that are not digits.
     """
 
     def __init__(self, trained: TrainedRun, run: Run | None = None) -> None:
@@ -74,15 +74,15 @@ class DigitReader:
 
     @property
     def labels(self) -> list[str]:
-        """What the ten classes are called."""
+        """Names of the ten classes."""
         return self._named.labels
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tells bool (N,) of probabilities (N, 10): those that `predict` does not call not sure."""
+        """Tells which predictions are sure, bool (N,), from probabilities (N, 10)."""
         return self.abstention.sure(probabilities)
 
     def predict(self, images: Images) -> Answer:
-        """Names what the images show.
+        """Classifies images.
 
         Args:
             images: Light digits on dark ground in MNIST's form, one (28, 28) or many (N, 28, 28):

@@ -1,4 +1,4 @@
-"""What a run or a committee has learned: its networks, and how they are averaged."""
+"""The trained networks of a run or a committee, and how they are averaged."""
 
 import os
 from collections.abc import Sequence
@@ -28,13 +28,13 @@ class TrainedRun(NamedTuple):
     """The best weights of a run, or of all members of a committee.
 
     Attributes:
-        paths: The M checkpoints; M is 1 but for a committee.
-        checkpoints: What they hold, without the state of training.
-        average: How several are averaged.
-        dataset: What they were trained on.
-        abstention: When an answer of theirs counts as sure.
-        classes: The user's own classes that they may name.
-        own_labels: What the user calls the ten classes; empty for the data set's names.
+        paths: The M checkpoints; M is 1 except for a committee.
+        checkpoints: Their contents, without the state of training.
+        average: How several networks are averaged.
+        dataset: Name of the dataset that they were trained on.
+        abstention: When a prediction counts as sure.
+        classes: The user's own classes that the checkpoints may name.
+        own_labels: The user's names of the ten classes; empty for the data set's names.
     """
 
     paths: list[Path]
@@ -79,7 +79,7 @@ class TrainedRun(NamedTuple):
 
     @property
     def labels(self) -> list[str]:
-        """What the ten classes are called."""
+        """Names of the ten classes."""
         return list(self.own_labels) or labels(self.dataset)
 
     @property
@@ -100,10 +100,10 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
 
 
 def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str:
-    """Gives what all networks were trained on.
+    """Gives the name of the dataset that all networks were trained on.
 
     Raises:
-        UserError: They were trained on several, or on one that is unknown.
+        UserError: They were trained on different datasets, or on an unknown one.
     """
     found = {
         str(one.get("MNISTDataModule", {}).get("dataset", "MNIST")): path

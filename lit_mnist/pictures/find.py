@@ -1,4 +1,4 @@
-"""The digits in a picture's ink: parts that belong together, touching ones apart, in order."""
+"""Finds the digits in a picture's ink: joins parts, splits touching digits, sorts them."""
 
 import itertools
 from typing import NamedTuple

@@ -1,4 +1,4 @@
-"""Ground and ink: what of a picture was written, whatever paper and light it lies on."""
+"""Separates ink from the ground, on any paper and in any light."""
 
 from typing import NamedTuple
 

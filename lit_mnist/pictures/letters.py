@@ -1,4 +1,4 @@
-"""Letters in MNIST's form, drawn in OpenCV's fonts: examples of what is written and no digit."""
+"""Draws letters in MNIST's form, in OpenCV's fonts, as examples of images that are no digit."""
 
 from typing import NamedTuple
 

@@ -1,4 +1,4 @@
-"""Ruled lines: found as what runs straight across a picture, and taken out of the ink."""
+"""Removes ruled lines, which run straight across a picture, from its ink."""
 
 import cv2
 import numpy as np

@@ -1,4 +1,4 @@
-"""A user's picture, read: each digit in it in MNIST's form, and where in the picture it is."""
+"""Reads a user's picture: each digit in MNIST's form, and its box in the picture."""
 
 import sys
 from collections.abc import Sequence

@@ -1,8 +1,8 @@
-"""A search over options with Optuna: what is searched, the study, and what it leaves.
+"""A search over options with Optuna: the space, the study and its record.
 
-space    the file that says which options are searched, and within what
+space    the file of the options to search and their values
 study    Optuna's study: its storage, sampler and pruner
-workers  which processes take part, and the trials of those that were killed
-record   sweep.json: every trial as it stands, for reports and people
-extra    the line that says how Optuna is installed
+workers  the processes that take part; queues the trials of killed ones again
+record   sweep.json: the state of every trial, for reports and people
+extra    checks that Optuna is installed
 """

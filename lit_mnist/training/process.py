@@ -5,6 +5,8 @@ import os
 import platform
 import signal
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 import torch
 
@@ -12,6 +14,8 @@ import torch
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _ONE_GIB = 2**30
 _SET_PDEATHSIG = 1  # of Linux's prctl(2)
+# Environment variables that a command sets: CUDA's is set here, the others by Lightning's seeding
+_VARIABLES = ("CUDA_VISIBLE_DEVICES", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -31,6 +35,32 @@ def configure_process() -> None:
         _LIBC.mallopt(_TRIM_THRESHOLD, _ONE_GIB)
     if not torch.cuda.is_available():
         os.environ.setdefault("CUDA_VISIBLE_DEVICES", "")
+
+
+@contextmanager
+def configured() -> Iterator[None]:
+    """Configures the process inside the context, and restores what can be restored afterwards.
+
+    For a notebook that calls `lit_mnist.main.main`: the environment and this thread's handling of
+    subnormal numbers are restored. Thread pools of PyTorch and the C library's thresholds are not.
+    """
+    environment = {name: os.environ.get(name) for name in _VARIABLES}
+    flushed = flushes_denormals()
+    try:
+        configure_process()
+        yield
+    finally:
+        torch.set_flush_denormal(flushed)
+        for name, value in environment.items():
+            if value is None:
+                os.environ.pop(name, None)
+            else:
+                os.environ[name] = value
+
+
+def flushes_denormals() -> bool:
+    """Whether this thread treats subnormal numbers as zero, which PyTorch can set but not tell."""
+    return not float(torch.tensor(1e-30) * 1e-10)
 
 
 def end_with_parent() -> None:

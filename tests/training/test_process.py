@@ -52,3 +52,17 @@ def test_the_optimiser_does_not_look_for_a_gpu_where_there_is_none(
     monkeypatch.setattr(torch.cuda, "is_available", lambda: available)
     process.configure_process()
     assert os.environ.get("CUDA_VISIBLE_DEVICES") == after
+
+
+@pytest.mark.parametrize("before", [None, "1"])
+def test_the_settings_of_a_command_end_with_it(monkeypatch, before):
+    for name in ("CUDA_VISIBLE_DEVICES", "PL_GLOBAL_SEED"):
+        monkeypatch.setenv(name, before or "")  # so that it is put back afterwards
+        if before is None:
+            del os.environ[name]
+    torch.set_flush_denormal(False)
+    with process.configured():
+        os.environ["PL_GLOBAL_SEED"] = "42"  # as Lightning does
+        assert process.flushes_denormals()
+    assert not process.flushes_denormals()
+    assert os.environ.get("PL_GLOBAL_SEED") == os.environ.get("CUDA_VISIBLE_DEVICES") == before
