@@ -1,4 +1,4 @@
-"""The server of `tests.warm` has imported what commands do."""
+"""The server of `tests.warm` has done once what commands do when they begin."""
 
 from pathlib import Path
 
@@ -9,4 +9,14 @@ def test_a_fork_has_the_program_and_lightning_without_importing_them(here, monke
     monkeypatch.delenv("PYTHONPATH", raising=False)  # by which it might be found elsewhere
     there = {"lit_mnist.commands.run_cli", "lightning.pytorch", "torch.distributed.run"}
     Path("script.py").write_text(f"import sys; sys.exit(not {there} <= sys.modules.keys())")
+    assert warm.run(["script.py"]) == (0, "", "")
+
+
+def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
+    name = f"python {warm.CLI}"
+    there = {("RunCLI", command, name) for command in ("fit", "test")}
+    Path("script.py").write_text(
+        "import sys; from lit_mnist.commands.run_parser import _BUILT\n"
+        f"sys.exit(not {there} <= {{(key[0].__name__, *key[1:]) for key in _BUILT}})"
+    )
     assert warm.run(["script.py"]) == (0, "", "")

@@ -34,7 +34,7 @@ def load(text: str) -> Any:
 
 def dump(content: Any, allow_unicode: bool = False) -> str:
     """Writes plain values as YAML, a value a line, in their own order."""
-    options = {"sort_keys": False, "default_flow_style": False, "allow_unicode": allow_unicode}
+    options: dict[str, Any] = {"sort_keys": False, "allow_unicode": allow_unicode}
     try:
         text: str = yaml.dump(content, Dumper=_Dumper, **options)
     except UnicodeEncodeError:  # bytes of a path that are no UTF-8, which C has no escape for

@@ -10,12 +10,13 @@ import torchmetrics
 from lit_mnist.main import main
 from lit_mnist.training import light_imports
 from tests import warm
+from tests.conftest import small_run
 
 # In a fork of the server of `tests.warm`, which imports Lightning as the program does
 CODE = """
 import sys
 from lit_mnist.main import main
-assert main(["fit", "--model", "nonsense"]) == 2
+assert main(["fit", *sys.argv[1:]]) == 0
 assert "lightning.pytorch" in sys.modules
 assert not {"torchvision", "scipy.signal"} & sys.modules.keys()
 from torchmetrics.utilities.imports import _SCIPY_AVAILABLE, _TORCHVISION_AVAILABLE
@@ -25,9 +26,10 @@ assert package_available("scipy")
 """
 
 
-def test_a_command_does_without_torchvision_and_finds_it_afterwards(here):
+def test_a_run_does_without_torchvision_and_finds_it_afterwards(here, small_data):
     Path("script.py").write_text(CODE)
-    status, _, problems = warm.run(["script.py"])
+    short = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
+    status, _, problems = warm.run(["script.py", *small_run(small_data, "dense"), *short])
     assert status == 0, problems
 
 
