@@ -52,7 +52,8 @@ class Generators(Callback):
 def _states() -> dict[str, Any]:
     """Gives both as tensors and plain values."""
     version, words, gauss = random.getstate()
-    kind, keys, *rest = np.random.get_state()  # noqa: NPY002 # likewise
+    state: Any = np.random.get_state()  # noqa: NPY002 # likewise
+    kind, keys, *rest = state
     return {
         "python": (version, torch.tensor(words), gauss),
         "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),

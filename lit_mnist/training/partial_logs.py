@@ -87,7 +87,7 @@ class PartialLogs(Callback):
         there = _logged(trainer) if self.due else {}
         for name in self.due.keys() & there.keys():
             result, before = there[name], self.due.pop(name)
-            join = torch.add
+            join: Any = torch.add
             if result.meta.is_max_reduction or result.meta.is_min_reduction:
                 join = torch.maximum if result.meta.is_max_reduction else torch.minimum
             del before["name"]
