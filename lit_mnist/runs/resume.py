@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits
-from lit_mnist.runs.config_changes import LIMITS, changes, differences
+from lit_mnist.runs.config_changes import LIMITS, changes, differences, options_of
 from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
 
@@ -66,6 +66,13 @@ def resume_point(
     before = read_config(run.file("config.yaml"))
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
+    if not before:
+        before = options_of(checkpoint)
+        _check_unchanged(run, differences(before, config))
+        print(
+            f"{run.file('config.yaml')}: missing; the model's options are those of {path.name}, the"
+            " others cannot be compared"
+        )
     place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
     results, old, new = run.results(), flat(before), flat(config)
     lowered = [
