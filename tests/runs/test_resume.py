@@ -170,12 +170,11 @@ def test_without_a_config_the_options_are_those_of_the_checkpoint(run, content, 
         checkpoint["hyper_parameters"] = {"lr": 0.1, "_class_path": "own.Net"}
         torch.save(checkpoint, path)
     assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
-    assert "config.yaml: missing; the model's options are those of last.ckpt" in (
-        capsys.readouterr().out
-    )
+    told = "config.yaml: missing; the model and its options are compared with last.ckpt"
+    assert told in capsys.readouterr().out
     other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}
     with pytest.raises(UserError) as error:
-        resume_point(run, other)
+        resume_point(run, other, fault=lambda _: "damaged, its weights do not fit the model")
     assert "model.class_path: own.Net, now own.Other; model.init_args.lr: 0.1, now 0.2" in str(
         error.value
     )
