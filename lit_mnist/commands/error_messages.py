@@ -28,6 +28,8 @@ _SHORTER = (
     (r'Parser key "[^"]*":?\s*', ""),
     (r"Not of type \w+: ", ""),
     (r"does not conform to restriction v", "is not "),
+    (r"(is not \S+ and )v", r"\1"),
+    (r"int\(\) argument must be .*, not '(\w+)'", r"expected an integer, not \1"),
     (r"Expected a typing\.Literal\[(.*?)\]", r"expected one of \1"),
     (r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", r"expected \1"),
     (r"\. Got value: ", ", got "),
@@ -126,6 +128,11 @@ def explained(error: Exception) -> Exception:
         return UserError(
             "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
             " programs, or take another --trainer.accelerator"
+        )
+    if "does not require grad and does not have a grad_fn" in text:
+        return UserError(
+            "the loss depends on no weight that is trained; let forward give what it computes"
+            " (not detached, no labels), and leave some layer unfrozen"
         )
     if isinstance(error, DistError) or "by peer" in text:  # gloo has no type of its own
         return PeerError("another process of this run has failed; see its message")

@@ -46,6 +46,8 @@ def check_configs(paths: Iterable[str]) -> None:
     """
     for name in paths:
         path = Path(name)
+        if not name:
+            raise UserError("--config: is empty; name a file, or leave the option out")
         if "\0" in name:
             raise UserError(f"--config {name!r:.99}: no name of a file")
         try:
@@ -63,6 +65,8 @@ def check_configs(paths: Iterable[str]) -> None:
             continue
         if not isinstance(content, dict):
             raise UserError(f"{name}: holds no options, such as `name: value` on each line")
+        if "config" in content:
+            raise UserError(f"{name}: config: a file names no other; give each with --config")
         for group in GROUPS:
             if isinstance(content.get(group), list):
                 raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
@@ -112,9 +116,9 @@ def plain_path(option: str, path: Any) -> Path:
     """Checks that an option's value can be the path of a folder.
 
     Raises:
-        UserError: It cannot.
+        UserError: It cannot, or it is empty, as a shell's unset variable is.
     """
-    if isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
+    if path and isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
         return Path(path)
     raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
 

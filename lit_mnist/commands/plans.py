@@ -14,8 +14,9 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.runs import tested
+from lit_mnist.runs import limits, tested
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
 from lit_mnist.training import workarounds
 
@@ -93,9 +94,12 @@ def plan(spec: RunSpec) -> Plan:
     """Gives the state of the run that `fit` with these options would train.
 
     Raises:
-        UserError: An option is wrong, or the run was made with other options.
+        UserError: An option is wrong, the run was made with other options, or there is nothing to
+            train.
     """
     parsed = _parse(spec)
+    if parsed.fresh or not parsed.run.exists():
+        check_trains(parsed.options)
     return updated(Plan(spec, parsed.run, parsed.options, parsed.fresh))
 
 
@@ -107,6 +111,16 @@ def first_seed(spec: RunSpec) -> int:
 def resolved(spec: RunSpec) -> dict[str, Any]:
     """Gives the resolved config of a run, as in its `config.yaml`, but for one device."""
     return _parse(spec).options
+
+
+def check_trains(config: Mapping[str, Any]) -> None:
+    """Refuses a limit that leaves a new run nothing to train.
+
+    Raises:
+        UserError: Naming the option.
+    """
+    if limit := limits.reached(dict(config), Progress()):
+        raise UserError(f"{limit}: there is nothing to train; raise it")
 
 
 def _parse(spec: RunSpec) -> _Parsed:

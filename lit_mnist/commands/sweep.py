@@ -59,6 +59,7 @@ class Sweep(NamedTuple):
             UserError: A value is wrong; names the file and the value, or the run's option.
         """
         searched, options = space.read(path), plans.resolved(spec)
+        plans.check_trains(options)
         for option, values in searched.items():
             for value in values.extremes:
                 try:

@@ -20,6 +20,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.clipping import ClipFused
 from lit_mnist.models.conv_net import ConvNet
+from lit_mnist.models.logits import checked
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.one_cycle import OneCycle
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
@@ -106,7 +107,7 @@ class ClassifierModule(ScoredModule):
         images = images.to(self.dtype)
         if self.training or not self.shifts:
             return self.net(images)
-        return average_over_shifts(self.net, images)
+        return average_over_shifts(lambda view: checked(self.net(view), len(view), self), images)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the batch's loss, scaled so that its mean over ranks is the mean over images."""

@@ -13,14 +13,17 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch.cli import instantiate_module
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.classes import public_hyperparameters, trained_class
+from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import makes_layers_late
+from lit_mnist.shape import SIDE_PX
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
@@ -37,7 +40,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         The module on the CPU, in eval mode, in float32.
 
     Raises:
-        UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
+        UserError: Its class is unknown or does not accept the file's hyperparameters or weights,
+            or it returns no logits.
     """
     kind = trained_class(checkpoint, path, classes)
     arguments = _arguments(checkpoint, kind, path)
@@ -65,7 +69,26 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
             " training"
         ) from error
-    return module.float().eval()
+    _check_answer(module.float().eval(), path)
+    return module
+
+
+def _check_answer(module: ScoredModule, path: Path) -> None:
+    """Runs the module on one image: its own training steps may have unpacked what it returns.
+
+    Raises:
+        UserError: Its forward returns no logits.
+    """
+    try:
+        with isolate_rng(), torch.inference_mode():
+            output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
+    except Exception as error:  # likewise
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: {type(module).__name__} cannot read a single image ({why:.200}); use the"
+            " class as it was in training, and let forward take any number of images"
+        ) from error
+    checked(output, 1, module)
 
 
 def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:

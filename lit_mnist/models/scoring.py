@@ -11,8 +11,7 @@ from torchmetrics import Metric
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
-from lit_mnist.errors import UserError
-from lit_mnist.shape import CLASSES
+from lit_mnist.models.logits import checked
 
 
 class Scores(NamedTuple):
@@ -148,9 +147,13 @@ class ScoredModule(LightningModule):
         return self.evaluate(as_batch(batch)).softmax(dim=1)
 
     def evaluate(self, batch: Batch) -> Tensor:
-        """Computes logits (B, 10) without autocast, in float32 at least."""
+        """Computes logits (B, 10) without autocast, in float32 at least.
+
+        Raises:
+            UserError: `forward` returns something else.
+        """
         with torch.autocast(self.device.type, enabled=False):
-            logits = self._checked(self(batch.images), batch)
+            logits = checked(self(batch.images), len(batch.images), self)
         return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
@@ -158,26 +161,15 @@ class ScoredModule(LightningModule):
         return self.evaluate(batch)
 
     def score(self, batch: Batch, logits: Tensor, scores: RunningScores) -> Tensor:
-        """Adds a batch to the epoch's scores and returns the sum of its losses."""
-        logits = self._checked(logits, batch)
+        """Adds a batch to the epoch's scores and returns the sum of its losses.
+
+        Raises:
+            UserError: `logits` are no logits (B, 10).
+        """
+        logits = checked(logits, len(batch.images), self)
         total = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
         scores.update(logits, batch.labels, total)
         return total
-
-    def _checked(self, logits: Any, batch: Batch) -> Tensor:
-        """Returns the logits if they have the shape (B, 10).
-
-        Raises:
-            UserError: They have another.
-        """
-        expected = (len(batch.images), CLASSES)
-        if isinstance(logits, Tensor) and logits.shape == expected:
-            return logits
-        found = tuple(logits.shape) if isinstance(logits, Tensor) else type(logits).__name__
-        raise UserError(
-            f"{type(self).__name__}: its forward gave {found} for {expected[0]} images; have it"
-            f" give logits {expected}"
-        )
 
     def log_scores(self, stage: str, batch_idx: int) -> None:
         """Makes Lightning log the scores at the epoch's end; call it first in each step."""

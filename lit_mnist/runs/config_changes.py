@@ -2,7 +2,9 @@
 
 from typing import Any
 
+from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import flat
+from lit_mnist.runs.old_layout import with_moved_classes
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 # Options that may differ when a run is resumed: none changes the training itself
@@ -70,6 +72,15 @@ def _shown(name: str, value: Any) -> str | float:
         return str(value).lower()
     number = isinstance(value, (int, float)) and "seed" not in name
     return value if number else str(value)
+
+
+def options_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Gives what a checkpoint tells of the config it was trained with: its model and options."""
+    values = checkpoint.get("hyper_parameters", {})
+    given = {key: value for key, value in values.items() if not str(key).startswith("_")}
+    name = checkpoints.class_name(checkpoint)
+    model = {"init_args": given} | ({"class_path": name} if name else {})
+    return with_moved_classes({"model": model})
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

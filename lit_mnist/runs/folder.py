@@ -26,6 +26,7 @@ NUMBERS = (
     *("epochs", "steps", "seconds", "parameters", "best_epoch", "best_val_acc", "best_val_loss"),
     *("test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
 )
+_NO_CONFIG = "restore it, or remove it: fit then goes by what the checkpoint holds"
 
 
 @dataclass(frozen=True)
@@ -180,9 +181,9 @@ def read_config(path: Path) -> dict[str, Any]:
     try:
         content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged; replace the run with --fresh") from error
+        raise UserError(f"{path}: damaged; {_NO_CONFIG}") from error
     if not isinstance(content, dict):
-        raise UserError(f"{path}: damaged; replace the run with --fresh")
+        raise UserError(f"{path}: damaged; {_NO_CONFIG}")
     return with_moved_classes(content)
 
 

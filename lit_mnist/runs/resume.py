@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits
-from lit_mnist.runs.config_changes import LIMITS, changes, differences
+from lit_mnist.runs.config_changes import LIMITS, changes, differences, options_of
 from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
 
@@ -63,7 +63,7 @@ def resume_point(
     """
     if not run.exists():
         return None
-    before = read_config(run.file("config.yaml"))
+    before = read_config(run.file("config.yaml")) or _told_by_checkpoint(run)
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
     place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
@@ -87,6 +87,19 @@ def resume_point(
     if lack := checkpoints.lack(checkpoint):
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
     return ResumePoint(*place)
+
+
+def _told_by_checkpoint(run: Run) -> dict[str, Any]:
+    """Gives what is known of the options where `config.yaml` is missing, and says that it is."""
+    for path in (run.last, run.best):
+        with suppress(UserError):
+            before = options_of(checkpoints.read(path))
+            print(
+                f"{run.file('config.yaml')}: missing; the model and its options are compared with"
+                f" {path.name}, the others cannot be"
+            )
+            return before
+    return {}
 
 
 def _check_effect(raised: list[str], limit: str) -> None:

@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands.error_messages import explained, parser_error
+from lit_mnist.commands.error_messages import condensed, explained, parser_error
 from lit_mnist.errors import PeerError, UserError, one_line
 
 
@@ -166,3 +166,16 @@ def test_a_share_that_is_no_whole_batch_names_each_option_that_may_have_set_it(t
         text = str(explained(error))
         assert text.startswith("--trainer.limit_")
         assert "(or --trainer.overfit_batches): no whole one of 64 batches" in text
+
+
+def test_bounds_and_null_are_told_without_the_parsers_own_words():
+    assert condensed("-1 does not conform to restriction v>=0 and v<4") == "-1 is not >=0 and <4"
+    assert condensed("int() argument must be a string or a real number, not 'NoneType'") == (
+        "expected an integer, not NoneType"
+    )
+
+
+def test_a_loss_that_depends_on_nothing_is_told_with_the_remedy():
+    told = raised(torch.zeros(1).sum().backward)
+    assert isinstance(told, UserError)
+    assert str(told).startswith("the loss depends on no weight that is trained")

@@ -25,6 +25,7 @@ from lit_mnist.errors import UserError
         (b"\xff\xfe", "no text in UTF-8"),
         (b"- a\n", "holds no options"),
         (b"data: [1]\n", "data: is a list"),
+        (b"config: other.yaml\nname: a\n", "config: a file names no other"),
     ],
 )
 def test_a_file_that_holds_no_options_is_named(tmp_path, content, said):
@@ -41,6 +42,11 @@ def test_sound_files_and_those_that_the_parser_refuses_pass(tmp_path):
 def test_a_config_that_is_not_there_is_named_with_those_that_are(tmp_path):
     with pytest.raises(UserError, match=r"--config \S+none: no such file; .* deep, dense, .*ddp"):
         check_configs([str(tmp_path / "none")])
+
+
+def test_an_empty_name_of_a_config_is_told(tmp_path):
+    with pytest.raises(UserError, match="--config: is empty"):
+        check_configs([""])
 
 
 def test_null_is_for_arguments_that_may_be_none():
@@ -63,7 +69,7 @@ def test_other_names_pass():
         assert plain_name(name) == name
 
 
-@pytest.mark.parametrize("path", [None, 1, "\0", "x/" * 600])
+@pytest.mark.parametrize("path", [None, 1, "", "\0", "x/" * 600])
 def test_a_path_that_no_system_has_is_refused(path):
     with pytest.raises(UserError, match="--log_dir"):
         plain_path("--log_dir", path)

@@ -8,6 +8,7 @@ import torch
 
 from lit_mnist.commands import committee_plans, plans
 from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import Run
 
@@ -157,3 +158,29 @@ def test_a_run_that_keeps_no_weights_is_refused_before_it_is_trained(members, he
     with pytest.raises(UserError, match="enable_checkpointing false: leaves no weights to test"):
         planned(*members, "--trainer.enable_checkpointing", "false")
     assert planned(*members, "--trainer.enable_checkpointing", "true").epochs_left == 3
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "told"),
+    [
+        ("max_epochs", "0", "--trainer.max_epochs 0: there is nothing to train"),
+        ("max_steps", "0", "--trainer.max_steps 0: there is nothing to train"),
+        ("limit_train_batches", "0", "--trainer.limit_train_batches 0: there is nothing"),
+        ("max_time", "00:00:00:00", "--trainer.max_time 0:00:00: there is nothing to train"),
+    ],
+)
+def test_a_limit_of_zero_is_told_before_any_training(members, here, option, value, told):
+    with pytest.raises(UserError) as error:
+        planned(*members, f"--trainer.{option}", value)
+    assert told in str(error.value)
+
+
+def test_a_sweep_tells_so_before_its_first_trial(members, here):
+    (here / "space.yaml").write_text("model.lr: {log: [0.1, 0.2]}\n")
+    spec = RunSpec.from_args([*members, "--trainer.max_steps", "0"])
+    with pytest.raises(UserError, match=r"max_steps 0: there is nothing to train"):
+        Sweep.of(spec, Path("space.yaml"), 2)
+
+
+def test_a_run_that_is_there_goes_by_what_it_has(members, trained):
+    assert planned(*members, "--trainer.limit_train_batches", "1.0").complete

@@ -315,7 +315,7 @@ def test_logits_of_another_form_are_told(monkeypatch, answer):
     module = DenseModule()
     monkeypatch.setattr(module, "forward", lambda images: answer(module.net(images)))
     for step in (module.training_step, module.validation_step):
-        with pytest.raises(UserError, match=r"DenseModule: its forward gave .* logits \(6, 10\)"):
+        with pytest.raises(UserError, match=r"DenseModule: gives .* float tensor \(6, 10\)"):
             step(batch(6), 0)
 
 

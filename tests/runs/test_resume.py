@@ -159,3 +159,29 @@ def test_says_where_it_goes_on(run):
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, "")
+
+
+@pytest.mark.parametrize("content", [None, "{}"])
+def test_without_a_config_the_options_are_those_of_the_checkpoint(run, content, capsys):
+    config = run.file("config.yaml")
+    config.unlink() if content is None else config.write_text(content)
+    for path in (run.best, run.last):
+        checkpoint = torch.load(path)
+        checkpoint["hyper_parameters"] = {"lr": 0.1, "_class_path": "own.Net"}
+        torch.save(checkpoint, path)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
+    told = "config.yaml: missing; the model and its options are compared with last.ckpt"
+    assert told in capsys.readouterr().out
+    other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}
+    with pytest.raises(UserError) as error:
+        resume_point(run, other, fault=lambda _: "damaged, its weights do not fit the model")
+    assert "model.class_path: own.Net, now own.Other; model.init_args.lr: 0.1, now 0.2" in str(
+        error.value
+    )
+
+
+@pytest.mark.parametrize("content", ["", "- 1", "a: {"])
+def test_a_damaged_config_can_be_removed(run, content):
+    run.file("config.yaml").write_text(content)
+    with pytest.raises(UserError, match=r"config.yaml: damaged; restore it, or remove it: fit"):
+        resume_point(run, CONFIG)

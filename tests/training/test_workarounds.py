@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint
+from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -456,3 +456,14 @@ def test_upstream_still_rounds_doubles_when_it_reads_them(tmp_path, changed):
     saved = torch.load(tmp_path / "one.ckpt", weights_only=True)["state_dict"]["layer.weight"]
     assert saved.dtype == torch.float64
     assert torch.equal(seen.began, saved) is changed
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_upstream_still_goes_on_from_what_nobody_named(tmp_path, changed):
+    keeper = ModelCheckpoint(tmp_path, "on_exception", save_on_train_epoch_end=True)
+    trainer(tmp_path, max_epochs=1, callbacks=[keeper]).fit(BoringModel())
+    seen = Ends()
+    callbacks = [seen, OnExceptionCheckpoint(tmp_path)]
+    with workarounds.only_what_is_named() if changed else contextlib.nullcontext():
+        trainer(tmp_path, max_epochs=2, callbacks=callbacks).fit(BoringModel(), weights_only=True)
+    assert seen.ends == ([(0, 1), (1, 2)] if changed else [(1, 2)])

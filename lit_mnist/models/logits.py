@@ -1,0 +1,41 @@
+"""Checks that a network returns logits; a user's own may return anything."""
+
+from torch import Tensor, nn
+
+from lit_mnist.errors import UserError
+from lit_mnist.shape import CLASSES
+
+
+def checked(output: object, images: int, network: nn.Module) -> Tensor:
+    """Returns a network's output if it is logits.
+
+    Args:
+        output: What the network returned.
+        images: Number of images it was given.
+        network: The network, whose class the message names.
+
+    Returns:
+        Float (N, 10).
+
+    Raises:
+        UserError: It is something else.
+    """
+    wanted = (images, CLASSES)
+    if isinstance(output, Tensor) and output.is_floating_point() and output.shape == wanted:
+        return output
+    kind = type(network)
+    raise UserError(
+        f"{kind.__module__}.{kind.__qualname__}: gives {_described(output)} for {images}"
+        f" image{'s' if images != 1 else ''}; wanted are logits, a float tensor {wanted}:"
+        " return that alone from forward"
+    )
+
+
+def _described(output: object) -> str:
+    if isinstance(output, Tensor):
+        return f"a tensor {tuple(output.shape)} of {str(output.dtype).removeprefix('torch.')}"
+    if isinstance(output, dict):
+        return f"a dict of {', '.join(map(str, output)) or 'nothing':.99}"
+    if isinstance(output, (tuple, list)):
+        return f"a {type(output).__name__} of {len(output)}"
+    return "None" if output is None else f"an object of class {type(output).__name__}"
