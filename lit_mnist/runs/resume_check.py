@@ -8,6 +8,7 @@ import math
 from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
@@ -54,6 +55,8 @@ def unlike(expected: Any, found: Any, name: str = "its content") -> str:
 
     Keys whose expected value is None or a bool may be missing: new library versions add such keys.
     """
+    if isinstance(expected, np.generic):
+        expected = expected.item()  # as `plain` has stored it
     if isinstance(expected, dict):
         if not isinstance(found, dict):
             return f"{name} is no dict"

@@ -2,6 +2,7 @@
 
 import copy
 
+import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
@@ -134,3 +135,20 @@ def test_what_cannot_be_foreseen_is_not_judged_but_what_fails_is_told(whole, tra
 def test_flags_that_a_library_added_since_may_be_missing():
     assert unlike({"a": 1, "fused": None, "flag": True}, {"a": 2}) == ""
     assert unlike({"a": {"b": [1, 2.0]}}, {"a": {"b": [1, "x"]}}) == "a.b.1 is no number"
+
+
+class NumbersOfNumPy(SimpleConvModule):
+    """Its optimizer and its schedule are given numbers that a checkpoint holds as plain ones."""
+
+    def configure_optimizers(self):
+        configured = super().configure_optimizers()
+        configured["optimizer"].param_groups[0] |= {"lr": np.float32(0.001), "eps": np.float16(0)}
+        return configured
+
+
+def test_numbers_of_numpy_are_compared_as_they_are_stored(whole, trainer):
+    model = NumbersOfNumPy(plateau=True)
+    assert fault(whole, trainer, model) == ""
+    broken = copy.deepcopy(whole)
+    put("optimizer_states", 0, "param_groups", 0, "eps", "x")(broken)
+    assert "param_groups.0.eps is no number" in fault(broken, trainer, model)
