@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import platform
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.datasets import labels
+from lit_mnist.runs.config_changes import hparams
 from lit_mnist.training.loggers import best_of_epoch
 from tests import kept
 from tests.conftest import SMALL
@@ -140,7 +142,29 @@ def test_recalls_and_pictures_are_those_of_validation(run_cli):
     text = "\n".join(line.removeprefix("    ") for line in lines)
     assert yaml.safe_load(text) == yaml.safe_load((RUN / "config.yaml").read_text())
     summary = EventAccumulator(str(RUN / "val")).Reload().Tensors("summary/text_summary")[-1]
-    assert f"| best_val_acc | {max(scores)}" in summary.tensor_proto.string_val[0].decode()
+    shown = summary.tensor_proto.string_val[0].decode()
+    assert shown.startswith("| what | value |\n| --- | --- |\n| best_val_acc")  # no empty head
+    assert f"| best_val_acc | {max(scores)}" in shown
+    assert f"| versions | python {platform.python_version()}, lit-mnist " in shown
+    assert "{" not in shown
+
+
+def test_hparams_of_a_committee_tell_nothing_of_training():
+    members = ["a/best.ckpt", "b/best.ckpt"]
+    ensemble = {"class_path": "lit_mnist.models.EnsembleModule"}
+    ensemble["init_args"] = {"checkpoints": members, "cascade": False, "classes": None}
+    config = {"name": "fast", "seed_everything": 42, "trainer": {"max_epochs": 30}}
+    config["model"] = ensemble
+    config["data"] = {"dataset": "MNIST", "batch_size": 86, "augment": False}
+    assert hparams(config) == {
+        "model": "EnsembleModule",
+        "checkpoints": "a/best.ckpt, b/best.ckpt",
+        "cascade": "false",
+        "dataset": "MNIST",
+    }
+    trained = hparams({**config, "model": {"class_path": "lit_mnist.models.DenseModule"}})
+    assert trained["batch_size"] == 86
+    assert trained["max_epochs"] == 30
 
 
 def test_hparams_have_the_options_and_the_real_results(run_cli, shared):

@@ -37,6 +37,7 @@ FREE_OPTIONS = (
     "trainer.detect_anomaly",
     "trainer.default_root_dir",
 )
+COMMITTEE = "lit_mnist.models.EnsembleModule"
 # Irrelevant for comparing runs, and they would fill the first columns of the HParams tab
 _UNTOLD = (
     "trainer.barebones",
@@ -51,7 +52,8 @@ def hparams(config: dict[str, Any]) -> dict[str, str | float]:
     """Gives the options that distinguish runs, in the form of TensorBoard's HParams tab.
 
     Names are as short as possible: `lr`, not `model.init_args.lr`. Only floats and counts stay
-    numbers, as the tab would show a seed as 42.000 and a boolean as 1.0000.
+    numbers, as the tab would show a seed as 42.000 and a boolean as 1.0000. A committee, which is
+    never trained itself, has its model's options and its data set alone.
     """
     known = {"model.class_path": "model", "seed_everything": "seed"}
     unwanted = tuple({*FREE_OPTIONS, *_UNTOLD} - {"trainer.max_epochs"})
@@ -60,6 +62,9 @@ def hparams(config: dict[str, Any]) -> dict[str, str | float]:
         for key, value in flat(config).items()
         if value is not None and key != "data.seed" and not key.startswith(unwanted)
     }
+    if options.get("model.class_path") == COMMITTEE:
+        kept = ("model.", "data.dataset")
+        options = {key: value for key, value in options.items() if key.startswith(kept)}
     lasts = [known.get(key, key.rpartition(".")[2]) for key in options]
     named = zip(options.items(), lasts, strict=True)
     return {last if lasts.count(last) == 1 else key: _shown(last, v) for (key, v), last in named}
@@ -70,6 +75,8 @@ def _shown(name: str, value: Any) -> str | float:
         return str(value).rpartition(".")[2]
     if isinstance(value, bool):
         return str(value).lower()
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
     number = isinstance(value, (int, float)) and "seed" not in name
     return value if number else str(value)
 

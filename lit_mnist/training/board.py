@@ -116,8 +116,14 @@ class EpochBoard:
 def summary(results: Mapping[str, Any]) -> str:
     """Formats the entries of `results.json` as a Markdown table."""
     known = {key: results[key] for key in FACTS if key in results}
-    lines = [f"| {key} | {value} |" for key, value in known.items()]
-    return "\n".join(["| | |", "| --- | --- |", *lines])
+    lines = [f"| {key} | {_plain(value)} |" for key, value in known.items()]
+    return "\n".join(["| what | value |", "| --- | --- |", *lines])
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, Mapping):
+        return ", ".join(f"{name} {one}" for name, one in value.items())
+    return str(value)
 
 
 def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:

@@ -32,10 +32,15 @@ def browser():
 @pytest.fixture
 def page(browser, server):
     """The page, opened anew; whatever is done on it must leave no error in the console."""
-    browser.get(server.url)
-    WebDriverWait(browser, 30).until(lambda _: text(browser, "model"))
+    opened(browser, server)
     yield browser
     assert browser.get_log("browser") == []
+
+
+def opened(browser, server):
+    """Opens the page and waits for its script, which shows the model's name last."""
+    browser.get(server.url)
+    WebDriverWait(browser, 30).until(lambda _: text(browser, "model"))
 
 
 def text(page, name):
@@ -163,7 +168,7 @@ def test_the_networks_image_is_shown(page, model, file):
 
 
 def test_no_picture_is_told_and_forgotten(browser, server, tmp_path):
-    browser.get(server.url)
+    opened(browser, server)
     (tmp_path / "seven.txt").write_text("7")
     drop(browser, tmp_path / "seven.txt")
     WebDriverWait(browser, 30).until(
@@ -177,8 +182,7 @@ def test_no_picture_is_told_and_forgotten(browser, server, tmp_path):
 def test_every_members_vote_is_shown(browser, three):
     committee = Model.load(three / "tb_logs/dense/committee_3")
     with serving(committee) as server:
-        browser.get(server.url)
-        WebDriverWait(browser, 30).until(lambda _: text(browser, "model"))
+        opened(browser, server)
         assert text(browser, "model") == "dense/committee_3, 3 networks averaged"
         draw_with_mouse(browser)
         votes = WebDriverWait(browser, 30).until(

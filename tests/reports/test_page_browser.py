@@ -41,6 +41,13 @@ def test_the_page_is_read_hovered_tabbed_and_darkened(trained, browser):
         assert len(images) == int(cell.text)
         assert all(image.get_property("naturalWidth") == 28 for image in images)
 
+    phone = {"width": 390, "height": 800, "deviceScaleFactor": 1, "mobile": True}
+    browser.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", phone)
+    curves = browser.find_element(By.CSS_SELECTOR, ".wide > svg")
+    assert curves.size["width"] >= 600  # two charts beside each other, which are scrolled
+    assert browser.execute_script("return document.documentElement.scrollWidth") == 390
+    browser.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
+
     background = "return getComputedStyle(document.body).backgroundColor"
     before = browser.execute_script(background)
     browser.find_element(By.CSS_SELECTOR, "button.theme").click()
