@@ -51,8 +51,7 @@ def text() -> str:
             "",
             "A CONFIG is a file, such as configs/deep.yaml, or the name of a shipped one. Later"
             " ones",
-            "override earlier ones, and options on the command line override all of them."
-            " A run is",
+            "override earlier ones, and options on the command line override all of them. A run is",
             f"in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a command;",
             "`--version` prints the version.",
             "",
