@@ -24,8 +24,8 @@ class Audit(CommandParser):
         add = self.add_argument
         run = "the folder of a committee of folds, such as tb_logs/fast/committee_5_folds_5"
         add("runs", nargs="*", type=Path, metavar="RUN", help=run)
-        add("--data_dir", type=Path, metavar="DIR", help="where the data lie (as the run has it)")
-        add("--output", type=Path, metavar="DIR", help="where the files go (the run's folder)")
+        add("--data_dir", type=Path, metavar="DIR", help="folder of the data (the run's)")
+        add("--output", type=Path, metavar="DIR", help="folder to write to (the run's)")
 
     def check(self, options: argparse.Namespace) -> None:
         """Turns the named run into its folder.

@@ -9,10 +9,10 @@ class Demo(OneRun):
     """The options of `demo`."""
 
     command = "demo"
-    summary = "serve a page on which one draws a digit and sees what the network makes of it"
+    summary = "serve a page on which to draw a digit and see the network's prediction"
     details = (
-        "It is served to this machine alone, on 127.0.0.1, until Ctrl-C. From elsewhere reach it"
-        " through ssh -L 8000:127.0.0.1:8000."
+        "It is served to this machine only, on 127.0.0.1, until Ctrl-C. To reach it from another"
+        " machine, use ssh -L 8000:127.0.0.1:8000."
     )
 
     def __init__(self) -> None:

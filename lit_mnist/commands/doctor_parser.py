@@ -7,10 +7,10 @@ class Doctor(CommandParser):
     """The options of `doctor`."""
 
     command, fit = "doctor", True
-    summary = "tell whether this machine is fit for a run: a line each, with what to do"
+    summary = "check whether this machine is ready for a run; each problem comes with a remedy"
     details = (
-        "Give it the options of the fit that you mean to run: data, log folder, devices. It fetches"
-        " and trains nothing. Exit status 2 if there is an error."
+        "Give it the options of the fit that you plan to run: data, log folder, devices. It"
+        " downloads and trains nothing. The exit status is 2 if there is an error."
     )
 
     def __init__(self) -> None:

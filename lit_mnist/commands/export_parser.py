@@ -31,9 +31,9 @@ class Export(OneRun):
         add("--format", choices=FORMATS, metavar="FORMAT", help=kinds)
         output = "the file (model.onnx, .pt2 or .safetensors in the run's folder)"
         add("--output", type=Path, metavar="FILE", help=output)
-        pixels = "pixels that it takes: uint8 from 0 to 255 (default), or float32 from 0 to 1"
+        pixels = "type of its pixels: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
-        data_dir = "where the run's data lie (as its config says)"
+        data_dir = "folder of the run's data (that of its config)"
         hidden = argparse.SUPPRESS  # options that are refused with a reason
         add("--model.cascade", "--cascade", dest="cascade", nargs="?", const="true", help=hidden)
         add("--data_dir", type=Path, metavar="DIR", help=data_dir)

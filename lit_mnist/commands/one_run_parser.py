@@ -18,7 +18,7 @@ class OneRun(CommandParser):
         add("runs", nargs="*", type=Path, metavar="RUN", help=what)
         classes = "classes of your own that its checkpoints name, as my_module.Net"
         add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
-        labels = "what the ten classes are called, if the data are your own"
+        labels = "names of the ten classes, if the data are your own"
         add("--labels", nargs=CLASSES, default=[], metavar="LABEL", help=labels)
 
     def check(self, options: argparse.Namespace) -> None:

@@ -3,12 +3,12 @@
 from lit_mnist import program
 from lit_mnist.commands.parsers import PARSERS
 
-# LightningCLI's commands, whose options come from the signatures of what they run
+# LightningCLI's commands, whose options come from signatures
 RUN_COMMANDS = {
-    "fit": "train a model; the same command again resumes it, or tells that it is complete",
+    "fit": "train a model; the same command again resumes it, or reports that it is complete",
     "validate": "score a trained model on the held-out training images",
     "test": "score it on the test images; writes predictions, pictures and results.json",
-    "predict": "name the digits in your own pictures: --data.images PATH...",
+    "predict": "read the digits in your own pictures: --data.images PATH...",
 }
 COMMANDS = (*RUN_COMMANDS, *PARSERS)
 EXAMPLES = (
@@ -49,13 +49,11 @@ def text() -> str:
             *(f"  {name} {example}" for example in EXAMPLES),
             "  tensorboard --logdir tb_logs",
             "",
-            "A CONFIG is a file, such as configs/deep.yaml, or the name of one that is shipped;"
-            " several are",
-            "laid on top of each other, and what stands on the command line wins over all of them."
-            " A run",
-            f"lies in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a"
-            " command;",
-            "`--version` tells the version.",
+            "A CONFIG is a file, such as configs/deep.yaml, or the name of a shipped one. Later"
+            " ones",
+            "override earlier ones, and options on the command line override all of them. A run is",
+            f"in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a command;",
+            "`--version` prints the version.",
             "",
         ]
     )

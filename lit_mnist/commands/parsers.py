@@ -88,7 +88,7 @@ class Reproduce(CommandParser):
     """The options of `reproduce`."""
 
     command, fit = "reproduce", True
-    summary = "run the notebook's six systems and set our figures beside its own"
+    summary = "run the notebook's six systems and compare our results with its own"
     details = (
         "Each has the notebook's settings and epochs. Finished runs in tb_logs are used as they"
         " are, so the same command goes on after a stop. In full it takes hours on two cores; the"
@@ -107,7 +107,7 @@ class Reproduce(CommandParser):
         )
         add("--seeds", type=positive, default=1, metavar="N", help=seeds)
         _add_jobs(self)
-        output = "where table and pictures go (reproduce in --log_dir)"
+        output = "folder for table and pictures (reproduce in --log_dir)"
         add("--output", type=Path, metavar="DIR", help=output)
 
     def check(self, options: argparse.Namespace) -> None:
@@ -122,7 +122,7 @@ class Compare(CommandParser):
     """The options of `compare`."""
 
     command = "compare"
-    summary = "tell whether one of several tested runs is better, or lucky"
+    summary = "test whether the difference between tested runs is more than luck"
     details = (
         "It counts the test images that only one of two has right, and tests the difference by"
         " McNemar's exact test; of more than two runs, each pair, corrected by Holm for their"
@@ -177,7 +177,7 @@ class Runs(CommandParser):
         add = self.add_argument
         folder = "the folder of all runs (%(default)s)"
         add("folder", nargs="?", type=Path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
-        add("--json", action="store_true", help="print a list of objects, one a run")
+        add("--json", action="store_true", help="print JSON, one object per run")
         keys = ("name", "state", "seed", "epoch", "val_acc", "test_acc", "time")
         order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: the highest first"
         add("--sort", choices=keys, default="name", metavar="KEY", help=order)

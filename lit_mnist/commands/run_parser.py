@@ -78,11 +78,11 @@ class RunParser(CommandLineWins):
         """Adds the options that belong to neither trainer, model nor data."""
         add = parser.add_argument
         add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
-        add("--name", type=str, default="run", help="The run's name; else the first config file's.")
-        add("--log_dir", type=str, default="tb_logs", help="The folder of all runs.")
+        add("--name", type=str, default="run", help="Name of the run (that of the first config).")
+        add("--log_dir", type=str, default="tb_logs", help="Folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")
         if self.args[0] == "predict":
-            output = "The folder for digits.csv, digits.json and digits.png; else the run's."
+            output = "Folder for digits.csv, digits.json and digits.png (the run's)."
             add("--output", type=str, default=None, help=output)
         steps = "With fit: also write last.ckpt every N steps within an epoch (0: at its end only)."
         add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)

@@ -35,10 +35,10 @@ class Sweep(CommandParser):
         self.formatter_class = argparse.RawDescriptionHelpFormatter
         self.epilog = f"{SPACE.strip()}\n\n{self.epilog}"
         add = self.add_argument
-        add("--space", type=Path, metavar="FILE", help="which options are searched; see below")
+        add("--space", type=Path, metavar="FILE", help="the options to search; see below")
         trials = "trials in all, those of other processes and earlier calls included (%(default)s)"
         add("--trials", type=positive, default=30, metavar="N", help=trials)
-        spared = "epochs that every trial is given before it may be ended early (%(default)s)"
+        spared = "epochs before a trial may be ended early (%(default)s)"
         add("--spare_epochs", type=positive, default=2, metavar="N", help=spared)
         storage = (
             "database that holds the search, as SQLAlchemy names it, such as"

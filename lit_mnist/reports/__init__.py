@@ -8,6 +8,7 @@ abstention        confidence thresholds, set on held-out images
 no_digit          fits the detector of images that are no digit, when a run is tested
 predictions       predictions for each image, gathered from all ranks
 digits_report     files of `predict`: the digits in the user's pictures
+digits_table      rows of digits.csv and digits.json, and the table on the terminal
 digits_sheet      digits.png: pictures with boxes, and each digit as the net sees it
 committee_report  files and pictures of a committee's test
 committee_facts   entries of results.json about a committee and its members

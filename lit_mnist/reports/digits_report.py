@@ -1,11 +1,8 @@
-"""Files of `predict`: the digits in the user's pictures as table, JSON and sheet.
+"""Writes the files of `predict`: the digits in the user's pictures as table, JSON and sheet.
 
 How a picture is prepared for the net is in `pictures/read.py`.
 """
 
-import csv
-import io
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -22,16 +19,16 @@ from lit_mnist.models.features import Features
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
+from lit_mnist.reports.digits_table import (
+    Row,
+    digits_csv,
+    digits_json,
+    picture_rows,
+    screen_table,
+)
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
-
-NONE = "-"  # stands for an image that is no digit
-COLUMNS = (
-    *("file", "x", "y", "width", "height"),
-    *("digit", "probability", "second", "second_probability", "sure"),
-)
-Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 
 
 class PredictReport(Collector):
@@ -109,88 +106,3 @@ class PredictReport(Collector):
         files.write_text(self.folder / "digits.csv", digits_csv(rows))
         files.write_text(self.folder / "digits.json", digits_json(rows))
         digits_sheet.save(pictures, rows, self.folder / "digits.png")
-
-
-def picture_rows(
-    pictures: Sequence[Picture],
-    probabilities: np.ndarray,
-    sure: np.ndarray,
-    rejected: np.ndarray,
-    names: Sequence[str],
-) -> list[list[Row]]:
-    """Gives the rows of each picture; a picture without digits has one row that says so.
-
-    Args:
-        pictures: Pictures with D digits in all.
-        probabilities: float (D, 10).
-        sure: bool (D,): whether each prediction is sure.
-        rejected: bool (D,): whether it is no digit.
-        names: Names of the ten classes.
-    """
-    rest = zip(probabilities, sure.tolist(), rejected.tolist(), strict=True)
-    rows = []
-    for picture in pictures:
-        own = [
-            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(rest), names)}
-            for digit in picture.digits
-        ]
-        whole = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
-        rows.append(own or [whole])
-    return rows
-
-
-def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequence[str]) -> Row:
-    """Gives the best and second guess from probabilities (10,); if rejected, the best is `-`."""
-    order = np.argsort(-probabilities, kind="stable")
-    best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
-    nothing: tuple[str, None] = (NONE, None)
-    cells = [*nothing, *best, None] if rejected else [*best, *second, sure]
-    return dict(zip(COLUMNS[5:], cells, strict=True))
-
-
-def digits_csv(rows: Sequence[list[Row]]) -> str:
-    """Formats one row per digit; a cell is blank where there is no value."""
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    words = {None: None, True: "yes", False: "no"}
-    for row in (row for own in rows for row in own):
-        writer.writerow(row | {"sure": words[row["sure"]]})
-    return text.getvalue()
-
-
-def digits_json(rows: Sequence[list[Row]]) -> str:
-    """Formats one object per picture: file, text in reading order, digits."""
-    pictures = [
-        {"file": own[0]["file"], "text": text_of(own), "digits": [r for r in own if found(r)]}
-        for own in rows
-    ]
-    return json.dumps(pictures, indent=2) + "\n"
-
-
-def text_of(rows: Sequence[Row]) -> str:
-    """Gives the text of one picture; what is no digit is left out."""
-    return "".join(row["digit"] for row in rows if row["digit"] != NONE)
-
-
-def found(row: Row) -> bool:
-    """Tells whether a row is a digit found in the picture, not the note that there is none."""
-    return row["x"] is not None
-
-
-def screen_table(rows: Sequence[list[Row]]) -> str:
-    """Formats the rows for the terminal: picture, box, digit, probability, second guess."""
-    cells = [("picture", "box", "digit", "probability", "second guess")]
-    for row in (row for own in rows for row in own):
-        box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
-        unsure = "  not sure" if row["sure"] is False else ""
-        second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""
-        cells.append((row["file"], box, row["digit"], percent(row["probability"]) + unsure, second))
-    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
-    lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
-    return "\n".join(lines)
-
-
-def percent(probability: float | None) -> str:
-    """Formats a probability; blank where there is none."""
-    return "" if probability is None else f"{probability:.1%}"

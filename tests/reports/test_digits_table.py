@@ -9,7 +9,7 @@ from PIL import Image
 from lit_mnist.pictures.parts import Box
 from lit_mnist.pictures.read import Digit, Picture
 from lit_mnist.reports import digits_sheet
-from lit_mnist.reports.digits_report import (
+from lit_mnist.reports.digits_table import (
     COLUMNS,
     digits_csv,
     digits_json,
