@@ -16,7 +16,7 @@ from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.main import main
-from tests import trained
+from tests import kept, trained
 
 FOLDER = Path("tb_logs/dense/seed_42")
 COLUMNS = ["epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds"]
@@ -38,6 +38,12 @@ def weights(folder=FOLDER, name="last"):
 
 def equal(first, second):
     return first.keys() == second.keys() and all(torch.equal(first[k], second[k]) for k in first)
+
+
+@pytest.fixture
+def four_epochs(shared, run_cli):
+    """Leaves a run of four epochs at a rate of 0.02 in the working folder."""
+    kept.fitted(shared, run_cli, "--trainer.max_epochs", "4", "--model.lr", "0.02")
 
 
 @pytest.mark.pictures
@@ -68,8 +74,7 @@ def test_fit_leaves_what_the_contract_lists(run_cli):
     assert len(lines) == 7
 
 
-def test_checkpoints_hold_the_right_epochs(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "4", "--model.lr", "0.02")
+def test_checkpoints_hold_the_right_epochs(four_epochs):
     for name, epoch in (("best", results()["best_epoch"]), ("last", 3)):
         checkpoint = torch.load(FOLDER / "checkpoints" / f"{name}.ckpt", weights_only=True)
         assert checkpoint["epoch"] == epoch
@@ -263,10 +268,9 @@ def test_command_line_wins_wherever_it_stands(here, capsys):
         assert config["name"] == "simple_plateau"
 
 
-def test_a_checkpoints_hyperparameters_do_not_beat_the_command_line(run_cli):
-    run_cli("fit", "--model.lr", "0.01")
+def test_a_checkpoints_hyperparameters_do_not_beat_the_command_line(run_cli, four_epochs):
     start = str(FOLDER / "checkpoints" / "last.ckpt")
-    run_cli("fit", "--name", "on", "--ckpt_path", start, "--trainer.max_epochs", "3")
+    run_cli("fit", "--name", "on", "--ckpt_path", start, "--trainer.max_epochs", "5")
     config = yaml.safe_load(Path("tb_logs/on/seed_42/config.yaml").read_text())
     assert config["model"]["init_args"]["lr"] == 0.001
 
@@ -279,8 +283,7 @@ def test_untrained_weights_are_never_scored(run_cli, command):
     assert not Path("tb_logs").exists()
 
 
-def test_another_checkpoint_can_be_tested(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "3", "--model.lr", "0.02")
+def test_another_checkpoint_can_be_tested(run_cli, four_epochs):
     run_cli("test", "--ckpt_path", str(FOLDER / "checkpoints" / "last.ckpt"))
     assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
 
@@ -310,8 +313,7 @@ def test_a_checkpoint_from_other_data_is_refused(run_cli, fitted):
     assert problems.count("\n") == 1
 
 
-def test_validate_gives_the_best_epochs_score(run_cli):
-    run_cli("fit", "--trainer.max_epochs", "3", "--model.lr", "0.01")
+def test_validate_gives_the_best_epochs_score(run_cli, four_epochs):
     status, output, _ = run_cli("validate")
     assert status == 0
     assert f"val_acc {results()['best_val_acc']:.4f}" in output
