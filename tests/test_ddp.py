@@ -65,6 +65,17 @@ def test_three_ranks_test_exactly_as_one(launch):
     assert heads[1] == heads[3]
 
 
+def test_two_ranks_keep_the_best_of_a_net_with_batch_norm(launch):
+    # each rank's running statistics are its own until DDP validates with those of the first
+    done = launch("fit", 2, "--trainer.max_epochs", "1", config="fast")
+    assert done.returncode == 0, done.stderr
+    found = json.loads((folder("fast") / "results.json").read_text())
+    best = torch.load(folder("fast") / "checkpoints" / "best.ckpt", weights_only=True)
+    assert best["epoch"] == found["best_epoch"] == 0
+    last = checkpoint("fast")["state_dict"]
+    assert all(torch.equal(value, last[name]) for name, value in best["state_dict"].items())
+
+
 def test_any_number_of_ranks_takes_the_steps_of_one(launch):
     # no augmentation and no dropout, so that nothing but rounding may differ; the last batch,
     # 500 - 7 * 66 = 38 images, cannot be divided among three ranks

@@ -22,6 +22,7 @@ searched       keeps learning rates and batch sizes that a finder has found
 tiles          small pictures as arrays: rows of images, a confusion matrix
 trial_pruning  ends trials of a sweep early if others did better
 validated      results of a validation: confusion matrix, recalls, worst images
+validated_weights  tells whether a checkpoint's weights are those that were validated
 watch          collects validation results and the first batch for the loggers
 workarounds    every work-around for Lightning, each with its upstream reference
 """

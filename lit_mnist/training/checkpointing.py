@@ -5,12 +5,12 @@ from typing import Any
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
-from torch import Tensor
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.ending import WholeSteps, ends_within_epoch
+from lit_mnist.training.ending import WholeSteps, ends_within_epoch, validates_next
+from lit_mnist.training.validated_weights import ValidatedWeights
 
 _OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_name": False}
 
@@ -35,14 +35,16 @@ class BestCheckpoint(ModelCheckpoint):
         self.run = run
         self.measured: dict[str, float] = {}  # scores of the last validation, and its step
         self.due = False  # whether this epoch was validated at its end
-        self.validated: list[list[Tensor]] = []  # norms of the weights that were validated
+        self.validated = ValidatedWeights()
         self.told = False  # whether a change since then was reported
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Records the norms of the weights, before a callback averages them."""
-        self.validated = [_norms(pl_module)] if _validates_next(trainer) else []
+        """Notes the weights before a callback averages them."""
+        self.validated.forget()
+        if validates_next(trainer):
+            self.validated.note(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
@@ -56,8 +58,21 @@ class BestCheckpoint(ModelCheckpoint):
             self._write_down(trainer, found)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Records the norms again, as a hook of the module may have changed the weights."""
-        self.validated.append(_norms(pl_module))
+        """Notes the weights again, as a hook of the module may have changed them."""
+        self.validated.note(pl_module)
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Any,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Notes them again, as DDP's first forward pass copies rank 0's buffers to the others."""
+        if trainer.world_size > 1 and batch_idx == 0:
+            self.validated.note(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Records the score; saves, unless the epoch ends here, which `on_train_epoch_end` does."""
@@ -91,10 +106,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
-        now = _norms(trainer.lightning_module)
-        same = any(
-            len(now) == len(norms) and all(map(torch.equal, now, norms)) for norms in self.validated
-        )
+        same = self.validated.include(trainer.lightning_module)
         if not trainer.strategy.reduce_boolean_decision(same):
             self.measured = {}
             if not self.told and trainer.is_global_zero:
@@ -121,13 +133,6 @@ class BestCheckpoint(ModelCheckpoint):
             self.run.update_results(best_epoch=epoch, **best)
 
 
-def _norms(module: LightningModule) -> list[Tensor]:
-    """Gives the norm of each weight and buffer, to notice changes."""
-    everything = (*module.named_parameters(), *module.named_buffers())
-    values = [value.detach() for _, value in everything if value.is_floating_point()]
-    return list(torch._foreach_norm(values)) if values else []
-
-
 class LastCheckpoint(ModelCheckpoint):
     """Writes `last.ckpt`: after each epoch, where training ends within one, and every N steps.
 
@@ -151,7 +156,7 @@ class LastCheckpoint(ModelCheckpoint):
         """Saves within the epoch, but never while gradients are being accumulated."""
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return
-        if ends_within_epoch(trainer) or (self._is_due(trainer) and not _validates_next(trainer)):
+        if ends_within_epoch(trainer) or (self._is_due(trainer) and not validates_next(trainer)):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -180,12 +185,6 @@ class LastCheckpoint(ModelCheckpoint):
         self.saved_at = trainer.global_step
         self.best_model_path = self.last_model_path = self.format_checkpoint_name({})
         self._save_checkpoint(trainer, self.last_model_path)
-
-
-def _validates_next(trainer: Trainer) -> bool:
-    """Whether a validation follows this step; a run resumed from here would skip it."""
-    loop = trainer.fit_loop
-    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
 
 
 def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:

@@ -91,3 +91,9 @@ class OwnPatience(Callback):
 def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:
     everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     return [one for one in everyone if isinstance(one, kind)]
+
+
+def validates_next(trainer: Trainer) -> bool:
+    """Tells whether a validation follows this step; a run resumed from here would skip it."""
+    loop = trainer.fit_loop
+    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
