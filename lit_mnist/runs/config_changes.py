@@ -2,9 +2,7 @@
 
 from typing import Any
 
-from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import flat
-from lit_mnist.runs.old_layout import with_moved_classes
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 # Options that may differ when a run is resumed: none changes the training itself
@@ -36,6 +34,13 @@ FREE_OPTIONS = (
     "trainer.inference_mode",
     "trainer.detect_anomaly",
     "trainer.default_root_dir",
+)
+# Shares of the batches as floats, counts of them as integers
+_SHARES = (
+    "trainer.limit_train_batches",
+    "trainer.limit_val_batches",
+    "trainer.val_check_interval",
+    "trainer.overfit_batches",
 )
 COMMITTEE = "lit_mnist.models.EnsembleModule"
 # Irrelevant for comparing runs, and they would fill the first columns of the HParams tab
@@ -81,15 +86,6 @@ def _shown(name: str, value: Any) -> str | float:
     return value if number else str(value)
 
 
-def options_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Gives what a checkpoint tells of the config it was trained with: its model and options."""
-    values = checkpoint.get("hyper_parameters", {})
-    given = {key: value for key, value in values.items() if not str(key).startswith("_")}
-    name = checkpoints.class_name(checkpoint)
-    model = {"init_args": given} | ({"class_path": name} if name else {})
-    return with_moved_classes({"model": model})
-
-
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Lists the options that differ between two resolved configs, such as `model.lr: 0.1, now 0.2`.
 
@@ -106,14 +102,20 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Flattens a config and removes the limits that callbacks hold."""
+    """Flattens a config, tells shares from counts, and removes the limits that callbacks hold."""
     options = flat(config)
+    options |= {key: _share(options[key]) for key in _SHARES if key in options}
     callbacks = options.get("trainer.callbacks", ())
     given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
     kept = [_without_limit(one) for one in given if one]
     if "trainer.callbacks" in options:
         options["trainer.callbacks"] = [one for one in kept if one]
     return options
+
+
+def _share(value: Any) -> str:
+    """Shows 1.0, all batches and Lightning's default, and 1, a single batch, as what they are."""
+    return "1.0" if value is None else str(value or 0)
 
 
 def _without_limit(callback: Any) -> Any:

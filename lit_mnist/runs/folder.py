@@ -26,7 +26,7 @@ NUMBERS = (
     *("epochs", "steps", "seconds", "parameters", "best_epoch", "best_val_acc", "best_val_loss"),
     *("test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
 )
-_NO_CONFIG = "restore it, or remove it: fit then goes by what the checkpoint holds"
+_NO_CONFIG = "restore it, or remove it (fit goes by its checkpoint then), or start over: --fresh"
 
 
 @dataclass(frozen=True)

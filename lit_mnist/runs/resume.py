@@ -7,9 +7,10 @@ from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits
-from lit_mnist.runs.config_changes import LIMITS, changes, differences, options_of
+from lit_mnist.runs.config_changes import LIMITS, changes, differences
 from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
+from lit_mnist.runs.old_layout import with_moved_classes
 
 # A function that tells what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
@@ -93,7 +94,7 @@ def _told_by_checkpoint(run: Run) -> dict[str, Any]:
     """Gives what is known of the options where `config.yaml` is missing, and says that it is."""
     for path in (run.last, run.best):
         with suppress(UserError):
-            before = options_of(checkpoints.read(path))
+            before = _options_of(checkpoints.read(path))
             print(
                 f"{run.file('config.yaml')}: missing; the model and its options are compared with"
                 f" {path.name}, the others cannot be"
@@ -122,6 +123,15 @@ def _check_patience(
             f"{'; '.join(raised)}: has no effect, as EarlyStopping has ended the run; give it more"
             " patience instead"
         )
+
+
+def _options_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    """Gives what a checkpoint tells of the config it was trained with: its model and options."""
+    values = checkpoint.get("hyper_parameters", {})
+    given = {key: value for key, value in values.items() if not str(key).startswith("_")}
+    name = checkpoints.class_name(checkpoint)
+    model = {"init_args": given} | ({"class_path": name} if name else {})
+    return with_moved_classes({"model": model})
 
 
 def _check_unchanged(run: Run, changed: list[str]) -> None:

@@ -35,6 +35,16 @@ def test_differences_are_named_with_both_values():
 
 
 @pytest.mark.parametrize(
+    ("before", "now", "same"),
+    [(None, 1.0, True), (1.0, 1, False), (1, 1, True), (0, 0.0, True), (0.5, 0.25, False)],
+)
+def test_all_batches_are_another_thing_than_one(before, now, same):
+    for option in ("limit_train_batches", "val_check_interval"):
+        found = differences({"trainer": {option: before}}, {"trainer": {option: now}})
+        assert (found == []) is same
+
+
+@pytest.mark.parametrize(
     "free",
     [
         *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
@@ -183,5 +193,5 @@ def test_without_a_config_the_options_are_those_of_the_checkpoint(run, content, 
 @pytest.mark.parametrize("content", ["", "- 1", "a: {"])
 def test_a_damaged_config_can_be_removed(run, content):
     run.file("config.yaml").write_text(content)
-    with pytest.raises(UserError, match=r"config.yaml: damaged; restore it, or remove it: fit"):
+    with pytest.raises(UserError, match=r"config.yaml: damaged; restore it, or remove it \(fit"):
         resume_point(run, CONFIG)
