@@ -1,4 +1,4 @@
-"""Batches of loaders other than ours, such as a DataLoader's pairs of images and labels."""
+"""Converts batches of other loaders, such as a DataLoader's pairs of images and labels."""
 
 from typing import Any
 
@@ -8,19 +8,19 @@ from torch import Tensor
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 
-UNKNOWN = -1  # a label or an index
+UNKNOWN = -1  # an unknown label or index
 
 
 def as_batch(given: Any) -> Batch:
-    """Gives what a loader gave as a `Batch`, with float images (B, 1, 28, 28).
+    """Converts a loader's batch to a `Batch` with float images (B, 1, 28, 28).
 
     Args:
-        given: A `Batch`; images and labels, as a tuple or list, perhaps with more behind them; or
-            images alone. Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 of 0 to 255.
+        given: A `Batch`; a tuple or list of images, labels and possibly more; or images alone.
+            Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 from 0 to 255.
 
     Raises:
-        UserError: It is something else; or a batch for training that the data module has not
-            prepared, which would be neither augmented nor seeded.
+        UserError: It is anything else, or a training batch that the data module has not prepared,
+            which would be neither augmented nor seeded.
     """
     if isinstance(given, Batch):
         if given.images.is_floating_point():
@@ -43,6 +43,6 @@ def as_batch(given: Any) -> Batch:
 
 
 def _floats(images: Tensor) -> Tensor:
-    """Gives images (B, 28, 28) or (B, 1, 28, 28) as float (B, 1, 28, 28); bytes in [0, 1]."""
+    """Converts images to float (B, 1, 28, 28); uint8 is scaled to [0, 1]."""
     images = images.unsqueeze(1) if images.ndim == 3 else images
     return images if images.is_floating_point() else images.float() / 255

@@ -5,6 +5,6 @@ guard   refuses requests from other hosts and origins, too large ones, and unkno
 server  HTTP on 127.0.0.1, with the standard library
 assets  the page's own files, beside this one
 
-page.html and style.css are the page; page.js asks the server, drawing.js is what is drawn on,
-paint.js how it looks, answer.js shows what comes back.
+page.html and style.css are the page; page.js sends requests, drawing.js is the canvas, paint.js
+renders its strokes, answer.js shows the prediction.
 """

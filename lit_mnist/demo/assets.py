@@ -1,4 +1,4 @@
-"""The page's own files; nothing comes from elsewhere."""
+"""The page's files; it loads nothing from other hosts."""
 
 from importlib.resources import files
 from typing import NamedTuple
@@ -16,14 +16,14 @@ NAMES = (
 
 
 class Asset(NamedTuple):
-    """A file as it is sent."""
+    """A file of the page."""
 
-    kind: str  # Content-Type
+    kind: str  # its Content-Type
     content: bytes
 
 
 def assets() -> dict[str, Asset]:
-    """Reads the files, by their path in the address; the page itself is at `/`."""
+    """Reads the files, by URL path; the page itself is at `/`."""
     return {
         "/" if name == "page.html" else f"/{name}": Asset(
             KINDS[name.rpartition(".")[2]], (files(__package__) / name).read_bytes()

@@ -1,8 +1,8 @@
-"""Which requests are refused, told by their first lines alone.
+"""Decides from the request line and headers alone which requests are refused.
 
-The page is for who sits at this machine. Any site that is open in a browser here can send requests
-to 127.0.0.1, too: a browser names the site as their Origin, or, where a site's own name was made to
-point to 127.0.0.1 (DNS rebinding), as their Host.
+The page is for the user of this machine only, but any site open in a browser here can send requests
+to 127.0.0.1. The browser names that site in the Origin header, or, if the site's domain name
+resolves to 127.0.0.1 (DNS rebinding), in the Host header.
 """
 
 import re
@@ -10,28 +10,28 @@ from email.message import Message
 from http import HTTPStatus
 from typing import NamedTuple
 
-MOST_BYTES = 16 * 2**20  # of a picture; a telephone's photographs are smaller
+MOST_BYTES = 16 * 2**20  # of a picture; photographs from phones are smaller
 HERE = re.compile(r"(127\.0\.0\.1|localhost)(:[0-9]{1,5})?", re.IGNORECASE)
 READ = "/read"  # takes a picture
 READS = ("GET", "HEAD")
 
 
 class Refusal(NamedTuple):
-    """A request that is not answered."""
+    """The response to a refused request."""
 
     status: HTTPStatus
     reason: str
-    allow: str = ""  # the methods that the path takes, if that is what is wrong
+    allow: str = ""  # methods that the path accepts, if the method was wrong
 
 
 def refusal(method: str, path: str, headers: Message, pages: frozenset[str]) -> Refusal | None:
-    """Tells why a request is refused; None if it is answered.
+    """Gives the refusal of a request; None if it is accepted.
 
     Args:
-        method: Such as GET.
-        path: Without what follows a question mark.
-        headers: Of the request.
-        pages: The paths that may be read.
+        method: HTTP method, such as GET.
+        path: URL path, without the query string.
+        headers: Headers of the request.
+        pages: Paths that GET may read.
     """
     return (
         _foreign(headers)
@@ -66,7 +66,7 @@ def _unknown(method: str, path: str, pages: frozenset[str]) -> Refusal | None:
 
 
 def _unread(headers: Message) -> Refusal | None:
-    """Tells what is wrong with a body that has not been read."""
+    """Refuses a body of unknown or excessive length before it is read."""
     lengths = headers.get_all("Content-Length", [])
     if "Transfer-Encoding" in headers or not lengths:
         return Refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the picture is: Content-Length")

@@ -1,4 +1,4 @@
-"""A run as the page asks it: a picture in, image, probabilities, votes and verdict out."""
+"""Classifies a picture for the page: image, probabilities, votes and verdict."""
 
 import base64
 import io
@@ -25,11 +25,11 @@ class Model:
     """A trained run or committee.
 
     Attributes:
-        title: Of the run, such as `deep/committee_5`.
+        title: Name of the run, such as `deep/committee_5`.
         reader: Its networks.
-        names: Of the ten classes.
-        members: How many networks it has.
-        digits: Whether the classes are digits; what else they are is never no digit.
+        names: Names of the ten classes.
+        members: Number of its networks.
+        digits: Whether the classes are digits; if not, the verdict is never "no digit".
     """
 
     title: str
@@ -37,20 +37,20 @@ class Model:
     names: tuple[str, ...]
     members: int
     digits: bool
-    # One picture at a time: a large one takes a gigabyte
+    # One picture at a time, as a large one takes a gigabyte of memory
     lock: threading.Lock = field(default_factory=threading.Lock, repr=False)
 
     @classmethod
     def load(cls, path: Path, classes: Sequence[type] = (), own_labels: Sequence[str] = ()) -> Self:
-        """Loads a run, and reads an image with it, as the first takes longest.
+        """Loads a run and classifies a blank image, as the first prediction takes longest.
 
         Args:
-            path: Of its folder, or of the `.safetensors` file that it was exported to.
+            path: The run's folder, or a `.safetensors` file exported from it.
             classes: The user's own classes that its checkpoints may name.
-            own_labels: What the user calls the ten classes; empty for the data set's names.
+            own_labels: The user's names of the ten classes; empty for the data set's names.
 
         Raises:
-            UserError: There is no such run, or a file of it is damaged.
+            UserError: There is no such run, or one of its files is damaged.
         """
         trained = read_trained(path, classes)
         trained = trained._replace(own_labels=own_labels or trained.own_labels)
@@ -69,11 +69,11 @@ class Model:
 
     @property
     def what(self) -> str:
-        """What one draws."""
+        """What the user is to draw."""
         return "a digit" if self.digits else "an image"
 
     def about(self) -> dict[str, Any]:
-        """Tells the page what it shows."""
+        """Gives the facts about the model that the page shows."""
         return {
             "title": self.title,
             "names": self.names,
@@ -85,19 +85,19 @@ class Model:
         """Reads the digit in a picture as `lit_mnist.load(RUN).predict` does.
 
         Args:
-            picture: An image file's content.
+            picture: Content of an image file.
 
         Returns:
-            image: The 28x28 pixels that the networks see, uint8 row by row, base64; None if no
-                digit was found, and then there is nothing but `verdict` and `seconds` besides.
-            probabilities: Of the ten classes.
-            votes: The class that each member puts first.
-            best: The class with the highest probability.
+            image: Input of the networks: 28x28 uint8 pixels, row by row, in base64; None if no
+                digit was found, and then only `verdict` and `seconds` are given besides.
+            probabilities: Probabilities of the ten classes.
+            votes: Class that each member predicts.
+            best: Class with the highest probability.
             verdict: "sure", "not sure" or "no digit".
-            seconds: How long it took.
+            seconds: Time that it took.
 
         Raises:
-            UserError: It is no image, damaged or too large.
+            UserError: The picture is damaged, too large, or no image.
         """
         with self.lock:
             start = time.perf_counter()
@@ -118,15 +118,15 @@ class Model:
         }
 
     def _image(self, grey: np.ndarray) -> np.ndarray | None:
-        """Gives what the networks see of a picture, uint8 (28, 28)."""
+        """Gives the input of the networks, uint8 (28, 28); None if no digit is found."""
         if not self.digits:
             return as_one_image(grey, "the picture")
         found = digits_in(grey, "single")
-        # A copy, as Pillow's own pixels may not be written to, of which torch warns
+        # A copy, as torch warns of Pillow's read-only pixels
         return found[0].image.copy() if found else None
 
     def verdict(self, read: Answer) -> Verdict:
-        """Judges one image by the rule of `predict`; the one place of the page where it stands."""
+        """Judges one image by the rule of `predict`."""
         if read.no_digit[0]:
             return "no digit"
         return "sure" if self.reader.sure(read.probabilities)[0] else "not sure"

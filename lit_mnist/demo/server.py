@@ -1,4 +1,4 @@
-"""HTTP on 127.0.0.1, with the standard library: one person draws here."""
+"""An HTTP server on 127.0.0.1 for a single user, with the standard library."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ from lit_mnist.errors import UserError, one_line
 ADDRESS = "127.0.0.1"
 ABOUT = "/about.json"
 TEXT, JSON = "text/plain; charset=utf-8", "application/json"
-FAREWELL_S = 1.0  # how long a client that was refused may go on sending
+FAREWELL_S = 1.0  # how long the rest of a refused request is read
 HEADERS = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self';"
     " img-src 'self' blob:; connect-src 'self'; base-uri 'none'; form-action 'none';"
@@ -31,17 +31,17 @@ HEADERS = {
 
 
 class DemoServer(ThreadingHTTPServer):
-    """Serves the page for one model; a thread a connection.
+    """Serves the page for one model, with one thread per connection.
 
     Args:
-        model: What is asked.
-        port: To listen at; 0 for one that is free.
+        model: The model that classifies the drawings.
+        port: Port to listen on; 0 for any free one.
 
     Raises:
-        UserError: The port is taken, or may not be used.
+        UserError: The port is taken or not permitted.
     """
 
-    daemon_threads = True  # a browser keeps its connections open, and ending does not wait for it
+    daemon_threads = True  # so that open connections of a browser do not delay the end
 
     def __init__(self, model: Model, port: int) -> None:
         self.model = model
@@ -57,36 +57,36 @@ class DemoServer(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        """The address of the page."""
+        """URL of the page."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
     def server_bind(self) -> None:
-        """Binds without asking the network what this machine is called, which may take long."""
+        """Binds without a DNS lookup of this machine's name, which may take long."""
         TCPServer.server_bind(self)
         self.server_name, self.server_port = ADDRESS, self.server_address[1]
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Says nothing of clients that have gone."""
+        """Ignores clients that have disconnected."""
         if not isinstance(sys.exception(), (ConnectionError, TimeoutError)):
             super().handle_error(request, client_address)
 
 
 class Handler(BaseHTTPRequestHandler):
-    """Answers the requests of one connection."""
+    """Handles the requests of one connection."""
 
     server: DemoServer
-    protocol_version = "HTTP/1.1"  # which keeps the connection for the next picture
-    default_request_version = "HTTP/1.1"  # or else a broken request is refused without a status
+    protocol_version = "HTTP/1.1"  # keeps the connection open for the next picture
+    default_request_version = "HTTP/1.1"  # else a malformed request gets no status line
     server_version, sys_version = "lit-mnist", ""
-    timeout = 60  # seconds without a request, or within one
+    timeout = 60  # seconds without data from the client
     disable_nagle_algorithm = True
 
     def parse_request(self) -> bool:
-        """Reads the first lines of a request; refuses it by these."""
+        """Parses request line and headers, and refuses the request if they are wrong."""
         return super().parse_request() and self._admitted()
 
     def handle_expect_100(self) -> bool:
-        """Lets a client send a body that it has announced, unless it is refused."""
+        """Lets the client send the body it has announced, unless the request is refused."""
         return self._admitted() and super().handle_expect_100()
 
     def do_GET(self) -> None:
@@ -97,7 +97,7 @@ class Handler(BaseHTTPRequestHandler):
     do_HEAD = do_GET
 
     def do_POST(self) -> None:
-        """Reads a picture and answers it."""
+        """Reads a picture and sends its prediction."""
         length = int(self.headers["Content-Length"])
         picture = self.rfile.read(length)
         if len(picture) < length:
@@ -107,18 +107,18 @@ class Handler(BaseHTTPRequestHandler):
         except UserError as error:
             text = one_line(error).encode()
             self._send(HTTPStatus.UNPROCESSABLE_ENTITY, TEXT, text)
-        except Exception:  # a fault of ours: the page is told, the terminal has the traceback
+        except Exception:  # a bug: the page gets the status, the terminal the traceback
             self.send_error(HTTPStatus.INTERNAL_SERVER_ERROR)
             raise
         else:
             self._send(HTTPStatus.OK, JSON, json.dumps(answer).encode())
 
     def send_error(self, code: int, message: str | None = None, explain: str | None = None) -> None:
-        """Refuses a request; the connection ends, as a body may follow that nobody reads."""
+        """Refuses a request and closes the connection, as its body may not have been read."""
         self._refuse(Refusal(HTTPStatus(code), message or HTTPStatus(code).phrase))
 
     def log_message(self, *_: Any) -> None:
-        """Says nothing of requests."""
+        """Logs nothing."""
 
     def _path(self) -> str:
         return self.path.partition("?")[0]
@@ -148,10 +148,10 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(content)
 
     def _discard(self) -> None:
-        """Throws away what the client is sending, for a moment.
+        """Reads and discards what the client is still sending, for `FAREWELL_S`.
 
-        If the connection were closed at once, its system would answer the rest with a reset, and
-        the client might never see why it was refused (as nginx's `lingering_close`).
+        If the connection were closed at once, the system would answer the rest with a reset, and
+        the client might never see why it was refused (like nginx's `lingering_close`).
         """
         end = time.monotonic() + FAREWELL_S
         with contextlib.suppress(OSError):

@@ -1,4 +1,4 @@
-"""The cores that this process may use: of the machine, by its affinity, by its control groups."""
+"""The cores that this process may use, as limited by its affinity and its control groups."""
 
 import math
 import os
@@ -8,19 +8,19 @@ from typing import NamedTuple
 
 
 class Cores(NamedTuple):
-    """How many cores a process may use, as each of three says."""
+    """Number of cores that a process may use, by each of three limits."""
 
     machine: int
-    affinity: int  # as taskset or SLURM has set it
-    quota: float | None  # as control groups have set it, in cores; None without a limit
+    affinity: int  # set by taskset or SLURM
+    quota: float | None  # set by control groups, in cores; None without a limit
 
     @property
     def usable(self) -> int:
-        """The fewest of the three, rounded up, as part of a core is used by a thread, too."""
+        """The smallest limit, rounded up, as a thread can also use part of a core."""
         return min(self.affinity, self.machine, math.ceil(self.quota or self.machine))
 
     def __str__(self) -> str:
-        """Names what limits them."""
+        """Names the limits that apply."""
         limits = [f"{self.machine} in the machine"]
         if self.affinity < self.machine:
             limits.append(f"{self.affinity} by affinity")
@@ -30,30 +30,30 @@ class Cores(NamedTuple):
 
 
 def cores(root: Path = Path("/")) -> Cores:
-    """Asks the system; `root` is where /proc and /sys lie."""
+    """Reads the limits from the system; `root` is the folder that holds /proc and /sys."""
     machine = os.cpu_count() or 1
     affinity = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else machine
     return Cores(machine, affinity, quota(root))
 
 
 def quota(root: Path = Path("/")) -> float | None:
-    """Gives the cores that control groups of version 1 or 2 grant this process; None: all.
+    """Gives the cores that control groups, version 1 or 2, grant this process; None: all.
 
-    A limit holds for all groups below, so the smallest on the way up counts.
+    A limit applies to all groups below it, so the smallest on the path to the root counts.
     """
     found = [limit for folder in _folders(root) if (limit := _limit(folder)) is not None]
     return min(found, default=None)
 
 
 def _folders(root: Path) -> Iterator[Path]:
-    """Gives this process's groups that may limit its cores, and those above them.
+    """Lists the control groups of this process that may limit its cores, and their parents.
 
-    A container may be told its path from outside, which it does not see; its own limits lie at the
-    top.
+    In a container, the path may be that of the host, which does not exist inside; the container's
+    own limits are in the root group.
     """
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # no Linux
+    except OSError:  # not Linux
         return
     for line in lines:
         _, controllers, path = line.split(":", 2)

@@ -1,4 +1,4 @@
-"""What a run computes on, and how."""
+"""The device of a run and its precision."""
 
 from pathlib import Path
 
@@ -34,7 +34,7 @@ def device(accelerator: object = "auto") -> Finding:
 
 
 def arithmetic(accelerator: object = "auto") -> Finding:
-    """Tells which numbers the processor or GPU multiplies fastest, by which `fit` chooses."""
+    """Names the precision that `fit` chooses on this device, and why."""
     kind = hardware.device_type(accelerator)
     chosen = hardware.precision(kind)
     if kind != "cpu":

@@ -1,4 +1,4 @@
-"""What one check found."""
+"""The result of a check."""
 
 from typing import Literal, NamedTuple
 
@@ -8,13 +8,13 @@ Verdict = Literal["ok", "warning", "error"]
 
 
 class Finding(NamedTuple):
-    """A line of `doctor`.
+    """The result of one check, a line of `doctor`.
 
     Attributes:
-        check: What was looked at, in a word or two.
-        verdict: An "error" keeps a run from going well; a "warning" may.
+        check: Name of the check, one or two words.
+        verdict: "error" if a run cannot succeed, "warning" if it may fail or be slow.
         text: What was found.
-        remedy: What to do; empty if there is nothing to do.
+        remedy: What to do about it; empty if nothing.
     """
 
     check: str
@@ -23,6 +23,6 @@ class Finding(NamedTuple):
     remedy: str = ""
 
     def line(self) -> str:
-        """Formats it for people."""
+        """Formats the finding as a line of text."""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return printable(f"{self.verdict:7}  {self.check:10}  {self.text}{remedy}")

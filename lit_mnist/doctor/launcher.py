@@ -1,4 +1,4 @@
-"""What torchrun or SLURM has set, against the config."""
+"""Checks the processes of torchrun or SLURM against the config."""
 
 import os
 from collections.abc import Mapping
@@ -9,12 +9,13 @@ from lit_mnist.training.launcher import by_slurm, launched
 
 
 def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.environ) -> Finding:
-    """Compares the processes that were started with those that the config asks for.
+    """Compares the number of processes that were started with that of the config.
 
     Args:
-        devices: Of `--trainer.devices`: "auto", a number as text or not, or a list of places.
-        num_nodes: Of `--trainer.num_nodes`.
-        environ: The variables of the environment.
+        devices: Value of `--trainer.devices`: "auto", a number, also as text, or a list of
+            indices.
+        num_nodes: Value of `--trainer.num_nodes`.
+        environ: Environment variables.
     """
     try:
         found = launched()
@@ -36,7 +37,7 @@ def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.en
 
 
 def _alone(environ: Mapping[str, str]) -> Finding:
-    """Judges what a launcher that is gone has left: with it, a run waits for other processes."""
+    """Warns of variables left by an earlier launcher: a run would wait for other processes."""
     left = [name for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK") if name in environ]
     if left:
         text = f"{', '.join(left)} set, but by neither torchrun nor srun"

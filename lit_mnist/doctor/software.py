@@ -1,4 +1,4 @@
-"""Python, packages against the versions that are needed, extras. Nothing here needs torch."""
+"""Checks Python, packages and extras against the required versions, without torch."""
 
 import importlib
 import platform
@@ -16,17 +16,18 @@ from lit_mnist.errors import one_line
 
 NAME = "lit-mnist"
 PYPROJECT = Path(__file__).parent.parent.parent / "pyproject.toml"  # of a clone
-# Modules that may be broken though their packages are there, such as one compiled for another CUDA
+# Modules that may fail to import although installed, such as one compiled for another CUDA
 IMPORTED = (
     *("numpy", "torch", "torchvision", "lightning", "torchmetrics", "jsonargparse"),
     *("yaml", "PIL", "cv2", "matplotlib", "filelock", "tensorboard", "tqdm"),
     *("scipy", "jinja2", "packaging"),
 )
-PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python-headless"}  # of other names
+# Packages of modules of another name
+PACKAGES = {"yaml": "pyyaml", "PIL": "pillow", "cv2": "opencv-python-headless"}
 
 
 class Needs(NamedTuple):
-    """What this package says that it needs."""
+    """The requirements of this package."""
 
     python: str  # such as >=3.11
     packages: Sequence[Requirement]
@@ -34,10 +35,10 @@ class Needs(NamedTuple):
 
 
 def needs(pyproject: Path = PYPROJECT) -> Needs:
-    """Reads a clone's pyproject.toml, else what was installed with the package."""
+    """Reads the requirements from a clone's pyproject.toml, or else from the installed metadata."""
     text = pyproject.read_text(encoding="utf-8") if pyproject.is_file() else ""
     project = tomllib.loads(text).get("project", {})
-    if project.get("name") == NAME:  # and not one that this package was copied into
+    if project.get("name") == NAME:  # not of a project that this package was copied into
         extras = project.get("optional-dependencies", {})
         return Needs(
             project["requires-python"],
@@ -55,7 +56,7 @@ def needs(pyproject: Path = PYPROJECT) -> Needs:
 
 
 def python(needed: str) -> Finding:
-    """Compares the version of Python with the one that is needed."""
+    """Compares the version of Python with the required one."""
     version = platform.python_version()
     if SpecifierSet(needed).contains(version, prereleases=True):
         return Finding("python", "ok", version)
@@ -65,7 +66,7 @@ def python(needed: str) -> Finding:
 
 
 def packages(needed: Sequence[Requirement]) -> list[Finding]:
-    """Compares installed versions with those that are needed; a line for each that is wrong."""
+    """Compares installed versions with the required ones; one finding for each wrong one."""
     wrong = [
         Finding("packages", "error", fault, f"pip install {str(one)!r}")
         for one in needed
@@ -76,7 +77,7 @@ def packages(needed: Sequence[Requirement]) -> list[Finding]:
 
 
 def extras(offered: Mapping[str, Sequence[Requirement]]) -> Iterator[Finding]:
-    """Tells what else could be installed, a line for each extra; to lack one is no fault."""
+    """Lists the extras and their missing packages, which are not an error."""
     for name, needed in offered.items():
         own = [one for one in needed if one.name != NAME]  # an extra may hold another
         missing = [one.name for one in own if _fault(one)]
@@ -86,7 +87,7 @@ def extras(offered: Mapping[str, Sequence[Requirement]]) -> Iterator[Finding]:
 
 
 def imports(names: Sequence[str] = IMPORTED) -> Finding:
-    """Imports what everything else stands on."""
+    """Imports the required packages."""
     for name in names:
         try:
             importlib.import_module(name)
@@ -98,7 +99,7 @@ def imports(names: Sequence[str] = IMPORTED) -> Finding:
 
 
 def _fault(needed: Requirement) -> str:
-    """Tells what is wrong with an installed package; empty if nothing is."""
+    """Gives the problem with an installed package; empty if there is none."""
     try:
         version = metadata.version(needed.name)
     except metadata.PackageNotFoundError:

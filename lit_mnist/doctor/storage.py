@@ -1,4 +1,4 @@
-"""The data, the log folder and its disk, file locks, clocks."""
+"""Checks the data, the log folder and its disk, file locks and clocks."""
 
 import importlib.util
 import shutil
@@ -16,18 +16,18 @@ from lit_mnist.doctor.finding import Finding
 from lit_mnist.errors import UserError
 
 GB = 1e9
-FULL, SCARCE = 0.1 * GB, 1 * GB  # the deep net's run takes 0.03 GB, a committee of 50 takes 1.3 GB
-CLOCK_S = 60  # by which clocks may differ
+FULL, SCARCE = 0.1 * GB, 1 * GB  # a run of the deep net takes 0.03 GB, a committee of 50 1.3 GB
+CLOCK_S = 60  # largest difference of clocks that is accepted
 DAY_S = 86_400
 
 
 def data(spec: DatasetSpec, data_dir: Path, *, download: bool = True) -> Iterator[Finding]:
-    """Reads both splits from disk, as a run would, and fetches nothing.
+    """Reads both splits from disk, as a run would, without downloading.
 
     Args:
         spec: The dataset.
-        data_dir: The folder above its own.
-        download: Whether a run may fetch files.
+        data_dir: The folder that holds the dataset's own folder.
+        download: Whether a run may download files.
     """
     folder = spec.folder(data_dir)
     splits: tuple[SplitName, ...] = ("train", "test")
@@ -59,7 +59,7 @@ def _unusable(
 
 
 def log_folder(log_dir: Path) -> Iterator[Finding]:
-    """Writes into the folder of runs, or above it if it is yet to be made; leaves nothing."""
+    """Writes a temporary file to the log folder, or to its parent if it does not exist yet."""
     place = next(above for above in (log_dir, *log_dir.absolute().parents) if above.exists())
     try:
         with tempfile.TemporaryDirectory(prefix=".doctor-", dir=place) as name:
@@ -75,7 +75,7 @@ def log_folder(log_dir: Path) -> Iterator[Finding]:
 
 
 def disk(free: float, place: Path) -> Finding:
-    """Judges the bytes that are free."""
+    """Judges the number of free bytes."""
     text = f"{free / GB:.1f} GB free at {place}"
     if free >= SCARCE:
         return Finding("disk", "ok", text)
@@ -97,11 +97,11 @@ def locks(path: Path, place: Path) -> Finding:
 
 
 def clock(now: float, written: float) -> Finding:
-    """Judges the clock by that of the disk, and by when this package was written.
+    """Compares the clock with the file system's, and with the date of this package's files.
 
     Args:
-        now: Seconds since 1970.
-        written: When a file was written a moment ago, as its file system says.
+        now: This machine's time, in seconds since 1970.
+        written: Modification time of a file that was written just now.
     """
     shown = f"{datetime.fromtimestamp(now):%Y-%m-%d %H:%M}"
     if abs(now - written) > CLOCK_S:

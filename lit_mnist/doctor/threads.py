@@ -1,4 +1,4 @@
-"""Threads against the cores that they may use."""
+"""Checks the number of threads against the number of cores."""
 
 import os
 from collections.abc import Mapping
@@ -12,15 +12,15 @@ VARIABLE = "OMP_NUM_THREADS"
 def threads(
     cores: Cores, running: int | None = None, environ: Mapping[str, str] = os.environ
 ) -> Finding:
-    """Compares threads and cores.
+    """Compares the number of threads with that of cores.
 
     Args:
-        cores: That this process may use.
-        running: Threads that PyTorch computes with; None if it cannot be asked.
-        environ: The variables of the environment.
+        cores: Cores that this process may use.
+        running: PyTorch's number of threads; None if PyTorch cannot be imported.
+        environ: Environment variables.
     """
     asked = environ.get(VARIABLE, "")
-    first = asked.partition(",")[0]  # of nested levels
+    first = asked.partition(",")[0]  # the outermost of nested levels
     if asked and not (first.isdecimal() and int(first)):
         text = f"{VARIABLE}={asked} is no number of threads"
         return Finding("threads", "warning", text, f"unset it, or set it to {cores.usable}")
@@ -38,6 +38,6 @@ def threads(
 
 
 def _processes_here(environ: Mapping[str, str]) -> int:
-    """Gives the processes that torchrun has started on this machine."""
+    """Gives the number of processes that torchrun has started on this machine."""
     count = environ.get("LOCAL_WORLD_SIZE", "1")
     return int(count) if count.isdecimal() and int(count) else 1

@@ -1,11 +1,11 @@
 """Trained networks for other programs.
 
-reader            load: a run or a committee as a Python object that reads images
+reader            load: a run or a committee as a Python object that classifies images
 trained_run       the networks of a run or of a committee's members
 model             pixels to probabilities, as one PyTorch module
 exporter          writes a model file and its card, and checks the file
 formats           the formats, their suffixes and the packages that they need
-graph             the model as a graph of operations
+graph             the model as a graph of operations, by torch.export
 onnx_file         ONNX
 pt2_file          PyTorch's own archive of a graph
 safetensors_file  the weights alone

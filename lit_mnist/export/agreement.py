@@ -11,9 +11,9 @@ from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
 
-IMAGES = 1_000  # the first ones of the validation part
-BATCHES = (1, 7, 500)
-TOLERANCE = 1e-5  # of a probability
+IMAGES = 1_000  # the first ones of the validation images
+BATCHES = (1, 7, 500)  # sizes
+TOLERANCE = 1e-5  # largest accepted difference of a probability
 
 
 class FileReader(Protocol):
@@ -42,10 +42,10 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
 
     Args:
         data: The options of `MNISTDataModule`; missing ones have their defaults.
-        data_sha256: Hash of the run's training files; empty if it is not known.
+        data_sha256: Hash of the run's training files; empty if unknown.
 
     Raises:
-        UserError: The files are not available, or have another hash.
+        UserError: The files are not available or have a different hash.
     """
     partition = _partition(data)
     folder = Path(str(data.get("data_dir", "data")))
@@ -75,11 +75,11 @@ def _partition(data: dict[str, Any]) -> Partition:
 
 
 def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
-    """Compares the file with the run, in batches of 1, 7 and 500.
+    """Compares the file's predictions with the run's, in batches of 1, 7 and 500.
 
     Args:
-        reader: The file.
-        model: The run's own networks.
+        reader: The exported file.
+        model: The run's networks.
         images: uint8 or float32 (N, 28, 28), as the file accepts them.
 
     Returns:

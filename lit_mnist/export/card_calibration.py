@@ -25,7 +25,7 @@ logarithms by the temperature, take their softmax, and compare the largest with 
 
 
 def _abstention(facts: Facts) -> list[str]:
-    """Formats the table of thresholds: how many images are answered at each error rate."""
+    """Formats the table of thresholds: fraction of images answered at each number of errors."""
     found = facts.calibration.get("abstention", [])
     rows = [
         [

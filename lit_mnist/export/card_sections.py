@@ -15,8 +15,8 @@ trained on have a licence of their own.
 """
 
 
-MACHINES = ("channels_last", "compile")  # options of the network that are the machine's
-TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the trainer that are told
+MACHINES = ("channels_last", "compile")  # options of the network that depend on the machine
+TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the trainer to list
 
 
 def introduction(facts: Facts) -> str:
@@ -50,7 +50,7 @@ ten probabilities are of the classes {classes}.
 
 
 def _own_classes(facts: Facts) -> dict[str, str]:
-    """Gives the lines by which a program names the classes that are not ours."""
+    """Gives the imports and the argument of `load` for classes that are not this package's."""
     kinds = {(kind.__module__, kind.__name__) for kind in facts.trained.classes}
     lines = [f"from {module} import {name}\n" for module, name in sorted(kinds)]
     named = f", classes=[{', '.join(sorted(name for _, name in kinds))}]" if kinds else ""
@@ -58,7 +58,7 @@ def _own_classes(facts: Facts) -> dict[str, str]:
 
 
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
-    """Gives accuracy and, where known, loss, for each part of the data."""
+    """Gives accuracy and, where known, loss for each split."""
     found: dict[str, dict[str, float]] = {}
     if not facts.doubt:
         found["test"] = {
@@ -71,7 +71,7 @@ def metrics(facts: Facts) -> dict[str, dict[str, float]]:
 
 
 def scores(facts: Facts, val_count: int) -> str:
-    """Formats the section about its scores."""
+    """Formats the section about the scores."""
     results, rows = facts.results, []
     if not facts.doubt:
         rows.append(_row("test", results))
@@ -120,7 +120,7 @@ and {counts.val_count:,} held out for validation{each} (split seed {options.get(
 
 
 def _of_folds(facts: Facts) -> bool:
-    """Whether the networks of a committee have held out different parts."""
+    """Tells whether the networks of a committee were validated on different folds."""
     return len({one.results().get("fold") for one in facts.members}) > 1
 
 
@@ -148,7 +148,7 @@ def recipe(facts: Facts) -> str:
 
 
 def failures(facts: Facts, picture: str) -> str:
-    """Formats the section about its errors."""
+    """Formats the section about known failures."""
     text = """## Known failures
 
 Whatever it is shown, its ten probabilities sum to one: an answer may be not sure, but none says

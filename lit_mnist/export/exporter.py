@@ -1,4 +1,4 @@
-"""Writes a model file and its card, or neither if the file does not agree with the run."""
+"""Writes a model file and its card, or neither if its predictions differ from the run's."""
 
 import shutil
 import time
@@ -22,9 +22,9 @@ class Order(NamedTuple):
 
     Attributes:
         format: A key of `FORMATS`.
-        output: The file.
+        output: Path of the file.
         pixels: A key of `PIXELS`: the type of pixels that the file accepts.
-        data_dir: The folder of the run's data; None for that of its config.
+        data_dir: Folder of the run's data; None for that of its config.
     """
 
     format: str
@@ -49,8 +49,8 @@ def export(facts: Facts, order: Order) -> Outcome:
     """Writes the file, loads and checks it, and writes its card.
 
     Raises:
-        UserError: The format cannot hold the network, the file differs from the run, or a user's
-            own card is in the way; no file is then left, and existing ones stay.
+        UserError: The format cannot hold the network, the file's predictions differ from the run's,
+            or a card written by the user would be overwritten. Existing files are then unchanged.
     """
     card = order.output.with_name(model_card.NAME)
     if model_card.is_a_users(card):
@@ -80,7 +80,7 @@ def export(facts: Facts, order: Order) -> Outcome:
 
 
 def _card(facts: Facts, file: model_card.ModelFile, data: ValidationData) -> str:
-    """Gives the card, which is made of files that anyone may have edited."""
+    """Formats the card; errors in the run's files, which users may edit, are UserErrors."""
     try:
         return model_card.text(facts, file, data)
     except (AttributeError, LookupError, TypeError, ValueError) as error:
@@ -105,7 +105,7 @@ def _reader(name: str, path: Path, facts: Facts) -> Any:
 
 
 def _copied_picture(facts: Facts, output: Path, beside: ExitStack) -> str:
-    """Puts the picture of misread images beside the file, and gives its name."""
+    """Copies the picture of misclassified images beside the file, and gives its name."""
     source = facts.picture
     if source is None or output.parent.resolve() == facts.run.folder.resolve():
         return source.name if source else ""

@@ -16,12 +16,12 @@ class Facts(NamedTuple):
     """Facts about a run or a committee.
 
     Attributes:
-        run: The run, or the committee.
+        run: The run or committee.
         members: The runs of its networks; for a single run, itself.
         trained: Its weights.
         results: Content of its `results.json`.
         config: Content of the `config.yaml` of its first network.
-        doubt: Why it has no valid test; empty if it has one.
+        doubt: Why it has no valid test result; empty if it has one.
     """
 
     run: Run
@@ -47,17 +47,17 @@ class Facts(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Such as `deep`: the first network's, where the run has none."""
+        """Name of the run, such as `deep`."""
         return str(self.results.get("name", self.run.folder.resolve().parent.name))
 
     @property
     def networks(self) -> list[str]:
-        """The class of each network."""
+        """Class name of each network."""
         return [checkpoints.class_name(one).rpartition(".")[2] for one in self.trained.checkpoints]
 
     @property
     def calibration(self) -> dict[str, Any]:
-        """What the test says of the probabilities; empty if it does not count, or says nothing."""
+        """Calibration measured on the test images; empty without a valid test."""
         found = self.results.get("calibration")
         return (
             found if isinstance(found, dict) and "temperature" in found and not self.doubt else {}
@@ -65,18 +65,18 @@ class Facts(NamedTuple):
 
     @property
     def data(self) -> dict[str, Any]:
-        """The options of its data module."""
+        """Options of the data module."""
         found = self.config.get("data")
         return {"dataset": self.trained.dataset} | (found if isinstance(found, dict) else {})
 
     @property
     def picture(self) -> Path | None:
-        """The picture of the test images that are misread; None if there is none that counts."""
+        """Path of the picture of misclassified test images; None without a valid test."""
         path = self.run.file("misclassified.png")
         return path if path.is_file() and not self.doubt else None
 
     def metadata(self, pixels: str) -> dict[str, str]:
-        """Gives what the file itself tells, as texts; lists and numbers are JSON."""
+        """Gives the file's metadata as texts; lists and numbers are in JSON."""
         return {
             "name": self.name,
             "networks_count": json.dumps(len(self.networks)),
@@ -98,6 +98,6 @@ def check_finished(run: Run) -> None:
     Raises:
         UserError: It is still running or was interrupted.
     """
-    status = run.results().get("status", "complete")  # of what was trained in Python
+    status = run.results().get("status", "complete")  # runs trained in Python have none
     if status != "complete":
         raise UserError(f"{run.folder}: its training is {status}; finish it with fit first")

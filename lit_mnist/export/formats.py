@@ -8,11 +8,11 @@ from lit_mnist.errors import UserError
 
 
 class Format(NamedTuple):
-    """A kind of model file.
+    """A format of model files.
 
     Attributes:
-        suffix: Of the file's name.
-        packages: What must be installed to write and to check it.
+        suffix: Suffix of the file's name.
+        packages: Packages needed to write and check a file.
     """
 
     suffix: str
@@ -24,7 +24,7 @@ FORMATS = {
     "pt2": Format(".pt2"),
     "safetensors": Format(".safetensors", ("safetensors",)),
 }
-# What an image's pixels are: the range of their values
+# Types of pixels and the range of their values
 PIXELS = {"uint8": "0 to 255", "float32": "0 to 1"}
 INPUT, OUTPUT = "images", "probabilities"
 
@@ -33,7 +33,7 @@ def require(name: str) -> None:
     """Checks that the packages of a format are installed.
 
     Raises:
-        UserError: A package is missing; the message has the line that installs it.
+        UserError: A package is missing; the message has the command that installs it.
     """
     packages = FORMATS[name].packages
     missing = [package for package in packages if find_spec(package) is None]
@@ -44,10 +44,10 @@ def require(name: str) -> None:
 
 
 def format_module(name: str) -> Any:
-    """Imports the module of a format, and with it the format's packages.
+    """Imports the module of a format, and thus the format's packages.
 
     Raises:
-        UserError: One of them is broken, or of a version that does not go with the others.
+        UserError: A package is broken, or its version is incompatible with the others.
     """
     try:
         return import_module(f"lit_mnist.export.{name}_file")

@@ -1,4 +1,4 @@
-"""A model as a graph of operations, free of Python, for any number of images: torch.export."""
+"""Exports a model as a graph of operations for any number of images, by torch.export."""
 
 import io
 import logging
@@ -15,19 +15,19 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
 from lit_mnist.shape import SIDE_PX
 
-SHAPES = ({0: Dim("N", min=1)},)  # of the images: any number of them
+SHAPES = ({0: Dim("N", min=1)},)  # the number of images is dynamic
 _COLOUR = re.compile(r"\x1b\[[0-9;]*m")
 
 
 def traced(model: WholeModel, pixels: str) -> ExportedProgram:
-    """Records what the model does.
+    """Traces the model.
 
     Args:
-        model: Whose forward takes images (N, 28, 28).
-        pixels: Their type, a key of `formats.PIXELS`.
+        model: The model, from images (N, 28, 28) to probabilities.
+        pixels: Type of the images' pixels, a key of `formats.PIXELS`.
 
     Raises:
-        UserError: What it does depends on the images, or on how many there are.
+        UserError: The model's control flow depends on the images or on their number.
     """
     images = torch.zeros(2, SIDE_PX, SIDE_PX, dtype=getattr(torch, pixels))
     try:
@@ -40,7 +40,7 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
         ) from error
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
-            node.meta.pop("stack_trace", None)  # which tells the folders of this machine
+            node.meta.pop("stack_trace", None)  # it contains paths of this machine
     return program
 
 
@@ -61,7 +61,7 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Gives the first line of a library's message."""
+    """Gives the first line of the message of an error's root cause."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = _COLOUR.sub("", str(error)).strip() or type(error).__name__

@@ -1,4 +1,4 @@
-"""The whole model from pixels to probabilities, as one PyTorch module."""
+"""A run or committee as one PyTorch module, from pixels to probabilities."""
 
 from collections.abc import Sequence
 
@@ -13,8 +13,8 @@ class WholeModel(nn.Module):
     """Scales images, runs each network, and averages their predictions.
 
     Args:
-        networks: From float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
-        average: How several are averaged.
+        networks: Networks from float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
+        average: How several networks are averaged.
     """
 
     def __init__(self, networks: Sequence[nn.Module], average: AVERAGES = DEFAULT_AVERAGE) -> None:

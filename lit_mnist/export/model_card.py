@@ -1,4 +1,4 @@
-"""MODEL_CARD.md: what a model file is, in the form of the Hugging Face hub."""
+"""MODEL_CARD.md: the model card of a file, in the form of the Hugging Face hub."""
 
 import hashlib
 import re
@@ -19,16 +19,16 @@ _MARKED = re.compile(rf"---\n{re.escape(_MARK)}([0-9a-f]{{64}})\n")
 
 
 class ModelFile(NamedTuple):
-    """The file that a card is about.
+    """The file that a card describes.
 
     Attributes:
-        name: Its name.
+        name: Name of the file.
         format: A key of `FORMATS`.
         pixels: A key of `PIXELS`.
-        bytes: Its size.
-        seconds: How long it took to be written, loaded and compared.
-        difference: The largest of a probability from the run's.
-        picture: The file's name of the picture of misread images; empty if there is none.
+        bytes: Size of the file.
+        seconds: Time to write, load and compare it.
+        difference: Largest difference of a probability from the run's.
+        picture: File name of the picture of misclassified images; empty if there is none.
     """
 
     name: str
@@ -41,7 +41,7 @@ class ModelFile(NamedTuple):
 
 
 def text(facts: Facts, file: ModelFile, data: ValidationData) -> str:
-    """Gives the card."""
+    """Formats the card."""
     head = yaml.safe_dump(_head(facts, file), sort_keys=False, allow_unicode=True)
     sections = [
         card_sections.introduction(facts),
@@ -59,7 +59,7 @@ def text(facts: Facts, file: ModelFile, data: ValidationData) -> str:
 
 
 def is_a_users(path: Path) -> bool:
-    """Tells whether there is a card that was written, or changed, by someone else."""
+    """Tells whether `path` exists and was not written by `export`, or was edited since."""
     if not path.exists():
         return False
     there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""

@@ -14,7 +14,7 @@ from lit_mnist.export.graph import SHAPES, first_line, quiet
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
-    """Gives the file's bytes, weights included.
+    """Gives the content of the file, including the weights.
 
     Raises:
         UserError: The network has an operation that ONNX lacks.
@@ -26,21 +26,21 @@ def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
                 dynamo=True,
                 input_names=[INPUT],
                 output_names=[OUTPUT],
-                dynamic_shapes=SHAPES,  # for the name of their number
+                dynamic_shapes=SHAPES,  # names the dynamic dimension
                 external_data=False,
                 verbose=False,
             )
-        assert onnx is not None  # as dynamo=True
+        assert onnx is not None  # since dynamo=True
         onnx.model.metadata_props.update(metadata)
         return onnx.model_proto.SerializeToString()
-    except Exception as error:  # of any of its passes; or the file would have over 2 GB
+    except Exception as error:  # any of its passes may fail, also on a file of over 2 GB
         raise UserError(
             f"ONNX cannot hold the network ({first_line(error)}); take --format pt2 or safetensors"
         ) from error
 
 
 class Reader:
-    """The file, loaded by onnxruntime on the CPU."""
+    """An exported file, loaded by onnxruntime on the CPU."""
 
     def __init__(self, path: Path) -> None:
         options = onnxruntime.SessionOptions()

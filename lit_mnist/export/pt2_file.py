@@ -1,4 +1,4 @@
-"""PyTorch's own archive of a graph: written and read by torch.export."""
+"""PyTorch's archive format for graphs, written and read by torch.export."""
 
 import io
 import json
@@ -15,7 +15,7 @@ METADATA = "metadata.json"
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
-    """Gives the file's bytes."""
+    """Gives the content of the file."""
     buffer = io.BytesIO()
     with quiet():
         torch.export.save(program, buffer, extra_files={METADATA: json.dumps(dict(metadata))})
@@ -23,11 +23,11 @@ def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
 
 
 class Reader:
-    """The file, loaded by torch.export; it needs none of this package's code."""
+    """An exported file, loaded by torch.export without this package's code."""
 
     def __init__(self, path: Path) -> None:
         extra = {METADATA: ""}
-        with path.open("rb") as file:  # by its name, torch warns of any suffix but its own
+        with path.open("rb") as file:  # given a path, torch warns of any suffix but .pt2
             program = torch.export.load(io.BytesIO(file.read()), extra_files=extra)
         self.module = program.module()
         self.metadata: dict[str, str] = json.loads(extra[METADATA])

@@ -1,4 +1,4 @@
-"""A run or a committee as a Python object: images in, labels and probabilities out.
+"""A run or a committee as a Python object that classifies images.
 
 digits = lit_mnist.load("tb_logs/deep/committee_5")
 digits.predict("digit.png").labels
@@ -40,7 +40,7 @@ class Answer(NamedTuple):
         labels: int64 (N,).
         probabilities: float32 (N, 10).
         votes: int64 (N, M): the class that each network predicts.
-        no_digit: bool (N,): images that `predict` marks `-`; none if the classes are not digits.
+        no_digit: bool (N,): images that show no digit; always False if the classes are not digits.
     """
 
     labels: np.ndarray
@@ -50,15 +50,15 @@ class Answer(NamedTuple):
 
 
 class DigitReader:
-    """Reads images with trained networks, on the CPU; several threads may share it.
+    """Classifies images with trained networks on the CPU; several threads may share it.
 
     Args:
         trained: The networks, how they are averaged, and when a prediction counts as sure.
         run: The run whose detector of images that are no digit is used; None: use probabilities.
 
     Attributes:
-        abstention: A temperature and a threshold, both set on validation images.
-        whole: Whether a picture is used as a whole, as for classes that are not digits.
+        abstention: Temperature and threshold of a sure prediction, both set on validation images.
+        whole: Whether a picture is a single image, as for classes that are not digits.
     """
 
     def __init__(self, trained: TrainedRun, run: Run | None = None) -> None:
@@ -86,12 +86,12 @@ class DigitReader:
 
         Args:
             images: Light digits on dark ground in MNIST's form, one (28, 28) or many (N, 28, 28):
-                uint8 from 0 to 255, or float from 0 to 1. Or one picture or several, as files or
-                as Pillow's images: the digit in it is found and brought to that form. Of a data
-                set that is none of digits, a picture is taken whole.
+                uint8 from 0 to 255, or float from 0 to 1. Or one or several pictures, as paths or
+                Pillow images: the digit in each is found and brought to MNIST's form. If the
+                classes are not digits, the whole picture is scaled instead.
 
         Raises:
-            UserError: They are none of these.
+            UserError: The images are none of these, or no digit is found in a picture.
         """
         pixels = self._pixels(images)
         with torch.inference_mode():
@@ -121,9 +121,10 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     """Loads a run's best weights, or all members of a committee that was tested.
 
     Args:
-        run_folder: Such as `tb_logs/deep/seed_42` or `tb_logs/deep/committee_5`; or the
-            `.safetensors` file that one was exported to.
-        classes: Your own classes that its checkpoints name; nothing is imported on a file's word.
+        run_folder: A run's folder, such as `tb_logs/deep/seed_42` or `tb_logs/deep/committee_5`,
+            or a `.safetensors` file exported from one.
+        classes: Your own classes that its checkpoints name; nothing is imported because a file
+            says so.
 
     Raises:
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
@@ -133,7 +134,7 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
 
 
 def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
-    """Reads a run's folder, a committee's, or a `.safetensors` file, as `load` does."""
+    """Reads the folder of a run or committee, or a `.safetensors` file, for `load`."""
     if not path.is_file():
         return TrainedRun.read(Run(path), classes)
     if path.suffix in (kind.suffix for name, kind in FORMATS.items() if name != "safetensors"):
@@ -150,7 +151,7 @@ def _is_array(value: object) -> bool:
 
 
 def _tensor(arrays: Any) -> Tensor:
-    """Copies an array, or several of one shape; torch warns of those that may not be written to."""
+    """Converts an array, or several of one shape; copies it, as torch warns of read-only ones."""
     try:
         return torch.from_numpy(
             np.array(arrays.detach().cpu() if isinstance(arrays, Tensor) else arrays)
@@ -160,7 +161,7 @@ def _tensor(arrays: Any) -> Tensor:
 
 
 def _checked(pixels: Tensor) -> Tensor:
-    """Gives images of MNIST's size and one of the two scales, (N, 28, 28)."""
+    """Checks size and range of the pixels, and gives them as (N, 28, 28)."""
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[1:] != (SIDE_PX, SIDE_PX):
         raise UserError(f"images of shape {tuple(pixels.shape)}: give {TAKEN}")
@@ -174,7 +175,7 @@ def _checked(pixels: Tensor) -> Tensor:
 
 
 def _read(picture: object, whole: bool) -> np.ndarray:
-    """Brings what a picture shows to MNIST's form, uint8 (28, 28)."""
+    """Reads the digit in a picture, or the whole picture, as uint8 (28, 28)."""
     if isinstance(picture, Image.Image):
         grey, name = flattened(picture), "the picture"
     elif isinstance(picture, (str, os.PathLike)):

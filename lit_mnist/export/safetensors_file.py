@@ -1,4 +1,4 @@
-"""safetensors: the weights, and as metadata what they are built again from."""
+"""safetensors: the weights, with what rebuilds the networks as metadata."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -17,14 +17,14 @@ from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.runs import checkpoints
 
-NETWORKS, AVERAGE = "networks", "average"  # among the metadata
+NETWORKS, AVERAGE = "networks", "average"  # keys of the metadata
 
 
 def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
-    """Gives the file's bytes: `<place>.<name>` holds a weight of the network at that place.
+    """Gives the content of the file; `<i>.<name>` is the weight `name` of the i-th network.
 
     Raises:
-        UserError: A hyperparameter, or what a module keeps beside its weights, is no plain value.
+        UserError: A hyperparameter cannot be written as JSON, or a module's state is no tensor.
     """
     for one in trained.checkpoints:
         for name, value in one["state_dict"].items():
@@ -34,7 +34,7 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
                     " take --format onnx"
                 )
     tensors = {
-        f"{place}.{name}": value.contiguous().clone()  # each in memory of its own
+        f"{place}.{name}": value.contiguous().clone()  # safetensors refuses shared memory
         for place, one in enumerate(trained.checkpoints)
         for name, value in one["state_dict"].items()
     }
@@ -53,7 +53,7 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
 
 
 def _is_kept(key: str, value: Any) -> bool:
-    """Leaves out what a module or callback has put into a checkpoint and JSON cannot hold."""
+    """Tells whether a checkpoint's entry is kept: not what JSON cannot hold, unless required."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):
@@ -62,10 +62,10 @@ def _is_kept(key: str, value: Any) -> bool:
 
 
 def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
-    """Reads what `content` gave.
+    """Reads a file written by `content`.
 
     Raises:
-        UserError: The file is missing, damaged, or of another program.
+        UserError: The file is missing, damaged, or not an export of this program.
     """
     try:
         with safe_open(path, "pt") as file:
@@ -95,7 +95,7 @@ def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
 
 
 def _abstention(metadata: Mapping[str, str]) -> Abstention:
-    """Reads what `Facts.metadata` gave; until the threshold was among it, there is a rule."""
+    """Reads the threshold and temperature; files of older versions get the default rule."""
     if "threshold" not in metadata:
         return Abstention()
     threshold, temperature = (float(metadata[name]) for name in ("threshold", "temperature"))
@@ -103,7 +103,7 @@ def _abstention(metadata: Mapping[str, str]) -> Abstention:
 
 
 class Reader:
-    """The file, read into networks that are built again."""
+    """An exported file, loaded into rebuilt networks."""
 
     def __init__(self, path: Path, classes: Sequence[type] = ()) -> None:
         self.model = read(path, classes).model()

@@ -1,4 +1,4 @@
-"""How a file of each format is loaded: for its model card."""
+"""Code that loads a file of each format, for the model card."""
 
 SNIPPETS = {
     "onnx": """import json

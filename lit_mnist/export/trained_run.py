@@ -28,8 +28,8 @@ class TrainedRun(NamedTuple):
     """The best weights of a run, or of all members of a committee.
 
     Attributes:
-        paths: The M checkpoints; M is 1 except for a committee.
-        checkpoints: Their contents, without the state of training.
+        paths: Paths of the M checkpoints; M is 1 except for a committee.
+        checkpoints: Their contents, without the training state.
         average: How several networks are averaged.
         dataset: Name of the dataset that they were trained on.
         abstention: When a prediction counts as sure.
@@ -84,12 +84,12 @@ class TrainedRun(NamedTuple):
 
     @property
     def weights_sha256(self) -> str:
-        """Hash of the weights, as `results.json` has it of those that were tested."""
+        """Hash of the weights, comparable to that of the tested weights in `results.json`."""
         return _weights_sha256(self.checkpoints, self.average)
 
 
 def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]:
-    """Gives the checkpoints that a committee's test was of, and how they are averaged."""
+    """Gives the checkpoints of a tested committee and how they are averaged."""
     named = results.get("test_checkpoints")
     average: Any = results.get("test_average") or DEFAULT_AVERAGE
     if not named or not isinstance(named, list) or average not in get_args(AVERAGES):

@@ -1,4 +1,4 @@
-"""Checks that a network returns logits; a user's own may return anything."""
+"""Checks that a network, which may be a user's own, returns logits."""
 
 from torch import Tensor, nn
 
@@ -10,15 +10,15 @@ def checked(output: object, images: int, network: nn.Module) -> Tensor:
     """Returns a network's output if it is logits.
 
     Args:
-        output: What the network returned.
-        images: Number of images it was given.
-        network: The network, whose class the message names.
+        output: Output of the network.
+        images: Number of input images, N.
+        network: The network; the error message names its class.
 
     Returns:
         Float (N, 10).
 
     Raises:
-        UserError: It is something else.
+        UserError: The output is not a float tensor of that shape.
     """
     wanted = (images, CLASSES)
     if isinstance(output, Tensor) and output.is_floating_point() and output.shape == wanted:

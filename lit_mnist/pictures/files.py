@@ -20,25 +20,25 @@ from lit_mnist.shape import SIDE_PX
 FORMATS: tuple[str, ...] = ("BMP", "GIF", "JPEG", "PNG", "PPM", "TIFF", "WEBP")
 HEIC = (".heic", ".heif")
 try:
-    import pillow_heif  # an extra: what phones take
+    import pillow_heif  # an extra: the format of phone photographs
 except ImportError:
-    pillow_heif = None  # type: ignore[assignment] # the way to say that a module is not there
+    pillow_heif = None  # type: ignore[assignment] # mypy takes the name for a module
 else:
     pillow_heif.register_heif_opener()
     FORMATS += ("HEIF",)
 REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
 BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
-_OPENING = threading.Lock()  # what becomes of warnings is set for all threads
+_OPENING = threading.Lock()  # warning filters are shared by all threads
 
 Layout = Literal["single", "auto"]  # what a picture holds: one digit, or any number
 
 
 def find(paths: Sequence[str | Path]) -> list[Path]:
-    """Lists the image files that `paths` stand for.
+    """Lists the image files that `paths` name.
 
     Args:
-        paths: Files, taken as they are; folders, each replaced by the image files directly
-            within it, sorted by name, hidden ones left out; patterns such as `scans/*.png`.
+        paths: Files; folders, each replaced by the image files directly inside it, sorted by name,
+            without hidden ones; patterns such as `scans/*.png`.
 
     Returns:
         At least one path.
@@ -50,7 +50,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
         raise UserError("no image was given: name at least one image file or folder")
     files: list[Path] = []
     for path in paths:
-        # Unlike pathlib's, these two tests never raise, whatever the path.
+        # Unlike pathlib's, these two tests never raise
         if os.path.isfile(path):
             files.append(Path(path))
         elif os.path.isdir(path):
@@ -66,23 +66,23 @@ def read(path: str | Path) -> np.ndarray:
     """Reads one image of any mode and size; of an animation, the first frame.
 
     Transparent pixels become white around dark ink and black around light ink. An image whose
-    border is mostly light is inverted. One that is not square is padded with its border's colour.
+    border is mostly light is inverted. A non-square image is padded with the colour of its border.
 
     Returns:
-        uint8 `(28, 28)`; a 28x28 greyscale image of a light digit on a dark ground comes unchanged.
+        uint8 `(28, 28)`; a 28x28 greyscale image of a light digit on dark ground is unchanged.
 
     Raises:
-        UserError: The file is missing, may not be read, is damaged, is no image, is too
-            large, or is over 28 times as long as wide.
+        UserError: The file is missing, unreadable, damaged, not an image, too large, or over 28
+            times as long as wide.
     """
     return as_one_image(read_grey(path), str(path))
 
 
 def as_one_image(grey: np.ndarray, name: str) -> np.ndarray:
-    """Brings a whole picture, uint8 `(H, W)`, to MNIST's form as `read` does; `name` is its file's.
+    """Scales a whole picture, uint8 `(H, W)`, to 28x28 as `read` does; `name` is for messages.
 
     Raises:
-        UserError: It is over 28 times as long as wide.
+        UserError: The picture is over 28 times as long as wide.
     """
     if max(grey.shape) > SIDE_PX * min(grey.shape):
         raise UserError(f"{name!r} is too narrow a strip to hold a digit: cut the digit out")
@@ -90,16 +90,16 @@ def as_one_image(grey: np.ndarray, name: str) -> np.ndarray:
 
 
 def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
-    """Reads one image of any mode and size as it is shown, transparent pixels as in `read`.
+    """Reads one image of any mode and size, rotated as its EXIF data say, as greyscale.
 
     Args:
-        source: A file, or the content of one.
+        source: A file's path, or an open binary file.
 
     Returns:
-        uint8 `(H, W)`.
+        uint8 `(H, W)`; transparent pixels as in `read`.
 
     Raises:
-        UserError: The file is missing, may not be read, is damaged, is no image, is too large.
+        UserError: The file is missing, unreadable, damaged, not an image, or too large.
     """
     name = repr(str(source)) if isinstance(source, (str, Path)) else "the picture"
     with _readable(name), _opened(source) as image:
@@ -107,24 +107,24 @@ def read_grey(source: str | Path | BinaryIO) -> np.ndarray:
 
 
 def flattened(image: Image.Image) -> np.ndarray:
-    """Gives an opened image as it is shown, uint8 `(H, W)`, transparent pixels as in `read`.
+    """Converts an opened image to greyscale as `read_grey` does, uint8 `(H, W)`.
 
     Raises:
-        UserError: It is damaged, has no pixels, or is of a mode that has no greys.
+        UserError: The image is damaged, has no pixels, or its mode cannot be converted to grey.
     """
     with _readable("the picture"):
         return in_grey(ImageOps.exif_transpose(image))
 
 
 def _opened(source: str | Path | BinaryIO) -> Image.Image:
-    """Reads a file's first bytes, in which its size stands."""
+    """Opens an image and reads its header, which holds the size; pixels are read later."""
     with _OPENING, warnings.catch_warnings(action="error", category=BOMBS[0]):
         return Image.open(source, formats=FORMATS)
 
 
 @contextmanager
 def _readable(name: str) -> Iterator[None]:
-    """Says of what is no picture that it is none."""
+    """Turns any error of reading an image into a UserError."""
     try:
         yield
     except BOMBS as error:
@@ -142,7 +142,7 @@ def read_all(paths: Sequence[str | Path]) -> np.ndarray:
 
 
 def _within(folder: Path) -> list[Path]:
-    """Gives the image files in `folder`, told by the endings of their names."""
+    """Lists the image files in `folder`, recognized by their suffixes."""
     endings = Image.registered_extensions()
     try:
         images = [
@@ -165,9 +165,9 @@ def _border(grey: np.ndarray) -> np.ndarray:
 
 
 def _fit(grey: np.ndarray) -> np.ndarray:
-    """Resizes `(H, W)` to `(28, 28)` in its own proportions, the rest in its border's colour."""
-    # Averaging areas gives back exactly what was enlarged by repeating pixels, but below twice
-    # the size it displaces strokes, which costs a classifier a fifth more errors than cubic does.
+    """Resizes `(H, W)` to `(28, 28)`, keeping proportions, and pads with the border's colour."""
+    # Area averaging exactly undoes an enlargement by repeated pixels. Below twice the target size
+    # it displaces strokes: a classifier then makes a fifth more errors than with bicubic.
     large = max(grey.shape) >= 2 * SIDE_PX
     method = Image.Resampling.BOX if large else Image.Resampling.BICUBIC
     ground = int(np.median(_border(grey)))

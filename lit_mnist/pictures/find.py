@@ -11,14 +11,16 @@ from lit_mnist.pictures.form import is_written, stroke_width
 from lit_mnist.pictures.ground import Ink
 from lit_mnist.pictures.parts import Box, Part, find_parts, usual_size
 
-TOUCHING = 0.15  # of the usual size: parts above one another and as near are of one digit
-NEAR = 0.3  # ... and as near, if both together are no larger than a digit
-BESIDE = 0.12  # ... and as near side by side, if one is smaller than half a digit
-FLAT = 2.0  # times as wide as high: no digit, but perhaps the bar of one
-BAR = 0.5  # of its own length: as near a bar may lie above or below the rest
-TWO_DIGITS, ALONE = 1.3, 1.7  # times as wide as high: several digits that touch, beside others
-DIGIT = 0.75  # of its height is a digit's usual width
-GROUND, FULL = 0.15, 0.8  # of a part's contrast: what becomes 0 and 1
+# Largest gap between parts of one digit, as a fraction of the usual size of digits:
+TOUCHING = 0.15  # parts above one another
+NEAR = 0.3  # parts above one another that together are no larger than a digit
+BESIDE = 0.12  # parts side by side, one of them smaller than half a digit
+FLAT = 2.0  # width / height from which a part is no digit, but perhaps the bar of one
+BAR = 0.5  # largest gap between a bar and the rest, as a fraction of the bar's length
+# Width / height from which a part is several touching digits: among other parts, and alone
+TWO_DIGITS, ALONE = 1.3, 1.7
+DIGIT = 0.75  # usual width / height of a digit
+GROUND, FULL = 0.15, 0.8  # fractions of a part's contrast that are mapped to 0 and 1
 
 
 class Found(NamedTuple):
@@ -32,8 +34,8 @@ def find_digits(ink: Ink, layout: Layout = "auto") -> list[Found]:
     """Finds the digits, line by line in reading order.
 
     Args:
-        ink: Of the picture.
-        layout: "single" takes all parts near the largest for one digit.
+        ink: Ink of the picture.
+        layout: "single" joins all parts near the largest one to a single digit.
     """
     parts = find_parts(ink)
     if not parts:
@@ -57,7 +59,7 @@ def join_around_largest(parts: list[Part]) -> Part:
 
 
 def join(parts: list[Part]) -> list[Part]:
-    """Joins the parts of each digit; leaves out what is flat even so."""
+    """Joins the parts of each digit; drops what is still flat afterwards."""
     usual = usual_size(parts)
     joined: list[Part] = []
     for part in sorted(parts, key=lambda part: -part.box.size):
@@ -70,7 +72,7 @@ def join(parts: list[Part]) -> list[Part]:
 
 
 def belong(one: Box, other: Box, usual: float) -> bool:
-    """Tells whether two parts are of one digit; `usual` is the size of digits in pixels."""
+    """Tells whether two parts belong to one digit; `usual` is the size of digits in pixels."""
     beside, above = gaps(one, other)
     if -beside >= 0.5 * min(one.width, other.width):
         bars = [box.width for box in (one, other) if box.width > FLAT * box.height]
@@ -81,13 +83,13 @@ def belong(one: Box, other: Box, usual: float) -> bool:
 
 
 def gaps(one: Box, other: Box) -> tuple[int, int]:
-    """Gives the pixels between two boxes across and down; less than 0 where they overlap."""
+    """Gives the horizontal and vertical gap of two boxes in pixels, negative if they overlap."""
     across = max(one.x, other.x) - min(one.right, other.right)
     return across, max(one.y, other.y) - min(one.bottom, other.bottom)
 
 
 def split_touching(parts: list[Part], layout: Layout) -> list[Part]:
-    """Splits what is as wide as several digits, where hardly any ink joins the halves."""
+    """Splits parts as wide as several digits where hardly any ink connects the halves."""
     if layout == "single":
         return parts
     widest = TWO_DIGITS if len(parts) > 1 else ALONE
@@ -100,7 +102,7 @@ def split_touching(parts: list[Part], layout: Layout) -> list[Part]:
 
 
 def seams(mask: np.ndarray, count: int) -> list[int]:
-    """Gives the columns that part ink into `count` digits; fewer where strokes are thick."""
+    """Gives the columns that separate `count` digits, except where more than a stroke is cut."""
     width = mask.shape[1]
     ink = mask.sum(axis=0)
     thin = 1.5 * max(1.0, stroke_width(mask.astype(np.float32)))
@@ -114,7 +116,7 @@ def seams(mask: np.ndarray, count: int) -> list[int]:
 
 
 def split_at(part: Part, columns: list[int]) -> list[Part]:
-    """Cuts a part at some columns of its mask."""
+    """Cuts a part at the given columns of its mask."""
     pieces = []
     for first, last in itertools.pairwise([0, *columns, part.box.width]):
         mask = part.mask[:, first:last]
@@ -126,7 +128,7 @@ def split_at(part: Part, columns: list[int]) -> list[Part]:
 
 
 def reading_order(parts: list[Part]) -> list[Part]:
-    """Sorts by line and column; a line may rise or fall."""
+    """Sorts parts by line, then from left to right; lines may slope."""
     lines: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: part.box.x):
         same = [line for line in lines if on_one_line(line[-1].box, part.box)]
@@ -144,7 +146,7 @@ def on_one_line(one: Box, other: Box) -> bool:
 
 
 def cut_out(ink: Ink, digit: Part) -> np.ndarray:
-    """Gives the ink of one digit and no other, float32 `(height, width)` from 0 to 1."""
+    """Gives the ink of one digit without its neighbours', float32 `(height, width)` in [0, 1]."""
     own = cv2.dilate(digit.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
     share = digit.box.cut(ink.strength) * own / digit.contrast
     return np.clip((share - GROUND) / (FULL - GROUND), 0, 1).astype(np.float32)

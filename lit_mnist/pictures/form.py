@@ -1,7 +1,7 @@
-"""MNIST's form: the ink of one digit as a 28x28 image, as the authors of MNIST made theirs.
+"""MNIST's form: the ink of one digit as a 28x28 image, preprocessed as MNIST's authors did.
 
-They scaled each digit, in its own proportions and with anti-aliasing, to fit a box of 20x20, and
-placed it so that its centre of mass is the centre of 28x28 (http://yann.lecun.com/exdb/mnist).
+They scaled each digit with anti-aliasing to fit a 20x20 box, keeping its aspect ratio, and placed
+its centre of mass at the centre of 28x28 (http://yann.lecun.com/exdb/mnist).
 """
 
 import cv2
@@ -11,19 +11,19 @@ from lit_mnist.shape import SIDE_PX
 
 BOX = 20
 CENTRE = SIDE_PX / 2
-# Of the first 6,000 training images, every one has a longest side of 19 or 20 and its centre of
-# mass between 13.49 and 14.50; a pixel more is for images that were stored as JPEG.
+# All of the first 6,000 training images have a longer side of 19 or 20 and a centre of mass
+# between 13.49 and 14.50; the pixel more allows for JPEG compression.
 SIDES = range(18, 22)
 OFF_CENTRE = 1.0
 # Stroke widths in pixels of the 20x20 box; 90 % of those 6,000 lie between 1.8 and 4.0
 THINNEST, THICKEST = 1.8, 4.2
 WIDENED, NARROWED = 2.4, 3.6
 UNEVEN = 4.5  # times the median width; 99.97 % of the validation images stay below 3.4
-ENLARGED = 8  # times; at this size strokes are measured and changed
+ENLARGED = 8  # times; strokes are measured and changed at this size
 
 
 def has_mnists_form(image: np.ndarray) -> bool:
-    """Tells whether an image, light on dark, has the size and place of MNIST's digits.
+    """Tells whether a light-on-dark image has the size and position of MNIST's digits.
 
     Args:
         image: uint8 `(H, W)`.
@@ -47,7 +47,7 @@ def mnist_form(ink: np.ndarray) -> np.ndarray:
     """Brings the ink of one digit to MNIST's form.
 
     Args:
-        ink: float32 `(H, W)` from 0, ground, to 1, full ink; cut to the digit or not.
+        ink: float32 `(H, W)` from 0, ground, to 1, full ink, with any margin.
 
     Returns:
         uint8 `(28, 28)`, a light digit on black; all black if there is no ink.
@@ -60,10 +60,10 @@ def mnist_form(ink: np.ndarray) -> np.ndarray:
 
 
 def even_strokes(digit: np.ndarray) -> np.ndarray:
-    """Widens hairlines and narrows broad brushes to MNIST's strokes; other digits stay as they are.
+    """Widens very thin and narrows very thick strokes to MNIST's; other digits are unchanged.
 
     Args:
-        digit: float32 `(H, W)` in [0, 1], cut to its box.
+        digit: float32 `(H, W)` in [0, 1], cut to its bounding box.
     """
     large = fit(digit, BOX * ENLARGED)
     width = stroke_width(large) / ENLARGED
@@ -82,13 +82,13 @@ def even_strokes(digit: np.ndarray) -> np.ndarray:
 
 
 def stroke_width(ink: np.ndarray) -> float:
-    """Gives the median width of the strokes in pixels, along their middle; 0 without ink."""
+    """Gives the median stroke width in pixels, along the middle of the strokes; 0 without ink."""
     widths = stroke_widths(ink)
     return float(np.median(widths)) if widths.size else 0.0
 
 
 def stroke_widths(ink: np.ndarray) -> np.ndarray:
-    """Gives the width in pixels at each point of the middle of the strokes, float32 `(K,)`."""
+    """Gives the stroke width in pixels at each point of the strokes' middle, float32 `(K,)`."""
     inside = cv2.copyMakeBorder((ink > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     middle = (distance > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))
@@ -96,17 +96,17 @@ def stroke_widths(ink: np.ndarray) -> np.ndarray:
 
 
 def is_written(digit: np.ndarray) -> bool:
-    """Tells strokes of a pen from the patches of a photograph: they are about as wide everywhere.
+    """Tells pen strokes, of nearly even width, from the patches of a photograph.
 
     Args:
-        digit: float32 `(H, W)` in [0, 1], cut to its box.
+        digit: float32 `(H, W)` in [0, 1], cut to its bounding box.
     """
     widths = stroke_widths(fit(digit, BOX * ENLARGED))
     return widths.size > 0 and float(widths.max() / np.median(widths)) <= UNEVEN
 
 
 def fit(digit: np.ndarray, side: int) -> np.ndarray:
-    """Resizes `(H, W)` so that its longer side is `side`, smoothly either way."""
+    """Resizes `(H, W)` so that its longer side is `side`."""
     height, width = digit.shape
     scale = side / max(height, width)
     size = (max(1, round(width * scale)), max(1, round(height * scale)))

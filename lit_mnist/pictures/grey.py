@@ -1,16 +1,16 @@
-"""An image of any of Pillow's modes as one channel of eight bits."""
+"""Converts an image of any Pillow mode to 8-bit greyscale."""
 
 import numpy as np
 from PIL import Image
 
 
 def in_grey(image: Image.Image) -> np.ndarray:
-    """Flattens any mode to one uint8 channel `(H, W)`, in little more memory than the image has.
+    """Converts any mode to uint8 `(H, W)`, in little more memory than the image itself takes.
 
-    Transparent pixels take the colour against which the ink stands out.
+    Transparent pixels become white around dark ink and black around light ink.
 
     Raises:
-        ValueError: It has no pixels, or its mode has no greys.
+        ValueError: The image has no pixels, or its mode cannot be converted to grey.
     """
     if not all(image.size):
         raise ValueError("no pixels")
@@ -26,10 +26,10 @@ def in_grey(image: Image.Image) -> np.ndarray:
 
 
 def _eight_bits(pixels: np.ndarray, mode: str) -> np.ndarray:
-    """Scales deep pixels, float32 `(H, W)`, to uint8; they are written over.
+    """Scales pixels of a deeper mode, float32 `(H, W)`, to uint8; overwrites the input.
 
-    Only the 16-bit modes say where white lies; in the others it is the first of 1, 255 and 65,535
-    that no pixel exceeds, or else the largest pixel.
+    Only the 16-bit modes define white, as 65,535. In the others, white is the first of 1, 255 and
+    65,535 that no pixel exceeds, or else the largest pixel.
     """
     np.nan_to_num(pixels, copy=False)
     peak = pixels.max()

@@ -1,4 +1,4 @@
-"""Separates ink from the ground, on any paper and in any light."""
+"""Separates ink from the background, on uneven paper and in uneven light."""
 
 from typing import NamedTuple
 
@@ -6,22 +6,23 @@ import cv2
 import numpy as np
 
 GROUND_SIDE = 64  # pixels of the shorter side at which the ground is estimated
-MIDDLE = 128  # grey level of the paper once light that falls off slowly is taken out
-COARSE = 2.0  # times its grain: the roughness of a paper, folds and fibres included
-AROUND = 0.8  # of the shorter side: the surroundings in which paper is more than ink
-NOISE = 5.0  # an ink pixel differs from the ground by as many standard deviations of the paper
-FAINTEST = 14.0  # ... and by as many of 255 grey levels
+MIDDLE = 128  # grey level of the paper after slowly varying light is subtracted
+COARSE = 2.0  # roughness of a paper, with folds and fibres, in multiples of its grain
+AROUND = 0.8  # window of the median, as a fraction of the shorter side: mostly paper, not ink
+# Ink differs from the ground by at least this many standard deviations of the paper's noise ...
+NOISE = 5.0
+FAINTEST = 14.0  # ... and by at least this many of 255 grey levels
 
 
 class Ink(NamedTuple):
     """How much each pixel differs from the ground, in the direction of the ink."""
 
     strength: np.ndarray  # float32 (H, W), grey levels, 0 or more
-    threshold: float  # grey levels; below it lies paper
+    threshold: float  # grey levels; anything weaker is paper
 
 
 def find_ink(grey: np.ndarray) -> Ink:
-    """Tells ink from ground, dark on light or light on dark.
+    """Separates ink from the ground, dark on light or light on dark.
 
     Args:
         grey: uint8 `(H, W)`.
@@ -33,7 +34,7 @@ def find_ink(grey: np.ndarray) -> Ink:
     ground = np.clip(shade + light, 0, 255).astype(np.uint8)
     difference = grey - enlarged(ground, grey.shape)
     grain = grey - cv2.blur(grey, (3, 3)).astype(np.float32)
-    # The grain bounds the first where dense ink has pulled the ground off over half the picture
+    # Where dense ink has shifted the estimated ground, the grain is the better measure of noise
     noise = min(deviation(difference), COARSE * deviation(grain))
     threshold = max(FAINTEST, NOISE * noise)
     lighter, darker = (np.where(d > threshold, d, 0).sum() for d in (difference, -difference))
@@ -43,17 +44,19 @@ def find_ink(grey: np.ndarray) -> Ink:
 
 
 def reduced(grey: np.ndarray) -> tuple[np.ndarray, int]:
-    """Gives the picture at the size at which the ground is estimated, and how wide to look."""
+    """Gives the picture at the size at which the ground is estimated, and the median's window."""
     scale = min(1.0, GROUND_SIDE / min(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return small, max(3, round(min(small.shape) * AROUND)) | 1
 
 
 def slow_light(small: np.ndarray) -> np.ndarray:
-    """Fits light that falls off slowly to a side or to the corners: a quadratic surface.
+    """Fits slowly varying light, which fades to a side or the corners, by a quadratic surface.
+
+    The fit is repeated three times, each time without pixels far from the last one, such as ink.
 
     Returns:
-        float32 `(h, w)`; fitted three times, each time without what lies far from it: ink.
+        float32 `(h, w)`.
     """
     height, width = small.shape
     y, x = np.mgrid[-1 : 1 : height * 1j, -1 : 1 : width * 1j].reshape(2, -1)
@@ -68,13 +71,13 @@ def slow_light(small: np.ndarray) -> np.ndarray:
 
 
 def median(flat: np.ndarray, around: int) -> np.ndarray:
-    """Gives the median of wide surroundings, uint8 `(h, w)`.
+    """Gives the median over a wide window, uint8 `(h, w)`.
 
-    It follows light and shadow, keeps the edge of a sheet, and passes over strokes that cover
-    less than half of the surroundings.
+    It follows light and shadow, keeps the edge of a sheet, and ignores strokes that cover less
+    than half of the window.
     """
     pad = around // 2
-    # A small picture is cut tight around its digit, and beyond is paper; a large one goes on
+    # A small picture is usually cut tight around its digit, so beyond it there is paper
     beyond = cv2.BORDER_CONSTANT if min(flat.shape) < GROUND_SIDE else cv2.BORDER_REFLECT
     padded = cv2.copyMakeBorder(flat, pad, pad, pad, pad, beyond, value=MIDDLE)
     smooth = cv2.medianBlur(padded, around)
@@ -82,9 +85,9 @@ def median(flat: np.ndarray, around: int) -> np.ndarray:
 
 
 def without_pits(ground: np.ndarray) -> np.ndarray:
-    """Fills dark pits in a light ground, where dense strokes cover most of the surroundings.
+    """Fills dark pits in a light ground, where dense strokes cover most of the window.
 
-    A pit is what no path leads out of to the border without rising: a falling light is none.
+    A pit is a region from which every path to the border rises; fading light is not one.
     """
     level = np.full_like(ground, 255)
     level[0], level[-1], level[:, 0], level[:, -1] = (

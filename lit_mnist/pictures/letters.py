@@ -7,7 +7,7 @@ import numpy as np
 
 from lit_mnist.pictures.form import mnist_form
 
-# Those that a digit may look like are left out, such as b, g, I, O, S and Z
+# Without those that resemble a digit, such as b, g, I, O, S and Z
 LETTERS = "ACDEFHJKMNPQRTUVWXYacdefhjkmnprtuvwxy"
 FONTS = (
     cv2.FONT_HERSHEY_SIMPLEX,
@@ -16,12 +16,12 @@ FONTS = (
     cv2.FONT_HERSHEY_TRIPLEX,
     cv2.FONT_HERSHEY_SCRIPT_SIMPLEX,
 )
-EACH = 6  # times that a letter is drawn in a font
-SIDE = 120  # pixels of the square that a letter is drawn on, in the middle
-PENS = (2, 9)  # pixels: the thinnest and the broadest
-TURN = 12.0  # degrees either way
-SLANT, STRETCH = 0.3, 0.25  # either way, of 1
-WAVE, BENDS = 2.5, 5  # pixels by which strokes bend (standard deviation), and over how many parts
+EACH = 6  # drawings of each letter in each font
+SIDE = 120  # side of the square in whose middle a letter is drawn, in pixels
+PENS = (2, 9)  # range of the pen's width, in pixels
+TURN = 12.0  # largest rotation either way, in degrees
+SLANT, STRETCH = 0.3, 0.25  # largest shear and relative change of size, either way
+WAVE, BENDS = 2.5, 5  # standard deviation of the bends in pixels; nodes of their grid per side
 
 
 class Letters(NamedTuple):
@@ -29,7 +29,7 @@ class Letters(NamedTuple):
 
     Attributes:
         images: uint8 (N, 28, 28).
-        labels: int64 (N,): which of `LETTERS` each is.
+        labels: int64 (N,): index of each letter in the text that was drawn.
     """
 
     images: np.ndarray
@@ -37,7 +37,7 @@ class Letters(NamedTuple):
 
 
 def draw_all(letters: str = LETTERS, each: int = EACH, seed: int = 0) -> Letters:
-    """Draws each letter in each font so many times, every one another way."""
+    """Draws each letter `each` times in each font, with random pens and distortions."""
     rng = np.random.default_rng(seed)
     count = len(FONTS) * each
     images = [
@@ -49,7 +49,7 @@ def draw_all(letters: str = LETTERS, each: int = EACH, seed: int = 0) -> Letters
 
 
 def draw(letter: str, font: int, rng: np.random.Generator) -> np.ndarray:
-    """Gives the ink of a letter, float32 `(120, 120)` in [0, 1], written by a hand of its own."""
+    """Gives the ink of a randomly distorted letter, float32 `(120, 120)` in [0, 1]."""
     ink: np.ndarray = np.zeros((SIDE, SIDE), np.uint8)
     (width, height), _ = cv2.getTextSize(letter, font, 2, 1)
     corner = ((SIDE - width) // 2, (SIDE + height) // 2)

@@ -3,23 +3,24 @@
 import cv2
 import numpy as np
 
-PIECE = 0.12  # of the picture's side: the length of straight pieces that lines are made of
-BORDERS = 0.25  # of the side: what pieces cover together if they reach from border to border
-ACROSS = 0.85  # ... and if they do not
-RULED = 0.6  # ... and if there are several such lines
+# Fractions of the picture's side:
+PIECE = 0.12  # shortest straight piece of a line
+BORDERS = 0.25  # least total length of a line's pieces if they reach from border to border
+ACROSS = 0.85  # ... if they do not
+RULED = 0.6  # ... if there are SEVERAL such lines
 SEVERAL = 3
-GAP = 0.6  # of the side: how much of a line a digit may hide
-THICKEST = 1 / 18  # of the side: thicker than any line
-DARKER = 1.4  # times as strong as a line: a pen
-SMALLEST = 60  # pixels of the picture's shorter side; in smaller ones a stroke is as slender
+GAP = 0.6  # largest gap in a line, where a digit hides it
+THICKEST = 1 / 18  # thickness that no line has
+DARKER = 1.4  # ink that is this many times as strong as a line is a pen's
+SMALLEST = 60  # shorter side in pixels; in smaller pictures strokes are as thin as lines
 
 
 def without_lines(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Takes ruled lines out of ink, and leaves the strokes that cross them whole.
+    """Removes ruled lines from ink, and keeps the strokes that cross them whole.
 
     Args:
         mask: uint8 `(H, W)`, 1 where there is ink.
-        strength: float32 `(H, W)`, of the ink; a pen darker than the lines shows on them.
+        strength: float32 `(H, W)`, strength of the ink; tells a pen from lighter lines below it.
     """
     if min(mask.shape) < SMALLEST:
         return mask
@@ -29,12 +30,12 @@ def without_lines(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
 
 def lines_across(mask: np.ndarray) -> np.ndarray:
-    """Gives the ink of the roughly horizontal lines, uint8 `(H, W)`."""
+    """Gives the ink of roughly horizontal lines, uint8 `(H, W)`."""
     width = mask.shape[1]
     piece, gap = round(width * PIECE) | 1, round(width * GAP) | 1
     thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
     pieces = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, piece), np.uint8))
-    # By OpenCV's default all is ink beyond the border, and a line along it would count as thick
+    # By default OpenCV treats everything beyond the border as ink, so a line there would be thick
     opened = cv2.morphologyEx(
         mask, cv2.MORPH_OPEN, thick, borderType=cv2.BORDER_CONSTANT, borderValue=0
     )
@@ -55,7 +56,7 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
 
 
 def without_gaps(line: np.ndarray, mask: np.ndarray) -> np.ndarray:
-    """Adds the ink of a mask where a horizontal line passes beneath a stroke."""
+    """Fills the gaps of a horizontal line with the ink of strokes that cross it."""
     columns = np.flatnonzero(line.any(axis=0))
     if len(columns) < 2:
         return line
@@ -78,7 +79,7 @@ def thickness_of(line: np.ndarray) -> float:
 
 
 def rest(mask: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Gives the ink outside horizontal lines, and that within them where a stroke crosses."""
+    """Gives the ink outside horizontal lines, and inside them where a stroke crosses."""
     if not lines.any():
         return mask
     thickness = round(thickness_of(lines))
@@ -90,7 +91,7 @@ def rest(mask: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarra
 
 
 def reaches_out(mask: np.ndarray, band: np.ndarray) -> np.ndarray:
-    """Gives the parts of a mask that do not lie within a band: not the frayed edge of a line."""
+    """Drops the parts of a mask that lie within a band, such as the frayed edge of a line."""
     _, labels = cv2.connectedComponents(mask)
     outside = np.unique(labels[(mask > 0) & (band == 0)])
     return np.isin(labels, outside).astype(np.uint8)

@@ -8,14 +8,14 @@ import numpy as np
 from lit_mnist.pictures.ground import Ink
 from lit_mnist.pictures.lines import without_lines
 
-MOST = 400  # parts that are looked at, the largest first; more than that is texture
-SURE = 1.5  # times the threshold of ink: the contrast that a part has to reach somewhere
-STROKE = 0.35  # of a part's own contrast: where its strokes end
-FAINT = 0.4  # of the usual contrast: fainter parts are shadows, or the back showing through
-SPECK = 0.25  # of the usual size: smaller parts are specks
-COVERED = 0.7  # of each side: as much of it the box of a form covers
-SLENDER = 4  # times as long as wide: at the border, the edge of a sheet or the rest of a line
-RIM = 0.1  # of the picture's side: as near to the border lies an edge, all along
+MOST = 400  # largest parts that are considered; more than that is texture
+SURE = 1.5  # least contrast of a part, in multiples of the threshold of ink
+STROKE = 0.35  # least strength of a stroke, as a fraction of its part's contrast
+FAINT = 0.4  # of the usual contrast; fainter parts are shadows, or the back showing through
+SPECK = 0.25  # of the usual size; smaller parts are specks
+COVERED = 0.7  # least fraction of each side of its box that a frame covers
+SLENDER = 4  # width / height from which a part at the border is a sheet's edge or a line's rest
+RIM = 0.1  # of the picture's side: all of a sheet's edge is as near to the border
 
 
 class Box(NamedTuple):
@@ -28,44 +28,44 @@ class Box(NamedTuple):
 
     @property
     def right(self) -> int:
-        """The first column to the right of it."""
+        """First column right of the box."""
         return self.x + self.width
 
     @property
     def bottom(self) -> int:
-        """The first row below it."""
+        """First row below the box."""
         return self.y + self.height
 
     @property
     def size(self) -> int:
-        """The longer side."""
+        """Length of the longer side."""
         return max(self.width, self.height)
 
     def around(self, other: "Box") -> "Box":
-        """Gives the smallest box that holds both."""
+        """Gives the smallest box that contains both."""
         x, y = min(self.x, other.x), min(self.y, other.y)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         return Box(x, y, right - x, bottom - y)
 
     def holds(self, other: "Box") -> bool:
-        """Tells whether the other lies within, touching no side."""
+        """Tells whether the other box lies inside, touching no side."""
         across = self.x < other.x and other.right < self.right
         return across and self.y < other.y and other.bottom < self.bottom
 
     def cut(self, pixels: np.ndarray) -> np.ndarray:
-        """Gives the part of a picture `(H, W)` within the box."""
+        """Crops a picture `(H, W)` to the box."""
         return pixels[self.y : self.bottom, self.x : self.right]
 
 
 class Part(NamedTuple):
-    """Ink that hangs together, or what was joined from it."""
+    """Connected ink, or several connected pieces joined to one."""
 
     box: Box
-    mask: np.ndarray  # bool (height, width): where in the box it is
-    contrast: float  # grey levels between it and the ground
+    mask: np.ndarray  # bool (height, width): pixels of the box that are ink
+    contrast: float  # grey levels between ink and ground
 
     def joined(self, other: "Part") -> "Part":
-        """Gives both as one part."""
+        """Joins two parts to one."""
         box = self.box.around(other.box)
         mask = np.zeros((box.height, box.width), bool)
         for part in (self, other):
@@ -76,7 +76,7 @@ class Part(NamedTuple):
 
 
 def find_parts(ink: Ink) -> list[Part]:
-    """Gives the parts of digits in a picture, in no particular order."""
+    """Finds the parts of digits in a picture, in no particular order."""
     mask: np.ndarray = (ink.strength > ink.threshold).astype(np.uint8)
     for frame in frames(connected(ink, mask), ink):
         erase(mask, frame)
@@ -87,7 +87,7 @@ def find_parts(ink: Ink) -> list[Part]:
 
 
 def erase(mask: np.ndarray, part: Part) -> None:
-    """Takes a part out of a mask, its blurred rim too."""
+    """Removes a part and its blurred rim from a mask, in place."""
     rim = 3
     wide: np.ndarray = np.pad(part.mask, rim).astype(np.uint8)
     wide = cv2.dilate(wide, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
@@ -98,7 +98,7 @@ def erase(mask: np.ndarray, part: Part) -> None:
 
 
 def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
-    """Gives the connected parts of a mask, uint8 `(H, W)`, that stand out from the ground."""
+    """Gives the connected parts of a mask, uint8 `(H, W)`, with enough contrast."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     parts = []
     for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST] + 1:
@@ -115,7 +115,7 @@ def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
 
 
 def frames(parts: list[Part], ink: Ink) -> list[Part]:
-    """Gives the parts that are boxes of a form: along all four sides, with a part within or on."""
+    """Gives the parts that are boxes of a form: ink along all four sides, a part in or across."""
     return [
         part
         for part in parts
@@ -128,10 +128,10 @@ def frames(parts: list[Part], ink: Ink) -> list[Part]:
 
 
 def touching(frame: Part, ink: Ink) -> np.ndarray:
-    """Gives what is written across the sides of a frame, bool `(height, width)`."""
+    """Gives the strokes that cross the sides of a frame, bool `(height, width)`."""
     mask = frame.mask.astype(np.uint8)
     written = without_lines(mask, frame.box.cut(ink.strength))
-    if max(covered(written)) > COVERED:  # it had no straight sides
+    if max(covered(written)) > COVERED:  # its sides are not straight
         return np.zeros_like(frame.mask)
     labels, stats = cv2.connectedComponentsWithStats(written)[1:3]
     longest = stats[:, [cv2.CC_STAT_WIDTH, cv2.CC_STAT_HEIGHT]].max(axis=1)
@@ -140,7 +140,7 @@ def touching(frame: Part, ink: Ink) -> np.ndarray:
 
 
 def covered(mask: np.ndarray) -> list[float]:
-    """Gives the share of each of its box's sides along which a mask runs."""
+    """Gives the fraction of each of the four sides that a mask covers."""
     rim = max(2, round(0.08 * min(mask.shape)))
     rows = [mask[:rim].any(axis=0), mask[-rim:].any(axis=0)]
     columns = [mask[:, :rim].any(axis=1), mask[:, -rim:].any(axis=1)]
@@ -148,7 +148,7 @@ def covered(mask: np.ndarray) -> list[float]:
 
 
 def is_edge(part: Part, shape: tuple[int, ...]) -> bool:
-    """Tells whether a part is the edge of a sheet, or the rest of a line, along the border."""
+    """Tells whether a part at the border is the edge of a sheet or the rest of a line."""
     box, (height, width) = part.box, shape
     across = box.x <= 1 or box.right >= width - 1
     down = box.y <= 1 or box.bottom >= height - 1
@@ -169,7 +169,7 @@ def hugs_border(part: Part, shape: tuple[int, ...]) -> bool:
 
 
 def without_specks(parts: list[Part]) -> list[Part]:
-    """Leaves out parts that are much fainter or smaller than the others."""
+    """Drops parts that are much fainter or smaller than the others."""
     if not parts:
         return []
     large = [part for part in parts if 2 * part.box.size >= max(p.box.size for p in parts)]
@@ -180,6 +180,6 @@ def without_specks(parts: list[Part]) -> list[Part]:
 
 
 def usual_size(parts: list[Part]) -> float:
-    """Gives the median size in pixels, specks left out."""
+    """Gives the median size of parts in pixels, without specks."""
     sizes = np.array([part.box.size for part in parts])
     return float(np.median(sizes[sizes >= 0.5 * sizes.max()]))

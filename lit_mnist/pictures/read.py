@@ -18,20 +18,20 @@ from lit_mnist.pictures.ground import find_ink
 from lit_mnist.pictures.parts import Box
 from lit_mnist.shape import SIDE_PX
 
-MOST_PIXELS = 2_000_000  # a larger picture is shrunk to as many before digits are looked for
-MANY = 20  # pictures that are worth a progress bar
-THUMBNAIL_PX = 320  # longer side of what is kept of a picture to be shown
+MOST_PIXELS = 2_000_000  # larger pictures are shrunk to this before digits are searched
+MANY = 20  # pictures from which a progress bar is shown
+THUMBNAIL_PX = 320  # longer side of a thumbnail
 
 
 class Digit(NamedTuple):
-    """A digit as the net is to see it."""
+    """A digit, as the input of the network."""
 
-    box: Box  # in the pixels of the file as it is shown, EXIF rotation applied
+    box: Box  # in pixels of the picture, after EXIF rotation
     image: np.ndarray  # uint8 (28, 28), light on dark
 
 
 class Picture(NamedTuple):
-    """What was found in a file."""
+    """A picture file and the digits found in it."""
 
     file: Path
     width: int
@@ -43,19 +43,19 @@ class Picture(NamedTuple):
 def read_paths(
     paths: Sequence[str | Path], layout: Layout = "auto", *, whole: bool = False
 ) -> list[Picture]:
-    """Reads pictures; one that cannot be read gets a line and does not keep back the others.
+    """Reads pictures; prints an error for each that cannot be read, and reads the others.
 
     Args:
         paths: Files, folders and patterns.
-        layout: "single" where each picture holds one digit, else "auto".
-        whole: Whether a picture is one image of a data set other than digits, to be taken whole.
+        layout: "single" if each picture holds one digit, "auto" for any number.
+        whole: Whether each picture is a single image, as for classes that are not digits.
 
     Raises:
         UserError: There is no picture, or none can be read.
     """
     found, unread = found_at(paths)
     pictures = []
-    hidden = None if len(found) >= MANY else True  # None: hidden unless someone is watching
+    hidden = None if len(found) >= MANY else True  # None: hidden unless on a terminal
     for path in tqdm(found, unit=" pictures", leave=False, disable=hidden):
         try:
             pictures.append(read_whole(path) if whole else read_picture(path, layout))
@@ -73,9 +73,9 @@ def read_paths(
 
 
 def found_at(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
-    """Gives the files at the paths, and a line for each path where there is none."""
+    """Gives the files at the paths, and an error message for each path without one."""
     if not paths:
-        files.find([])  # which says what to name
+        files.find([])  # raises the error
     found: list[Path] = []
     problems: list[str] = []
     for path in paths:
@@ -87,7 +87,7 @@ def found_at(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
 
 
 def digit_images(pictures: Sequence[Picture]) -> np.ndarray:
-    """Gives the digits of all pictures, one after another, uint8 `(D, 28, 28)`."""
+    """Stacks the digits of all pictures, uint8 `(D, 28, 28)`."""
     images = [digit.image for picture in pictures for digit in picture.digits]
     return np.array(images, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
 
@@ -104,10 +104,10 @@ def read_picture(path: Path, layout: Layout = "auto") -> Picture:
 
 
 def read_whole(path: Path) -> Picture:
-    """Reads a picture that is one image of the data set, scaled to its size.
+    """Reads a picture as a single image, scaled to 28x28.
 
     Raises:
-        UserError: The file cannot be read, or is too narrow a strip.
+        UserError: The file cannot be read, or is over 28 times as long as wide.
     """
     grey = files.read_grey(path)
     height, width = grey.shape
@@ -116,7 +116,7 @@ def read_whole(path: Path) -> Picture:
 
 
 def digits_in(grey: np.ndarray, layout: Layout = "auto") -> list[Digit]:
-    """Finds the digits of a picture, uint8 `(H, W)`; an image in MNIST's form stays as it is."""
+    """Finds the digits of a picture, uint8 `(H, W)`; an image in MNIST's form is unchanged."""
     height, width = grey.shape
     for image in (grey, 255 - grey):
         if has_mnists_form(image):
@@ -130,24 +130,24 @@ def digits_in(grey: np.ndarray, layout: Layout = "auto") -> list[Digit]:
 
 
 def shrink(grey: np.ndarray) -> np.ndarray:
-    """Gives a picture of at most two million pixels."""
+    """Shrinks a picture to at most two million pixels."""
     scale = (MOST_PIXELS / grey.size) ** 0.5
     return resized(grey, scale) if scale < 1 else np.ascontiguousarray(grey)
 
 
 def thumbnail(grey: np.ndarray) -> np.ndarray:
-    """Gives a picture small enough to be kept."""
+    """Shrinks a picture to a thumbnail."""
     scale = THUMBNAIL_PX / max(grey.shape)
     return resized(grey, scale) if scale < 1 else grey.copy()
 
 
 def resized(grey: np.ndarray, scale: float) -> np.ndarray:
-    """Shrinks by averaging, to one pixel at least."""
+    """Shrinks a picture by area averaging; no side gets shorter than a pixel."""
     size = [max(1, round(side * scale)) for side in reversed(grey.shape)]
     return cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
 
 
 def scaled(box: Box, across: float, down: float) -> Box:
-    """Gives a box of the shrunk picture in the pixels of the picture."""
+    """Converts a box from pixels of the shrunk picture to those of the original."""
     x, y = round(box.x * across), round(box.y * down)
     return Box(x, y, round(box.right * across) - x, round(box.bottom * down) - y)

@@ -1,4 +1,4 @@
-"""The weights of a checkpoint and the extra state of its modules: form, finiteness, bytes."""
+"""A checkpoint's weights and its modules' extra state: shapes, finiteness, bytes to hash."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,14 +11,14 @@ _EXTRA = "_extra_state"
 
 
 def is_extra(name: str) -> bool:
-    """Tells whether a key of a state_dict is that of a module's `get_extra_state`."""
+    """Tells whether a key of a state_dict belongs to a module's `get_extra_state`."""
     return name.rpartition(".")[2] == _EXTRA
 
 
 def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
-    """Gives, for each weight by name, whether its dtype is a float or complex, and its shape.
+    """Gives for each weight, by name, whether it is float, whether it is complex, and its shape.
 
-    An extra state may change its form, so it has none here.
+    Extra state may change its shape, so it has an empty entry.
     """
     return {
         name: ()
@@ -41,7 +41,10 @@ def makes_layers_late(model: nn.Module) -> bool:
 
 
 def infinite(weights: dict[str, Any], model: nn.Module) -> str:
-    """Names a parameter of `model` that is not finite; buffers, such as masks, may be infinite."""
+    """Describes a parameter of `model` that is not finite; empty if none.
+
+    Buffers are not checked, as those of a mask may be infinite.
+    """
     found = (
         name
         for name, _ in model.named_parameters()
@@ -51,7 +54,7 @@ def infinite(weights: dict[str, Any], model: nn.Module) -> str:
 
 
 def not_finite(name: str) -> str:
-    """Says that a weight is not finite."""
+    """Gives the message that a weight is not finite."""
     return f"the weights {name:.99} are not all finite numbers"
 
 

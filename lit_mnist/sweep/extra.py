@@ -1,4 +1,4 @@
-"""Optuna is an extra: whoever does not search does without it."""
+"""Checks for Optuna, an optional dependency that only `sweep` needs."""
 
 from importlib.util import find_spec
 
@@ -6,10 +6,10 @@ from lit_mnist.errors import UserError
 
 
 def require() -> None:
-    """Makes sure that Optuna is installed.
+    """Checks that Optuna is installed.
 
     Raises:
-        UserError: It is not; the message has the line that installs it.
+        UserError: It is not; the message has the command that installs it.
     """
     if find_spec("optuna") is None:
         raise UserError("sweep needs Optuna: pip install -e '.[sweep]', or pip install optuna")

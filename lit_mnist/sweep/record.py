@@ -1,4 +1,4 @@
-"""`sweep.json`: every trial of a sweep as it stands, for reports and people."""
+"""`sweep.json`: the current state of every trial of a sweep, for reports and people."""
 
 import json
 from collections.abc import Sequence
@@ -13,14 +13,14 @@ STATES = ("complete", "pruned", "failed", "running")
 
 
 class Trial(NamedTuple):
-    """What is known of one.
+    """The state of one trial.
 
     Attributes:
-        number: Under which it began, as in `trial_<number>`.
+        number: Number under which it began, as in `trial_<number>`.
         state: One of `STATES`.
-        val_acc: The best of its epochs, in [0, 1]; None before the first.
-        epochs: How many were trained.
-        options: What it was given, by option.
+        val_acc: Best validation accuracy of its epochs, in [0, 1]; None before the first.
+        epochs: Number of epochs trained.
+        options: Its values of the searched options.
         error: Why it failed; empty if it did not.
     """
 
@@ -33,13 +33,13 @@ class Trial(NamedTuple):
 
 
 class Record(NamedTuple):
-    """A sweep.
+    """The state of a sweep.
 
     Attributes:
-        name: Of the runs that are searched.
-        wanted: How many trials there are to be.
-        space: What is searched, by option, in plain values.
-        trials: In the order in which they began.
+        name: Name of the run whose options are searched.
+        wanted: Number of trials to complete.
+        space: The space that is searched, by option, in plain values.
+        trials: The trials, in the order in which they began.
     """
 
     name: str
@@ -49,12 +49,12 @@ class Record(NamedTuple):
 
     @property
     def best(self) -> Trial | None:
-        """The complete trial of the highest validation accuracy, of equal ones the first."""
+        """The complete trial with the highest validation accuracy; the first of equal ones."""
         done = [trial for trial in self.trials if trial.state == "complete"]
         return max(done, key=lambda trial: trial.val_acc or 0.0, default=None)
 
     def count(self, state: str) -> int:
-        """How many trials are in a state."""
+        """Counts the trials in a state."""
         return sum(trial.state == state for trial in self.trials)
 
     def write(self, folder: Path) -> None:
@@ -94,7 +94,7 @@ def _valid(record: Record) -> bool:
 
 
 def folder_of(log_dir: Path, name: str) -> Path:
-    """Gives the folder of a sweep, in which its trials lie as runs do in a log folder."""
+    """Gives the folder of a sweep, which is the log folder of its trials' runs."""
     return log_dir / name / "sweep"
 
 

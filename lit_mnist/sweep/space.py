@@ -1,7 +1,7 @@
-"""The file that says which options a sweep searches, and within what.
+"""Reads the file of the options that a sweep searches and their values.
 
-model.lr: {log: [0.001, 0.1]}      # a number between two, by its logarithm
-model.hidden: {range: [32, 256]}   # evenly; whole numbers, as both ends are
+model.lr: {log: [0.001, 0.1]}      # log-uniform
+model.hidden: {range: [32, 256]}   # uniform; integers, as both ends are
 data.shear: {range: [0, 20], step: 5}
 data.batch_size: [64, 128, 256]    # one of these
 """
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from optuna.trial import Trial
 
 FORM = "give a list of values, {range: [low, high]} or {log: [low, high]}"
-# What would not choose a network: it would choose its luck, its validation images or its place
+# Not searched: the seed, the validation images and the folders say nothing about a network
 _OF_THE_SWEEP = (
     *("seed_everything", "data.seed", "data.split_seed", "data.folds", "data.fold"),
     *("data.dataset", "data.data_dir"),
@@ -29,10 +29,10 @@ _OF_THE_SWEEP = (
 
 
 class Choices(NamedTuple):
-    """One of several values.
+    """A categorical option.
 
     Attributes:
-        values: Of any kind that YAML has.
+        values: The values to choose from, of any YAML type.
     """
 
     values: tuple[Any, ...]
@@ -43,19 +43,19 @@ class Choices(NamedTuple):
         return self.values
 
     def suggest(self, trial: "Trial", option: str) -> Any:
-        """Has Optuna choose one; a list or a mapping as the text that stands for it."""
+        """Lets Optuna choose a value; lists and mappings are given as JSON text."""
         plain = [v if _is_scalar(v) else json.dumps(v) for v in self.values]
         return trial.suggest_categorical(option, plain)
 
 
 class Range(NamedTuple):
-    """A number between two.
+    """A numeric option.
 
     Attributes:
-        low: The least; whole numbers are meant if both ends are.
-        high: The greatest.
-        log: Whether all orders of magnitude are as likely.
-        step: What the numbers lie apart; None for any number.
+        low: Smallest value; only integers are chosen if both ends are integers.
+        high: Largest value.
+        log: Whether values are drawn log-uniformly rather than uniformly.
+        step: Distance between possible values; None for any value.
     """
 
     low: float
@@ -69,7 +69,7 @@ class Range(NamedTuple):
         return (self.low, self.high)
 
     def suggest(self, trial: "Trial", option: str) -> float:
-        """Has Optuna choose one."""
+        """Lets Optuna choose a number."""
         if isinstance(self.low, int) and isinstance(self.high, int):
             step = int(self.step or 1)
             return trial.suggest_int(option, self.low, self.high, step=step, log=self.log)
@@ -83,10 +83,10 @@ def read(path: Path) -> Space:
     """Reads the file.
 
     Returns:
-        What is searched, by option, in the file's order.
+        The values to search, by option, in the file's order.
 
     Raises:
-        UserError: Naming the file, the option and what is wrong.
+        UserError: Something is wrong; names the file, the option and the problem.
     """
     try:
         content = safe_yaml.load(path.read_text(encoding="utf-8"))
@@ -100,7 +100,7 @@ def read(path: Path) -> Space:
 
 
 def as_plain(space: Space) -> dict[str, Any]:
-    """Gives the space in plain values, for a record."""
+    """Converts the space to plain values for a record."""
     return {
         option: list(values.values)
         if isinstance(values, Choices)
@@ -158,7 +158,7 @@ def _range(where: str, ends: Any, step: Any, log: bool) -> Range:
 
 
 def _number(where: str, value: Any) -> float:
-    """Reads a number; YAML takes 1e-3, without a point, for a text."""
+    """Reads a number; YAML parses 1e-3, without a point, as text."""
     if isinstance(value, (int, float)) and not isinstance(value, bool):
         number: float = value
     else:

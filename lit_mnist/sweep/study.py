@@ -1,4 +1,4 @@
-"""Optuna's study: its storage, what draws the options, and what ends a trial early."""
+"""Optuna's study: its storage, sampler and pruner."""
 
 import time
 import warnings
@@ -16,25 +16,25 @@ from optuna.trial import FrozenTrial
 
 from lit_mnist.errors import UserError
 
-HEARTBEAT_S = 60  # a machine that has been silent for twice as long has lost its trial
-_ATTEMPTS = 3  # two processes may make the tables of a new database at the same time
-_RETRIES = 3  # of a trial that was killed, lest one that brings down its machine does so forever
+HEARTBEAT_S = 60  # a trial without a sign of life for twice as long counts as abandoned
+_ATTEMPTS = 3  # two processes may create the tables of a new database at the same time
+_RETRIES = 3  # of a killed trial: it may itself bring down the machine
 
 
 def opened(
     storage: str, name: str, seed: int, spare_epochs: int, said: Mapping[str, Any]
 ) -> optuna.Study:
-    """Opens a study, or begins it.
+    """Opens a study, or creates it.
 
     Args:
-        storage: Its URL, as SQLAlchemy has it.
-        name: Under which the storage has it.
-        seed: Of what is drawn.
-        spare_epochs: Which every trial is given before it may be pruned.
-        said: What must be the same whenever it is gone on with, by key, in plain values.
+        storage: URL of the storage, as SQLAlchemy writes it.
+        name: Name of the study in the storage.
+        seed: Seed of the sampler.
+        spare_epochs: Epochs of a trial before it may be pruned.
+        said: Settings that must not change when the study is resumed, in plain values.
 
     Raises:
-        UserError: The storage cannot be opened, or the study was begun otherwise.
+        UserError: The storage cannot be opened, or the study was created with other settings.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
@@ -86,7 +86,7 @@ with warnings.catch_warnings(action="ignore", category=optuna.exceptions.Experim
 
 
 def sqlite_url(path: Path) -> str:
-    """Gives the URL of a database in a file, whatever its name is made of."""
+    """Gives the URL of a database file; escapes special characters of its path."""
     return str(sqlalchemy.URL.create("sqlite", database=str(path)))
 
 
@@ -111,13 +111,13 @@ def _difference(before: Any, now: Any) -> str:
 
 
 class SamplerByNumber(BaseSampler):
-    """Draws each trial's options by Optuna's TPE, seeded by the sweep's seed and its number.
+    """Draws each trial's options by Optuna's TPE, seeded by the sweep's seed and trial's number.
 
-    So what is drawn depends on the seed and on the trials before, but not on how often the sweep
-    was stopped; and processes that share a study never draw the same, as they would by one seed.
+    The options thus depend on the seed and the earlier trials, but not on how often the sweep was
+    stopped, and processes that share a study draw different ones.
 
     Args:
-        seed: Of the sweep.
+        seed: Seed of the sweep.
     """
 
     def __init__(self, seed: int) -> None:
@@ -125,19 +125,19 @@ class SamplerByNumber(BaseSampler):
         self.number, self.sampler = -1, TPESampler()
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
-        """Prepares for a trial."""
+        """Prepares the trial's sampler."""
         self._of(trial).before_trial(study, trial)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Gives the options that are drawn together."""
+        """Gives the options that are drawn jointly."""
         return self._of(trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
-        """Draws them."""
+        """Draws the options of the joint space."""
         return self._of(trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
@@ -147,7 +147,7 @@ class SamplerByNumber(BaseSampler):
         param_name: str,
         param_distribution: BaseDistribution,
     ) -> Any:
-        """Draws one of the others."""
+        """Draws one option that is not in the joint space."""
         return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
 
     def _of(self, trial: FrozenTrial) -> TPESampler:

@@ -1,8 +1,8 @@
-"""Which processes take part in a sweep, and the trials of those that were killed.
+"""Tracks the processes of a sweep and queues the trials of killed ones again.
 
-A process holds a lock in the sweep's folder for as long as it lives, and its trials name it. A
-lock that nobody holds tells at once that the trials of that name are abandoned. Where processes do
-not share the folder, Optuna's heartbeat tells so within two minutes.
+Each process holds a lock in the sweep's folder while it lives, and its trials carry its name. If
+the lock is free, those trials are abandoned. For processes that do not share the folder, Optuna's
+heartbeat detects this within two minutes.
 """
 
 import uuid
@@ -21,9 +21,9 @@ WORKER, ERROR = "worker", "error"  # attributes of a trial: who runs it, why it 
 
 @contextmanager
 def at_work(folder: Path) -> Iterator[str]:
-    """Gives this process's name, and tells the others that it lives.
+    """Yields this process's name and holds its lock.
 
-    If the block raises, the lock's file stays: it leads to the trial that was abandoned.
+    If the block raises, the lock file stays, so that the abandoned trial can be found.
     """
     name = uuid.uuid4().hex[:12]
     folder.mkdir(parents=True, exist_ok=True)
@@ -37,15 +37,15 @@ def _lock(folder: Path, worker: str) -> Path:
 
 
 def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
-    """Queues the trials again whose process is gone; gives the numbers under which they began."""
+    """Queues trials of dead processes again; gives the numbers under which they began."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         path = _lock(folder, trial.user_attrs.get(WORKER, ""))
-        if not path.exists():  # its process has not said so yet, or runs on another machine
+        if not path.exists():  # its process has not recorded its name yet, or is elsewhere
             continue
         try:
             with FileLock(path).acquire(timeout=0):
-                if _state(study, trial.number) != TrialState.RUNNING:  # another has been here
+                if _state(study, trial.number) != TrialState.RUNNING:  # another process was first
                     continue
                 study.tell(trial.number, state=TrialState.FAIL)
                 retry(study, trial)
@@ -61,13 +61,13 @@ def _state(study: optuna.Study, number: int) -> TrialState:
 
 
 def first_number(trial: FrozenTrial) -> int:
-    """Gives the number under which a trial began: one that was killed goes on under another."""
+    """Gives the number under which a trial began; a retry of a killed one has a new number."""
     before = retry.retried_trial_number(trial)
     return trial.number if before is None else before
 
 
 def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Gives the trials that count: neither queued ones nor those that another goes on with."""
+    """Gives the trials that count: neither queued nor continued by a retry."""
     return [
         trial
         for trial in trials

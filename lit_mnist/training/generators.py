@@ -1,4 +1,4 @@
-"""Keeps the states of Python's and NumPy's random generators across a resume."""
+"""Preserves the states of Python's and NumPy's random generators across a resume."""
 
 import random
 from typing import Any
@@ -8,14 +8,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-_KEY = "generators"  # in a checkpoint: of each rank, the states of both
+_KEY = "generators"  # in a checkpoint: the states of both generators on each rank
 
 
 class Generators(Callback):
-    """Saves their states in checkpoints and restores them, as a user's net may draw from them.
+    """Saves the generators' states in checkpoints and restores them, as a user's net may use them.
 
     PyTorch's generators are seeded at each step instead; for these two that would cost 26 us a
-    step, and nothing of this package draws from them.
+    step, and this package does not draw from them.
     """
 
     def __init__(self) -> None:
@@ -24,7 +24,7 @@ class Generators(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps each rank's."""
+        """Saves the states of each rank."""
         everyone: list[Any] = [_states()]
         if trainer.world_size > 1:
             everyone = [None] * trainer.world_size
@@ -34,12 +34,12 @@ class Generators(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers them until training starts."""
+        """Keeps the states until training starts."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = list(checkpoint.get(_KEY, []))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets them; on another number of ranks, they stay as the seed has set them."""
+        """Restores this rank's states; if the number of ranks has changed, the seed's stay."""
         if len(self.loaded) == trainer.world_size:
             own = self.loaded[trainer.global_rank]
             version, words, gauss = own["python"]
@@ -50,7 +50,7 @@ class Generators(Callback):
 
 
 def _states() -> dict[str, Any]:
-    """Gives both as tensors and plain values."""
+    """Gives the states of both generators as tensors and plain values."""
     version, words, gauss = random.getstate()
     state: Any = np.random.get_state()  # noqa: NPY002 # likewise
     kind, keys, *rest = state

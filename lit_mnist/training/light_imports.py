@@ -1,7 +1,7 @@
 """Imports Lightning without the packages that torchmetrics imports for image and audio metrics.
 
-Like the other work-arounds it has a switch, `LIT_MNIST_WITHOUT=light_imports`. It is in a file of
-its own because it must run before Lightning is imported, which `workarounds` does.
+Like the other work-arounds, `LIT_MNIST_WITHOUT=light_imports` switches it off. It has its own file
+because it must run before Lightning is imported, and `workarounds` imports it.
 """
 
 import os
@@ -11,8 +11,8 @@ from typing import Any
 
 SWITCH = "LIT_MNIST_WITHOUT"  # an environment variable, so that it reaches all processes of a run
 NAME = "light_imports"
-_CHECK, _PACKAGE = "_check_requirement", "package_available"  # what asks whether one is there
-# What torchmetrics imports where it is installed: torchvision, and with it torch._dynamo, for
+_CHECK, _PACKAGE = "_check_requirement", "package_available"  # they check for an installed package
+# Packages that torchmetrics imports if they are installed: torchvision, and thus torch._dynamo, for
 # `ARNIQA` and `torchmetrics.detection`; scipy.signal for a package of speech metrics
 _UNUSED = ("torchvision", "scipy")
 
@@ -22,7 +22,7 @@ def light_imports() -> Iterator[None]:
     """Hides two packages from torchmetrics while it is imported.
 
     Afterwards torchmetrics finds them again, except in `torchmetrics.detection` and ARNIQA. Gain: a
-    fifth of the time for the imports of `fit`, 7.7 to 6.3 CPU seconds on a busy machine (n=3,
+    fifth of the import time of `fit`, from 7.7 to 6.3 CPU seconds on a busy machine (n=3,
     alternating). (torchmetrics 1.9: `__init__.py`, `functional/image/arniqa.py`.)
     """
     if NAME in os.environ.get(SWITCH, "").split(","):
@@ -31,7 +31,7 @@ def light_imports() -> Iterator[None]:
     try:
         from lightning_utilities.core import imports
         from lightning_utilities.core.imports import RequirementCache
-    except ImportError:  # Lightning is not installed, which `doctor` is there to say
+    except ImportError:  # Lightning is not installed, which `doctor` reports
         yield
         return
     check, asked = getattr(RequirementCache, _CHECK), []

@@ -6,34 +6,34 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
-# Warnings that a user of this program can do nothing about, or that its own output says better
+# Warnings that the user can do nothing about, or that repeat this program's own output
 _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
-    r"Be aware that when using `ckpt_path`, callbacks used to create",  # a test needs none of them
+    r"Be aware that when using `ckpt_path`, callbacks used to create",  # not needed for a test
     r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
-    r"The `srun` command is available on your system",  # whoever forgets it in a job is told more
+    r"The `srun` command is available on your system",  # launcher.py checks for it
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
-    r"Trying to infer the `batch_size` from an ambiguous collection",  # a batch's images come first
+    r"Trying to infer the `batch_size` from an ambiguous collection",  # images come first
     r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
-# Likewise, of Lightning's log messages
+# The same for Lightning's log messages
 _NOISY_INFO = (
     r".*Tip: For seamless cloud",  # advertisements (Lightning #21294)
     r"(GPU|TPU|HPU) available: ",  # fit says what it trains on
     r"Using (16bit|bfloat16) Automatic Mixed Precision",  # and in which precision
     r"(\[rank: \d+\] )?Seed set to ",  # an option, in config.yaml
-    r"`Trainer\.fit` stopped: `max_epochs=",  # as it was told to
+    r"`Trainer\.fit` stopped: `max_epochs=",  # as configured
     r"(Restoring states|Restored all states|Loaded model weights) from the checkpoint (path )?at ",
     r"LOCAL_RANK: \d+ - CUDA_VISIBLE_DEVICES",
     r"Initializing distributed: GLOBAL_RANK",
     r"-+\s+distributed_backend=",
     r"\n?-+\ndistributed_backend=",
-    r"Loading `train_dataloader` to estimate number of stepping batches",  # asked by a module
-    r"Found current_model_state in the checkpoint",  # of an average of weights that is gone on with
-    r"`weights_only` was not set",  # of what a callback saves for itself
+    r"Loading `train_dataloader` to estimate number of stepping batches",  # for a user's scheduler
+    r"Found current_model_state in the checkpoint",  # resumed weight averaging
+    r"`weights_only` was not set",  # for files that a callback saves for itself
     r"You are using a CUDA device .* that has Tensor Cores",  # bf16 is chosen where it's faster
     r"Received SIGTERM: |\[rank: \d+\] Received SIGTERM",  # the program says so itself
     r"\n?Detected KeyboardInterrupt, attempting graceful shutdown",
@@ -52,7 +52,7 @@ _SPEAKERS = (
 
 @contextmanager
 def quiet() -> Iterator[None]:
-    """Hides the known messages only; all others are still shown."""
+    """Hides the messages listed above; all others are shown."""
     noise = re.compile("|".join(_NOISY_INFO))
 
     def wanted(record: logging.LogRecord) -> bool:

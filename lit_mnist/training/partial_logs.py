@@ -1,4 +1,4 @@
-"""Keeps what a module has logged of an epoch when a run is resumed within it."""
+"""Preserves what a module has logged in an epoch when the run is resumed within it."""
 
 from typing import Any
 
@@ -10,22 +10,22 @@ from torchmetrics import Metric
 
 from lit_mnist.models.scoring import RunningScores
 
-_KEY = "train_logs"  # in a checkpoint: of each rank, the sums by what is logged and by metric
+_KEY = "train_logs"  # in a checkpoint: for each rank, the sums of logged values and of metrics
 Sums = dict[str, dict[str, Any]]
 
 
 class PartialLogs(Callback):
     """Saves the sums of `self.log(…, on_epoch=True)` and the states of a user's metrics.
 
-    Lightning saves neither, so an epoch's mean would be that of the steps after the resume
-    (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` does so for the scores
-    of this package's modules.
+    Lightning saves neither, so an epoch's mean would cover only the steps after the resume
+    (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` saves the scores of
+    this package's modules.
     """
 
     def __init__(self) -> None:
-        self.ended = True  # whether what is logged is that of an epoch that is over
+        self.ended = True  # whether the epoch of the logged values has ended
         self.loaded: list[dict[str, Sums]] = []
-        self.due: Sums = {}  # what is to be added, once it is logged again
+        self.due: Sums = {}  # loaded sums to add as soon as their names are logged again
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -37,7 +37,7 @@ class PartialLogs(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps each rank's sums of an epoch that has not ended."""
+        """Saves each rank's sums of an epoch that has not ended."""
         if self.ended:
             return
         logged = {
@@ -54,7 +54,7 @@ class PartialLogs(Callback):
             checkpoint[_KEY] = everyone
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Takes up this rank's sums; on another number of ranks, nobody's."""
+        """Restores this rank's sums; none if the number of ranks has changed."""
         self.ended, self.due = False, {}
         if len(self.loaded) == trainer.world_size:
             own = self.loaded[trainer.global_rank]
@@ -66,17 +66,17 @@ class PartialLogs(Callback):
         self.loaded = []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts an epoch from nothing."""
+        """Discards sums of the previous epoch."""
         self.ended, self.due = False, {}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
-        """Adds what is due to what the first step has logged."""
+        """Adds the loaded sums to those that the first step has logged."""
         self._add(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds what was logged after `on_train_batch_end`; logs what nobody has logged since."""
+        """Adds sums of values logged after `on_train_batch_end`; logs those not logged again."""
         self._add(trainer)
         for sums in self.due.values():
             count = sums.get("cumulated_batch_size", 1)
@@ -94,11 +94,11 @@ class PartialLogs(Callback):
             for state, value in before.items():
                 since = getattr(result, state)
                 setattr(result, state, join(value.to(since), since))
-            result._computed = None  # what somebody has asked for already
+            result._computed = None  # drops a cached result
 
 
 def _logged(trainer: Trainer) -> dict[str, Any]:
-    """Gives what is logged of the epoch as numbers, by hook and name, not as metrics."""
+    """Gives the numbers, not metrics, that are logged for the epoch, by hook and name."""
     results = trainer.fit_loop.epoch_loop._results
     return {
         name: one
@@ -108,7 +108,7 @@ def _logged(trainer: Trainer) -> dict[str, Any]:
 
 
 def _metrics(module: LightningModule) -> dict[str, Metric]:
-    """Gives the user's own metrics that have seen something."""
+    """Gives the user's own metrics that have been updated."""
     return {
         name: one
         for name, one in module.named_modules()
@@ -120,7 +120,7 @@ def _metrics(module: LightningModule) -> dict[str, Metric]:
 
 
 def _states(metric: Metric) -> dict[str, Any]:
-    """Gives copies of a metric's states: tensors, or lists of them."""
+    """Copies a metric's states, which are tensors or lists of tensors."""
     states = {name: getattr(metric, name) for name in metric._defaults}
     return {
         name: value.clone() if isinstance(value, Tensor) else [part.clone() for part in value]

@@ -1,8 +1,8 @@
-"""Every work-around for the libraries, each with its upstream reference.
+"""Work-arounds for the libraries, each with its upstream reference.
 
-Those that patch Lightning do so only inside `with applied()`, which the command line program enters
-for the duration of a command; merely importing this package leaves Lightning as it is. Each has a
-name in `WORKAROUNDS`; `LIT_MNIST_WITHOUT=light_steps,quiet` switches some off.
+They patch Lightning only inside `with applied()`, which the command line program enters for the
+duration of a command; importing this package leaves Lightning unchanged. Each has a name in
+`WORKAROUNDS`; `LIT_MNIST_WITHOUT=light_steps,quiet` switches some off.
 
 `tests/training/test_workarounds.py` has a test for each that fails once upstream is fixed, so that
 the work-around can be removed.
