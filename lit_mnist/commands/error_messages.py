@@ -122,7 +122,7 @@ def explained(error: Exception) -> Exception:
     if operation:
         return UserError(
             f"{operation[1]} is not deterministic on this device; take --trainer.deterministic"
-            " warn to be told of such operations only, or false"
+            " warn, which only warns of such operations, or false"
         )
     if _out_of_memory(error, text):
         return UserError(
@@ -131,7 +131,7 @@ def explained(error: Exception) -> Exception:
         )
     if "does not require grad and does not have a grad_fn" in text:
         return UserError(
-            "the loss depends on no weight that is trained; let forward give what it computes"
+            "the loss depends on no trained weight; have forward return what it computes"
             " (not detached, no labels), and leave some layer unfrozen"
         )
     if isinstance(error, DistError) or "by peer" in text:  # gloo has no type of its own
@@ -142,8 +142,8 @@ def explained(error: Exception) -> Exception:
         for frame in frames
     ):
         return UserError(
-            f"the checkpoint does not hold what training goes on from ({type(error).__name__}:"
-            f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
+            f"training cannot be resumed from the checkpoint ({type(error).__name__}:"
+            f" {text:.400}); remove it, so that fit uses the other one, or start afresh with --fresh"
         )
     callback = _stock_callback(frames)
     if isinstance(error, TrainingSpikeException):
@@ -152,14 +152,14 @@ def explained(error: Exception) -> Exception:
         return UserError(
             f"--trainer.callbacks: {callback} cannot work with this model"
             f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
-            " model what it asks for"
+            " model what it needs"
         )
     if fraction := _NO_BATCH.search(text):
         share, stage, batches = fraction.groups()
         also = " (or --trainer.overfit_batches)" if stage in ("train", "val") else ""
         return UserError(
-            f"--trainer.limit_{stage}_batches {share}{also}: no whole one of {batches} batches;"
-            " take a number of batches, such as 1, or a larger share"
+            f"--trainer.limit_{stage}_batches {share}{also}: less than one of {batches} batches;"
+            " give a number of batches, such as 1, or a larger fraction"
         )
     library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
     if isinstance(error, MisconfigurationException) or (

@@ -55,7 +55,7 @@ class RunCLI(RunOptions):
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             told = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
             number = signal.SIGTERM if told else signal.SIGINT
-            again = "; the same command goes on from the last checkpoint"
+            again = "; the same command resumes from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
             raise SystemExit(128 + number) from None
 
@@ -133,7 +133,7 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
-            say("a dry run: nothing is written, and nothing shown")
+            say("fast_dev_run: nothing is written or shown")
         else:
             self._add(PredictReport(self.run, weights.sha256, self.output))
         self.trainer.predict(

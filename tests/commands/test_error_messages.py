@@ -165,7 +165,7 @@ def test_a_share_that_is_no_whole_batch_names_each_option_that_may_have_set_it(t
         error = raised(lambda: trainer.fit(BoringModel()))  # noqa: B023 # called at once
         text = str(explained(error))
         assert text.startswith("--trainer.limit_")
-        assert "(or --trainer.overfit_batches): no whole one of 64 batches" in text
+        assert "(or --trainer.overfit_batches): less than one of 64 batches" in text
 
 
 def test_bounds_and_null_are_told_without_the_parsers_own_words():
@@ -178,4 +178,4 @@ def test_bounds_and_null_are_told_without_the_parsers_own_words():
 def test_a_loss_that_depends_on_nothing_is_told_with_the_remedy():
     told = raised(torch.zeros(1).sum().backward)
     assert isinstance(told, UserError)
-    assert str(told).startswith("the loss depends on no weight that is trained")
+    assert str(told).startswith("the loss depends on no trained weight")
