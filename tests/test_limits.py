@@ -52,7 +52,7 @@ def test_pictures_of_which_a_part_is_read_leave_nothing(call, pictures):
     assert "2 of 3 digits were read: nothing is written" in output
     status, output, _ = call("predict", "--trainer.fast_dev_run", "9", *pictures)
     assert status == 0
-    assert "a dry run: nothing is written" in output
+    assert "fast_dev_run: nothing is written" in output
     assert contents() == before
     assert call("predict", *pictures)[0] == 0
     assert (MEMBER / "digits.csv").read_text().count("\n") == 4

@@ -57,7 +57,7 @@ def test_letters_are_none_and_digits_have_their_names(pictures, capsys):
     run, shifts = Path("tb_logs/fast/seed_42"), ("--model.shifts", "true")
     assert main(["fit", *RUN, *shifts]) == 0
     assert main(["predict", *RUN, *shifts, "--data.images", *pictures]) == 0
-    assert "letters and the like are not told from digits" in capsys.readouterr().out
+    assert "letters and other shapes may be read as digits" in capsys.readouterr().out
     before = read(run)[4:]
 
     assert main(["test", *RUN, *shifts]) == 0
@@ -68,7 +68,7 @@ def test_letters_are_none_and_digits_have_their_names(pictures, capsys):
     digits, letters = read(run)[:4], read(run)[4:]
     assert digits == [*"2357"]
     assert letters.count("-") >= max(3, 1 + before.count("-"))  # a font that it was not fitted to
-    assert "letters and the like" not in capsys.readouterr().out
+    assert "letters and other shapes" not in capsys.readouterr().out
 
 
 @pytest.mark.slow

@@ -162,7 +162,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
     assert status == (-number if number == signal.SIGKILL else 128 + number)
     assert "Traceback" not in problems
     if number != signal.SIGKILL:
-        assert f"stopped by {number.name}; the same command goes on" in output
+        assert f"stopped by {number.name}; the same command resumes" in output
     assert here_too(run) == 0
     assert_same_end("cut", "whole_1")
     assert not list(Path("tb_logs").rglob("*.tmp"))

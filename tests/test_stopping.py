@@ -171,8 +171,8 @@ def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli, shared
     other = str(folder("other") / "checkpoints" / "last.ckpt")
     for start, problem in (
         ("/no/such", "/no/such: no such checkpoint"),
-        (other, "exists, and goes on from its own last.ckpt"),
-        ("best", "exists, and goes on from its own last.ckpt"),
+        (other, "exists, and resumes from its own last.ckpt"),
+        ("best", "exists, and resumes from its own last.ckpt"),
     ):
         status, _, problems = run_cli("fit", "--ckpt_path", start, "--trainer.max_epochs", "4")
         assert status == 2

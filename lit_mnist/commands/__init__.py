@@ -35,5 +35,6 @@ jobs            runs fit in processes of their own, several at a time
 jobs_at_once    how many of them run at a time by default
 arguments       prepares the command line for the parser; finds configs by name
 option_checks   refuses bad values that the parser or Lightning would accept silently
-error_messages  turns errors of the parser and of libraries into one line
+error_messages  turns errors of the parser into one line
+library_errors  turns errors of libraries into one line
 """

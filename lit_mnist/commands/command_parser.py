@@ -49,6 +49,16 @@ class CommandParser(argparse.ArgumentParser):
     def check(self, options: argparse.Namespace) -> None:
         """Refuses options that do not fit together; subclasses may override this."""
 
+    def refuse_unknown(self, spec: RunSpec) -> None:
+        """Refuses options that `fit` lacks; called before a missing option is reported.
+
+        A model's own options are not known without the model, so they end the check.
+        """
+        if spec.typed and not any(arg.startswith("--model.") for arg in spec.typed):
+            from lit_mnist.commands.parsed_options import parsed_options  # imports torch
+
+            parsed_options(spec)
+
     def _refuse_abbreviated(self, option: str) -> None:
         full = [name for name in self._option_string_actions if name.startswith(option)]
         if option.startswith("--") and option != "--" and full:

@@ -69,14 +69,14 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
         jobs = jobs_at_once([job.spec for job in todo])
         if jobs > 1:
             print(
-                f"{jobs} runs at a time, which is faster; --jobs 1 trains one after the other, on"
-                " all threads, and so with other roundings in the last digits",
+                f"{jobs} runs at a time, which is faster; --jobs 1 trains one after another on all"
+                " threads, with different rounding in the last digits",
                 flush=True,
             )
     failed = Jobs(min(jobs, len(todo) or 1)).run(todo)
     if failed:
         names = ", ".join(job.name for job in failed)
-        raise UserError(f"{names}: not trained, for the reason above; the same command goes on")
+        raise UserError(f"{names}: not trained, see the error above; the same command continues")
 
 
 def test(planned: Sequence[Plan], average: AVERAGES) -> Path:

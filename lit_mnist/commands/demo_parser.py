@@ -11,7 +11,7 @@ class Demo(OneRun):
     command = "demo"
     summary = "serve a page on which to draw a digit and see the network's prediction"
     details = (
-        "It is served to this machine only, on 127.0.0.1, until Ctrl-C. To reach it from another"
+        "It is served on 127.0.0.1, to this machine only, until Ctrl-C. To reach it from another"
         " machine, use ssh -L 8000:127.0.0.1:8000."
     )
 
@@ -21,7 +21,7 @@ class Demo(OneRun):
             "a run's folder, such as tb_logs/deep/seed_42, or a committee's; or the .safetensors"
             " file that one was exported to"
         )
-        at = "the port to listen at (%(default)s); 0 takes one that is free"
+        at = "port to listen on (%(default)s); 0 for any free one"
         self.add_argument("--port", type=port, default=8000, metavar="N", help=at)
 
 

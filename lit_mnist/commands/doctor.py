@@ -28,7 +28,7 @@ def run(options: argparse.Namespace) -> None:
         print(json.dumps([finding._asdict() for finding in found], indent=2))
     errors = [finding.check for finding in found if finding.verdict == "error"]
     if errors:
-        raise UserError(f"doctor: {', '.join(dict.fromkeys(errors))}: mend what is said above")
+        raise UserError(f"doctor: {', '.join(dict.fromkeys(errors))}: fix what is named above")
 
 
 def look(spec: RunSpec) -> Iterator[Finding]:

@@ -1,22 +1,11 @@
-"""Turns errors of the parser and of libraries into one line that names the option and the remedy.
-
-Any other error is taken for a bug of the program and keeps its traceback.
-"""
+"""Turns the parser's errors into one line that names the option and the remedy."""
 
 import difflib
 import re
-import traceback
 from collections.abc import Sequence
-from pathlib import Path
-
-import torch
-from lightning.fabric.utilities.spike import TrainingSpikeException
-from lightning.pytorch.utilities.exceptions import MisconfigurationException
-from torch.distributed import DistError
 
 from lit_mnist import program
 from lit_mnist.commands.arguments import config_files
-from lit_mnist.errors import PeerError, UserError
 
 # Lines of jsonargparse's report about how it tried to parse a value, not about what is wrong
 _CLUTTER = re.compile(
@@ -50,13 +39,6 @@ _SHORTER = (
     ),
     (r'in "<unicode string>", ', "in its "),
 )
-# Packages whose errors are caused by the values of options, not by this program
-_LIBRARIES = ("lightning", "jsonargparse")
-_OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
-_CALLBACK_ERRORS = (AttributeError, RuntimeError, TypeError, ValueError)
-_CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
-_NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) < 1")
-_RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
 def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
@@ -111,84 +93,3 @@ def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
     if not near:
         return f"see {program.name()} {command} --help"
     return f"did you mean {dashes}{near[0]}?"
-
-
-def explained(error: Exception) -> Exception:
-    """Gives the error to raise instead: a UserError or PeerError, or `error` itself."""
-    if isinstance(error, (UserError, PeerError)):
-        return error
-    text = " ".join(str(error).split())
-    operation = re.search(r"(\S+) does not have a deterministic implementation", text)
-    if operation:
-        return UserError(
-            f"{operation[1]} is not deterministic on this device; take --trainer.deterministic"
-            " warn to be told of such operations only, or false"
-        )
-    if _out_of_memory(error, text):
-        return UserError(
-            "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
-            " programs, or take another --trainer.accelerator"
-        )
-    if "does not require grad and does not have a grad_fn" in text:
-        return UserError(
-            "the loss depends on no weight that is trained; let forward give what it computes"
-            " (not detached, no labels), and leave some layer unfrozen"
-        )
-    if isinstance(error, DistError) or "by peer" in text:  # gloo has no type of its own
-        return PeerError("another process of this run has failed; see its message")
-    frames = traceback.extract_tb(error.__traceback__)
-    if any(
-        Path(frame.filename).name == "checkpoint_connector.py" and _RESTORING.fullmatch(frame.name)
-        for frame in frames
-    ):
-        return UserError(
-            f"the checkpoint does not hold what training goes on from ({type(error).__name__}:"
-            f" {text:.400}); remove it, then fit takes the other one, or start afresh with --fresh"
-        )
-    callback = _stock_callback(frames)
-    if isinstance(error, TrainingSpikeException):
-        return UserError(f"SpikeDetection: {text}; lower --model.lr, or leave the callback out")
-    if callback and isinstance(error, _CALLBACK_ERRORS):
-        return UserError(
-            f"--trainer.callbacks: {callback} cannot work with this model"
-            f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
-            " model what it asks for"
-        )
-    if fraction := _NO_BATCH.search(text):
-        share, stage, batches = fraction.groups()
-        also = " (or --trainer.overfit_batches)" if stage in ("train", "val") else ""
-        return UserError(
-            f"--trainer.limit_{stage}_batches {share}{also}: no whole one of {batches} batches;"
-            " take a number of batches, such as 1, or a larger share"
-        )
-    library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
-    if isinstance(error, MisconfigurationException) or (
-        library and isinstance(error, _OPTION_ERRORS)
-    ):
-        found = _CLASS_ERROR.search(text)
-        told = f"{found[1]}: {found[2]}" if found else f"--trainer: {condensed(str(error)):.400}"
-        return UserError(told)
-    return error
-
-
-def _stock_callback(frames: Sequence[traceback.FrameSummary]) -> str:
-    """Gives the file of the Lightning callback in which an error arose; empty if in none.
-
-    PyTorch's frames are skipped: a module raises for a caller that asks for a missing attribute.
-    """
-    asking = [frame for frame in frames if _library(frame.filename) != "torch"]
-    path = Path(asking[-1].filename) if asking else Path()
-    stock = _library(str(path)) == "lightning" and "callbacks" in path.parts
-    return path.stem if stock else ""
-
-
-def _out_of_memory(error: Exception, text: str) -> bool:
-    phrases = ("out of memory", "can't allocate memory", "Cannot allocate memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)
-    )
-
-
-def _library(filename: str) -> str:
-    """Gives the installed package that a file belongs to."""
-    return filename.replace("\\", "/").rpartition("/site-packages/")[2].partition("/")[0]

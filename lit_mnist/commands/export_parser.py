@@ -14,10 +14,10 @@ class Export(OneRun):
     command = "export"
     summary = "write a run, or a committee as one model, to a file that other programs load"
     details = (
-        "Scaling is part of the file: 28x28 images in, probabilities of the ten classes out. The"
-        " file is loaded by its own runtime and compared with the run on 1,000 validation images;"
-        " if a probability differs by more than 1e-5, nothing is left. Beside it lies"
-        " MODEL_CARD.md, of the file that was written last."
+        "The file maps 28x28 images to probabilities of the ten classes; scaling is part of it. It"
+        " is loaded by its own runtime and compared with the run on 1,000 validation images; if a"
+        " probability differs by more than 1e-5, it is removed. MODEL_CARD.md beside it describes"
+        " the file that was written last."
     )
 
     def __init__(self) -> None:
@@ -25,13 +25,13 @@ class Export(OneRun):
         self.add_run("a run's folder, such as tb_logs/deep/seed_42, or a committee's")
         add = self.add_argument
         kinds = (
-            "onnx, pt2 (of torch.export) or safetensors (the weights alone); by default what"
-            " --output ends in, or onnx"
+            "onnx, pt2 (torch.export) or safetensors (weights only); by default that of --output's"
+            " suffix, or onnx"
         )
         add("--format", choices=FORMATS, metavar="FORMAT", help=kinds)
         output = "the file (model.onnx, .pt2 or .safetensors in the run's folder)"
         add("--output", type=Path, metavar="FILE", help=output)
-        pixels = "type of its pixels: uint8 from 0 to 255 (default), or float32 from 0 to 1"
+        pixels = "type of input pixels: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "folder of the run's data (that of its config)"
         hidden = argparse.SUPPRESS  # options that are refused with a reason

@@ -7,7 +7,7 @@ from lit_mnist.commands.parsers import PARSERS
 RUN_COMMANDS = {
     "fit": "train a model; the same command again resumes it, or reports that it is complete",
     "validate": "score a trained model on the held-out training images",
-    "test": "score it on the test images; writes predictions, pictures and results.json",
+    "test": "score it on the test images; write predictions, pictures and results.json",
     "predict": "read the digits in your own pictures: --data.images PATH...",
 }
 COMMANDS = (*RUN_COMMANDS, *PARSERS)

@@ -20,8 +20,8 @@ from lit_mnist.reports.notebook import SYSTEMS
 
 def _add_jobs(parser: CommandParser) -> None:
     jobs = (
-        "runs at once (%(default)s: one a GPU, or else one a core, as memory allows): each has a"
-        " GPU, or an equal part of the cores; 1 for one after the other on all cores"
+        "runs at once (%(default)s: one per GPU, or else one per core, as memory allows), each with"
+        " a GPU or an equal share of the cores; 1: one after another on all cores"
     )
     add = parser.add_argument
     add("--jobs", type=positive_or_auto, default="auto", metavar="N", help=jobs)
@@ -33,33 +33,34 @@ class Committee(CommandParser):
     command, fit = "committee", True
     summary = "train several networks of one kind and test their average"
     details = (
-        "Each member is an ordinary run in tb_logs/NAME/seed_<k>/; the report lies in"
-        " tb_logs/NAME/committee_N/. What is finished is not trained again, so the same command"
-        " goes on after a stop. Members are chosen by nothing but their seed. With --folds K each"
-        " member validates on one of K parts of the training images and is trained on the others;"
-        " out_of_fold.csv holds what was said of every training image by members that had left it"
-        " out, and the report its score. Such members are not tested one by one."
+        "Each member is an ordinary run in tb_logs/NAME/seed_<k>/; the report is in"
+        " tb_logs/NAME/committee_N/. Members differ only in their seed. After an interruption, the"
+        " same command trains only what is missing. With --folds K, the training images are split"
+        " into K parts; each member is validated on one of them and trained on the others."
+        " out_of_fold.csv then holds, for every training image, the predictions of the members that"
+        " were not trained on it, and the report their score. Such members are not tested one by"
+        " one."
     )
 
     def __init__(self) -> None:
         super().__init__()
         add = self.add_argument
         members = (
-            "how many (5); with --folds, for each part (1). Their seeds are --seed_everything, +1,"
-            " ...; their parts take turns"
+            "number of members (5); with --folds, number per part (1). Seeds count up from"
+            " --seed_everything"
         )
         add("--members", type=positive, metavar="N", help=members)
-        folds = "how many parts of the training images take turns to validate (one split for all)"
+        folds = "number of parts of the training images that take turns to validate (one split)"
         add("--folds", type=positive, metavar="K", help=folds)
         average = f"what is averaged: {', '.join(get_args(AVERAGES))} (%(default)s)"
         add("--average", choices=get_args(AVERAGES), default=DEFAULT_AVERAGE, help=average)
         _add_jobs(self)
         member = (
-            "train member K alone, from 0, and stop: for a SLURM array or several machines that"
-            " share tb_logs; a last call without it puts the members together"
+            "train only member K, counted from 0: for a SLURM array, or several machines that share"
+            " tb_logs; a last call without it evaluates the committee"
         )
         add("--member", type=int, metavar="K", help=member)
-        skip = "stop before the test set is read, with the committee's validation score"
+        skip = "do not read the test set; print the committee's validation score instead"
         add("--skip_test", action="store_true", help=skip)
 
     def check(self, options: argparse.Namespace) -> None:
@@ -78,6 +79,7 @@ class Committee(CommandParser):
         if folds and own:
             raise UserError(f"{own[0]}: --folds {folds} sets it for each member; leave it out")
         if not spec.configs and not typed & {"--model", "--model.class_path"}:
+            self.refuse_unknown(spec)
             raise UserError(
                 "committee: no model is named; give its members' config:"
                 f" {self.prog} --config deep --members {count}"
@@ -90,9 +92,9 @@ class Reproduce(CommandParser):
     command, fit = "reproduce", True
     summary = "run the notebook's six systems and compare our results with its own"
     details = (
-        "Each has the notebook's settings and epochs. Finished runs in tb_logs are used as they"
-        " are, so the same command goes on after a stop. In full it takes hours on two cores; the"
-        " time that is left is told at the start and after each system."
+        "Each has the notebook's settings and epochs. Finished runs in tb_logs are reused, so the"
+        " same command continues after an interruption. All six take hours on two cores; the"
+        " remaining time is printed at the start and after each system."
     )
 
     def __init__(self) -> None:
@@ -102,8 +104,8 @@ class Reproduce(CommandParser):
         only = f"systems to run (all): {', '.join(names)}"
         add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=only)
         seeds = (
-            "runs of each single system, from seed --seed_everything on (%(default)s); of several"
-            " the table has mean and standard deviation"
+            "runs of each single system, with seeds from --seed_everything on (%(default)s); for"
+            " several, the table has mean and standard deviation"
         )
         add("--seeds", type=positive, default=1, metavar="N", help=seeds)
         _add_jobs(self)
@@ -122,12 +124,12 @@ class Compare(CommandParser):
     """The options of `compare`."""
 
     command = "compare"
-    summary = "test whether the difference between tested runs is more than luck"
+    summary = "test whether tested runs differ by more than chance"
     details = (
-        "It counts the test images that only one of two has right, and tests the difference by"
-        " McNemar's exact test; of more than two runs, each pair, corrected by Holm for their"
-        " number. A system's folder, such as tb_logs/deep, stands for the runs of all its seeds;"
-        " the means of systems with several seeds are compared by Welch's test."
+        "Two runs are compared by McNemar's exact test on the test images that only one of them"
+        " classifies correctly; of more runs, each pair is, with Holm's correction. A system's"
+        " folder, such as tb_logs/deep, stands for the runs of all its seeds; the mean accuracies"
+        " of systems with several seeds are compared by Welch's test."
     )
 
     def __init__(self) -> None:
@@ -149,9 +151,9 @@ class Report(CommandParser):
     command = "report"
     summary = "write one HTML file about a run, a committee, or several side by side"
     details = (
-        "It shows figures with their intervals, curves, the confusion matrix with the images behind"
-        " each cell, errors by how sure the network was, calibration, the config and the ledger."
-        " It needs no network and nothing beside it."
+        "It shows scores with their intervals, curves, the confusion matrix with the images behind"
+        " each cell, errors by confidence, calibration, the config and the ledger. The file is"
+        " self-contained and works offline."
     )
 
     def __init__(self) -> None:
@@ -168,8 +170,8 @@ class Runs(CommandParser):
     command = "runs"
     summary = "list all runs under a folder: state, scores, time, what differs"
     details = (
-        "It reads no checkpoint, so that it answers at once, also while runs are training. A run"
-        " that was killed is listed as interrupted."
+        "No checkpoint is read, so it is fast, and works while runs are training. A killed run is"
+        " listed as interrupted."
     )
 
     def __init__(self) -> None:
@@ -179,7 +181,7 @@ class Runs(CommandParser):
         add("folder", nargs="?", type=Path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
         add("--json", action="store_true", help="print JSON, one object per run")
         keys = ("name", "state", "seed", "epoch", "val_acc", "test_acc", "time")
-        order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: the highest first"
+        order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: highest first"
         add("--sort", choices=keys, default="name", metavar="KEY", help=order)
 
 

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist.commands import error_messages, evaluation, fit_messages, starting_point
+from lit_mnist.commands import evaluation, fit_messages, library_errors, starting_point
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
@@ -39,7 +39,7 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
         with process.configured(), workarounds.applied():
             RunCLI(images_as_list(argv), extra)
     except Exception as error:
-        explained = error_messages.explained(error)
+        explained = library_errors.explained(error)
         if explained is error:
             launcher.report(error)
             raise
@@ -55,7 +55,7 @@ class RunCLI(RunOptions):
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             told = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
             number = signal.SIGTERM if told else signal.SIGINT
-            again = "; the same command goes on from the last checkpoint"
+            again = "; the same command resumes from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
             raise SystemExit(128 + number) from None
 
@@ -133,7 +133,7 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
-            say("a dry run: nothing is written, and nothing shown")
+            say("fast_dev_run: nothing is written or shown")
         else:
             self._add(PredictReport(self.run, weights.sha256, self.output))
         self.trainer.predict(

@@ -27,7 +27,7 @@ def run(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps([row._asdict() for row in rows], indent=2))
     elif not rows:
-        print(f"{options.folder}: no run lies in it; train one with fit")
+        print(f"{options.folder}: contains no runs; train one with fit")
     else:
         print(table(rows))
 

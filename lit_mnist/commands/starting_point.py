@@ -74,7 +74,7 @@ def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
     checkpoints.read(named)
     if found is None or named.resolve() != found.checkpoint.resolve():
         raise UserError(
-            f"--ckpt_path {named}: {run.folder} exists, and goes on from its own last.ckpt; leave"
+            f"--ckpt_path {named}: {run.folder} exists, and resumes from its own last.ckpt; leave"
             " the option out, choose another --name, or add --fresh to replace the run"
         )
 

@@ -59,12 +59,12 @@ class Trials:
             self._close(self._write())
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
             why = str(error.__cause__ or error).partition("\n")[0]
-            raise UserError(f"--storage: {why:.150}; the same command goes on") from error
+            raise UserError(f"--storage: {why:.150}; the same command resumes the sweep") from error
 
     def _more(self) -> bool:
         """Whether a trial is left to train; first queues the trials of killed processes again."""
         for number in workers.requeue_abandoned(self.study, self.folder):
-            print(f"trial {number} was stopped; it goes on", flush=True)
+            print(f"trial {number} was interrupted; it is resumed", flush=True)
         trials = self.study.get_trials(deepcopy=False)
         counted = workers.counted(trials)
         failed = [trial for trial in counted if trial.state == TrialState.FAIL]
@@ -132,8 +132,8 @@ class Trials:
             raise UserError("no trial was completed, so there is no best one; add --trials")
         print(f"best val_acc {best.val_acc:.4f}, trial {best.number}: {_text(best.options)}")
         print(
-            f"it is the best of {known.count('complete')} on the same images, which flatters it;"
-            " other seeds tell what it is worth:"
+            f"as the best of {known.count('complete')} on the same images, this score is"
+            " optimistic; runs with other seeds give a fairer one:"
         )
         name, called = f"{self.sweep.name}_best.yaml", program.name()
         print(f"next: {called} fit --config {self.folder / name} --seed_everything 43")

@@ -52,7 +52,7 @@ class DemoServer(ThreadingHTTPServer):
             super().__init__((ADDRESS, port), Handler)
         except OSError as error:
             raise UserError(
-                f"--port {port}: {error.strerror}; take another, or 0 for one that is free"
+                f"--port {port}: {error.strerror}; take another, or 0 for any free one"
             ) from error
 
     @property

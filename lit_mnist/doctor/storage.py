@@ -50,12 +50,12 @@ def _unusable(
 ) -> Finding:
     absent = [name for name in spec.files[split] if not (folder / name).exists()]
     if len(absent) < len(unusable.faults):  # a file is there, and damaged
-        remedy = "fit fetches it again" if download else "replace it, or allow --data.download"
+        remedy = "fit downloads it again" if download else "replace it, or allow --data.download"
         return Finding("data", "error", f"{spec.name}, {split}: {unusable}", remedy)
     text = f"{spec.name}, {split}: no {' and no '.join(absent)} in {folder}"
     if not download:
         return Finding("data", "error", text, "put them there, or allow --data.download")
-    return Finding("data", "warning", text, "they are fetched by the first run that needs them")
+    return Finding("data", "warning", text, "the first run that needs them downloads them")
 
 
 def log_folder(log_dir: Path) -> Iterator[Finding]:

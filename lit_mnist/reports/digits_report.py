@@ -79,10 +79,10 @@ class PredictReport(Collector):
         rows = picture_rows(data.pictures, probabilities, sure, rejected, names or DIGITS)
         self.write(data.pictures, rows)
         print(screen_table(rows))
-        least_sure = f"{self.abstention.threshold:.6g} ({self.abstention.source})"
-        print(f"not sure: confidence of at most {least_sure}")
+        threshold = f"{self.abstention.threshold:.6g} ({self.abstention.source})"
+        print(f'digits are marked "not sure" up to a confidence of {threshold}')
         if why_not:
-            print(f"letters and the like are not told from digits: {why_not}")
+            print(f"letters and other shapes may be read as digits: {why_not}")
         print(f"digits.csv, digits.json, digits.png: see {self.folder}")
 
     def rejected(self, predictions: Predictions, *, digits: bool) -> tuple[np.ndarray, str]:

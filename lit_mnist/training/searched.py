@@ -58,7 +58,7 @@ def stop_searching(trainer: Trainer) -> None:
         everyone.remove(finder)
         if trainer.is_global_zero:
             name = type(finder).__name__
-            print(f"{name}: searches when a run begins; this one goes on with what was found")
+            print(f"{name}: searches only in a new run; this one continues with what was found")
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:

@@ -145,7 +145,7 @@ def test_a_member_that_fails_is_named_and_the_others_are_trained(committee, trai
     assert status == 2
     *reasons, last = problems.splitlines()
     assert reasons == ["error: tb_logs/dense/seed_43: File exists; make room or choose another"]
-    assert last.startswith("error: dense/seed_43: not trained, for the reason above")
+    assert last.startswith("error: dense/seed_43: not trained, see the error above")
     assert results(seed(44))["status"] == "complete"
     assert not OWN.exists()
 

@@ -51,7 +51,7 @@ def test_an_error_gives_status_2_and_is_named(look, tmp_path):
     status, output, problems = look(
         "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
     )
-    assert (status, problems) == (2, "error: doctor: data: mend what is said above\n")
+    assert (status, problems) == (2, "error: doctor: data: fix what is named above\n")
     assert f"error    data        {SMALL}, train: no train-images" in output
 
 
@@ -110,7 +110,7 @@ def test_it_tells_what_cannot_be_imported(here, module, named, doctors):
     (here / f"{module}.py").write_text("raise ImportError('libtorch_cpu.so: cannot open')")
     status, output, problems = doctors()
     assert status == 2, problems
-    assert problems == "error: doctor: imports: mend what is said above\n"
+    assert problems == "error: doctor: imports: fix what is named above\n"
     assert f"{named} cannot be imported (ImportError: libtorch_cpu.so: cannot" in output
     assert "ok       python" in output
     assert "threads" in output
@@ -122,7 +122,7 @@ def test_errors_are_named_once(monkeypatch, capsys):
         doctor, "look", lambda _: [Finding("data", "error", "a"), Finding("data", "error", "b")]
     )
     assert main(["doctor"]) == 2
-    assert capsys.readouterr().err == "error: doctor: data: mend what is said above\n"
+    assert capsys.readouterr().err == "error: doctor: data: fix what is named above\n"
 
 
 def test_old_packages_are_errors(look, monkeypatch):

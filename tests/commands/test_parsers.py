@@ -100,6 +100,8 @@ BAD = {
     "abbreviated, with =": ("reproduce", ["--seed=7"], "--seed: options are not abbreviated"),
     "abbreviated, of fit": ("reproduce", ["--data.batch", "9"], "did you mean --data.batch_size?"),
     "abbreviated config": ("committee", ["--conf", "deep", "--model", "DenseModule"], "--config?"),
+    "unknown before no model": ("committee", ["--conf", "x"], "--conf x; did you mean --config?"),
+    "unknown before no space": ("sweep", ["--conf", "x"], "--conf x; did you mean --config?"),
     "no run": ("export", [], "export takes one run: python cli.py export tb_logs/deep/seed_42"),
     "two runs": ("export", ["a", "b"], "export takes one run"),
     "format": ("export", ["a", "--format", "h5"], "--format: invalid choice: 'h5'"),

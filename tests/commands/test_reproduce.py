@@ -157,7 +157,7 @@ def test_after_a_failure_and_a_stop_what_was_done_is_kept(call, order, monkeypat
     Path("tb_logs/simple").touch()  # where a folder should be
     status, _, problems = call()
     assert status == 2
-    assert "error: simple/seed_42: not trained, for the reason above" in problems
+    assert "error: simple/seed_42: not trained, see the error above" in problems
     assert order == ["dense/seed_42", "simple/seed_42"]
     assert facts()["dense"]["ours"]["test_acc"] == results("dense/seed_42")["test_acc"]
 

@@ -164,7 +164,7 @@ def test_no_folder_and_an_empty_one(here, capsys):
     assert capsys.readouterr().err.startswith("error: tb_logs: no such folder; ")
     Path("tb_logs").mkdir()
     assert main(["runs"]) == 0
-    assert capsys.readouterr().out == "tb_logs: no run lies in it; train one with fit\n"
+    assert capsys.readouterr().out == "tb_logs: contains no runs; train one with fit\n"
 
 
 def test_200_runs_are_listed_within_3_seconds_of_the_processor_and_without_torch(

@@ -124,7 +124,7 @@ def test_a_killed_trial_goes_on_to_the_same_bits(sweep, options):
     assert study().trials[0].state == TrialState.RUNNING
     status, output, _ = sweep("--trials", "1")
     assert status == 0
-    assert "trial 0 was stopped; it goes on" in output
+    assert "trial 0 was interrupted; it is resumed" in output
     assert "going on after epoch" in output
     assert [one["number"] for one in record()["trials"]] == [0]
     found, values = drawn(), [one["val_acc"] for one in record()["trials"]]
@@ -198,4 +198,4 @@ def test_what_is_missing_is_named(options, capsys):
     assert main(["sweep", "--config", "dense"]) == 2
     assert "name what is searched: --space FILE" in capsys.readouterr().err
     assert main([*options, "--fresh"]) == 2
-    assert "--fresh: a sweep goes on" in capsys.readouterr().err
+    assert "--fresh: a sweep is always resumed" in capsys.readouterr().err

@@ -173,7 +173,7 @@ def test_a_port_that_is_taken_is_named(three, capfd):
         assert main(["demo", str(three / "tb_logs/dense/seed_42"), "--port", str(port)]) == 2
     assert capfd.readouterr() == (
         "",
-        f"error: --port {port}: Address already in use; take another, or 0 for one that is free\n",
+        f"error: --port {port}: Address already in use; take another, or 0 for any free one\n",
     )
 
 

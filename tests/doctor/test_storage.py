@@ -43,7 +43,7 @@ def test_data_of_ones_own_have_no_hash(tmp_path, folder):
 
 @pytest.mark.parametrize(
     ("download", "verdict", "remedy"),
-    [(True, "warning", "fetched by the first run"), (False, "error", "put them there")],
+    [(True, "warning", "the first run that needs them"), (False, "error", "put them there")],
 )
 def test_missing_data(tmp_path, folder, download, verdict, remedy):
     (folder / KMNIST.files["test"][0]).unlink()
@@ -63,7 +63,7 @@ def test_damaged_data(tmp_path, folder, download):
     train, test = verdicts(tmp_path, download=download)
     assert train[0] == "error"
     assert f"{folder / name} is damaged: its SHA-256 is" in train[1]
-    assert ("fetches it again" in train[2]) == download
+    assert ("downloads it again" in train[2]) == download
     assert test[0] == "ok"
 
 

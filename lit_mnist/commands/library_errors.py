@@ -1,0 +1,134 @@
+"""Turns errors of libraries into a UserError that names the option and the remedy.
+
+Any other error is taken for a bug of the program and keeps its traceback.
+"""
+
+import re
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from lightning.fabric.utilities.spike import TrainingSpikeException
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch.distributed import DistError
+
+from lit_mnist.commands.error_messages import condensed
+from lit_mnist.errors import PeerError, UserError
+
+Frames = Sequence[traceback.FrameSummary]
+# Packages whose errors are caused by the values of options, not by this program
+_LIBRARIES = ("lightning", "jsonargparse")
+_OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
+_CALLBACK_ERRORS = (AttributeError, RuntimeError, TypeError, ValueError)
+_CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
+_NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) < 1")
+_RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
+
+
+def explained(error: Exception) -> Exception:
+    """Gives the error to raise instead: a UserError or PeerError, or `error` itself."""
+    if isinstance(error, (UserError, PeerError)):
+        return error
+    text = " ".join(str(error).split())
+    message = _of_computing(error, text)
+    if not message and (isinstance(error, DistError) or "by peer" in text):  # gloo has no own type
+        return PeerError("another process of this run has failed; see its message")
+    frames = traceback.extract_tb(error.__traceback__)
+    message = message or _of_resuming(error, text, frames) or _of_callback(error, text, frames)
+    message = message or _of_limit(text) or _of_option(error, text, frames)
+    return UserError(message) if message else error
+
+
+def _of_computing(error: Exception, text: str) -> str:
+    """Explains what the device or autograd cannot do; empty for other errors, as below."""
+    operation = re.search(r"(\S+) does not have a deterministic implementation", text)
+    if operation:
+        return (
+            f"{operation[1]} is not deterministic on this device; take --trainer.deterministic"
+            " warn, which only warns of such operations, or false"
+        )
+    if _out_of_memory(error, text):
+        return (
+            "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
+            " programs, or take another --trainer.accelerator"
+        )
+    if "does not require grad and does not have a grad_fn" in text:
+        return (
+            "the loss depends on no trained weight; have forward return what it computes"
+            " (not detached, no labels), and leave some layer unfrozen"
+        )
+    return ""
+
+
+def _of_resuming(error: Exception, text: str, frames: Frames) -> str:
+    """Explains an error while Lightning restores a checkpoint."""
+    if not any(
+        Path(frame.filename).name == "checkpoint_connector.py" and _RESTORING.fullmatch(frame.name)
+        for frame in frames
+    ):
+        return ""
+    return (
+        f"training cannot be resumed from the checkpoint ({type(error).__name__}: {text:.400});"
+        " remove it, so that fit uses the other one, or start afresh with --fresh"
+    )
+
+
+def _of_callback(error: Exception, text: str, frames: Frames) -> str:
+    """Explains an error in one of Lightning's callbacks."""
+    if isinstance(error, TrainingSpikeException):
+        return f"SpikeDetection: {text}; lower --model.lr, or leave the callback out"
+    callback = _stock_callback(frames)
+    if not callback or not isinstance(error, _CALLBACK_ERRORS):
+        return ""
+    return (
+        f"--trainer.callbacks: {callback} cannot work with this model"
+        f" ({type(error).__name__}{': ' if text else ''}{text:.300}); leave it out, or give the"
+        " model what it needs"
+    )
+
+
+def _of_limit(text: str) -> str:
+    """Explains a limit, given as a fraction, of less than one batch."""
+    fraction = _NO_BATCH.search(text)
+    if not fraction:
+        return ""
+    share, stage, batches = fraction.groups()
+    also = " (or --trainer.overfit_batches)" if stage in ("train", "val") else ""
+    return (
+        f"--trainer.limit_{stage}_batches {share}{also}: less than one of {batches} batches;"
+        " give a number of batches, such as 1, or a larger fraction"
+    )
+
+
+def _of_option(error: Exception, text: str, frames: Frames) -> str:
+    """Explains other errors that Lightning or the parser raises for the value of an option."""
+    library = bool(frames) and _library(frames[-1].filename) in _LIBRARIES
+    refused = library and isinstance(error, _OPTION_ERRORS)
+    if not refused and not isinstance(error, MisconfigurationException):
+        return ""
+    found = _CLASS_ERROR.search(text)
+    return f"{found[1]}: {found[2]}" if found else f"--trainer: {condensed(str(error)):.400}"
+
+
+def _stock_callback(frames: Frames) -> str:
+    """Gives the file of the Lightning callback in which an error arose; empty if in none.
+
+    PyTorch's frames are skipped: a module raises for a caller that asks for a missing attribute.
+    """
+    asking = [frame for frame in frames if _library(frame.filename) != "torch"]
+    path = Path(asking[-1].filename) if asking else Path()
+    stock = _library(str(path)) == "lightning" and "callbacks" in path.parts
+    return path.stem if stock else ""
+
+
+def _out_of_memory(error: Exception, text: str) -> bool:
+    phrases = ("out of memory", "can't allocate memory", "Cannot allocate memory")
+    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
+        isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)
+    )
+
+
+def _library(filename: str) -> str:
+    """Gives the installed package that a file belongs to."""
+    return filename.replace("\\", "/").rpartition("/site-packages/")[2].partition("/")[0]
