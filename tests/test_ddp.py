@@ -1,6 +1,8 @@
 """Real processes on gloo: 1, 2 and 3 ranks agree."""
 
+import csv
 import json
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -74,6 +76,24 @@ def test_two_ranks_keep_the_best_of_a_net_with_batch_norm(launch):
     assert best["epoch"] == found["best_epoch"] == 0
     last = checkpoint("fast")["state_dict"]
     assert all(torch.equal(value, last[name]) for name, value in best["state_dict"].items())
+
+
+def test_ranks_share_what_is_unfrozen_and_what_a_module_logs_or_warn(launch):
+    # the shares of 500 and of 100 images are not equal on three ranks
+    own = ("--model", "no_dropout.OwnScores", "--trainer.callbacks", "no_dropout.Unfreeze")
+    more = ("--trainer.precision", "32-true", "--trainer.max_epochs", "3")
+    losses = []
+    for ranks in (1, 3):
+        done = launch("fit", ranks, *own, *more, "--name", f"on{ranks}", config="dense")
+        assert done.returncode == 0, done.stderr
+        with (folder(f"on{ranks}") / "metrics.csv").open(newline="") as file:
+            losses.append([float(row["val_loss"]) for row in csv.DictReader(file)])
+    assert losses[1] == pytest.approx(losses[0], rel=1e-4)
+    one, three = (checkpoint(f"on{ranks}")["state_dict"] for ranks in (1, 3))
+    for key, value in one.items():
+        torch.testing.assert_close(three[key], value, atol=1e-5, rtol=1e-4)
+    warned = re.findall(r"self\.log\('(\w+)', ..., sync_dist=True\)", done.stderr)
+    assert warned == ["val_acc"]
 
 
 def test_any_number_of_ranks_takes_the_steps_of_one(launch):

@@ -23,6 +23,12 @@ _OPTION_ERRORS = (ValueError, ZeroDivisionError, ModuleNotFoundError)
 _CALLBACK_ERRORS = (AttributeError, RuntimeError, TypeError, ValueError)
 _CLASS_ERROR = re.compile(r"Problem with given class_path '(.+?)': (.+?) - ")  # jsonargparse's
 _NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) < 1")
+# Of autograd, and of DDP
+_NOTHING_TRAINED = re.compile(
+    r"does not require grad and does not have a grad_fn|doesn't have any parameter that requires"
+)
+# Of DDP, and of Lightning in its place
+_UNUSED = re.compile(r"Expected to have finished reduction|has parameters that were not used in")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
@@ -31,9 +37,12 @@ def explained(error: Exception) -> Exception:
     if isinstance(error, (UserError, PeerError)):
         return error
     text = " ".join(str(error).split())
-    message = _of_computing(error, text)
+    message = _of_computing(error, text) or _of_ranks(text)
     if not message and (isinstance(error, DistError) or "by peer" in text):  # gloo has no own type
-        return PeerError("another process of this run has failed; see its message")
+        return PeerError(
+            "another process of this run has failed; see its message, or the system's log if it"
+            " was killed"
+        )
     frames = traceback.extract_tb(error.__traceback__)
     message = message or _of_resuming(error, text, frames) or _of_callback(error, text, frames)
     message = message or _of_limit(text) or _of_option(error, text, frames)
@@ -53,10 +62,26 @@ def _of_computing(error: Exception, text: str) -> str:
             "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
             " programs, or take another --trainer.accelerator"
         )
-    if "does not require grad and does not have a grad_fn" in text:
+    if _NOTHING_TRAINED.search(text):
         return (
             "the loss depends on no trained weight; have forward return what it computes"
             " (not detached, no labels), and leave some layer unfrozen"
+        )
+    return ""
+
+
+def _of_ranks(text: str) -> str:
+    """Explains what DDP refuses."""
+    if _UNUSED.search(text):
+        return (
+            "the loss does not depend on some of the trained weights, and the ranks wait for their"
+            " gradients; take --trainer.strategy ddp_find_unused_parameters_true, or remove or"
+            " freeze those weights"
+        )
+    if "SyncBatchNorm layers only work with" in text:
+        return (
+            "--trainer.sync_batchnorm: ranks on a CPU cannot share batch statistics; leave it out,"
+            " and best.ckpt holds those of the first rank"
         )
     return ""
 

@@ -106,9 +106,9 @@ class TrainLog(Callback):
                 key = f"train_{name}"
                 logged = trainer.callback_metrics.get(key)
                 if logged is self.before.get(key) and value.isfinite():
-                    pl_module.log(key, value)
+                    _log_same(pl_module, key, value)
         if self.lr is not None:
-            pl_module.log("lr", self.lr)
+            _log_same(pl_module, "lr", self.lr)
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         self.lr = optimizer.param_groups[0]["lr"]
@@ -135,6 +135,11 @@ def named_sums(partial: Any) -> Any:
     """Gives a checkpoint's partial sums by name; in version 0.1 they were a list."""
     names = ("total", "correct", "count", "finite_steps")
     return dict(zip(names, partial, strict=True)) if isinstance(partial, list) else partial
+
+
+def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:
+    """Logs what is the same on all ranks: their maximum, so that Lightning warns of no mean."""
+    module.log(name, value, sync_dist=True, reduce_fx="max")
 
 
 def _scores(module: LightningModule) -> RunningScores:

@@ -5,7 +5,7 @@ callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that a callback changes after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
-frozen         keeps track of frozen layers across a resume
+frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of Python's and NumPy's random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
 launcher       how many processes torchrun or SLURM has started

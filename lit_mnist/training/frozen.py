@@ -1,20 +1,43 @@
-"""Keeps track of frozen layers across a resume."""
+"""Keeps track of frozen layers: across a resume, and for DDP."""
 
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
+from torch.nn.parallel import DistributedDataParallel
 
 _KEY = "frozen"  # in a checkpoint: names of weights, and of batch norms without statistics
 
 
 class Frozen(Callback):
-    """Saves in checkpoints which weights are frozen, and restores that in a resumed run.
+    """Saves in checkpoints which weights are frozen, restores that at a resume, and informs DDP.
 
     At a resume, BaseFinetuning freezes again all that it froze at the start, even layers that it
     has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`).
+
+    DDP averages the gradients of only those weights that were trainable when it was built. Without
+    this, each rank would train a layer that is unfrozen later on its own images alone.
     """
+
+    def __init__(self) -> None:
+        self.averaged: list[str] = []  # names of the weights whose gradients DDP averages
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes for which weights DDP was built."""
+        self.averaged = _trained(pl_module)
+
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Rebuilds DDP at the start of an epoch that trains other weights than the one before."""
+        strategy: Any = trainer.strategy
+        if batch_idx or not isinstance(strategy.model, DistributedDataParallel):
+            return
+        trained = _trained(pl_module)
+        if trained != self.averaged:
+            self.averaged, strategy.model = trained, pl_module
+            strategy.configure_ddp()
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -34,6 +57,10 @@ class Frozen(Callback):
             weights.requires_grad_(name not in checkpoint[_KEY]["weights"])
         for name, norm in _norms(pl_module):
             norm.track_running_stats = name not in checkpoint[_KEY]["statistics"]
+
+
+def _trained(module: LightningModule) -> list[str]:
+    return [name for name, weights in module.named_parameters() if weights.requires_grad]
 
 
 def _norms(module: LightningModule) -> list[tuple[str, _BatchNorm]]:

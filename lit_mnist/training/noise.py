@@ -10,7 +10,6 @@ from contextlib import ExitStack, contextmanager
 _NOISE = (
     r"Checkpoint directory .* exists and is not empty",  # that is what resuming means here
     r"Be aware that when using `ckpt_path`, callbacks used to create",  # not needed for a test
-    r"It is recommended to use `self\.log\('(lr|train_|val_|test_)",  # all ranks log the same
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it

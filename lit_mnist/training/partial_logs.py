@@ -54,7 +54,7 @@ class PartialLogs(Callback):
             checkpoint[_KEY] = everyone
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restores this rank's sums; none if the number of ranks has changed."""
+        """Restores this rank's sums; if the number of ranks has changed, none, with a message."""
         self.ended, self.due = False, {}
         if len(self.loaded) == trainer.world_size:
             own = self.loaded[trainer.global_rank]
@@ -63,6 +63,11 @@ class PartialLogs(Callback):
             for name, states in own["metrics"].items():
                 if name in modules:
                     _load(modules[name], states)
+        elif self.loaded and trainer.is_global_zero:
+            print(
+                f"going on with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
+                " the module itself logs of this epoch is of its remaining steps"
+            )
         self.loaded = []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

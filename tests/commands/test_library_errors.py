@@ -5,6 +5,8 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist.commands.library_errors import explained
 from lit_mnist.errors import PeerError, UserError
@@ -99,3 +101,39 @@ def test_a_loss_that_depends_on_nothing_is_told_with_the_remedy():
     told = raised(torch.zeros(1).sum().backward)
     assert isinstance(told, UserError)
     assert str(told).startswith("the loss depends on no trained weight")
+
+
+@pytest.fixture
+def rank():
+    """This process is the only one of a group on gloo."""
+    distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
+    yield
+    distributed.destroy_process_group()
+
+
+def unused():
+    net = DistributedDataParallel(nn.ModuleList([nn.Linear(1, 1), nn.Linear(1, 1)]))
+    net.module.forward = lambda images: net.module[0](images)
+    for _ in range(2):
+        net(torch.ones(1, 1)).sum().backward()
+
+
+@pytest.mark.usefixtures("rank")
+@pytest.mark.parametrize(
+    ("call", "line"),
+    [
+        (unused, "the loss does not depend on some"),
+        (
+            lambda: DistributedDataParallel(nn.SyncBatchNorm(1)),
+            "--trainer.sync_batchnorm: ranks on a CPU",
+        ),
+        (
+            lambda: DistributedDataParallel(nn.Linear(1, 1).requires_grad_(False)),
+            "the loss depends on no trained weight",
+        ),
+    ],
+)
+def test_ddps_refusals_are_told_with_the_remedy(call, line):
+    told = raised(call)
+    assert isinstance(told, UserError)
+    assert str(told).startswith(line)

@@ -21,6 +21,7 @@ from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
+from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.utilities import rank_zero_info
 
 from lit_mnist.commands.run_parser import CommandLineWins
@@ -317,6 +318,7 @@ CHANGED = (
     (fit_loop._FitLoop, "_iteration_based_training"),
     (checkpoint_connector._CheckpointConnector, "restore_model"),
     (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
+    (result._ResultMetric, "compute"),
 )
 
 
