@@ -10,7 +10,6 @@ from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.option_checks import (
     check_configs,
     check_logger,
-    check_null,
     check_trainer,
     plain_name,
     plain_path,
@@ -47,15 +46,6 @@ def test_a_config_that_is_not_there_is_named_with_those_that_are(tmp_path):
 def test_an_empty_name_of_a_config_is_told(tmp_path):
     with pytest.raises(UserError, match="--config: is empty"):
         check_configs([""])
-
-
-def test_null_is_for_arguments_that_may_be_none():
-    chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
-    sound = Namespace(lr=0.1, channels_last=None)
-    check_null("--model", Namespace(init_args=sound, **chosen))
-    for argument in ("lr", "plateau"):
-        with pytest.raises(UserError, match=f"--model.{argument} null"):
-            check_null("--model", Namespace(init_args=Namespace({argument: None}), **chosen))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
