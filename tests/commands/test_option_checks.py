@@ -107,3 +107,12 @@ def test_a_csv_logger_keeps_out_of_the_runs_folder(tmp_path):
     for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
         with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
             check_logger(logger, folder)
+
+
+@pytest.mark.parametrize("unit", ["epochs", "steps"])
+def test_a_least_duration_above_the_most_is_refused(unit):
+    bounds = {f"min_{unit}": 3, f"max_{unit}": 2}
+    with pytest.raises(UserError, match=f"--trainer.min_{unit} 3: .* above --trainer.max_{unit} 2"):
+        check_trainer(bounds)
+    for most in (3, -1, None):
+        check_trainer(bounds | {f"max_{unit}": most})
