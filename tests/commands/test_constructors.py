@@ -25,7 +25,9 @@ class ByPosition(DenseModule):
 
 def test_arguments_without_a_name_are_refused():
     chosen = Namespace(class_path=f"{__name__}.ByPosition", init_args=Namespace(lr=0.1))
-    with pytest.raises(UserError, match=r"--model \S+\.ByPosition: .* takes width by position only"):
+    with pytest.raises(
+        UserError, match=r"--model \S+\.ByPosition: .* takes width by position only"
+    ):
         check("--model", chosen)
 
 
@@ -50,4 +52,4 @@ def test_a_constructor_that_fails_is_told_with_its_file(kind, wrapped):
         told = explained(error)
     assert isinstance(told, UserError)
     assert f"--model {__name__}.Failing: its constructor fails ({kind.__name__}: " in str(told)
-    assert f"wide" in str(told) and f"{__file__}, line " in str(told)
+    assert "wide" in str(told) and f"{__file__}, line " in str(told)
