@@ -31,9 +31,9 @@ class ResumedEpoch(Callback):
        own callbacks need to restore their schedule or the number of batches per step.
     3. SpikeDetection does not save its mean, and loads it into an attribute that it does not have
        (lightning/fabric/utilities/spike.py).
-    4. A batch at which `on_train_batch_start` has ended an epoch by -1 is never counted as started or
-       completed. Lightning then takes a later epoch to be elsewhere than it was saved, one batch behind, and
-       leaves out its validation (`update_restart_stage` in loops/training_epoch_loop.py).
+    4. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
+       started or completed. A later epoch that is resumed is then one batch behind, and its
+       validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
     """
 
     def __init__(self) -> None:

@@ -52,4 +52,5 @@ def test_a_constructor_that_fails_is_told_with_its_file(kind, wrapped):
         told = explained(error)
     assert isinstance(told, UserError)
     assert f"--model {__name__}.Failing: its constructor fails ({kind.__name__}: " in str(told)
-    assert "wide" in str(told) and f"{__file__}, line " in str(told)
+    assert "wide" in str(told)
+    assert f"{__file__}, line " in str(told)

@@ -3,7 +3,6 @@
 import os
 
 import pytest
-from jsonargparse import Namespace
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_mnist.commands.arguments import shipped_configs
