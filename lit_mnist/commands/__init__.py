@@ -34,6 +34,7 @@ committee_plans  the state of a committee
 jobs            runs fit in processes of their own, several at a time
 jobs_at_once    how many of them run at a time by default
 arguments       prepares the command line for the parser; finds configs by name
+constructors    the constructors of classes that options name
 option_checks   refuses bad values that the parser or Lightning would accept silently
 error_messages  turns errors of the parser into one line
 library_errors  turns errors of libraries into one line

@@ -38,8 +38,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
         named: Whether the user named a checkpoint to begin with.
     """
     results = run.results()
-    scored = any(not math.isnan(row["val_acc"]) for row in run.history())
-    why = "no weights were kept as they were validated" if scored else "nothing was validated"
+    why = _why_no_best(run)
     best = f"{why}, so there is no best.ckpt; test takes last.ckpt"
     kept = run.exists()
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
@@ -54,6 +53,15 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     test = f"{program.name()} test {shlex.join(for_test(args[1:], named))}"
     print(f"next: {test}\n      " if kept else "next: ", end="")
     print(f"tensorboard --logdir {options['log_dir']}")
+
+
+def _why_no_best(run: Run) -> str:
+    known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
+    if "val_acc" in known:
+        return "no weights were kept as they were validated"
+    if "val_loss" in known:
+        return "the model logs no val_acc, which the best goes by"
+    return "nothing was validated"
 
 
 def for_test(args: list[str], named: bool) -> list[str]:

@@ -13,6 +13,7 @@ from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
 
+from lit_mnist.commands import constructors
 from lit_mnist.commands.error_messages import condensed
 from lit_mnist.errors import PeerError, UserError
 
@@ -36,6 +37,8 @@ def explained(error: Exception) -> Exception:
     """Gives the error to raise instead: a UserError or PeerError, or `error` itself."""
     if isinstance(error, (UserError, PeerError)):
         return error
+    if failed := constructors.failed(error):
+        return failed
     text = " ".join(str(error).split())
     message = _of_computing(error, text) or _of_ranks(text)
     if not message and (isinstance(error, DistError) or "by peer" in text):  # gloo has no own type

@@ -1,11 +1,9 @@
 """Refuses bad values of options that the parser or Lightning would accept silently."""
 
-import importlib
-import inspect
 import os
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import yaml
 from lightning.pytorch import Callback
@@ -82,24 +80,6 @@ def check_checkpoint(path: Any) -> None:
         raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
 
 
-def check_null(option: str, chosen: Any) -> None:
-    """Refuses `null` for arguments of a class that do not allow it, which the parser does not.
-
-    Args:
-        option: The option that chooses the class, such as `--model`.
-        chosen: Its `class_path` and `init_args`, as parsed.
-
-    Raises:
-        UserError: An argument is null; names it.
-    """
-    module, _, name = chosen.class_path.rpartition(".")
-    kind = getattr(importlib.import_module(module), name)  # the parser has imported it
-    for argument, known in inspect.signature(kind).parameters.items():
-        takes_none = known.default is None or type(None) in get_args(known.annotation)
-        if argument in chosen.init_args and chosen.init_args[argument] is None and not takes_none:
-            raise UserError(f"{option}.{argument} null: give a value, or leave the option out")
-
-
 def plain_name(name: Any) -> str:
     """Checks the name of a run, which is also the name of a folder.
 
@@ -138,7 +118,18 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
             "--trainer.barebones: measures no score and keeps no checkpoint, of which a run's"
             " folder consists; leave it out, or use it with a Trainer of your own in Python"
         )
+    for unit in ("epochs", "steps"):
+        _check_limits(unit, trainer.get(f"min_{unit}"), trainer.get(f"max_{unit}"))
     _check_processes(trainer.get("devices"), trainer.get("accelerator"))
+
+
+def _check_limits(unit: str, least: int | None, most: int | None) -> None:
+    """Refuses a least duration of training above the most, which Lightning would ignore."""
+    if least is not None and most is not None and 0 <= most < least:
+        raise UserError(
+            f"--trainer.min_{unit} {least}: has no effect above --trainer.max_{unit} {most}; lower"
+            " the one, or raise the other"
+        )
 
 
 def check_logger(logger: Logger, folder: Path) -> None:

@@ -13,7 +13,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands import option_checks
+from lit_mnist.commands import constructors, option_checks
 from lit_mnist.commands.error_messages import condensed
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
@@ -67,7 +67,7 @@ class RunOptions(RunParser):
         option_checks.plain_path("--data.data_dir", config.data.data_dir)
         output = config.get("output")
         self.output = output and option_checks.plain_path("--output", output)
-        option_checks.check_null("--model", config.model)
+        constructors.check("--model", config.model)
         option_checks.check_trainer(config.trainer)
         option_checks.check_checkpoint(config.get("ckpt_path"))
         _name_enums(config.trainer.callbacks)

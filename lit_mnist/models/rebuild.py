@@ -16,7 +16,10 @@ from typing import Any
 import torch
 from lightning.pytorch.cli import instantiate_module
 from lightning.pytorch.utilities.seed import isolate_rng
+from torch import Tensor
 
+from lit_mnist.data.as_batch import UNKNOWN
+from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.logits import checked
@@ -37,7 +40,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         classes: Classes that the user names.
 
     Returns:
-        The module on the CPU, in eval mode, in float32.
+        The module on the CPU, in eval mode, in float32; one that overrides `evaluate`, inside of
+        another whose forward evaluates, as `test` does.
 
     Raises:
         UserError: Its class is unknown or does not accept the file's hyperparameters or weights,
@@ -69,8 +73,29 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
             " training"
         ) from error
-    _check_answer(module.float().eval(), path)
+    module = module.float().eval()
+    if type(module).evaluate is not ScoredModule.evaluate:
+        module = Evaluating(module).eval()
+    _check_answer(module, path)
     return module
+
+
+class Evaluating(ScoredModule):
+    """A user's module that overrides `evaluate`, as what `test` scores: its forward evaluates.
+
+    Args:
+        module: The user's, whose own forward may give more than logits.
+    """
+
+    def __init__(self, module: ScoredModule) -> None:
+        super().__init__()
+        self.module = module
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10)."""
+        count = images.shape[0]  # len() would fix it in an exported graph
+        unknown = images.new_full((count,), UNKNOWN, dtype=torch.int64)
+        return self.module.evaluate(Batch(images, unknown, unknown, count))
 
 
 def _check_answer(module: ScoredModule, path: Path) -> None:

@@ -22,6 +22,8 @@ from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
     """Tells what prevents resuming from a checkpoint; empty if nothing does."""
+    if "optimizer_states" not in checkpoint:
+        return "holds weights alone, not what training goes on from"
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
     for key in ("state_dict", "current_model_state"):  # the latter: beside an average
         weights = checkpoint[key] if key in checkpoint else model.state_dict()

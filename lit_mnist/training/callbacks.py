@@ -45,10 +45,13 @@ class MetricsCSV(Callback):
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock and prepares the epoch's row; epochs count from 0, as in Lightning."""
-        if not trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # before its first batch
+        batches = trainer.fit_loop.epoch_loop.batch_progress.current
+        if not batches.ready:  # before its first batch
             return
         seconds = time.perf_counter() - self.began
         self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
+        if not batches.started:  # skipped by `on_train_batch_start`: Lightning keeps earlier scores
+            self.ended |= dict.fromkeys(("train_loss", "train_acc"), math.nan)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

@@ -21,7 +21,7 @@ _KEY = "plateaus_due"  # in a checkpoint: schedules to step, by index, and their
 
 
 class ResumedEpoch(Callback):
-    """Makes up for three gaps in how Lightning resumes.
+    """Makes up for four gaps in how Lightning resumes.
 
     1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
        resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
@@ -31,6 +31,9 @@ class ResumedEpoch(Callback):
        own callbacks need to restore their schedule or the number of batches per step.
     3. SpikeDetection does not save its mean, and loads it into an attribute that it does not have
        (lightning/fabric/utilities/spike.py).
+    4. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
+       started or completed. A later epoch that is resumed is then one batch behind, and its
+       validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
     """
 
     def __init__(self) -> None:
@@ -49,9 +52,13 @@ class ResumedEpoch(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Loads the steps that were still due."""
+        """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = dict(checkpoint.get(_KEY, {}))
+            batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
+            skipped = batches["processed"] - batches["started"]
+            for name in ("started", "completed"):
+                batches[name] += skipped
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

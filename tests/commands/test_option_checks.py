@@ -3,14 +3,12 @@
 import os
 
 import pytest
-from jsonargparse import Namespace
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.option_checks import (
     check_configs,
     check_logger,
-    check_null,
     check_trainer,
     plain_name,
     plain_path,
@@ -47,15 +45,6 @@ def test_a_config_that_is_not_there_is_named_with_those_that_are(tmp_path):
 def test_an_empty_name_of_a_config_is_told(tmp_path):
     with pytest.raises(UserError, match="--config: is empty"):
         check_configs([""])
-
-
-def test_null_is_for_arguments_that_may_be_none():
-    chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
-    sound = Namespace(lr=0.1, channels_last=None)
-    check_null("--model", Namespace(init_args=sound, **chosen))
-    for argument in ("lr", "plateau"):
-        with pytest.raises(UserError, match=f"--model.{argument} null"):
-            check_null("--model", Namespace(init_args=Namespace({argument: None}), **chosen))
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
@@ -117,3 +106,12 @@ def test_a_csv_logger_keeps_out_of_the_runs_folder(tmp_path):
     for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
         with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
             check_logger(logger, folder)
+
+
+@pytest.mark.parametrize("unit", ["epochs", "steps"])
+def test_a_least_duration_above_the_most_is_refused(unit):
+    bounds = {f"min_{unit}": 3, f"max_{unit}": 2}
+    with pytest.raises(UserError, match=f"--trainer.min_{unit} 3: .* above --trainer.max_{unit} 2"):
+        check_trainer(bounds)
+    for most in (3, -1, None):
+        check_trainer(bounds | {f"max_{unit}": most})

@@ -15,7 +15,10 @@ from tests.trained import put
 ADAM = ("optimizer_states", 0, "state", 0)
 LOOP = ("loops", "fit_loop")
 BROKEN = {  # what a whole network may lack to be trained on, and how it is told
-    "no optimizer": (put("optimizer_states", ...), "optimizer_states is missing"),
+    "no optimizer": (
+        put("optimizer_states", ...),
+        "holds weights alone, not what training goes on from",
+    ),
     "no optimizers": (put("optimizer_states", []), "optimizer_states has not 1 items"),
     "moments of a list": (put("optimizer_states", 0, "state", []), "state is no dict"),
     "one moment": (

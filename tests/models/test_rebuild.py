@@ -1,0 +1,40 @@
+"""Modules that are built again from their checkpoints."""
+
+import torch
+from torch import nn
+
+from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.modules import ClassifierModule
+from lit_mnist.models.nets import Dense
+from lit_mnist.models.trained import network
+
+
+class WithMean(Dense):
+    def forward(self, images):
+        logits = super().forward(images)
+        return logits, logits.mean()
+
+
+class Unpacking(ClassifierModule):
+    net_type = WithMean
+
+    def evaluate(self, batch):
+        return 2 * self(batch.images)[0]
+
+
+def test_a_module_that_evaluates_by_itself_is_a_member_and_a_network_as_it_is_tested(tmp_path):
+    images, paths, expected = torch.rand(4, 1, 28, 28), [], []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        module = Unpacking().eval()
+        name = {"_class_path": f"{__name__}.Unpacking"}
+        content = {"state_dict": module.state_dict(), "hyper_parameters": name}
+        paths.append(tmp_path / f"{seed}.ckpt")
+        torch.save(content, paths[-1])
+        with torch.no_grad():
+            expected.append(2 * module.net(images)[0])
+            torch.testing.assert_close(network(content, paths[-1])(images), expected[-1])
+    committee = EnsembleModule(list(map(str, paths)))
+    with torch.no_grad():
+        probabilities = nn.functional.softmax(torch.stack(expected), dim=2).mean(dim=0)
+        torch.testing.assert_close(committee(images).exp(), probabilities)

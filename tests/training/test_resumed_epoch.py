@@ -1,0 +1,16 @@
+"""A run that is resumed after an epoch that `on_train_batch_start` has ended by -1."""
+
+from tests.test_recipes import fitted, recipe
+from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
+
+
+def test_an_epoch_after_a_skipped_one_goes_on_to_its_validation(run_cli, monkeypatch):
+    same = (*recipe("SkipsAnEpoch"), STOP_AT, "--every_n_train_steps", "3")
+    same += ("--trainer.max_epochs", "3", "--data.augment", "false")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "13", "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+    table = rows(folder("cut"))
+    known = [{name for name in ("train_loss", "val_acc") if row[name]} for row in table]
+    assert known == [{"train_loss", "val_acc"}, set(), {"train_loss", "val_acc"}]
