@@ -33,8 +33,8 @@ def test_every_template_is_packed():
 
 def test_a_folder_of_files_is_a_package_of_its_own():
     """Or else setuptools warns that it would be ignored, forty lines at each `pip wheel`."""
-    patterns = sum(SETUPTOOLS["package-data"].values(), [])
-    assert not [pattern for pattern in patterns if "/" in pattern]
+    data = SETUPTOOLS["package-data"].values()
+    assert not [pattern for patterns in data for pattern in patterns if "/" in pattern]
 
 
 def test_every_file_of_the_page_is_packed():
