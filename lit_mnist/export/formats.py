@@ -49,11 +49,13 @@ def format_module(name: str) -> Any:
     Raises:
         UserError: A package is broken, or its version is incompatible with the others.
     """
+    packages = FORMATS[name].packages
     try:
+        for package in packages:  # torch imports some as late as at the export
+            import_module(package)
         return import_module(f"lit_mnist.export.{name}_file")
     except ImportError as error:
-        packages = " ".join(FORMATS[name].packages)
         raise UserError(
             f"the format {name} needs packages that cannot be imported ({error!s:.120}):"
-            f" pip install --force-reinstall {packages}"
+            f" pip install --force-reinstall {' '.join(packages)}"
         ) from error

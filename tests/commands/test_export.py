@@ -102,6 +102,17 @@ def test_a_package_that_is_broken_is_told_with_the_pip_line(refused, monkeypatch
     assert text.endswith(": pip install --force-reinstall safetensors\n")
 
 
+def test_a_broken_package_that_torch_imports_late_is_not_blamed_on_the_network(
+    refused, tmp_path, monkeypatch
+):
+    (tmp_path / "onnxscript.py").write_text("from gone_elsewhere import ir")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
+    text = refused(MEMBER.folder)
+    assert "(No module named 'gone_elsewhere')" in text
+    assert text.endswith(": pip install --force-reinstall onnx onnxscript onnxruntime\n")
+
+
 @pytest.mark.parametrize(
     "news",
     [{"test_acc": "0.99"}, {"test_acc_ci95": [1]}, {"members": 5}, {"versions": "x"}],

@@ -23,6 +23,18 @@ def all_of(page, selector):
     return page.find_elements(By.CSS_SELECTOR, selector)
 
 
+def check_print(browser, background, light):
+    """On paper: dark ink, nothing cut off, and what is folded on the screen."""
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
+    assert browser.execute_script(background) == light
+    folded = "return arguments[0].checkVisibility({contentVisibilityAuto: true})"
+    assert all(browser.execute_script(folded, one) for one in all_of(browser, "details pre"))
+    assert {one.value_of_css_property("overflow-x") for one in all_of(browser, ".wide, pre")} == {
+        "visible"
+    }
+    browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
+
+
 def test_the_page_is_read_hovered_tabbed_and_darkened(trained, browser):
     assert main(["report", str(RUN)]) == 0
     browser.get((RUN / "report.html").resolve().as_uri())
@@ -52,6 +64,7 @@ def test_the_page_is_read_hovered_tabbed_and_darkened(trained, browser):
     before = browser.execute_script(background)
     browser.find_element(By.CSS_SELECTOR, "button.theme").click()
     assert browser.execute_script(background) != before
+    check_print(browser, background, before)
 
     browser.find_element(By.TAG_NAME, "body").send_keys(Keys.TAB)
     reached = set()
