@@ -162,6 +162,10 @@ REFUSED = {
     "an unknown option": ("model.lrr: [1, 2]", "space.yaml: --model: there is no option lrr"),
     "a value of another type": ("model.lr: [0.1, fast]", "space.yaml: --model.lr"),
     "a value too small": ("model.lr: {range: [-1, 1]}", "space.yaml: --model.lr"),
+    "the last of one option beside another": (
+        "model.lr: [0.1, 0.2]\ndata.batch_size: [50, 100, many]",
+        "space.yaml: --data.batch_size: expected",
+    ),
 }
 
 
