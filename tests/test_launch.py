@@ -204,7 +204,7 @@ def forked(sbatch, here):
     with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as thread:
         server.bind("asked")  # in the working folder, as the path of a socket must be short
         server.listen()
-        server.settimeout(60)
+        server.settimeout(200)  # the whole run is trained meanwhile
         started = thread.submit(start)
         yield {"ASKED": "asked"}
         started.result()
