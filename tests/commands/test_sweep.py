@@ -164,7 +164,7 @@ REFUSED = {
     "a value too small": ("model.lr: {range: [-1, 1]}", "space.yaml: --model.lr"),
     "the last of one option beside another": (
         "model.lr: [0.1, 0.2]\ndata.batch_size: [50, 100, many]",
-        "space.yaml: --data.batch_size: expected",
+        "space.yaml: --data.batch_size: 'many'",
     ),
 }
 
