@@ -82,9 +82,11 @@ def wait_for_epochs(process, name, count):
 def wait_for_step(process, name, epoch):
     """Returns once a checkpoint within this epoch, from 0, is written."""
     path = folder(name) / "checkpoints" / "last.ckpt"
+    seen = None
     while process.poll() is None:
         time.sleep(0.01)
-        if path.exists():
+        if path.exists() and (written := path.stat().st_mtime_ns) != seen:
+            seen = written
             steps = torch.load(path, weights_only=True)["global_step"]
             if steps > epoch * STEPS and steps % STEPS:
                 return

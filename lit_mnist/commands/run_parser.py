@@ -20,8 +20,9 @@ from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
-# Parsers by class, command and the program's name: building one takes longer than parsing
-_BUILT: dict[tuple[type, str, str], tuple[Any, Any, Any]] = {}
+# Parsers by command and the program's name: building one takes longer than parsing. Subclasses
+# share them, as they differ in what they do with the options alone
+_BUILT: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -61,7 +62,7 @@ class RunParser(CommandLineWins):
 
     def setup_parser(self, add_subcommands: bool, main_kwargs: Any, subparser_kwargs: Any) -> None:
         """Builds the parser once per process, as a committee parses many command lines."""
-        key = (type(self), self.args[0], program.name())
+        key = (self.args[0], program.name())
         if key not in _BUILT:
             super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
             _BUILT[key] = self.parser, self._subcommand_parsers, self._subcommand_method_arguments

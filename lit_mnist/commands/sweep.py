@@ -60,12 +60,7 @@ class Sweep(NamedTuple):
         """
         searched, options = space.read(path), plans.resolved(spec)
         plans.check_trains(options)
-        for option, values in searched.items():
-            for value in values.extremes:
-                try:
-                    parsed_options(spec.with_settings({option: value}))
-                except UserError as error:
-                    raise UserError(f"{path}: {error}") from error
+        _check_values(spec, path, searched)
         return cls(spec, searched, wanted, options)
 
     @property
@@ -106,6 +101,26 @@ class Sweep(NamedTuple):
         text = safe_yaml.dump(config | {"trainer": trainer})
         files.write_text(path, head + text)
         return path
+
+
+def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
+    """Checks that `fit` accepts the values of all options, at once unless one is wrong."""
+    extremes = {option: values.extremes for option, values in searched.items()}
+    try:
+        for place in range(max(map(len, extremes.values()))):
+            row = {option: ends[place % len(ends)] for option, ends in extremes.items()}
+            parsed_options(spec.with_settings(row))
+    except UserError:
+        for option, ends in extremes.items():
+            for value in ends:
+                _check_value(spec, path, option, value)
+
+
+def _check_value(spec: RunSpec, path: Path, option: str, value: Any) -> None:
+    try:
+        parsed_options(spec.with_settings({option: value}))
+    except UserError as error:
+        raise UserError(f"{path}: {error}") from error
 
 
 _ONE = plans.ONE_PROCESS  # for the trials; the run itself may use more

@@ -46,6 +46,20 @@ def sweep(options, no_pictures, capsys):
     return call
 
 
+QUICK = ("--trials", "2", "--trainer.max_epochs", "1")
+
+
+@pytest.fixture
+def quick(shared, sweep, here):
+    """Leaves two trials of one epoch in the working folder: a copy of a sweep run before."""
+
+    def run(folder):
+        assert sweep(*QUICK)[0] == 0
+        shutil.move("tb_logs", folder)
+
+    shutil.copytree(shared("quick_sweep", run) / "tb_logs", "tb_logs")
+
+
 def study(url=f"sqlite:///{OWN}/study.db"):
     return optuna.load_study(study_name="dense", storage=url)
 
@@ -95,9 +109,7 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     assert study().trials[1].state == TrialState.PRUNED
 
 
-def test_the_test_labels_reach_no_trial(sweep, hard_data, options):
-    quick = ("--trials", "2", "--trainer.max_epochs", "1")
-    assert sweep(*quick)[0] == 0
+def test_the_test_labels_reach_no_trial(quick, sweep, hard_data):
     before = drawn()
     weights = [torch.load(trial(k) / "checkpoints/best.ckpt", weights_only=True) for k in (0, 1)]
     shutil.rmtree("tb_logs")
@@ -106,7 +118,7 @@ def test_the_test_labels_reach_no_trial(sweep, hard_data, options):
     labels = read_idx(path)
     path.unlink()
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
-    assert sweep(*quick, "--data.data_dir", "data")[0] == 0
+    assert sweep(*QUICK, "--data.data_dir", "data")[0] == 0
     assert drawn() == before
     for number, expected in enumerate(weights):
         found = torch.load(trial(number) / "checkpoints/best.ckpt", weights_only=True)
@@ -150,6 +162,10 @@ REFUSED = {
     "an unknown option": ("model.lrr: [1, 2]", "space.yaml: --model: there is no option lrr"),
     "a value of another type": ("model.lr: [0.1, fast]", "space.yaml: --model.lr"),
     "a value too small": ("model.lr: {range: [-1, 1]}", "space.yaml: --model.lr"),
+    "the last of one option beside another": (
+        "model.lr: [0.1, 0.2]\ndata.batch_size: [50, 100, many]",
+        "space.yaml: --data.batch_size: 'many'",
+    ),
 }
 
 
@@ -163,13 +179,13 @@ def test_a_value_that_fit_refuses_is_named_before_anything_is_trained(sweep, spa
     assert not Path("tb_logs").exists()
 
 
-def test_another_space_or_storage_is_refused(sweep):
-    assert sweep("--trials", "1", "--trainer.limit_train_batches", "1")[0] == 0
-    status, _, problems = sweep("--trials", "2")
-    assert status == 2
-    assert "begun with another options: trainer.limit_train_batches 1, now None" in problems
-    Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
+def test_another_space_or_storage_is_refused(quick, sweep):
     status, _, problems = sweep("--trials", "2", "--trainer.limit_train_batches", "1")
+    assert status == 2
+    assert "begun with another options: trainer.max_epochs 1, now 3;" in problems
+    assert "; trainer.limit_train_batches None, now 1" in problems
+    Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
+    status, _, problems = sweep(*QUICK)
     assert "begun with another space: model.lr" in problems
     for url, said in (("nothing", "no such database"), ("oracle+x://a:secret@b/c", "a:***@b/c")):
         status, _, problems = sweep("--storage", url)

@@ -75,9 +75,14 @@ def test_the_same_images_give_the_same_interval():
     assert ece(random_answers()) == ece(random_answers())
 
 
+@pytest.fixture(scope="module")
+def whole():
+    """Answers of so many images that samples of them hardly overlap."""
+    return random_answers(200_000, sharpness=1.0, seed=1)
+
+
 @pytest.mark.parametrize("sharpness", [1.0, 1.15, 1.6])
-def test_the_interval_covers_the_true_error(sharpness):
-    whole = random_answers(200_000, sharpness=1.0, seed=1)
+def test_the_interval_covers_the_true_error(whole, sharpness):
     chances = whole.probabilities
     said = scaled(chances, 1 / sharpness)
     # the gap of each bin, with each image's true chance in place of right and wrong

@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 from itertools import combinations
@@ -218,9 +219,14 @@ def test_nothing_known_yet_is_an_empty_plot():
 # ---------------------------------------------------------------- confusion
 
 
+@functools.lru_cache(2)
+def pixels_of(figure):
+    return figures.to_array(figure)
+
+
 def cell(figure, true, predicted):
     """The colour painted in a corner of a cell, clear of the count."""
-    pixels = figures.to_array(figure)
+    pixels = pixels_of(figure)
     x, y = figure.axes[0].transData.transform((predicted - 0.4, true - 0.4))
     return tuple(pixels[pixels.shape[0] - 1 - int(y), int(x)] / 255)
 
