@@ -158,7 +158,7 @@ def members(hard_data):
     return [
         *("--config", f"{CONFIGS}/dense.yaml", "--trainer.max_epochs", "3"),
         *("--data.dataset", SMALL, "--data.data_dir", str(hard_data)),
-        *("--data.batch_size", "10", "--trainer.accelerator", "cpu"),
+        *("--data.batch_size", "30", "--trainer.accelerator", "cpu"),
     ]
 
 
