@@ -15,7 +15,7 @@ from lit_mnist.commands.jobs import Jobs
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
-from tests import blank, kept
+from tests import blank, kept, workers
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -30,6 +30,12 @@ torch.set_num_threads(1)
 
 # What a power cut leaves on a disk, no test can see; to wait for the disk takes as long as to train
 os.fsync = lambda _: None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_setupnodes(specs):
+    workers.start(specs)
+
 
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
@@ -111,7 +117,7 @@ def lightning_speaks():
     """Lightning writes where standard error was at its import: captured, and closed since."""
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         for handler in logging.getLogger(name).handlers:
-            if not isinstance(handler, logging.NullHandler):
+            if type(handler) is logging.StreamHandler:  # not pytest's own
                 handler.stream = StandardErrorNow()
 
 
@@ -158,7 +164,7 @@ def members(hard_data):
     return [
         *("--config", f"{CONFIGS}/dense.yaml", "--trainer.max_epochs", "3"),
         *("--data.dataset", SMALL, "--data.data_dir", str(hard_data)),
-        *("--data.batch_size", "10", "--trainer.accelerator", "cpu"),
+        *("--data.batch_size", "30", "--trainer.accelerator", "cpu"),
     ]
 
 

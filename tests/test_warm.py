@@ -1,6 +1,10 @@
 """The server of `tests.warm` has done once what commands do when they begin."""
 
+import os
+import sys
 from pathlib import Path
+
+import pytest
 
 from tests import warm
 
@@ -20,3 +24,8 @@ def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
         f"sys.exit(not {there} <= _BUILT.keys())"
     )
     assert warm.run(["script.py"]) == (0, "", "")
+
+
+@pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="needs pytest -n 2")
+def test_a_worker_is_a_fork_of_the_process_that_has_imported_all():
+    assert "tests.warm_imports" in sys.modules  # which no test imports

@@ -20,9 +20,11 @@ import tempfile
 import time
 import traceback
 import weakref
-from multiprocessing import forkserver
+from itertools import pairwise
+from multiprocessing import forkserver, resource_tracker, util
 from pathlib import Path
 from types import SimpleNamespace
+from unittest import mock
 
 from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
@@ -34,6 +36,24 @@ SERVER = multiprocessing.get_context("forkserver")
 SERVER.set_forkserver_preload(["tests.warm_imports"])
 ROOT = Path(__file__).parent.parent
 CLI = str(ROOT / "cli.py")
+
+
+def fork_server():
+    """Has the server be a fork of this process, which has one thread and imported all it needs."""
+    resource_tracker.ensure_running()
+    with mock.patch.object(util, "spawnv_passfds", _fork):
+        forkserver.ensure_running()
+
+
+def _fork(_, arguments, kept):
+    """Stands in for the start of `python -c`, with these files open."""
+    pid = os.fork()
+    if pid == 0:
+        forkserver._forkserver.__init__()  # whose lock is held where this is called
+        for low, high in pairwise([2, *sorted(kept), os.sysconf("SC_OPEN_MAX")]):
+            os.closerange(low + 1, high)
+        _leave_with(exec, arguments[-1], {})
+    return pid
 
 
 class Program:
