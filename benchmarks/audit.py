@@ -1,4 +1,4 @@
-"""How surely `audit` finds wrong labels: a known number is flipped in a copy of the training set.
+"""How many wrong labels `audit` finds, if a known number is flipped in a copy of the training set.
 
     python benchmarks/audit.py --data-dir data
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import numpy as np
 import report
 import torch
@@ -27,7 +27,7 @@ from lit_mnist.errors import UserError, one_line
 from lit_mnist.training import hardware
 
 AS = "KMNIST"  # the copy's name: MNIST's own files are pinned by their hashes
-SEED, FIRST = 0, 300  # of the flips; how many are looked at
+SEED, FIRST = 0, 300  # of the flips; number of audited labels that are checked
 
 
 def flipped(source: Path, target: Path, dataset: str, count: int) -> set[int]:
@@ -45,7 +45,7 @@ def flipped(source: Path, target: Path, dataset: str, count: int) -> set[int]:
 
 
 def measure(options: Any, scratch: Path) -> dict[str, Any]:
-    """Trains, audits and counts."""
+    """Trains and audits; counts the flipped labels that were found."""
     wrong = flipped(options.data_dir, scratch, options.dataset, options.flips)
     logs = scratch / "logs"
     fit = ["--data.data_dir", str(scratch), "--data.dataset", AS, "--log_dir", str(logs)]
@@ -80,7 +80,7 @@ def measure(options: Any, scratch: Path) -> dict[str, Any]:
 
 
 def markdown(result: dict[str, Any]) -> str:
-    """Says it in a page."""
+    """Formats the page."""
     return f"""# Labels flipped on purpose
 
 {result["flips"]} labels of {result["dataset"]}'s training set were changed to another class at

@@ -1,4 +1,4 @@
-"""Images a second of the augmentation on one core, and its share of a training step.
+"""Images per second of the augmentation on one core, and its fraction of a training step.
 
     python benchmarks/augmentation.py --keras-python PYTHON_WITH_KERAS
 
@@ -15,7 +15,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from PIL import Image
 from report import Report
@@ -36,7 +36,7 @@ SHARE = ("<=", 0.10)
 
 
 def batched(size: int, images: int) -> Callable[[], float]:
-    """Gives a measurement of images a second, on batches of a size."""
+    """Gives a measurement of images per second on batches of a size."""
     augment, batch = RandomAffine(), torch.rand(size, 1, 28, 28)
 
     def measure() -> float:
@@ -81,7 +81,7 @@ def keras_generator(report: Report, python: str, images: int) -> float:
 
 
 def add_throughput(report: Report, options: argparse.Namespace) -> None:
-    """Measures images a second of everybody."""
+    """Measures the images per second of every implementation."""
     pil, few = "v2, PIL image by PIL image", max(options.images // 10, 86)
     ways: dict[str, Callable[[], float]] = {
         OURS: batched(86, options.images),
@@ -101,7 +101,7 @@ def add_throughput(report: Report, options: argparse.Namespace) -> None:
 
 
 def add_share(report: Report, options: argparse.Namespace) -> None:
-    """Measures the augmentation's share of a step of the simple net."""
+    """Measures the fraction of a step of the simple net that augmentation takes."""
     throughput, steps = batched(86, options.images), -(-options.images // 86)
     step = Stepper(SimpleConv(), as_fit_does(), 86, steps)
     ways: dict[str, Callable[[], float]] = {

@@ -13,7 +13,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from settings import Settings, as_fit_does
 from torch import Tensor, nn

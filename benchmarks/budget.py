@@ -1,4 +1,4 @@
-"""Where an epoch of `fit` goes, against the limit of the same machine in the same run.
+"""Where the time of an epoch of `fit` goes, against the limit of the same machine and run.
 
     python benchmarks/budget.py --data-dir data
 
@@ -23,7 +23,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from pathlib import Path
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import pictures
 from bare_loop import NETS, Loop
 from budget_limit import LIMIT, Parts, limit

@@ -7,7 +7,7 @@ budget.py sets the rest of an epoch beside it.
 from collections.abc import Callable
 from functools import partial
 
-import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+import measuring  # noqa: F401 # first, as it puts this clone on the path
 import torch
 from bare_loop import NETS
 from convolutions import alone, milliseconds

@@ -1,4 +1,4 @@
-"""What committees cost and answer if their members are asked one after another.
+"""Cost and accuracy of committees whose members are asked one after another.
 
     python benchmarks/cascade.py tb_logs/deep tb_logs/fast
 
@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import report
 
 from lit_mnist import files

@@ -1,4 +1,4 @@
-"""What a committee costs by its size: seconds and memory of its test, and its disk.
+"""Cost of a committee by its size: time and memory of its test, and disk space.
 
     python benchmarks/committee_size.py --runs tb_logs/toy --data-dir data --dataset KMNIST \
         --model examples.my_net.TinyModule
@@ -15,7 +15,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 from report import Report
 
 MANY = 1_000
@@ -49,7 +49,7 @@ def seed(path: Path) -> int:
 
 
 def disk_mb(options: Namespace) -> float:
-    """Gives what the folder of a member takes on average, in MB."""
+    """Gives the mean size of a member's folder, in MB."""
     members = list(options.runs.glob("seed_*"))
     sizes = [path.stat().st_size for one in members for path in one.rglob("*") if path.is_file()]
     return sum(sizes) / len(members) / 1e6
@@ -80,7 +80,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def extrapolated(values: dict[int, list[float]]) -> list[float]:
-    """Goes on in a straight line through the two largest sizes, round by round."""
+    """Extrapolates linearly from the two largest sizes, for each round."""
     few, several = sorted(values)[-2:]
     pairs = zip(values[few], values[several], strict=True)
     return [last + (last - first) / (several - few) * (MANY - several) for first, last in pairs]

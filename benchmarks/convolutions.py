@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from functools import partial
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from report import Report
 from settings import as_fit_does
@@ -36,7 +36,7 @@ def milliseconds(work: Callable[[], object], times: int) -> float:
 
 
 def shapes(net: nn.Sequential, images: Tensor) -> list[tuple[nn.Conv2d, Tensor]]:
-    """Lists the convolutions and what each is given."""
+    """Lists the convolutions and their inputs."""
     found = []
     for layer in net:
         if isinstance(layer, nn.Conv2d):

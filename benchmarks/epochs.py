@@ -1,4 +1,4 @@
-"""Seconds of an epoch of the real program, against the same work done in other ways.
+"""Seconds per epoch of the real program, against other implementations of the same work.
 
     python benchmarks/epochs.py --data-dir data --keras-python PYTHON_WITH_KERAS
 
@@ -35,7 +35,7 @@ MEMORY_GIB: Target = ("<=", 1.5)  # of `fit deep`
 
 
 class Epoch(NamedTuple):
-    """What a contender took for its last epoch."""
+    """Time and memory of a contender's last epoch."""
 
     seconds: float
     peak_gib: float
@@ -58,7 +58,7 @@ def run_script(command: Sequence[str], options: argparse.Namespace) -> Epoch:
 
 
 def contenders(options: argparse.Namespace, workload: str) -> dict[str, Callable[[], Epoch]]:
-    """Gives what is to be measured for a workload, by name."""
+    """Gives the contenders of a workload, by name."""
 
     def script(name: str, *more: str, python: str = sys.executable) -> Callable[[], Epoch]:
         return partial(run_script, [python, str(FOLDER / name), workload, *more], options)

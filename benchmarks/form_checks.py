@@ -22,12 +22,12 @@ SMALL = 1_000  # pictures
 
 
 def through_form(image: np.ndarray) -> np.ndarray:
-    """Brings an image of MNIST's to MNIST's form, though it has it already."""
+    """Converts an MNIST image to MNIST's form again."""
     return form.mnist_form(image.astype(np.float32) / 255)
 
 
 def accuracy(nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray) -> float:
-    """Gives the share of images (N, 28, 28) that the networks' mean probabilities name rightly."""
+    """Gives the accuracy of the networks' mean probabilities on images (N, 28, 28)."""
     right = 0
     with torch.inference_mode():
         for first in range(0, len(images), 500):
@@ -52,7 +52,7 @@ def form_changes(
 
 
 def reading_time(checkpoint: Path, images: np.ndarray) -> dict[str, Any]:
-    """Gives what `predict` takes for many small pictures beyond what it takes for one."""
+    """Gives the time of `predict` for many small pictures, less that for a single one."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "pictures")

@@ -57,7 +57,7 @@ def test_images(data_dir: Path, dataset: Dataset) -> Images:
 
 
 def digit_sets(options: argparse.Namespace) -> dict[str, Images]:
-    """Gives the sets of digits that the options name."""
+    """Loads the sets of digits that the options name."""
     sets = {"UCI's optical digits": optical_digits()}
     if options.qmnist:
         images, labels = test_images(options.qmnist, "QMNIST")

@@ -13,7 +13,7 @@ from argparse import Namespace
 from collections.abc import Sequence
 from functools import partial
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 from report import Report, Target
 
 from lit_mnist.doctor.cores import cores

@@ -24,7 +24,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 import yaml
 from ladder_report import Rung, write
@@ -45,7 +45,7 @@ Facts = dict[str, Any]  # of a run, or of where and with what it was trained
 
 
 def here(options: argparse.Namespace) -> Facts:
-    """Tells where and with what a run is trained now; only runs of one place are averaged."""
+    """Gives commit, hardware, versions and dataset; only runs of equal ones are averaged."""
     process.configure_process()
     device = torch.device("cuda" if options.accelerator == "gpu" else "cpu")
     facts = {"hardware": hardware.device_name(device), "versions": hardware.versions()}
@@ -70,7 +70,7 @@ def epochs_of(rung: Rung) -> int:
 
 
 def recorded(path: Path) -> list[Facts]:
-    """Reads the runs that are written down."""
+    """Reads the recorded runs."""
     return json.loads(path.read_text())["runs"] if path.exists() else []
 
 
@@ -80,7 +80,7 @@ def is_of(run: Facts, place: Facts) -> bool:
 
 
 def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
-    """Trains one rung with one seed; gives what is written down of it."""
+    """Trains one rung with one seed and gives its record."""
     rung, load = RUNGS[name], os.getloadavg()[0]
     epochs = options.epochs or epochs_of(rung)
     device = ("--trainer.accelerator", options.accelerator, "--trainer.devices", "1")
@@ -95,7 +95,7 @@ def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Trains what is missing, and writes after each run."""
+    """Trains the missing runs and writes the file after each."""
     parser = measuring.new_parser(__doc__, "ladder", repeats=1)
     parser.set_defaults(output=measuring.ROOT / "results" / "ladder.json")
     measuring.add_data_options(parser)

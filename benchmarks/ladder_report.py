@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+import measuring  # noqa: F401 # first, as it puts this clone on the path
 from ladder_points import PUBLISHED, Point, systems
 from matplotlib.figure import Figure
 
@@ -16,7 +16,7 @@ from lit_mnist.reports.statistics import mean_sd
 
 
 class Rung(NamedTuple):
-    """A config, how long it is trained, and what it should reach."""
+    """A config, its training length, and its targets."""
 
     config: str
     epochs: int | None  # None: as many as the config says
@@ -50,7 +50,7 @@ def climbed(result: Result, rungs: Rungs) -> list[str]:
 
 
 def table(result: Result, rungs: Rungs) -> str:
-    """Gives a line a rung, in Markdown."""
+    """Formats one line per rung, in Markdown."""
     lines = [HEAD]
     for name in climbed(result, rungs):
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
@@ -72,7 +72,7 @@ def _said(mean: float, sd: float, digits: int) -> str:
 
 
 def page(result: Result, rungs: Rungs, picture: str) -> str:
-    """Gives the whole page, in Markdown."""
+    """Formats the whole page, in Markdown."""
     runs = result["runs"]
     loads = sorted(run["load"] for run in runs)
     places = "\n".join(dict.fromkeys(f"- {_place(run)}" for run in runs))

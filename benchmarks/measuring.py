@@ -43,7 +43,7 @@ def new_parser(doc: str | None, name: str, repeats: int) -> argparse.ArgumentPar
 
 
 def add_data_options(parser: argparse.ArgumentParser) -> None:
-    """Adds where the images lie; they are never fetched."""
+    """Adds the option for the folder of the images, which are never downloaded."""
     folder = Path("data")
     parser.add_argument("--data-dir", type=Path, default=folder, help="as for fit (data)")
     parser.add_argument("--dataset", choices=DATASETS, default="MNIST", help="(MNIST)")
@@ -52,7 +52,7 @@ def add_data_options(parser: argparse.ArgumentParser) -> None:
 def parse(
     parser: argparse.ArgumentParser, argv: Sequence[str] | None, quick: Mapping[str, Any]
 ) -> argparse.Namespace:
-    """Parses; `--quick` means other defaults, which options still beat."""
+    """Parses the options; `--quick` changes the defaults of the others."""
     argv = sys.argv[1:] if argv is None else argv
     if "--quick" in argv:
         output = Path(tempfile.gettempdir(), parser.get_default("output").name)
@@ -61,7 +61,7 @@ def parse(
 
 
 def program(main: Callable[[], int]) -> int:
-    """Gives a benchmark's exit status; what the user can mend is said in a line, with status 2."""
+    """Gives a benchmark's exit status; errors that the user can fix get one line and status 2."""
     from lit_mnist.errors import UserError, one_line
 
     try:
@@ -94,7 +94,7 @@ with open(sys.argv[1], "w") as file:
 
 
 class Child(NamedTuple):
-    """A process that has ended well."""
+    """A process that has succeeded."""
 
     seconds: float  # from its start to its end
     peak_gib: float  # its largest resident set

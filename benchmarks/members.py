@@ -11,7 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from report import Report
 from settings import as_fit_does
@@ -29,7 +29,7 @@ def looped(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
 
 
 def stacked(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
-    """Gives the same in one batched pass."""
+    """Gives the same logits in one batched pass."""
     weights, buffers = stack_module_state(list(nets))
     skeleton = copy.deepcopy(nets[0]).to("meta")
 

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from functools import partial
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from report import Report
 from settings import Settings, as_fit_does

@@ -78,7 +78,7 @@ def checked(
 
 
 def photographed(reader: Reader, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
-    """Measures a folder by kind; gives also a line for each picture that is misread."""
+    """Scores a folder by kind; also gives a line for each misread picture."""
     try:
         with (folder / "index.csv").open(newline="", encoding="utf-8") as file:
             index = list(csv.DictReader(file))

@@ -8,7 +8,7 @@ from lit_mnist.reports.statistics import wilson_interval
 
 
 def row(what: str, texts: Sequence[str], labels: Sequence[str]) -> dict[str, Any]:
-    """Counts what was read against what is written; `labels` are texts, empty for no digit."""
+    """Counts correct and wrong readings; `labels` are texts, empty for no digit."""
     pairs = list(zip(texts, labels, strict=True))
     right = sum(text == label for text, label in pairs)
     low, high = wilson_interval(right, len(pairs))

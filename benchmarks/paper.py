@@ -32,7 +32,7 @@ def ink_of(image: np.ndarray, height: int = HEIGHT) -> np.ndarray:
 
 
 def on_paper(ink: np.ndarray, paper: np.ndarray | float = PAPER, pen: float = PEN) -> np.ndarray:
-    """Lays ink (H, W) on paper; gives float32 grey levels."""
+    """Draws ink (H, W) on paper; gives float32 grey levels."""
     return (paper * (1 - ink) + np.minimum(paper, pen) * ink).astype(np.float32)
 
 
@@ -42,7 +42,7 @@ def photographed(picture: np.ndarray, rng: Rng, noise: float = 2.0) -> np.ndarra
 
 
 def light(shape: tuple[int, ...], rng: Rng) -> np.ndarray:
-    """Gives light that falls off to one side and to the corners, 0.45 to 1."""
+    """Gives light that fades to one side and to the corners, from 1 to 0.45."""
     rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     slope = 0.2 * (np.cos(angle) * rows + np.sin(angle) * columns)
@@ -62,7 +62,7 @@ def ruled(shape: tuple[int, ...], step: float, *, squared: bool, rng: Rng) -> np
 
 
 def stroked(ink: np.ndarray, change: int) -> np.ndarray:
-    """Makes strokes wider, or thinner, by so many pixels."""
+    """Widens or thins strokes by a number of pixels."""
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (abs(change) + 1,) * 2)
     return cv2.dilate(ink, pen) if change > 0 else cv2.erode(ink, pen)
 
@@ -76,20 +76,20 @@ def framed(ink: np.ndarray, pen: float = 90) -> np.ndarray:
 
 
 def turned(ink: np.ndarray, degrees: float) -> np.ndarray:
-    """Turns a digit about the middle."""
+    """Rotates a digit about its middle."""
     centre = (ink.shape[1] / 2, ink.shape[0] / 2)
     turn = cv2.getRotationMatrix2D(centre, degrees, 1)
     return cv2.warpAffine(ink, turn, ink.shape[::-1], flags=cv2.INTER_LINEAR)
 
 
 def jpeg(picture: np.ndarray, quality: int) -> np.ndarray:
-    """Compresses and decompresses."""
+    """Compresses an image as JPEG and decompresses it."""
     encoded = cv2.imencode(".jpg", picture, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(encoded, cv2.IMREAD_GRAYSCALE))
 
 
 def shifted(image: np.ndarray, rng: Rng) -> np.ndarray:
-    """Moves MNIST's 28x28 by up to five pixels each way, as far as the ink stays inside."""
+    """Shifts an MNIST image by up to five pixels each way, keeping the ink inside."""
     left, top, width, height = cv2.boundingRect(image)
     column = np.clip(rng.choice((-5, 5)), -left, 28 - left - width)
     row = np.clip(rng.choice((-5, 5)), -top, 28 - top - height)

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import Any
 
-import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+import measuring  # noqa: F401 # first, as it puts this clone on the path
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from operators import GROUPS, REST

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from measuring import ROOT  # which stands before lit_mnist for what it does to the path
+from measuring import ROOT  # first, as it puts this clone on the path
 
 from lit_mnist import files
 from lit_mnist.training import hardware
@@ -84,14 +84,14 @@ class Report:
 
 
 def _placeless(value: Any) -> Any:
-    """Leaves of an absolute path its last part: where a file lay says nothing elsewhere."""
+    """Shortens an absolute path to its last part, as folders of this machine mean nothing."""
     if not isinstance(value, (str, Path)):
         return value
     return Path(value).name if Path(value).is_absolute() else str(value)
 
 
 def commit() -> str:
-    """Names the commit, and whether files differ from it."""
+    """Gives the commit and whether files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     return done.stdout.strip() or "unknown"

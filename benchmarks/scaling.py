@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from report import Report
 

@@ -3,7 +3,7 @@
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
 
-import measuring  # noqa: F401 # stands before lit_mnist for what it does to the path
+import measuring  # noqa: F401 # first, as it puts this clone on the path
 import torch
 from torch import Tensor, nn
 

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Sequence
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import torch
 from report import Report
 from settings import Settings, as_fit_does

@@ -82,7 +82,7 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def filled(text: str, name: str, body: str) -> str:
-    """Gives a text with another body between its marks of this name."""
+    """Replaces the body between the marks of a name."""
     begin, end = (mark.format(name) for mark in MARKS)
     before, _, rest = text.partition(begin)
     return (
@@ -91,7 +91,7 @@ def filled(text: str, name: str, body: str) -> str:
 
 
 def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Gives, by the file, the name of its marks and what is to stand between them."""
+    """Gives for each file the name of its marks and the text between them."""
     return {
         "README.md": ("summary", summary(results)),
         "figures.md": ("table", "\n\n".join(map(section, results))),

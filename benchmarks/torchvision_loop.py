@@ -13,7 +13,7 @@ import json
 import time
 from typing import Any
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import numpy as np
 import torch
 from torch import nn
@@ -82,7 +82,7 @@ def loaders(options: argparse.Namespace) -> tuple[DataLoader[Any], DataLoader[An
 
 
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: int) -> float:
-    """Takes so many steps; gives the seconds that an epoch takes at their pace."""
+    """Takes a number of steps; gives the seconds of an epoch at their pace."""
     began, taken, loss, correct = time.perf_counter(), 0, 0.0, 0
     net.train()
     for images, labels in loader:

@@ -20,7 +20,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial, reduce
 from pathlib import Path
 
-import measuring  # stands before lit_mnist for what it does to the path
+import measuring  # first, as it puts this clone on the path
 import yaml
 from report import Report
 
@@ -32,7 +32,7 @@ FIRST_SEED = 42
 
 
 def val_loss(options: argparse.Namespace, value: str, seed: int) -> float:
-    """Trains a run, or finds it, and gives its validation loss in nats."""
+    """Trains a run, unless it exists, and gives its validation loss in nats."""
     found = finished(options, value, seed)
     if found is None:
         more = ("--seed_everything", str(seed), f"--{options.option}", value)
@@ -43,7 +43,7 @@ def val_loss(options: argparse.Namespace, value: str, seed: int) -> float:
 
 
 def finished(options: argparse.Namespace, value: str, seed: int) -> list[float] | None:
-    """Gives the validation losses of the epochs of a run that is there already; None without."""
+    """Gives the validation losses of an existing run by epoch; None if there is none."""
     for runs in options.runs:
         folder = Path(runs, f"seed_{seed}")
         if not (folder / "config.yaml").exists():

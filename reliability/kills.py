@@ -1,11 +1,11 @@
-"""Kills a real `fit` at random moments, and compares how it ends with a run that was left alone.
+"""Kills a real `fit` at random moments, and compares its result with an undisturbed run's.
 
     python reliability/kills.py [--kills 20] [--ranks 1] [--accumulate]
 
-Each life of the run ends by SIGKILL, SIGTERM or Ctrl-C at a random moment, its start included; the
-same command goes on. The net is the small convolutional one, with augmentation, dropout, plateau
-schedule, and a checkpoint every 7 steps within an epoch. With --accumulate a step takes four
-batches, which do not divide the epoch, and the rate is set anew at each step (OneCycleLR).
+Each process of the run ends by SIGKILL, SIGTERM or Ctrl-C at a random moment, even during startup,
+and the same command is run again. The net is the small convolutional one, with augmentation,
+dropout, plateau schedule, and a checkpoint every 7 steps within an epoch. With --accumulate a step
+takes four batches, which do not divide the epoch, and OneCycleLR changes the rate at each step.
 """
 
 import argparse

@@ -1,4 +1,4 @@
-"""What the checks share: runs of the real program that may be killed, and what they end with."""
+"""Shared by the checks: runs of the real program that may be killed, and their results."""
 
 import argparse
 import hashlib
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(ROOT))  # this clone, whatever is installed
+sys.path.insert(0, str(ROOT))  # this clone rather than an installed package
 
 import torch  # noqa: E402 # this clone must stand first on the path
 

@@ -18,8 +18,8 @@ class Demo(OneRun):
     def __init__(self) -> None:
         super().__init__()
         self.add_run(
-            "a run's folder, such as tb_logs/deep/seed_42, or a committee's; or the .safetensors"
-            " file that one was exported to"
+            "a run's folder, such as tb_logs/deep/seed_42, or a committee's, or a .safetensors file"
+            " exported from one"
         )
         at = "port to listen on (%(default)s); 0 for any free one"
         self.add_argument("--port", type=port, default=8000, metavar="N", help=at)

@@ -16,9 +16,9 @@ class OneRun(CommandParser):
         self.usage = "%(prog)s RUN [options]"
         add = self.add_argument
         add("runs", nargs="*", type=Path, metavar="RUN", help=what)
-        classes = "classes of your own that its checkpoints name, as my_module.Net"
+        classes = "your own classes that its checkpoints name, such as my_module.Net"
         add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
-        labels = "names of the ten classes, if the data are your own"
+        labels = "names of the ten classes of your own data"
         add("--labels", nargs=CLASSES, default=[], metavar="LABEL", help=labels)
 
     def check(self, options: argparse.Namespace) -> None:

@@ -40,10 +40,10 @@ from lit_mnist.training.searched import Searched
 from lit_mnist.training.watch import Watch
 from lit_mnist.training.workarounds import WholeFileCheckpointIO
 
-# With which jsonargparse begins what it takes for an instance of a class: a device, the name of a
-# function of another library
+# jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
+# library's function
 _UNSERIALIZED = "Unable to serialize instance "
-# Said for one call, not about the run; kept out of its config.yaml, which any command may be given
+# Options of a single call; left out of config.yaml, which any command may be given
 FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only", "verbose")
 
 
@@ -102,7 +102,7 @@ class RunOptions(RunParser):
             trainer.strategy = "ddp"
 
     def _suit_machine(self, config: Any) -> None:
-        """Chooses precision and memory layout; a run that goes on keeps those it began with."""
+        """Chooses precision and memory layout; a resumed run keeps its own."""
         goes_on = self.run.exists() and not self.fresh
         before = flat(read_config(self.run.file("config.yaml"))) if goes_on else {}
         device = hardware.device_type(config.trainer.accelerator)

@@ -50,7 +50,9 @@ class Committee(CommandParser):
             " --seed_everything"
         )
         add("--members", type=positive, metavar="N", help=members)
-        folds = "number of parts of the training images that take turns to validate (one split)"
+        folds = (
+            "split the training images into K parts that take turns to validate (a single split)"
+        )
         add("--folds", type=positive, metavar="K", help=folds)
         average = f"what is averaged: {', '.join(get_args(AVERAGES))} (%(default)s)"
         add("--average", choices=get_args(AVERAGES), default=DEFAULT_AVERAGE, help=average)
@@ -127,7 +129,7 @@ class Compare(CommandParser):
     summary = "test whether tested runs differ by more than chance"
     details = (
         "Two runs are compared by McNemar's exact test on the test images that only one of them"
-        " classifies correctly; of more runs, each pair is, with Holm's correction. A system's"
+        " classifies correctly; of more runs, all pairs, with Holm's correction. A system's"
         " folder, such as tb_logs/deep, stands for the runs of all its seeds; the mean accuracies"
         " of systems with several seeds are compared by Welch's test."
     )

@@ -1,6 +1,7 @@
 """The options of `sweep`, without torch."""
 
 import argparse
+import textwrap
 from pathlib import Path
 
 from lit_mnist.commands.command_parser import CommandParser, positive
@@ -33,6 +34,7 @@ class Sweep(CommandParser):
         super().__init__()
         self.usage = "%(prog)s --config CONFIG --space FILE [--trials N] [options]"
         self.formatter_class = argparse.RawDescriptionHelpFormatter
+        self.description = textwrap.fill(str(self.description), 78)
         self.epilog = f"{SPACE.strip()}\n\n{self.epilog}"
         add = self.add_argument
         add("--space", type=Path, metavar="FILE", help="the options to search; see below")

@@ -14,13 +14,13 @@ def calibration(facts: Facts) -> str:
     ]
     scores = table(["probabilities", *map(str.upper, names)], rows) if rows else []
     how = facts.trained.abstention
-    text = f"""An answer counts as sure if its probability, at the temperature
+    text = f"""A prediction counts as sure if its probability, at the temperature
 {how.temperature:.4f}, is over {how.threshold:.6g} ({how.source}).
 Both numbers are among the file's metadata, and neither is applied: divide the probabilities'
 logarithms by the temperature, take their softmax, and compare the largest with the threshold.
 """
     if not rows:
-        text += "\nNot measured: how far a probability can be trusted is not known.\n"
+        text += "\nCalibration was not measured.\n"
     return "\n".join(["## Calibration", "", text, *scores, *_abstention(facts)])
 
 

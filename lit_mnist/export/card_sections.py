@@ -30,8 +30,8 @@ def introduction(facts: Facts) -> str:
             what = f"A committee of {named} networks, which vote,"
     return f"""# {facts.name}
 
-{what} that names what a 28x28 greyscale image of {facts.trained.dataset} shows. Trained with
-lit-mnist, a PyTorch Lightning framework for the MNIST family.
+{what} that classifies 28x28 greyscale images of {facts.trained.dataset}. Trained with lit-mnist, a
+PyTorch Lightning framework for the MNIST family.
 """
 
 
@@ -99,7 +99,7 @@ def checked(size: int, seconds: float, difference: float, images: int) -> str:
 
 The file ({size / 1e6:.1f} MB) was loaded by its own runtime and compared with the run on {images:,}
 validation images, in batches of 1, 7 and 500. The largest difference of a probability was
-{difference:.1e}. To write, load and compare it took {seconds:.0f} s.
+{difference:.1e}. Writing, loading and comparing took {seconds:.0f} s.
 """
 
 
@@ -151,12 +151,12 @@ def failures(facts: Facts, picture: str) -> str:
     """Formats the section about known failures."""
     text = """## Known failures
 
-Whatever it is shown, its ten probabilities sum to one: an answer may be not sure, but none says
-that an image shows no class of these, or several.
+The ten probabilities always sum to one: a prediction can be not sure, but it cannot say that an
+image shows none of the classes, or several.
 """
     if picture:
         text += f"""
-The test images that it misreads: true label blue, predicted red.
+The misclassified test images: true label blue, predicted red.
 
 ![misread test images](<{picture}>)
 """

@@ -7,8 +7,8 @@ class ClipFused(Callback):
     """Makes gradient clipping work with a fused optimiser under mixed precision.
 
     Lightning refuses the combination, since a fused optimiser can unscale gradients inside its
-    step, after clipping (Lightning #17421). Told that the optimiser cannot, Lightning unscales
-    before it clips; in bfloat16 there is no scaling at all. The optimiser's arithmetic is the same.
+    step, after clipping (Lightning #17421). If the optimiser is marked as unable to, Lightning
+    unscales before it clips; in bfloat16 nothing is scaled. The optimiser's arithmetic is the same.
     """
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -129,13 +129,13 @@ class ClassifierModule(ScoredModule):
         if not self.plateau:
             return optimizer
         schedule = Plateau(optimizer, self.patience, self.factor, self.min_lr)
-        # not `strict`: without validation, training goes on at a constant rate
+        # not `strict`: without validation, training continues at a constant rate
         monitored = {"scheduler": schedule, "monitor": "val_acc", "strict": False}
         return {"optimizer": optimizer, "lr_scheduler": monitored}
 
     def _steps_of_run(self) -> int:
         """Gives the number of optimizer steps of the whole run; 1 without a trainer."""
-        if self._trainer is None:  # asked for the form of its state alone
+        if self._trainer is None:  # only the structure of its state is needed
             return 1
         steps = self.trainer.estimated_stepping_batches
         if math.isinf(steps):

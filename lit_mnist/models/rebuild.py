@@ -51,7 +51,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     arguments = _arguments(checkpoint, kind, path)
     try:
         with isolate_rng(), warnings.catch_warnings():
-            # what is built from its options again need not be told of them
+            # the module is rebuilt from these very options, so the warning does not apply
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
             module.configure_model()

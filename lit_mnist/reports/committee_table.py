@@ -1,5 +1,6 @@
 """A committee's `report.md`: its scores beside its members'."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lit_mnist.reports import abstention, out_of_fold
@@ -8,43 +9,20 @@ from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
 def markdown(results: dict[str, Any]) -> str:
     """Formats the report from a committee's `results.json`."""
-    members = results["members"]
-    accuracy, loss, errors = (
-        mean_sd([member[key] for member in members])
-        for key in ("test_acc", "test_loss", "test_errors")
-    )
-    rows = [_row(member["run"], member, member["val_acc"]) for member in members]
-    spread = f"{accuracy[0]:.4f} ± {accuracy[1]:.4f} | | {loss[0]:.4f} ± {loss[1]:.4f}"
-    rows.append(f"| mean ± sd | | {spread} | {errors[0]:.1f} ± {errors[1]:.1f} |")
-    rows.append(_row(f"**committee of {len(members)}**", results, None))
-    sizes = [
-        f"| {size} | {row['mean']:.1f} | {row['fewest']} | {row['most']} |"
-        for size, row in enumerate(results["errors_by_size"], 1)
-    ]
-    disagreement = results["disagreement"]
-    pairs = [share for i, row in enumerate(disagreement["pairs"]) for share in row[:i]]
     return "\n".join(
         [
-            f"# {results['name']}: a committee of {len(members)}",
+            f"# {results['name']}: a committee of {len(results['members'])}",
             "",
             f"Average of {results['average']}. Members: {results['choice']}. The test set has been"
             f" read {results['test_reads']} time(s) in this folder (`ledger.csv`).",
             "",
-            "| | val acc | test acc | 95 % interval | test loss | errors |",
-            "|---|---|---|---|---|---|",
-            *rows,
-            "",
+            *_scores(results),
             *_out_of_fold(results.get(out_of_fold.KEY)),
             f"Calibration: {abstention.summary(results['calibration'])}.",
             "",
             *_cascade(results.get("cascade")),
-            f"Not all members agree on {disagreement['any']:.2%} of the images; two of them"
-            f" differ on {min(pairs):.2%} to {max(pairs):.2%}.",
-            "",
-            "| members | mean errors | fewest | most (over subsets) |",
-            "|---|---|---|---|",
-            *sizes,
-            "",
+            *_disagreement(results["disagreement"]),
+            *_errors_by_size(results["errors_by_size"]),
             "![errors by number of members](errors_by_size.png)",
             "![errors and votes](misclassified.png)",
             "![confusion matrix](confusion.png)",
@@ -53,6 +31,47 @@ def markdown(results: dict[str, Any]) -> str:
             "",
         ]
     )
+
+
+def _scores(results: dict[str, Any]) -> list[str]:
+    """Formats the table of the members' scores, their mean, and the committee's."""
+    members = results["members"]
+    accuracy, loss, errors = (
+        mean_sd([member[key] for member in members])
+        for key in ("test_acc", "test_loss", "test_errors")
+    )
+    spread = f"{accuracy[0]:.4f} ± {accuracy[1]:.4f} | | {loss[0]:.4f} ± {loss[1]:.4f}"
+    return [
+        "| | val acc | test acc | 95 % interval | test loss | errors |",
+        "|---|---|---|---|---|---|",
+        *(_row(member["run"], member, member["val_acc"]) for member in members),
+        f"| mean ± sd | | {spread} | {errors[0]:.1f} ± {errors[1]:.1f} |",
+        _row(f"**committee of {len(members)}**", results, None),
+        "",
+    ]
+
+
+def _disagreement(found: dict[str, Any]) -> list[str]:
+    """Formats the line about how often members disagree."""
+    pairs = [share for i, row in enumerate(found["pairs"]) for share in row[:i]]
+    return [
+        f"Not all members agree on {found['any']:.2%} of the images; two of them"
+        f" differ on {min(pairs):.2%} to {max(pairs):.2%}.",
+        "",
+    ]
+
+
+def _errors_by_size(sizes: Sequence[dict[str, Any]]) -> list[str]:
+    """Formats the table of errors of committees of 1, 2, ... members."""
+    return [
+        "| members | mean errors | fewest | most (over subsets) |",
+        "|---|---|---|---|",
+        *(
+            f"| {size} | {row['mean']:.1f} | {row['fewest']} | {row['most']} |"
+            for size, row in enumerate(sizes, 1)
+        ),
+        "",
+    ]
 
 
 def _out_of_fold(found: dict[str, Any] | None) -> list[str]:

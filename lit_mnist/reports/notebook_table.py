@@ -13,6 +13,17 @@ from lit_mnist.runs.folder import Run, flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
 SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")
+HEAD = """# The notebook's systems, and ours
+
+Each single network is its run with the first seed, the epoch with the best validation\
+ accuracy; the notebook reads its last epoch. A committee averages its members' probabilities.\
+ The interval is Wilson's for one test on 10,000 images; mean ± sd is over the runs, which for\
+ a committee are its members. Augmentation interpolates bilinearly, as Keras does today, or\
+ takes the nearest pixel, as Keras did before 2.1.3. Nothing was chosen on the test set.
+
+| system | augmentation | epochs | notebook: acc / loss | test acc | 95 % interval\
+ | test loss | errors | runs: mean ± sd | seeds | training |
+|---|---|---|---|---|---|---|---|---|---|---|"""
 
 
 def write(folder: Path, done: Sequence[Done]) -> None:
@@ -73,22 +84,15 @@ def _augmentation(run: Run) -> str:
 
 def markdown(facts: dict[str, Any]) -> str:
     """Formats the table from the content of `tutorial.json`."""
-    lines = [
-        "# The notebook's systems, and ours",
-        "",
-        "Each single network is its run with the first seed, the epoch with the best validation"
-        " accuracy; the notebook reads its last epoch. A committee averages its members'"
-        " probabilities. The interval is Wilson's for one test on 10,000 images; mean ± sd is over"
-        " the runs, which for a committee are its members. Augmentation interpolates bilinearly, as"
-        " Keras does today, or takes the nearest pixel, as Keras did before 2.1.3. Nothing was"
-        " chosen on the test set.",
-        "",
-        "| system | augmentation | epochs | notebook: acc / loss | test acc | 95 % interval"
-        " | test loss | errors | runs: mean ± sd | seeds | training |",
-        "|---|---|---|---|---|---|---|---|---|---|---|",
-        *map(_row, facts.values()),
-        "",
-    ]
+    pictures = ["![accuracy per epoch](tutorial_curves.png)"]
+    if "committee_deep" in facts:
+        pictures.append("![errors of the deep committee](tutorial_gallery.png)")
+    lines = [HEAD, *map(_row, facts.values()), "", *_notes(facts), "", *pictures, ""]
+    return "\n".join(lines)
+
+
+def _notes(facts: dict[str, Any]) -> list[str]:
+    """Gives the notes on the notebook's results, and with what ours were made."""
     notes = [
         f"- {row['title']}, notebook: {row['notebook']['note']}."
         for row in facts.values()
@@ -100,11 +104,7 @@ def markdown(facts: dict[str, Any]) -> str:
         {", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in facts.values()}
     )
     made_with = [*places, f"precision {', '.join(kinds)}", *versions]
-    lines += [*notes, f"- {'; '.join(made_with)}.", ""]
-    pictures = ["![accuracy per epoch](tutorial_curves.png)"]
-    if "committee_deep" in facts:
-        pictures.append("![errors of the deep committee](tutorial_gallery.png)")
-    return "\n".join([*lines, *pictures, ""])
+    return [*notes, f"- {'; '.join(made_with)}."]
 
 
 def _row(row: dict[str, Any]) -> str:

@@ -8,7 +8,7 @@ and does not hide the others.
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -109,19 +109,21 @@ def _folders(log_dir: Path) -> Iterable[Path]:
             yield Path(place)
 
 
+def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> Any:
+    """Reads a file; if it cannot be read, notes the problem and gives `otherwise`."""
+    try:
+        return read()
+    except (UserError, OSError, UnicodeDecodeError) as error:
+        problems.append(str(error).partition(";")[0])
+        return otherwise
+
+
 def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
-    run, problems = Run(folder), []
-
-    def tolerant(read: Any, otherwise: Any) -> Any:
-        try:
-            return read()
-        except (UserError, OSError, UnicodeDecodeError) as error:
-            problems.append(str(error).partition(";")[0])
-            return otherwise
-
-    results = tolerant(run.results, None)
-    config = flat(tolerant(lambda: read_config(run.file("config.yaml")), {}))
-    rows = tolerant(run.history, [])
+    """Gives a run's flat config and its row, in which `differs` is still to be filled in."""
+    run, problems = Run(folder), list[str]()
+    results = _tolerant(run.results, None, problems)
+    config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
+    epochs = len(_tolerant(run.history, [], problems))
     known = results or {}
     if tested_files.changed(folder, known):
         known = {key: value for key, value in known.items() if not key.startswith("test_")}
@@ -133,7 +135,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         name=str(known.get("name", config.get("name", folder.parent.name))),
         seed=None if committee or not isinstance(seed, int) else seed,
         state="damaged" if results is None else _state(run, known),
-        epoch=None if committee else len(rows) or _number(known, "epochs"),
+        epoch=None if committee else epochs or _number(known, "epochs"),
         max_epochs=None if committee else _number(config, "trainer.max_epochs"),
         best_val_acc=_number(known, "best_val_acc"),
         test_acc=_number(known, "test_acc"),

@@ -101,7 +101,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Names the state in a checkpoint, whatever the class is called."""
+        """Fixes the key of the state in a checkpoint, independent of the class name."""
         return checkpoints.BEST_KEY
 
     def _save_if_best(self, trainer: Trainer) -> None:
@@ -175,7 +175,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     @property
     def state_key(self) -> str:
-        """Names the state in a checkpoint, whatever the class is called."""
+        """Fixes the key of the state in a checkpoint, independent of the class name."""
         return "last"
 
     def _is_due(self, trainer: Trainer) -> bool:

@@ -191,7 +191,7 @@ def ranks_end_with_the_first() -> AbstractContextManager[None]:
 
 
 def place_in_epoch() -> AbstractContextManager[None]:
-    """Resumes a run within an epoch even if the number of its steps was asked for before.
+    """Resumes a run within an epoch even if its number of steps was computed before.
 
     `trainer.estimated_stepping_batches`, which a OneCycleLR needs, sets up the data loaders before
     the checkpoint is loaded. Lightning then ignores their state in the checkpoint, and the epoch
