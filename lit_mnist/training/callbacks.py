@@ -50,7 +50,8 @@ class MetricsCSV(Callback):
             return
         seconds = time.perf_counter() - self.began
         self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
-        if not batches.started:  # skipped by `on_train_batch_start`: Lightning keeps earlier scores
+        # skipped by `on_train_batch_start`: Lightning keeps earlier scores
+        if not batches.started:  # type: ignore[attr-defined] # typed as its base class
             self.ended |= dict.fromkeys(("train_loss", "train_acc"), math.nan)
 
     def on_save_checkpoint(
