@@ -48,7 +48,7 @@ def failed(error: BaseException) -> UserError | None:
             model = frame.f_locals.get("self")
             if frame.f_code.co_name == "__init__" and isinstance(model, LightningModule):
                 return _told(type(model), found)
-        found = found.__cause__ or found.__context__
+        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
     return None
 
 
