@@ -35,7 +35,7 @@ fewer = settings(few, max_examples=12)  # of whole commands, other ones each tim
 def refused(outcome, *words):
     status, problems = outcome[0], outcome[-1]
     assert status == 2
-    announced = r"(INFO: Running in `fast_dev_run` mode: [^\n]+\n)?"  # as a dry run is asked for
+    announced = r"((INFO: )?Running in `fast_dev_run` mode: [^\n]+\n)?"  # as a dry run is asked for
     assert re.fullmatch(announced + r"error: [^\n]+\n", problems)
     for word in words:
         assert word in problems

@@ -108,6 +108,7 @@ def test_a_broken_package_that_torch_imports_late_is_not_blamed_on_the_network(
     (tmp_path / "onnxscript.py").write_text("from gone_elsewhere import ir")
     monkeypatch.syspath_prepend(tmp_path)
     monkeypatch.delitem(sys.modules, "onnxscript", raising=False)
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)  # beside the run, where nothing may stay
     text = refused(MEMBER.folder)
     assert "(No module named 'gone_elsewhere')" in text
     assert text.endswith(": pip install --force-reinstall onnx onnxscript onnxruntime\n")

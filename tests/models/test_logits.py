@@ -65,11 +65,15 @@ class Squeezed(ClassifierModule):
         return self.net(images).squeeze()
 
 
-class Pair(Squeezed):
-    """Logits and features; all steps take them apart themselves."""
+class Twofold(Squeezed):
+    """Logits and features."""
 
     def forward(self, images):
         return self.net(images), images
+
+
+class Pair(Twofold):
+    """The same; all steps take them apart themselves."""
 
     def training_step(self, batch, batch_idx):
         return nn.functional.cross_entropy(self(batch.images)[0], batch.labels)
@@ -115,11 +119,11 @@ def test_fit_ends_in_one_line(small_data, here, capsys):
 def test_a_committee_and_an_export_need_a_forward_that_gives_logits(tmp_path):
     paths = [tmp_path / f"{place}.ckpt" for place in range(2)]
     for path in paths:
-        module = Pair()
-        torch.save({"state_dict": module.state_dict(), "model_class": f"{__name__}.Pair"}, path)
-    committee = EnsembleModule(checkpoints=list(map(str, paths)), classes=[Pair])
-    with pytest.raises(UserError, match="Pair: gives a tuple of 2 for 1 image;"):
+        module = Twofold()
+        torch.save({"state_dict": module.state_dict(), "model_class": f"{__name__}.Twofold"}, path)
+    committee = EnsembleModule(checkpoints=list(map(str, paths)), classes=[Twofold])
+    with pytest.raises(UserError, match="Twofold: gives a tuple of 2 for 1 image;"):
         committee.configure_model()
-    run = TrainedRun(paths[:1], [torch.load(paths[0])], "probabilities", "MNIST", None, [Pair])
-    with pytest.raises(UserError, match="Pair: gives a tuple of 2 for 1 image;"):
+    run = TrainedRun(paths[:1], [torch.load(paths[0])], "probabilities", "MNIST", None, [Twofold])
+    with pytest.raises(UserError, match="Twofold: gives a tuple of 2 for 1 image;"):
         run.model()
