@@ -1,4 +1,4 @@
-"""Loads a checkpoint's network: the notebook's own without Lightning, any other with it.
+"""Loads a checkpoint's network: one of ours without Lightning, any other with it.
 
 Lightning takes seconds to import and is needed for training only.
 """
@@ -10,6 +10,8 @@ from typing import Any
 import torch
 from torch import nn
 
+from lit_mnist.errors import UserError
+from lit_mnist.models.conv_net import ConvNet
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import shapes
@@ -17,7 +19,13 @@ from lit_mnist.runs.weights import shapes
 OURS = "lit_mnist"
 # The hyperparameters of their modules that affect prediction; all others affect training alone
 OF_READING = ("shifts",)
-NETS = {"DenseModule": Dense, "SimpleConvModule": SimpleConv, "DeepConvModule": DeepConv}
+NETS: dict[str, type[nn.Module]] = {
+    "DenseModule": Dense,
+    "SimpleConvModule": SimpleConv,
+    "DeepConvModule": DeepConv,
+    "ConvNetModule": ConvNet,
+}
+SIZES = ("widths", "kernels", "strided", "hidden")  # hyperparameters that a ConvNet is built from
 
 
 def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> nn.Module:
@@ -36,7 +44,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     Raises:
         UserError: Its class is unknown or does not accept the file's hyperparameters or weights.
     """
-    net = _notebooks_own(checkpoint, path)
+    net = _ours(checkpoint, path)
     if net is None:
         from lit_mnist.models.rebuild import rebuild  # Lightning
 
@@ -44,20 +52,25 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     return net.eval()
 
 
-def _notebooks_own(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
+def _ours(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     """Gives one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
     options = checkpoint.get("hyper_parameters", {})
     if kind is None or any(options.get(name) for name in OF_READING):
         return None
-    with torch.random.fork_rng(devices=[]):  # its first weights are drawn
-        whole = nn.ModuleDict({"net": kind()})
+    sizes = {name: options[name] for name in SIZES if name in options}
+    try:
+        with torch.device("meta"):  # neither memory nor random numbers, whatever the file says
+            whole = nn.ModuleDict({"net": kind(**sizes)})
+    except (UserError, TypeError, ValueError, RuntimeError):
+        return None
     weights = checkpoint["state_dict"]
     if shapes(weights) != shapes(whole.state_dict()):
         return None
     checkpoints.check_fits(checkpoint, whole, path)
-    whole.load_state_dict(weights)
+    # copied, so that the same weights of any file give the same bits: kernels go by alignment
+    whole.to_empty(device="cpu").load_state_dict(weights)
     if options.get("channels_last") is True:
         whole.to(memory_format=torch.channels_last)
     return whole["net"]

@@ -1,29 +1,33 @@
-"""The notebook's own networks, built without Lightning, are those that Lightning builds."""
+"""Our networks, built without Lightning, are those that Lightning builds."""
 
 import pytest
 import torch
 
-from lit_mnist.models import modules
-from lit_mnist.models.rebuild import rebuild
+from lit_mnist.errors import UserError
+from lit_mnist.models import modules, rebuild
 from lit_mnist.models.trained import NETS, network
 from lit_mnist.runs.checkpoints import class_name
 
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("channels_last", [True, None])
-def test_they_say_the_same(name, channels_last, tmp_path):
-    module = getattr(modules, name)(channels_last=channels_last)
-    assert module.net_type is NETS[name]
+def test_they_say_the_same(name, channels_last, tmp_path, monkeypatch):
+    sizes = {"widths": [[4], [5, 6]], "kernels": [5, 3], "strided": 0, "hidden": 7}
+    own = sizes if name == "ConvNetModule" else {}
+    module = getattr(modules, name)(channels_last=channels_last, **own)
     checkpoint = {
         "state_dict": module.state_dict(),
         "hyper_parameters": dict(module.hparams),
         "model_class": f"{modules.__name__}.{name}",
     }
-    images = torch.rand(3, 1, 28, 28)
+    images, before = torch.rand(3, 1, 28, 28), torch.random.get_rng_state()
+    expected = rebuild.rebuild(checkpoint, tmp_path).eval()
+    monkeypatch.delattr(rebuild, "rebuild")  # which takes Lightning
     net = network(checkpoint, tmp_path)
     assert type(net) is NETS[name]
+    assert torch.equal(torch.random.get_rng_state(), before)
     with torch.no_grad():
-        assert torch.equal(net(images), rebuild(checkpoint, tmp_path)(images))
+        assert torch.equal(net(images), expected(images))
 
 
 def test_a_checkpoint_that_does_not_fit_is_left_to_the_class_that_it_names(tmp_path):
@@ -32,4 +36,17 @@ def test_a_checkpoint_that_does_not_fit_is_left_to_the_class_that_it_names(tmp_p
     checkpoint = {"state_dict": weights, "model_class": f"{modules.__name__}.DenseModule"}
     assert class_name(checkpoint).endswith("DenseModule")
     with pytest.raises(Exception, match="do not fit DenseModule"):
+        network(checkpoint, tmp_path)
+
+
+@pytest.mark.parametrize("widths", [[[10**12], [4]], "many", [[0], [4]]])
+def test_sizes_that_no_machine_holds_are_refused_before_any_memory_is_taken(widths, tmp_path):
+    sizes = {"widths": [[4], [4]], "kernels": [3, 3]}
+    weights = modules.ConvNetModule(**sizes).state_dict()
+    checkpoint = {
+        "state_dict": weights,
+        "hyper_parameters": sizes | {"widths": widths},
+        "model_class": f"{modules.__name__}.ConvNetModule",
+    }
+    with pytest.raises(UserError):
         network(checkpoint, tmp_path)
