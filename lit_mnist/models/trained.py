@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.conv_net import ConvNet
@@ -69,8 +69,13 @@ def _ours(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     if shapes(weights) != shapes(whole.state_dict()):
         return None
     checkpoints.check_fits(checkpoint, whole, path)
-    # copied, so that the same weights of any file give the same bits: kernels go by alignment
-    whole.to_empty(device="cpu").load_state_dict(weights)
+    whole.load_state_dict({name: _copy(value) for name, value in weights.items()}, assign=True)
     if options.get("channels_last") is True:
         whole.to(memory_format=torch.channels_last)
     return whole["net"]
+
+
+def _copy(value: Tensor) -> Tensor:
+    """Copies weights to memory of their own: kernels, and so the last bit, go by its alignment."""
+    exact = value.float() if value.is_floating_point() else value
+    return exact.clone(memory_format=torch.contiguous_format)
