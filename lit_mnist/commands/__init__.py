@@ -37,5 +37,5 @@ arguments       prepares the command line for the parser; finds configs by name
 constructors    the constructors of classes that options name
 option_checks   refuses bad values that the parser or Lightning would accept silently
 error_messages  turns errors of the parser into one line
-library_errors  turns errors of libraries into one line
+dependency_errors  turns errors of libraries into one line
 """

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
-from lit_mnist.commands import evaluation, fit_messages, library_errors, starting_point
+from lit_mnist.commands import dependency_errors, evaluation, fit_messages, starting_point
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
@@ -39,7 +39,7 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
         with process.configured(), workarounds.applied():
             RunCLI(images_as_list(argv), extra)
     except Exception as error:
-        explained = library_errors.explained(error)
+        explained = dependency_errors.explained(error)
         if explained is error:
             launcher.report(error)
             raise

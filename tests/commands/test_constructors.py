@@ -4,7 +4,7 @@ import pytest
 from jsonargparse import Namespace
 
 from lit_mnist.commands.constructors import check
-from lit_mnist.commands.library_errors import explained
+from lit_mnist.commands.dependency_errors import explained
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 

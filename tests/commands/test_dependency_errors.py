@@ -8,7 +8,7 @@ from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
-from lit_mnist.commands.library_errors import explained
+from lit_mnist.commands.dependency_errors import explained
 from lit_mnist.errors import PeerError, UserError
 
 
