@@ -25,6 +25,7 @@ from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import hardware
 from lit_mnist.training.board import EpochBoard
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
+from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
@@ -38,7 +39,6 @@ from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.schedule_lengths import ScheduleLengths
 from lit_mnist.training.searched import Searched
 from lit_mnist.training.watch import Watch
-from lit_mnist.training.workarounds import WholeFileCheckpointIO
 
 # jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
 # library's function

@@ -24,5 +24,10 @@ trial_pruning  ends trials of a sweep early if others did better
 validated      results of a validation: confusion matrix, recalls, worst images
 validated_weights  tells whether a checkpoint's weights are those that were validated
 watch          collects validation results and the first batch for the loggers
-workarounds    every work-around for Lightning, each with its upstream reference
+workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
+  light_steps    training steps without needless overhead
+  resuming       resuming a run
+  signals        SIGTERM, Ctrl-C, and ranks whose first has ended
+  checkpoint_io  checkpoints that are written whole or not at all
+  patching       how they replace what is Lightning's
 """

@@ -28,8 +28,8 @@ from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training import workarounds
+from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
 from lit_mnist.training.loggers import RunLogger
-from lit_mnist.training.workarounds import WholeFileCheckpointIO
 from tests import warm
 
 

@@ -1,0 +1,15 @@
+"""Replaces attributes for as long as a context lasts."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+
+@contextmanager
+def replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
+    """Sets attributes, given as (object, name, value), and restores them afterwards."""
+    with ExitStack() as stack:
+        for place, name, value in changes:
+            stack.callback(setattr, place, name, getattr(place, name))
+            setattr(place, name, value)
+        yield

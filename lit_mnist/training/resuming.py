@@ -1,0 +1,73 @@
+"""Work-arounds for resuming a run: where, with which weights, and from which checkpoint."""
+
+import functools
+from contextlib import AbstractContextManager
+from typing import Any
+
+from lightning.pytorch.loops import fit_loop
+from lightning.pytorch.trainer.connectors import checkpoint_connector
+
+from lit_mnist.training.patching import replaced
+
+
+def place_in_epoch() -> AbstractContextManager[None]:
+    """Resumes a run within an epoch even if its number of steps was computed before.
+
+    `trainer.estimated_stepping_batches`, which a OneCycleLR needs, sets up the data loaders before
+    the checkpoint is loaded. Lightning then ignores their state in the checkpoint, and the epoch
+    starts from its beginning (Lightning #20550).
+    """
+    setup_data = fit_loop._FitLoop.setup_data
+
+    @functools.wraps(setup_data)
+    def in_place(loop: Any) -> None:
+        early = loop._combined_loader is not None
+        setup_data(loop)
+        if early and loop.restarting and loop._combined_loader_states_to_load:
+            loop._load_combined_loader_states()
+            iter(loop._data_fetcher)
+
+    return replaced((fit_loop._FitLoop, "setup_data", in_place))
+
+
+def whole_doubles() -> AbstractContextManager[None]:
+    """Loads a checkpoint's float64 weights into a module that is float64 already.
+
+    Lightning loads them first and converts the module afterwards, so that every resume would round
+    them to float32 (lightning/pytorch/trainer/trainer.py, `_run`).
+    """
+    restore = checkpoint_connector._CheckpointConnector.restore_model
+
+    @functools.wraps(restore)
+    def converted(connector: Any) -> None:
+        trainer = connector.trainer
+        trainer.precision_plugin.convert_module(trainer.lightning_module)
+        restore(connector)
+
+    return replaced((checkpoint_connector._CheckpointConnector, "restore_model", converted))
+
+
+def whole_epochs() -> AbstractContextManager[None]:
+    """Resumes a run with `max_steps` correctly from the end of an epoch (Lightning #19617).
+
+    With that limit, Lightning treats every resume as one within an epoch. It would end the finished
+    epoch once more: hooks are called again, and the epoch count stays one too high, so that
+    `max_epochs` comes an epoch early. Here the progress counters decide.
+    """
+    return replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
+
+
+def only_what_is_named() -> AbstractContextManager[None]:
+    """Starts training from scratch if no checkpoint is named.
+
+    With an OnExceptionCheckpoint, or under SLURM, Lightning would resume from any checkpoint that
+    it finds: `fit --fresh` would resume from the very files that it is to replace
+    (lightning/pytorch/trainer/connectors/checkpoint_connector.py, `_parse_ckpt_path`).
+    """
+    parse = checkpoint_connector._CheckpointConnector._parse_ckpt_path
+
+    @functools.wraps(parse)
+    def named(connector: Any, state_fn: Any, ckpt_path: Any, **model: Any) -> Any:
+        return parse(connector, state_fn, ckpt_path, **model) if ckpt_path else None
+
+    return replaced((checkpoint_connector._CheckpointConnector, "_parse_ckpt_path", named))
