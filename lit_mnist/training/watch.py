@@ -61,7 +61,8 @@ class Watch(Callback):
         if batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero:
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
-            self.board.first_batch(tiles.grid(validated.grey(batch.images[:FIRST]).numpy(), texts))
+            shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
+            self.board.first_batch(tiles.grid(shown, texts))
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Clears the results of the previous validation."""
