@@ -32,7 +32,7 @@ class Job(NamedTuple):
 class Jobs:
     """Runs jobs, `at_once` of them at a time, each in a slot of the machine.
 
-    A slot is a GPU, if there are any, or else an equal share of the CPU cores. If this process is
+    A slot is an equal share of the CPU cores, and a GPU if there are any. If this process is
     stopped, so are its jobs.
 
     Args:
@@ -96,7 +96,7 @@ class Jobs:
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
             gpus = visible.split(",") if visible else range(torch.cuda.device_count())
             own["CUDA_VISIBLE_DEVICES"] = str(gpus[slot % len(gpus)])
-        elif self.at_once > 1:
+        if self.at_once > 1:  # with GPUs as well, as the runs may leave them alone
             threads = max(1, torch.get_num_threads() // self.at_once)
             own["OMP_NUM_THREADS"] = str(threads)
         return os.environ | own

@@ -1,7 +1,9 @@
 """How many runs of `fit` train at once by default."""
 
+from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -9,6 +11,7 @@ from lit_mnist.commands.arguments import find_config
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
 from lit_mnist.runs.folder import flat, read_config
+from lit_mnist.training import hardware
 
 # A run's processes take up to 1 GiB (dense, simple and deep on a CPU); half as much in reserve
 RUN_GIB = 1.5
@@ -30,7 +33,7 @@ def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
     """
     if any(map(_spreads, specs)):
         return 1
-    if torch.cuda.is_available():
+    if any(hardware.device_type(_accelerator(spec)) == "cuda" for spec in specs):
         return max(1, min(len(specs), torch.cuda.device_count()))
     places = min(len(specs), torch.get_num_threads(), cores(root).usable)
     free = free_gib(root)
@@ -78,9 +81,23 @@ def _text(path: Path) -> str:
         return ""
 
 
+def _accelerator(spec: RunSpec) -> object:
+    """Gives the accelerator of a run: as typed, or else the last config's."""
+    set_there = [
+        file["trainer.accelerator"] for file in _files(spec) if "trainer.accelerator" in file
+    ]
+    parser = ArgumentParser(add_help=False, allow_abbrev=False)
+    parser.add_argument("--trainer.accelerator", dest="typed", default=["auto", *set_there][-1])
+    return parser.parse_known_args(spec.typed)[0].typed
+
+
+def _files(spec: RunSpec) -> list[dict[str, Any]]:
+    return [flat(read_config(Path(find_config(name)))) for name in spec.configs]
+
+
 def _spreads(spec: RunSpec) -> bool:
     """Tells whether a run may itself use several devices."""
     typed = {arg.partition("=")[0].removeprefix("--") for arg in spec.typed}
-    files = [flat(read_config(Path(find_config(name)))) for name in spec.configs]
+    files = _files(spec)
     named = {key for file in files for key, value in file.items() if value not in ("auto", 1, None)}
     return not (typed | named).isdisjoint(SPREADING)

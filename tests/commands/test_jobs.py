@@ -126,9 +126,10 @@ def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     found = environments(at_once, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
-    assert found == [(gpu, "7") for gpu in expected]
+    assert found == [(gpu, "3" if at_once == 2 else "7") for gpu in expected]
 
 
 def test_where_a_process_cannot_be_prepared_it_starts_all_the_same(monkeypatch):

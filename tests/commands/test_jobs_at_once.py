@@ -53,6 +53,18 @@ def test_one_a_gpu(machine, monkeypatch):
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
     assert jobs_at_once(FIVE, root) == 3
     assert jobs_at_once(FIVE[:2], root) == 2
+    (root / "cpu.yaml").write_text("trainer: {accelerator: cpu}")
+    (root / "gpu.yaml").write_text("trainer: {accelerator: gpu}")
+    cpu, gpu = (str(root / f"{name}.yaml") for name in ("cpu", "gpu"))
+    for configs, typed, at_once in [
+        ((), ("--trainer.accelerator=cpu",), 4),  # a core each
+        ((), ("--trainer.accelerator", "cpu"), 4),
+        ((cpu,), (), 4),
+        ((cpu, gpu), (), 3),
+        ((gpu, cpu), (), 4),
+        ((cpu,), ("--trainer.accelerator", "gpu"), 3),
+    ]:
+        assert jobs_at_once([RunSpec(configs, typed)] * 5, root) == at_once
 
 
 @pytest.mark.parametrize(
