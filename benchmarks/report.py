@@ -68,7 +68,8 @@ class Report:
     def save(self, device: str = "cpu") -> None:
         """Writes the JSON with versions and hardware, whole or not at all."""
         name = hardware.device_name(torch.device(device))
-        machine = {"hardware": name, "cores": os.cpu_count()}
+        precision = hardware.precision(torch.device(device).type)  # that of `fit` by default
+        machine = {"hardware": name, "cores": os.cpu_count(), "precision": precision}
         facts = self.facts | machine | {"versions": hardware.versions()}
         files.write_json(self.output, facts | {"rows": self.rows})
 

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import budget
 import pictures
 from measuring import ROOT
 
@@ -18,29 +19,38 @@ from lit_mnist.reports import figures
 
 FOLDER = ROOT / "benchmarks"
 MARKS = "<!-- {} -->\n", "<!-- end of {} -->"
-PICTURES = {"epochs": pictures.epochs, "operators": pictures.profile}  # by what they are drawn of
+PICTURES = {  # by what they are drawn of
+    "epochs": pictures.epochs,
+    "operators": pictures.profile,
+    "budget": lambda result: pictures.budget(result["rows"], budget.PARTS),
+}
 HEAD = "| | n | median | min to max | target |\n|---|---|---|---|---|"
-# Of the short table, by what the rows of epochs.py are called
+# Of the short table, by what the rows of epochs.py and budget.py are called
 COLUMNS = {
     "fit": "`fit`: an epoch",
     "keras / fit": "Keras / `fit`",
     "torchvision / fit": "torchvision / `fit`",
     "fit / bare": "`fit` / bare",
+    "fraction of the limit": "limit / `fit`",
 }
 
 
 def summary(results: list[dict[str, Any]]) -> str:
     """Gives whole epochs in Markdown, a line a system."""
-    epochs = [result for result in results if result["benchmark"] == "epochs"]
+    kinds = ("epochs", "budget")
+    measured = [result for kind in kinds for result in results if result["benchmark"] == kind]
+    systems: dict[str, dict[str, Any]] = {}
+    for result in measured:
+        for row in result["rows"]:
+            system, _, name = row["what"].partition(": ")
+            systems.setdefault(system, {"commit": result["commit"]})[name] = row
     heads = " | ".join(COLUMNS.values())
-    lines = [f"| system | n | {heads} |", "|---" * (len(COLUMNS) + 2) + "|"]
-    for result in epochs:
-        rows = {row["what"].partition(": ")[2]: row for row in result["rows"]}
-        cells = (_cell(rows[name]) if name in rows else "" for name in COLUMNS)
-        system = result["rows"][0]["what"].partition(":")[0]
-        lines.append(f"| {system} | {rows['fit']['n']} | {' | '.join(cells)} |")
-    measured_on = dict.fromkeys(map(_conditions, epochs))  # each once
-    return "\n".join([*lines, "", *measured_on])
+    lines = [f"| system | n | {heads} | commit |", "|---" * (len(COLUMNS) + 3) + "|"]
+    for system, rows in systems.items():
+        cells = " | ".join(_cell(rows[name]) if name in rows else "" for name in COLUMNS)
+        lines.append(f"| {system} | {rows['fit']['n']} | {cells} | {rows['commit']} |")
+    conditions = dict.fromkeys(map(_conditions, measured))  # each once
+    return "\n".join([*lines, "", *conditions])
 
 
 def _cell(row: dict[str, Any]) -> str:
@@ -57,9 +67,12 @@ def section(result: dict[str, Any]) -> str:
 
 
 def _conditions(result: dict[str, Any]) -> str:
-    versions = ", ".join(f"{k} {result['versions'][k]}" for k in ("torch", "lightning"))
-    place = f"{result['hardware']}, {result['cores']} cores; {versions}"
-    return f"{place}; commit {result['commit']}, {result['date'][:10]}"
+    """Gives hardware, versions and commit, and the precision of `fit`, which older results lack."""
+    place = [result["hardware"], f"{result['cores']} cores"]
+    place += [result["precision"]] if "precision" in result else []
+    versions = [f"{name} {result['versions'][name]}" for name in ("torch", "lightning")]
+    measured = f"commit {result['commit']}, {result['date'][:10]}"
+    return f"{', '.join(place)}; {', '.join(versions)}; {measured}"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -99,16 +112,17 @@ def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
 
 
 def main() -> int:
-    """Fills the tables and draws."""
+    """Fills the tables, and draws what was measured at each benchmark's newest commit."""
     results = read(FOLDER / "results")
     for file, (name, body) in bodies(results).items():
         path = FOLDER / file
         path.write_text(filled(path.read_text(), name, body))
     for name, draw in PICTURES.items():
-        drawn = [each for each in results if each["benchmark"] == name]
-        if drawn:
+        if measured := [each for each in results if each["benchmark"] == name]:
+            newest = max(measured, key=lambda each: each["date"])
+            drawn = [each for each in measured if each["commit"] == newest["commit"]]
             rows = [row for result in drawn for row in result["rows"]]
-            figures.save(draw(drawn[0] | {"rows": rows}), FOLDER / "results" / f"{name}.png")
+            figures.save(draw(newest | {"rows": rows}), FOLDER / "results" / f"{name}.png")
     return 0
 
 

@@ -369,6 +369,7 @@ def result_of(benchmark, *rows):
         "benchmark": benchmark,
         "hardware": "h",
         "cores": 2,
+        "precision": "32-true",
         "commit": "c",
         "date": "2026-01-02T",
     }
@@ -394,11 +395,14 @@ def test_the_short_table_has_a_line_a_system():
     row = {"n": 5, "median": 1.94, "min": 1.5, "max": 2.6}
     seconds = row | {"what": "dense: fit", "unit": "s"}
     ratio = row | {"what": "dense: keras / fit", "unit": "ratio", "target": ">= 2", "met": False}
-    results = [result_of("epochs", seconds, ratio), result_of("steps", seconds)]
+    fraction = row | {"what": "dense: fraction of the limit", "unit": "ratio"}
+    results = [result_of("budget", fraction), result_of("epochs", seconds, ratio)]
+    results += [result_of("steps", seconds)]
     assert table.summary(results).splitlines()[2:] == [
-        "| dense | 5 | 1.94 s (1.5 to 2.6) | 1.94 (1.5 to 2.6); missed >= 2 |  |  |",
+        "| dense | 5 | 1.94 s (1.5 to 2.6) | 1.94 (1.5 to 2.6); missed >= 2 |  |  "
+        "| 1.94 (1.5 to 2.6) | c |",
         "",
-        "h, 2 cores; torch 2, lightning 3; commit c, 2026-01-02",
+        "h, 2 cores, 32-true; torch 2, lightning 3; commit c, 2026-01-02",
     ]
 
 

@@ -23,9 +23,9 @@ def page():
     return importlib.import_module("ladder_report")
 
 
-def run_of(rung, seed, val_acc=0.99, seconds=2.0, commit="abc"):
+def run_of(rung, seed, val_acc=0.99, seconds=2.0, commit="abc", hardware="h, 2 threads"):
     """What is written down of a run."""
-    place = {"commit": commit, "hardware": "h", "versions": {"torch": "2"}, "dataset": "MNIST"}
+    place = {"commit": commit, "hardware": hardware, "versions": {"torch": "2"}, "dataset": "MNIST"}
     scores = {"val_acc": val_acc, "seconds": seconds, "load": 0.5, "precision": "32-true"}
     return {"rung": rung, "seed": seed} | place | scores
 
@@ -108,6 +108,10 @@ def test_the_table_tells_what_was_reached(ladder, page):
     fast, small = page.table({"runs": runs}, ladder.RUNGS).splitlines()[2:]
     assert "| 2 | 0.9902 ± 0.0001 | 0.990, met | 4.0 ± 0.0 | 5, met | abc |" in fast
     assert "| 1 | 0.9949 | 0.995, missed | 100.0 | 120, met | xyz |" in small
+    gpu = [run_of(name, 42, seconds=2.0, hardware="NVIDIA H100") for name in ("fast", "small")]
+    fast, small = page.table({"runs": gpu}, ladder.RUNGS).splitlines()[2:]
+    assert "| 0.990, met | 2.0 | 0.76, missed | abc |" in fast
+    assert "| 0.995, missed | 2.0 |  | abc |" in small
 
 
 def test_the_chart_shows_rungs_systems_and_published_points(ladder, page):
