@@ -116,4 +116,5 @@ def test_a_batch_that_cannot_be_divided_is_refused(launch):
     done = launch("fit", 2, "--data.batch_size", "61")
     assert done.returncode == 2
     assert "--data.batch_size 61" in done.stderr
+    assert "a multiple of 2, or fewer --trainer.devices" in done.stderr
     assert "Traceback" not in done.stderr

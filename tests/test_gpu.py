@@ -1,21 +1,27 @@
 """What holds on a CUDA device, through the real program; skipped where there is none."""
 
 import csv
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
+from torch.utils._pytree import tree_leaves
 
 from lit_mnist.data.augment import RandomAffine, affine, elastic_offsets
 from lit_mnist.main import main
-from tests.conftest import CONFIGS, equal_weights
+from tests.conftest import CONFIGS, SMALL, equal_weights
 from tests.models.test_ensemble import PATTERN
-from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.warm import CLI
 
 pytestmark = [
     pytest.mark.gpu,
     pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device"),
 ]
+two_gpus = pytest.mark.skipif(torch.cuda.device_count() < 2, reason="needs two CUDA devices")
 GPU = ("--trainer.accelerator", "gpu", "--trainer.devices", "1")
 CPU = ("--trainer.accelerator", "cpu")
 SYSTEMS = sorted(path.stem for path in Path(CONFIGS).glob("*.yaml") if path.stem != "ensemble")
@@ -64,6 +70,38 @@ def test_a_run_of_a_gpu_goes_on_without_one(run_cli, monkeypatch):
     stopped(run_cli, monkeypatch, "10", "fit", *GPU, STOP_AT, "--name", "cut")
     status, _, problems = run_cli("fit", *CPU, STOP_AT, "--name", "cut")
     assert status == 0, problems
+
+
+def test_its_checkpoints_load_where_there_is_none(run_cli):
+    status, _, problems = run_cli("fit", *GPU, "--every_n_train_steps", "3", "--name", "run")
+    assert status == 0, problems
+    for path in (folder("run") / "checkpoints").iterdir():
+        content = tree_leaves(torch.load(path, weights_only=True))
+        assert {one.device.type for one in content if isinstance(one, torch.Tensor)} == {"cpu"}
+
+
+@two_gpus
+def test_two_of_them_take_the_steps_of_one(small_data, here):
+    # by NCCL; saves within the epoch, for which ranks gather what they have
+    steps = ("--trainer.max_epochs", "1", "--every_n_train_steps", "3", "--data.batch_size", "60")
+    exact = ("--trainer.precision", "32-true", "--trainer.accelerator", "gpu")
+    model = ("--config", f"{CONFIGS}/dense.yaml", "--model", "tests.no_dropout.OwnScores")
+    data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data), *model)
+    weights = []
+    for count in ("1", "2"):
+        own = (*steps, *exact, *data, "--trainer.devices", count, "--name", f"on{count}")
+        for command in ("fit", "test"):
+            done = subprocess.run(
+                [sys.executable, CLI, command, *own],
+                env={**os.environ, "PYTHONPATH": str(Path(CLI).parent)},
+                capture_output=True,
+                text=True,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+        weights.append(checkpoint("last", folder(f"on{count}"))["state_dict"])
+    for name, value in weights[0].items():
+        torch.testing.assert_close(weights[1][name], value, atol=1e-4, rtol=1e-3)
 
 
 def test_a_committee_answers_as_on_a_cpu(trained, members, no_pictures):

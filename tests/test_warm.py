@@ -1,6 +1,7 @@
 """The server of `tests.warm` has done once what commands do when they begin."""
 
 import os
+import subprocess
 import sys
 from pathlib import Path
 
@@ -24,6 +25,13 @@ def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
         f"sys.exit(not {there} <= _BUILT.keys())"
     )
     assert warm.run(["script.py"]) == (0, "", "")
+
+
+def test_the_tests_ask_for_a_gpu_without_setting_it_up_before_torch_is_there():
+    code = "import os, sys, tests; print(os.environ.get(sys.argv[1]), 'torch' in sys.modules)"
+    asked = [sys.executable, "-c", code, "PYTORCH_NVML_BASED_CUDA_CHECK"]
+    options = {"cwd": warm.ROOT, "env": {}, "capture_output": True, "text": True}
+    assert subprocess.run(asked, **options, check=True).stdout == "1 False\n"
 
 
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="needs pytest -n 2")

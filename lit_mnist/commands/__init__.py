@@ -38,4 +38,5 @@ constructors    the constructors of classes that options name
 option_checks   refuses bad values that the parser or Lightning would accept silently
 error_messages  turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line
+device_errors   explains what a device cannot do
 """

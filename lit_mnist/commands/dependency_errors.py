@@ -8,12 +8,11 @@ import traceback
 from collections.abc import Sequence
 from pathlib import Path
 
-import torch
 from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
 
-from lit_mnist.commands import constructors
+from lit_mnist.commands import constructors, device_errors
 from lit_mnist.commands.error_messages import condensed
 from lit_mnist.errors import PeerError, UserError
 
@@ -40,7 +39,7 @@ def explained(error: Exception) -> Exception:
     if failed := constructors.failed(error):
         return failed
     text = " ".join(str(error).split())
-    message = _of_computing(error, text) or _of_ranks(text)
+    message = device_errors.explained(error, text) or _of_training(text)
     if not message and (isinstance(error, DistError) or "by peer" in text):  # gloo has no own type
         return PeerError(
             "another process of this run has failed; see its message, or the system's log if it"
@@ -52,29 +51,19 @@ def explained(error: Exception) -> Exception:
     return UserError(message) if message else error
 
 
-def _of_computing(error: Exception, text: str) -> str:
-    """Explains what the device or autograd cannot do; empty for other errors, as below."""
-    operation = re.search(r"(\S+) does not have a deterministic implementation", text)
-    if operation:
-        return (
-            f"{operation[1]} is not deterministic on this device; take --trainer.deterministic"
-            " warn, which only warns of such operations, or false"
-        )
-    if _out_of_memory(error, text):
-        return (
-            "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
-            " programs, or take another --trainer.accelerator"
-        )
+def of_trainer(error: Exception) -> UserError:
+    """Gives the error to raise for one that the constructor of the Trainer has raised."""
+    message = device_errors.explained(error, " ".join(str(error).split()))
+    return UserError(message or f"--trainer: {condensed(str(error)):.400}")
+
+
+def _of_training(text: str) -> str:
+    """Explains what autograd or DDP refuses; empty for other errors, as below."""
     if _NOTHING_TRAINED.search(text):
         return (
             "the loss depends on no trained weight; have forward return what it computes"
             " (not detached, no labels), and leave some layer unfrozen"
         )
-    return ""
-
-
-def _of_ranks(text: str) -> str:
-    """Explains what DDP refuses."""
     if _UNUSED.search(text):
         return (
             "the loss does not depend on some of the trained weights, and the ranks wait for their"
@@ -148,13 +137,6 @@ def _stock_callback(frames: Frames) -> str:
     path = Path(asking[-1].filename) if asking else Path()
     stock = _library(str(path)) == "lightning" and "callbacks" in path.parts
     return path.stem if stock else ""
-
-
-def _out_of_memory(error: Exception, text: str) -> bool:
-    phrases = ("out of memory", "can't allocate memory", "Cannot allocate memory")
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)
-    )
 
 
 def _library(filename: str) -> str:

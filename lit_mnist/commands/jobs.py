@@ -15,6 +15,7 @@ from typing import NamedTuple
 import torch
 
 from lit_mnist import program
+from lit_mnist.commands.jobs_at_once import spreads
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.training.process import end_with_parent
 
@@ -32,8 +33,9 @@ class Job(NamedTuple):
 class Jobs:
     """Runs jobs, `at_once` of them at a time, each in a slot of the machine.
 
-    A slot is an equal share of the CPU cores, and a GPU if there are any. If this process is
-    stopped, so are its jobs.
+    A slot is an equal share of the CPU cores, and a GPU if there are any, also for jobs that run
+    alone: how many devices a job trains on does not depend on the other jobs. Only those whose
+    options name devices see all GPUs. If this process is stopped, so are its jobs.
 
     Args:
         at_once: How many run at a time, at least 1.
@@ -81,18 +83,18 @@ class Jobs:
         alone = self.at_once == 1
         return subprocess.Popen(
             [sys.executable, "-m", "lit_mnist.main", *job.spec.argv("fit")],
-            env=self._environment(slot),
+            env=self._environment(slot, job.spec),
             stdout=None if alone else subprocess.PIPE,
             text=True,
             start_new_session=True,  # so that signals reach it only through us, and once
             preexec_fn=end_with_parent if os.name == "posix" else None,  # Windows has none
         )
 
-    def _environment(self, slot: int) -> dict[str, str]:
+    def _environment(self, slot: int, spec: RunSpec) -> dict[str, str]:
         package = str(Path(__file__).parents[2])
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
         own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1", program.CALLED: program.name()}
-        if self.at_once > 1 and torch.cuda.is_available():
+        if torch.cuda.is_available() and not spreads(spec):
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
             gpus = visible.split(",") if visible else range(torch.cuda.device_count())
             own["CUDA_VISIBLE_DEVICES"] = str(gpus[slot % len(gpus)])

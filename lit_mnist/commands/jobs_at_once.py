@@ -3,7 +3,6 @@
 from argparse import ArgumentParser
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import torch
 
@@ -25,16 +24,19 @@ def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
     Two runs of one thread each finish 1.1 to 1.2 times as fast as one after the other with two
     threads (the notebook's nets), as threads wait for each other within each step. The number is
     limited by the number of runs, `OMP_NUM_THREADS`, CPU affinity and control groups; it is one if
-    the runs themselves use several devices.
+    the runs themselves use several devices, and on an Apple GPU, which all of them would share.
 
     Args:
         specs: The runs.
         root: The folder of /proc and /sys, for tests.
     """
-    if any(map(_spreads, specs)):
+    if any(map(spreads, specs)):
         return 1
-    if any(hardware.device_type(_accelerator(spec)) == "cuda" for spec in specs):
+    kinds = {hardware.device_type(_option(spec, "trainer.accelerator")) for spec in specs}
+    if "cuda" in kinds:
         return max(1, min(len(specs), torch.cuda.device_count()))
+    if "mps" in kinds:
+        return 1
     places = min(len(specs), torch.get_num_threads(), cores(root).usable)
     free = free_gib(root)
     return max(1, places if free is None else min(places, int(free / RUN_GIB)))
@@ -81,23 +83,15 @@ def _text(path: Path) -> str:
         return ""
 
 
-def _accelerator(spec: RunSpec) -> object:
-    """Gives the accelerator of a run: as typed, or else the last config's."""
-    set_there = [
-        file["trainer.accelerator"] for file in _files(spec) if "trainer.accelerator" in file
-    ]
+def spreads(spec: RunSpec) -> bool:
+    """Tells whether a run may itself use several devices, or names the one to use."""
+    return any(str(_option(spec, name)) not in ("auto", "1", "None") for name in SPREADING)
+
+
+def _option(spec: RunSpec, name: str) -> object:
+    """Gives the value of an option of a run: as typed, or else the last config's, or else auto."""
+    files = [flat(read_config(Path(find_config(config)))) for config in spec.configs]
+    set_there = [file[name] for file in files if name in file]
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
-    parser.add_argument("--trainer.accelerator", dest="typed", default=["auto", *set_there][-1])
+    parser.add_argument(f"--{name}", dest="typed", default=["auto", *set_there][-1])
     return parser.parse_known_args(spec.typed)[0].typed
-
-
-def _files(spec: RunSpec) -> list[dict[str, Any]]:
-    return [flat(read_config(Path(find_config(name)))) for name in spec.configs]
-
-
-def _spreads(spec: RunSpec) -> bool:
-    """Tells whether a run may itself use several devices."""
-    typed = {arg.partition("=")[0].removeprefix("--") for arg in spec.typed}
-    files = _files(spec)
-    named = {key for file in files for key, value in file.items() if value not in ("auto", 1, None)}
-    return not (typed | named).isdisjoint(SPREADING)

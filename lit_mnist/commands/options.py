@@ -13,8 +13,7 @@ from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands import constructors, option_checks
-from lit_mnist.commands.error_messages import condensed
+from lit_mnist.commands import constructors, dependency_errors, option_checks
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
@@ -138,7 +137,7 @@ class RunOptions(RunParser):
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
-            raise UserError(f"--trainer: {condensed(str(error)):.400}") from error
+            raise dependency_errors.of_trainer(error) from error
         for logger in trainer.loggers:
             option_checks.check_logger(logger, self.run.folder)
         return trainer

@@ -4,6 +4,7 @@ datamodule     MNISTDataModule: loaders, scaling, augmentation of training batch
 split          which training images are trained on and which validate; folds
 fingerprint    hashes of data and split, compared when a checkpoint is loaded
 augment        RandomAffine and affine: random transforms of a whole batch at once
+sampling       reads images between their pixels, on any device
 batches        training batches as a function of (seed, epoch, step, rank)
 eval_batches   batches for validation, test and prediction
 as_batch       converts the batches of other loaders to ours

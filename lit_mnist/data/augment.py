@@ -17,8 +17,8 @@ from typing import Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
+from lit_mnist.data.sampling import sample
 from lit_mnist.errors import UserError
 from lit_mnist.shape import SIDE_PX
 
@@ -73,8 +73,7 @@ def affine(
     planes = torch.stack([cos * cols - sin * rows, sin * cols + cos * rows], dim=1)
     if offsets_px is not None:
         planes = planes + offsets_px / (SIDE_PX / 2)
-    grid = planes.permute(0, 2, 3, 1)  # (N, 28, 28, 2)
-    return F.grid_sample(images, grid, interpolation, padding_mode="border", align_corners=False)
+    return sample(images, planes.permute(0, 2, 3, 1), interpolation)
 
 
 def _each(values: Tensor) -> Tensor:
@@ -104,7 +103,7 @@ def _weights(device: torch.device, dtype: torch.dtype) -> Tensor:
     pixels = torch.arange(SIDE_PX, dtype=torch.float64)[:, None]
     nodes = torch.linspace(0, SIDE_PX - 1, NODES, dtype=torch.float64)
     weights = torch.exp(-((pixels - nodes) ** 2) / (2 * SMOOTHNESS_PX**2))
-    return (weights / weights.norm(dim=1, keepdim=True)).to(device, dtype)
+    return (weights / weights.norm(dim=1, keepdim=True)).to(dtype).to(device)
 
 
 class RandomAffine(nn.Module):

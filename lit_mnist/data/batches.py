@@ -46,14 +46,14 @@ def derive_seeds(seed: int, *path: int, count: int = 1) -> list[int]:
 
 
 def seed_generators(seed: int, device: torch.device) -> None:
-    """Seeds the generator that dropout and augmentation use on `device`."""
+    """Seeds the generator of `device`, and that of the CPU, from which a user's net may draw."""
     # torch.manual_seed seeds the generators of all devices, which takes longer than a small dropout
-    if device.type == "cpu":
-        torch.default_generator.manual_seed(seed)
-    elif device.type == "cuda":
-        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
-    else:
+    if device.type not in ("cpu", "cuda"):
         torch.manual_seed(seed)
+        return
+    torch.default_generator.manual_seed(seed)
+    if device.type == "cuda":
+        torch.cuda.default_generators[device.index or 0].manual_seed(seed)
 
 
 class Turn(NamedTuple):
@@ -154,7 +154,7 @@ def check_batch_size(batches: TrainBatches) -> None:
     if size % world_size:
         raise UserError(
             f"--data.batch_size {size} is for all ranks together and cannot be divided among"
-            f" {world_size}; take a multiple of {world_size}"
+            f" {world_size}; take a multiple of {world_size}, or fewer --trainer.devices"
         )
     if batches.drop_last and size > count:
         raise UserError(f"--data.batch_size {size} is more than the {count} training images")

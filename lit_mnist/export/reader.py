@@ -153,11 +153,15 @@ def _is_array(value: object) -> bool:
 def _tensor(arrays: Any) -> Tensor:
     """Converts an array, or several of one shape; copies it, as torch warns of read-only ones."""
     try:
-        return torch.from_numpy(
-            np.array(arrays.detach().cpu() if isinstance(arrays, Tensor) else arrays)
-        )
+        many = isinstance(arrays, (list, tuple))
+        return torch.from_numpy(np.array([*map(_fetched, arrays)] if many else _fetched(arrays)))
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"images are no array of numbers ({error!s:.80}): give {TAKEN}") from error
+
+
+def _fetched(array: Any) -> Any:
+    """Fetches a tensor from its device, as NumPy's array."""
+    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
 
 
 def _checked(pixels: Tensor) -> Tensor:

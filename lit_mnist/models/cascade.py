@@ -64,15 +64,19 @@ def ask(
         log_probs: The M members, each from images (B, 1, 28, 28) to log-probabilities (B, 10).
         images: Float (N, 1, 28, 28).
         limits: The M - 1 thresholds.
+
+    Returns:
+        What is found, on the CPU: Apple's GPUs have no float64, and each member's answers decide
+        there what the next one sees.
     """
     count = len(images)
-    total = torch.zeros(count, 10, dtype=torch.float64, device=images.device)
-    asked = torch.zeros(count, dtype=torch.int64, device=images.device)
-    left = torch.arange(count, device=images.device)
+    total = torch.zeros(count, 10, dtype=torch.float64)
+    asked = torch.zeros(count, dtype=torch.int64)
+    left = torch.arange(count)
     for number, member in enumerate(log_probs, 1):
         if not len(left):
             break
-        total[left] += member(images[left]).double().exp()
+        total[left] += member(images[left.to(images.device)]).cpu().double().exp()
         asked[left] = number
         if number <= len(limits):
             left = left[total[left].amax(1) / number < limits[number - 1]]

@@ -99,10 +99,10 @@ class EnsembleModule(ScoredModule):
             return combine(self.log_probs(images), self.average)
         found = self.in_turn(images, self.thresholds)
         self.asked, self.images = self.asked + int(found.asked.sum()), self.images + len(images)
-        return found.probabilities.log().float()
+        return found.probabilities.log().float().to(images.device)
 
     def in_turn(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
-        """Runs the cascade on float images (N, 1, 28, 28) in [0, 1]."""
+        """Runs the cascade on float images (N, 1, 28, 28) in [0, 1]; its outcome is on the CPU."""
         self.configure_model()
         ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
         return cascade.ask(ask, images, thresholds)

@@ -15,7 +15,9 @@ class Features:
     reading, which is of the image itself.
 
     Args:
-        nets: The nets, which are called as usual; each thread has its own features.
+        nets: The nets, which are called as usual; each thread has its own features. What
+            torch.compile has compiled in place runs uncompiled until `remove`, as compiled nets
+            do not notice new hooks (torch._dynamo.config.skip_nnmodule_hook_guards).
 
     Attributes:
         widths: Number of features of each net; empty if one has no linear layer.
@@ -28,6 +30,10 @@ class Features:
             self.widths = []
         self._seen = threading.local()
         self._hooks = []
+        parts = [part for net in nets for part in net.modules() if part._compiled_call_impl]
+        self._compiled = [(part, part._compiled_call_impl) for part in parts]
+        for part in parts:
+            part._compiled_call_impl = None
         for place, (net, layer) in enumerate(zip(nets, layers, strict=True)):
             if layer is not None and self.widths:
                 self._hooks.append(layer.register_forward_pre_hook(self._notice(place)))
@@ -84,9 +90,11 @@ class Features:
         return features
 
     def remove(self) -> None:
-        """Removes the hooks from the nets."""
+        """Removes the hooks from the nets, which run compiled again if they were."""
         for hook in self._hooks:
             hook.remove()
+        for part, compiled in self._compiled:
+            part._compiled_call_impl = compiled
 
 
 def last_linear(net: nn.Module) -> nn.Linear | None:

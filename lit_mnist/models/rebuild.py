@@ -50,7 +50,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     kind = trained_class(checkpoint, path, classes)
     arguments = _arguments(checkpoint, kind, path)
     try:
-        with isolate_rng(), warnings.catch_warnings():
+        # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
+        with isolate_rng(include_cuda=False), warnings.catch_warnings():
             # the module is rebuilt from these very options, so the warning does not apply
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
@@ -105,7 +106,7 @@ def _check_answer(module: ScoredModule, path: Path) -> None:
         UserError: Its forward returns no logits.
     """
     try:
-        with isolate_rng(), torch.inference_mode():
+        with isolate_rng(include_cuda=False), torch.inference_mode():
             output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
     except Exception as error:  # likewise
         why = " ".join(str(error).split())

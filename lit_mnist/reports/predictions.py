@@ -78,8 +78,8 @@ class Collector(Callback):
             Predictions(
                 batch.indices.cpu(),
                 batch.labels.cpu(),
-                probabilities.double().cpu(),
-                member_log_probs.double().cpu(),
+                probabilities.cpu().double(),  # not before: Apple's GPUs have no float64
+                member_log_probs.cpu().double(),
                 torch.empty(len(probabilities), 0) if features is None else features,
             )
         )
@@ -108,8 +108,9 @@ def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor
         UserError: The module's forward gives no logits (B, 10).
     """
     if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
-        sums = outputs.double().sum(1)
-        if (outputs >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        said = outputs.detach().cpu().double()
+        sums = said.sum(1)
+        if (said >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
             return outputs
     return module.evaluate(batch).softmax(dim=1)  # type: ignore[operator] # Lightning hands on the base class
 

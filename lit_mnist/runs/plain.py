@@ -20,7 +20,7 @@ _REMEDY = "; let it keep tensors, numbers and text only; no checkpoint was writt
 
 
 def checked(value: Any, place: str = "", depth: int = 0) -> Any:
-    """Converts NumPy numbers in a checkpoint to equal Python numbers, and checks everything else.
+    """Converts NumPy numbers to equal Python numbers, brings tensors to the CPU, checks the rest.
 
     Args:
         value: The checkpoint, or a part of it.
@@ -33,7 +33,7 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     if isinstance(value, np.generic):
         return checked(value.item(), place, depth)
     if type(value) in (Tensor, nn.Parameter):
-        value = _dense(value, place)
+        value = _whole(value, place).cpu()  # so that it loads on machines without that device
     if type(value) in _VALUES or type(value) in _VALUES_OF_TORCH:
         return value
     if depth >= safe_torch.MAX_DEPTH - 1:
@@ -56,9 +56,9 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     )
 
 
-def _dense(value: Tensor, place: str) -> Tensor:
+def _whole(value: Tensor, place: str) -> Tensor:
     """Copies an expanded tensor, which stores only part of its values, to a full one."""
-    if value.layout != torch.strided or value.is_quantized:
+    if value.layout != torch.strided or value.is_quantized or value.is_meta:
         raise UserError(f"the checkpoint's {place} is a tensor without plain numbers{_REMEDY}")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return value.clone(memory_format=torch.contiguous_format)

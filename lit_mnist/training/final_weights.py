@@ -1,5 +1,7 @@
 """Saves weights that callbacks change after the last epoch."""
 
+from typing import Any
+
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist.runs import checkpoints
@@ -21,18 +23,21 @@ class FinalWeights(Callback):
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes `last.ckpt` again if its weights are no longer the module's."""
-        if trainer.strategy.broadcast(self._changed(trainer)):
+        if not _finishing(trainer):
+            return
+        # on every rank, as sharded weights are put together by all of them
+        weights = trainer.strategy.lightning_module_state_dict()
+        if trainer.strategy.broadcast(self._changed(trainer, weights)):
             trainer.save_checkpoint(self.run.last)
             if trainer.is_global_zero:
                 named = " and ".join(type(one).__name__ for one in _finishing(trainer))
                 print(f"{self.run.last} holds the weights that {named} ended with")
 
-    def _changed(self, trainer: Trainer) -> bool:
-        if not trainer.is_global_zero or not _finishing(trainer) or not self.run.last.exists():
+    def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
+        if not trainer.is_global_zero or not self.run.last.exists():
             return False
         saved = checkpoints.read(self.run.last)["state_dict"]
-        ours = trainer.strategy.lightning_module_state_dict()
-        return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(ours)
+        return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(weights)
 
 
 def _finishing(trainer: Trainer) -> list[Callback]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
@@ -37,7 +38,9 @@ class Frozen(Callback):
         trained = _trained(pl_module)
         if trained != self.averaged:
             self.averaged, strategy.model = trained, pl_module
+            _wait(strategy.root_device)
             strategy.configure_ddp()
+            _wait(strategy.root_device)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -57,6 +60,12 @@ class Frozen(Callback):
             weights.requires_grad_(name not in checkpoint[_KEY]["weights"])
         for name, norm in _norms(pl_module):
             norm.track_running_stats = name not in checkpoint[_KEY]["statistics"]
+
+
+def _wait(device: torch.device) -> None:
+    """Waits for a GPU, as Lightning builds DDP on a stream that runs beside the training's."""
+    if device.type == "cuda":
+        torch.cuda.synchronize(device)
 
 
 def _trained(module: LightningModule) -> list[str]:

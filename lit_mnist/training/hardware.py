@@ -49,9 +49,11 @@ def versions() -> dict[str, str]:
 
 
 def device_name(device: torch.device) -> str:
-    """Describes the device, such as `Intel Xeon, 2 threads` or `NVIDIA H200`."""
+    """Describes the device, such as `Intel Xeon, 2 threads`, `NVIDIA H200` or `Apple M4 (mps)`."""
     if device.type == "cuda":
         return torch.cuda.get_device_name(device)
+    if device.type == "mps":
+        return f"{torch.backends.mps.get_name()} (mps)"
     threads = torch.get_num_threads()
     return f"{processor().name}, {threads} thread{'s' if threads > 1 else ''}"
 

@@ -13,6 +13,7 @@ _NOISE = (
     r"The number of training batches .* is smaller than the logging interval",  # we log by epoch
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it
+    r"GPU available but not used",  # as was asked for
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r"Trying to infer the `batch_size` from an ambiguous collection",  # images come first
     r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau
@@ -46,6 +47,7 @@ _SPEAKERS = (
     "lightning.pytorch.trainer.connectors.signal_connector",
     "lightning.pytorch.trainer.connectors.checkpoint_connector",
     "lightning.pytorch.trainer.call",
+    "lightning.pytorch.accelerators.cuda",
 )
 
 

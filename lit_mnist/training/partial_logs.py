@@ -85,7 +85,7 @@ class PartialLogs(Callback):
         self._add(trainer)
         for sums in self.due.values():
             count = sums.get("cumulated_batch_size", 1)
-            pl_module.log(sums["name"], sums["value"] / count)
+            pl_module.log(sums["name"], (sums["value"] / count).to(pl_module.device))
         self.ended, self.due = True, {}
 
     def _add(self, trainer: Trainer) -> None:
@@ -125,12 +125,19 @@ def _metrics(module: LightningModule) -> dict[str, Metric]:
 
 
 def _states(metric: Metric) -> dict[str, Any]:
-    """Copies a metric's states, which are tensors or lists of tensors."""
+    """Copies a metric's states, which are tensors or lists of tensors, to the CPU.
+
+    A GPU's tensors would be unpickled on that GPU by every other rank, if it has so many.
+    """
     states = {name: getattr(metric, name) for name in metric._defaults}
     return {
-        name: value.clone() if isinstance(value, Tensor) else [part.clone() for part in value]
+        name: _copy(value) if isinstance(value, Tensor) else [_copy(part) for part in value]
         for name, value in states.items()
     }
+
+
+def _copy(value: Tensor) -> Tensor:
+    return value.detach().to("cpu", copy=True)
 
 
 def _load(metric: Metric, states: dict[str, Any]) -> None:

@@ -14,8 +14,11 @@ import torch
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _ONE_GIB = 2**30
 _SET_PDEATHSIG = 1  # of Linux's prctl(2)
-# Environment variables that a command sets: CUDA's is set here, the others by Lightning's seeding
-_VARIABLES = ("CUDA_VISIBLE_DEVICES", "PL_GLOBAL_SEED", "PL_SEED_WORKERS")
+# Environment variables that a command sets: the first here, the others by Lightning
+_VARIABLES = (
+    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUBLAS_WORKSPACE_CONFIG"),
+    *("PL_GLOBAL_SEED", "PL_SEED_WORKERS"),
+)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 

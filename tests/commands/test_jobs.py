@@ -117,7 +117,7 @@ def test_there_is_a_core_for_each_even_if_there_is_not(monkeypatch):
         ("2,3", 2, ["2", "3"]),
         ("GPU-a,GPU-b", 2, ["GPU-a", "GPU-b"]),
         ("5", 2, ["5", "5"]),
-        ("2,3", 1, ["2,3"]),
+        ("2,3", 1, ["2"]),
     ],
 )
 def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
@@ -130,6 +130,15 @@ def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
     found = environments(at_once, "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS")
     assert found == [(gpu, "3" if at_once == 2 else "7") for gpu in expected]
+
+
+@pytest.mark.parametrize("at_once", [1, 2])
+def test_a_run_that_names_its_devices_sees_all_gpus(monkeypatch, at_once):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "2,3")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    command = ("sh", "-c", "echo $CUDA_VISIBLE_DEVICES > seen", "a", "--trainer.devices=2")
+    assert not Jobs(at_once).run([Job("a", RunSpec(typed=command))])
+    assert Path("seen").read_text() == "2,3\n"
 
 
 def test_where_a_process_cannot_be_prepared_it_starts_all_the_same(monkeypatch):

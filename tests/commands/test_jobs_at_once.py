@@ -63,8 +63,16 @@ def test_one_a_gpu(machine, monkeypatch):
         ((cpu, gpu), (), 3),
         ((gpu, cpu), (), 4),
         ((cpu,), ("--trainer.accelerator", "gpu"), 3),
+        ((), ("--trainer.devices", "1"), 3),
+        ((), ("--trainer.devices", "1,"), 1),  # the second
     ]:
         assert jobs_at_once([RunSpec(configs, typed)] * 5, root) == at_once
+
+
+def test_one_after_another_on_an_apple_gpu(machine, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert jobs_at_once(FIVE, machine()) == 1
+    assert jobs_at_once([RunSpec(typed=("--trainer.accelerator", "cpu"))] * 5, machine()) == 4
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import torch
 from scipy import ndimage
 from scipy.stats import kstest
 
-from lit_mnist.data import augment
+from lit_mnist.data import augment, sampling
 from lit_mnist.data.augment import RandomAffine, affine, elastic_offsets
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
@@ -202,3 +202,14 @@ def test_options_of_the_data_module_reach_it_and_want_augmentation():
     assert (module.augment.shear, module.augment.elastic) == (8.0, 0.7)
     with pytest.raises(UserError, match=r"--data.shear 8: has no effect without --data.augment"):
         MNISTDataModule(shear=8)
+
+
+@pytest.mark.parametrize("interpolation", ["bilinear", "nearest"])
+def test_the_way_of_apples_gpus_reads_the_same_pixels(interpolation):
+    generator = torch.Generator().manual_seed(0)
+    images = torch.rand(20, 1, 28, 28, generator=generator)
+    grid = torch.rand(20, 28, 28, 2, generator=generator) * 3 - 1.5  # beyond each border
+    how = {"padding_mode": "border", "align_corners": False}
+    expected = torch.nn.functional.grid_sample(images, grid, interpolation, **how)
+    found = sampling.sample_within(images, grid, interpolation)
+    torch.testing.assert_close(found, expected, atol=1e-5, rtol=0)

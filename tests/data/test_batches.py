@@ -6,7 +6,7 @@ import pytest
 import torch
 from lightning.fabric.utilities.apply_func import move_data_to_device
 
-from lit_mnist.data.batches import Batch, TrainBatches, Turn, derive_seeds
+from lit_mnist.data.batches import Batch, TrainBatches, Turn, derive_seeds, seed_generators
 from lit_mnist.data.eval_batches import EvalBatches
 
 COUNT = 50
@@ -142,3 +142,14 @@ def test_a_batch_moves_as_a_whole_and_stays_where_it_lies():
     moved = move_data_to_device(batch, torch.device("meta"))
     assert [part.device.type for part in moved[:3]] == ["meta"] * 3
     assert moved[3:] == (2, 7)
+
+
+def test_each_step_seeds_the_cpu_and_the_device(monkeypatch):
+    gpus = [torch.Generator(), torch.Generator()]
+    monkeypatch.setattr(torch.cuda, "default_generators", gpus)
+    drawn = []
+    for device in ("cpu", "cuda:1"):
+        seed_generators(7, torch.device(device))
+        drawn.append(torch.rand(3))  # as a user's net may do, wherever it trains
+    assert torch.equal(*drawn)
+    assert gpus[1].initial_seed() == 7 != gpus[0].initial_seed()

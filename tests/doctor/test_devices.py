@@ -56,3 +56,24 @@ def test_a_gpu_that_pytorch_does_not_see(no_gpu, monkeypatch, cuda, why):
 def test_a_gpu_that_is_asked_for_and_absent(no_gpu):
     found = devices.device("cuda")
     assert (found.verdict, found.remedy) == ("error", "leave --trainer.accelerator out")
+
+
+def test_an_apple_gpu(no_gpu, monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    monkeypatch.setattr(torch.backends.mps, "get_name", lambda: "Apple M4")
+    assert devices.device().text == "Apple M4 (mps)"
+    assert devices.arithmetic().text == "fit takes 32-true"
+
+
+def test_gpus_that_the_driver_lists_and_cuda_cannot_use(two_gpus, monkeypatch):
+    def too_old(*_):
+        raise RuntimeError("The NVIDIA driver on your system is too old (found 11040). Please …")
+
+    for name in ("get_device_name", "get_device_capability"):
+        monkeypatch.setattr(torch.cuda, name, too_old)
+    found = devices.device()
+    assert found.verdict == "error"
+    told = "cannot be used: The NVIDIA driver on your system is too old (found 11040)"
+    assert found.text.endswith(told)
+    assert found.remedy.endswith("or take --trainer.accelerator cpu")
+    assert devices.arithmetic().text == "not known, as the device cannot be used"

@@ -85,3 +85,19 @@ def test_removed_it_keeps_nothing_and_threads_keep_their_own():
     features.remove()
     net(IMAGES)
     assert features.taken(6).shape == (6, 0)
+
+
+def test_a_compiled_net_runs_as_it_is_written_until_they_are_removed():
+    net = Dense().eval()
+    plain = Features([net])
+    net(IMAGES)
+    expected = plain.taken(6)
+    plain.remove()
+    forward = net.forward
+    net._compiled_call_impl = compiled = lambda images: forward(images)  # calls no hook of the net
+
+    features = Features([net])
+    net(IMAGES)
+    torch.testing.assert_close(features.taken(6), expected)
+    features.remove()
+    assert net._compiled_call_impl is compiled

@@ -38,3 +38,14 @@ def test_a_module_that_evaluates_by_itself_is_a_member_and_a_network_as_it_is_te
     with torch.no_grad():
         probabilities = nn.functional.softmax(torch.stack(expected), dim=2).mean(dim=0)
         torch.testing.assert_close(committee(images).exp(), probabilities)
+
+
+def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeypatch):
+    def set_up():
+        raise RuntimeError("The NVIDIA driver on your system is too old")
+
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "get_rng_state_all", set_up)
+    name = {"_class_path": f"{__name__}.Unpacking"}
+    content = {"state_dict": Unpacking().state_dict(), "hyper_parameters": name}
+    assert network(content, tmp_path / "a.ckpt")(torch.rand(2, 1, 28, 28)).shape == (2, 10)

@@ -82,3 +82,8 @@ def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):
     assert hardware.device_type("cuda") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     assert hardware.device_type("cuda") == "cuda"
+
+
+def test_an_apple_gpu_is_named(monkeypatch):
+    monkeypatch.setattr(torch.backends.mps, "get_name", lambda: "Apple M4")
+    assert hardware.device_name(torch.device("mps:0")) == "Apple M4 (mps)"

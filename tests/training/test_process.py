@@ -56,13 +56,15 @@ def test_the_optimiser_does_not_look_for_a_gpu_where_there_is_none(
 
 @pytest.mark.parametrize("before", [None, "1"])
 def test_the_settings_of_a_command_end_with_it(monkeypatch, before):
-    for name in ("CUDA_VISIBLE_DEVICES", "PL_GLOBAL_SEED"):
+    names = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "PL_GLOBAL_SEED")
+    for name in names:
         monkeypatch.setenv(name, before or "")  # so that it is put back afterwards
         if before is None:
             del os.environ[name]
     torch.set_flush_denormal(False)
     with process.configured():
         os.environ["PL_GLOBAL_SEED"] = "42"  # as Lightning does
+        os.environ["CUDA_DEVICE_ORDER"] = "PCI_BUS_ID"  # likewise
         assert process.flushes_denormals()
     assert not process.flushes_denormals()
-    assert os.environ.get("PL_GLOBAL_SEED") == os.environ.get("CUDA_VISIBLE_DEVICES") == before
+    assert [os.environ.get(name) for name in names] == [before] * 3

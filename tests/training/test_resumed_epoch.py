@@ -1,5 +1,11 @@
-"""A run that is resumed after an epoch that `on_train_batch_start` has ended by -1."""
+"""Resumed runs: after an epoch that `on_train_batch_start` has ended by -1, and on a GPU."""
 
+from types import SimpleNamespace
+
+import torch
+from lightning.pytorch.callbacks import SpikeDetection
+
+from lit_mnist.training.resumed_epoch import ResumedEpoch
 from tests.test_recipes import fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
@@ -14,3 +20,11 @@ def test_an_epoch_after_a_skipped_one_goes_on_to_its_validation(run_cli, monkeyp
     table = rows(folder("cut"))
     known = [{name for name in ("train_loss", "val_acc") if row[name]} for row in table]
     assert known == [{"train_loss", "val_acc"}, set(), {"train_loss", "val_acc"}]
+
+
+def test_the_mean_of_spike_detection_is_where_the_losses_are():
+    spikes, gpu = SpikeDetection(), torch.device("meta")
+    strategy, loop = SimpleNamespace(root_device=gpu), SimpleNamespace(restarted_mid_epoch=True)
+    trainer = SimpleNamespace(callbacks=[spikes], strategy=strategy, fit_loop=loop)
+    ResumedEpoch().on_train_start(trainer, None)
+    assert spikes.running_mean.base_metric.mean_value.device == gpu

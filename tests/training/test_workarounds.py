@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
@@ -67,6 +68,7 @@ def test_known_noise_alone_is_hidden(caplog):
         rank_zero_info("GPU available: False, used: False")
         rank_zero_info("Metric val_loss improved. New best score: 0.5")
         warnings.warn("Checkpoint directory /x exists and is not empty.", stacklevel=1)
+        warnings.warn("GPU available but not used. You can set it by doing", stacklevel=1)
         warnings.warn("Glyph 21517 (\\N{CJK}) missing from font(s) DejaVu Sans.", stacklevel=1)
         warnings.warn("something is wrong", stacklevel=1)
     assert [str(warning.message) for warning in caught] == ["something is wrong"]
@@ -75,6 +77,16 @@ def test_known_noise_alone_is_hidden(caplog):
     ]
     rank_zero_info("GPU available: False, used: False")
     assert len(caplog.records) == 2  # it is over
+
+
+def test_what_lightning_says_of_each_gpu_is_noise_unless_asked_for(caplog, monkeypatch):
+    monkeypatch.setenv("CUDA_DEVICE_ORDER", "")  # which is set here
+    for without, told in (("", []), ("quiet", ["LOCAL_RANK: 1 - CUDA_VISIBLE_DEVICES: [0,1]"])):
+        monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "0,1")
+        monkeypatch.setenv("LIT_MNIST_WITHOUT", without)
+        with workarounds.applied():
+            CUDAAccelerator.set_nvidia_flags(local_rank=1)
+        assert [record.message for record in caplog.records] == told
 
 
 def test_upstream_still_stages_checkpoints_elsewhere(tmp_path, monkeypatch):
