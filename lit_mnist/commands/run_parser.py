@@ -21,7 +21,7 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
 # Parsers by command and the program's name: building one takes longer than parsing. Subclasses
-# share them, as they differ in what they do with the options alone
+# share them, as they differ only in what they do with the options
 _BUILT: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
@@ -119,8 +119,8 @@ def _whole_numbers_first(kind: Any) -> Any:
     kinds = get_args(kind) if get_origin(kind) is Union else ()
     if not {int, float} <= set(kinds):
         return kind
-    others = [other for other in kinds if other not in (int, float)]
-    return Union[tuple([int, float, *others])]  # noqa: UP007 # made at run time
+    remaining = [other for other in kinds if other not in (int, float)]
+    return Union[tuple([int, float, *remaining])]  # noqa: UP007 # made at run time
 
 
 def _help(command: str) -> dict[str, str]:
