@@ -17,7 +17,7 @@ DRAWN = (
 
 
 def pictures(change=setattr):
-    """Replaces all drawing functions by figures whose colour encodes what they should show.
+    """Has all that draws give a figure whose colour tells what it should show.
 
     Args:
         change: `setattr`, for good, or MonkeyPatch's, for a while.
@@ -29,7 +29,7 @@ def pictures(change=setattr):
 
 
 def coloured(*shown, **options):
-    """Equal colours for equal content."""
+    """Equal for what is equal."""
     return Figure(figsize=(2, 2), facecolor=f"#{_digest(shown, options)[:6]}")
 
 

@@ -33,7 +33,7 @@ class OwnScores(ClassifierModule):
 
 
 class Unfreeze(BaseFinetuning):
-    """Trains the first layer in the second epoch only."""
+    """Trains the first layer in the second epoch alone."""
 
     def freeze_before_training(self, pl_module):
         self.freeze(pl_module.net[1])

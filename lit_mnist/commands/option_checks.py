@@ -140,7 +140,7 @@ def check_logger(logger: Logger, folder: Path) -> None:
     """
     if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
         raise UserError(
-            f"--trainer.logger: CSVLogger would overwrite the metrics.csv of {folder}; give"
+            f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another; give"
             " it another save_dir, name or version"
         )
 

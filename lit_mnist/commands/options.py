@@ -165,9 +165,9 @@ class RunOptions(RunParser):
         watch = Watch(EpochBoard(self.run, self.options) if ours else LoggerBoard(self.run))
         metrics = MetricsCSV(self.run, watch)
         folder = RunFolder(self.run, self.options, self.fresh)
-        callbacks = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
-        callbacks += [Searched(), Frozen(), PartialLogs(), Generators()]
-        return [*callbacks, *self._checkpoints(), Curves(self.run), *self.extra]
+        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
+        own += [Searched(), Frozen(), PartialLogs(), Generators()]
+        return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]

@@ -21,7 +21,7 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
 # Parsers by command and the program's name: building one takes longer than parsing. Subclasses
-# share them, as they differ only in what they do with the options
+# share them, as they differ in what they do with the options alone
 _BUILT: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 

@@ -138,7 +138,7 @@ class MNISTDataModule(LightningDataModule):
     def transfer_batch_to_device(
         self, batch: Batch, device: torch.device, dataloader_idx: int
     ) -> Batch:
-        """Returns a batch unchanged if its images are on the device already."""
+        """Leaves a batch alone if its images are on the device already."""
         if batch.images.device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)

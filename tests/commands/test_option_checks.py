@@ -104,7 +104,7 @@ def test_a_csv_logger_in_the_run_s_folder_is_refused(tmp_path):
     check_logger(CSVLogger(tmp_path, "name"), folder)
     check_logger(TensorBoardLogger(tmp_path, "name", "seed_1"), folder)
     for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
-        with pytest.raises(UserError, match=r"CSVLogger would overwrite"):
+        with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
             check_logger(logger, folder)
 
 
