@@ -1,9 +1,9 @@
-"""How many wrong labels `audit` finds, if a known number is flipped in a copy of the training set.
+"""How many wrong labels `audit` finds when a known number is flipped in a copy of the training set.
 
     python benchmarks/audit.py --data-dir data
 
-Trains `configs/fast.yaml` on the copy by the real program, `committee --folds`, and counts how many
-of the images that `audit` names first are those that were flipped. The test set is not read.
+Runs `committee --folds` with `configs/fast.yaml` on the copy, then `audit`, and counts the flipped
+images among those that `audit` lists first. The test set is not read.
 """
 
 import csv

@@ -1,11 +1,11 @@
-"""Images per second of the augmentation on one core, and its fraction of a training step.
+"""Images per second of the augmentation on one core, and its share of a training step.
 
     python benchmarks/augmentation.py --keras-python PYTHON_WITH_KERAS
 
-Compares in turn, on random images in memory: lit_mnist's RandomAffine on batches of 86 and 1000;
-torchvision's v2.RandomAffine on one float tensor after the other, and in the usual pipeline (array
-to PIL image, affine, back to a tensor); and the notebook's Keras generator, if --keras-python is
-given. The share is that of RandomAffine in a step of the simple net at batch 86.
+Compares, on random images in memory: lit_mnist's RandomAffine on batches of 86 and 1000;
+torchvision's v2.RandomAffine on single float tensors, and in the usual pipeline (array to PIL,
+affine, to tensor); and, with --keras-python, the notebook's Keras generator. The share is
+that of RandomAffine in a step of the simple net with 86 images.
 """
 
 import argparse
@@ -36,7 +36,7 @@ SHARE = ("<=", 0.10)
 
 
 def batched(size: int, images: int) -> Callable[[], float]:
-    """Gives a measurement of images per second on batches of a size."""
+    """Returns a measurement of images per second on batches of a size."""
     augment, batch = RandomAffine(), torch.rand(size, 1, 28, 28)
 
     def measure() -> float:
@@ -51,7 +51,7 @@ def batched(size: int, images: int) -> Callable[[], float]:
 
 
 def one_by_one(pil: bool, images: int) -> Callable[[], float]:
-    """Gives a measurement of images a second, of torchvision on single images."""
+    """Returns a measurement of images per second, of torchvision on single images."""
     affine = v2.RandomAffine(
         10, translate=(0.1, 0.1), scale=(0.9, 1.1), interpolation=v2.InterpolationMode.BILINEAR
     )
@@ -71,7 +71,7 @@ def one_by_one(pil: bool, images: int) -> Callable[[], float]:
 
 
 def keras_generator(report: Report, python: str, images: int) -> float:
-    """Gives images a second of the notebook's generator, in a process of its own."""
+    """Returns images per second of the notebook's generator, in a process of its own."""
     script = str(Path(__file__).with_name("keras_notebook.py"))
     command = [python, script, "augmentation", "--batches", str(-(-images // 86))]
     child = measuring.run_child(command, threads=1)
@@ -83,36 +83,36 @@ def keras_generator(report: Report, python: str, images: int) -> float:
 def add_throughput(report: Report, options: argparse.Namespace) -> None:
     """Measures the images per second of every implementation."""
     pil, few = "v2, PIL image by PIL image", max(options.images // 10, 86)
-    ways: dict[str, Callable[[], float]] = {
+    variants: dict[str, Callable[[], float]] = {
         OURS: batched(86, options.images),
         LARGE: batched(1000, options.images),
         "v2, tensor by tensor": one_by_one(pil=False, images=few),
         pil: one_by_one(pil=True, images=few),
     }
     if options.keras_python:
-        ways["Keras' generator"] = lambda: keras_generator(report, options.keras_python, few)
-    measured = measuring.alternate(ways, options.repeats)
-    for way, values in measured.items():
-        report.add(way, values, "images/s")
+        variants["Keras' generator"] = lambda: keras_generator(report, options.keras_python, few)
+    measured = measuring.alternate(variants, options.repeats)
+    for variant, values in measured.items():
+        report.add(variant, values, "images/s")
     report.ratio(f"{LARGE} / {OURS}", measured[LARGE], measured[OURS])
-    for way, target in THEIRS.items():
-        if way in measured:
-            report.ratio(f"{OURS} / {way}", measured[OURS], measured[way], target)
+    for variant, target in THEIRS.items():
+        if variant in measured:
+            report.ratio(f"{OURS} / {variant}", measured[OURS], measured[variant], target)
 
 
 def add_share(report: Report, options: argparse.Namespace) -> None:
     """Measures the fraction of a step of the simple net that augmentation takes."""
     throughput, steps = batched(86, options.images), -(-options.images // 86)
     step = Stepper(SimpleConv(), as_fit_does(), 86, steps)
-    ways: dict[str, Callable[[], float]] = {
+    variants: dict[str, Callable[[], float]] = {
         "augmentation": lambda: 86 / throughput() * 1000,
         "step": step,
     }
-    measured = measuring.alternate(ways, options.repeats)
+    measured = measuring.alternate(variants, options.repeats)
     pairs = list(zip(measured["augmentation"], measured["step"], strict=True))
     report.add("simple: augmentation of a batch", measured["augmentation"], "ms")
     report.add("simple: the rest of a step", measured["step"], "ms")
-    report.add("simple: augmentation's share", [a / (a + rest) for a, rest in pairs], "", SHARE)
+    report.add("simple: augmentation's share", [a / (a + other) for a, other in pairs], "", SHARE)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

@@ -1,10 +1,10 @@
-"""A workload as a bare PyTorch loop: the data path, net and settings of `fit`, no Lightning.
+"""A workload as a bare PyTorch loop: the data path, net and settings of `fit`, without Lightning.
 
     python benchmarks/bare_loop.py deep --data-dir data
 
-Prints as JSON the seconds of each epoch: the training steps, losses and correct answers
-added up, and the pass over the 10,000 held-out images. epochs.py runs it; what `fit`
-takes longer is the framework's cost.
+Prints the seconds of each epoch as JSON: the training steps, summing the loss and the correct
+answers, and a pass over the 10,000 held-out images. epochs.py runs it; the time that `fit` takes
+beyond it is the framework's overhead.
 """
 
 import argparse

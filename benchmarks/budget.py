@@ -1,19 +1,19 @@
-"""Where the time of an epoch of `fit` goes, against the limit of the same machine and run.
+"""Where the time of an epoch of `fit` goes, against the lower limit on the same machine.
 
     python benchmarks/budget.py --data-dir data
 
-The limit is what the epoch's convolutions and matrix products take alone, in the precision of `fit`
-and in the faster of the two memory layouts (budget_limit.py). For each workload three are
-measured in turn: the limit; a bare PyTorch loop (bare_loop.py); and `fit` with Lightning's own
-SimpleProfiler, a mean over its epochs. Parts of the epoch, in seconds:
+The limit is the time of the epoch's convolutions and matrix products alone, in the precision of
+`fit` and in the faster of the two memory layouts (budget_limit.py). Each round measures, for each
+workload, the limit, a bare PyTorch loop (bare_loop.py), and `fit` under Lightning's SimpleProfiler,
+averaged over its epochs. The parts of an epoch, in seconds:
 
-    convolutions, matrix products   of training, alone: the limit
-    other operators                 the bare loop's training beyond these two
-    validation                      its forward passes and losses, and cutting its batches
+    convolutions, matrix products   of training: the limit
+    other operators                 the rest of the bare loop's training
+    validation                      its forward passes, losses and batches
     checkpoints, logging            the callbacks that write after each epoch
-    Lightning and Python            the rest; below 0 by noise, where others use the machine
+    Lightning and Python            the remainder; noise can make it negative
 
-A picture lies beside the JSON: a bar a workload, of these parts, with the limit as a line.
+The picture beside the JSON shows a bar of these parts per workload, with the limit as a line.
 """
 
 import argparse
@@ -49,12 +49,12 @@ TARGETS: dict[str, Target] = {
 
 
 def profiled(options: argparse.Namespace, workload: str) -> Parts:
-    """Runs `fit` and gives a mean epoch's seconds: `whole`, and those of `ACTIONS`."""
+    """Runs `fit`, and returns the mean seconds of an epoch: `whole`, and of `ACTIONS`."""
     with tempfile.TemporaryDirectory() as folder:
         profiler = "lightning.pytorch.profilers.SimpleProfiler"
-        given = ("--trainer.profiler.dirpath", folder, "--trainer.profiler.filename", "actions")
+        output = ("--trainer.profiler.dirpath", folder, "--trainer.profiler.filename", "actions")
         fit = measuring.fit(
-            options, workload, "--trainer.profiler", profiler, *given, epochs=options.epochs
+            options, workload, "--trainer.profiler", profiler, *output, epochs=options.epochs
         )
         (path,) = Path(folder).glob("*.txt")
         lines = [line.split("|") for line in path.read_text().splitlines()]
@@ -75,9 +75,9 @@ def train(loop: Loop) -> Parts:
     return {"bare": milliseconds(loop.train, 1) / 1000}
 
 
-def split(least: Parts, bare: Parts, fit: Parts) -> Parts:
+def split(lower: Parts, bare: Parts, fit: Parts) -> Parts:
     """Divides an epoch of `fit` into `PARTS`."""
-    parts = {part: least[part] for part in LIMIT}
+    parts = {part: lower[part] for part in LIMIT}
     parts["other operators"] = bare["bare"] - sum(parts.values())
     parts |= {part: fit[part] for part in ACTIONS}
     return parts | {REST: fit["whole"] - sum(parts.values())}
@@ -89,26 +89,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     measuring.add_data_options(parser)
     parser.add_argument("--workloads", nargs="+", choices=NETS, default=list(NETS), help="(all)")
     parser.add_argument("--epochs", type=int, default=2, help="of fit, in each round (2)")
-    parser.add_argument("--times", type=int, default=20, help="of each work of the limit (20)")
+    parser.add_argument("--times", type=int, default=20, help="calls per kernel of the limit (20)")
     quick = {"repeats": 1, "times": 1, "epochs": 1, "workloads": ["dense"]}
     options = measuring.parse(parser, argv, quick)
     report = Report("budget", options)
     for name in options.workloads:
         loop = Loop(name, str(options.data_dir), options.dataset)
-        ways: dict[str, Callable[[], Parts]] = {
+        variants: dict[str, Callable[[], Parts]] = {
             "limit": partial(limit, name, loop.data, loop.settings, options.times),
             "bare": partial(train, loop),
             "fit": partial(profiled, options, name),
         }
-        measured = measuring.alternate(ways, options.repeats)
-        epochs = [split(*each) for each in zip(*measured.values(), strict=True)]
+        measured = measuring.alternate(variants, options.repeats)
+        epochs = [split(*one) for one in zip(*measured.values(), strict=True)]
         for part in PARTS:
             report.add(f"{name}: {part}", [epoch[part] for epoch in epochs], "s")
-        whole = [each["whole"] for each in measured["fit"]]
-        report.add(f"{name}: an epoch", whole, "s")
-        least = [sum(each.values()) for each in measured["limit"]]
-        report.add(f"{name}: {pictures.LIMIT}", least, "s")
-        report.ratio(f"{name}: fraction of the limit", least, whole, TARGETS[name])
+        totals = [one["whole"] for one in measured["fit"]]
+        report.add(f"{name}: an epoch", totals, "s")
+        lower = [sum(one.values()) for one in measured["limit"]]
+        report.add(f"{name}: {pictures.LIMIT}", lower, "s")
+        report.ratio(f"{name}: fraction of the limit", lower, totals, TARGETS[name])
         report.save()
     figures.save(pictures.budget(report.rows, PARTS), options.output.with_suffix(".png"))
     report.show()

@@ -1,7 +1,7 @@
-"""What an epoch of a system takes at the least: its convolutions and matrix products, alone.
+"""The lower limit of an epoch: the time of its convolutions and matrix products alone.
 
-In the precision of `fit` and in the faster of the two memory layouts; validation's in float32.
-budget.py sets the rest of an epoch beside it.
+Measured in the precision of `fit`, in the faster of the two memory layouts; validation in float32.
+budget.py compares an epoch with it.
 """
 
 from collections.abc import Callable
@@ -10,7 +10,7 @@ from functools import partial
 import measuring  # noqa: F401 # first, as it puts this clone on the path
 import torch
 from bare_loop import NETS
-from convolutions import alone, milliseconds
+from convolutions import kernels, milliseconds
 from settings import Settings
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -22,9 +22,9 @@ Work = Callable[[], object]
 LIMIT = ("convolutions", "matrix products")
 
 
-def products(layer: nn.Linear, given: Tensor, kind: torch.dtype, *, first: bool) -> list[Work]:
-    """Gives the matrix products of a linear layer in a step; the first layer has no third."""
-    x, w = given.detach().to(kind), layer.weight.detach().to(kind)
+def products(layer: nn.Linear, inputs: Tensor, kind: torch.dtype, *, first: bool) -> list[Work]:
+    """Returns the matrix products of a linear layer in a step; the first layer has no third."""
+    x, w = inputs.detach().to(kind), layer.weight.detach().to(kind)
     gradient = torch.ones(len(x), len(w), dtype=kind)
     backward = [partial(torch.mm, gradient.T, x), partial(torch.mm, gradient, w)]
     return [partial(F.linear, x, w), *backward[: 1 if first else 2]]
@@ -38,7 +38,7 @@ def works(net: nn.Module, images: Tensor, settings: Settings) -> dict[str, list[
     kind = torch.bfloat16 if settings.bf16 else torch.float32
     for layer in placed:
         if isinstance(layer, nn.Conv2d):
-            found["convolutions"] += alone(layer, x, kind)
+            found["convolutions"] += kernels(layer, x, kind)
         elif isinstance(layer, nn.Linear):
             precise = torch.float32 if layer is placed[-1] else kind
             found["matrix products"] += products(layer, x, precise, first=first)
@@ -54,7 +54,7 @@ def forward(net: nn.Module, images: Tensor, settings: Settings) -> list[Work]:
     x, found = settings.place_images(images), list[Work]()
     for layer in placed:
         if isinstance(layer, nn.Conv2d):
-            found.append(alone(layer, x, torch.float32)[0])
+            found.append(kernels(layer, x, torch.float32)[0])
         elif isinstance(layer, nn.Linear):
             found.append(products(layer, x, torch.float32, first=True)[0])
         x = layer(x)
@@ -62,12 +62,12 @@ def forward(net: nn.Module, images: Tensor, settings: Settings) -> list[Work]:
 
 
 def limit(name: str, data: MNISTDataModule, chosen: Settings, times: int) -> Parts:
-    """Measures what an epoch takes at the least, and of that `validation`'s part."""
+    """Measures the lower limit of an epoch; `validation` is that of the validation pass."""
 
     def seconds(group: list[Work]) -> float:
         return sum(milliseconds(work, times) for work in group) / 1000
 
-    ways, steps, asked = [], len(data.train_dataloader()), len(data.val_dataloader())
+    layouts, steps, val_steps = [], len(data.train_dataloader()), len(data.val_dataloader())
     training, held_out = (
         torch.rand(data.batch_size, 1, 28, 28),
         torch.rand(min(data.eval_batch_size, len(data.val_indices)), 1, 28, 28),
@@ -77,5 +77,5 @@ def limit(name: str, data: MNISTDataModule, chosen: Settings, times: int) -> Par
         step = works(NETS[name]().eval(), training, settings)
         epoch = {part: steps * seconds(group) for part, group in step.items()}
         scored = forward(NETS[name]().eval(), held_out, settings)
-        ways.append(epoch | {"validation": asked * seconds(scored)})
-    return {part: min(way[part] for way in ways) for part in (*LIMIT, "validation")}
+        layouts.append(epoch | {"validation": val_steps * seconds(scored)})
+    return {part: min(one[part] for one in layouts) for part in (*LIMIT, "validation")}

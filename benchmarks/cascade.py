@@ -1,10 +1,10 @@
-"""Cost and accuracy of committees whose members are asked one after another.
+"""Cost and accuracy of committees that run as a cascade: one member after another, until sure.
 
     python benchmarks/cascade.py tb_logs/deep tb_logs/fast
 
-A SYSTEM is a folder of runs, one a seed. Their committee is tested by the real program, with
-`--model.cascade true`: validation sets the thresholds, and the test set is read once for each
-system, as the committee's ledger in --log-dir says.
+A SYSTEM is a folder of runs, one per seed. `test --model.cascade true` tests their committee:
+validation sets the thresholds, and the test set is read once per system, which the committee's
+ledger in --log-dir records.
 """
 
 import argparse
@@ -22,12 +22,12 @@ from lit_mnist.runs.folder import Run
 
 
 def members(system: Path) -> list[Path]:
-    """Lists the checkpoints of a system's runs, a seed each."""
+    """Lists the checkpoints of a system's runs, one per seed."""
     return sorted(path.resolve() for path in system.glob("seed_*/checkpoints/best.ckpt"))
 
 
 def tested(system: Path, options: argparse.Namespace) -> dict[str, Any]:
-    """Tests a system's committee; gives what `results.json` then says of it as a cascade."""
+    """Tests a system's committee; returns the facts about the cascade in its `results.json`."""
     paths, log_dir = members(system), options.log_dir.resolve()
     measuring.run_child(
         [
@@ -66,7 +66,7 @@ test errors: cascade, all | seconds: cascade, all |
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """Writes the table, a line a system."""
+    """Writes the table, one line per system."""
     rows = facts["systems"]
     used = {f"{row['hardware']}; torch {row['versions']['torch']}" for row in rows.values()}
     lines = [_line(f"{row['members']} {name}", row) for name, row in rows.items()]

@@ -3,9 +3,9 @@
     python benchmarks/committee_size.py --runs tb_logs/toy --data-dir data --dataset KMNIST \
         --model examples.my_net.TinyModule
 
-Takes members that are trained already, and tests the first 1, 5 and 50 of them by the real program,
-each size in a process of its own. A thousand members are worked out from the two largest sizes, as
-if each member added as much as the one before; nothing was run at that size.
+Tests the first 1, 5 and 50 of the members that are already trained, each size in its own process.
+The figures for a thousand members are extrapolated linearly from the two largest sizes, not
+measured.
 """
 
 import sys
@@ -44,12 +44,12 @@ def test(options: Namespace, size: int) -> measuring.Child:
 
 
 def seed(path: Path) -> int:
-    """Gives the seed of a member."""
+    """Returns the seed of a member."""
     return int(path.parent.parent.name.removeprefix("seed_"))
 
 
 def disk_mb(options: Namespace) -> float:
-    """Gives the mean size of a member's folder, in MB."""
+    """Returns the mean size of a member's folder, in MB."""
     members = list(options.runs.glob("seed_*"))
     sizes = [path.stat().st_size for one in members for path in one.rglob("*") if path.is_file()]
     return sum(sizes) / len(members) / 1e6
@@ -65,8 +65,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--members", type=int, nargs="+", default=[1, 5, 50], help="sizes, ascending (1 5 50)")
     options = measuring.parse(parser, argv, quick={"repeats": 1, "members": [1, 2]})
     report = Report("committee_size", options)
-    ways = {size: partial(test, options, size) for size in options.members}
-    measured = measuring.alternate(ways, options.repeats)
+    variants = {size: partial(test, options, size) for size in options.members}
+    measured = measuring.alternate(variants, options.repeats)
     seconds = {size: [one.seconds for one in found] for size, found in measured.items()}
     memory = {size: [one.peak_gib for one in found] for size, found in measured.items()}
     for what, unit, values in (("test", "s", seconds), ("peak of a test", "GiB", memory)):

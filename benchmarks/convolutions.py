@@ -1,10 +1,10 @@
-"""How much of a step the convolutions take, and how near they are to what the processor can do.
+"""The convolutions' share of a step, and their speed compared with the processor's limit.
 
     python benchmarks/convolutions.py
 
-Times each convolution alone, forward and both halves of its backward pass, in the layout that `fit`
-chooses and in float32 and bfloat16; then a whole training step, and one large matrix product, which
-is as fast as this processor multiplies. What the convolutions take alone, no framework can save.
+Times each convolution alone, forward and both parts of its backward pass, in the layout that `fit`
+chooses, in float32 and bfloat16; then a whole training step, and one large matrix product as the
+processor's limit. No framework can save the time of the convolutions themselves.
 """
 
 import sys
@@ -27,7 +27,7 @@ TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 
 def milliseconds(work: Callable[[], object], times: int) -> float:
-    """Gives the milliseconds of some work, after one time that warms up."""
+    """Times a call in milliseconds, after one warm-up call."""
     work()
     began = time.perf_counter()
     for _ in range(times):
@@ -45,30 +45,30 @@ def shapes(net: nn.Sequential, images: Tensor) -> list[tuple[nn.Conv2d, Tensor]]
     return found
 
 
-def alone(layer: nn.Conv2d, given: Tensor, kind: torch.dtype) -> list[Callable[[], object]]:
-    """Gives the work of a convolution in a step; the first needs no gradient of the images."""
-    x, w = given.detach().to(kind), layer.weight.detach().to(kind)
+def kernels(layer: nn.Conv2d, inputs: Tensor, kind: torch.dtype) -> list[Callable[[], object]]:
+    """Returns the work of a convolution in a step; the first needs no gradient of the images."""
+    x, w = inputs.detach().to(kind), layer.weight.detach().to(kind)
     pad = layer.kernel_size[0] // 2
     out = F.conv2d(x, w, padding=pad)
-    rest = ([w.shape[0]], [1, 1], [pad, pad], [1, 1], False, [0, 0], 1)
+    arguments = ([w.shape[0]], [1, 1], [pad, pad], [1, 1], False, [0, 0], 1)
     masks = [[False, True, True]] + ([[True, False, False]] if layer.in_channels > 1 else [])
     backward = torch.ops.aten.convolution_backward
     return [
         partial(F.conv2d, x, w, padding=pad),
-        *(partial(backward, torch.ones_like(out), x, w, *rest, mask) for mask in masks),
+        *(partial(backward, torch.ones_like(out), x, w, *arguments, mask) for mask in masks),
     ]
 
 
-def operations(layer: nn.Conv2d, given: Tensor) -> float:
+def operations(layer: nn.Conv2d, inputs: Tensor) -> float:
     """Counts the floating-point operations of a convolution's forward pass."""
-    pixels = len(given) * given.shape[2] * given.shape[3]
+    pixels = len(inputs) * inputs.shape[2] * inputs.shape[3]
     return 2.0 * pixels * layer.weight.numel()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures and reports."""
     parser = measuring.new_parser(__doc__, "convolutions", repeats=5)
-    parser.add_argument("--times", type=int, default=20, help="of each work in a round (20)")
+    parser.add_argument("--times", type=int, default=20, help="calls per kernel in a round (20)")
     parser.add_argument("--batch-size", type=int, default=86, help="(86)")
     options = measuring.parse(parser, argv, quick={"repeats": 1, "times": 1, "batch_size": 8})
     report, settings = Report("convolutions", options), as_fit_does()
@@ -77,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         assert isinstance(net, nn.Sequential)
         found = shapes(net, settings.place_images(torch.rand(options.batch_size, 1, 28, 28)))
         for word, dtype in TYPES.items():
-            works = [work for layer, given in found for work in alone(layer, given, dtype)]
+            works = [work for layer, inputs in found for work in kernels(layer, inputs, dtype)]
             passes = [3 if layer.in_channels > 1 else 2 for layer, _ in found]
             total = sum(operations(*pair) * n for pair, n in zip(found, passes, strict=True))
             values = [

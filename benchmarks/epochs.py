@@ -1,15 +1,15 @@
-"""Seconds per epoch of the real program, against other implementations of the same work.
+"""Seconds per epoch of `fit`, against other implementations of the same work.
 
     python benchmarks/epochs.py --data-dir data --keras-python PYTHON_WITH_KERAS
 
-For each workload a process each of
+Runs, for each workload and `--repeats` times, one process each of
     fit          `python cli.py fit` with its config; the `seconds` of metrics.csv
     bare         the same data path, net and settings in a bare PyTorch loop (bare_loop.py)
-    torchvision  the usual pipeline, nothing tuned (torchvision_loop.py)
-    keras        the notebook's own Keras code (keras_notebook.py), if --keras-python is given
-in turn, `--repeats` times. Each trains two epochs and the second counts, with its validation;
-writing checkpoints and pictures is in none of the figures. With --steps N torchvision takes N steps
-an epoch and its time is scaled to all of them, which table and JSON then say.
+    torchvision  the usual pipeline, not tuned (torchvision_loop.py)
+    keras        the notebook's own Keras code (keras_notebook.py), with --keras-python
+Each trains two epochs; the second counts, with its validation. Writing checkpoints and pictures is
+excluded everywhere. With --steps N, torchvision takes N steps per epoch and its time is scaled to
+all of them, which table and JSON note.
 """
 
 import argparse
@@ -58,7 +58,7 @@ def run_script(command: Sequence[str], options: argparse.Namespace) -> Epoch:
 
 
 def contenders(options: argparse.Namespace, workload: str) -> dict[str, Callable[[], Epoch]]:
-    """Gives the contenders of a workload, by name."""
+    """Returns the contenders of a workload, by name."""
 
     def script(name: str, *more: str, python: str = sys.executable) -> Callable[[], Epoch]:
         return partial(run_script, [python, str(FOLDER / name), workload, *more], options)
@@ -104,8 +104,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = measuring.parse(parser, argv, quick={"repeats": 1, "workloads": ["dense"]})
     report = Report("epochs", options)
     for workload in options.workloads:
-        ways = contenders(options, workload)
-        add_workload(report, workload, measuring.alternate(ways, options.repeats))
+        compared = contenders(options, workload)
+        add_workload(report, workload, measuring.alternate(compared, options.repeats))
         report.save()
     report.show()
     return 0

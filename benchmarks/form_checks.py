@@ -1,4 +1,4 @@
-"""The full-size checks of `own_digits.py --checks`: copies, MNIST's form, reading time."""
+"""The checks of `own_digits.py --checks`: copies of digits, MNIST's form, reading time."""
 
 import resource
 import sys
@@ -27,7 +27,7 @@ def through_form(image: np.ndarray) -> np.ndarray:
 
 
 def accuracy(nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray) -> float:
-    """Gives the accuracy of the networks' mean probabilities on images (N, 28, 28)."""
+    """Returns the accuracy of the networks' mean probabilities on images (N, 28, 28)."""
     right = 0
     with torch.inference_mode():
         for first in range(0, len(images), 500):
@@ -40,7 +40,7 @@ def accuracy(nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray) 
 def form_changes(
     nets: Sequence[nn.Module], images: np.ndarray, labels: np.ndarray
 ) -> dict[str, Any]:
-    """Gives the accuracy on MNIST's images as they are, and put through MNIST's form."""
+    """Returns the accuracy on MNIST's images as they are, and put through MNIST's form."""
     formed = np.stack([through_form(image) for image in images])
     before, after = accuracy(nets, images, labels), accuracy(nets, formed, labels)
     return {
@@ -52,7 +52,7 @@ def form_changes(
 
 
 def reading_time(checkpoint: Path, images: np.ndarray) -> dict[str, Any]:
-    """Gives the time of `predict` for many small pictures, less that for a single one."""
+    """Returns the time of `predict` for many small pictures, less that for a single one."""
     rng = np.random.default_rng(0)
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name, "pictures")
@@ -73,7 +73,7 @@ def reading_time(checkpoint: Path, images: np.ndarray) -> dict[str, Any]:
 
 
 def _predict(checkpoint: Path, pictures: Sequence[Path], output: Path) -> tuple[float, float]:
-    """Runs `predict`; gives wall and CPU seconds."""
+    """Runs `predict`; returns wall and CPU seconds."""
     run = checkpoint.resolve().parent.parent
     command = [
         sys.executable,
@@ -91,7 +91,7 @@ def _predict(checkpoint: Path, pictures: Sequence[Path], output: Path) -> tuple[
 
 
 def all_copies(image: np.ndarray) -> dict[str, np.ndarray]:
-    """Gives copies of an image (28, 28) that are no more in MNIST's place, size or colours."""
+    """Returns copies of an image (28, 28) that no longer have MNIST's position, size or colours."""
     rng = np.random.default_rng(int(image.sum()))
     wide = cv2.resize(image, (112, 112), interpolation=cv2.INTER_CUBIC)
     frame = cv2.copyMakeBorder(wide, 12, 12, 12, 12, cv2.BORDER_CONSTANT, value=0)
@@ -108,6 +108,6 @@ def all_copies(image: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def found_in_copies(images: np.ndarray) -> dict[str, list[list[read.Digit]]]:
-    """Gives the digits found in each kind of copy of the images."""
+    """Returns the digits found in each kind of copy of the images."""
     copies = [all_copies(image) for image in images]
     return {kind: [read.digits_in(copy[kind]) for copy in copies] for kind in copies[0]}

@@ -1,13 +1,13 @@
-"""The ranking of trained systems on digits that nobody tuned on.
+"""Accuracy of trained systems on digits that none of them was tuned on.
 
     python benchmarks/fresh_digits.py tb_logs/dense tb_logs/deep tb_logs/small
     python benchmarks/fresh_digits.py ... --qmnist data --fashion tb_logs/fashion_small
 
-A SYSTEM is a folder of runs, one a seed. UCI's optical digits come with scikit-learn (1,797 of 8x8
-pixels, written by other people with other pens): enlarged, and brought to MNIST's form as `predict`
-does. `--qmnist DIR` adds the 50,000 of QMNIST's test set that MNIST has not, where their files lie
-in DIR/QMNIST/raw. `--fashion` takes systems that were trained on Fashion-MNIST, and scores them on
-its test images, which is another problem. Nothing is chosen by these figures.
+A SYSTEM is a folder of runs, one per seed. UCI's optical digits come with scikit-learn (1,797
+images of 8x8 pixels, by other writers): they are enlarged and brought to MNIST's form as `predict`
+does. `--qmnist DIR` adds the 50,000 images of QMNIST's test set that MNIST lacks, from
+DIR/QMNIST/raw. `--fashion` scores systems trained on Fashion-MNIST on its test images. Nothing is
+chosen by these figures.
 """
 
 import argparse
@@ -38,7 +38,7 @@ Images = tuple[np.ndarray, np.ndarray]  # uint8 (N, 28, 28), and labels (N,)
 
 
 def optical_digits() -> Images:
-    """Gives UCI's optical digits in MNIST's form: uint8 (1797, 28, 28), and labels (1797,)."""
+    """Returns UCI's optical digits in MNIST's form: uint8 (1797, 28, 28), and labels (1797,)."""
     found = load_digits()
     ink = found.images.astype(np.float32) / 16  # pixels are 0 to 16
     return np.stack([mnist_form(_enlarged(image)) for image in ink]), found.target
@@ -51,7 +51,7 @@ def _enlarged(image: np.ndarray) -> np.ndarray:
 
 
 def test_images(data_dir: Path, dataset: Dataset) -> Images:
-    """Gives the test images of a data set, and their labels."""
+    """Returns the test images of a data set, and their labels."""
     split = download.load(dataset, "test", data_dir, allow_download=False)
     return split.images.numpy(), split.labels.numpy()
 
@@ -68,19 +68,19 @@ def digit_sets(options: argparse.Namespace) -> dict[str, Images]:
 
 
 def fashion_set(options: argparse.Namespace) -> dict[str, Images]:
-    """Gives Fashion-MNIST's test images, if a system is to be scored on them."""
+    """Returns Fashion-MNIST's test images, if a system is to be scored on them."""
     if not options.fashion:
         return {}
     return {"Fashion-MNIST": test_images(options.fashion_dir, "FashionMNIST")}
 
 
 def runs(system: Path) -> list[Path]:
-    """Lists the trained runs of a system, a seed each."""
+    """Lists the trained runs of a system, one per seed."""
     return sorted(folder for folder in system.glob("seed_*") if Run(folder).best.is_file())
 
 
 def score(system: Path, sets: dict[str, Images]) -> dict[str, Any]:
-    """Scores each run of a system, and the average of them all, on each set."""
+    """Scores each run of a system, and their average, on each set."""
     folders = runs(system)
     known = [Run(folder).results() for folder in folders]
     row: dict[str, Any] = {
@@ -92,9 +92,9 @@ def score(system: Path, sets: dict[str, Images]) -> dict[str, Any]:
         "sets": {},
     }
     for name, (images, labels) in sets.items():
-        each = [load(folder).predict(images).probabilities for folder in folders]
-        errors = [_errors(one, labels) for one in each]
-        together = _errors(np.mean(each, axis=0), labels) if len(each) > 1 else None
+        outputs = [load(folder).predict(images).probabilities for folder in folders]
+        errors = [_errors(one, labels) for one in outputs]
+        together = _errors(np.mean(outputs, axis=0), labels) if len(outputs) > 1 else None
         row["sets"][name] = {"images": len(labels), "errors": errors, "committee_errors": together}
     return row
 
@@ -126,7 +126,7 @@ def table(rows: Sequence[dict[str, Any]], name: str) -> list[str]:
 
 
 def markdown(facts: dict[str, Any]) -> str:
-    """Writes the tables, one a set."""
+    """Writes the tables, one per set."""
     parts = ["# Digits that nobody tuned on", "", "Written by `benchmarks/fresh_digits.py`."]
     parts += [f"Commit {facts['commit']}. {note}" for note in facts["notes"]]
     head = "| system | runs | validation | accuracy | 95 % interval of the mean's images |"

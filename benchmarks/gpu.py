@@ -2,11 +2,11 @@
 
     python benchmarks/gpu.py --data-dir data
 
-Trains the members of configs/deep.yaml one after the other, each by a `fit` of its own, and tells
-the seconds of a member and of all, from the start of a process to its end; the seconds of training
-until a member first reads 99 % of the held-out images; and from a short run more, in which a
-training step that makes the CPU wait for the device is an error, the peak memory of PyTorch's
-tensors. Without a CUDA device it ends with exit status 2.
+Trains the members of configs/deep.yaml one after another, each with a `fit` of its own. Reports the
+seconds of one member and of all, from process start to end; the seconds of training until a member
+first reaches 99 % validation accuracy; and, from a short further run in which any training step
+that makes the CPU wait for the device is an error, the peak memory of PyTorch's tensors. Without a
+CUDA device the exit status is 2.
 """
 
 import argparse
@@ -25,7 +25,7 @@ GPU = ("--trainer.accelerator", "gpu", "--trainer.devices", "1")
 
 
 def seconds_to(accuracy: float, rows: Sequence[dict[str, float]]) -> float | None:
-    """Gives the seconds of training until an epoch's validation accuracy reaches a value."""
+    """Returns the seconds of training until an epoch's validation accuracy reaches a value."""
     totals = accumulate(row["seconds"] for row in rows)
     reached = (total for total, row in zip(totals, rows, strict=True) if row["val_acc"] >= accuracy)
     return next(reached, None)
@@ -40,12 +40,12 @@ def add_members(report: Report, options: argparse.Namespace) -> None:
 
     committees = [[member(i) for i in range(options.members)] for _ in range(options.repeats)]
     runs = [run for committee in committees for run in committee]
-    whole = [sum(run.child.seconds for run in committee) for committee in committees]
+    totals = [sum(run.child.seconds for run in committee) for committee in committees]
     best = [max(row["val_acc"] for row in run.rows) for run in runs]
     reached = [seconds_to(0.99, run.rows) for run in runs]
     report.add(f"a member of {options.epochs} epochs", [run.child.seconds for run in runs], "s")
     report.add("the last epoch of a member", [run.epoch_s for run in runs], "s")
-    report.add(f"{options.members} members in sequence", whole, "s")
+    report.add(f"{options.members} members in sequence", totals, "s")
     report.add("best validation accuracy", best, "")
     found = [seconds for seconds in reached if seconds is not None]
     if found:  # n tells how many of the members came there
@@ -53,7 +53,7 @@ def add_members(report: Report, options: argparse.Namespace) -> None:
 
 
 def add_probe(report: Report, options: argparse.Namespace) -> None:
-    """Trains two epochs more, in which no step may make the CPU wait for the device."""
+    """Trains two further epochs, in which no step may make the CPU wait for the device."""
     folder = str(Path(__file__).resolve().parent)
     paths = [folder, *filter(None, [os.environ.get("PYTHONPATH")])]
     os.environ["PYTHONPATH"] = os.pathsep.join(paths)  # so that the child finds the callback

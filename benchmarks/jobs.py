@@ -1,10 +1,10 @@
-"""Whether members trained at once, a thread each, are done sooner than one after the other.
+"""Time of training a committee's members in parallel, one thread each, or one after another.
 
     python benchmarks/jobs.py --data-dir data
 
-For each workload `committee` trains its members twice, in turn: with `--jobs 1`, one after the
-other on all cores, and with `--jobs CORES`, as many at once as there are cores. The seconds are of
-the whole command with `--skip_test`: starting, training, and the committee's validation.
+Runs `committee` twice per workload and round: with `--jobs 1`, one member after another on all
+cores, and with `--jobs CORES`, one per core. Measures the whole command with `--skip_test`:
+startup, training, and the committee's validation.
 """
 
 import sys
@@ -23,7 +23,7 @@ SOONER: Target = (">=", 1.15)
 
 
 def seconds(options: Namespace, workload: str, jobs: int) -> float:
-    """Gives the seconds of `committee` with so many members at a time."""
+    """Returns the seconds of `committee` with so many members at a time."""
     with tempfile.TemporaryDirectory() as log_dir:
         command = [
             *(sys.executable, "cli.py", "committee", "--config", f"configs/{workload}.yaml"),
@@ -39,22 +39,22 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures and reports, saving after each workload."""
     parser = measuring.new_parser(__doc__, "jobs", repeats=3)
     measuring.add_data_options(parser)
-    add, there = parser.add_argument, cores().usable
+    add, usable = parser.add_argument, cores().usable
     add("--workloads", nargs="+", choices=WORKLOADS, default=list(WORKLOADS), help="(all)")
     add("--members", type=int, default=4, help="of each committee (4)")
     add("--epochs", type=int, default=2, help="of each member (2)")
-    add("--cores", type=int, default=there, help=f"members at once, and threads ({there})")
+    add("--cores", type=int, default=usable, help=f"members at once, and threads ({usable})")
     quick = {"repeats": 1, "members": 2, "epochs": 1, "workloads": ["dense"]}
     options = measuring.parse(parser, argv, quick)
     report = Report("jobs", options)
     for name in options.workloads:
-        ways = {
+        variants = {
             "one after the other": partial(seconds, options, name, 1),
             "at once": partial(seconds, options, name, options.cores),
         }
-        measured = measuring.alternate(ways, options.repeats)
-        for way, values in measured.items():
-            report.add(f"{name}: {way}", values, "s")
+        measured = measuring.alternate(variants, options.repeats)
+        for variant, values in measured.items():
+            report.add(f"{name}: {variant}", values, "s")
         first, second = measured.values()
         report.ratio(f"{name}: one after the other / at once", first, second, SOONER)
         report.save()

@@ -3,11 +3,11 @@
     PYTHON_WITH_KERAS benchmarks/keras_notebook.py deep --data-dir data
     PYTHON_WITH_KERAS benchmarks/keras_notebook.py augmentation
 
-Needs TensorFlow, Keras 3 and SciPy, and nothing of this program. Prints as JSON the seconds of each
-epoch, validation included, or the images a second. epochs.py and augmentation.py run it.
+Needs TensorFlow, Keras 3 and SciPy, and nothing of this program. Prints, as JSON, the seconds of
+each epoch with its validation, or the images per second. epochs.py and augmentation.py run it.
 
-One thing differs from the notebook: `steps_per_epoch=581` is left out, because Keras 3 then ends
-the second epoch after one batch; an augmented epoch here is 582 steps instead of 581.
+One thing differs from the notebook: `steps_per_epoch=581` is left out, because with it Keras 3 ends
+the second epoch after one batch; an augmented epoch here has 582 steps instead of 581.
 """
 
 import argparse
@@ -55,7 +55,7 @@ def _conv(maps: int, side: int) -> Any:
 
 
 def compiled(hidden: list[Any]) -> Any:
-    """Gives the model, ready to train; Adam as Keras sets it."""
+    """Returns the model, ready to train; Adam as Keras sets it."""
     net = keras.Sequential([keras.Input((28, 28, 1)), *hidden, layers.Dense(10, "softmax")])
     net.compile(loss="categorical_crossentropy", optimizer="adam", metrics=["accuracy"])
     return net
@@ -93,7 +93,7 @@ class Clock(keras.callbacks.Callback):
 
 
 def train(options: argparse.Namespace) -> list[float]:
-    """Gives the seconds of each epoch of a workload."""
+    """Returns the seconds of each epoch of a workload."""
     images, labels = load(options.data_dir / options.dataset / "raw")
     order = np.random.RandomState(42).permutation(len(images))  # what train_test_split draws
     held_out, used = np.split(order, [-(-len(order) // 6)])
@@ -114,7 +114,7 @@ def train(options: argparse.Namespace) -> list[float]:
 
 
 def throughput(batches: int) -> float:
-    """Gives the images a second of the augmentation alone, in one process without workers."""
+    """Returns the images per second of the augmentation alone, in one process without workers."""
     images = np.random.default_rng(0).random((BATCH_SIZE * batches, 28, 28, 1), np.float32)
     flow = generator().flow(images, np.zeros(len(images)), batch_size=BATCH_SIZE)
     flow[0]

@@ -1,10 +1,10 @@
-"""Trains the deep system by the notebook's own recipe in Keras, to see what it scores today.
+"""Trains the deep system by the notebook's own recipe in Keras, to measure its scores today.
 
     PYTHON_WITH_KERAS benchmarks/keras_recipe.py --seed 42 --data-dir data
 
-Needs what keras_notebook.py needs. Split, augmentation, plateau schedule, number of epochs and the
-use of the last epoch's weights are the notebook's. Writes the scores of each epoch, as training
-goes on, and those of the test at the end, to results/keras_deep_<seed>.json.
+Needs the packages of keras_notebook.py. Split, augmentation, plateau schedule, number of epochs and
+the use of the last epoch's weights are the notebook's. Writes the scores of each epoch during
+training, and the test scores at the end, to results/keras_deep_<seed>.json.
 """
 
 import argparse
@@ -36,7 +36,7 @@ class Written(keras.callbacks.Callback):
 
 
 def train(folder: Path, epochs: int, written: Written) -> dict[str, float]:
-    """Trains on the files of a folder; gives the test's loss, in nats, and accuracy."""
+    """Trains on the files of a folder; returns the test's loss, in nats, and accuracy."""
     images, labels = notebook.load(folder)
     order = np.random.RandomState(42).permutation(len(images))  # what train_test_split draws
     held_out, used = np.split(order, [-(-len(order) // 6)])

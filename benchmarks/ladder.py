@@ -1,18 +1,16 @@
-"""The ladder: how accurate a network is after how many seconds of training, seed by seed.
+"""The ladder: accuracy of a network after a given time of training, seed by seed.
 
     python benchmarks/ladder.py --data-dir data
     python benchmarks/ladder.py --data-dir data --accelerator gpu --output results/ladder_gpu.json
 
-Each rung is a config, trained by the real program, `fit`, once for each seed. What counts is the
-validation accuracy of the last epoch, and the `seconds` of metrics.csv, summed: from the first step
-on, validation in between included; the start of the program, and the files that it writes between
-epochs, are not. The test set is not read.
+Each rung is a config, trained with `fit` once per seed. Reported are the validation accuracy of the
+last epoch and the sum of `seconds` in metrics.csv: training and validation from the first step on,
+without startup or the files written between epochs. The test set is not read.
 
-Each run is written down when it ends; the same command again trains what is missing. A run counts
-as long as the commit that last changed the program or its configs is the same, and the machine and
-the versions; the first new run of a rung replaces those that don't. Beside the JSON lie a table
-(.md) and a chart (.png). Other work on the machine spoils the seconds: `load` tells how much there
-was when a run began.
+Each run is recorded when it ends; the same command again trains the missing ones. A run is valid
+for the same machine, versions and last commit that changed the program or its configs; the first
+new run of a rung replaces its outdated ones. A table (.md) and a chart (.png) lie beside the JSON.
+Other work on the machine distorts the seconds: `load` records how much there was at the start.
 """
 
 import argparse
@@ -33,8 +31,8 @@ from lit_mnist import files
 from lit_mnist.training import hardware, process
 
 FIRST_SEED = 42
-# What they should reach, on the two cores of a machine with AVX-512, and two of them on a GPU:
-# the first as soon as a GTX 1660 Ti does in the fastest code that is published
+# Targets on two cores with AVX-512, and of two rungs on a GPU, where that of `fast` is the time of
+# the fastest published code on a GTX 1660 Ti
 RUNGS = {
     "fast": Rung("fast", None, seeds=10, accuracy=0.990, seconds=5, gpu_seconds=0.76),
     "longer": Rung("fast", 5, seeds=10, accuracy=0.993, seconds=15),
@@ -45,8 +43,8 @@ PROGRAM = ("cli.py", "configs", "lit_mnist")  # what decides how a network is tr
 Facts = dict[str, Any]  # of a run, or of where and with what it was trained
 
 
-def here(options: argparse.Namespace) -> Facts:
-    """Gives commit, hardware, versions and dataset; only runs of equal ones are averaged."""
+def environment(options: argparse.Namespace) -> Facts:
+    """Returns commit, hardware, versions and dataset; only runs of equal ones are averaged."""
     process.configure_process()
     device = torch.device("cuda" if options.accelerator == "gpu" else "cpu")
     facts = {"hardware": hardware.device_name(device), "versions": hardware.versions()}
@@ -54,18 +52,18 @@ def here(options: argparse.Namespace) -> Facts:
 
 
 def _commit() -> str:
-    """Gives the last commit that changed the program; `-dirty` if it was changed since."""
+    """Returns the last commit that changed the program; `-dirty` if it was changed since."""
 
     def git(*command: str) -> str:
-        whole = ["git", "-C", str(measuring.ROOT), *command, "--", *PROGRAM]
-        return subprocess.run(whole, capture_output=True, text=True, check=False).stdout.strip()
+        git = ["git", "-C", str(measuring.ROOT), *command, "--", *PROGRAM]
+        return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
 
     changed = git("status", "--porcelain", "--untracked-files=no")
     return (git("log", "-1", "--format=%h") or "unknown") + ("-dirty" if changed else "")
 
 
 def epochs_of(rung: Rung) -> int:
-    """Gives the length of a rung's runs: its own, or its config's."""
+    """Returns the length of a rung's runs: its own, or its config's."""
     path = measuring.ROOT / "configs" / f"{rung.config}.yaml"
     return rung.epochs or int(yaml.safe_load(path.read_text())["trainer"]["max_epochs"])
 
@@ -76,17 +74,17 @@ def recorded(path: Path) -> list[Facts]:
 
 
 def is_of(run: Facts, place: Facts) -> bool:
-    """Tells whether a run was trained at a place."""
+    """Returns whether a run was trained in this environment."""
     return all(run[key] == value for key, value in place.items())
 
 
 def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
-    """Trains one rung with one seed and gives its record."""
+    """Trains one rung with one seed, and returns its record."""
     rung, load = RUNGS[name], os.getloadavg()[0]
     epochs = options.epochs or epochs_of(rung)
     device = ("--trainer.accelerator", options.accelerator, "--trainer.devices", "1")
-    more = ("--seed_everything", str(seed), *device)
-    run = measuring.fit(options, rung.config, *more, epochs=epochs)
+    arguments = ("--seed_everything", str(seed), *device)
+    run = measuring.fit(options, rung.config, *arguments, epochs=epochs)
     last = run.rows[-1]
     scores = {key: last[key] for key in ("val_acc", "val_loss")}
     facts = {key: run.results[key] for key in ("parameters", "precision", "data_sha256")}
@@ -102,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     measuring.add_data_options(parser)
     add = parser.add_argument
     add("--rungs", nargs="+", choices=RUNGS, default=list(RUNGS), help="(all)")
-    add("--seeds", type=int, help="how many of each rung, from 42 (10, 10, 5, 1)")
+    add("--seeds", type=int, help="number per rung, from 42 on (10, 10, 5, 1)")
     add("--epochs", type=int, help="in place of each rung's own")
     add("--accelerator", choices=("cpu", "gpu"), default="cpu", help="(cpu)")
     quick = {"seeds": 2, "epochs": 1, "rungs": ["fast"]}
@@ -110,7 +108,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.accelerator == "gpu" and not torch.cuda.is_available():
         print("ladder.py: there is no CUDA device here; leave --accelerator out", file=sys.stderr)
         return 2
-    place, runs = here(options), recorded(options.output)
+    place, runs = environment(options), recorded(options.output)
     for name in options.rungs:
         done = {run["seed"] for run in runs if run["rung"] == name and is_of(run, place)}
         count = options.seeds or RUNGS[name].seeds

@@ -1,4 +1,4 @@
-"""What others, and this project's other systems, reached after how many seconds of training."""
+"""Published points of accuracy and training time, and those of this project's other systems."""
 
 import json
 from typing import NamedTuple
@@ -7,7 +7,7 @@ import measuring
 
 
 class Point(NamedTuple):
-    """What was reached on the test set after so many seconds."""
+    """Test accuracy reached after a number of seconds of training."""
 
     name: str
     seconds: float
@@ -26,7 +26,7 @@ PUBLISHED = (
 
 
 def systems() -> list[Point]:
-    """Reads the notebook's systems as `reproduce` has measured them; seconds of all their runs."""
+    """Reads the notebook's systems as measured by `reproduce`; seconds of all their runs."""
     path = measuring.ROOT / "results" / "tutorial.json"
     return [
         Point(row["title"], row["seconds"], row["ours"]["test_acc"], ", ".join(row["hardware"]))

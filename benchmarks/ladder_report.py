@@ -1,4 +1,4 @@
-"""The ladder as a table and a chart, beside this project's other systems and published points."""
+"""The ladder as a table and a chart, with this project's other systems and published points."""
 
 import json
 import math
@@ -36,7 +36,7 @@ HEAD = (
 
 
 def spread(result: Result, name: str, of: str) -> tuple[float, float]:
-    """Gives mean and standard deviation of a rung's runs; the latter is NaN for one run.
+    """Returns mean and standard deviation of a rung's runs; the latter is NaN for one run.
 
     Raises:
         ValueError: It has no runs.
@@ -46,8 +46,8 @@ def spread(result: Result, name: str, of: str) -> tuple[float, float]:
 
 def climbed(result: Result, rungs: Rungs) -> list[str]:
     """Lists the rungs that have runs."""
-    there = {run["rung"] for run in result["runs"]}
-    return [name for name in rungs if name in there]
+    rungs_run = {run["rung"] for run in result["runs"]}
+    return [name for name in rungs if name in rungs_run]
 
 
 def table(result: Result, rungs: Rungs) -> str:
@@ -55,21 +55,21 @@ def table(result: Result, rungs: Rungs) -> str:
     lines = [HEAD]
     for name in climbed(result, rungs):
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
-        more = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
+        option = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
         reached = "met" if accuracy[0] >= rung.accuracy else "missed"
         limit = rung.seconds if "thread" in runs[0]["hardware"] else rung.gpu_seconds
         in_time = f"{limit:g}, {'met' if seconds[0] <= limit else 'missed'}" if limit else ""
         cells = [
-            *(name, f"`fit --config configs/{rung.config}.yaml{more}`", str(len(runs))),
-            *(_said(*accuracy, digits=4), f"{rung.accuracy:.3f}, {reached}"),
-            *(_said(*seconds, digits=1), in_time, runs[0]["commit"]),
+            *(name, f"`fit --config configs/{rung.config}.yaml{option}`", str(len(runs))),
+            *(_with_sd(*accuracy, digits=4), f"{rung.accuracy:.3f}, {reached}"),
+            *(_with_sd(*seconds, digits=1), in_time, runs[0]["commit"]),
         ]
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
 
 
-def _said(mean: float, sd: float, digits: int) -> str:
+def _with_sd(mean: float, sd: float, digits: int) -> str:
     return f"{mean:.{digits}f}" + ("" if math.isnan(sd) else f" ± {sd:.{digits}f}")
 
 
@@ -125,8 +125,9 @@ def chart(result: Result, rungs: Rungs) -> Figure:
     axes.errorbar(seconds, accuracies, fmt="o", label=label, **bars, **style)
     for name, x, y in zip(names, seconds, accuracies, strict=True):
         axes.annotate(name, (x, y), (8, -12), textcoords="offset points", fontsize=8)
-    ours, theirs = "the notebook's systems here, test", "published, test: hardware as named"
-    for points, text, place in ((systems(), ours, 1), (PUBLISHED, theirs, 2)):
+    here_label = "the notebook's systems here, test"
+    published_label = "published, test: hardware as named"
+    for points, text, place in ((systems(), here_label, 1), (PUBLISHED, published_label, 2)):
         _scatter(axes, points, text, figures.PALETTE[place])
     axes.set(xscale="log", xlabel="seconds of training", ylabel="accuracy")
     axes.margins(x=0.15)

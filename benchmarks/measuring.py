@@ -1,7 +1,7 @@
-"""What the benchmarks share: options, turns, child processes, `fit` as one.
+"""What the benchmarks share: options, alternating measurements, child processes, running `fit`.
 
-Scripts import this before `lit_mnist`: it puts the clone that they lie in first on the path, so
-that an installed copy from elsewhere is never what is measured.
+Scripts import this before `lit_mnist`: it puts its own clone first on the path, so that an
+installed copy is never measured instead.
 """
 
 import argparse
@@ -22,20 +22,25 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-DATASETS = ("MNIST", "FashionMNIST", "KMNIST")  # whose files differ in nothing but their content
+DATASETS = ("MNIST", "FashionMNIST", "KMNIST")  # of equal form
 
 
 def new_parser(doc: str | None, name: str, repeats: int) -> argparse.ArgumentParser:
-    """Gives a parser with the options that every benchmark has."""
+    """Returns a parser with the options that every benchmark has."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     add = parser.add_argument
-    add("--repeats", type=int, default=repeats, help=f"rounds, each takes all in turn ({repeats})")
+    add(
+        "--repeats",
+        type=int,
+        default=repeats,
+        help=f"rounds; each measures all contenders ({repeats})",
+    )
     add(
         "--quick",
         action="store_true",
-        help="just see that it works; JSON goes to the temporary folder",
+        help="only check that it works; the JSON goes to the temporary folder",
     )
     result = ROOT / "benchmarks" / "results" / f"{name}.json"
     add("--output", type=Path, default=result, help=f"the JSON ({result.relative_to(ROOT)})")
@@ -61,7 +66,7 @@ def parse(
 
 
 def program(main: Callable[[], int]) -> int:
-    """Gives a benchmark's exit status; errors that the user can fix get one line and status 2."""
+    """Returns a benchmark's exit status; errors that the user can fix get one line and status 2."""
     from lit_mnist.errors import UserError, one_line
 
     try:
@@ -72,7 +77,7 @@ def program(main: Callable[[], int]) -> int:
 
 
 def alternate(contenders: Mapping[K, Callable[[], T]], repeats: int) -> dict[K, list[T]]:
-    """Measures all contenders in turn, A B A B, so that a slow spell of the machine hits each."""
+    """Measures all contenders alternately, A B A B, so that a slow spell affects each of them."""
     measured: dict[K, list[T]] = {name: [] for name in contenders}
     for _ in range(repeats):
         for name, measure in contenders.items():
@@ -102,26 +107,31 @@ class Child(NamedTuple):
 
 
 def run_child(command: Sequence[str], threads: int | None = None) -> Child:
-    """Runs a program in the clone's root, with so many OpenMP threads if a number is given."""
+    """Runs a program in the clone's root, with `threads` OpenMP threads if given."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     with (
         tempfile.TemporaryFile("w+") as out,
-        tempfile.TemporaryFile("w+") as problems,
+        tempfile.TemporaryFile("w+") as error_file,
         tempfile.NamedTemporaryFile("r") as ended,
     ):
         parent = [sys.executable, "-I", "-S", "-c", _SMALL_PARENT, ended.name]
         subprocess.run(
-            [*parent, *command], cwd=ROOT, env=environment, stdout=out, stderr=problems, check=True
+            [*parent, *command],
+            cwd=ROOT,
+            env=environment,
+            stdout=out,
+            stderr=error_file,
+            check=True,
         )
         seconds, status, largest = json.load(ended)
         out.seek(0)
-        problems.seek(0)
+        error_file.seek(0)
         if status:
-            said = problems.read()[-2000:]
-            raise SystemExit(f"{shlex.join(command)}: exit {status}\n{said}")
+            stderr = error_file.read()[-2000:]
+            raise SystemExit(f"{shlex.join(command)}: exit {status}\n{stderr}")
         unit = 1 if sys.platform == "darwin" else 1024  # of ru_maxrss, in bytes
         return Child(seconds, largest * unit / 2**30, out.read())
 
@@ -142,17 +152,17 @@ class Fit(NamedTuple):
 def fit(
     options: argparse.Namespace,
     config: str,
-    *more: str,
+    *arguments: str,
     threads: int | None = None,
     epochs: int = 2,
 ) -> Fit:
-    """Runs `python cli.py fit` on a config's name, in a folder that goes afterwards."""
+    """Runs `python cli.py fit` with a config, in a temporary folder."""
     with tempfile.TemporaryDirectory() as log_dir:
         command = [
             *(sys.executable, "cli.py", "fit", "--config", f"configs/{config}.yaml"),
             *("--name", "run", "--log_dir", log_dir, "--trainer.max_epochs", str(epochs)),
             *("--data.data_dir", str(options.data_dir.resolve()), "--data.download", "false"),
-            *("--data.dataset", options.dataset, "--trainer.accelerator", "cpu", *more),
+            *("--data.dataset", options.dataset, "--trainer.accelerator", "cpu", *arguments),
         ]
         child = run_child(command, threads)
         (folder,) = Path(log_dir, "run").iterdir()

@@ -1,8 +1,8 @@
-"""A committee's forward pass: its members one after the other, or stacked into one.
+"""A committee's forward pass: its members in a loop, or stacked into one network.
 
     python benchmarks/members.py
 
-Times five members on a batch of 500 images: a loop, as `EnsembleModule` does it, against
+Times five members on a batch of 500 images: a loop, as in `EnsembleModule`, against
 `torch.func.stack_module_state` with `vmap`.
 """
 
@@ -24,12 +24,12 @@ NETS: dict[str, type[nn.Module]] = {"dense": Dense, "simple": SimpleConv, "deep"
 
 
 def looped(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
-    """Gives the members' logits (M, N, 10), one member after the other."""
+    """Returns the members' logits (M, N, 10), one member after the other."""
     return lambda images: torch.stack([net(images) for net in nets])
 
 
 def stacked(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
-    """Gives the same logits in one batched pass."""
+    """Returns the same logits in one batched pass."""
     weights, buffers = stack_module_state(list(nets))
     skeleton = copy.deepcopy(nets[0]).to("meta")
 
@@ -40,13 +40,13 @@ def stacked(nets: Sequence[nn.Module]) -> Callable[[Tensor], Tensor]:
     return lambda images: batched(weights, buffers, images)
 
 
-def timed(way: Callable[[Tensor], Tensor], images: Tensor) -> Callable[[], float]:
-    """Gives a measurement of one pass, in milliseconds."""
+def timed(forward: Callable[[Tensor], Tensor], images: Tensor) -> Callable[[], float]:
+    """Returns a measurement of one pass, in milliseconds."""
 
     @torch.inference_mode()
     def measure() -> float:
         began = time.perf_counter()
-        way(images)
+        forward(images)
         return (time.perf_counter() - began) * 1000
 
     return measure
@@ -62,12 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     images = settings.place_images(torch.rand(options.images, 1, 28, 28))
     for name, kind in NETS.items():
         nets = [settings.place(kind().eval()) for _ in range(options.members)]
-        ways = {"one by one": looped(nets), "stacked": stacked(nets)}
-        torch.testing.assert_close(ways["stacked"](images), ways["one by one"](images))
-        measures = {way: timed(function, images) for way, function in ways.items()}
+        variants = {"one by one": looped(nets), "stacked": stacked(nets)}
+        torch.testing.assert_close(variants["stacked"](images), variants["one by one"](images))
+        measures = {variant: timed(function, images) for variant, function in variants.items()}
         measured = measuring.alternate(measures, options.repeats)
-        for way, values in measured.items():
-            report.add(f"{name}: {way}", values, "ms")
+        for variant, values in measured.items():
+            report.add(f"{name}: {variant}", values, "ms")
         report.ratio(f"{name}: stacked / one by one", measured["stacked"], measured["one by one"])
     report.save()
     report.show()

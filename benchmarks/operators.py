@@ -1,10 +1,10 @@
-"""Where the time of a training step goes, operator by operator, before and after our changes.
+"""The time of a training step by operator, for a straight port and for this program.
 
     python benchmarks/operators.py
 
-Profiles steps of each net as in steps.py: `plain` is what a straight port does (contiguous float32,
-PyTorch's dropout, ReLU before the pool, Adam that is not fused), `fit` what this program does. One
-thread, so that an operator's time is its own and not that of waiting for others.
+Profiles steps of each net as in steps.py: `plain` is a straight port (contiguous float32, PyTorch's
+dropout, ReLU before pooling, Adam that is not fused), `fit` is this program. Uses one thread, so
+that an operator's time does not include waiting for others.
 """
 
 import itertools
@@ -36,7 +36,7 @@ REST = "the rest"
 
 
 def plain(net: nn.Sequential) -> nn.Sequential:
-    """Gives the net with PyTorch's dropout, and each ReLU before the pool that it follows."""
+    """Returns the net with PyTorch's dropout, and each ReLU before the pool that it follows."""
     layers = list(with_torchs_dropout(net))
     for place, (first, second) in enumerate(itertools.pairwise(layers)):
         if isinstance(first, nn.MaxPool2d) and isinstance(second, nn.ReLU):
@@ -45,15 +45,15 @@ def plain(net: nn.Sequential) -> nn.Sequential:
 
 
 def group(operator: str) -> str:
-    """Gives the group of an operator."""
+    """Returns the group of an operator."""
     named = (name for name, begins in GROUPS.items() if operator.startswith(begins))
     return next(named, REST)
 
 
-def prepared(name: str, way: str, batch_size: int) -> Stepper:
-    """Gives a net and its optimiser: `plain`, or as `fit` trains it."""
+def prepared(name: str, port: str, batch_size: int) -> Stepper:
+    """Returns a net and its optimiser: `plain`, or as `fit` trains it."""
     net = NETS[name]()
-    if way == "fit":
+    if port == "fit":
         return Stepper(net, as_fit_does(), batch_size, steps=1)
     stepper = Stepper(plain(net), Settings(), batch_size, steps=1)
     stepper.optimizer = torch.optim.Adam(stepper.net.parameters(), eps=1e-7)
@@ -61,7 +61,7 @@ def prepared(name: str, way: str, batch_size: int) -> Stepper:
 
 
 def milliseconds(stepper: Stepper, steps: int) -> Counter[str]:
-    """Profiles some steps, after a few that warm up, and gives a step's milliseconds by group."""
+    """Profiles steps after a warm-up, and returns the milliseconds of a step by group."""
     stepper()
     with profile(activities=[ProfilerActivity.CPU]) as profiler:
         for _ in range(steps):
@@ -83,13 +83,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     report, threads = Report("operators", options), torch.get_num_threads()
     torch.set_num_threads(1)
     for name in options.nets:
-        steppers = {way: prepared(name, way, options.batch_size) for way in ("plain", "fit")}
-        ways = {way: partial(milliseconds, each, options.steps) for way, each in steppers.items()}
-        for way, rounds in measuring.alternate(ways, options.repeats).items():
-            report.add(f"{name}, {way}: a step", [sum(spent.values()) for spent in rounds], "ms")
+        steppers = {port: prepared(name, port, options.batch_size) for port in ("plain", "fit")}
+        ports = {
+            port: partial(milliseconds, stepper, options.steps)
+            for port, stepper in steppers.items()
+        }
+        for port, rounds in measuring.alternate(ports, options.repeats).items():
+            report.add(f"{name}, {port}: a step", [sum(spent.values()) for spent in rounds], "ms")
             for part in (*GROUPS, REST):
                 if all(spent[part] for spent in rounds):
-                    report.add(f"{name}, {way}: {part}", [spent[part] for spent in rounds], "ms")
+                    report.add(f"{name}, {port}: {part}", [spent[part] for spent in rounds], "ms")
         report.save()
     torch.set_num_threads(threads)
     report.show()

@@ -1,15 +1,15 @@
-"""How well people's own pictures are read: rendered ones by kind of damage, or a folder of them.
+"""Accuracy on people's own pictures: rendered ones by kind of damage, or a folder of photographs.
 
     python benchmarks/own_digits.py --checkpoints 'tb_logs/deep/*/checkpoints/best.ckpt'
     python benchmarks/own_digits.py --checkpoints FILE... --photos DIR
     python benchmarks/own_digits.py --checkpoints FILE... --checks
 
-The first renders validation digits (`--split test`: test digits) as pictures on paper, seeds fixed.
-The second measures DIR, whose index.csv has the columns file, kind and label: what a picture reads
-from left to right and line by line, or "none". The third reads copies of 500 digits, moved, scaled,
-inverted and framed, puts all images of the split through MNIST's form, and times `predict` of the
-first checkpoint's run on 1,000 pictures. Several checkpoints are averaged. What is no digit is told
-by a rule that all validation digits, as they are, give.
+The first renders validation digits (`--split test`: test digits) as pictures on paper, with fixed
+seeds. The second reads DIR, whose index.csv has the columns file, kind and label: the text of the
+picture in reading order, or "none". The third reads moved, scaled, inverted and framed copies of
+500 digits, puts all images of the split through MNIST's form, and times `predict` with the run of
+the first checkpoint on 1,000 pictures. Several checkpoints are averaged. The threshold for "no
+digit" is fitted to all validation digits.
 """
 
 import argparse
@@ -66,15 +66,15 @@ def rendered(reader: Reader, images: np.ndarray, labels: np.ndarray) -> list[dic
 def checked(
     reader: Reader, checkpoint: Path, images: np.ndarray, labels: np.ndarray
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
-    """Gives the rows of the copies, and what MNIST's form changes and how long reading takes."""
+    """Returns the rows of the copies, and what MNIST's form changes and how long reading takes."""
     some, single = images[: form_checks.COPIES], [str(label) for label in labels]
     single = single[: len(some)]
     plain = [[read.Digit(read.Box(0, 0, 28, 28), image)] for image in some]
     rows = [row("MNIST's own images", reader.texts(plain), single)]
     for kind, found in form_checks.found_in_copies(some).items():
         rows.append(row(kind, reader.texts(found), single))
-    more = {"through_mnists_form": form_checks.form_changes(reader.nets, images, labels)}
-    return rows, more | {"reading": form_checks.reading_time(checkpoint, some)}
+    extra = {"through_mnists_form": form_checks.form_changes(reader.nets, images, labels)}
+    return rows, extra | {"reading": form_checks.reading_time(checkpoint, some)}
 
 
 def photographed(reader: Reader, folder: Path) -> tuple[list[dict[str, Any]], list[str]]:
@@ -128,14 +128,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     reader = Reader([member.module for member in found])
     reader.fit(*digits(options, part="train", count=None))
     misread: list[str] = []
-    more: dict[str, Any] = {}
+    extra: dict[str, Any] = {}
     if options.checks:
-        rows, more = checked(reader, paths[0], *digits(options, part, None))
+        rows, extra = checked(reader, paths[0], *digits(options, part, None))
     elif options.photos:
         rows, misread = photographed(reader, options.photos)
     else:
         rows = rendered(reader, *digits(options, part, options.count))
-    print("\n".join([table(rows), *misread, *(f"{name}: {value}" for name, value in more.items())]))
+    print(
+        "\n".join([table(rows), *misread, *(f"{name}: {value}" for name, value in extra.items())])
+    )
     if options.output:
         facts: dict[str, Any] = {"seed": SEED, "split": options.split}
         facts |= {"photos": bool(options.photos)}
@@ -143,17 +145,17 @@ def main(argv: Sequence[str] | None = None) -> int:
         facts |= {"hardware": hardware.device_name(torch.device("cpu"))}
         facts |= {"versions": hardware.versions()}
         facts |= {"commit": report.commit()}
-        files.write_json(options.output, facts | more | {"rows": rows})
+        files.write_json(options.output, facts | extra | {"rows": rows})
     return 0
 
 
 def digits(
     options: argparse.Namespace, part: SplitName, count: int | None
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Gives the first images (N, 28, 28) and labels (N,) of the validation or the test images."""
+    """Returns the first images (N, 28, 28) and labels (N,) of the validation or the test images."""
     split = download.load(options.dataset, part, options.data_dir, allow_download=False)
-    there = len(split.labels)
-    order = torch.arange(there) if part == "test" else train_val_split(there, 42)[1]
+    total = len(split.labels)
+    order = torch.arange(total) if part == "test" else train_val_split(total, 42)[1]
     chosen = order[:count]
     return split.images[chosen].numpy(), split.labels[chosen].numpy()
 

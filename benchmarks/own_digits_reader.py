@@ -1,4 +1,4 @@
-"""Trained networks that read found digits as `predict` does, with its rule for what is none."""
+"""Trained networks that read the digits in a picture as `predict` does, and reject other shapes."""
 
 from collections.abc import Sequence
 
@@ -29,24 +29,24 @@ class Reader:
         by = np.ones((len(labels), len(self.nets)), bool)
         held_out = novelty.HeldOut(self.ask(images)[1], labels, by)
         if missing := novelty.obstacle(held_out, self.features.widths):
-            print(f"least probability alone tells what is no digit: {missing}")
+            print(f"only low probabilities are rejected as no digit: {missing}")
             return
         drawn = letters.draw_all()
         shown = self.ask(drawn.images)[1]
         self.rule = novelty.Novelty.fit(held_out, self.features.widths, shown, drawn.labels)
 
     def ask(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Gives probabilities (N, 10) and features (N, F) of images, uint8 (N, 28, 28)."""
+        """Returns probabilities (N, 10) and features (N, F) of images, uint8 (N, 28, 28)."""
         probabilities = []
         with torch.inference_mode():
             for batch in torch.from_numpy(images).unsqueeze(1).split(BATCH):
                 inputs = batch.float() / 255
-                each = torch.stack([net(inputs).softmax(1) for net in self.nets])
-                probabilities.append(each.mean(0))
-            return torch.cat(probabilities).numpy(), self.features.taken(len(images)).numpy()
+                members = torch.stack([net(inputs).softmax(1) for net in self.nets])
+                probabilities.append(members.mean(0))
+            return torch.cat(probabilities).numpy(), self.features.take(len(images)).numpy()
 
     def texts(self, found: Sequence[list[read.Digit]]) -> list[str]:
-        """Reads the digits found in pictures; gives the text of each picture."""
+        """Reads the digits found in pictures; returns the text of each picture."""
         images = [digit.image for digits in found for digit in digits]
         if not images:
             return [""] * len(found)

@@ -1,4 +1,4 @@
-"""What was read of pictures against what is written on them: counts, and their table."""
+"""Counts of correct, missing and false readings of pictures, and their table."""
 
 import difflib
 from collections.abc import Sequence

@@ -1,7 +1,7 @@
-"""Digits as people's pictures of them: on paper, by pens, in uneven light, as JPEG.
+"""Renders digits as people photograph them: on paper, by pens, in uneven light, as JPEG.
 
-Everything is drawn from MNIST's own images with a generator of fixed seed; sizes are in pixels of
-a digit that is about 100 pixels high.
+Everything is drawn from MNIST's images with a generator of fixed seed; sizes are in pixels for a
+digit about 100 pixels high.
 """
 
 import string
@@ -25,24 +25,24 @@ PRINTED = ("STIXGeneral", "STIXGeneralItalic", "cmr10", "cmss10", "cmti10")
 
 
 def ink_of(image: np.ndarray, height: int = HEIGHT) -> np.ndarray:
-    """Gives the ink of an MNIST image, float32 in [0, 1], its 20 pixels made `height`."""
+    """Returns the ink of an MNIST image, float32 in [0, 1], its 20 pixels made `height`."""
     side = round(height * 28 / 20)
     large = cv2.resize(image, (side, side), interpolation=cv2.INTER_CUBIC)
     return np.clip(large.astype(np.float32) / 255, 0, 1)
 
 
 def on_paper(ink: np.ndarray, paper: np.ndarray | float = PAPER, pen: float = PEN) -> np.ndarray:
-    """Draws ink (H, W) on paper; gives float32 grey levels."""
+    """Draws ink (H, W) on paper; returns float32 grey levels."""
     return (paper * (1 - ink) + np.minimum(paper, pen) * ink).astype(np.float32)
 
 
 def photographed(picture: np.ndarray, rng: Rng, noise: float = 2.0) -> np.ndarray:
-    """Adds a sensor's noise; gives uint8."""
+    """Adds a sensor's noise; returns uint8."""
     return np.clip(picture + rng.normal(0, noise, picture.shape), 0, 255).astype(np.uint8)
 
 
 def light(shape: tuple[int, ...], rng: Rng) -> np.ndarray:
-    """Gives light that fades to one side and to the corners, from 1 to 0.45."""
+    """Returns light that fades to one side and to the corners, from 1 to 0.45."""
     rows, columns = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     angle = rng.uniform(0, 2 * np.pi)
     slope = 0.2 * (np.cos(angle) * rows + np.sin(angle) * columns)
@@ -50,7 +50,7 @@ def light(shape: tuple[int, ...], rng: Rng) -> np.ndarray:
 
 
 def ruled(shape: tuple[int, ...], step: float, *, squared: bool, rng: Rng) -> np.ndarray:
-    """Gives paper with lines 2 pixels thick, slightly turned, paler than a pen."""
+    """Returns paper with lines 2 pixels thick, slightly turned, paler than a pen."""
     height, width = shape
     paper = np.full(shape, PAPER, np.float32)
     slope, start = rng.uniform(-0.01, 0.01), rng.uniform(0.2, 0.8) * step
@@ -104,8 +104,8 @@ def sheet(images: np.ndarray, rng: Rng) -> np.ndarray:
         ink = ink_of(image, round(HEIGHT * rng.uniform(0.7, 1)))
         top = 15 + 185 * line + round(rng.uniform(0, 20))
         left = 20 + 160 * column + round(rng.uniform(0, 20))
-        here = paper[top : top + len(ink), left : left + len(ink)]
-        np.maximum(here, ink, out=here)
+        region = paper[top : top + len(ink), left : left + len(ink)]
+        np.maximum(region, ink, out=region)
     return photographed(on_paper(paper) * light(paper.shape, rng), rng)
 
 

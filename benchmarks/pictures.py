@@ -1,4 +1,4 @@
-"""Pictures of what was measured: whole epochs, and where the time of a step or an epoch goes."""
+"""Charts of the results: seconds per epoch, and the time of a step or an epoch by part."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -18,7 +18,7 @@ COLOURS = dict(zip(PARTS, (*PALETTE, GREY, "#DDDDDD"), strict=True))
 
 
 def epochs(result: dict[str, Any]) -> Figure:
-    """Draws the seconds of an epoch: a panel a workload, a bar a contender, a line min to max.
+    """Draws the seconds of an epoch: one panel per workload, a bar per contender.
 
     Args:
         result: What epochs.py has written.
@@ -38,7 +38,7 @@ def epochs(result: dict[str, Any]) -> Figure:
 
 
 def profile(result: dict[str, Any]) -> Figure:
-    """Draws the milliseconds of a step by operator, before and after: a panel a network.
+    """Draws the milliseconds of a step by operator, before and after: one panel per network.
 
     Args:
         result: What operators.py has written.
@@ -49,25 +49,25 @@ def profile(result: dict[str, Any]) -> Figure:
     for axes, parts in panels:
         ends = dict.fromkeys((name.partition(": ")[0] for name in parts), 0.0)
         for part in PARTS:
-            spent = [parts.get(f"{way}: {part}", {"median": 0.0})["median"] for way in ends]
+            spent = [parts.get(f"{bar}: {part}", {"median": 0.0})["median"] for bar in ends]
             axes.barh([*ends], spent, left=[*ends.values()], color=COLOURS[part], label=part)
-            ends = {way: end + ms for (way, end), ms in zip(ends.items(), spent, strict=True)}
-        for way, end in ends.items():
-            axes.text(end, way, f" {end:.3g} ms", va="center")  # type: ignore[arg-type] # a bar's name is a place
+            ends = {bar: end + ms for (bar, end), ms in zip(ends.items(), spent, strict=True)}
+        for bar, end in ends.items():
+            axes.text(end, bar, f" {end:.3g} ms", va="center")  # type: ignore[arg-type] # a bar's name is a place
         axes.margins(x=0.15)
     axes.legend(loc="upper center", bbox_to_anchor=(0.5, -0.3), ncols=5, frameon=False)
     return settled(figure)
 
 
 def budget(rows: Sequence[Row], parts: Sequence[str]) -> Figure:
-    """Draws where an epoch goes: a panel a workload, a bar of its parts, a line at the limit.
+    """Draws where an epoch goes: one panel per workload, a bar of its parts, the limit as a line.
 
     Args:
         rows: What budget.py has measured.
         parts: Their names, as they lie in the bar; one that is below 0 by noise is left out.
     """
-    wanted = [row for row in rows if row["what"].partition(": ")[2] in (*parts, LIMIT)]
-    figure, panels = _panels("Seconds of an epoch of fit, by part", wanted, ": ")
+    shown = [row for row in rows if row["what"].partition(": ")[2] in (*parts, LIMIT)]
+    figure, panels = _panels("Seconds of an epoch of fit, by part", shown, ": ")
     for axes, found in panels:
         end = 0.0
         for part, colour in zip(parts, PALETTE, strict=False):
@@ -88,7 +88,7 @@ def _place(result: dict[str, Any]) -> str:
 def _panels(
     title: str, rows: list[Row], mark: str
 ) -> tuple[Figure, list[tuple[Axes, dict[str, Row]]]]:
-    """Gives each panel, one above the other, with its rows; what comes before the mark names it."""
+    """Creates a figure with a panel for each text before the mark, and its rows by their names."""
     found: dict[str, dict[str, Row]] = {}
     for row in rows:
         panel, _, name = row["what"].partition(mark)
@@ -96,8 +96,8 @@ def _panels(
     figure = Figure(figsize=(9, 1 + 1.5 * len(found)), dpi=DPI, layout="constrained")
     figure.suptitle(title)
     axes = figure.subplots(len(found), squeeze=False)[:, 0]
-    for each, name in zip(axes, found, strict=True):
-        each.set_title(name, loc="left", fontsize="medium")
-        each.invert_yaxis()
-        each.spines[["top", "right"]].set_visible(False)
+    for panel, name in zip(axes, found, strict=True):
+        panel.set_title(name, loc="left", fontsize="medium")
+        panel.invert_yaxis()
+        panel.spines[["top", "right"]].set_visible(False)
     return figure, list(zip(axes, found.values(), strict=True))

@@ -1,4 +1,4 @@
-"""The report of a benchmark: a table on the screen, and JSON with versions and hardware."""
+"""The report of a benchmark: a table on the terminal, and JSON with versions and hardware."""
 
 import argparse
 import operator
@@ -32,10 +32,10 @@ class Report:
     def __init__(self, name: str, options: argparse.Namespace) -> None:
         self.output: Path = options.output
         self.rows: list[dict[str, Any]] = []
-        said = {key: _placeless(value) for key, value in vars(options).items() if key != "output"}
+        shown = {key: _placeless(value) for key, value in vars(options).items() if key != "output"}
         self.facts: dict[str, Any] = {
             "benchmark": name,
-            "options": said,
+            "options": shown,
             "date": datetime.now(UTC).isoformat(timespec="seconds"),
             "commit": commit(),
             "load_before": os.getloadavg()[0],  # near 0: nothing else was running
@@ -60,10 +60,14 @@ class Report:
         self.rows.append(row)
 
     def ratio(
-        self, what: str, of: Sequence[float], to: Sequence[float], target: Target | None = None
+        self,
+        what: str,
+        values: Sequence[float],
+        base: Sequence[float],
+        target: Target | None = None,
     ) -> None:
         """Adds the ratios of two contenders, pair by pair as they were measured."""
-        self.add(what, [a / b for a, b in zip(of, to, strict=True)], "ratio", target)
+        self.add(what, [a / b for a, b in zip(values, base, strict=True)], "ratio", target)
 
     def save(self, device: str = "cpu") -> None:
         """Writes the JSON with versions and hardware, whole or not at all."""
@@ -92,7 +96,7 @@ def _placeless(value: Any) -> Any:
 
 
 def commit() -> str:
-    """Gives the commit and whether files differ from it."""
+    """Returns the commit and whether files differ from it."""
     command = ["git", "describe", "--always", "--dirty", "--exclude=*"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    return done.stdout.strip() or "unknown"
+    process = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    return process.stdout.strip() or "unknown"

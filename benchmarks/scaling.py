@@ -1,15 +1,14 @@
-"""How the real program scales: with processes, with the batch, with the training set.
+"""How `fit` scales with processes, batch size and the size of the training set.
 
     python benchmarks/scaling.py --data-dir data --config simple
 
-Runs `fit` for two epochs, in turn; the second counts.
-    ranks    an epoch with its validation in one process of 1 thread (1x1), in one of 2 threads
-             (1x2), and in 2 processes of 1 thread each (2x1), which is DDP on gloo
-    batches  a step of 86, 172, 344, 1024 and 4096 images, validation left out
-    sizes    a step of 86 images when there are 10, 50 and 240 thousand to train on, which should
-             not matter; synthetic images, validation left out
-A step's time is the epoch's divided by its steps, so it carries its share of what an epoch takes
-to begin and to end.
+Runs `fit` for two epochs per measurement; the second counts.
+    ranks    an epoch with validation in one process of 1 thread (1x1), in one of 2 threads (1x2),
+             and in 2 processes of 1 thread each (2x1), with DDP on gloo
+    batches  a step of 86, 172, 344, 1024 and 4096 images, without validation
+    sizes    a step of 86 of 10, 50 and 240 thousand synthetic images, without validation; the
+             size should not matter
+A step's time is the epoch's divided by its steps, so it includes a share of the epoch's overhead.
 """
 
 import sys
@@ -42,14 +41,14 @@ def count_images(options: Namespace) -> int:
 
 def count_steps(options: Namespace, batch_size: int) -> int:
     """Counts the steps of an epoch; an augmented one leaves the smaller batch out."""
-    steps, rest = divmod(count_images(options), batch_size)
-    return steps + (rest > 0 and options.config not in AUGMENTED)
+    steps, remainder = divmod(count_images(options), batch_size)
+    return steps + (remainder > 0 and options.config not in AUGMENTED)
 
 
 def training_s(options: Namespace, batch_size: int) -> float:
-    """Gives the seconds of an epoch without validation."""
-    more = ("--data.batch_size", str(batch_size), "--trainer.limit_val_batches", "0")
-    return measuring.fit(options, options.config, *more).epoch_s
+    """Returns the seconds of an epoch without validation."""
+    arguments = ("--data.batch_size", str(batch_size), "--trainer.limit_val_batches", "0")
+    return measuring.fit(options, options.config, *arguments).epoch_s
 
 
 def add_ranks(report: Report, options: Namespace) -> None:
@@ -58,11 +57,11 @@ def add_ranks(report: Report, options: Namespace) -> None:
     def epoch(kind: str) -> float:
         processes, threads = kind.split("x")
         strategy = ("--trainer.strategy", "ddp") if processes != "1" else ()
-        more = ("--trainer.devices", processes, *strategy)
-        return measuring.fit(options, options.config, *more, threads=int(threads)).epoch_s
+        arguments = ("--trainer.devices", processes, *strategy)
+        return measuring.fit(options, options.config, *arguments, threads=int(threads)).epoch_s
 
-    ways = {kind: partial(epoch, kind) for kind in options.ranks}
-    measured = measuring.alternate(ways, options.repeats)
+    variants = {kind: partial(epoch, kind) for kind in options.ranks}
+    measured = measuring.alternate(variants, options.repeats)
     first = options.ranks[0]
     for kind, values in measured.items():
         report.add(f"epoch of {kind} threads", values, "s")
@@ -72,8 +71,8 @@ def add_ranks(report: Report, options: Namespace) -> None:
 
 def add_batches(report: Report, options: Namespace) -> None:
     """Measures a step of each batch size."""
-    ways = {size: partial(training_s, options, size) for size in options.batch_sizes}
-    for size, seconds in measuring.alternate(ways, options.repeats).items():
+    variants = {size: partial(training_s, options, size) for size in options.batch_sizes}
+    for size, seconds in measuring.alternate(variants, options.repeats).items():
         steps = count_steps(options, size)
         images = min(steps * size, count_images(options))
         report.add(f"batch {size}: a step", [s / steps * 1000 for s in seconds], "ms")
@@ -87,13 +86,13 @@ def add_sizes(report: Report, options: Namespace) -> None:
         return training_s(place, BATCH) / count_steps(place, BATCH) * 1000
 
     with tempfile.TemporaryDirectory() as folder:
-        ways = {}
+        variants = {}
         for size in options.sizes:
             data_dir = Path(folder, str(size))
             write_images(data_dir, size)
             place = {"data_dir": data_dir, "dataset": SYNTHETIC}
-            ways[size] = partial(step_ms, Namespace(**vars(options) | place))
-        measured = measuring.alternate(ways, options.repeats)
+            variants[size] = partial(step_ms, Namespace(**vars(options) | place))
+        measured = measuring.alternate(variants, options.repeats)
     for size, values in measured.items():
         report.add(f"{size} images: a step", values, "ms")
     small, large = min(measured), max(measured)
@@ -101,7 +100,7 @@ def add_sizes(report: Report, options: Namespace) -> None:
 
 
 def write_images(data_dir: Path, count: int) -> None:
-    """Writes the training part of random images of which `count` are not held out."""
+    """Writes a training set of random images, `count` of which are not held out."""
     family, total = DATASETS[SYNTHETIC], -(-count * 6 // 5)
     family.folder(data_dir).mkdir(parents=True)
     generator = torch.Generator().manual_seed(0)
@@ -122,7 +121,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
     ranks = ["1x1", "1x2", "2x1"]
     add("--ranks", nargs="+", default=ranks, help=f"PROCESSESxTHREADS, the base first ({ranks})")
-    add("--config", choices=CONFIGS, default="simple", help="what is trained (simple)")
+    add("--config", choices=CONFIGS, default="simple", help="the system to train (simple)")
     batch_sizes, sizes = [86, 172, 344, 1024, 4096], [10_000, 50_000, 240_000]
     add("--batch-sizes", type=int, nargs="+", default=batch_sizes, help=f"({batch_sizes})")
     add("--sizes", type=int, nargs="+", default=sizes, help=f"images to train on ({sizes})")

@@ -1,4 +1,4 @@
-"""How a network is run: memory layout and precision; and what `fit` chooses of them."""
+"""How a network is run, by memory layout and precision, and which of them `fit` chooses."""
 
 from contextlib import AbstractContextManager, nullcontext
 from typing import NamedTuple
@@ -35,6 +35,6 @@ class Settings(NamedTuple):
 
 
 def as_fit_does() -> Settings:
-    """Sets up this process as `fit` does and tells how `fit` runs a net on this CPU."""
+    """Configures this process as `fit` does; returns the settings `fit` uses on this CPU."""
     process.configure_process()
     return Settings(hardware.channels_last("cpu"), hardware.precision("cpu") == hardware.BFLOAT16)

@@ -1,10 +1,10 @@
-"""Seconds from the start of a process to its end, for what should be quick.
+"""Seconds from the start of a process to its end, for commands that should be quick.
 
     python benchmarks/startup.py --data-dir data
 
-`python -c pass` is what Python itself takes. The last row is a whole `fit` that ends after its
-first training step, without validation; all that a run writes is in it, so it is somewhat more than
-the time to the step.
+`python -c pass` is Python's own startup. The last row is a whole `fit` that ends after its first
+training step, without validation. It includes the files that a run writes, so it takes somewhat
+longer than the first step.
 """
 
 import sys
@@ -34,9 +34,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         return measuring.fit(options, "dense", *one_step, epochs=1).child.seconds
 
     report = Report("startup", options)
-    ways = {name: lambda name=name: seconds(name) for name in commands} | {"fit, one step": fit}
-    for way, values in measuring.alternate(ways, options.repeats).items():
-        report.add(way, values, "s")
+    variants = {name: lambda name=name: seconds(name) for name in commands} | {"fit, one step": fit}
+    for variant, values in measuring.alternate(variants, options.repeats).items():
+        report.add(variant, values, "s")
     report.save()
     report.show()
     return 0

@@ -1,11 +1,11 @@
-"""Milliseconds of a training step: memory layout, precision, dropout and torch.compile.
+"""Milliseconds of a training step by memory layout, precision, dropout and torch.compile.
 
     python benchmarks/steps.py [--compile]
 
-Takes each net with each layout and precision, in one process and in turn, on one batch of random
-images: forward, loss, backward, Adam. Cutting the batch and augmenting it are not in it. So what
-`fit` chooses can be checked on any machine. Ratios are the speed-up over contiguous fp32; `torch's
-dropout` and `compiled` are otherwise as `fit` runs the net.
+Runs each net in each layout and precision, alternating in one process, on one batch of random
+images: forward, loss, backward, Adam; without drawing the batch and augmenting it. This checks the
+choice of `fit` on any machine. Ratios are the speed-up over contiguous fp32; `torch's dropout` and
+`compiled` otherwise run as in `fit`.
 """
 
 import sys
@@ -22,7 +22,7 @@ from torch.nn import functional as F
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 
 NETS: dict[str, type[nn.Sequential]] = {"dense": Dense, "simple": SimpleConv, "deep": DeepConv}
-WAYS = {
+VARIANTS = {
     "contiguous fp32": Settings(),
     "contiguous bf16": Settings(bf16=True),
     "channels_last fp32": Settings(channels_last=True),
@@ -31,7 +31,7 @@ WAYS = {
 
 
 class Stepper:
-    """Trains a net on one batch of random images, again and again.
+    """Trains a net repeatedly on one batch of random images.
 
     Args:
         net: Takes images (N, 1, 28, 28).
@@ -47,7 +47,7 @@ class Stepper:
         self.labels = torch.randint(10, (batch_size,))
 
     def __call__(self) -> float:
-        """Gives the milliseconds of a step, after two that warm up."""
+        """Returns the milliseconds of a step, after two that warm up."""
         for _ in range(2):
             self.step()
         began = time.perf_counter()
@@ -65,7 +65,7 @@ class Stepper:
 
 
 def with_torchs_dropout(net: nn.Sequential) -> nn.Sequential:
-    """Gives the net with PyTorch's own dropout in the place of whatever it has."""
+    """Replaces the net's dropout by PyTorch's own."""
     return nn.Sequential(
         *(nn.Dropout(layer.p) if isinstance(layer, nn.Dropout) else layer for layer in net)
     )
@@ -89,17 +89,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     report = Report("steps", options)
     for name in options.nets:
         chosen, kind, size = as_fit_does(), NETS[name], (options.batch_size, options.steps)
-        ways = {way: Stepper(kind(), settings, *size) for way, settings in WAYS.items()}
-        ways["torch's dropout"] = Stepper(with_torchs_dropout(kind()), chosen, *size)
+        steppers = {
+            variant: Stepper(kind(), settings, *size) for variant, settings in VARIANTS.items()
+        }
+        steppers["torch's dropout"] = Stepper(with_torchs_dropout(kind()), chosen, *size)
         if options.compile:
-            ways["compiled"] = Stepper(compiled(kind()), chosen, *size)
-        measured = measuring.alternate(ways, options.repeats)
-        for way, values in measured.items():
-            by_fit = WAYS.get(way) == chosen
-            report.add(f"{name}: {way}{' (fit)' if by_fit else ''}", values, "ms", by_fit=by_fit)
+            steppers["compiled"] = Stepper(compiled(kind()), chosen, *size)
+        measured = measuring.alternate(steppers, options.repeats)
+        for variant, values in measured.items():
+            by_fit = VARIANTS.get(variant) == chosen
+            report.add(
+                f"{name}: {variant}{' (fit)' if by_fit else ''}", values, "ms", by_fit=by_fit
+            )
         base = measured.pop("contiguous fp32")
-        for way, values in measured.items():
-            report.ratio(f"{name}: speed-up of {way}", base, values)
+        for variant, values in measured.items():
+            report.ratio(f"{name}: speed-up of {variant}", base, values)
         report.save()
     report.show()
     return 0

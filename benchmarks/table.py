@@ -1,9 +1,9 @@
-"""Puts the figures of benchmarks/results/*.json into Markdown, and draws its pictures.
+"""Writes the figures of benchmarks/results/*.json as Markdown, and draws the charts.
 
     python benchmarks/table.py
 
-Replaces what stands between the marks of README.md (whole epochs, in short) and of figures.md (all
-of it); a result of --quick is left out.
+Replaces the text between the marks of README.md (whole epochs, in short) and figures.md (all
+figures). Results of --quick are left out.
 """
 
 import json
@@ -36,7 +36,7 @@ COLUMNS = {
 
 
 def summary(results: list[dict[str, Any]]) -> str:
-    """Gives whole epochs in Markdown, a line a system."""
+    """Returns whole epochs in Markdown, one line per system."""
     kinds = ("epochs", "budget")
     measured = [result for kind in kinds for result in results if result["benchmark"] == kind]
     systems: dict[str, dict[str, Any]] = {}
@@ -61,13 +61,13 @@ def _cell(row: dict[str, Any]) -> str:
 
 
 def section(result: dict[str, Any]) -> str:
-    """Gives a benchmark's figures in Markdown, under what they were measured with."""
+    """Returns a benchmark's figures in Markdown, under the conditions of the measurement."""
     lines = [f"**{result['benchmark']}**: {_conditions(result)}", "", HEAD]
     return "\n".join(lines + [_line(row) for row in result["rows"]])
 
 
 def _conditions(result: dict[str, Any]) -> str:
-    """Gives hardware, versions and commit, and the precision of `fit`, which older results lack."""
+    """Returns hardware, versions, commit and, except for old results, the precision of `fit`."""
     place = [result["hardware"], f"{result['cores']} cores"]
     place += [result["precision"]] if "precision" in result else []
     versions = [f"{name} {result['versions'][name]}" for name in ("torch", "lightning")]
@@ -97,14 +97,14 @@ def read(folder: Path) -> list[dict[str, Any]]:
 def filled(text: str, name: str, body: str) -> str:
     """Replaces the body between the marks of a name."""
     begin, end = (mark.format(name) for mark in MARKS)
-    before, _, rest = text.partition(begin)
+    before, _, after = text.partition(begin)
     return (
-        f"{before}{begin}{body or 'Nothing has been measured yet.'}\n{end}{rest.partition(end)[2]}"
+        f"{before}{begin}{body or 'Nothing has been measured yet.'}\n{end}{after.partition(end)[2]}"
     )
 
 
 def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Gives for each file the name of its marks and the text between them."""
+    """Returns for each file the name of its marks and the text between them."""
     return {
         "README.md": ("summary", summary(results)),
         "figures.md": ("table", "\n\n".join(map(section, results))),
@@ -112,15 +112,15 @@ def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
 
 
 def main() -> int:
-    """Fills the tables, and draws what was measured at each benchmark's newest commit."""
+    """Fills the tables, and draws the results of each benchmark's newest commit."""
     results = read(FOLDER / "results")
     for file, (name, body) in bodies(results).items():
         path = FOLDER / file
         path.write_text(filled(path.read_text(), name, body))
     for name, draw in PICTURES.items():
-        if measured := [each for each in results if each["benchmark"] == name]:
-            newest = max(measured, key=lambda each: each["date"])
-            drawn = [each for each in measured if each["commit"] == newest["commit"]]
+        if measured := [one for one in results if one["benchmark"] == name]:
+            newest = max(measured, key=lambda one: one["date"])
+            drawn = [one for one in measured if one["commit"] == newest["commit"]]
             rows = [row for result in drawn for row in result["rows"]]
             figures.save(draw(newest | {"rows": rows}), FOLDER / "results" / f"{name}.png")
     return 0

@@ -2,10 +2,9 @@
 
     python benchmarks/torchvision_loop.py simple_augmented --data-dir data
 
-Nothing is tuned: PyTorch's own layers, initialisation and Adam, one PIL image at a time. The images
-of a workload, its batch size and its validation are those of `fit`; the two zooms of the notebook
-are one here, as RandomAffine has but one. Prints as JSON the seconds of each epoch. epochs.py runs
-it.
+Nothing is tuned: PyTorch's own layers, initialisation and Adam, one PIL image at a time. Images,
+batch size and validation are those of `fit`; the notebook's two zooms are one here, as RandomAffine
+has only one. Prints the seconds of each epoch as JSON. epochs.py runs it.
 """
 
 import argparse
@@ -53,7 +52,7 @@ def _conv(inputs: int, outputs: int, side: int) -> tuple[nn.Module, nn.Module]:
 
 
 def loaders(options: argparse.Namespace) -> tuple[DataLoader[Any], DataLoader[Any]]:
-    """Gives the loaders for training and for validation."""
+    """Returns the loaders for training and for validation."""
     augment = options.workload in AUGMENTED
     affine = transforms.RandomAffine(
         10,
@@ -82,7 +81,7 @@ def loaders(options: argparse.Namespace) -> tuple[DataLoader[Any], DataLoader[An
 
 
 def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: int) -> float:
-    """Takes a number of steps; gives the seconds of an epoch at their pace."""
+    """Takes a number of steps; returns the seconds of an epoch at this speed."""
     began, taken, loss, correct = time.perf_counter(), 0, 0.0, 0
     net.train()
     for images, labels in loader:
@@ -100,7 +99,7 @@ def train(net: nn.Module, optimizer: torch.optim.Optimizer, loader: Any, steps: 
 
 
 def validate(net: nn.Module, loader: Any) -> float:
-    """Scores the held-out images; gives the seconds."""
+    """Scores the held-out images; returns the seconds."""
     began, loss, correct = time.perf_counter(), 0.0, 0
     net.eval()
     with torch.no_grad():
@@ -120,7 +119,7 @@ def main() -> None:
     add("workload", choices=WORKLOADS)
     add("--epochs", type=int, default=2, help="(2)")
     add("--workers", type=int, default=0, help="of the DataLoaders (0)")
-    add("--steps", type=int, default=0, help="take so many an epoch and scale (0: all)")
+    add("--steps", type=int, default=0, help="steps per epoch, scaled to all (0: all)")
     measuring.add_data_options(parser)
     options = parser.parse_args()
     net = {"dense": dense, "deep": deep}.get(options.workload, simple)()

@@ -1,13 +1,12 @@
-"""Validation loss after training with one value of an option and with another, over several seeds.
+"""Validation loss after training with each of two values of an option, over several seeds.
 
     python benchmarks/variants.py --config simple_plateau --seeds 5 --epochs 10
     python benchmarks/variants.py --option data.interpolation --values bilinear nearest
 
-What is compared is the validation loss (in float32 whatever the precision), averaged over the last
-three epochs, which is less noisy than the accuracy. The two agree if their means differ by less
-than two standard errors of the difference (Welch). With `--runs tb_logs/NAME …`, runs that are
-there already serve with their first epochs instead of being trained again, if their config.yaml has
-the value.
+Compares the validation loss (in float32 whatever the precision), averaged over the last three
+epochs, as it is less noisy than the accuracy. Two values agree if their means differ by less than
+two standard errors of the difference (Welch). With `--runs tb_logs/NAME ...`, existing runs whose
+config.yaml has the value are used with their first epochs instead of training again.
 """
 
 import argparse
@@ -32,33 +31,35 @@ FIRST_SEED = 42
 
 
 def val_loss(options: argparse.Namespace, value: str, seed: int) -> float:
-    """Trains a run, unless it exists, and gives its validation loss in nats."""
+    """Trains a run, unless it exists, and returns its validation loss in nats."""
     found = finished(options, value, seed)
     if found is None:
-        more = ("--seed_everything", str(seed), f"--{options.option}", value)
-        run = measuring.fit(options, options.config, *more, threads=1, epochs=options.epochs)
+        arguments = ("--seed_everything", str(seed), f"--{options.option}", value)
+        run = measuring.fit(options, options.config, *arguments, threads=1, epochs=options.epochs)
         found = [row["val_loss"] for row in run.rows]
     print(f"{options.config}, {value}, seed {seed}: {found[-1]:.4f}", file=sys.stderr)
     return statistics.mean(found[-LAST:])
 
 
 def finished(options: argparse.Namespace, value: str, seed: int) -> list[float] | None:
-    """Gives the validation losses of an existing run by epoch; None if there is none."""
+    """Returns the validation losses of an existing run by epoch; None if there is none."""
     for runs in options.runs:
         folder = Path(runs, f"seed_{seed}")
         if not (folder / "config.yaml").exists():
             continue
         config = yaml.safe_load((folder / "config.yaml").read_text())
-        said = reduce(lambda part, name: part.get(name, {}), options.option.split("."), config)
+        configured = reduce(
+            lambda part, name: part.get(name, {}), options.option.split("."), config
+        )
         with (folder / "metrics.csv").open(newline="") as file:
             losses = [float(row["val_loss"]) for row in csv.DictReader(file)]
-        if said == value and len(losses) >= options.epochs:
+        if configured == value and len(losses) >= options.epochs:
             return losses[: options.epochs]
     return None
 
 
 def standard_error(first: Sequence[float], second: Sequence[float]) -> float:
-    """Gives the standard error of the difference of two means (Welch)."""
+    """Returns the standard error of the difference of two means (Welch)."""
     return math.sqrt(sum(mean_sd(values)[1] ** 2 / len(values) for values in (first, second)))
 
 

@@ -15,7 +15,7 @@ class OneCycleModule(SimpleConvModule):
     """The notebook's simple net; `--model.lr` is the highest rate of the cycle."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Gives the loss that is minimised."""
+        """Returns the loss that is minimised."""
         return cross_entropy(self(batch.images), batch.labels, label_smoothing=0.1)
 
     def configure_optimizers(self) -> Any:

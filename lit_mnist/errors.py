@@ -13,10 +13,10 @@ class PeerError(Exception):
 
 
 def one_line(error: BaseException) -> str:
-    """Gives an error's message on one line."""
+    """Returns an error's message on one line."""
     return printable(str(error))
 
 
 def printable(text: str) -> str:
-    """Gives a text on one line, with control characters escaped."""
+    """Returns a text on one line, with control characters escaped."""
     return "".join(char if char.isprintable() else ascii(char)[1:-1] for char in text)

@@ -92,7 +92,7 @@ def _answer(argv: list[str]) -> int:
         PARSERS[argv[0]]().print_help()
         return 0
     if argv[0] == "--version":
-        from importlib.metadata import version  # slow to import, and needed here alone
+        from importlib.metadata import version  # slow to import, and only needed here
 
         print(f"lit-mnist {version('lit-mnist')}")
         return 0
@@ -139,7 +139,7 @@ def _run(argv: list[str]) -> None:
 def _check_command(name: str) -> None:
     if name in overview.COMMANDS:
         return
-    import difflib  # needed here alone
+    import difflib  # only needed here
 
     near = difflib.get_close_matches(name, overview.COMMANDS, n=1)
     hint = f"did you mean {near[0]}?" if near else f"take one of {', '.join(overview.COMMANDS)}"

@@ -9,7 +9,7 @@ CALLED = "LIT_MNIST_CALLED"  # passes the name on to processes that the program 
 
 
 def name() -> str:
-    """Gives what the user types before a command, such as `python cli.py` or `lit-mnist`."""
+    """Returns what the user types before a command, such as `python cli.py` or `lit-mnist`."""
     if CALLED in os.environ:
         return os.environ[CALLED]
     script = Path(sys.argv[0])

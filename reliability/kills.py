@@ -1,4 +1,4 @@
-"""Kills a real `fit` at random moments, and compares its result with an undisturbed run's.
+"""Kills a real `fit` at random moments, and compares its result with that of an uninterrupted run.
 
     python reliability/kills.py [--kills 20] [--ranks 1] [--accumulate]
 
@@ -46,15 +46,15 @@ def main() -> int:
     recipe = ACCUMULATED if options.accumulate else ()
     shape = (*config, *SHORT, *recipe, "--data.batch_size", "86", *several)
     began = time.monotonic()
-    whole = lives.run(lives.command("whole", log_dir, options, *shape))
-    if whole.status:
-        raise SystemExit(whole.output)
+    uninterrupted = lives.run(lives.command("whole", log_dir, options, *shape))
+    if uninterrupted.status:
+        raise SystemExit(uninterrupted.output)
     life_s = time.monotonic() - began
     reference = lives.fingerprint(log_dir / "whole" / "seed_42")
     figures = kill(options, log_dir, (*shape, *WITHIN), reference, life_s)
-    said = f"--kills {options.kills} --ranks {options.ranks} --seed {options.seed}"
-    said += " --accumulate" if options.accumulate else ""
-    figures["command"] = f"python reliability/kills.py {said}"
+    command = f"--kills {options.kills} --ranks {options.ranks} --seed {options.seed}"
+    command += " --accumulate" if options.accumulate else ""
+    figures["command"] = f"python reliability/kills.py {command}"
     shutil.rmtree(log_dir)
     name = f"{options.kills} kills, ranks: {options.ranks}"
     name += ", accumulated, with a rate for each step" if options.accumulate else ""
@@ -68,7 +68,7 @@ def kill(
     reference: str,
     life_s: float,
 ) -> dict[str, object]:
-    """Starts and kills until there have been enough kills and the last run has ended by itself."""
+    """Starts and kills a run until it was killed often enough, and then lets it finish."""
     chance, kills, ends, runs = random.Random(options.seed), 0, [], 1
     bad = {"runs that ended otherwise": 0, "tracebacks": 0, "other exit statuses": 0}
     while True:

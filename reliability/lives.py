@@ -25,7 +25,7 @@ from lit_mnist.training import hardware  # noqa: E402 # likewise
 # What is started in a shell's background ignores Ctrl-C, and so would all that it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# How a process of the program may end: well, told that something is wrong, Ctrl-C, SIGTERM, SIGKILL
+# Allowed exit statuses: success, user error, Ctrl-C, SIGTERM, SIGKILL
 STATUSES = (0, 2, 128 + signal.SIGINT, 128 + signal.SIGTERM, -signal.SIGKILL)
 
 
@@ -36,10 +36,18 @@ class Ended(NamedTuple):
     output: str  # standard output and error
 
 
-def command(name: str, log_dir: Path, options: argparse.Namespace, *more: str) -> list[str]:
-    """Gives a command of the program on a run; `more` begins with the command's name."""
+def command(name: str, log_dir: Path, options: argparse.Namespace, *arguments: str) -> list[str]:
+    """Returns a command of the program on a run; `arguments` begin with the command's name."""
     return [
-        *(sys.executable, str(ROOT / "cli.py"), *more, "--name", name, "--log_dir", str(log_dir)),
+        *(
+            sys.executable,
+            str(ROOT / "cli.py"),
+            *arguments,
+            "--name",
+            name,
+            "--log_dir",
+            str(log_dir),
+        ),
         *("--data.data_dir", str(options.data_dir), "--data.download", "false"),
         *("--trainer.accelerator", "cpu"),
     ]
@@ -48,7 +56,7 @@ def command(name: str, log_dir: Path, options: argparse.Namespace, *more: str) -
 def run(
     arguments: Sequence[str], kill_after_s: float | None = None, number: int = signal.SIGKILL
 ) -> Ended:
-    """Runs a command; sends it a signal after some seconds, if it still runs then."""
+    """Runs a command; sends it a signal after some seconds if it still runs."""
     process = subprocess.Popen(
         arguments,
         cwd=ROOT,
@@ -68,7 +76,7 @@ def run(
 
 
 def wait_for_group(group: int, seconds: float = 60) -> bool:
-    """Waits until no process of the group is left; tells whether that came about."""
+    """Waits until no process of the group is left; returns whether it ended."""
     until = time.monotonic() + seconds
     while time.monotonic() < until:
         try:
@@ -80,21 +88,21 @@ def wait_for_group(group: int, seconds: float = 60) -> bool:
 
 
 def fingerprint(folder: Path) -> str:
-    """Hashes how a run ended: weights, optimiser, learning rates, metrics.csv but its seconds."""
+    """Hashes a run's final state: weights, optimiser, rates, metrics.csv without seconds."""
     checkpoint = checkpoints.read(folder / "checkpoints" / "last.ckpt")
     states = checkpoint["optimizer_states"][0]["state"]
     tensors = {f"{i}.{key}": value for i, state in states.items() for key, value in state.items()}
     rows = (folder / "metrics.csv").read_text().splitlines()
-    said = [
+    facts = [
         checkpoints.weights_sha256(checkpoint["state_dict"] | tensors),
         json.dumps(checkpoint["lr_schedulers"], default=str),
         *(row.rpartition(",")[0] for row in rows),
     ]
-    return hashlib.sha256("\n".join(said).encode()).hexdigest()
+    return hashlib.sha256("\n".join(facts).encode()).hexdigest()
 
 
 def new_parser(doc: str | None) -> argparse.ArgumentParser:
-    """Gives a parser with the options that every check has."""
+    """Returns a parser with the options that every check has."""
     parser = argparse.ArgumentParser(
         description=doc, formatter_class=argparse.RawDescriptionHelpFormatter
     )

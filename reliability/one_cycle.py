@@ -21,7 +21,7 @@ class OneCycleModule(SimpleConvModule):
         self.total_steps, self.max_lr = total_steps, max_lr
 
     def configure_optimizers(self) -> Any:
-        """Gives Adam and the schedule, which is stepped as often as Adam is."""
+        """Returns Adam and the schedule, which is stepped with Adam."""
         optimizer = Adam(self.parameters(), lr=self.max_lr)
         schedule = OneCycleLR(optimizer, self.max_lr, self.total_steps)
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}

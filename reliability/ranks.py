@@ -34,8 +34,8 @@ def main() -> int:
     tables, results = {}, {}
     for ranks in (1, 2, 3):
         several = ("--trainer.devices", str(ranks), "--trainer.strategy", "ddp")
-        more = ("test", *config, *(several if ranks > 1 else ()))
-        tested = lives.run(lives.command("run", log_dir, options, *more))
+        arguments = ("test", *config, *(several if ranks > 1 else ()))
+        tested = lives.run(lives.command("run", log_dir, options, *arguments))
         if tested.status:
             raise SystemExit(tested.output)
         tables[ranks] = table(folder)
@@ -44,8 +44,8 @@ def main() -> int:
     one = tables[1]
     bad = {"rows that are not 10,000": sum(len(rows) != 10_000 for rows in tables.values())}
     for ranks in (2, 3):
-        same = np.array_equal(tables[ranks][:, :3], one[:, :3])
-        bad[f"other indices, labels or predictions on {ranks} ranks"] = int(not same)
+        matches = np.array_equal(tables[ranks][:, :3], one[:, :3])
+        bad[f"other indices, labels or predictions on {ranks} ranks"] = int(not matches)
         other = results[ranks]["test_errors"] != results[1]["test_errors"]
         bad[f"other errors on {ranks} ranks"] = int(other)
         loss = abs(results[ranks]["test_loss"] - results[1]["test_loss"])

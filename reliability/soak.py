@@ -1,9 +1,9 @@
-"""A soak: many short runs of all kinds, counting what must never be.
+"""A soak test: many short runs of all kinds, counting violations.
 
     python reliability/soak.py [--runs 200] [--at-once 2]
 
-Kinds: fit; fit that is killed and goes on; fit and test; two starts of the same run at once. All
-train the dense net for two epochs of 30 steps, so all must end with the same bits.
+Kinds: fit; fit that is killed and resumed; fit and test; two starts of the same run at once. All
+train the dense net for two epochs of 30 steps, so all must end bit-identically.
 """
 
 import argparse
@@ -34,7 +34,7 @@ FILES = (
 
 
 class Soak:
-    """Runs of the program in a folder of their own, and what was seen.
+    """Runs of the program in a temporary folder, and what was counted.
 
     Args:
         options: The command line.
@@ -47,7 +47,7 @@ class Soak:
         self.refused = 0
 
     def one(self, place: int) -> str:
-        """Makes the run with this number; gives its kind."""
+        """Runs the run with this number; returns its kind."""
         chance = random.Random(f"{self.options.seed} {place}")
         kind, name = KINDS[place % len(KINDS)], f"run_{place}"
         if kind == "kill":
@@ -63,8 +63,8 @@ class Soak:
         print(f"{name}: {kind}", file=sys.stderr, flush=True)
         return kind
 
-    def _run(self, name: str, *more: str, **ending: float) -> lives.Ended:
-        arguments = lives.command(name, self.log_dir, self.options, *more, *SHORT)
+    def _run(self, name: str, *extra: str, **ending: float) -> lives.Ended:
+        arguments = lives.command(name, self.log_dir, self.options, *extra, *SHORT)
         end = lives.run(arguments, **ending)  # type: ignore[arg-type] # seconds and a signal
         self.ended.append(end)
         return end
@@ -82,13 +82,13 @@ def left_processes(log_dir: Path) -> int:
 
 
 def shared_memory() -> set[str]:
-    """Lists what lies in shared memory."""
+    """Lists the files in shared memory."""
     place = Path("/dev/shm")
     return set(os.listdir(place)) if place.exists() else set()
 
 
 def main() -> int:
-    """Soaks, counts, reports."""
+    """Runs all, counts and reports."""
     parser = lives.new_parser(__doc__)
     parser.add_argument("--runs", type=int, default=200, help="(200)")
     parser.add_argument("--at-once", type=int, default=2, help="(2)")

@@ -1,4 +1,4 @@
-"""Chromium without a window, for tests of pages; they are skipped where it is missing."""
+"""Headless Chromium for tests of pages; they are skipped if it is missing."""
 
 import shutil
 from contextlib import contextmanager
@@ -22,7 +22,7 @@ needs_chromium = pytest.mark.skipif(
 
 @contextmanager
 def chromium():
-    """A driver, 1000 pixels wide."""
+    """A headless browser, 1000 pixels wide."""
     options = webdriver.ChromeOptions()
     options.binary_location = CHROMIUM
     for argument in ("--headless=new", "--no-sandbox", "--disable-gpu", "--window-size=1000,900"):

@@ -1,4 +1,4 @@
-"""A module that fails in the middle of training, on one rank alone."""
+"""A module that fails during training, on one rank only."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""A run that waits amid its work for the test, however fast the machine is, and its processes."""
+"""Runs that pause at a given point until the test goes on, and their processes."""
 
 import time
 from pathlib import Path
@@ -9,7 +9,7 @@ GO_ON = Path("go_on")  # in the working folder: the run waits until it exists
 
 
 def after_two_epochs():
-    """To be called in the process of the run."""
+    """Called in the process of the run."""
     begin = MetricsCSV.on_train_epoch_start
 
     def wait_and_begin(self, trainer, module):
@@ -21,24 +21,24 @@ def after_two_epochs():
 
 
 def wait_for_epoch(process, folder):
-    """Returns once an epoch is written."""
+    """Waits until an epoch is written."""
     wait_for_file(process, folder / "metrics.csv")
 
 
 def wait_for_file(process, path):
-    """Returns once a file is there, or the process at its end."""
+    """Waits until a file exists or the process has ended."""
     while process.poll() is None and not path.exists():
         time.sleep(0.005)
 
 
 def children(parent):
-    """The processes that a process has started."""
+    """The child processes of a process."""
     path = Path(f"/proc/{parent}/task")
     return [int(pid) for task in path.iterdir() for pid in (task / "children").read_text().split()]
 
 
 def ended(pid):
-    """Whether a process has come to its end, soon; a zombie has."""
+    """Whether a process ends within a short time; zombies count as ended."""
     for _ in range(2000):
         try:
             state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
@@ -51,7 +51,7 @@ def ended(pid):
 
 
 def amid_the_second_epoch():
-    """The same; ranks that the process starts as forks wait, too."""
+    """Makes the run wait within its second epoch; ranks that it forks wait, too."""
 
     def wait(self, trainer, module, batch, batch_idx):
         while trainer.current_epoch == 1 and batch_idx == 10 and not GO_ON.exists():

@@ -1,4 +1,4 @@
-"""Runs that several tests begin with: trained once, copied into the working folder of each."""
+"""Runs shared by tests: trained once, copied into the working folder of each test."""
 
 import hashlib
 import shutil
@@ -6,7 +6,7 @@ from pathlib import Path
 
 
 def fitted(shared, run_cli, *options, config="dense"):
-    """Leaves what `fit` does with these options in a working folder that has no runs yet.
+    """Leaves the run of `fit` with these options in a working folder without runs.
 
     Args:
         shared: The fixture.

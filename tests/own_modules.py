@@ -1,4 +1,4 @@
-"""Modules of a user's own, as they may be defined one step away from ours."""
+"""Modules of a user, derived from the program's."""
 
 import torch
 from torch import nn
@@ -9,7 +9,7 @@ from lit_mnist.models.scoring import ScoredModule
 
 
 class TanhDense(Dense):
-    """Weights in the shapes of Dense, joined by another activation."""
+    """Weights with the shapes of Dense, and another activation."""
 
     def __init__(self):
         super().__init__()
@@ -21,7 +21,7 @@ class TanhModule(ClassifierModule):
 
 
 class CenteredModule(DenseModule):
-    """A subclass of one of ours whose forward normalises its input."""
+    """A subclass of the program's module whose forward normalises its input."""
 
     def forward(self, images):
         return super().forward((images - 0.1307) / 0.3081)
@@ -45,7 +45,7 @@ class ChoiceNet(nn.Module):
 
 
 class ChoiceModule(ScoredModule):
-    """No ClassifierModule at all; what it computes depends on its hyperparameters."""
+    """Not a ClassifierModule; its computation depends on its hyperparameters."""
 
     def __init__(self, activation: str = "relu", head: nn.Module | None = None):
         super().__init__()
@@ -64,7 +64,7 @@ class ChoiceModule(ScoredModule):
 
 
 class WithBuffers(nn.Module):
-    """A non-persistent buffer, which no checkpoint holds, an integer one, and batch norm."""
+    """A non-persistent buffer, which checkpoints do not hold, an integer buffer, and batch norm."""
 
     def __init__(self):
         super().__init__()

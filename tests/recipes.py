@@ -1,4 +1,4 @@
-"""Modules and callbacks as a user might write them, for tests from the real program."""
+"""Modules and callbacks as a user might write them, for tests of the real program."""
 
 import random
 
@@ -15,7 +15,7 @@ from lit_mnist.models import DenseModule
 
 
 class Cosine(DenseModule):
-    """A schedule of epochs."""
+    """A schedule stepped per epoch."""
 
     def configure_optimizers(self):
         adam = torch.optim.Adam(self.parameters(), lr=0.002)
@@ -23,7 +23,7 @@ class Cosine(DenseModule):
 
 
 class OneCycle(DenseModule):
-    """A schedule of steps, a loss of its own, and hooks that call no super()."""
+    """A schedule stepped per step, its own loss, and hooks without super()."""
 
     def training_step(self, batch, batch_idx):
         return F.cross_entropy(self(batch.images), batch.labels, label_smoothing=0.1)
@@ -45,7 +45,7 @@ class OneCycle(DenseModule):
 
 
 class ShortCycle(DenseModule):
-    """OneCycleLR of two epochs, however long training is."""
+    """OneCycleLR over two epochs, regardless of the length of training."""
 
     def configure_optimizers(self):
         adam = torch.optim.AdamW(self.parameters())
@@ -54,7 +54,7 @@ class ShortCycle(DenseModule):
 
 
 class WholeCosine(DenseModule):
-    """A cosine as long as training."""
+    """A cosine schedule over the whole training."""
 
     def configure_optimizers(self):
         adam = torch.optim.Adam(self.parameters())
@@ -63,17 +63,17 @@ class WholeCosine(DenseModule):
 
 
 class Tenth(DenseModule):
-    """Passes another rate up."""
+    """Passes another rate to super()."""
 
     def __init__(self, lr: float = 0.01):
         super().__init__(lr=lr / 10)
 
 
 class Fixed(DenseModule):
-    """Has no option of its own, and a net with batch norm and a frozen layer."""
+    """No options, and a net with batch norm and a frozen layer."""
 
     class net_type(nn.Sequential):  # as the attribute is called
-        """A net of the user's."""
+        """A user's net."""
 
         def __init__(self):
             super().__init__(
@@ -88,7 +88,7 @@ class Fixed(DenseModule):
 
 
 class LateLayer(DenseModule):
-    """Makes a layer where Lightning asks for large ones."""
+    """Creates a layer in `configure_model`."""
 
     def configure_model(self):
         if not hasattr(self, "last"):
@@ -110,13 +110,13 @@ class Unfreeze(BaseFinetuning):
 
 
 class OddModule(DenseModule):
-    """Keeps a complex weight, a mask of infinities and a count that is no weight; logs by itself.
+    """Has a complex weight, a mask of infinities and a count that is not a weight; logs by itself.
 
     Its noise is of Python's and NumPy's generators.
     """
 
     class net_type(nn.Module):  # as the attribute is called
-        """A net of the user's."""
+        """A user's net."""
 
         def __init__(self):
             super().__init__()
@@ -155,7 +155,7 @@ class OddModule(DenseModule):
 
 
 class Late(DenseModule):
-    """Makes a layer where Lightning tells it of the stage, and keeps a note in checkpoints."""
+    """Creates a layer in `setup`, and saves an entry in checkpoints."""
 
     def setup(self, stage):
         self.last = nn.Linear(10, 10)
@@ -174,7 +174,7 @@ class Late(DenseModule):
 
 
 class StopsAtOnce(Callback):
-    """Tells to stop before there is a batch."""
+    """Requests a stop before the first batch."""
 
     def on_train_epoch_start(self, trainer, pl_module):
         trainer.should_stop = True
@@ -188,14 +188,14 @@ class Watching(Callback):
 
 
 class NumpyState(Callback):
-    """Keeps a number of NumPy's."""
+    """Saves a NumPy number."""
 
     def state_dict(self):
         return {"best": np.float64(0.5)}
 
 
 class OddState(Callback):
-    """Keeps what nobody could read back."""
+    """Saves an object that cannot be loaded."""
 
     def state_dict(self):
         return {"best": object()}
@@ -217,7 +217,7 @@ class StepPlateau(DenseModule):
 
 
 class EpochPlateau(DenseModule):
-    """PyTorch's plateau schedule, stepped each epoch, though the loss falls."""
+    """PyTorch's plateau schedule, stepped per epoch although the loss falls."""
 
     def configure_optimizers(self):
         adam = torch.optim.Adam(self.parameters(), lr=0.002)
@@ -227,7 +227,7 @@ class EpochPlateau(DenseModule):
 
 
 class TwoOptimizers(DenseModule):
-    """Manual optimisation: the last layer has an optimiser of its own."""
+    """Manual optimisation, with a separate optimiser for the last layer."""
 
     def __init__(self):
         super().__init__()

@@ -1,4 +1,4 @@
-"""Small datasets of MNIST's family, as files and behind HTTP servers that may misbehave."""
+"""Small datasets of MNIST's family, as files and on HTTP servers that may misbehave."""
 
 import contextlib
 import gzip
@@ -76,7 +76,7 @@ def packed_files(dataset, files):
 
 
 def publish(patch, dataset, files, urls):
-    """Makes torchvision's table and this program's name a small set and its mirrors.
+    """Replaces a dataset in torchvision's and this program's tables by a small set and its mirrors.
 
     `patch` is pytest's MonkeyPatch.
     """
@@ -157,7 +157,7 @@ class Mirror:
 
 @contextlib.contextmanager
 def mirrored(patch, dataset, *faults, delay_s=0.0):
-    """Publishes a small set behind one mirror for each fault (None: a good one)."""
+    """Publishes a small set on one mirror for each fault (None: a good one)."""
     files = small_files(dataset)
     packed = packed_files(dataset, files)
     with contextlib.ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""A user's callback that presses Ctrl-C, tells to stop or dawdles, as the environment says."""
+"""A callback that presses Ctrl-C, requests a stop or delays, as set in the environment."""
 
 import os
 import time

@@ -1,8 +1,8 @@
-"""Stands for `python` in a job: the test starts the script, and this process stands before it.
+"""Stands for `python` in a job: the test itself runs the script for this process.
 
-The test listens at the socket that ASKED names. It is told the arguments and the environment; it
-answers with the process's id and, at the end, with what was said and the exit status. SIGTERM is
-passed on; a run that waits for the test may go on then.
+The test listens at the socket that ASKED names. It receives the arguments and the environment, and
+answers with the process id and, at the end, with the output and the exit status. SIGTERM is
+forwarded, after which a run that waits for the test may continue.
 """
 
 import json
@@ -24,6 +24,6 @@ with socket.socket(socket.AF_UNIX) as test:
     print(json.dumps([sys.argv[1:], dict(os.environ)]), file=stream, flush=True)
     pid = int(stream.readline())
     signal.signal(signal.SIGTERM, pass_on)
-    said, status = json.loads(stream.readline())
-sys.stdout.write(said)
+    output, status = json.loads(stream.readline())
+sys.stdout.write(output)
 sys.exit(status)

@@ -31,12 +31,12 @@ def run(task):
     lives = 0
     while lives == requeued(name):
         lives += 1
-        with Path(f"slurm-{job}_{task}.out").open("a") as said:
+        with Path(f"slurm-{job}_{task}.out").open("a") as output:
             status = subprocess.run(
                 ["bash", options.script, *options.arguments],
                 env=os.environ | own,
-                stdout=said,
-                stderr=said,
+                stdout=output,
+                stderr=output,
                 check=False,
             ).returncode
     return status

@@ -1,6 +1,6 @@
-"""Stands for srun: runs TASKS tasks, ends them and gives a status as SLURM 22.05 was seen to do.
+"""Stands for srun: runs TASKS tasks, and ends and reports them as SLURM 22.05 does.
 
-Once the file that STOP_AFTER names has three lines, all tasks are told to stop, as at a time limit.
+Once the file that STOP_AFTER names has three lines, all tasks get SIGTERM, as at a time limit.
 """
 
 import os
@@ -25,7 +25,7 @@ def start(rank):
 def stop():
     for task in tasks:
         if task.poll() is None:
-            os.killpg(task.pid, signal.SIGTERM)  # slurmstepd tells all of a task's processes
+            os.killpg(task.pid, signal.SIGTERM)  # slurmstepd signals all processes of a task
 
 
 tasks = [start(rank) for rank in range(count)]

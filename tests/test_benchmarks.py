@@ -1,4 +1,4 @@
-"""The benchmarks run and write what they promise; how fast anything is, is not tested here."""
+"""The benchmarks run and write what they promise; speed is not tested."""
 
 import importlib
 import itertools
@@ -33,7 +33,7 @@ def path(monkeypatch):
 
 @pytest.fixture
 def run(tmp_path):
-    """Runs a script; gives (exit status, its JSON if it wrote one)."""
+    """Runs a script; returns (exit status, its JSON if it wrote one)."""
 
     def call(name, *options):
         output = tmp_path / "result.json"
@@ -45,7 +45,7 @@ def run(tmp_path):
 
 @pytest.fixture
 def in_forks(monkeypatch, here):
-    """Benchmarks run scripts in forks, as most of them measure more than they start."""
+    """Runs the benchmarks' child scripts in forks, to save startup time."""
     measuring = importlib.import_module("measuring")
 
     original = measuring.run_child
@@ -71,9 +71,9 @@ def small(small_data):
 
 
 def check(result, name, n):
-    """Checks the facts and the figures; gives the medians by what they are of."""
+    """Checks facts and figures; returns the medians by name."""
     assert (result["benchmark"], result["options"]["quick"]) == (name, True)
-    assert not [said for said in result["options"].values() if str(said).startswith("/")]
+    assert not [value for value in result["options"].values() if str(value).startswith("/")]
     assert result["versions"] == versions()
     assert result["cores"] >= 1
     assert result["load_before"] >= 0
@@ -86,7 +86,7 @@ def check(result, name, n):
 
 
 @pytest.mark.parametrize("name", [*SCRIPTS, *CALLED_BY_OTHERS])
-def test_help_says_what_is_measured_and_how_to_run_it(name, monkeypatch, capsys):
+def test_help_shows_how_to_run_the_benchmark(name, monkeypatch, capsys):
     monkeypatch.setattr(sys, "argv", [name, "--help"])
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(name).main()
@@ -120,7 +120,7 @@ def test_a_budget_adds_up_to_the_epoch():
     assert parts[budget.REST] == 2.25
 
 
-def test_a_budgets_picture_has_its_parts_and_the_limit():
+def test_the_budget_chart_shows_its_parts_and_the_limit():
     budget, pictures = map(importlib.import_module, ("budget", "pictures"))
     seconds = {part: place - 1.0 for place, part in enumerate(budget.PARTS)} | {pictures.LIMIT: 9.0}
     rows = [
@@ -136,7 +136,7 @@ def test_a_budgets_picture_has_its_parts_and_the_limit():
     assert panels[0].lines[0].get_xdata()[0] == 9
 
 
-def test_a_budgets_limit_has_each_product_of_a_step():
+def test_the_budget_s_limit_has_every_product_of_a_step():
     limit, settings = map(importlib.import_module, ("budget_limit", "settings"))
     found = limit.works(SimpleConv(), torch.rand(4, 1, 28, 28), settings.as_fit_does())
     # two convolutions: the first one's input needs no gradient; two linear layers, three each
@@ -146,7 +146,7 @@ def test_a_budgets_limit_has_each_product_of_a_step():
     }
 
 
-def test_jobs_tells_how_much_sooner_members_are_done_at_once(run, small, monkeypatch):
+def test_jobs_reports_the_speed_up_of_parallel_members(run, small, monkeypatch):
     jobs = importlib.import_module("jobs")
     calls = []
 
@@ -184,7 +184,7 @@ def test_operators(run):
             assert sum(rest) == pytest.approx(whole)
 
 
-def test_the_plain_net_has_the_same_layers_in_a_straight_ports_order():
+def test_the_plain_net_has_the_layers_of_a_straight_port():
     operators, nets = importlib.import_module("operators"), importlib.import_module("steps").NETS
     kinds = [type(layer).__name__ for layer in operators.plain(nets["simple"]())]
     assert kinds[:5] == ["Conv2d", "ReLU", "Conv2d", "ReLU", "MaxPool2d"]
@@ -233,11 +233,11 @@ def test_scaling(run, small, in_forks):
 
 
 def made_up(*seconds, accuracy=0.5):
-    """What `measuring.fit` gives, made up: an epoch for each of `seconds`."""
+    """A fake result of `measuring.fit`: one epoch for each of `seconds`."""
     measuring = importlib.import_module("measuring")
     rows = [{"seconds": s, "val_acc": accuracy + i / 100} for i, s in enumerate(seconds)]
-    said = 'starting\n{"steps_without_sync": 6, "peak_gib": 0.5}\nnext: …\n'
-    return measuring.Fit(rows, {}, measuring.Child(100.0, 1.0, said))
+    output = 'starting\n{"steps_without_sync": 6, "peak_gib": 0.5}\nnext: …\n'
+    return measuring.Fit(rows, {}, measuring.Child(100.0, 1.0, output))
 
 
 def test_scaling_divides_an_epoch_by_its_steps(run, small, monkeypatch):
@@ -271,7 +271,7 @@ def test_variants_compare_means_over_seeds(run, small, monkeypatch):
     assert errors == pytest.approx(-welch.statistic)
 
 
-def test_variants_take_the_first_epochs_of_a_run_that_is_there(tmp_path):
+def test_variants_use_the_first_epochs_of_existing_runs(tmp_path):
     variants = importlib.import_module("variants")
     folder = tmp_path / "seed_42"
     folder.mkdir()
@@ -300,6 +300,7 @@ def test_gpu_reports_members_and_committee(run, small, monkeypatch):
     monkeypatch.setattr(measuring, "fit", lambda *_, **__: made_up(3, 2, 2, accuracy=0.98))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a device")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setenv("PYTHONPATH", "")  # which the script sets for its children
     status, result = run("gpu", *small, "--members", "3")
     assert status == 0
@@ -310,7 +311,7 @@ def test_gpu_reports_members_and_committee(run, small, monkeypatch):
     assert medians["steps that made nobody wait"] == (1, 6)
 
 
-def test_the_probe_guards_all_steps_but_the_first_and_the_last(run_cli, monkeypatch):
+def test_the_probe_guards_all_but_the_first_and_last_step(run_cli, monkeypatch):
     modes = []
     monkeypatch.setattr(torch.cuda, "set_sync_debug_mode", modes.append)
     status, output, _ = run_cli("fit", "--trainer.callbacks+=gpu_probe.Probe")
@@ -320,7 +321,7 @@ def test_the_probe_guards_all_steps_but_the_first_and_the_last(run_cli, monkeypa
     assert json.loads(line)["steps_without_sync"] == 2 * (9 - 2)  # 500 images, 60 a step
 
 
-def test_contenders_take_turns_and_ratios_are_of_pairs(tmp_path):
+def test_contenders_alternate_and_ratios_are_pairwise(tmp_path):
     measuring, report = map(importlib.import_module, ("measuring", "report"))
     order = []
     ways = {name: (lambda name=name: order.append(name) or len(order)) for name in "ab"}
@@ -334,7 +335,7 @@ def test_contenders_take_turns_and_ratios_are_of_pairs(tmp_path):
     assert [(row["median"], row["met"]) for row in paper.rows] == [(3, True), (1 / 3, False)]
 
 
-def test_a_child_has_its_threads_its_output_and_its_largest_memory():
+def test_a_child_has_its_threads_output_and_peak_memory():
     measuring = importlib.import_module("measuring")
     code = "import os; bytearray(2**28); print(os.environ['OMP_NUM_THREADS'], os.getcwd())"
     child = measuring.run_child([sys.executable, "-c", code], threads=3)
@@ -343,14 +344,14 @@ def test_a_child_has_its_threads_its_output_and_its_largest_memory():
     assert child.seconds > 0
 
 
-def test_a_childs_memory_is_not_that_of_the_process_that_starts_it():
+def test_a_child_s_memory_excludes_its_parent_s():
     measuring = importlib.import_module("measuring")
     large = bytearray(os.urandom(1)) * 2**28  # written to, so that it is resident
     assert measuring.run_child([sys.executable, "-c", "pass"]).peak_gib < 0.1
     assert len(large) == 2**28
 
 
-def test_a_child_that_fails_is_shown():
+def test_a_failing_child_s_output_is_shown():
     measuring = importlib.import_module("measuring")
     with pytest.raises(SystemExit, match=r"no-such-command: exit 2\nerror: no-such-command"):
         measuring.run_child([sys.executable, "cli.py", "no-such-command"])
@@ -377,7 +378,7 @@ def result_of(benchmark, *rows):
     return facts | {"versions": used, "options": {"quick": False}, "rows": rows}
 
 
-def test_the_table_tells_what_was_met(tmp_path):
+def test_the_table_marks_met_targets(tmp_path):
     table = importlib.import_module("table")
     row = {"what": "x / y", "unit": "ratio", "n": 3, "median": 1.234, "min": 1, "max": 2000.4}
     row |= {"target": ">= 2", "met": False}
@@ -390,7 +391,7 @@ def test_the_table_tells_what_was_met(tmp_path):
     assert filled.endswith("\nz\n")
 
 
-def test_the_short_table_has_a_line_a_system():
+def test_the_summary_has_one_line_per_system():
     table = importlib.import_module("table")
     row = {"n": 5, "median": 1.94, "min": 1.5, "max": 2.6}
     seconds = row | {"what": "dense: fit", "unit": "s"}
@@ -407,7 +408,7 @@ def test_the_short_table_has_a_line_a_system():
 
 
 def bars(axes):
-    """Gives the lengths of the bars by where they stand, those that touch added up."""
+    """Returns the lengths of the bars by position; adjacent bars are added up."""
     names, lengths = [label.get_text() for label in axes.get_yticklabels()], {}
     for bar in axes.patches:
         name = names[round(bar.get_y() + bar.get_height() / 2)]

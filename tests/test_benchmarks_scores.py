@@ -1,4 +1,4 @@
-"""Benchmarks that score what is trained already: what they count, write and refuse."""
+"""Benchmarks that score trained systems: what they count, write and refuse."""
 
 import csv
 import importlib
@@ -26,7 +26,7 @@ def path(monkeypatch):
 
 
 def refused(name, capsys, *options):
-    """What a script says last when it refuses its options."""
+    """The last line of a script that refuses its options."""
     with pytest.raises(SystemExit) as ended:
         importlib.import_module(name).main(list(options))
     assert ended.value.code == 2
@@ -36,7 +36,7 @@ def refused(name, capsys, *options):
 # ---------------------------------------------------------------- audit
 
 
-def test_so_many_labels_are_flipped_in_a_copy_and_nothing_else(small_data, tmp_path):
+def test_the_given_number_of_labels_is_flipped_in_a_copy(small_data, tmp_path):
     audit, spec = importlib.import_module("audit"), DATASETS[SMALL]
     before = [read_idx(spec.folder(small_data) / name) for name in spec.files["train"]]
     chosen = audit.flipped(small_data, tmp_path, SMALL, 60)
@@ -47,7 +47,7 @@ def test_so_many_labels_are_flipped_in_a_copy_and_nothing_else(small_data, tmp_p
     assert 0 <= after[1].min() <= after[1].max() <= 9
 
 
-def test_precision_and_recall_are_counted_from_the_named_images(tmp_path, monkeypatch):
+def test_precision_and_recall_are_counted_from_the_listed_images(tmp_path, monkeypatch):
     audit, measuring = map(importlib.import_module, ("audit", "measuring"))
     folder = tmp_path / "logs" / "fast" / "committee_2_folds_2"
     folder.mkdir(parents=True)
@@ -74,15 +74,15 @@ def test_precision_and_recall_are_counted_from_the_named_images(tmp_path, monkey
     assert found["commit"] in text
 
 
-def test_an_audit_without_data_names_the_file(tmp_path, capsys):
-    said = refused("audit", capsys, "--data-dir", str(tmp_path))
-    assert f"{tmp_path}/MNIST/raw/train-images-idx3-ubyte is missing" in said
+def test_an_audit_without_data_reports_the_missing_file(tmp_path, capsys):
+    problems = refused("audit", capsys, "--data-dir", str(tmp_path))
+    assert f"{tmp_path}/MNIST/raw/train-images-idx3-ubyte is missing" in problems
 
 
 # ---------------------------------------------------------------- fresh digits
 
 
-def test_the_ranking_is_by_accuracy_and_a_committee_has_a_line():
+def test_systems_are_ranked_by_accuracy_with_a_line_per_committee():
     fresh = importlib.import_module("fresh_digits")
     several = {"images": 1000, "errors": [30, 50], "committee_errors": 20}
     one = {"images": 1000, "errors": [10], "committee_errors": None}
@@ -123,18 +123,18 @@ def test_qmnist_is_scored_without_mnists_images(monkeypatch):
     assert [values.tolist() for values in sets["QMNIST's 50,000"]] == [[3, 4], [3, 4]]
 
 
-def test_systems_and_files_that_are_missing_are_named(three, tmp_path, capsys):
-    said = refused("fresh_digits", capsys, str(tmp_path))
-    assert f"{tmp_path}: holds no trained run" in said
+def test_missing_systems_and_files_are_reported(three, tmp_path, capsys):
+    problems = refused("fresh_digits", capsys, str(tmp_path))
+    assert f"{tmp_path}: holds no trained run" in problems
     system = str(three / "tb_logs" / "dense")
-    said = refused("fresh_digits", capsys, system, "--mnist", str(tmp_path))
-    assert f"{tmp_path}/MNIST/raw/t10k-images-idx3-ubyte is missing" in said
+    problems = refused("fresh_digits", capsys, system, "--mnist", str(tmp_path))
+    assert f"{tmp_path}/MNIST/raw/t10k-images-idx3-ubyte is missing" in problems
 
 
 # ---------------------------------------------------------------- cascade
 
 
-def test_a_cascade_is_read_from_the_committees_test(three, tmp_path, monkeypatch, capsys):
+def test_the_cascade_is_read_from_the_committee_s_results(three, tmp_path, monkeypatch, capsys):
     cascade, measuring = map(importlib.import_module, ("cascade", "measuring"))
     system, commands = three / "tb_logs" / "dense", []
     monkeypatch.setattr(measuring, "run_child", commands.append)

@@ -1,4 +1,4 @@
-"""Stock callbacks and a user's own, in every form, from the real program."""
+"""Stock callbacks and a user's own, through the real program."""
 
 import json
 import re
@@ -35,7 +35,7 @@ STATEFUL = [
 
 
 @pytest.mark.parametrize(("options", "moment"), STATEFUL)
-def test_it_goes_on_to_the_same_bits(run_cli, monkeypatch, options, moment):
+def test_a_run_with_stock_callbacks_resumes_bit_identically(run_cli, monkeypatch, options, moment):
     same = (*options, STOP_AT, "--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
@@ -43,7 +43,7 @@ def test_it_goes_on_to_the_same_bits(run_cli, monkeypatch, options, moment):
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def test_a_fresh_run_begins_at_nothing_whatever_an_exception_has_left(run_cli, monkeypatch):
+def test_fresh_ignores_a_checkpoint_saved_on_exception(run_cli, monkeypatch):
     same = (STOP_AT, *callback("OnExceptionCheckpoint", dirpath="rescued"))
     stopped(run_cli, monkeypatch, "14", "fit", *same)
     assert Path("rescued/on_exception.ckpt").exists()
@@ -51,11 +51,13 @@ def test_a_fresh_run_begins_at_nothing_whatever_an_exception_has_left(run_cli, m
     assert [row["epoch"] for row in rows()] == ["0"]
 
 
-def test_a_score_is_not_that_of_weights_that_were_pruned_since(run_cli):
+def test_weights_pruned_after_validation_are_not_scored_as_best(run_cli):
     pruning = callback("ModelPruning", pruning_fn="l1_unstructured", make_pruning_permanent="false")
     once = ("--trainer.max_epochs", "1", *pruning, *callback("TQDMProgressBar"))
     output = fitted(run_cli("fit", *once))
-    assert "no weights were kept as they were validated, so there is no best.ckpt" in output
+    assert (
+        "a callback changed the weights after each validation, so there is no best.ckpt" in output
+    )
     assert not (RUN / "checkpoints" / "best.ckpt").exists()
     assert "best_val_acc" not in json.loads((RUN / "results.json").read_text())
     config = (RUN / "config.yaml").read_text()
@@ -68,7 +70,7 @@ def test_a_score_is_not_that_of_weights_that_were_pruned_since(run_cli):
     assert "is complete" in fitted(run_cli("fit", *once))
 
 
-def test_a_run_that_is_stopped_before_a_batch_has_trained_nothing(run_cli):
+def test_a_run_stopped_before_its_first_batch_reports_no_training(run_cli):
     output = fitted(run_cli("fit", *callback("tests.recipes.StopsAtOnce")))
     assert "nothing was trained, so there is nothing to test" in output
     assert not (RUN / "metrics.csv").exists()
@@ -86,19 +88,19 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_is_refused_in_a_users_words(run_cli, options, said):
-    refused(run_cli("fit", "--trainer.max_epochs", "1", *options), said)
+@pytest.mark.parametrize(("options", "message"), REFUSED.values(), ids=REFUSED)
+def test_unsupported_callbacks_are_refused_with_a_clear_message(run_cli, options, message):
+    refused(run_cli("fit", "--trainer.max_epochs", "1", *options), message)
 
 
-def test_a_layer_that_is_made_late_is_trained_on_and_tested(run_cli):
+def test_a_layer_created_in_setup_is_resumed_and_tested(run_cli):
     fitted(run_cli("fit", *recipe("LateLayer"), "--trainer.max_epochs", "1"))
     fitted(run_cli("test", *recipe("LateLayer")))
     fitted(run_cli("fit", *recipe("LateLayer")))
     assert len(rows("LateLayer")) == 2
 
 
-def test_a_checkpoint_that_lightning_would_not_load_is_told(run_cli):
+def test_a_checkpoint_without_lightning_s_keys_is_refused(run_cli):
     fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
     last = torch.load(folder("Tenth") / "checkpoints" / "last.ckpt", weights_only=True)
     torch.save({"state_dict": last["state_dict"]}, "hand.ckpt")

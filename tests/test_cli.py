@@ -47,7 +47,7 @@ def four_epochs(shared, run_cli):
 
 
 @pytest.mark.pictures
-def test_fit_leaves_what_the_contract_lists(run_cli):
+def test_fit_writes_the_documented_files(run_cli):
     status, output, problems = run_cli("fit", config="simple_plateau")
     folder = Path("tb_logs/simple_plateau/seed_42")
     assert (status, problems) == (0, "")
@@ -58,16 +58,16 @@ def test_fit_leaves_what_the_contract_lists(run_cli):
     assert len(names) == 9
     assert list(rows("metrics.csv", folder)[0]) == COLUMNS
     assert [row["epoch"] for row in rows("metrics.csv", folder)] == ["0", "1"]
-    said = results(folder)
-    assert said["status"] == "complete"
-    assert (said["name"], said["seed"], said["epochs"]) == ("simple_plateau", 42, 2)
+    info = results(folder)
+    assert info["status"] == "complete"
+    assert (info["name"], info["seed"], info["epochs"]) == ("simple_plateau", 42, 2)
     accuracies = [float(row["val_acc"]) for row in rows("metrics.csv", folder)]
-    assert said["best_val_acc"] == max(accuracies)
-    assert said["best_epoch"] == accuracies.index(max(accuracies))
-    assert "test_acc" not in said
+    assert info["best_val_acc"] == max(accuracies)
+    assert info["best_epoch"] == accuracies.index(max(accuracies))
+    assert "test_acc" not in info
     # one line an epoch, two before, and what to do next
     lines = output.splitlines()
-    assert f"precision {said['precision']}, channels {said['channels_last'] and 'last'}" in lines[1]
+    assert f"precision {info['precision']}, channels {info['channels_last'] and 'last'}" in lines[1]
     assert [line.split()[:2] for line in lines[2:4]] == [["epoch", "0"], ["epoch", "1"]]
     assert "ETA" in lines[2]
     assert lines[5].startswith("next: ")
@@ -82,21 +82,21 @@ def test_checkpoints_hold_the_right_epochs(four_epochs):
 
 
 @pytest.mark.pictures
-def test_test_writes_predictions_that_agree_with_the_results(run_cli):
+def test_predictions_of_a_test_agree_with_its_results(run_cli):
     run_cli("fit")
     status, output, problems = run_cli("test")
     assert (status, problems) == (0, "")
     table = rows("predictions.csv")
     assert [int(row["index"]) for row in table] == list(range(101))
     errors = sum(row["label"] != row["prediction"] for row in table)
-    said = results()
-    assert said["test_errors"] == errors
-    assert said["test_acc"] == pytest.approx(1 - errors / 101)
+    recorded = results()
+    assert recorded["test_errors"] == errors
+    assert recorded["test_acc"] == pytest.approx(1 - errors / 101)
     probabilities = np.array([[float(row[f"p{d}"]) for d in range(10)] for row in table])
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, atol=1e-5)
     assert (probabilities.argmax(axis=1) == [int(row["prediction"]) for row in table]).all()
     chosen = probabilities[np.arange(101), [int(row["label"]) for row in table]]
-    assert said["test_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
+    assert recorded["test_loss"] == pytest.approx(-np.log(chosen).mean(), rel=1e-4)
     assert f"{errors} errors" in output
     for name in ("misclassified.png", "confusion.png", "curves.png"):
         assert Image.open(FOLDER / name).size[0] > 200
@@ -113,7 +113,7 @@ def check_tensorboard_has_every_scalar_and_picture():
     assert logged == pytest.approx([float(row["val_acc"]) for row in rows("metrics.csv")])
 
 
-def test_equal_seeds_give_equal_bits_and_another_seed_others(run_cli):
+def test_equal_seeds_give_identical_weights_and_other_seeds_others(run_cli):
     short = ("--trainer.limit_train_batches", "3")
     for name, seed in (("a", "1"), ("b", "1"), ("a", "2")):
         options = ("--name", name, "--seed_everything", seed)
@@ -138,7 +138,7 @@ def test_fit_is_the_same_without_the_test_files(run_cli, fitted, small_data, tmp
     assert equal(weights(), weights(Path("tb_logs/without/seed_42")))
 
 
-def test_the_same_command_again_says_that_the_run_is_complete(run_cli, fitted):
+def test_the_same_command_again_reports_a_complete_run(run_cli, fitted):
     before = {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
     status, output, _ = run_cli("fit")
     assert status == 0
@@ -147,7 +147,7 @@ def test_the_same_command_again_says_that_the_run_is_complete(run_cli, fitted):
     assert before == {path: path.read_bytes() for path in FOLDER.rglob("*") if path.is_file()}
 
 
-def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli, trained_runs, here):
+def test_raising_max_epochs_continues_bit_identically(run_cli, trained_runs, here):
     options = ("--trainer.max_epochs", "4")
     run_cli("fit", "--name", "whole", *options, config="simple_plateau")
     trained.copy(trained_runs, here)
@@ -164,7 +164,7 @@ def test_more_epochs_continue_to_the_bits_of_an_uninterrupted_run(run_cli, train
     assert yaml.safe_load((parts / "config.yaml").read_text())["trainer"]["max_epochs"] == 4
 
 
-def test_training_on_withdraws_the_test_score_of_the_weights_before(run_cli, fitted):
+def test_further_training_removes_the_outdated_test_score(run_cli, fitted):
     run_cli("test")
     assert "test_acc" in results()
     run_cli("fit", "--trainer.max_epochs", "3")
@@ -192,7 +192,7 @@ def test_other_options_under_the_same_name_are_refused(run_cli, fitted, option, 
     assert equal(weights(), before)
 
 
-def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli, fitted):
+def test_fresh_replaces_only_the_run_s_own_files(run_cli, fitted):
     run_cli("test")
     notes = FOLDER / "notes.txt"
     notes.write_text("mine")
@@ -204,7 +204,7 @@ def test_fresh_replaces_the_run_and_nothing_else_in_its_folder(run_cli, fitted):
     assert len(list(FOLDER.glob("events.*"))) == 1
 
 
-def test_fresh_with_a_bad_option_loses_nothing(run_cli, fitted, tmp_path):
+def test_fresh_with_a_bad_option_deletes_nothing(run_cli, fitted, tmp_path):
     before = weights()
     status, *_ = run_cli(
         "fit", "--fresh", "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
@@ -213,7 +213,7 @@ def test_fresh_with_a_bad_option_loses_nothing(run_cli, fitted, tmp_path):
     assert equal(weights(), before)
 
 
-def test_a_damaged_last_checkpoint_is_named_and_the_best_one_is_used(run_cli, fitted):
+def test_a_damaged_last_checkpoint_is_reported_and_best_is_used(run_cli, fitted):
     last = FOLDER / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])
     status, output, _ = run_cli("fit", "--trainer.max_epochs", "3")
@@ -257,7 +257,7 @@ def test_print_config_round_trips(here, capsys):
 CONFIG = Path(__file__).parent.parent / "configs" / "simple_plateau.yaml"
 
 
-def test_command_line_wins_wherever_it_stands(here, capsys):
+def test_command_line_overrides_configs_in_any_order(here, capsys):
     for args in (
         ["--model.plateau", "false", "--config", str(CONFIG)],
         ["--config", str(CONFIG), "--model.plateau", "false"],
@@ -268,7 +268,7 @@ def test_command_line_wins_wherever_it_stands(here, capsys):
         assert config["name"] == "simple_plateau"
 
 
-def test_a_checkpoints_hyperparameters_do_not_beat_the_command_line(run_cli, four_epochs):
+def test_command_line_overrides_a_checkpoint_s_hyperparameters(run_cli, four_epochs):
     start = str(FOLDER / "checkpoints" / "last.ckpt")
     run_cli("fit", "--name", "on", "--ckpt_path", start, "--trainer.max_epochs", "5")
     config = yaml.safe_load(Path("tb_logs/on/seed_42/config.yaml").read_text())
@@ -297,7 +297,7 @@ def test_a_checkpoint_of_another_architecture_is_refused(run_cli, fitted):
         assert problems.count("\n") == 1
 
 
-def test_half_a_checkpoint_is_refused(run_cli, fitted):
+def test_a_truncated_checkpoint_is_refused(run_cli, fitted):
     best = FOLDER / "checkpoints" / "best.ckpt"
     best.write_bytes(best.read_bytes()[: best.stat().st_size // 2])
     status, _, problems = run_cli("test")
@@ -313,13 +313,13 @@ def test_a_checkpoint_from_other_data_is_refused(run_cli, fitted):
     assert problems.count("\n") == 1
 
 
-def test_validate_gives_the_best_epochs_score(run_cli, four_epochs):
+def test_validate_reports_the_best_epoch_s_score(run_cli, four_epochs):
     status, output, _ = run_cli("validate")
     assert status == 0
     assert f"val_acc {results()['best_val_acc']:.4f}" in output
 
 
-def test_predict_prints_and_writes_a_row_an_image(run_cli, fitted, small_data, here):
+def test_predict_prints_and_writes_one_row_per_image(run_cli, fitted, small_data, here):
     from lit_mnist.data.idx import read_idx
 
     raw = small_data / "KMNIST" / "raw"
@@ -352,11 +352,11 @@ BAD = {
         "--trainer.max_epochs: expected int, got many",
     ),
     "batch size 0": (["--data.batch_size", "0"], "--data.batch_size: 0 is not >0"),
-    "seed true": (["--seed_everything", "true"], "--seed_everything: 'true' is no integer"),
-    "seed 1.5": (["--seed_everything", "1.5"], "--seed_everything: '1.5' is no integer"),
+    "seed true": (["--seed_everything", "true"], "--seed_everything: 'true' is not an integer"),
+    "seed 1.5": (["--seed_everything", "1.5"], "--seed_everything: '1.5' is not an integer"),
     "seed too large": (["--seed_everything", "4294967296"], "--seed_everything: 4294967296 is not"),
     "split seed": (["--data.split_seed", "-1"], "--data.split_seed: -1 is not"),
-    "rate": (["--model.lr", "fast"], "--model.lr: 'fast' is no number"),
+    "rate": (["--model.lr", "fast"], "--model.lr: 'fast' is not a number"),
     "dataset": (["--data.dataset", "MINST"], "got MINST"),
     "accelerator": (["--trainer.accelerator", "abacus"], "abacus"),
     "name": (["--name", "../up"], "--name ../up"),
@@ -387,7 +387,7 @@ def test_bad_input_ends_in_one_line_and_status_2(run_cli, options, named):
         ("seed_everything: true\n", "seed_everything"),
     ],
 )
-def test_a_bad_config_is_named(here, capsys, text, named):
+def test_a_bad_config_is_reported_by_name(here, capsys, text, named):
     (here / "bad.yaml").write_text(text)
     assert main(["fit", "--config", "bad.yaml", "--model", "DenseModule"][:3]) == 2
     problems = capsys.readouterr().err
@@ -411,7 +411,7 @@ def test_a_truncated_data_file_offline_is_one_line(run_cli, small_data, tmp_path
     assert not Path("tb_logs").exists()
 
 
-def test_help_comes_within_a_second_without_torch():
+def test_help_takes_less_than_a_second_without_torch():
     code = (
         "import sys; from lit_mnist.main import main; main(['--help']);"
         "print('torch' in sys.modules)"
@@ -424,18 +424,18 @@ def test_help_comes_within_a_second_without_torch():
     assert "fit --config deep" in done.stdout
 
 
-def test_unknown_command_is_corrected(capsys):
+def test_an_unknown_command_gets_a_suggestion(capsys):
     assert main(["tset"]) == 2
     assert capsys.readouterr().err == "error: tset: no such command; did you mean test?\n"
 
 
-def test_a_dry_run_leaves_nothing_behind(run_cli):
+def test_fast_dev_run_writes_nothing(run_cli):
     status, *_ = run_cli("fit", "--trainer.fast_dev_run", "true")
     assert status == 0
     assert not Path("tb_logs").exists()
 
 
-def test_a_dry_test_leaves_the_runs_results_alone(run_cli, fitted):
+def test_fast_dev_run_of_test_keeps_the_run_s_results(run_cli, fitted):
     before = results()
     status, *_ = run_cli("test", "--trainer.fast_dev_run", "true")
     assert status == 0
@@ -443,19 +443,19 @@ def test_a_dry_test_leaves_the_runs_results_alone(run_cli, fitted):
     assert not (FOLDER / "predictions.csv").exists()
 
 
-def test_no_epochs_end_well(run_cli):
+def test_max_epochs_0_ends_without_error(run_cli):
     status, _, problems = run_cli("fit", "--trainer.max_epochs", "0")
     assert (status, problems) == (0, "")
 
 
-def test_a_folder_that_cannot_be_made_is_named(run_cli, here):
+def test_a_folder_that_cannot_be_created_is_reported(run_cli, here):
     (here / "taken").write_text("a file")
     status, _, problems = run_cli("fit", "--log_dir", "taken")
     assert status == 2
     assert re.fullmatch(r"error: \S*taken\S*: .*\n", problems)
 
 
-def test_users_callbacks_add_to_ours(run_cli):
+def test_user_callbacks_are_added_to_the_program_s(run_cli):
     status, *_ = run_cli(
         "fit", "--trainer.callbacks+=lightning.pytorch.callbacks.LearningRateMonitor"
     )
@@ -477,7 +477,7 @@ def test_early_stopping_completes_a_run(run_cli):
     assert f"is complete: {done} epochs" in run_cli("fit", *options)[1]
 
 
-def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatch):
+def test_precision_and_layout_are_printed_recorded_and_kept(run_cli, monkeypatch):
     short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
     short += ("--data.batch_size", "10", "--data.eval_batch_size", "10")
     monkeypatch.setattr("lit_mnist.training.hardware._fast_bfloat16", lambda: True)
@@ -491,8 +491,8 @@ def test_precision_and_layout_are_said_written_down_and_kept(run_cli, monkeypatc
     assert status == 0
     assert "going on after epoch 0" in output
     assert "precision bf16-mixed, channels last" in output
-    said = results(folder)
-    assert (said["precision"], said["channels_last"]) == ("bf16-mixed", True)
+    recorded = results(folder)
+    assert (recorded["precision"], recorded["channels_last"]) == ("bf16-mixed", True)
     config = yaml.safe_load((folder / "config.yaml").read_text())
     assert config["trainer"]["precision"] == "bf16-mixed"
     assert config["model"]["init_args"]["channels_last"] is True

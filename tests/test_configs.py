@@ -1,4 +1,4 @@
-"""Every YAML file in configs/ is built, trains a step, and opens with the command that runs it."""
+"""Every YAML file in configs/ is built, trains a step, and starts with its command."""
 
 from pathlib import Path
 
@@ -34,14 +34,14 @@ def resolved(capsys, *options):
     return yaml.safe_load(capsys.readouterr().out)
 
 
-def test_the_globs_find_the_files():
+def test_the_globs_find_all_configs():
     assert {path.stem for path in SYSTEMS} == EXPECTED.keys()
     assert ENSEMBLE.exists()
     assert {path.stem for path in OVERLAYS} == {"ddp", "gpu"}
 
 
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
-def test_system_is_what_it_should_be(path, capsys):
+def test_each_system_has_the_expected_options(path, capsys):
     config = resolved(capsys, "--config", str(path))
     model = config["model"]
     assert (
@@ -66,7 +66,7 @@ def test_system_trains_a_step(path, small_data, here):
 
 
 @pytest.mark.parametrize("path", OVERLAYS, ids=lambda path: path.stem)
-def test_overlay_changes_the_hardware_alone(path, capsys):
+def test_an_overlay_changes_only_the_hardware(path, capsys):
     plain = resolved(capsys, "--config", str(FOLDER / "deep.yaml"))
     laid = resolved(capsys, "--config", str(FOLDER / "deep.yaml"), "--config", str(path))
     changed = {key for key in plain["trainer"] if plain["trainer"][key] != laid["trainer"][key]}

@@ -1,4 +1,4 @@
-"""The examples, run as their README says: killed in a process of their own, resumed, tested."""
+"""The examples, run as their README says: trained, killed, resumed and tested."""
 
 import csv
 import json
@@ -30,7 +30,7 @@ QUICK = (
 
 
 def readme_lines(name):
-    """The README's lines on a run: fit, test, committee."""
+    """The README's commands for a run: fit, test, committee."""
     lines = [line for line in LINES if "--name" in line and line[line.index("--name") + 1] == name]
     assert [line[2] for line in lines] == ["fit", "test", "committee"]
     return lines
@@ -40,7 +40,7 @@ PATHS = {"PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", 
 
 
 def words(line, *options):
-    """What a line of the README gives Python, in another working folder."""
+    """The arguments of a command in the README, in another working folder."""
     return [str(ROOT / word) if (ROOT / word).is_file() else word for word in line[1:]] + [*options]
 
 
@@ -53,7 +53,7 @@ def call(line, *options):
 
 @pytest.fixture
 def call_here(in_process, no_pictures, monkeypatch, capsys):
-    """Does so in this process, and so are members trained; finds the user's modules likewise."""
+    """Runs commands and trains members in this process, with the user's modules importable."""
 
     def call(line, *options):
         monkeypatch.syspath_prepend(ROOT)
@@ -87,7 +87,7 @@ def rows(folder):
 
 
 def learn(name, *options, call=call):
-    """Goes through fit, kill, resume, test and committee; gives the first member's folder."""
+    """Runs fit, kill, resume, test and committee; returns the first member's folder."""
     fit, _, committee = readme_lines(name)
     folder = Path(f"tb_logs/{name}/seed_42")
     kill_within(fit, folder, *QUICK, *options)
@@ -107,11 +107,11 @@ def learn(name, *options, call=call):
 
 
 @pytest.mark.parametrize("name", ["my_net", "my_recipe", "my_data"])
-def test_an_example_has_less_than_thirty_lines(name):
+def test_an_example_has_fewer_than_30_lines(name):
     assert len((ROOT / "examples" / f"{name}.py").read_text().splitlines()) < 30
 
 
-def test_a_net_of_ones_own(small_data, here):
+def test_the_example_net(small_data, here):
     data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
     learn("tiny", *data)
     (mixed,) = [line for line in LINES if "EnsembleModule" in line]
@@ -122,7 +122,7 @@ def test_a_net_of_ones_own(small_data, here):
     assert "examples.my_net.TinyModule" in config  # so that it can be tested again
 
 
-def test_a_recipe_of_ones_own(small_data, here, call_here):
+def test_the_example_recipe(small_data, here, call_here):
     data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))
     folder = learn("cycle", *data, call=call_here)
     steps = EPOCHS * 9  # 500 images, 60 a step
@@ -138,7 +138,7 @@ def test_a_recipe_of_ones_own(small_data, here, call_here):
     assert max(found) > 0.009
 
 
-def test_a_data_set_of_ones_own(here, call_here):
+def test_the_example_dataset(here, call_here):
     (convert,) = [line for line in LINES if line[1] == "examples/my_data.py"]
     for seed, (split, count) in enumerate({"train": 600, "test": 101}.items()):
         for place, (image, label) in enumerate(zip(*digits(count, seed), strict=True)):

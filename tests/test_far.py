@@ -70,9 +70,9 @@ def test_a_cascade_asks_of_images_there_what_it_asks_of_others():
     members = [lambda some, net=net: net(some).log_softmax(1) for net in nets]
     with torch.no_grad():
         limit = float(members[0](images).exp().amax(1).median())
-        expected = cascade.ask(members, images, [limit])
-        found = cascade.ask(members, images.as_subclass(Far), [limit])
-    assert set(expected.asked.tolist()) == {1, 2}
+        expected = cascade.run(members, images, [limit])
+        found = cascade.run(members, images.as_subclass(Far), [limit])
+    assert set(expected.used.tolist()) == {1, 2}
     for one, other in zip(found, expected, strict=True):
         assert np.array_equal(one.numpy(), other.numpy())
 

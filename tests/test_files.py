@@ -1,4 +1,4 @@
-"""Files are replaced whole or not at all."""
+"""Files are replaced completely or not at all."""
 
 import contextlib
 
@@ -7,7 +7,7 @@ import pytest
 from lit_mnist.files import replacing, write_json, write_text
 
 
-def test_replaces_the_file_and_leaves_nothing_beside_it(tmp_path):
+def test_replaces_the_file_without_leftovers(tmp_path):
     path = tmp_path / "new folder" / "a.json"
     write_text(path, "old")
     write_json(path, {"a": 1})
@@ -36,7 +36,7 @@ def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path):
     assert caught.value.filename == str(tmp_path / "b")
 
 
-def test_folders_made_for_a_file_that_failed_are_removed_and_no_others(tmp_path):
+def test_only_folders_created_for_a_failed_file_are_removed(tmp_path):
     kept = tmp_path / "there"
     kept.mkdir()
     with pytest.raises(ValueError, match="halfway"), replacing(kept / "a" / "b" / "file"):

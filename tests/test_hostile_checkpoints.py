@@ -1,4 +1,4 @@
-"""Checkpoints from anywhere, given to each command: one line, exit status 2, nothing lost."""
+"""Hostile checkpoints, given to each command: one line, exit status 2, nothing lost."""
 
 import os
 import re
@@ -48,20 +48,20 @@ SHORT = put(*ADAM, "exp_avg", torch.zeros(3))
 
 
 @pytest.mark.parametrize(
-    ("action", "said"),
-    [(SHORT, "exp_avg is no tensor"), (put("loops", []), "its loops is of another type")],
+    ("action", "message"),
+    [(SHORT, "exp_avg is not a tensor"), (put("loops", []), "its loops is of another type")],
 )
-def test_a_broken_last_checkpoint_is_named_and_passed_over(command, action, said):
+def test_a_broken_last_checkpoint_is_reported_and_skipped(command, action, message):
     change(LAST, action)
     status, output, problems = command("fit", *ON)
     assert (status, problems) == (0, "")
     line = next(line for line in output.splitlines() if "last.ckpt" in line)
-    assert said in line
+    assert message in line
     assert "going on from best.ckpt" in line
     assert torch.load(LAST, weights_only=True)["epoch"] == 2
 
 
-def test_if_both_are_broken_nothing_is_touched(command):
+def test_if_both_checkpoints_are_broken_nothing_changes(command):
     for path in (LAST, BEST):
         change(path, SHORT)
     before = trained.contents()
@@ -71,13 +71,13 @@ def test_if_both_are_broken_nothing_is_touched(command):
     assert trained.contents() == before
 
 
-def test_a_version_that_is_none_is_told_when_lightning_finds_it(command):
+def test_an_invalid_lightning_version_is_reported(command):
     for path in (LAST, BEST):
         change(path, put("pytorch-lightning_version", "x"))
     refused(command("fit", *ON), "checkpoint", "InvalidVersion", "--fresh")
 
 
-UNFIT = {  # what no command takes for a network, and how it is told
+UNFIT = {  # weights that every command refuses, and the message
     "a shape": (first_weight(lambda w: w[:1]), "do not fit SimpleConvModule"),
     "integers": (first_weight(lambda w: w.long()), "do not fit SimpleConvModule"),
     "complex": (first_weight(lambda w: w.cfloat()), "do not fit SimpleConvModule"),
@@ -86,8 +86,8 @@ UNFIT = {  # what no command takes for a network, and how it is told
     "a view": (first_weight(lambda w: torch.zeros(1).expand(10**9, 10**3)), "only a part"),
     "NaN": (first_weight(lambda w: w * torch.nan), "not all finite"),
     "infinity": (first_weight(lambda w: w / 0), "not all finite"),
-    "text": (first_weight(lambda w: "x"), "is no weight"),
-    "a number as a name": (put("state_dict", 5, torch.zeros(1)), "5 is no weight"),
+    "text": (first_weight(lambda w: "x"), "is not a weight"),
+    "a number as a name": (put("state_dict", 5, torch.zeros(1)), "5 is not a weight"),
     "one more": (put("state_dict", "y", torch.zeros(1)), "do not fit SimpleConvModule"),
     "hyperparameters of text": (put("hyper_parameters", "x"), "hyper_parameters"),
     "another framework": (lambda c: {"model": c["state_dict"], "epoch": 3}, "no Lightning"),
@@ -95,21 +95,21 @@ UNFIT = {  # what no command takes for a network, and how it is told
 }
 
 
-@pytest.mark.parametrize(("action", "said"), UNFIT.values(), ids=UNFIT)
-def test_what_is_no_network_of_ours_is_refused_by_every_command(command, action, said):
+@pytest.mark.parametrize(("action", "message"), UNFIT.values(), ids=UNFIT)
+def test_unfit_weights_are_refused_by_fit_test_and_predict(command, action, message):
     other = Path("other.ckpt")
     other.write_bytes(BEST.read_bytes())
     change(other, action)
     before = trained.contents()
-    refused(command("test", "--ckpt_path", str(other)), "other.ckpt", said)
+    refused(command("test", "--ckpt_path", str(other)), "other.ckpt", message)
     members = f"--model.checkpoints=['{BEST}', '{other}']"
     ensemble = command("test", "--model", "EnsembleModule", members)
-    refused(ensemble, "other.ckpt", "" if "do not fit" in said else said)
+    refused(ensemble, "other.ckpt", "" if "do not fit" in message else message)
     assert trained.contents() == before
 
 
 @pytest.mark.parametrize("name", ["fit", "validate", "predict"])
-def test_nor_by_the_other_commands(command, name):
+def test_unfit_weights_are_refused_by_the_other_commands(command, name):
     change(BEST, UNFIT["NaN"][0])
     refused(command(name, "--name", "new", "--ckpt_path", str(BEST)), "not all finite")
 
@@ -126,7 +126,7 @@ NO_FILES = {
 
 
 @pytest.mark.parametrize("make", NO_FILES.values(), ids=NO_FILES)
-def test_what_is_no_file_of_torch_is_refused_at_once(command, make):
+def test_files_not_written_by_torch_are_refused_at_once(command, make):
     other = Path("other.ckpt")
     make(other)
     refused(command("fit", "--name", "new", "--ckpt_path", str(other)), "other.ckpt")
@@ -156,7 +156,7 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
     max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 @given(data=st.data())
-def test_any_damage_gives_a_checkpoint_or_one_line(trained_runs, here, data):
+def test_any_damage_is_read_or_reported_in_one_line(trained_runs, here, data):
     file = next(trained_runs.rglob("best.ckpt"))
     raw = bytearray(file.read_bytes())
     # The pickle is at the start and the directory at the end; between them are the numbers

@@ -1,4 +1,4 @@
-"""The ladder: runs are kept and go on, only equal ones are averaged, page and chart tell them."""
+"""The ladder: runs are recorded and completed, only equal ones averaged, page and chart agree."""
 
 import importlib
 import json
@@ -24,13 +24,13 @@ def page():
 
 
 def run_of(rung, seed, val_acc=0.99, seconds=2.0, commit="abc", hardware="h, 2 threads"):
-    """What is written down of a run."""
+    """The record of a run."""
     place = {"commit": commit, "hardware": hardware, "versions": {"torch": "2"}, "dataset": "MNIST"}
     scores = {"val_acc": val_acc, "seconds": seconds, "load": 0.5, "precision": "32-true"}
     return {"rung": rung, "seed": seed} | place | scores
 
 
-def test_trains_what_is_missing_and_sums_the_seconds_of_the_program(
+def test_trains_missing_runs_and_sums_their_seconds(
     ladder,
     small_data,
     tmp_path,
@@ -62,14 +62,12 @@ def test_trains_what_is_missing_and_sums_the_seconds_of_the_program(
     assert target.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_rungs_runs_of_another_commit_give_way_to_the_first_new_one(
-    ladder, tmp_path, monkeypatch
-):
+def test_a_new_run_replaces_a_rung_s_runs_of_another_commit(ladder, tmp_path, monkeypatch):
     target = tmp_path / "ladder.json"
     old = [run_of("fast", 42, commit="old"), run_of("fast", 43, commit="old"), run_of("small", 42)]
     target.write_text(json.dumps({"benchmark": "ladder", "runs": old}))
     place = {key: old[2][key] for key in ("commit", "hardware", "versions", "dataset")}
-    monkeypatch.setattr(ladder, "here", lambda options: place)
+    monkeypatch.setattr(ladder, "environment", lambda options: place)
     monkeypatch.setattr(ladder, "train", lambda options, name, seed: run_of(name, seed))
     wanted = ["--output", str(target), "--rungs", "fast", "small", "--seeds", "1"]
     assert ladder.main(wanted) == 0
@@ -83,7 +81,7 @@ def test_each_rung_is_a_config(ladder):
         assert ladder.epochs_of(rung) >= 1
 
 
-def test_the_commit_is_the_last_that_changed_the_program(ladder, tmp_path, monkeypatch):
+def test_the_recorded_commit_is_the_last_to_change_the_program(ladder, tmp_path, monkeypatch):
     def git(*command):
         who = ("-c", "user.name=x", "-c", "user.email=x@example.org")
         return ladder.subprocess.run(
@@ -102,7 +100,7 @@ def test_the_commit_is_the_last_that_changed_the_program(ladder, tmp_path, monke
     assert ladder._commit() == f"{program}-dirty"
 
 
-def test_the_table_tells_what_was_reached(ladder, page):
+def test_the_table_marks_reached_targets(ladder, page):
     runs = [run_of("fast", seed, acc, 4.0) for seed, acc in ((42, 0.9901), (43, 0.9903))]
     runs.append(run_of("small", 42, 0.9949, 100.0, commit="xyz"))
     fast, small = page.table({"runs": runs}, ladder.RUNGS).splitlines()[2:]
@@ -128,7 +126,7 @@ def test_the_chart_shows_rungs_systems_and_published_points(ladder, page):
     assert ours.get_ydata().tolist() == [0.99, 0.993]
 
 
-def test_without_a_cuda_device_it_says_so(ladder, monkeypatch, capsys):
+def test_the_ladder_refuses_gpu_without_cuda(ladder, monkeypatch, capsys):
     monkeypatch.setattr(ladder.torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(sys, "argv", ["ladder.py", "--accelerator", "gpu"])
     assert ladder.main() == 2

@@ -1,4 +1,4 @@
-"""Runs that torchrun or SLURM start: the same files and bits as runs that start themselves."""
+"""Runs started by torchrun or SLURM: the same files and weights as other runs."""
 
 import json
 import os
@@ -25,7 +25,7 @@ from tests.warm import CLI
 ROOT = Path(CONFIGS).parent.resolve()
 HERE = Path(__file__).parent
 TORCHRUN = (sys.executable, torchrun.__file__)
-# What a job's script finds that asks for one task, and starts torchrun in it
+# The variables of a job with one task that starts torchrun
 IN_A_JOB = {"SLURM_NTASKS": "1", "SLURM_PROCID": "0", "SLURM_LOCALID": "0", "SLURM_NODEID": "0"}
 
 
@@ -50,13 +50,13 @@ def start(*command, **environment):
 
 
 def finish(process):
-    """Gives the exit status and what was said."""
+    """Returns the exit status and the output."""
     try:
-        said = process.communicate(timeout=600)[0]
+        output = process.communicate(timeout=600)[0]
     except subprocess.TimeoutExpired:
         process.terminate()  # which ends the processes that it has started, too
         raise
-    return process.returncode, said
+    return process.returncode, output
 
 
 def folder(name):
@@ -64,7 +64,7 @@ def folder(name):
 
 
 def files(name):
-    """The run's files; an event file's name tells the time and the process."""
+    """The run's files; names of event files are cut before the time and the process."""
     found = (path.relative_to(folder(name)) for path in folder(name).rglob("*"))
     return sorted(str(path).partition(".tfevents")[0] for path in found)
 
@@ -103,7 +103,7 @@ def wait_for(condition, seconds=300):
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere a process can't ask for it")
-def test_ranks_end_when_the_first_is_killed_before_they_have_met(options):
+def test_ranks_end_if_the_first_is_killed_before_connecting(options):
     ranks = ("--trainer.devices", "3", "--trainer.strategy", "ddp")
     process = warm.Program((CLI, "fit", *options, *ranks))
     wait_for(lambda: len(children(process.pid)) == 2)
@@ -116,7 +116,7 @@ def test_ranks_end_when_the_first_is_killed_before_they_have_met(options):
 # ---------------------------------------------------------------- torchrun
 
 
-def test_two_ranks_write_one_set_of_files_and_torchrun_starts_the_very_same_run(options):
+def test_two_ranks_write_one_set_of_files_and_torchrun_the_same_run(options):
     status, output, problems = warm.run(by_itself(options))
     assert (status, problems) == (0, "")
     assert output.count("epoch   0") == 1
@@ -132,8 +132,8 @@ def test_two_ranks_write_one_set_of_files_and_torchrun_starts_the_very_same_run(
 
 @pytest.mark.slow
 def test_two_nodes_of_torchrun_write_one_set_of_files(options):
-    status, said = finish(start(sys.executable, *by_itself(options)))
-    assert status == 0, said
+    status, output = finish(start(sys.executable, *by_itself(options)))
+    assert status == 0, output
     with socket.socket() as server:
         server.bind(("127.0.0.1", 0))
         port = str(server.getsockname()[1])
@@ -145,20 +145,20 @@ def test_two_nodes_of_torchrun_write_one_set_of_files(options):
         )
         for rank in "01"
     ]
-    for status, said in map(finish, nodes):
-        assert status == 0, said
+    for status, output in map(finish, nodes):
+        assert status == 0, output
     assert files("nodes") == files("itself")
     assert_same_bits("nodes", "itself")
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("rank", "01")
-def test_a_failing_rank_ends_torchrun_and_its_cause_comes_last(options, rank):
+def test_a_failing_rank_ends_torchrun_with_its_cause_last(options, rank):
     launch = (*TORCHRUN, "--standalone", "--nproc-per-node", "2", CLI, "fit", *options)
     model = ("--model", "failing_rank.FailingModule", "--data.batch_size", "10")
-    status, said = finish(start(*launch, *model, FAILING_RANK=rank))
+    status, output = finish(start(*launch, *model, FAILING_RANK=rank))
     assert status == 1
-    assert "  ZeroDivisionError: a fault of one rank" in said.splitlines()[-5:]
+    assert "  ZeroDivisionError: a fault of one rank" in output.splitlines()[-5:]
 
 
 # ---------------------------------------------------------------- SLURM
@@ -166,7 +166,7 @@ def test_a_failing_rank_ends_torchrun_and_its_cause_comes_last(options, rank):
 
 @pytest.fixture
 def sbatch(here):
-    """Runs a script of `scripts/` as SLURM would, with stubs of its programs; gives the status.
+    """Runs a script of `scripts/` as SLURM would, with stubs of its programs; returns the status.
 
     Each requeue is a line of the file `requeues`.
     """
@@ -190,7 +190,7 @@ def sbatch(here):
 
 @pytest.fixture
 def forked(sbatch, here):
-    """The one process that a job starts with `python` is a fork, held after two epochs."""
+    """Runs the job's `python` as a fork that pauses after two epochs."""
     program(here / "bin" / "python", f'exec {sys.executable} -S {HERE}/stub_python.py "$@"')
 
     def start():
@@ -198,8 +198,8 @@ def forked(sbatch, here):
             arguments, environment = json.loads(stream.readline())
             process = warm.Program(arguments, before=holding.after_two_epochs, **environment)
             print(process.pid, file=stream, flush=True)
-            said = "".join(process.communicate())
-            print(json.dumps([said, process.returncode]), file=stream, flush=True)
+            output = "".join(process.communicate())
+            print(json.dumps([output, process.returncode]), file=stream, flush=True)
 
     with socket.socket(socket.AF_UNIX) as server, ThreadPoolExecutor(1) as thread:
         server.bind("asked")  # in the working folder, as the path of a socket must be short
@@ -219,16 +219,16 @@ def requeues():
     return Path("requeues").read_text().splitlines() if Path("requeues").exists() else []
 
 
-def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(
+def test_a_stopped_job_is_requeued_and_resumes_bit_identically(
     options, sbatch, forked, capsys, no_pictures
 ):
     assert main(["fit", *options, "--name", "whole"]) == 0
     cut = (*options, "--name", "cut")
     stop = {"STOP_AFTER": str(folder("cut") / "metrics.csv")}
-    status, said = sbatch("fit", *cut, **stop, **forked)
-    assert status == 143, said
-    assert "stopped by SIGTERM" in said
-    assert "Traceback" not in said
+    status, output = sbatch("fit", *cut, **stop, **forked)
+    assert status == 143, output
+    assert "stopped by SIGTERM" in output
+    assert "Traceback" not in output
     assert requeues() == ["requeue 7"]
     assert len(rows("cut")) == 1 + 2
     capsys.readouterr()
@@ -238,14 +238,14 @@ def test_a_stopped_job_is_requeued_and_goes_on_to_the_same_bits(
 
 
 @pytest.mark.parametrize("ends", [0, 2])
-def test_a_job_that_ends_by_itself_gives_its_status_and_is_not_requeued(sbatch, ends):
+def test_a_finished_job_keeps_its_status_and_is_not_requeued(sbatch, ends):
     program(Path("bin/python"), f'echo "$@"; exit {ends}')
     assert sbatch("fit", "--name", "two words") == (ends, "cli.py fit --name two words\n")
     assert requeues() == []
 
 
 @pytest.mark.parametrize(("own", "given"), [(1, 1), (2, 2), (137, 255)])
-def test_the_stop_that_a_failed_task_causes_is_not_taken_for_one(sbatch, own, given):
+def test_a_stop_caused_by_a_failed_task_is_not_requeued(sbatch, own, given):
     # Task 1 fails; srun stops task 0, which still waits for it, and gives the higher status
     program(Path("bin/python"), f"[ $SLURM_PROCID = 1 ] && exit {own}; sleep 60; touch waited")
     assert sbatch("fit", TASKS="2")[0] == given
@@ -253,8 +253,8 @@ def test_the_stop_that_a_failed_task_causes_is_not_taken_for_one(sbatch, own, gi
     assert not Path("waited").exists()
 
 
-def test_tasks_are_waited_for_when_they_stop_and_then_requeued(sbatch):
-    # Quiet, as the test would wait for whoever can still say something
+def test_stopping_tasks_are_awaited_before_requeueing(sbatch):
+    # Without output, as the test waits until every writer has closed it
     ends = "exec > /dev/null 2>&1; trap 'sleep 1; touch ended; exit 143' TERM"
     begins = "printf '1\\n2\\n3\\n' > ready; while true; do sleep 0.1; done"
     program(Path("bin/python"), f"{ends}; {begins}")
@@ -267,12 +267,12 @@ MEMBER = {"SLURM_ARRAY_JOB_ID": "5", "SLURM_ARRAY_TASK_ID": "3"}
 
 
 @pytest.mark.parametrize(
-    ("job", "said", "requeued"), [(MEMBER, "--member 3 ", "requeue 5_3"), ({}, "", "requeue 7")]
+    ("job", "extra", "requeued"), [(MEMBER, "--member 3 ", "requeue 5_3"), ({}, "", "requeue 7")]
 )
-def test_a_committee_is_a_job_for_each_member_and_one_for_all(sbatch, job, said, requeued):
+def test_a_committee_is_one_job_per_member_and_one_for_the_average(sbatch, job, extra, requeued):
     program(Path("bin/python"), 'echo "$@"; exit 143')
     given = sbatch("committee", "--config", "two words.yaml", **job)
-    assert given == (143, f"cli.py committee {said}--config two words.yaml\n")
+    assert given == (143, f"cli.py committee {extra}--config two words.yaml\n")
     assert requeues() == [requeued]
 
 
@@ -311,15 +311,13 @@ def test_tasks_on_nodes_become_devices(environment):
         ({"NTASKS": "3", "NNODES": "2", "NTASKS_PER_NODE": "2", "STEP_ID": "0"}, "--nodes"),
     ],
 )
-def test_tasks_that_lightning_cannot_use_are_refused(environment, job, remedy):
+def test_unusable_slurm_tasks_are_refused(environment, job, remedy):
     environment(**job)
     with pytest.raises(UserError, match=f"SLURM has .*{remedy}"):
         launched()
 
 
-def test_a_machine_that_has_srun_is_no_reason_for_a_hint_at_each_command(
-    here, monkeypatch, recwarn
-):
+def test_the_hint_about_srun_is_hidden(here, monkeypatch, recwarn):
     program(here / "srun", "")
     monkeypatch.setenv("PATH", str(here))
     launched()

@@ -1,4 +1,4 @@
-"""Limits of nothing and of a part: what is not read is told, and counts for nothing."""
+"""Limits of no batches or of some: partial evaluations are marked and not recorded."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ SMALL_BATCHES = ("--data.eval_batch_size", "20")
 
 @pytest.fixture
 def pictures(here):
-    """Options that name three pictures, each of one garment or letter for these data."""
+    """Options that name three pictures, each of one garment or letter."""
     paths = [str(here / f"{name}.png") for name in "abc"]
     for path in paths:
         image = Image.new("L", (28, 28))
@@ -25,7 +25,7 @@ def pictures(here):
 @pytest.mark.parametrize(
     ("command", "stage"), [("validate", "val"), ("test", "test"), ("predict", "predict")]
 )
-def test_no_batch_at_all_is_refused(call, command, stage):
+def test_a_limit_of_no_batches_is_refused(call, command, stage):
     before = contents()
     for none in ("0", "0.0"):
         status, output, problems = call(command, f"--trainer.limit_{stage}_batches", none)
@@ -35,7 +35,7 @@ def test_no_batch_at_all_is_refused(call, command, stage):
     assert contents() == before
 
 
-def test_a_score_of_a_part_says_so(call):
+def test_a_partial_score_is_marked(call):
     for command, stage, there in (("validate", "val", 5), ("test", "test", 6)):
         status, output, problems = call(
             command, f"--trainer.limit_{stage}_batches=2", *SMALL_BATCHES
@@ -45,7 +45,7 @@ def test_a_score_of_a_part_says_so(call):
         assert "batches)" not in call(command, *SMALL_BATCHES)[1]
 
 
-def test_pictures_of_which_a_part_is_read_leave_nothing(call, pictures):
+def test_partially_read_pictures_write_no_results(call, pictures):
     before = contents()
     status, output, problems = call("predict", "--trainer.limit_predict_batches", "2", *pictures)
     assert (status, problems) == (0, "")
@@ -58,7 +58,7 @@ def test_pictures_of_which_a_part_is_read_leave_nothing(call, pictures):
     assert (MEMBER / "digits.csv").read_text().count("\n") == 4
 
 
-def test_how_much_is_tested_is_no_matter_of_training(call):
+def test_test_limits_do_not_affect_a_complete_run(call):
     for option in ("limit_test_batches", "limit_predict_batches", "num_sanity_val_steps"):
         status, output, problems = call("fit", f"--trainer.{option}", "2")
         assert (status, problems) == (0, "")

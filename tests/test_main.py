@@ -9,7 +9,7 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_a_users_module_in_the_working_folder_is_found(here):
-    """An installed script has its own folder on Python's path, as with -P, not the user's."""
+    """An installed script has its own folder on Python's path, not the working folder."""
     Path("my_module.py").write_text("print('found')\n")
     Path("random.py").write_text("raise SystemExit('the library comes first')\n")
     code = (

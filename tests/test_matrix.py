@@ -99,11 +99,11 @@ def stock_callbacks():
     return {c.__name__ for c in found if inspect.isclass(c) and issubclass(c, Callback)}
 
 
-def test_no_option_of_the_trainer_is_missing():
+def test_every_trainer_option_is_covered():
     assert OPTIONS.keys() == inspect.signature(Trainer).parameters.keys()
 
 
-def test_no_stock_callback_is_missing():
+def test_every_stock_callback_is_covered():
     assert CALLBACKS.keys() == stock_callbacks()
 
 
@@ -124,7 +124,7 @@ def each(name, options):
 
 @pytest.fixture
 def as_it_was():
-    """Takes back what an option sets in the whole process."""
+    """Undoes what an option sets for the whole process."""
     benchmark = torch.backends.cudnn.benchmark
     yield
     torch.use_deterministic_algorithms(False)
@@ -133,7 +133,7 @@ def as_it_was():
 
 @pytest.mark.usefixtures("as_it_was")
 @pytest.mark.parametrize("options", [each(*case) for case in cases()])
-def test_it_works_or_is_refused_in_one_line(run_cli, options):
+def test_every_combination_works_or_is_refused_in_one_line(run_cli, options):
     few = ("--data.batch_size", "125")  # four steps an epoch
     if "--trainer.max_epochs=-1" in options:
         few += ("--trainer.max_steps", "6")  # for it has no end of its own

@@ -1,4 +1,4 @@
-"""What is no digit, through the commands: `test` fits the rule, `predict` follows it."""
+"""Rejecting shapes that are not digits: `test` fits the detector, `predict` uses it."""
 
 import csv
 import json
@@ -37,7 +37,7 @@ def drawn_digits(tmp_path_factory):
 
 @pytest.fixture
 def pictures(drawn_digits, monkeypatch, no_pictures):
-    """The folder, with a picture of each of some digits and letters in a font of Matplotlib's."""
+    """Adds pictures of digits and letters in a Matplotlib font to the folder."""
     monkeypatch.chdir(drawn_digits)
     font = ImageFont.truetype(Path(get_data_path(), "fonts", "ttf", "DejaVuSans.ttf"), 110)
     for sign in "2357HKMX":
@@ -53,7 +53,7 @@ def read(run):
 
 
 @pytest.mark.slow
-def test_letters_are_none_and_digits_have_their_names(pictures, capsys):
+def test_letters_are_rejected_and_digits_are_named(pictures, capsys):
     run, shifts = Path("tb_logs/fast/seed_42"), ("--model.shifts", "true")
     assert main(["fit", *RUN, *shifts]) == 0
     assert main(["predict", *RUN, *shifts, "--data.images", *pictures]) == 0
@@ -61,8 +61,8 @@ def test_letters_are_none_and_digits_have_their_names(pictures, capsys):
     before = read(run)[4:]
 
     assert main(["test", *RUN, *shifts]) == 0
-    said = json.loads((run / "results.json").read_text())["novelty"]
-    assert (said["features"], said["val_known"]) == ([128], 0.995)
+    recorded = json.loads((run / "results.json").read_text())["novelty"]
+    assert (recorded["features"], recorded["val_known"]) == ([128], 0.995)
     assert main(["predict", *RUN, *shifts, "--data.images", *pictures]) == 0
 
     digits, letters = read(run)[:4], read(run)[4:]
@@ -72,7 +72,7 @@ def test_letters_are_none_and_digits_have_their_names(pictures, capsys):
 
 
 @pytest.mark.slow
-def test_a_committee_of_folds_tells_them_too(pictures, in_process):
+def test_a_committee_of_folds_rejects_letters_too(pictures, in_process):
     assert main(["committee", *RUN, "--folds", "2"]) == 0
     run = Path("tb_logs/fast/committee_2_folds_2")
     assert json.loads((run / "results.json").read_text())["novelty"]["features"] == [128, 128]

@@ -1,4 +1,4 @@
-"""The benchmark of own digits: its pictures are the same each time, its counts are right."""
+"""The benchmark of own digits: its pictures are reproducible, its counts correct."""
 
 from pathlib import Path
 
@@ -16,7 +16,7 @@ def own_digits(monkeypatch):
     return own_digits
 
 
-def test_rows_count_what_is_right_missing_and_false(own_digits):
+def test_rows_count_right_missing_and_false_digits(own_digits):
     row = own_digits.row("some", ["12", "3", "", "45"], ["12", "34", "", "4"])
 
     assert (row["pictures"], row["right"]) == (4, 2)
@@ -51,7 +51,9 @@ def test_a_folder_is_measured_by_its_index(own_digits, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("options", [["--sheet", "sheet.png"], ["--data-dir", "elsewhere"]])
-def test_missing_images_are_told_in_a_line(own_digits, tmp_path, monkeypatch, capsys, options):
+def test_missing_images_are_reported_in_one_line(
+    own_digits, tmp_path, monkeypatch, capsys, options
+):
     monkeypatch.chdir(tmp_path)
     arguments = ["--sheet", "sheet.png", *options]
 
@@ -64,6 +66,6 @@ def test_missing_images_are_told_in_a_line(own_digits, tmp_path, monkeypatch, ca
     assert not list(tmp_path.iterdir())
 
 
-def test_a_folder_without_an_index_is_told(own_digits, tmp_path):
+def test_a_folder_without_an_index_is_reported(own_digits, tmp_path):
     with pytest.raises(own_digits.UserError, match=r"no index\.csv in it"):
         own_digits.photographed(own_digits.Reader([]), tmp_path)

@@ -1,4 +1,4 @@
-"""How the program was called."""
+"""The name under which the program was called."""
 
 import sys
 
@@ -8,7 +8,7 @@ from lit_mnist import program
 
 
 @pytest.mark.parametrize(
-    ("called", "said"),
+    ("called", "expected"),
     [
         ("cli.py", "python cli.py"),
         ("../a clone/cli.py", "python '../a clone/cli.py'"),
@@ -21,11 +21,11 @@ from lit_mnist import program
         ("", "lit-mnist"),
     ],
 )
-def test_it_is_named_as_it_was_called(monkeypatch, called, said):
+def test_the_program_name_is_the_command_that_was_typed(monkeypatch, called, expected):
     monkeypatch.setattr(sys, "argv", [called])
-    assert program.name() == said
+    assert program.name() == expected
 
 
-def test_a_job_names_it_as_its_parent_was_called(monkeypatch):
+def test_a_job_uses_its_parent_s_program_name(monkeypatch):
     monkeypatch.setenv(program.CALLED, "lit-mnist")
     assert program.name() == "lit-mnist"

@@ -1,4 +1,4 @@
-"""The README tells the truth about what is there."""
+"""The README agrees with the repository."""
 
 import json
 import re
@@ -10,22 +10,22 @@ ROOT = Path(__file__).parent.parent
 README = (ROOT / "README.md").read_text()
 
 
-def test_every_file_that_the_readme_names_is_there():
+def test_every_file_named_in_the_readme_exists():
     named = re.findall(r"(?:configs|lit_mnist|docs|benchmarks|results)/[\w./-]+\.\w+", README)
     assert len(named) > 3
     for name in named:
         assert (ROOT / name).exists(), name
 
 
-def test_the_table_is_that_of_the_reproduction():
-    """Each row of the README's table is made from `results/tutorial.json`, and none is missing."""
+def test_the_readme_table_equals_that_of_reproduce():
+    """The README's table has exactly the rows of `results/tutorial.json`."""
     facts = json.loads((ROOT / "results" / "tutorial.json").read_text())
     rows = re.findall(r"^\| (.+?) \| (.+?) \| (.+?) \| (.+?) \| (.+?) \| (\d+) \|", README, re.M)
     assert [row[0] for row in rows] == [row["title"] for row in facts.values()]
-    for (_, theirs, accuracy, interval, loss, errors), said in zip(
+    for (_, theirs, accuracy, interval, loss, errors), recorded in zip(
         rows, facts.values(), strict=True
     ):
-        ours, notebook = said["ours"], said["notebook"]
+        ours, notebook = recorded["ours"], recorded["notebook"]
         assert theirs == f"{notebook['acc']:.4f} / {notebook['loss']:.4f}"
         assert (accuracy, loss) == (f"{ours['test_acc']:.4f}", f"{ours['test_loss']:.4f}")
         low, high = wilson_interval(ours["test_images"] - ours["test_errors"], ours["test_images"])
@@ -33,7 +33,7 @@ def test_the_table_is_that_of_the_reproduction():
         assert int(errors) == ours["test_errors"]
 
 
-def test_the_network_of_ones_own_is_the_example_that_is_tested():
+def test_the_readme_s_network_is_the_tested_example():
     assert f"```python\n{(ROOT / 'examples' / 'my_net.py').read_text()}```" in README
 
 

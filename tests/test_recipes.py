@@ -1,4 +1,4 @@
-"""Recipes and callbacks of a user's own, and Trainer's options, from the real program."""
+"""Recipes and callbacks of a user, and Trainer options, through the real program."""
 
 import csv
 import json
@@ -28,9 +28,9 @@ def column(key, name="dense"):
 
 
 def fitted(outcome):
-    status, output, told = outcome
-    assert status == 0, told
-    assert "Traceback" not in told
+    status, output, problems = outcome
+    assert status == 0, problems
+    assert "Traceback" not in problems
     return output
 
 
@@ -43,13 +43,13 @@ def recipe(name):
     return ("--model", f"tests.recipes.{name}", "--name", name)
 
 
-def test_a_schedule_of_epochs_is_stepped_by_lightning(run_cli, shared):
+def test_an_epoch_schedule_is_stepped_by_lightning(run_cli, shared):
     kept.fitted(shared, run_cli, *recipe("Cosine"), "--trainer.max_epochs", "4")
     expected = [0.002, 0.001707107, 0.001, 0.000292893]  # 0.001 (1 + cos(pi epoch / 4))
     assert column("lr", "Cosine") == pytest.approx(expected, rel=1e-5)
 
 
-def test_a_schedule_of_steps_too_and_hooks_need_no_super(run_cli):
+def test_a_step_schedule_is_stepped_and_hooks_need_no_super_call(run_cli):
     fitted(run_cli("fit", *recipe("OneCycle"), "--trainer.max_epochs", "4"))
     adam = torch.optim.AdamW([torch.nn.Parameter(torch.zeros(1))], lr=0.01)
     schedule = torch.optim.lr_scheduler.OneCycleLR(adam, 0.01, total_steps=36)
@@ -65,13 +65,13 @@ def test_a_schedule_of_steps_too_and_hooks_need_no_super(run_cli):
     assert {row["train_acc"] for row in rows("OneCycle")} == {""}  # which nobody has measured
 
 
-def test_what_is_passed_up_counts(run_cli):
+def test_arguments_passed_to_super_take_effect(run_cli):
     fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
     assert column("lr", "Tenth") == [0.001]
 
 
 @pytest.mark.parametrize("name", ["Cosine", "Fixed"])
-def test_a_run_goes_on_to_the_same_bits(run_cli, shared, name):
+def test_a_recipe_resumes_bit_identically(run_cli, shared, name):
     kept.fitted(shared, run_cli, *recipe(name), "--trainer.max_epochs", "4")
     for epochs in ("1", "3", "4"):
         parts = ("--name", "parts", "--trainer.max_epochs", epochs)
@@ -82,7 +82,7 @@ def test_a_run_goes_on_to_the_same_bits(run_cli, shared, name):
         assert column(key, name) == column(key, "parts")
 
 
-def test_an_average_of_the_weights_goes_on_to_the_same_bits(run_cli):
+def test_weight_averaging_resumes_bit_identically(run_cli):
     average = callback("EMAWeightAveraging", decay=0.9)
     fitted(run_cli("fit", *average, "--name", "whole"))
     for epochs in ("1", "2"):
@@ -91,21 +91,21 @@ def test_an_average_of_the_weights_goes_on_to_the_same_bits(run_cli):
     assert equal_weights(*folders, name="last")
 
 
-def test_the_average_at_the_end_of_training_is_in_the_last_checkpoint(run_cli):
+def test_the_last_checkpoint_holds_the_final_weight_average(run_cli):
     average = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=1)
     output = fitted(run_cli("fit", *average, "--trainer.max_epochs", "3"))
-    assert re.search(r"last.ckpt holds .* StochasticWeightAveraging ended with", output)
+    assert re.search(r"last.ckpt holds .* StochasticWeightAveraging set at the end", output)
     assert "Unable to serialize" not in Path("tb_logs/dense/seed_42/config.yaml").read_text()
     fitted(run_cli("test", "--ckpt_path", "last"))
 
 
-def test_other_callbacks_see_this_epochs_loss(run_cli):
+def test_other_callbacks_see_the_current_epoch_s_loss(run_cli):
     output = fitted(run_cli("fit", *callback("tests.recipes.Watching")))
     seen = [float(line.split()[2]) for line in output.splitlines() if line.startswith("seen")]
     assert seen == column("train_loss")
 
 
-def test_numbers_of_numpy_are_kept_as_plain_ones(run_cli):
+def test_numpy_numbers_are_saved_as_plain_numbers(run_cli):
     state = callback("tests.recipes.NumpyState")
     fitted(run_cli("fit", *state, "--trainer.max_epochs", "1"))
     last = Path("tb_logs/dense/seed_42/checkpoints/last.ckpt")
@@ -113,7 +113,7 @@ def test_numbers_of_numpy_are_kept_as_plain_ones(run_cli):
     assert "going on after epoch 0" in fitted(run_cli("fit", *state))
 
 
-def test_what_could_not_be_read_back_is_refused_at_the_first_save(run_cli):
+def test_state_that_cannot_be_loaded_is_refused_at_the_first_save(run_cli):
     status, _, problems = run_cli("fit", *callback("tests.recipes.OddState"))
     assert status == 2
     assert re.fullmatch(r"error: .*callbacks.OddState.best is a builtins.object[^\n]*\n", problems)
@@ -122,7 +122,7 @@ def test_what_could_not_be_read_back_is_refused_at_the_first_save(run_cli):
 
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
 @pytest.mark.parametrize("precision", ["32-true", "bf16-mixed"])
-def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precision, algorithm):
+def test_gradient_clipping_equals_pytorch_s(run_cli, small_data, precision, algorithm):
     linear = ("--model", "tests.no_dropout.LinearModule", "--trainer.max_epochs", "1")
     clip = ("--trainer.gradient_clip_val", "0.01", "--trainer.gradient_clip_algorithm", algorithm)
     fitted(run_cli("fit", *linear, *clip, "--trainer.precision", precision, "--name", "clipped"))
@@ -145,7 +145,7 @@ def test_gradients_are_clipped_as_pytorch_clips_them(run_cli, small_data, precis
         assert torch.allclose(last["state_dict"][f"net.{name}"], weights, rtol=1e-4, atol=1e-6)
 
 
-def test_a_checkpoint_of_the_users_does_not_take_the_place_of_ours(run_cli):
+def test_a_user_s_checkpoint_may_not_replace_best_or_last(run_cli):
     for filename in ("best", "last"):
         taken = callback("ModelCheckpoint", monitor="val_loss", filename=filename)
         status, _, problems = run_cli("fit", *taken)
@@ -154,7 +154,7 @@ def test_a_checkpoint_of_the_users_does_not_take_the_place_of_ours(run_cli):
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 
-def test_late_layers_a_note_of_its_own_and_a_test_step_that_gives_logits(run_cli, small_data):
+def test_late_layers_extra_checkpoint_entries_and_a_logits_test_step(run_cli, small_data):
     late = (*recipe("Late"), "--trainer.max_epochs", "1")
     fitted(run_cli("fit", *late))
     fitted(run_cli("fit", *late[:-1], "2"))
@@ -163,25 +163,25 @@ def test_late_layers_a_note_of_its_own_and_a_test_step_that_gives_logits(run_cli
     run = Path("tb_logs/Late/seed_42")
     data = MNISTDataModule(small_data, "KMNIST")
     data.setup("test")
-    told = lit_mnist.load(run, [Late]).predict(data.test_set.images).probabilities
+    predicted = lit_mnist.load(run, [Late]).predict(data.test_set.images).probabilities
     with (run / "predictions.csv").open(newline="") as file:
-        said = [[float(row[f"p{digit}"]) for digit in range(10)] for row in csv.DictReader(file)]
-    assert told == pytest.approx(np.array(said), abs=1e-6)
-    loss = nn.functional.nll_loss(torch.tensor(said).log(), data.test_set.labels.long())
+        written = [[float(row[f"p{digit}"]) for digit in range(10)] for row in csv.DictReader(file)]
+    assert predicted == pytest.approx(np.array(written), abs=1e-6)
+    loss = nn.functional.nll_loss(torch.tensor(written).log(), data.test_set.labels.long())
     results = json.loads((run / "results.json").read_text())
     assert results["test_loss"] == pytest.approx(loss.item(), rel=1e-5)
 
 
-def test_what_is_asked_for_is_printed(run_cli, caplog):
+def test_requested_output_is_printed(run_cli, caplog):
     options = callback("EarlyStopping", monitor="val_loss", verbose="true")
     options += ["--trainer.enable_model_summary", "true", "--trainer.profiler", "simple"]
-    status, output, told = run_cli("fit", *options)
+    status, output, problems = run_cli("fit", *options)
     assert status == 0
-    told += output + caplog.text
-    for asked in ("Metric val_loss improved", "Trainable params", "run_training_epoch"):
-        assert asked in told
+    problems += output + caplog.text
+    for expected in ("Metric val_loss improved", "Trainable params", "run_training_epoch"):
+        assert expected in problems
     for noise in ("available: ", "Tip: ", "`Trainer.fit` stopped"):
-        assert noise not in told
+        assert noise not in problems
 
 
 def test_only_real_validations_count(run_cli):
@@ -195,7 +195,7 @@ def test_only_real_validations_count(run_cli):
     assert column("lr") == [0.001] * 6
 
 
-def test_without_checkpoints(run_cli):
+def test_a_run_without_checkpoints_is_reported(run_cli):
     output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
     assert "no checkpoint was kept" in output
     assert "next: tensorboard" in output
@@ -203,17 +203,17 @@ def test_without_checkpoints(run_cli):
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 
-def test_a_timer_is_taken(run_cli):
+def test_a_timer_callback_is_accepted(run_cli):
     fitted(run_cli("fit", *callback("Timer", duration="00:01:00:00"), "--trainer.max_epochs", "1"))
 
 
-def test_a_bare_trainer_is_refused(run_cli):
+def test_barebones_is_refused(run_cli):
     status, _, problems = run_cli("fit", "--trainer.barebones", "true")
     assert status == 2
     assert re.fullmatch(r"error: --trainer.barebones: [^\n]+\n", problems)
 
 
-def test_sums_do_not_stop_growing_in_half_precision(run_cli):
+def test_sums_are_exact_in_half_precision(run_cli):
     fitted(run_cli("fit", "--trainer.precision", "bf16-true", "--trainer.max_epochs", "1"))
     fitted(run_cli("test"))
 
@@ -227,7 +227,7 @@ def test_a_suggested_rate_is_used(run_cli):
 
 
 @pytest.mark.parametrize("name", ["BackboneFinetuning", "BaseFinetuning"])
-def test_a_callback_that_cannot_work_with_the_model_is_named(run_cli, name):
+def test_a_callback_unfit_for_the_model_is_reported(run_cli, name):
     status, _, problems = run_cli("fit", "--trainer.callbacks", name)
     assert status == 2
     assert problems.count("\n") == 1

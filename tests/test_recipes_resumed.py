@@ -1,4 +1,4 @@
-"""Recipes of a user's own, stopped within an epoch, go on to the same bits.
+"""Recipes of a user, stopped within an epoch, resume bit-identically.
 
 An epoch has 9 batches: 8 of 60 images, and one of 20.
 """
@@ -43,9 +43,7 @@ RECIPES = {
 
 
 @pytest.mark.parametrize("options", RECIPES.values(), ids=RECIPES)
-def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
-    run_cli, monkeypatch, options
-):
+def test_a_run_stopped_within_an_epoch_resumes_bit_identically(run_cli, monkeypatch, options):
     same = (*options, STOP_AT, "--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
     # at a batch of the first epoch, before its validation, and at a batch of the second
@@ -56,7 +54,7 @@ def test_a_run_that_is_stopped_within_an_epoch_goes_on_to_the_same_bits(
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def test_a_pruned_run_does_not_go_on_without_its_masks(run_cli):
+def test_a_pruned_run_is_not_resumed_without_its_masks(run_cli):
     pruning = callback("ModelPruning", pruning_fn="l1_unstructured", amount="0.3")
     once = ("fit", *pruning, "--trainer.max_epochs", "1")
     fitted(run_cli(*once))
@@ -71,7 +69,7 @@ def test_a_pruned_run_does_not_go_on_without_its_masks(run_cli):
     assert "is complete: 1 epochs" in fitted(run_cli(*once))
 
 
-def test_the_epoch_that_an_average_adds_goes_on_too(run_cli, monkeypatch):
+def test_the_epoch_added_by_weight_averaging_is_resumed(run_cli, monkeypatch):
     average = RECIPES["an average at the end, with batch norm"]
     same = (*average, STOP_AT, "--trainer.max_epochs", "2")
     fitted(run_cli("fit", *same, "--name", "whole"))
@@ -82,11 +80,11 @@ def test_the_epoch_that_an_average_adds_goes_on_too(run_cli, monkeypatch):
 
 
 def without_events():
-    return {path: told for path, told in contents().items() if "tfevents" not in path.name}
+    return {path: content for path, content in contents().items() if "tfevents" not in path.name}
 
 
 @pytest.mark.parametrize("name", ["OneCycle", "WholeCosine"])
-def test_a_schedule_that_knows_the_length_cannot_go_on_with_another(run_cli, name):
+def test_a_schedule_of_fixed_length_is_not_resumed_with_another_length(run_cli, name):
     fitted(run_cli("fit", *recipe(name)))
     before = without_events()
     status, _, problems = run_cli("fit", *recipe(name), "--trainer.max_epochs", "3")

@@ -1,4 +1,4 @@
-"""The checks of reliability/, on a small set: they pass, and they notice what is wrong."""
+"""The checks of reliability/, on a small set: they pass, and they detect errors."""
 
 import importlib
 import json
@@ -22,7 +22,7 @@ def lives(monkeypatch):
 
 @pytest.fixture
 def run(lives, small_data, tmp_path, here, monkeypatch):
-    """Runs a script on the small set; gives its exit status and what it wrote."""
+    """Runs a script on the small set; returns its exit status and JSON."""
     original = lives.command
 
     def command(name, log_dir, options, *more):
@@ -40,7 +40,7 @@ def run(lives, small_data, tmp_path, here, monkeypatch):
 
 
 @pytest.mark.slow
-def test_soak_counts_nothing_bad(run, tmp_path):
+def test_soak_counts_no_failure(run, tmp_path):
     status, known = run("soak", "--runs", "4", "--at-once", "1")
     assert status == 0
     figures = known["soak of 4 runs"]
@@ -51,21 +51,21 @@ def test_soak_counts_nothing_bad(run, tmp_path):
 
 
 @pytest.mark.slow
-def test_kills_end_with_the_same_bits(run):
+def test_killed_runs_end_bit_identically(run):
     status, known = run("kills", "--kills", "2")
     assert status == 0
     assert known["2 kills, ranks: 1"]["counted"]["kills"] == 2
 
 
 @pytest.mark.slow
-def test_kills_of_an_accumulated_run_end_with_the_same_bits(run):
+def test_killed_runs_with_accumulation_end_bit_identically(run):
     status, known = run("kills", "--kills", "2", "--accumulate")
     assert status == 0
     [figures] = known.values()
     assert figures["counted"]["kills"] == 2
 
 
-def test_kills_notice_other_bits(run, lives, monkeypatch):
+def test_kills_detect_differing_weights(run, lives, monkeypatch):
     def in_a_fork(arguments, *_):
         status, output, problems = warm.run(arguments[1:])
         return lives.Ended(status, output + problems)
@@ -76,15 +76,15 @@ def test_kills_notice_other_bits(run, lives, monkeypatch):
     assert known["0 kills, ranks: 1"]["bad"]["runs that ended otherwise"] == 1
 
 
-def test_a_life_ends_by_itself_or_by_the_signal(lives):
+def test_a_process_ends_by_itself_or_by_the_signal(lives):
     forever = [sys.executable, "-c", "import time; time.sleep(600)"]
     assert lives.run(forever, 0.1) == (-signal.SIGKILL, "")
     assert lives.run(forever, 0.1, signal.SIGTERM) == (-signal.SIGTERM, "")
-    said = "import sys; print('a', flush=True); sys.exit('b')"
-    assert lives.run([sys.executable, "-c", said], 600) == (1, "a\nb\n")
+    code = "import sys; print('a', flush=True); sys.exit('b')"
+    assert lives.run([sys.executable, "-c", code], 600) == (1, "a\nb\n")
 
 
-def test_fingerprint_sees_weights_optimiser_rates_and_rows_but_no_seconds(lives, tmp_path):
+def test_fingerprint_covers_weights_optimiser_and_rows_but_not_seconds(lives, tmp_path):
     def saved(weight=1.0, moment=1.0, rate=0.1, row="0,0.5,1.0"):
         (tmp_path / "checkpoints").mkdir(exist_ok=True)
         (tmp_path / "metrics.csv").write_text(f"epoch,acc,seconds\n{row}\n")

@@ -1,4 +1,4 @@
-"""The maps of the rooms tell the truth, and imports between rooms run one way."""
+"""The maps of the rooms are complete, and imports between rooms run one way."""
 
 import ast
 import importlib
@@ -16,7 +16,7 @@ FOLDERS = [path.parent.name for path in sorted(PACKAGE.glob("*/__init__.py"))]
 
 
 def imported_rooms(path):
-    """The rooms that a file imports from, wherever in it."""
+    """The rooms that a file imports from, at any place."""
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -30,19 +30,19 @@ def imported_rooms(path):
         yield from (name.split(".")[1] for name in names if name.startswith("lit_mnist."))
 
 
-def test_the_map_lists_every_room_and_no_other():
+def test_the_package_docstring_lists_exactly_the_rooms():
     there = {path.stem for path in PACKAGE.glob("*.py")} - {"__init__"}
     assert sorted(ROOMS) == sorted(there | set(FOLDERS))
 
 
 @pytest.mark.parametrize("room", FOLDERS)
-def test_a_rooms_map_lists_every_file_and_no_other(room):
+def test_a_room_s_docstring_lists_exactly_its_files(room):
     listed = ENTRY.findall(importlib.import_module(f"lit_mnist.{room}").__doc__)
     there = {path.stem for path in (PACKAGE / room).glob("*.py")} - {"__init__"}
     assert sorted(listed) == sorted(there)
 
 
-def test_a_room_imports_only_from_those_below_it():
+def test_a_room_imports_only_from_rooms_below_it():
     wrong = [
         f"{path.relative_to(PACKAGE)} imports {other}"
         for place, room in enumerate(ROOMS)
@@ -53,7 +53,7 @@ def test_a_room_imports_only_from_those_below_it():
     assert not wrong
 
 
-def test_public_names_are_those_of_the_faces():
+def test_public_names_of_rooms_can_be_imported():
     for room in ("data", "models"):
         face = importlib.import_module(f"lit_mnist.{room}")
         for name in face.__all__:

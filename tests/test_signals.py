@@ -1,4 +1,4 @@
-"""A real process, stopped while it trains: its exit status, and that the run goes on exactly."""
+"""A real process, stopped during training: its exit status, and the exact resume."""
 
 import os
 import re
@@ -32,7 +32,7 @@ def command(data_dir, name, ranks=1, *options):
 
 
 def here_too(arguments):
-    """Gives the exit status of a command in this process, as another takes seconds to start."""
+    """Runs a command in this process, as another takes seconds to start; returns its status."""
     return main(arguments[arguments.index("fit") :])
 
 
@@ -41,7 +41,7 @@ def folder(name):
 
 
 def start(arguments):
-    """Starts Python, where starting is what is tested."""
+    """Starts Python, for tests of startup itself."""
     return subprocess.Popen(
         [sys.executable, *arguments],
         stdin=subprocess.PIPE,
@@ -53,7 +53,7 @@ def start(arguments):
 
 
 def started(arguments):
-    """Starts Python and waits for the program's first line, by which SIGTERM has a handler."""
+    """Starts Python and waits for the first line, when SIGTERM has a handler."""
     process = start(arguments)
     if sys.platform != "linux":
         time.sleep(1)  # which only a busy machine makes too short
@@ -65,13 +65,13 @@ def started(arguments):
 
 
 def handles(status, number):
-    """Whether Linux says of a process that it has a handler of its own for a signal."""
+    """Whether a process has its own handler for a signal, by /proc."""
     caught = re.search(r"^SigCgt:\s*(\w+)$", status, re.MULTILINE).group(1)
     return int(caught, 16) >> (number - 1) & 1
 
 
 def wait_for_epochs(process, name, count):
-    """Returns once so many epochs are written."""
+    """Waits until this number of epochs is written."""
     metrics = folder(name) / "metrics.csv"
     while process.poll() is None and (
         not metrics.exists() or len(metrics.read_text().splitlines()) < count + 1
@@ -80,7 +80,7 @@ def wait_for_epochs(process, name, count):
 
 
 def wait_for_step(process, name, epoch):
-    """Returns once a checkpoint within this epoch, from 0, is written."""
+    """Waits until a checkpoint within this epoch, counted from 0, is written."""
     path = folder(name) / "checkpoints" / "last.ckpt"
     seen = None
     while process.poll() is None:
@@ -93,7 +93,7 @@ def wait_for_step(process, name, epoch):
 
 
 def stop(process, number):
-    """Sends the signal; gives status, output and problems of the ended process."""
+    """Sends the signal; returns status, stdout and stderr of the ended process."""
     process.send_signal(number)
     output, problems = process.communicate(timeout=300)
     return process.returncode, output, problems
@@ -121,7 +121,7 @@ def assert_same_end(first, second):
 
 
 def gone(group):
-    """Whether no process of the group is left, soon."""
+    """Whether all processes of the group end within a short time."""
     for _ in range(5000):
         try:
             os.killpg(group, 0)
@@ -145,19 +145,19 @@ def whole(small_data, shared):
 
 @pytest.fixture
 def beside(whole, here, no_pictures):
-    """The uninterrupted runs beside those of the test."""
+    """Copies the uninterrupted runs beside those of the test."""
     Path("tb_logs").mkdir()
     for path in whole.iterdir():
         Path("tb_logs", path.name).symlink_to(path)
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
-def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
+def test_a_stopped_run_resumes_bit_identically(small_data, beside, number):
     run = command(small_data, "cut")
     process = Program(run, before=holding.after_two_epochs)
     wait_for_epochs(process, "cut", 2)
     process.send_signal(number)
-    holding.GO_ON.touch()  # SIGTERM is heeded after a step
+    holding.GO_ON.touch()  # SIGTERM is handled after a step
     output, problems = process.communicate()
     status = process.returncode
     assert len((folder("cut") / "metrics.csv").read_text().splitlines()) == 1 + 2
@@ -173,7 +173,7 @@ def test_a_stopped_run_goes_on_to_the_same_bits(small_data, beside, number):
 @pytest.mark.parametrize(
     ("ranks", "number"), [(1, signal.SIGKILL), (2, signal.SIGKILL), (2, signal.SIGTERM)]
 )
-def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, ranks, number):
+def test_a_run_resumes_within_an_epoch_bit_identically(small_data, beside, ranks, number):
     run = command(small_data, "cut", ranks, "--every_n_train_steps", "7")
     process = Program(run, before=holding.amid_the_second_epoch)
     wait_for_step(process, "cut", 1)
@@ -182,7 +182,7 @@ def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, rank
     _, problems = process.communicate()
     status = process.returncode
     assert status == (-number if number == signal.SIGKILL else 128 + number)
-    assert "Traceback" not in problems or number == signal.SIGKILL  # of the rank that is left
+    assert "Traceback" not in problems or number == signal.SIGKILL  # of the remaining rank
     assert gone(process.pid)
     status, output, problems = warm.run(run)
     assert status == 0
@@ -191,7 +191,7 @@ def test_a_run_goes_on_within_an_epoch_to_the_same_bits(small_data, beside, rank
     assert_same_end("cut", f"whole_{ranks}")
 
 
-def test_a_run_goes_on_with_another_number_of_ranks(small_data, whole, here, capsys, no_pictures):
+def test_a_run_resumes_with_another_number_of_ranks(small_data, whole, here, capsys, no_pictures):
     shutil.copytree(whole / "whole_2", "tb_logs/whole_2")  # of two ranks
     more = ("--trainer.max_epochs", str(EPOCHS + 1))
     assert here_too(command(small_data, "whole_2", 1, *more)) == 0
@@ -205,9 +205,7 @@ def test_a_run_goes_on_with_another_number_of_ranks(small_data, whole, here, cap
     [(started, 0), (started, 1), (Program, 0.02), (Program, 0.2), (Program, 0.5), (Program, 1)],
 )
 @pytest.mark.parametrize(("number", "status"), [(signal.SIGTERM, 143), (signal.SIGINT, 130)])
-def test_a_run_that_is_stopped_while_it_starts_says_so_too(
-    small_data, here, number, status, begin, seconds
-):
+def test_a_signal_during_startup_is_reported(small_data, here, number, status, begin, seconds):
     process = begin(command(small_data, "early", 1, "--trainer.max_epochs", "10000"))
     time.sleep(seconds)
     process.send_signal(number)
@@ -216,7 +214,7 @@ def test_a_run_that_is_stopped_while_it_starts_says_so_too(
     assert "Traceback" not in problems
 
 
-def test_a_second_ctrl_c_leaves_at_once(small_data, here):
+def test_a_second_ctrl_c_ends_the_process_at_once(small_data, here):
     # A callback that takes its time to shut down, as a slow disk would
     slow = ("--trainer.callbacks+=slow_end.SlowEnd",)
     paths = {"PYTHONPATH": str(Path(__file__).parent)}
@@ -249,7 +247,7 @@ sys.exit(program())
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_amid_the_imports_ends_the_process_at_once(number):
+def test_a_signal_during_imports_ends_the_process_at_once(number):
     process = start(["-c", AMID])
     process.stdout.readline()
     assert stop(process, number) == (128 + number, "", "")
@@ -274,7 +272,7 @@ program()
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("moment", "status"), [("atexit.register(wait)", None), ("a = Last()", 0)])
-def test_a_signal_while_the_interpreter_goes_down_ends_well(number, moment, status):
+def test_a_signal_during_interpreter_shutdown_causes_no_error(number, moment, status):
     process = start(["-c", LATE + moment])
     while process.stdout.read(1) != "!":  # the version comes first
         pass
@@ -284,7 +282,7 @@ def test_a_signal_while_the_interpreter_goes_down_ends_well(number, moment, stat
     assert problems == ""
 
 
-def test_a_second_start_of_the_same_run_is_told_so_and_leaves(small_data, here):
+def test_a_second_start_of_a_locked_run_is_refused(small_data, here):
     run = command(small_data, "run", 1, "--trainer.max_epochs", "500")
     first = Program(run)
     wait_for_epochs(first, "run", 1)

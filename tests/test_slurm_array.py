@@ -1,4 +1,4 @@
-"""The two lines at the head of scripts/committee.sbatch, as a user of a cluster types them."""
+"""The two commands at the head of scripts/committee.sbatch, as a user types them."""
 
 import os
 import subprocess
@@ -12,7 +12,7 @@ from tests.conftest import CONFIGS
 ROOT = Path(CONFIGS).parent.resolve()
 SCRIPT = ROOT / "scripts" / "committee.sbatch"
 HERE = Path(__file__).parent
-# Says what it was called with, and ends as the file of its member tells, each time by another line
+# Records its arguments and exits with the next line of its member's file
 PYTHON = """echo "$@" >> calls
 ends="ends_$3"; [ "$2" = --member ] || ends=none
 status=$(head -n 1 "$ends" 2> /dev/null); sed -i 1d "$ends" 2> /dev/null
@@ -41,7 +41,7 @@ def cluster(here, monkeypatch):
 
 
 def submitted():
-    """Types the lines; gives the exit status."""
+    """Runs the commands; returns the exit status."""
     lines = SCRIPT.read_text().splitlines()
     typed = [line.removeprefix("#   ") for line in lines if line.startswith("#   ")]
     assert len(typed) == 2
@@ -56,13 +56,13 @@ MEMBERS = [f"committee --member {k} --config configs/deep.yaml" for k in range(5
 AVERAGE = "committee --config configs/deep.yaml"
 
 
-def test_each_member_is_a_task_and_the_average_comes_when_all_are_trained(cluster):
+def test_each_member_is_a_task_and_the_average_follows_the_last(cluster):
     assert submitted() == 0
     assert calls() == [AVERAGE, *MEMBERS]
     assert Path("calls").read_text().splitlines()[-1] == AVERAGE
 
 
-def test_a_member_that_was_stopped_is_called_again_and_a_failure_holds_the_average_back(cluster):
+def test_a_stopped_member_is_requeued_and_a_failure_blocks_the_average(cluster):
     Path("ends_2").write_text("143\n143\n")  # stopped twice, and then done
     assert submitted() == 0
     assert calls() == sorted([AVERAGE, *MEMBERS, MEMBERS[2], MEMBERS[2]])

@@ -1,4 +1,4 @@
-"""Every way of stopping goes on, and nothing is lost: the commands, on a small dataset.
+"""Runs stopped in every way resume without loss: the commands, on a small dataset.
 
 An epoch has 9 batches: 8 of 60 images, and one of 20.
 """
@@ -45,7 +45,7 @@ def checkpoint(name, place=RUN):
 
 
 def end_state(place):
-    """What has to be the same bits, whatever has happened on the way."""
+    """The files that must be bit-identical after any interruption."""
     last = checkpoint("last", place)
     states = last["optimizer_states"][0]["state"]
     tensors = {f"{i}.{key}": value for i, state in states.items() for key, value in state.items()}
@@ -63,17 +63,17 @@ def assert_same_end(first, second):
 
 
 def equal(one, other):
-    """A module may keep more than tensors."""
+    """A module may save more than tensors."""
     return torch.equal(one, other) if isinstance(one, torch.Tensor) else one == other
 
 
 def assert_best_is_best(run_cli, place, *options):
-    """The file holds the best epoch of all, and validates at the score that is told of it."""
+    """The file holds the best epoch of all, and validates at the recorded score."""
     accuracies = [float(row["val_acc"]) for row in rows(place)]
-    said = results(place)
-    assert said["best_val_acc"] == max(accuracies)
-    assert said["best_epoch"] == checkpoint("best", place)["epoch"]
-    assert said["best_epoch"] == accuracies.index(max(accuracies))
+    recorded = results(place)
+    assert recorded["best_val_acc"] == max(accuracies)
+    assert recorded["best_epoch"] == checkpoint("best", place)["epoch"]
+    assert recorded["best_epoch"] == accuracies.index(max(accuracies))
     status, output, _ = run_cli("validate", *options)
     assert status == 0
     assert f"val_acc {max(accuracies):.4f}" in output
@@ -96,7 +96,7 @@ def no_nan(*texts):
 
 
 @pytest.mark.parametrize("start", ["best", "last", str(RUN / "checkpoints" / "last.ckpt")])
-def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, shared, start):
+def test_fresh_can_start_from_the_run_s_own_checkpoint(run_cli, shared, start):
     kept.fitted(shared, run_cli, *THREE_EPOCHS)
     epochs = checkpoint(Path(start).stem)["epoch"] + 1
     more = ("--trainer.max_epochs", "5", "--fresh", "--ckpt_path", start)
@@ -108,7 +108,7 @@ def test_fresh_from_a_checkpoint_of_the_run_itself_trains_on(run_cli, shared, st
 
 
 @pytest.mark.parametrize("damaged", ["best", "last"])
-def test_fresh_from_a_checkpoint_that_cannot_be_read_deletes_nothing(run_cli, shared, damaged):
+def test_fresh_with_an_unreadable_checkpoint_deletes_nothing(run_cli, shared, damaged):
     kept.fitted(shared, run_cli)
     path = RUN / "checkpoints" / f"{damaged}.ckpt"
     path.write_bytes(path.read_bytes()[:1000])
@@ -121,7 +121,7 @@ def test_fresh_from_a_checkpoint_that_cannot_be_read_deletes_nothing(run_cli, sh
     assert contents() == before
 
 
-def test_a_fresh_run_that_is_stopped_at_once_can_be_begun_again(run_cli, monkeypatch):
+def test_a_fresh_run_stopped_at_once_can_be_restarted(run_cli, monkeypatch):
     run_cli("fit", STOP_AT)
     again = ("fit", STOP_AT, "--trainer.max_epochs", "4", "--fresh", "--ckpt_path", "best")
     stopped(run_cli, monkeypatch, "1", *again)
@@ -129,7 +129,7 @@ def test_a_fresh_run_that_is_stopped_at_once_can_be_begun_again(run_cli, monkeyp
     assert len(rows()) == 4
 
 
-def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli, shared):
+def test_the_best_checkpoint_survives_a_moved_folder(run_cli, shared):
     kept.fitted(shared, run_cli, *THREE_EPOCHS)
     Path("tb_logs").rename("moved")
     more = ("--log_dir", "moved", "--trainer.max_epochs", "6")
@@ -137,7 +137,7 @@ def test_the_best_stays_the_best_in_a_folder_that_was_moved(run_cli, shared):
     assert_best_is_best(run_cli, Path("moved/dense/seed_42"), *RATE, *more)
 
 
-def test_a_run_whose_folder_was_renamed_goes_on(run_cli, shared):
+def test_a_run_in_a_renamed_folder_resumes(run_cli, shared):
     kept.fitted(shared, run_cli, *THREE_EPOCHS)
     Path("tb_logs/dense").rename("tb_logs/renamed")
     more = ("--name", "renamed", "--trainer.max_epochs", "4")
@@ -148,7 +148,7 @@ def test_a_run_whose_folder_was_renamed_goes_on(run_cli, shared):
 
 
 @pytest.mark.parametrize("beside", [True, False], ids=["with its best", "alone"])
-def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, shared, beside):
+def test_the_best_checkpoint_is_kept_when_starting_from_another_run(run_cli, shared, beside):
     kept.fitted(shared, run_cli, *THREE_EPOCHS)
     start = RUN / "checkpoints" / "last.ckpt"
     if not beside:
@@ -161,10 +161,10 @@ def test_the_best_stays_the_best_in_a_run_that_begins_with_anothers(run_cli, sha
     assert f"val_acc {results(folder('new'))['best_val_acc']:.4f}" in output
 
 
-# What is named is used, or refused
+# A named checkpoint is used or refused
 
 
-def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli, shared):
+def test_ckpt_path_for_an_existing_run_is_refused(run_cli, shared):
     kept.fitted(shared, run_cli)
     shutil.copytree(RUN, folder("other"))
     before = contents()
@@ -183,7 +183,7 @@ def test_a_checkpoint_named_for_a_run_that_exists_is_not_ignored(run_cli, shared
     assert len(rows()) == 3
 
 
-def test_the_same_command_goes_on_with_a_run_that_began_with_a_checkpoint(run_cli, monkeypatch):
+def test_the_same_command_resumes_a_run_started_from_a_checkpoint(run_cli, monkeypatch):
     run_cli("fit", STOP_AT, "--trainer.max_epochs", "1")
     start = str(RUN / "checkpoints" / "last.ckpt")
     again = ("fit", STOP_AT, "--name", "new", "--trainer.max_epochs", "4", "--ckpt_path", start)
@@ -196,7 +196,7 @@ def test_the_same_command_goes_on_with_a_run_that_began_with_a_checkpoint(run_cl
     assert_same_end(folder("new"), RUN)
 
 
-def test_a_finished_checkpoint_to_begin_with_is_refused(run_cli, shared):
+def test_a_finished_checkpoint_as_start_is_refused(run_cli, shared):
     kept.fitted(shared, run_cli)
     start = str(RUN / "checkpoints" / "last.ckpt")
     status, _, problems = run_cli("fit", "--name", "new", "--ckpt_path", start)
@@ -205,7 +205,7 @@ def test_a_finished_checkpoint_to_begin_with_is_refused(run_cli, shared):
     assert not folder("new").exists()
 
 
-def test_the_line_that_is_printed_can_be_followed(run_cli, capsys):
+def test_the_printed_next_command_works(run_cli, capsys):
     run_cli("fit", "--trainer.max_epochs", "1")
     start = str(RUN / "checkpoints" / "last.ckpt")
     for option in (("--ckpt_path", start), (f"--ckpt_path={start}",)):
@@ -217,18 +217,18 @@ def test_the_line_that_is_printed_can_be_followed(run_cli, capsys):
 
 
 @pytest.mark.parametrize("name", ["best", "last"])
-def test_a_dry_run_refuses_a_checkpoint(run_cli, shared, name):
+def test_fast_dev_run_refuses_ckpt_path(run_cli, shared, name):
     kept.fitted(shared, run_cli)
     status, _, problems = run_cli("fit", "--trainer.fast_dev_run", "1", "--ckpt_path", name)
     assert status == 2
     assert "--ckpt_path: has no effect with --trainer.fast_dev_run" in problems
 
 
-# Every way of stopping goes on
+# Runs stopped in every way resume
 
 
 @pytest.mark.parametrize("none", ["max_epochs", "max_steps", "limit_train_batches"])
-def test_a_limit_of_zero_says_that_there_is_nothing_to_train(run_cli, none):
+def test_a_limit_of_zero_reports_nothing_to_train(run_cli, none):
     status, output, problems = run_cli("fit", f"--trainer.{none}", "0")
     assert (status, problems) == (0, "")
     assert output == f"--trainer.{none} 0: there is nothing to train; raise it\n"
@@ -236,7 +236,7 @@ def test_a_limit_of_zero_says_that_there_is_nothing_to_train(run_cli, none):
 
 
 @pytest.mark.parametrize("steps", [5, 14])
-def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, shared, steps):
+def test_a_run_ended_by_max_steps_resumes_bit_identically(run_cli, shared, steps):
     limits = ("--trainer.max_epochs", "-1", "--trainer.max_steps")
     kept.fitted(shared, run_cli, "--name", "whole", *limits, "23", config="simple_plateau")
     parts = ("fit", "--name", "parts", *limits)
@@ -244,9 +244,9 @@ def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, shar
     assert status == 0
     place = folder("parts")
     no_nan(output, (place / "metrics.csv").read_text(), (place / "results.json").read_text())
-    said = results(place)
-    assert (said["status"], said["ended_by"]) == ("complete", "max_steps")
-    assert (said["epochs"], said["steps"]) == (steps // 9, steps)
+    recorded = results(place)
+    assert (recorded["status"], recorded["ended_by"]) == ("complete", "max_steps")
+    assert (recorded["epochs"], recorded["steps"]) == (steps // 9, steps)
     assert checkpoint("last", place)["global_step"] == steps
     assert len(rows(place)) == steps // 9 + 1
     assert rows(place)[-1]["val_acc"] == ""
@@ -256,29 +256,29 @@ def test_a_run_that_is_ended_by_its_steps_goes_on_to_the_same_bits(run_cli, shar
     assert_same_end(folder("whole"), place)
 
 
-def test_what_was_never_validated_can_be_tested(run_cli):
+def test_a_run_without_validation_can_be_tested(run_cli):
     for name, options in (("steps", ("max_steps", "5")), ("none", ("limit_val_batches", "0"))):
         given = ("--name", name, f"--trainer.{options[0]}", options[1])
         status, output, _ = run_cli("fit", *given)
         assert status == 0
         assert "nothing was validated" in output
-        status, told, problems = run_cli("test", *given)
+        status, text, problems = run_cli("test", *given)
         assert status == 0
         assert "best.ckpt: no such checkpoint, as no best was kept" in problems
-        said = results(folder(name))
-        assert said["test_checkpoints"] == ["checkpoints/last.ckpt"]
-        assert "best_val_acc" not in said
-        no_nan(output, told, problems, json.dumps(said), (folder(name) / "metrics.csv").read_text())
+        info = results(folder(name))
+        assert info["test_checkpoints"] == ["checkpoints/last.ckpt"]
+        assert "best_val_acc" not in info
+        no_nan(output, text, problems, json.dumps(info), (folder(name) / "metrics.csv").read_text())
 
 
-def test_a_run_whose_time_is_up_goes_on_with_more(run_cli, monkeypatch):
+def test_a_run_ended_by_max_time_resumes_with_more_time(run_cli, monkeypatch):
     limits = ("fit", STOP_AT, "--trainer.max_epochs", "-1", "--trainer.max_time")
     monkeypatch.setenv("STOP_AT", "never, and slowly")
     assert run_cli(*limits, "00:00:00:01")[0] == 0
     monkeypatch.setenv("STOP_AT", "")
-    said, step = results(), checkpoint("last")["global_step"]
-    assert (said["status"], said["ended_by"]) == ("complete", "max_time")
-    assert step == said["steps"] > 0
+    recorded, step = results(), checkpoint("last")["global_step"]
+    assert (recorded["status"], recorded["ended_by"]) == ("complete", "max_time")
+    assert step == recorded["steps"] > 0
     before = contents()
     status, output, _ = run_cli(*limits, "00:00:00:01")
     assert status == 0
@@ -288,7 +288,7 @@ def test_a_run_whose_time_is_up_goes_on_with_more(run_cli, monkeypatch):
     assert status == 2
     assert "has no effect, as --trainer.max_time 0:00:01 is reached" in problems
     assert contents() == before
-    epochs = said["epochs"] + 2
+    epochs = recorded["epochs"] + 2
     longer = ("fit", STOP_AT, "--trainer.max_epochs", str(epochs))
     status, _, problems = run_cli(*longer, "--trainer.max_time", "00:01:00:00")
     assert (status, problems) == (0, "")
@@ -299,7 +299,7 @@ def test_a_run_whose_time_is_up_goes_on_with_more(run_cli, monkeypatch):
     assert (results()["status"], results()["ended_by"]) == ("complete", "max_epochs")
 
 
-def test_a_run_that_has_stopped_early_goes_on_with_more_patience(run_cli):
+def test_a_run_ended_by_early_stopping_resumes_with_more_patience(run_cli):
     def fit(name, patience):
         limits = ("--trainer.max_epochs", "30", *EARLY, patience)
         return run_cli("fit", "--name", name, *RATE, *limits)
@@ -317,7 +317,7 @@ def test_a_run_that_has_stopped_early_goes_on_with_more_patience(run_cli):
 
 
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])
-def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(
+def test_a_run_with_gradient_accumulation_resumes_bit_identically(
     run_cli, shared, monkeypatch, moment
 ):
     options = (
@@ -327,27 +327,27 @@ def test_a_run_that_accumulates_gradients_goes_on_to_the_same_bits(
     kept.fitted(shared, run_cli, "--name", "whole", *options, config="simple_plateau")
     stopped(run_cli, monkeypatch, moment, "fit", "--name", "cut", *options, config="simple_plateau")
     if moment != "7":  # then there is a checkpoint
-        said = results(folder("cut"))
-        assert (said["status"], said["ended_by"]) == ("interrupted", "SIGINT")
+        recorded = results(folder("cut"))
+        assert (recorded["status"], recorded["ended_by"]) == ("interrupted", "SIGINT")
     assert run_cli("fit", "--name", "cut", *options, config="simple_plateau")[0] == 0
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def test_who_is_told_to_stop_ends_with_a_whole_step_and_can_go_on(run_cli, monkeypatch):
+def test_should_stop_ends_after_a_full_step_and_the_run_resumes(run_cli, monkeypatch):
     options = (STOP_AT, "--trainer.accumulate_grad_batches", "2", "--trainer.max_epochs")
     run_cli("fit", "--name", "whole", *options, "3")
     monkeypatch.setenv("STOP_AT", "told 5")
     assert run_cli("fit", "--name", "cut", *options, "2")[0] == 0
-    said = results(folder("cut"))
-    assert (said["status"], said["ended_by"]) == ("complete", "a callback")
-    assert (said["epochs"], said["steps"]) == (0, 3)
+    recorded = results(folder("cut"))
+    assert (recorded["status"], recorded["ended_by"]) == ("complete", "a callback")
+    assert (recorded["epochs"], recorded["steps"]) == (0, 3)
     monkeypatch.setenv("STOP_AT", "")
     assert "ended by a callback" in run_cli("fit", "--name", "cut", *options, "2")[1]
     assert run_cli("fit", "--name", "cut", *options, "3")[0] == 0
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def test_checkpoints_within_an_epoch_wait_for_the_step_of_the_optimizer(run_cli, monkeypatch):
+def test_checkpoints_within_an_epoch_wait_for_the_optimizer_step(run_cli, monkeypatch):
     options = (
         STOP_AT, "--trainer.accumulate_grad_batches", "2", "--every_n_train_steps", "3"
     )  # fmt: skip
@@ -357,7 +357,7 @@ def test_checkpoints_within_an_epoch_wait_for_the_step_of_the_optimizer(run_cli,
     assert saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["current"]["ready"] == 6
 
 
-def test_no_training_goes_on_amid_the_batches_of_a_step(run_cli):
+def test_a_checkpoint_between_accumulated_batches_is_not_resumed(run_cli):
     options = ("--trainer.accumulate_grad_batches", "2", "--trainer.val_check_interval", "5")
     run_cli("fit", *options, "--trainer.max_epochs", "1")  # validated at the fifth of 9 alone
     best = RUN / "checkpoints" / "best.ckpt"
@@ -367,13 +367,13 @@ def test_no_training_goes_on_amid_the_batches_of_a_step(run_cli):
     for given in ((), ("--name", "new", "--ckpt_path", str(best))):
         status, _, problems = run_cli("fit", *options, *given)
         assert status == 2
-        assert f"{best}: saved amid the batches of one step of the optimizer" in problems
+        assert f"{best}: saved between the batches of an accumulated step" in problems
         assert problems.count("\n") == 1
     assert contents() == before
 
 
 @pytest.mark.parametrize("interval", ["4", "0.3", "5"])
-def test_a_checkpoints_score_is_that_of_its_own_weights(run_cli, interval):
+def test_a_checkpoint_s_score_belongs_to_its_weights(run_cli, interval):
     options = (*RATE, "--trainer.val_check_interval", interval, "--trainer.max_epochs", "4")
     assert run_cli("fit", *options)[0] == 0
     _, output, _ = run_cli("validate", *options)
@@ -383,7 +383,7 @@ def test_a_checkpoints_score_is_that_of_its_own_weights(run_cli, interval):
 
 
 @pytest.mark.parametrize("moment", ["7", "9", "13"])
-def test_a_run_that_validates_within_epochs_goes_on_to_the_same_bits(
+def test_a_run_validating_within_epochs_resumes_bit_identically(
     run_cli, shared, monkeypatch, moment
 ):
     options = (

@@ -1,4 +1,4 @@
-"""What a run's event files say, read back with TensorBoard's own reader."""
+"""A run's event files, read with TensorBoard's own reader."""
 
 import csv
 import io
@@ -26,7 +26,7 @@ RUN = Path("tb_logs/dense/seed_42")
 
 
 def points():
-    """Each scalar's (step, value) in the order in which they are read."""
+    """Each scalar's (step, value) pairs in reading order."""
     events = EventAccumulator(str(RUN)).Reload()
     return {
         tag: [(event.step, event.value) for event in events.Scalars(tag)]
@@ -34,7 +34,7 @@ def points():
     }
 
 
-def test_no_other_command_adds_to_the_curves_of_training(run_cli, shared):
+def test_only_fit_adds_to_the_training_curves(run_cli, shared):
     kept.fitted(shared, run_cli)
     before = points()
     for tag in ("train_loss", "train_acc", "val_loss", "val_acc", "lr"):
@@ -71,7 +71,7 @@ def columns(run=RUN):
     return [*csv.DictReader((run / "metrics.csv").open())]
 
 
-def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli, shared):
+def test_training_and_validation_share_a_tag_with_epochs_as_steps(run_cli, shared):
     kept.fitted(shared, run_cli)
     for part, short in (("train", "train"), ("val", "val")):
         for tag, name in (("accuracy", "acc"), ("loss", "loss")):
@@ -81,7 +81,7 @@ def test_training_and_validation_share_a_tag_and_its_steps_are_epochs(run_cli, s
             assert [value for _, value in points] == pytest.approx([v for _, v in expected])
 
 
-def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli, shared):
+def test_resumed_killed_and_fresh_runs_have_each_point_once(run_cli, shared):
     kept.fitted(shared, run_cli)
     before = epochs_of("val", "by_epoch/accuracy")
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint
@@ -116,7 +116,7 @@ def test_runs_resumed_killed_or_fresh_neither_double_nor_lose_points(run_cli, sh
 
 
 @pytest.mark.pictures
-def test_recalls_and_pictures_are_those_of_validation(run_cli):
+def test_recalls_and_pictures_come_from_validation(run_cli):
     assert run_cli("fit", "--data.augment", "true")[0] == 0
     data = MNISTDataModule(yaml.safe_load((RUN / "config.yaml").read_text())["data"]["data_dir"])
     data.dataset = SMALL
@@ -149,7 +149,7 @@ def test_recalls_and_pictures_are_those_of_validation(run_cli):
     assert "{" not in shown
 
 
-def test_hparams_of_a_committee_tell_nothing_of_training():
+def test_hparams_of_a_committee_omit_training_options():
     members = ["a/best.ckpt", "b/best.ckpt"]
     ensemble = {"class_path": "lit_mnist.models.EnsembleModule"}
     ensemble["init_args"] = {"checkpoints": members, "cascade": False, "classes": None}
@@ -167,7 +167,7 @@ def test_hparams_of_a_committee_tell_nothing_of_training():
     assert trained["max_epochs"] == 30
 
 
-def test_hparams_have_the_options_and_the_real_results(run_cli, shared):
+def test_hparams_have_options_and_results(run_cli, shared):
     kept.fitted(shared, run_cli)
     for _ in range(2):
         assert run_cli("test")[0] == 0
@@ -187,7 +187,7 @@ def test_hparams_have_the_options_and_the_real_results(run_cli, shared):
     assert set(tags) == {"final/best_val_acc", "final/best_val_loss"}  # the test was of others
 
 
-def test_the_best_within_an_epoch_is_the_best():
+def test_the_best_validation_within_an_epoch_is_logged():
     def row(epoch, val_acc):
         return {"epoch": epoch, "val_acc": val_acc, "val_loss": 1 - val_acc}
 

@@ -1,4 +1,4 @@
-"""What a wheel holds: every room, every config, every template, every file of the page."""
+"""The wheel contains every room, config, template and file of the page."""
 
 import tomllib
 from pathlib import Path
@@ -19,7 +19,7 @@ def test_every_room_is_packed():
     assert rooms | {TEMPLATES} == packages
 
 
-def test_every_config_is_packed_where_the_program_looks_for_it():
+def test_every_config_is_packed_where_the_program_finds_it():
     assert packed("lit_mnist.configs") == {
         path for path in (ROOT / "configs").rglob("*") if path.is_file()
     }
@@ -31,8 +31,8 @@ def test_every_template_is_packed():
     assert packed("lit_mnist.reports") == set(folder.iterdir())
 
 
-def test_a_folder_of_files_is_a_package_of_its_own():
-    """Or else setuptools warns that it would be ignored, forty lines at each `pip wheel`."""
+def test_every_folder_of_data_files_is_a_package():
+    """Otherwise setuptools prints a 40-line warning at each `pip wheel`."""
     data = SETUPTOOLS["package-data"].values()
     assert not [pattern for patterns in data for pattern in patterns if "/" in pattern]
 
@@ -44,7 +44,7 @@ def test_every_file_of_the_page_is_packed():
 
 
 def packed(above):
-    """The files that are packed of a package and those within it, beside its modules."""
+    """The data files packed for a package and its sub-packages."""
     found = set()
     for package, patterns in SETUPTOOLS["package-data"].items():
         folder = package.replace("lit_mnist.configs", "configs").replace(".", "/")

@@ -15,18 +15,18 @@ def copy(source, target):
 
 
 def change(path, action):
-    """Rewrites a checkpoint; `action` changes it in place or gives another."""
+    """Rewrites a checkpoint; `action` changes it in place or returns another."""
     checkpoint = torch.load(path, weights_only=True)
     other = action(checkpoint)
     torch.save(checkpoint if other is None else other, path)
 
 
 def put(*path):
-    """Gives a change that sets the last of `path`, or removes the one before ... if that is it."""
-    *way, key, value = path
+    """Returns an action: `put("a", "b", 1)` sets entry "b" of entry "a"; `...` removes it."""
+    *parents, key, value = path
 
     def action(checkpoint):
-        for step in way:
+        for step in parents:
             checkpoint = checkpoint[step]
         if value is ...:
             del checkpoint[key]

@@ -44,7 +44,7 @@ def configs_first(args: Sequence[str]) -> list[str]:
 
 
 def find_config(name: str) -> str:
-    """Gives the path of a config by its name.
+    """Returns the path of a config by its name.
 
     The user's own file of that name, with or without `.yaml`, comes before a shipped config. If
     there is neither, the name is returned unchanged.
@@ -59,7 +59,7 @@ def find_config(name: str) -> str:
 
 
 def shipped_configs() -> dict[str, Path]:
-    """Gives the paths of the shipped configs by name, such as `deep` and `overlays/ddp`."""
+    """Returns the paths of the shipped configs by name, such as `deep` and `overlays/ddp`."""
     installed = PACKAGE / "configs"  # from a wheel; in a clone they are beside the package
     folder = installed if installed.is_dir() else PACKAGE.parent / "configs"
     return {

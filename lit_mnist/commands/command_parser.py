@@ -23,11 +23,11 @@ class CommandParser(argparse.ArgumentParser):
     fit = False
 
     def __init__(self) -> None:
-        more = f"All options of fit apply: {program.name()} fit --help" if self.fit else None
+        epilog = f"All options of fit apply: {program.name()} fit --help" if self.fit else None
         super().__init__(
             prog=f"{program.name()} {self.command}",
             description=f"{self.summary[0].upper()}{self.summary[1:]}. {self.details}",
-            epilog=more,
+            epilog=epilog,
             allow_abbrev=False,
         )
 
@@ -37,12 +37,12 @@ class CommandParser(argparse.ArgumentParser):
         Raises:
             UserError: An option is wrong; names it and the remedy.
         """
-        options, others = self.parse_known_args(list(args))
-        for arg in others:
+        options, rest = self.parse_known_args(list(args))
+        for arg in rest:
             self._refuse_abbreviated(arg.partition("=")[0])
-        if others and not self.fit:
-            self.error(f"{others[0]}: there is no such option")
-        options.spec = RunSpec.from_args(others)
+        if rest and not self.fit:
+            self.error(f"{rest[0]}: there is no such option")
+        options.spec = RunSpec.from_args(rest)
         self.check(options)
         return options
 
@@ -72,7 +72,7 @@ class CommandParser(argparse.ArgumentParser):
 def positive(text: str) -> int:
     """Reads an integer of at least 1."""
     if not text.isdecimal() or int(text) < 1:
-        raise argparse.ArgumentTypeError(f"{text} is no integer of at least 1")
+        raise argparse.ArgumentTypeError(f"{text} is not an integer of at least 1")
     return int(text)
 
 

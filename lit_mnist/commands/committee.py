@@ -34,7 +34,7 @@ def run(options: argparse.Namespace) -> None:
 
 
 def member_specs(spec: RunSpec, members: int, folds: int | None) -> list[RunSpec]:
-    """Gives the runs of a committee: consecutive seeds and, with folds, the folds in turn.
+    """Returns the runs of a committee: consecutive seeds and, with folds, consecutive folds.
 
     Args:
         spec: Their common options, with the first member's seed.

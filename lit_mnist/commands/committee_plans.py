@@ -14,29 +14,29 @@ from lit_mnist.runs.folder import Run
 
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
-    own = members[0].config
+    config = members[0].config
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
-    others = ("seed", "images", "layout", *(["fold"] if several else []))
-    data = {key: value for key, value in own["data"].items() if key not in others}
+    per_member = ("seed", "images", "layout", *(["fold"] if several else []))
+    data = {key: value for key, value in config["data"].items() if key not in per_member}
     paths = [plans.weights_of(one.run) for one in members]
-    classes = list(dict.fromkeys(_classes(own["model"])))  # that the checkpoints may name
+    classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name
     spec = RunSpec(
         settings={
-            "name": own["name"],
-            "log_dir": own["log_dir"],
+            "name": config["name"],
+            "log_dir": config["log_dir"],
             "model": "EnsembleModule",
             "model.checkpoints": [str(path) for path in paths],
             "model.average": average,
             **({"model.classes": classes} if classes else {}),
             **{f"data.{key}": value for key, value in data.items()},
-            "trainer.accelerator": own["trainer"]["accelerator"],
+            "trainer.accelerator": config["trainer"]["accelerator"],
         }
     )
     part = data["folds"], data.get("fold")
-    run = Run.of_committee(Path(own["log_dir"]), own["name"], len(members), *part)
+    run = Run.of_committee(Path(config["log_dir"]), config["name"], len(members), *part)
     weights = tested.weights_sha256(paths, average)
-    doubt = tested.doubt(run, weights, plans.test_data_sha256(own))
-    return Plan(spec, run, own, complete=True, doubt=doubt)
+    doubt = tested.doubt(run, weights, plans.test_data_sha256(config))
+    return Plan(spec, run, config, complete=True, doubt=doubt)
 
 
 def test(members: Sequence[Plan], average: AVERAGES) -> Path:
@@ -65,5 +65,5 @@ def _classes(model: Any) -> list[str]:
     if not isinstance(model, Mapping):
         return []
     below = [name for part in model.values() for name in _classes(part)]
-    own = model.get("class_path")
-    return [own, *below] if isinstance(own, str) and not own.startswith("lit_mnist.") else below
+    name = model.get("class_path")
+    return [name, *below] if isinstance(name, str) and not name.startswith("lit_mnist.") else below

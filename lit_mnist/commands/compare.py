@@ -31,22 +31,22 @@ class Predictions(NamedTuple):
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `parsers.Compare`."""
-    found = [run for path in options.runs for run in tested_runs(path)]
-    everyone = found if len(found) == 2 else list(dict.fromkeys(found))
-    if len(everyone) < 2:
-        raise UserError(f"{everyone[0]}: is alone; name another run to compare it with")
-    read_ones = [read(path) for path in everyone]
-    for other in read_ones[1:]:
-        if not same_images(read_ones[0], other):
-            raise UserError(f"{read_ones[0].name} and {other.name} were tested on different images")
-    if len(read_ones) == 2:
-        print("\n".join(lines(*read_ones)))
+    named = [run for path in options.runs for run in tested_runs(path)]
+    folders = named if len(named) == 2 else list(dict.fromkeys(named))
+    if len(folders) < 2:
+        raise UserError(f"{folders[0]}: only one run is named; add another to compare it with")
+    runs = [read(path) for path in folders]
+    for other in runs[1:]:
+        if not same_images(runs[0], other):
+            raise UserError(f"{runs[0].name} and {other.name} were tested on different images")
+    if len(runs) == 2:
+        print("\n".join(lines(*runs)))
     else:
-        print("\n".join([*pair_lines(read_ones), *mean_lines(read_ones)]))
+        print("\n".join([*pair_lines(runs), *mean_lines(runs)]))
 
 
 def tested_runs(path: Path) -> list[Path]:
-    """Gives the run itself, or all seeds in the folder of a system, such as `tb_logs/deep`."""
+    """Returns the run itself, or all seeds in the folder of a system, such as `tb_logs/deep`."""
     if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
         return [path]
     tables = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
@@ -59,10 +59,10 @@ def _is_seed(folder: Path) -> bool:
 
 
 def same_images(first: Predictions, second: Predictions) -> bool:
-    """Tells whether two runs were tested on the same images, as far as that is known."""
-    known = {first.data_sha256, second.data_sha256} - {""}
+    """Returns whether two runs were tested on the same images, as far as that is known."""
+    hashes = {first.data_sha256, second.data_sha256} - {""}
     same_labels = np.array_equal(first.labels, second.labels)
-    return len(known) < 2 and same_labels and np.array_equal(first.indices, second.indices)
+    return len(hashes) < 2 and same_labels and np.array_equal(first.indices, second.indices)
 
 
 def read(path: Path) -> Predictions:
@@ -105,7 +105,7 @@ def score_line(one: Predictions) -> str:
 
 
 def lines(first: Predictions, second: Predictions) -> list[str]:
-    """Gives the comparison of two runs, one fact per line."""
+    """Returns the comparison of two runs, one fact per line."""
     result = mcnemar(first.right, second.right)
     text = [
         score_line(first),
@@ -120,7 +120,7 @@ def lines(first: Predictions, second: Predictions) -> list[str]:
 
 
 def pair_lines(runs: Sequence[Predictions]) -> list[str]:
-    """Gives the image-by-image comparisons of all pairs of runs, one pair per line."""
+    """Returns the image-by-image comparisons of all pairs of runs, one pair per line."""
     pairs = list(combinations(runs, 2))
     results = [mcnemar(one.right, other.right) for one, other in pairs]
     corrected = holm([result.p_value for result in results])

@@ -1,4 +1,4 @@
-"""The constructors of classes that options name: what they can be given, and that they may fail."""
+"""Constructors of classes that options name: checks of their arguments, and their errors."""
 
 import importlib
 import inspect
@@ -41,25 +41,25 @@ def _parameters(class_path: str) -> dict[str, inspect.Parameter]:
 
 
 def failed(error: BaseException) -> UserError | None:
-    """Gives the error to raise for one in a model's constructor; None if it arose elsewhere."""
-    found: BaseException | None = error
-    while found is not None:
-        for frame, _ in traceback.walk_tb(found.__traceback__):
+    """Returns the error to raise for one in a model's constructor; None if it arose elsewhere."""
+    cause: BaseException | None = error
+    while cause is not None:
+        for frame, _ in traceback.walk_tb(cause.__traceback__):
             model = frame.f_locals.get("self")
             if frame.f_code.co_name == "__init__" and isinstance(model, LightningModule):
-                return _told(type(model), found)
-        found = found.__cause__ or (None if found.__suppress_context__ else found.__context__)
+                return _error_of(type(model), cause)
+        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 
-def _told(kind: type, error: BaseException) -> UserError:
+def _error_of(kind: type, error: BaseException) -> UserError:
     if isinstance(error, UserError):
         return error
     frames = traceback.extract_tb(error.__traceback__)
-    own = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts]
+    last = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts][-1]
     text = " ".join(str(error).split())
     return UserError(
         f"--model {kind.__module__}.{kind.__qualname__}: its constructor fails"
-        f" ({type(error).__name__}{': ' if text else ''}{text:.300}; {own[-1].filename}, line"
-        f" {own[-1].lineno}); give it other arguments, or correct that file"
+        f" ({type(error).__name__}{': ' if text else ''}{text:.300}; {last.filename}, line"
+        f" {last.lineno}); give it other arguments, or correct that file"
     )

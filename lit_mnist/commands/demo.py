@@ -1,4 +1,4 @@
-"""The command `demo`: a page to draw digits on, served to this machine alone."""
+"""The command `demo`: a page to draw digits on, served only to this machine."""
 
 import argparse
 from contextlib import suppress

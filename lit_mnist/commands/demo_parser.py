@@ -28,5 +28,5 @@ class Demo(OneRun):
 def port(text: str) -> int:
     """Parses a port number, or 0 for any free port."""
     if not text.isdecimal() or int(text) > 65535:
-        raise argparse.ArgumentTypeError(f"{text} is no port; take 0 to 65535")
+        raise argparse.ArgumentTypeError(f"{text} is not a port; take 0 to 65535")
     return int(text)

@@ -33,7 +33,7 @@ _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
 def explained(error: Exception) -> Exception:
-    """Gives the error to raise instead: a UserError or PeerError, or `error` itself."""
+    """Returns the error to raise instead: a UserError or PeerError, or `error` itself."""
     if isinstance(error, (UserError, PeerError)):
         return error
     if failed := constructors.failed(error):
@@ -52,7 +52,7 @@ def explained(error: Exception) -> Exception:
 
 
 def of_trainer(error: Exception) -> UserError:
-    """Gives the error to raise for one that the constructor of the Trainer has raised."""
+    """Returns the error to raise for one that the constructor of the Trainer has raised."""
     message = device_errors.explained(error, " ".join(str(error).split()))
     return UserError(message or f"--trainer: {condensed(str(error)):.400}")
 
@@ -61,7 +61,7 @@ def _of_training(text: str) -> str:
     """Explains what autograd or DDP refuses; empty for other errors, as below."""
     if _NOTHING_TRAINED.search(text):
         return (
-            "the loss depends on no trained weight; have forward return what it computes"
+            "the loss depends on no trained weight; return the network's output from forward"
             " (not detached, no labels), and leave some layer unfrozen"
         )
     if _UNUSED.search(text):
@@ -129,7 +129,7 @@ def _of_option(error: Exception, text: str, frames: Frames) -> str:
 
 
 def _stock_callback(frames: Frames) -> str:
-    """Gives the file of the Lightning callback in which an error arose; empty if in none.
+    """Returns the file of the Lightning callback in which an error arose; empty if in none.
 
     PyTorch's frames are skipped: a module raises for a caller that asks for a missing attribute.
     """
@@ -140,5 +140,5 @@ def _stock_callback(frames: Frames) -> str:
 
 
 def _library(filename: str) -> str:
-    """Gives the installed package that a file belongs to."""
+    """Returns the installed package that a file belongs to."""
     return filename.replace("\\", "/").rpartition("/site-packages/")[2].partition("/")[0]

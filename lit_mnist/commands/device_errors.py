@@ -60,7 +60,7 @@ def explained(error: Exception, text: str) -> str:
     """
     if _out_of_memory(error, text):
         return (
-            "memory is used up; lower --data.batch_size or --data.eval_batch_size, end other"
+            "out of memory; lower --data.batch_size or --data.eval_batch_size, end other"
             " programs, or take another --trainer.accelerator"
         )
     for pattern, message in _SAID:

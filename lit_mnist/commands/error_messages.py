@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from lit_mnist import program
 from lit_mnist.commands.arguments import config_files
 
-# Lines of jsonargparse's report about how it tried to parse a value, not about what is wrong
+# Lines of jsonargparse's report on its attempts to parse a value, not on the problem itself
 _CLUTTER = re.compile(
     r"Does not validate|Subtypes:|Errors:|Expected a <class 'NoneType'>|Given value"
     r"|Problem with given class_path|Expected a path but|Problems parsing config"
@@ -26,8 +26,8 @@ _SHORTER = (
     (r"Option '(.*?)' is not accepted", r"there is no option \1"),
     (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
     (r"unrecognized arguments: ", "there is no option "),
-    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is no integer"),
-    (r"could not convert string to float: (.*)", r"\1 is no number"),
+    (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not an integer"),
+    (r"could not convert string to float: (.*)", r"\1 is not a number"),
     (
         r".*arguments are required: .*model",
         "no model is named; give a config, such as --config deep",
@@ -65,7 +65,7 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
 
 
 def condensed(report: str) -> str:
-    """Gives the problem that a report states, on one line, without the attempts to parse it."""
+    """Returns the problem that a report states, on one line, without the attempts to parse it."""
     lines = [line.strip().removeprefix("- ") for line in report.splitlines()]
     lines = [line for line in lines if line and not _CLUTTER.match(line)]
     return "; ".join(dict.fromkeys(filter(None, map(_shorten, lines))))
@@ -78,18 +78,18 @@ def _shorten(line: str) -> str:
 
 
 def _unknown(reason: str) -> str:
-    """Gives the word that the parser does not know, as typed; empty if that is not the problem."""
-    found = re.search(r"there is no (?:option|class) ((?:--?)?[\w.]+)", reason)
-    return found[1] if found else ""
+    """Returns the word unknown to the parser, as typed; empty if that is not the problem."""
+    match = re.search(r"there is no (?:option|class) ((?:--?)?[\w.]+)", reason)
+    return match[1] if match else ""
 
 
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
     unknown = _unknown(reason)
     dashes = "--" if unknown.startswith("-") else ""  # none in a file or for a model's arguments
-    words = [each.removeprefix("--") for each in known if each.startswith(dashes)]
+    words = [option.removeprefix("--") for option in known if option.startswith(dashes)]
     word = unknown.lstrip("-")
-    longer = [each for each in words if word and each.startswith(word)]  # it was abbreviated
-    near = longer or difflib.get_close_matches(word, words, n=1)
+    completions = [name for name in words if word and name.startswith(word)]  # of an abbreviation
+    near = completions or difflib.get_close_matches(word, words, n=1)
     if not near:
         return f"see {program.name()} {command} --help"
     return f"did you mean {dashes}{near[0]}?"

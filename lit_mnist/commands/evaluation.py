@@ -14,7 +14,7 @@ from lit_mnist.runs import checkpoints, tested
 from lit_mnist.runs.folder import Run
 
 
-def refuse_nothing(trainer: Trainer, stage: str) -> None:
+def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
     """Refuses a limit that leaves no image to read.
 
     Args:
@@ -24,10 +24,10 @@ def refuse_nothing(trainer: Trainer, stage: str) -> None:
     Raises:
         UserError: Naming the option.
     """
-    option, done = f"limit_{stage}_batches", {"val": "validated", "test": "tested"}
+    option, verbs = f"limit_{stage}_batches", {"val": "validated", "test": "tested"}
     if getattr(trainer, option) == 0:
         raise UserError(
-            f"--trainer.{option} 0: no image would be {done.get(stage, 'read')}; leave it out"
+            f"--trainer.{option} 0: no image would be {verbs.get(stage, 'read')}; leave it out"
         )
 
 
@@ -43,14 +43,14 @@ def scores(trainer: Trainer, stage: str) -> str:
     text = "  ".join(f"{name} {metrics[name]:.4f}" for name in names) or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
-    done, there = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
-    return text if done == there else f"{text}  (of {done} of {there} batches)"
+    read_batches, total = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
+    return text if read_batches == total else f"{text}  (of {read_batches} of {total} batches)"
 
 
 def trained(
     run: Run, model: ScoredModule, ckpt_path: str | None
 ) -> tuple[str | None, tested.Weights]:
-    """Gives the checkpoint to evaluate, None for a committee, and its weights.
+    """Returns the checkpoint to evaluate, None for a committee, and its weights.
 
     Args:
         run: The folder.
@@ -75,7 +75,7 @@ def trained(
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
     model.configure_model()  # Lightning calls it again, which does no harm
-    checkpoints.refuse(path, checkpoints.by_hand(checkpoint))
+    checkpoints.refuse(path, checkpoints.written_by_hand(checkpoint))
     checkpoints.check_fits(checkpoint, model, path)
     classes.check_same_module(checkpoint, model, path)
     return str(path), tested.Weights.of(path, checkpoint)

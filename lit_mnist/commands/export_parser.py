@@ -47,8 +47,8 @@ class Export(OneRun):
         super().check(options)
         if options.cascade not in (None, "false"):
             raise UserError(
-                "--model.cascade: a model file asks every member, as its graph does the same for"
-                " each image of a batch; predict and test ask them in turn"
+                "--model.cascade: a model file runs every member, as its graph does the same for"
+                " each image of a batch; predict and test can run a cascade"
             )
         output = options.output
         ends = {kind.suffix: name for name, kind in FORMATS.items()}

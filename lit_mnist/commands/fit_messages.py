@@ -17,12 +17,12 @@ from lit_mnist.runs.restored import restore
 @rank_zero_only
 def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     """Prints why nothing is left to train, and what would change that."""
-    if begin.goes_on is None:
+    if begin.resume is None:
         print(f"{begin.done}; raise it")
         return
-    print(f"{run.folder} is complete: {begin.goes_on.epochs} epochs; {begin.done}.")
+    print(f"{run.folder} is complete: {begin.resume.epochs} epochs; {begin.done}.")
     print("To train on, raise that limit; to start afresh, add --fresh.")
-    restore(run, options, begin.goes_on.checkpoint)
+    restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
         run.update_results(status="complete")
 
@@ -58,14 +58,14 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
 def _why_no_best(run: Run) -> str:
     known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
     if "val_acc" in known:
-        return "no weights were kept as they were validated"
+        return "a callback changed the weights after each validation"
     if "val_loss" in known:
-        return "the model logs no val_acc, which the best goes by"
+        return "the model logs no val_acc, by which the best is chosen"
     return "nothing was validated"
 
 
 def for_test(args: list[str], named: bool) -> list[str]:
-    """Gives the options of `fit` that `test` needs, without the checkpoint to begin training with.
+    """Returns the options of `fit` that `test` needs, without the starting checkpoint.
 
     Args:
         args: The options.

@@ -80,11 +80,11 @@ class Jobs:
             self.slots.put(slot)
 
     def _start(self, job: Job, slot: int) -> subprocess.Popen[str]:
-        alone = self.at_once == 1
+        single = self.at_once == 1
         return subprocess.Popen(
             [sys.executable, "-m", "lit_mnist.main", *job.spec.argv("fit")],
             env=self._environment(slot, job.spec),
-            stdout=None if alone else subprocess.PIPE,
+            stdout=None if single else subprocess.PIPE,
             text=True,
             start_new_session=True,  # so that signals reach it only through us, and once
             preexec_fn=end_with_parent if os.name == "posix" else None,  # Windows has none
@@ -93,15 +93,15 @@ class Jobs:
     def _environment(self, slot: int, spec: RunSpec) -> dict[str, str]:
         package = str(Path(__file__).parents[2])
         paths = [package, *filter(None, [os.environ.get("PYTHONPATH")])]
-        own = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1", program.CALLED: program.name()}
+        env = {"PYTHONPATH": os.pathsep.join(paths), MARK: "1", program.CALLED: program.name()}
         if torch.cuda.is_available() and not spreads(spec):
             visible = os.environ.get("CUDA_VISIBLE_DEVICES")
             gpus = visible.split(",") if visible else range(torch.cuda.device_count())
-            own["CUDA_VISIBLE_DEVICES"] = str(gpus[slot % len(gpus)])
-        if self.at_once > 1:  # with GPUs as well, as the runs may leave them alone
+            env["CUDA_VISIBLE_DEVICES"] = str(gpus[slot % len(gpus)])
+        if self.at_once > 1:  # with GPUs as well, as the runs may not use them
             threads = max(1, torch.get_num_threads() // self.at_once)
-            own["OMP_NUM_THREADS"] = str(threads)
-        return os.environ | own
+            env["OMP_NUM_THREADS"] = str(threads)
+        return os.environ | env
 
     def _stop(self, number: int, _: FrameType | None) -> None:
         self.stopped = number

@@ -19,7 +19,7 @@ SPREADING = ("trainer.devices", "trainer.num_nodes", "trainer.strategy")
 
 
 def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
-    """Gives how many runs train at once: one per GPU, or else one per core, as memory allows.
+    """Returns how many runs train at once: one per GPU, or else one per core, as memory allows.
 
     Two runs of one thread each finish 1.1 to 1.2 times as fast as one after the other with two
     threads (the notebook's nets), as threads wait for each other within each step. The number is
@@ -43,7 +43,7 @@ def jobs_at_once(specs: Sequence[RunSpec], root: Path = Path("/")) -> int:
 
 
 def free_gib(root: Path = Path("/")) -> float | None:
-    """Gives the memory available to this process, in GiB; None if it is unknown.
+    """Returns the memory available to this process, in GiB; None if it is unknown.
 
     That is the machine's available memory, or the limit of the control groups if it is smaller.
     What the groups use already is not subtracted, as most of it is cached files.
@@ -58,7 +58,7 @@ def free_gib(root: Path = Path("/")) -> float | None:
 
 
 def _group_limits(root: Path) -> list[int]:
-    """Gives the limits, in bytes, of this process's control groups (version 1 or 2) and parents."""
+    """Returns the memory limits (bytes) of this process's control groups (v1 or v2) and parents."""
     try:
         lines = (root / "proc/self/cgroup").read_text().splitlines()
     except OSError:  # not Linux
@@ -84,12 +84,12 @@ def _text(path: Path) -> str:
 
 
 def spreads(spec: RunSpec) -> bool:
-    """Tells whether a run may itself use several devices, or names the one to use."""
+    """Returns whether a run may itself use several devices, or names the one to use."""
     return any(str(_option(spec, name)) not in ("auto", "1", "None") for name in SPREADING)
 
 
 def _option(spec: RunSpec, name: str) -> object:
-    """Gives the value of an option of a run: as typed, or else the last config's, or else auto."""
+    """Returns the value of a run's option: as typed, else the last config's, else auto."""
     files = [flat(read_config(Path(find_config(config)))) for config in spec.configs]
     set_there = [file[name] for file in files if name in file]
     parser = ArgumentParser(add_help=False, allow_abbrev=False)

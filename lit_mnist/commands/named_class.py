@@ -20,5 +20,5 @@ def named_class(name: str) -> type:
             f"--model.classes {name}: cannot be imported ({why:.150}); write it as my_module.Net"
         ) from error
     if not isinstance(found, type):
-        raise UserError(f"--model.classes {name}: is no class; write it as my_module.Net")
+        raise UserError(f"--model.classes {name}: is not a class; write it as my_module.Net")
     return found

@@ -16,7 +16,7 @@ from lit_mnist.runs import safe_yaml
 
 GROUPS = ("trainer", "data")  # the parser would ignore a list given for one of these
 # Smallest sensible values, where Lightning does not check
-_LEAST = {
+_LOWEST = {
     "accumulate_grad_batches": 1,
     "check_val_every_n_epoch": 1,
     "fast_dev_run": 0,
@@ -47,7 +47,7 @@ def check_configs(paths: Iterable[str]) -> None:
         if not name:
             raise UserError("--config: is empty; name a file, or leave the option out")
         if "\0" in name:
-            raise UserError(f"--config {name!r:.99}: no name of a file")
+            raise UserError(f"--config {name!r:.99}: not a file name")
         try:
             if not path.exists():
                 names = ", ".join(shipped_configs())
@@ -64,7 +64,7 @@ def check_configs(paths: Iterable[str]) -> None:
         if not isinstance(content, dict):
             raise UserError(f"{name}: holds no options, such as `name: value` on each line")
         if "config" in content:
-            raise UserError(f"{name}: config: a file names no other; give each with --config")
+            raise UserError(f"{name}: config: a file cannot name another; give each with --config")
         for group in GROUPS:
             if isinstance(content.get(group), list):
                 raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
@@ -109,25 +109,25 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
     Raises:
         UserError: A value is wrong; names the option and the values that it may take.
     """
-    for name, least in _LEAST.items():
+    for name, lowest in _LOWEST.items():
         value = trainer.get(name)
-        if isinstance(value, (int, float)) and not value >= least:
-            raise UserError(f"--trainer.{name} {value}: take {least} or more")
+        if isinstance(value, (int, float)) and not value >= lowest:
+            raise UserError(f"--trainer.{name} {value}: take {lowest} or more")
     if trainer.get("barebones"):
         raise UserError(
-            "--trainer.barebones: measures no score and keeps no checkpoint, of which a run's"
-            " folder consists; leave it out, or use it with a Trainer of your own in Python"
+            "--trainer.barebones: records no scores or checkpoints, of which a run consists;"
+            " leave it out, or use it with your own Trainer in Python"
         )
     for unit in ("epochs", "steps"):
         _check_limits(unit, trainer.get(f"min_{unit}"), trainer.get(f"max_{unit}"))
     _check_processes(trainer.get("devices"), trainer.get("accelerator"))
 
 
-def _check_limits(unit: str, least: int | None, most: int | None) -> None:
-    """Refuses a least duration of training above the most, which Lightning would ignore."""
-    if least is not None and most is not None and 0 <= most < least:
+def _check_limits(unit: str, low: int | None, high: int | None) -> None:
+    """Refuses a minimum above the maximum, which Lightning would ignore."""
+    if low is not None and high is not None and 0 <= high < low:
         raise UserError(
-            f"--trainer.min_{unit} {least}: has no effect above --trainer.max_{unit} {most}; lower"
+            f"--trainer.min_{unit} {low}: has no effect above --trainer.max_{unit} {high}; lower"
             " the one, or raise the other"
         )
 
@@ -153,20 +153,20 @@ def check_checkpoint_name(callback: Callback, folder: Path) -> None:
     """
     if not isinstance(callback, ModelCheckpoint) or callback.filename not in ("best", "last"):
         return
-    own = folder / "checkpoints"
-    if callback.dirpath is None or Path(callback.dirpath).resolve() == own.resolve():
+    ours = folder / "checkpoints"
+    if callback.dirpath is None or Path(callback.dirpath).resolve() == ours.resolve():
         raise UserError(
-            f"--trainer.callbacks: ModelCheckpoint would write {own / callback.filename}.ckpt,"
+            f"--trainer.callbacks: ModelCheckpoint would write {ours / callback.filename}.ckpt,"
             " which is this program's; give it another filename or dirpath"
         )
 
 
 def _check_processes(devices: Any, accelerator: Any) -> None:
-    """Refuses so many processes on a CPU that the machine would stall."""
-    most = max(_FEW, os.cpu_count() or 1)
+    """Refuses more processes on a CPU than the machine can run."""
+    limit = max(_FEW, os.cpu_count() or 1)
     count = int(devices) if str(devices).isdecimal() else 1
-    if count > most and accelerator in ("auto", "cpu"):
+    if count > limit and accelerator in ("auto", "cpu"):
         raise UserError(
-            f"--trainer.devices {devices}: each is a process of its own on a CPU; take {most} or"
+            f"--trainer.devices {devices}: each is a process of its own on a CPU; take {limit} or"
             " fewer"
         )

@@ -102,8 +102,8 @@ class RunOptions(RunParser):
 
     def _suit_machine(self, config: Any) -> None:
         """Chooses precision and memory layout; a resumed run keeps its own."""
-        goes_on = self.run.exists() and not self.fresh
-        before = flat(read_config(self.run.file("config.yaml"))) if goes_on else {}
+        resuming = self.run.exists() and not self.fresh
+        before = flat(read_config(self.run.file("config.yaml"))) if resuming else {}
         device = hardware.device_type(config.trainer.accelerator)
         chosen: dict[str, object] = {
             "model.init_args.channels_last": hardware.channels_last(device)
@@ -125,14 +125,14 @@ class RunOptions(RunParser):
             logs = self.subcommand in ("fit", "test")
             kwargs["logger"] = self._logger() if logs else False
         kwargs["plugins"] = self._plugins(config["plugins"])
-        given = config["callbacks"] or []
-        users = given if isinstance(given, list) else [given]
+        configured = config["callbacks"] or []
+        users = configured if isinstance(configured, list) else [configured]
         for one in users:
             option_checks.check_checkpoint_name(one, self.run.folder)
         if config["enable_progress_bar"] is None:
-            theirs = any(isinstance(one, progress.ProgressBar) for one in users)
-            kwargs["enable_progress_bar"] = theirs or sys.stdout.isatty()
-            ours += [ProgressBar()] if sys.stdout.isatty() and not theirs else []
+            has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
+            kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
+            ours += [ProgressBar()] if sys.stdout.isatty() and not has_bar else []
         config["callbacks"] = [*users, *ours]
         try:
             trainer = super().instantiate_trainer(**kwargs)
@@ -182,7 +182,7 @@ class RunOptions(RunParser):
 
 
 def _as_given(value: Any) -> Any:
-    """Gives the values of a config that are named `_UNSERIALIZED` as they were given."""
+    """Returns the values of a config that are named `_UNSERIALIZED` as they were given."""
     if isinstance(value, dict):
         return {key: _as_given(part) for key, part in value.items()}
     if isinstance(value, list):
@@ -192,8 +192,8 @@ def _as_given(value: Any) -> Any:
 
 def _name_enums(callbacks: Any) -> None:
     """Puts the values of Lightning's enumerations in their place, as YAML has none (Timer's)."""
-    everyone = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
-    for callback in everyone:
+    as_list = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+    for callback in as_list:
         for name, value in vars(callback.get("init_args", Namespace())).items():
             if isinstance(value, Enum):
                 callback.init_args[name] = value.value

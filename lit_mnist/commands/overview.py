@@ -31,7 +31,7 @@ EXAMPLES = (
 
 
 def text() -> str:
-    """Gives the text of `--help`."""
+    """Returns the text of `--help`."""
     name = program.name()
     summaries = RUN_COMMANDS | {command: kind.summary for command, kind in PARSERS.items()}
     width = max(map(len, summaries))

@@ -19,7 +19,7 @@ class _Parsed(RunParser):
 
 
 def parsed_options(spec: RunSpec) -> dict[str, Any]:
-    """Gives the options of a run, by name; the model may be left out.
+    """Returns the options of a run, by name; the model may be left out.
 
     Raises:
         UserError: An option is wrong.

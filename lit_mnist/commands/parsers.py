@@ -77,9 +77,9 @@ class Committee(CommandParser):
         if member is not None and not 0 <= member < count:
             raise UserError(f"--member {member}: take 0 to {count - 1}, or set more --members")
         typed = {arg.partition("=")[0] for arg in spec.typed}
-        own = sorted(typed & {"--data.folds", "--data.fold"})
-        if folds and own:
-            raise UserError(f"{own[0]}: --folds {folds} sets it for each member; leave it out")
+        folded = sorted(typed & {"--data.folds", "--data.fold"})
+        if folds and folded:
+            raise UserError(f"{folded[0]}: --folds {folds} sets it for each member; leave it out")
         if not spec.configs and not typed & {"--model", "--model.class_path"}:
             self.refuse_unknown(spec)
             raise UserError(
@@ -106,8 +106,8 @@ class Reproduce(CommandParser):
         only = f"systems to run (all): {', '.join(names)}"
         add("--only", nargs="+", choices=names, default=names, metavar="NAME", help=only)
         seeds = (
-            "runs of each single system, with seeds from --seed_everything on (%(default)s); for"
-            " several, the table has mean and standard deviation"
+            "runs per single system, with consecutive seeds from --seed_everything (%(default)s);"
+            " for several, the table has mean and standard deviation"
         )
         add("--seeds", type=positive, default=1, metavar="N", help=seeds)
         _add_jobs(self)
@@ -116,8 +116,8 @@ class Reproduce(CommandParser):
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses options that each system sets itself."""
-        given = [arg.partition("=")[0] for arg in options.spec.typed]
-        for option, present in (("--config", options.spec.configs), ("--name", "--name" in given)):
+        typed = [arg.partition("=")[0] for arg in options.spec.typed]
+        for option, present in (("--config", options.spec.configs), ("--name", "--name" in typed)):
             if present:
                 raise UserError(f"{option}: reproduce has its own; use fit for another run")
 

@@ -73,7 +73,7 @@ class _Parsed(RunOptions):
         """Runs nothing."""
 
     def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses what leaves no weights, or tests a part, before Lightning announces it."""
+        """Refuses options that keep no weights or test only some images, before it starts."""
         trainer = self.config["fit"]["trainer"]
         if trainer["fast_dev_run"]:
             raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
@@ -84,14 +84,14 @@ class _Parsed(RunOptions):
         part = trainer["limit_test_batches"]
         if part is not None and repr(part) != "1.0":  # 1.0 means all images; 1 means a single batch
             raise UserError(
-                f"--trainer.limit_test_batches {part}: a part of the images is no test; leave it"
+                f"--trainer.limit_test_batches {part}: would test only some of the images; leave it"
                 " out, or use it with test"
             )
         return super().instantiate_trainer(**kwargs)
 
 
 def plan(spec: RunSpec) -> Plan:
-    """Gives the state of the run that `fit` with these options would train.
+    """Returns the state of the run that `fit` with these options would train.
 
     Raises:
         UserError: An option is wrong, the run was made with other options, or there is nothing to
@@ -104,12 +104,12 @@ def plan(spec: RunSpec) -> Plan:
 
 
 def first_seed(spec: RunSpec) -> int:
-    """Gives the seed of the options, without looking at the run's folder."""
+    """Returns the seed of the options, without looking at the run's folder."""
     return _parse(spec).options["seed_everything"]
 
 
 def resolved(spec: RunSpec) -> dict[str, Any]:
-    """Gives the resolved config of a run, as in its `config.yaml`, but for one device."""
+    """Returns the resolved config of a run, as in its `config.yaml`, but for one device."""
     return _parse(spec).options
 
 
@@ -137,10 +137,10 @@ def updated(planned: Plan) -> Plan:
     """Reads the state again from the run's folder."""
     point = None if planned.fresh else resume_point(planned.run, dict(planned.config))
     complete = point is not None and point.complete
-    wanted = planned.config["trainer"]["max_epochs"] or 0
-    left = 0 if complete else max(0, wanted - (point.epochs if point else 0))
+    max_epochs = planned.config["trainer"]["max_epochs"] or 0
+    epochs_left = 0 if complete else max(0, max_epochs - (point.epochs if point else 0))
     doubt = tested.NEVER if planned.fresh else _run_doubt(planned.run, planned.config)
-    return replace(planned, complete=complete, epochs_left=left, doubt=doubt)
+    return replace(planned, complete=complete, epochs_left=epochs_left, doubt=doubt)
 
 
 def test(planned: Plan) -> None:
@@ -164,5 +164,5 @@ def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
 
 
 def weights_of(run: Run) -> Path:
-    """Gives the checkpoint that `test` uses: the best, or the last if nothing was validated."""
+    """Returns the checkpoint that `test` uses: the best, or the last if nothing was validated."""
     return run.last if run.last.exists() and not run.best.exists() else run.best

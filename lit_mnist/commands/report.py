@@ -24,7 +24,7 @@ def run(options: argparse.Namespace) -> None:
         text = page.html([page_facts.read(folder) for folder in options.runs])
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(output, text)
-    print(f"{output}: open it in a browser; it needs nothing beside it")
+    print(f"{output}: open it in a browser; it is self-contained")
 
 
 def _is_report(path: object) -> bool:

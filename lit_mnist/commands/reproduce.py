@@ -19,7 +19,7 @@ from lit_mnist.runs.folder import Run
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `parsers.Reproduce`."""
     chosen = [system for system in SYSTEMS if system.name in options.only]
-    others = [system for system in SYSTEMS if system not in chosen]
+    skipped = [system for system in SYSTEMS if system not in chosen]
     first = plans.first_seed(_spec(chosen[0], options.spec))
     specs = {system.name: _specs(system, options.spec, first, options.seeds) for system in SYSTEMS}
     planned = {system.name: list(map(plans.plan, specs[system.name])) for system in chosen}
@@ -27,13 +27,13 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
     _make(output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
-    rows = {system.name: _finished(system, specs[system.name]) for system in others}
+    rows = {system.name: _finished(system, specs[system.name]) for system in skipped}
     for system in chosen:
         _finish(system, planned[system.name], options.jobs)
         rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
-        done = [(each, rows[each.name]) for each in SYSTEMS if rows.get(each.name)]
-        write(output, done)
+        finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
+        write(output, finished)
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {output / 'tutorial.md'}")
@@ -49,12 +49,12 @@ def _make(folder: Path) -> None:
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:
-    """Gives the options of a system; the user's own override its config."""
+    """Returns the options of a system; the user's own override its config."""
     return RunSpec(configs=(str(shipped_configs()[system.config]),), typed=users.typed)
 
 
 def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSpec]:
-    """Gives the runs of a system, one per seed: its members, or as many as the user wants."""
+    """Returns the runs of a system, one per seed: its members, or as many as the user wants."""
     count = system.members if system.members > 1 else seeds
     return [_spec(system, users).with_seed(first + place) for place in range(count)]
 
@@ -70,7 +70,7 @@ def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
 
 
 def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
-    """Gives a system's folders if an earlier call with these options has finished it; else none."""
+    """Returns a system's folders if an earlier call with these options finished it; else none."""
     try:
         planned = list(map(plans.plan, specs))
         if not all(plan.complete and plan.tested for plan in planned):
@@ -83,13 +83,13 @@ def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
 
 
 def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
-    """Gives the runs' folders, followed by the committee's own."""
+    """Returns the runs' folders, followed by the committee's own."""
     folders = [plan.run.folder for plan in planned]
     if system.members == 1:
         return folders
     config = planned[0].config
-    own = Run.of_committee(Path(config["log_dir"]), config["name"], system.members)
-    return [*folders, own.folder]
+    committee_run = Run.of_committee(Path(config["log_dir"]), config["name"], system.members)
+    return [*folders, committee_run.folder]
 
 
 class Clock:

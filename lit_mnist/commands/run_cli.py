@@ -53,8 +53,8 @@ class RunCLI(RunOptions):
         try:
             super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
-            told = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
-            number = signal.SIGTERM if told else signal.SIGINT
+            terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
+            number = signal.SIGTERM if terminated else signal.SIGINT
             again = "; the same command resumes from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")
             raise SystemExit(128 + number) from None
@@ -75,7 +75,7 @@ class RunCLI(RunOptions):
         if begin.done:
             fit_messages.say_done(self.run, self.options, begin)
             return
-        point = begin.goes_on
+        point = begin.resume
         self._set_start(begin)
         count = sum(weights.numel() for weights in model.parameters())
         kind = type(model).__name__
@@ -96,7 +96,7 @@ class RunCLI(RunOptions):
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
-        evaluation.refuse_nothing(self.trainer, "val")
+        evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
         path = evaluation.trained(self.run, model, ckpt_path)[0]
@@ -111,7 +111,7 @@ class RunCLI(RunOptions):
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and writes reports."""
-        evaluation.refuse_nothing(self.trainer, "test")
+        evaluation.refuse_zero_limit(self.trainer, "test")
         path, weights = evaluation.trained(self.run, model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
@@ -128,7 +128,7 @@ class RunCLI(RunOptions):
 
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
-        evaluation.refuse_nothing(self.trainer, "predict")
+        evaluation.refuse_zero_limit(self.trainer, "predict")
         path, weights = evaluation.trained(self.run, model, ckpt_path)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
@@ -140,8 +140,8 @@ class RunCLI(RunOptions):
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )
         if isinstance(model, EnsembleModule) and model.images:
-            cost = model.asked / model.images
-            say(f"cascade: {cost:.2f} of {len(model.members)} members asked per digit")
+            cost = model.used / model.images
+            say(f"cascade: {cost:.2f} of {len(model.members)} members used per digit")
 
     def _arithmetic(self) -> str:
         device = self.trainer.strategy.root_device

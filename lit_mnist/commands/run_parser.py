@@ -119,8 +119,8 @@ def _whole_numbers_first(kind: Any) -> Any:
     kinds = get_args(kind) if get_origin(kind) is Union else ()
     if not {int, float} <= set(kinds):
         return kind
-    others = [other for other in kinds if other not in (int, float)]
-    return Union[tuple([int, float, *others])]  # noqa: UP007 # made at run time
+    remaining = [other for other in kinds if other not in (int, float)]
+    return Union[tuple([int, float, *remaining])]  # noqa: UP007 # made at run time
 
 
 def _help(command: str) -> dict[str, str]:

@@ -37,7 +37,7 @@ class RunSpec:
         return self.with_settings({"seed_everything": seed})
 
     def argv(self, command: str) -> list[str]:
-        """Gives the command line that runs `command`, such as fit, with these options."""
+        """Returns the command line that runs `command`, such as fit, with these options."""
         configs = [part for config in self.configs for part in ("--config", config)]
         settings = [f"--{name}={_as_typed(value)}" for name, value in self.settings.items()]
         return [command, *configs, *self.typed, *settings]

@@ -16,7 +16,7 @@ from lit_mnist.runs.resume import ResumePoint, Start, best_before, resume_point
 class StartingPoint(NamedTuple):
     """Where training begins."""
 
-    goes_on: ResumePoint | None = None  # the checkpoint to resume from; None: from scratch
+    resume: ResumePoint | None = None  # the checkpoint to resume from; None: from scratch
     start: Start | None = None  # set if the checkpoint is not the run's own
     done: str = ""  # why nothing is left to train; empty if something is
 
@@ -45,10 +45,10 @@ def find(
     model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
     if run.exists() and not fresh:
-        found = resume_point(run, options, fault)
+        point = resume_point(run, options, fault)
         if named:
-            _check_same(run, named, found)
-        return StartingPoint(found, done=found.ended_by if found else "")
+            _check_same(run, named, point)
+        return StartingPoint(point, done=point.ended_by if point else "")
     if named is None:
         nothing = limits.reached(options, Progress())
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
@@ -63,7 +63,7 @@ def find(
     return StartingPoint(point, Start(named, best_before(named, checkpoint)))
 
 
-def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
+def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:
     """Checks that an existing run began with the named checkpoint.
 
     Raises:
@@ -72,7 +72,7 @@ def _check_same(run: Run, named: Path, found: ResumePoint | None) -> None:
     if str(named) == run.results().get("started_from"):
         return
     checkpoints.read(named)
-    if found is None or named.resolve() != found.checkpoint.resolve():
+    if point is None or named.resolve() != point.checkpoint.resolve():
         raise UserError(
             f"--ckpt_path {named}: {run.folder} exists, and resumes from its own last.ckpt; leave"
             " the option out, choose another --name, or add --fresh to replace the run"

@@ -74,20 +74,20 @@ class Sweep(NamedTuple):
         return record.folder_of(Path(self.options["log_dir"]), self.name)
 
     @property
-    def said(self) -> dict[str, Any]:
+    def settings(self) -> dict[str, Any]:
         """Settings that must be the same when the sweep is resumed, in plain values."""
         fixed = {k: v for k, v in flat(dict(self.options)).items() if not k.startswith(_FREE)}
-        said = {"space": space.as_plain(self.space), "options": fixed}
-        plain: dict[str, Any] = json.loads(json.dumps(said, default=str))
+        values = {"space": space.as_plain(self.space), "options": fixed}
+        plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
         return plain
 
     def trial(self, number: int, values: Mapping[str, Any]) -> RunSpec:
-        """Gives the run of a trial, in the sweep's folder."""
+        """Returns the run of a trial, in the sweep's folder."""
         place = {"name": record.trial_name(number), "log_dir": str(self.folder)}
         return self.spec.with_settings({**plans.ONE_PROCESS, **values, **place})
 
     def run_of(self, number: int) -> Run:
-        """Gives the folder of a trial's run."""
+        """Returns the folder of a trial's run."""
         name = record.trial_name(number)
         return Run.of_seed(self.folder, name, self.options["seed_everything"])
 

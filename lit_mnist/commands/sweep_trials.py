@@ -42,7 +42,7 @@ class Trials:
         self.folder.mkdir(parents=True, exist_ok=True)
         url = storage or study.sqlite_url(self.folder / "study.db")
         seed = sweep.options["seed_everything"]
-        self.study = study.opened(url, sweep.name, seed, spare_epochs, sweep.said)
+        self.study = study.opened(url, sweep.name, seed, spare_epochs, sweep.settings)
         self.best: int | None = None  # the trial whose config is written
 
     def run(self) -> None:
@@ -53,7 +53,7 @@ class Trials:
         """
         try:
             with workers.at_work(self.folder) as self.worker:
-                while self._more():
+                while self._has_more():
                     self.study.optimize(self._train, 1, catch=(UserError, _SurplusError))
                     self._write()
             self._close(self._write())
@@ -61,7 +61,7 @@ class Trials:
             why = str(error.__cause__ or error).partition("\n")[0]
             raise UserError(f"--storage: {why:.150}; the same command resumes the sweep") from error
 
-    def _more(self) -> bool:
+    def _has_more(self) -> bool:
         """Whether a trial is left to train; first queues the trials of killed processes again."""
         for number in workers.requeue_abandoned(self.study, self.folder):
             print(f"trial {number} was interrupted; it is resumed", flush=True)
@@ -113,31 +113,31 @@ class Trials:
     def _write(self) -> Record:
         """Writes the record of all trials, and the config of the best one."""
         counted = workers.counted(self.study.get_trials(deepcopy=False))
-        trials = record.in_order([_told(trial) for trial in counted])
+        trials = record.in_order([_as_record(trial) for trial in counted])
         sweep = self.sweep
-        known = Record(sweep.name, sweep.wanted, sweep.said["space"], trials)
-        known.write(self.folder)
-        if known.best and known.best.number != self.best:
-            self.best = known.best.number
-            sweep.write_best(known.best.options)
-            best = f"val_acc {known.best.val_acc:.4f}, trial {self.best}"
+        current = Record(sweep.name, sweep.wanted, sweep.settings["space"], trials)
+        current.write(self.folder)
+        if current.best and current.best.number != self.best:
+            self.best = current.best.number
+            sweep.write_best(current.best.options)
+            best = f"val_acc {current.best.val_acc:.4f}, trial {self.best}"
             print(f"best so far: {best}", flush=True)
-        return known
+        return current
 
-    def _close(self, known: Record) -> None:
-        counts = ", ".join(f"{known.count(state)} {state}" for state in record.STATES)
-        print(f"{len(known.trials)} trials: {counts}")
-        best = known.best
+    def _close(self, final: Record) -> None:
+        counts = ", ".join(f"{final.count(state)} {state}" for state in record.STATES)
+        print(f"{len(final.trials)} trials: {counts}")
+        best = final.best
         if best is None:
             raise UserError("no trial was completed, so there is no best one; add --trials")
         print(f"best val_acc {best.val_acc:.4f}, trial {best.number}: {_text(best.options)}")
         print(
-            f"as the best of {known.count('complete')} on the same images, this score is"
+            f"as the best of {final.count('complete')} on the same images, this score is"
             " optimistic; runs with other seeds give a fairer one:"
         )
-        name, called = f"{self.sweep.name}_best.yaml", program.name()
-        print(f"next: {called} fit --config {self.folder / name} --seed_everything 43")
-        print(f"      {called} report {self.folder}")
+        name, command = f"{self.sweep.name}_best.yaml", program.name()
+        print(f"next: {command} fit --config {self.folder / name} --seed_everything 43")
+        print(f"      {command} report {self.folder}")
 
 
 def _text(values: Mapping[str, Any]) -> str:
@@ -148,13 +148,13 @@ def _text(values: Mapping[str, Any]) -> str:
     )
 
 
-def _told(trial: FrozenTrial) -> Trial:
-    told = trial.intermediate_values
+def _as_record(trial: FrozenTrial) -> Trial:
+    scores = trial.intermediate_values
     return Trial(
         number=workers.first_number(trial),
         state=_STATES[trial.state],
-        val_acc=max(told.values(), default=None) if trial.value is None else trial.value,
-        epochs=max(told, default=0),
+        val_acc=max(scores.values(), default=None) if trial.value is None else trial.value,
+        epochs=max(scores, default=0),
         options=dict(trial.params),
         error=trial.user_attrs.get(workers.ERROR, "") if trial.state == TrialState.FAIL else "",
     )

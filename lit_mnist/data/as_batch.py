@@ -11,31 +11,31 @@ from lit_mnist.errors import UserError
 UNKNOWN = -1  # an unknown label or index
 
 
-def as_batch(given: Any) -> Batch:
+def as_batch(batch: Any) -> Batch:
     """Converts a loader's batch to a `Batch` with float images (B, 1, 28, 28).
 
     Args:
-        given: A `Batch`; a tuple or list of images, labels and possibly more; or images alone.
+        batch: A `Batch`; a tuple or list of images, labels and possibly more; or only images.
             Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 from 0 to 255.
 
     Raises:
         UserError: It is anything else, or a training batch that the data module has not prepared,
             which would be neither augmented nor seeded.
     """
-    if isinstance(given, Batch):
-        if given.images.is_floating_point():
-            return given
-        if given.seed is not None:
+    if isinstance(batch, Batch):
+        if batch.images.is_floating_point():
+            return batch
+        if batch.seed is not None:
             raise UserError(
                 "the data module prepares its training batches itself; give the trainer the module,"
                 " as in fit(model, datamodule=data), in place of its loader"
             )
-        return given._replace(images=_floats(given.images))
-    images, *others = given if isinstance(given, (tuple, list)) and given else [given]
+        return batch._replace(images=_floats(batch.images))
+    images, *others = batch if isinstance(batch, (tuple, list)) and batch else [batch]
     labels = others[0] if others else None
     if not isinstance(images, Tensor) or not (labels is None or isinstance(labels, Tensor)):
         raise UserError(
-            f"a loader gave a {type(given).__name__}; have it give images and labels, two tensors,"
+            f"a loader returned a {type(batch).__name__}; return images and labels as two tensors,"
             " or override the step that takes them"
         )
     unknown = torch.full((len(images),), UNKNOWN, device=images.device)

@@ -1,6 +1,6 @@
 """Augmentation: random affine transforms of a whole batch at once, on the batch's device.
 
-The data module applies it to training batches alone. The notebook rotates, shifts and zooms; shear
+The data module applies it only to training batches. The notebook rotates, shifts and zooms; shear
 and elastic distortion are optional extras.
 
 Keras' `ImageDataGenerator(rotation_range=10, zoom_range=0.1, width_shift_range=0.1,
@@ -99,7 +99,7 @@ def elastic_offsets(noise: Tensor) -> Tensor:
 
 @cache  # per device: copying the weights there would synchronise it at every step
 def _weights(device: torch.device, dtype: torch.dtype) -> Tensor:
-    """Gives the weight of each node for each pixel along one axis: (28, 7), each row of norm 1."""
+    """Returns the weight of each node for each pixel along an axis: (28, 7), rows of norm 1."""
     pixels = torch.arange(SIDE_PX, dtype=torch.float64)[:, None]
     nodes = torch.linspace(0, SIDE_PX - 1, NODES, dtype=torch.float64)
     weights = torch.exp(-((pixels - nodes) ** 2) / (2 * SMOOTHNESS_PX**2))

@@ -76,7 +76,7 @@ class TrainBatches:
         batch_size: Images per step, over all ranks.
         drop_last: Whether to drop the last batch of an epoch if it is smaller.
         seed: The run's seed.
-        turn: Called with the pass when its first batch is needed; tells the pass's epoch.
+        turn: Called with the pass when its first batch is needed; returns its epoch.
         reshuffle: Whether each epoch has its own order; if not, all have that of epoch 0.
         rank: Rank of this process.
         world_size: Number of processes; each takes every `world_size`-th image of a batch.
@@ -103,7 +103,7 @@ class TrainBatches:
         self.resumed = self.place
 
     def state_dict(self) -> dict[str, int]:
-        """Gives the epoch and the number of its batches that were handed out."""
+        """Returns the epoch and the number of its batches that were handed out."""
         return dict(self.place)
 
     def load_state_dict(self, state_dict: dict[str, int]) -> None:
@@ -112,8 +112,8 @@ class TrainBatches:
 
     def __len__(self) -> int:
         """Number of steps in an epoch."""
-        steps, rest = divmod(len(self.indices), self.batch_size)
-        return steps + (rest > 0 and not self.drop_last)
+        steps, remainder = divmod(len(self.indices), self.batch_size)
+        return steps + (remainder > 0 and not self.drop_last)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields this rank's slice of each batch of the epoch."""
@@ -131,15 +131,15 @@ class TrainBatches:
         order = order.to(self.images.device)
         seeds = derive_seeds(self.seed, epoch, self.rank, count=len(self))
         for step in range(first, len(self)):
-            whole = order[step * self.batch_size : (step + 1) * self.batch_size]
-            index = whole[self.rank :: self.world_size]
+            global_batch = order[step * self.batch_size : (step + 1) * self.batch_size]
+            index = global_batch[self.rank :: self.world_size]
             if kept:
                 self.place = {"epoch": epoch, "step": step + 1}
             yield Batch(
                 self.images.index_select(0, index),
                 self.labels.index_select(0, index),
                 index,
-                loss_divisor=len(whole) / self.world_size,
+                loss_divisor=len(global_batch) / self.world_size,
                 seed=seeds[step],
             )
 

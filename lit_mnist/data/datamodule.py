@@ -105,7 +105,7 @@ class MNISTDataModule(LightningDataModule):
             self.digits = torch.from_numpy(read.digit_images(self.pictures))
 
     def train_dataloader(self) -> TrainBatches:
-        """Gives the shuffled training batches, this rank's slice of each.
+        """Returns the shuffled training batches, this rank's slice of each.
 
         Each epoch has a new order, except under `Trainer(overfit_batches=...)`.
         """
@@ -122,16 +122,16 @@ class MNISTDataModule(LightningDataModule):
         )
 
     def val_dataloader(self) -> EvalBatches:
-        """Gives the held-out images."""
+        """Returns the held-out images."""
         return self._eval_batches(self.train_set.images, self.train_set.labels, self.val_indices)
 
     def test_dataloader(self) -> EvalBatches:
-        """Gives the test set in index order."""
+        """Returns the test set in index order."""
         images, labels = self.test_set.images, self.test_set.labels
         return self._eval_batches(images, labels, torch.arange(len(labels)))
 
     def predict_dataloader(self) -> EvalBatches:
-        """Gives the digits in the user's pictures; their labels are unknown and set to -1."""
+        """Returns the digits in the user's pictures; their labels are unknown and set to -1."""
         count = len(self.digits)
         return self._eval_batches(self.digits, torch.full((count,), -1), torch.arange(count))
 
@@ -153,7 +153,7 @@ class MNISTDataModule(LightningDataModule):
         return batch._replace(images=images)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
-        """Gives hashes (SHA-256) of the images that a model is trained and validated on.
+        """Returns hashes (SHA-256) of the images that a model is trained and validated on.
 
         Args:
             partition: A split to use in place of the module's own.
@@ -162,7 +162,7 @@ class MNISTDataModule(LightningDataModule):
         return fingerprint(self.dataset, train_set, partition or self.partition)
 
     def state_dict(self) -> dict[str, Any]:
-        """Gives the fingerprint, which each checkpoint stores."""
+        """Returns the fingerprint, which each checkpoint stores."""
         return self.fingerprint()
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

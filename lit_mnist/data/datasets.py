@@ -114,10 +114,10 @@ def _unpacked(url: str) -> str:
 
 
 def class_names(dataset: str) -> list[str] | None:
-    """Gives the names of the ten classes; None where they are digits."""
+    """Returns the names of the ten classes; None where they are digits."""
     return list(DATASETS[dataset].classes) or None
 
 
 def labels(dataset: str) -> list[str]:
-    """Gives the names of the ten classes: "0" to "9" for datasets of digits."""
+    """Returns the names of the ten classes: "0" to "9" for datasets of digits."""
     return class_names(dataset) or [str(digit) for digit in range(CLASSES)]

@@ -9,7 +9,7 @@ from lit_mnist.errors import UserError
 
 
 def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> dict[str, Any]:
-    """Gives the fingerprint, as far as it is known; hashes are SHA-256.
+    """Returns the fingerprint, as far as it is known; hashes are SHA-256.
 
     Args:
         dataset: Name of the dataset.
@@ -21,26 +21,26 @@ def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> 
         return identity
     identity["data_sha256"] = train_set.sha256
     if partition.folds:
-        own = {"folds": partition.folds, "fold": partition.fold, "split_seed": partition.seed}
-        identity |= {key: value for key, value in own.items() if value is not None}
+        fields = {"folds": partition.folds, "fold": partition.fold, "split_seed": partition.seed}
+        identity |= {key: value for key, value in fields.items() if value is not None}
     identity["split_sha256"] = split_sha256(*partition.split(len(train_set.labels)))
     return identity
 
 
-def check_same(here: Mapping[str, Any], there: Mapping[str, Any]) -> None:
+def check_same(current: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
     """Refuses a checkpoint that was trained on other data or another split.
 
     Args:
-        here: The fingerprint of this run.
-        there: The checkpoint's, which may lack entries.
+        current: The fingerprint of this run.
+        trained: The checkpoint's, which may lack entries.
 
     Raises:
         UserError: Naming what differs.
     """
-    for key, value in here.items():
-        other = there.get(key, value)
+    for key, value in current.items():
+        other = trained.get(key, value)
         if other != value:
-            folds = " and --data.folds" if {"folds", "fold"} & {*here, *there} else ""
+            folds = " and --data.folds" if {"folds", "fold"} & {*current, *trained} else ""
             raise UserError(
                 f"the checkpoint was trained with {key} {other}, this run has {value};"
                 f" use the data and the --data.split_seed{folds} that it was trained with"

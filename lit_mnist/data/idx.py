@@ -47,7 +47,7 @@ def read_bytes(path: Path) -> NDArray[np.uint8]:
     try:
         status = path.stat()
         if not stat.S_ISREG(status.st_mode) and not stat.S_ISDIR(status.st_mode):
-            raise UserError(f"{path} cannot be read: it is no file, but a pipe or a device")
+            raise UserError(f"{path} cannot be read: it is not a file, but a pipe or a device")
         if status.st_size > MAX_BYTES:
             raise UserError(f"{path} holds {status.st_size:,} bytes, more than any IDX file has")
         return np.fromfile(path, np.uint8)
@@ -73,8 +73,8 @@ def parse_idx(data: NDArray[np.uint8], path: Path) -> torch.Tensor:
     magic = data[:4].tobytes()
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in DTYPES:
         raise UserError(
-            f"{path} is no IDX file of uint8 or int32: it starts with {magic.hex() or 'nothing'}, "
-            "not with 000008 or 00000c"
+            f"{path} is not an IDX file of uint8 or int32: it starts with "
+            f"{magic.hex() or 'nothing'}, not with 000008 or 00000c"
         )
     dtype, ndim = DTYPES[magic[2]], magic[3]
     header = 4 + 4 * ndim

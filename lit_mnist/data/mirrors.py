@@ -47,12 +47,12 @@ def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[
     unreachable: set[str] = set()
     served: set[str] = set()
     for archive in archives(spec):
-        wanted = [name for name in archive.files if name in names]
-        packed = _first_served(archive, scratch, refusals, unreachable) if wanted else None
+        requested = [name for name in archive.files if name in names]
+        packed = _first_served(archive, scratch, refusals, unreachable) if requested else None
         if packed:
-            yield from _unpack(packed, wanted)
+            yield from _unpack(packed, requested)
             packed.unlink()
-            served.update(wanted)
+            served.update(requested)
     if not served.issuperset(names):
         raise UserError(", ".join(f"{host}: {why}" for host, why in refusals.items()))
 
@@ -60,7 +60,7 @@ def fetch(spec: DatasetSpec, names: Collection[str], scratch: Path) -> Iterator[
 def _first_served(
     archive: Archive, scratch: Path, refusals: dict[str, str], unreachable: set[str]
 ) -> Path | None:
-    """Tries an archive's mirrors in turn and records in `refusals` why each failed.
+    """Tries an archive's mirrors one after another and records in `refusals` why each failed.
 
     Hosts that could not be reached are added to `unreachable`: each attempt may cost the timeout.
     """

@@ -93,7 +93,7 @@ def _download(scratch: Path) -> Path:
 
 
 def _last_error(log: str) -> str:
-    """Gives the most telling line of pip's log: its last error, else its last line."""
+    """Returns the most telling line of pip's log: its last error, else its last line."""
     lines = [line.strip() for line in log.splitlines() if line.strip()]
     errors = [line for line in lines if line.startswith("ERROR:")]
     return (errors or lines or ["pip failed"])[-1].removeprefix("ERROR: ")

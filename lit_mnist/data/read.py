@@ -93,7 +93,7 @@ def _joined(digests: Iterable[str]) -> str:
 
 
 def known_hashes(spec: DatasetSpec, folder: Path) -> Mapping[str, str]:
-    """Gives the SHA-256 that each file must have: known in advance, or recorded at download.
+    """Returns the SHA-256 that each file must have: known in advance, or recorded at download.
 
     A file without an entry was put there by the user.
     """
@@ -119,7 +119,7 @@ def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
 
 
 def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
-    """Gives int64 labels (N,) from uint8 (N,), or from QMNIST's int32 (N, 8): class, writer, ..."""
+    """Converts labels, uint8 (N,) or QMNIST's int32 (N, 8) with the class first, to int64 (N,)."""
     if stored.dtype == torch.int32 and stored.shape[1:] == (8,):
         stored = stored[:, 0]
     elif stored.dtype != torch.uint8 or stored.ndim != 1:

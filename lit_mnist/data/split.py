@@ -40,7 +40,7 @@ class Partition(NamedTuple):
         return torch.cat([*parts[:fold], *parts[fold + 1 :]]), parts[fold]
 
     def fold_of_each(self, count: int) -> Tensor:
-        """Gives the number of the part that each of `count` images is in: int64 (count,)."""
+        """Returns the number of the part that each of `count` images is in: int64 (count,)."""
         numbers = torch.empty(count, dtype=torch.int64)
         for number, part in enumerate(_parts(count, self.seed, self.folds or NOTEBOOKS)):
             numbers[part] = number
@@ -83,14 +83,14 @@ def check_fold(folds: int | None, fold: int | None, *, needed: bool = False) -> 
         UserError: Naming the option and the values that it may take.
     """
     if folds is None and fold is not None:
-        raise UserError(f"--data.fold {fold}: of how many? Add --data.folds")
+        raise UserError(f"--data.fold {fold}: needs --data.folds, the number of parts")
     if folds is not None and fold is None and needed:
         raise UserError(
             f"--data.folds {folds}: add --data.fold 0 to {folds - 1}, the part that validates;"
             " committee --folds trains them all"
         )
     if folds is not None and fold is not None and fold >= folds:
-        raise UserError(f"--data.fold {fold}: is none of {folds}; take 0 to {folds - 1}")
+        raise UserError(f"--data.fold {fold}: is not one of {folds}; take 0 to {folds - 1}")
 
 
 def _parts(count: int, seed: int, folds: int) -> tuple[Tensor, ...]:

@@ -1,4 +1,4 @@
-"""Tells which epoch a pass over the training batches belongs to."""
+"""Determines which epoch a pass over the training batches belongs to."""
 
 import itertools
 from collections.abc import Iterator
@@ -23,7 +23,7 @@ class Turns:
         self.by_hand = itertools.count()
 
     def __call__(self, one: Iterator[Batch]) -> Turn:
-        """Gives the epoch of the pass `one`."""
+        """Returns the epoch of the pass `one`."""
         trainer = self.data.trainer
         if trainer is None:
             return Turn(next(self.by_hand))

@@ -1,4 +1,4 @@
-"""Decides from the request line and headers alone which requests are refused.
+"""Decides which requests to refuse, by their request line and headers only.
 
 The page is for the user of this machine only, but any site open in a browser here can send requests
 to 127.0.0.1. The browser names that site in the Origin header, or, if the site's domain name
@@ -25,7 +25,7 @@ class Refusal(NamedTuple):
 
 
 def refusal(method: str, path: str, headers: Message, pages: frozenset[str]) -> Refusal | None:
-    """Gives the refusal of a request; None if it is accepted.
+    """Returns the refusal of a request; None if it is accepted.
 
     Args:
         method: HTTP method, such as GET.
@@ -36,14 +36,14 @@ def refusal(method: str, path: str, headers: Message, pages: frozenset[str]) -> 
     return (
         _foreign(headers)
         or _unknown(method, path, pages)
-        or (_unread(headers) if path == READ else _burdened(headers))
+        or (_bad_length(headers) if path == READ else _has_body(headers))
     )
 
 
 def _foreign(headers: Message) -> Refusal | None:
     hosts = headers.get_all("Host", [])
     if len(hosts) != 1:
-        return Refusal(HTTPStatus.BAD_REQUEST, "a request names one Host")
+        return Refusal(HTTPStatus.BAD_REQUEST, "a request must have one Host header")
     if not HERE.fullmatch(hosts[0]):
         return Refusal(
             HTTPStatus.MISDIRECTED_REQUEST, "this is 127.0.0.1; call it by that name or localhost"
@@ -51,7 +51,7 @@ def _foreign(headers: Message) -> Refusal | None:
     origins = headers.get_all("Origin", [])
     others = [origin for origin in origins if origin.lower() != f"http://{hosts[0].lower()}"]
     if others or headers.get("Sec-Fetch-Site", "none") not in ("same-origin", "none"):
-        return Refusal(HTTPStatus.FORBIDDEN, "only the page itself may ask")
+        return Refusal(HTTPStatus.FORBIDDEN, "only the page itself may send requests")
     return None
 
 
@@ -65,22 +65,22 @@ def _unknown(method: str, path: str, pages: frozenset[str]) -> Refusal | None:
     return Refusal(HTTPStatus.METHOD_NOT_ALLOWED, f"{path} takes {allow}", allow)
 
 
-def _unread(headers: Message) -> Refusal | None:
+def _bad_length(headers: Message) -> Refusal | None:
     """Refuses a body of unknown or excessive length before it is read."""
     lengths = headers.get_all("Content-Length", [])
     if "Transfer-Encoding" in headers or not lengths:
-        return Refusal(HTTPStatus.LENGTH_REQUIRED, "say how long the picture is: Content-Length")
+        return Refusal(HTTPStatus.LENGTH_REQUIRED, "a Content-Length header is required")
     if len(lengths) != 1 or not re.fullmatch("[0-9]+", lengths[0]):
-        return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length is one number")
+        return Refusal(HTTPStatus.BAD_REQUEST, "Content-Length must be one number")
     if len(lengths[0]) > 12 or int(lengths[0]) > MOST_BYTES:
-        most = f"{MOST_BYTES // 2**20} MiB"
+        limit = f"{MOST_BYTES // 2**20} MiB"
         return Refusal(
-            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture has {most} at most; shrink it"
+            HTTPStatus.REQUEST_ENTITY_TOO_LARGE, f"a picture may have up to {limit}; shrink it"
         )
     return None
 
 
-def _burdened(headers: Message) -> Refusal | None:
+def _has_body(headers: Message) -> Refusal | None:
     if "Transfer-Encoding" in headers or headers.get("Content-Length", "0") != "0":
-        return Refusal(HTTPStatus.BAD_REQUEST, "a page is asked for without a body")
+        return Refusal(HTTPStatus.BAD_REQUEST, "a request for a page must not have a body")
     return None

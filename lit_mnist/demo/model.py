@@ -73,7 +73,7 @@ class Model:
         return "a digit" if self.digits else "an image"
 
     def about(self) -> dict[str, Any]:
-        """Gives the facts about the model that the page shows."""
+        """Returns the facts about the model that the page shows."""
         return {
             "title": self.title,
             "names": self.names,
@@ -118,7 +118,7 @@ class Model:
         }
 
     def _image(self, grey: np.ndarray) -> np.ndarray | None:
-        """Gives the input of the networks, uint8 (28, 28); None if no digit is found."""
+        """Returns the input of the networks, uint8 (28, 28); None if no digit is found."""
         if not self.digits:
             return as_one_image(grey, "the picture")
         found = digits_in(grey, "single")

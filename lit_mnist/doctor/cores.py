@@ -37,7 +37,7 @@ def cores(root: Path = Path("/")) -> Cores:
 
 
 def quota(root: Path = Path("/")) -> float | None:
-    """Gives the cores that control groups, version 1 or 2, grant this process; None: all.
+    """Returns the cores that control groups, version 1 or 2, grant this process; None: all.
 
     A limit applies to all groups below it, so the smallest on the path to the root counts.
     """

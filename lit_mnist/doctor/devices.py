@@ -28,7 +28,7 @@ def device(accelerator: object = "auto") -> Finding:
     if accelerator in ("gpu", "cuda"):
         remedy = "leave --trainer.accelerator out"
         return Finding(
-            "device", "error", f"{text}: {accelerator} was asked for, without one", remedy
+            "device", "error", f"{text}: {accelerator} was requested, but there is none", remedy
         )
     return Finding("device", "ok", text)
 
@@ -55,6 +55,7 @@ def arithmetic(accelerator: object = "auto") -> Finding:
     if kind != "cpu":
         return Finding("bfloat16", "ok", f"fit takes {chosen}")
     flags = hardware.processor().flags
-    has = [name for name, flag in (("AMX", "amx_bf16"), ("AVX512", "avx512_bf16")) if flag in flags]
-    by = f"by {' and '.join(has)}" if has else "not in this processor"
-    return Finding("bfloat16", "ok", f"{by}; fit takes {chosen}")
+    known = (("AMX", "amx_bf16"), ("AVX512", "avx512_bf16"))
+    units = [name for name, flag in known if flag in flags]
+    support = f"by {' and '.join(units)}" if units else "not in this processor"
+    return Finding("bfloat16", "ok", f"{support}; fit takes {chosen}")

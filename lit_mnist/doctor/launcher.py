@@ -18,18 +18,18 @@ def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.en
         environ: Environment variables.
     """
     try:
-        found = launched()
+        detected = launched()
     except UserError as error:
         return Finding("launcher", "error", str(error))
     except (KeyError, ValueError) as error:
         text = f"torchrun or SLURM has left a variable out, or no number in it: {error}"
         return Finding("launcher", "error", text, "start again with torchrun or srun")
-    if found is None:
+    if detected is None:
         return _alone(environ)
     name = "SLURM" if by_slurm() else "torchrun"
-    text = f"{name}: {found.devices} processes on each node, {found.num_nodes} nodes"
-    asked = _count(devices), num_nodes
-    if (devices, num_nodes) == ("auto", 1) or asked == tuple(found):
+    text = f"{name}: {detected.devices} processes on each node, {detected.num_nodes} nodes"
+    configured = _count(devices), num_nodes
+    if (devices, num_nodes) == ("auto", 1) or configured == tuple(detected):
         return Finding("launcher", "ok", text)
     text += f"; the config has {devices} devices, {num_nodes} nodes"
     remedy = "leave --trainer.devices and --trainer.num_nodes out"
@@ -38,15 +38,15 @@ def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.en
 
 def _alone(environ: Mapping[str, str]) -> Finding:
     """Warns of variables left by an earlier launcher: a run would wait for other processes."""
-    left = [name for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK") if name in environ]
-    if left:
-        text = f"{', '.join(left)} set, but by neither torchrun nor srun"
-        return Finding("launcher", "warning", text, f"unset {' '.join(left)}")
+    leftover = [name for name in ("LOCAL_RANK", "NODE_RANK", "GROUP_RANK") if name in environ]
+    if leftover:
+        text = f"{', '.join(leftover)} set, but by neither torchrun nor srun"
+        return Finding("launcher", "warning", text, f"unset {' '.join(leftover)}")
     return Finding("launcher", "ok", "none: this process alone")
 
 
 def _count(devices: object) -> int | None:
-    """Gives the number of devices on a machine; None if the config leaves it to Lightning."""
+    """Returns the number of devices on a machine; None if the config leaves it to Lightning."""
     if isinstance(devices, (list, tuple)):
         return len(devices)
     text = str(devices)

@@ -46,13 +46,13 @@ def needs(pyproject: Path = PYPROJECT) -> Needs:
             {name: [Requirement(text) for text in texts] for name, texts in extras.items()},
         )
     everything = [Requirement(text) for text in metadata.requires(NAME) or []]
-    about = metadata.metadata(NAME)
+    info = metadata.metadata(NAME)
     extras = {
         name: [one for one in everything if one.marker and one.marker.evaluate({"extra": name})]
-        for name in about.get_all("Provides-Extra") or []
+        for name in info.get_all("Provides-Extra") or []
     }
     base = [one for one in everything if not one.marker or one.marker.evaluate({"extra": ""})]
-    return Needs(about["Requires-Python"], base, extras)
+    return Needs(info["Requires-Python"], base, extras)
 
 
 def python(needed: str) -> Finding:
@@ -79,8 +79,8 @@ def packages(needed: Sequence[Requirement]) -> list[Finding]:
 def extras(offered: Mapping[str, Sequence[Requirement]]) -> Iterator[Finding]:
     """Lists the extras and their missing packages, which are not an error."""
     for name, needed in offered.items():
-        own = [one for one in needed if one.name != NAME]  # an extra may hold another
-        missing = [one.name for one in own if _fault(one)]
+        external = [one for one in needed if one.name != NAME]  # an extra may hold another
+        missing = [one.name for one in external if _fault(one)]
         text = f"{name}: {'without ' + ', '.join(missing) if missing else 'complete'}"
         remedy = f"if you want it: pip install '{NAME}[{name}]'" if missing else ""
         yield Finding("extras", "ok", text, remedy)
@@ -99,7 +99,7 @@ def imports(names: Sequence[str] = IMPORTED) -> Finding:
 
 
 def _fault(needed: Requirement) -> str:
-    """Gives the problem with an installed package; empty if there is none."""
+    """Returns the problem with an installed package; empty if there is none."""
     try:
         version = metadata.version(needed.name)
     except metadata.PackageNotFoundError:

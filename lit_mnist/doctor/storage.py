@@ -40,8 +40,8 @@ def data(spec: DatasetSpec, data_dir: Path, *, download: bool = True) -> Iterato
             yield _unusable(spec, split, folder, unusable, download)
         else:
             known = set(spec.files[split]) <= set(known_hashes(spec, folder))
-            how = "SHA-256 as expected" if known else "no SHA-256 is known beforehand"
-            text = f"{spec.name}, {split}: {len(found.images):,} images in {folder}, {how}"
+            check = "SHA-256 as expected" if known else "no SHA-256 is known beforehand"
+            text = f"{spec.name}, {split}: {len(found.images):,} images in {folder}, {check}"
             yield Finding("data", "ok", text)
 
 
@@ -90,10 +90,10 @@ def locks(path: Path, place: Path) -> Finding:
             try:
                 FileLock(path).acquire(timeout=0)
             except Timeout:
-                return Finding("locks", "ok", f"they hold at {place}")
+                return Finding("locks", "ok", f"they work at {place}")
     except (OSError, NotImplementedError) as error:
-        return Finding("locks", "error", f"there are none at {place} ({error})", remedy)
-    return Finding("locks", "error", f"they do not hold at {place}", remedy)
+        return Finding("locks", "error", f"not supported at {place} ({error})", remedy)
+    return Finding("locks", "error", f"they do not work at {place}", remedy)
 
 
 def clock(now: float, written: float) -> Finding:

@@ -8,7 +8,7 @@ formats           the formats, their suffixes and the packages that they need
 graph             the model as a graph of operations, by torch.export
 onnx_file         ONNX
 pt2_file          PyTorch's own archive of a graph
-safetensors_file  the weights alone
+safetensors_file  only the weights
 agreement         compares a file's predictions with the run's
 facts             facts about the run for metadata and card
 model_card        MODEL_CARD.md in the form of the Hugging Face hub

@@ -67,8 +67,8 @@ def _partition(data: dict[str, Any]) -> Partition:
             f"the run's config.yaml has the split_seed {seed!r:.99}: give it an integer"
         )
     folds, fold = (data.get(key) for key in ("folds", "fold"))
-    for key, value, least in (("folds", folds, 2), ("fold", fold, 0)):
-        if value is not None and (not isinstance(value, int) or value < least):
+    for key, value, lowest in (("folds", folds, 2), ("fold", fold, 0)):
+        if value is not None and (not isinstance(value, int) or value < lowest):
             raise UserError(f"the run's config.yaml has {key} {value!r:.99}: give it an integer")
     check_fold(folds, fold, needed=True)
     return Partition(seed, folds, fold)
@@ -98,7 +98,7 @@ def check(reader: FileReader, model: WholeModel, images: np.ndarray) -> float:
     largest = float(np.concatenate(differences).max())
     if not largest <= TOLERANCE:  # also catches NaN
         raise UserError(
-            f"the file gives other probabilities than the run, by up to {largest:.3g}, and is"
-            " removed; export a network whose answer depends on nothing but the image"
+            f"the file's probabilities differ from the run's by up to {largest:.3g}, so it was"
+            " removed; export a network whose output depends only on the image"
         )
     return largest

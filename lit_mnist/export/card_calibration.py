@@ -13,9 +13,9 @@ def calibration(facts: Facts) -> str:
         if isinstance(facts.calibration.get(key), dict)
     ]
     scores = table(["probabilities", *map(str.upper, names)], rows) if rows else []
-    how = facts.trained.abstention
+    rule = facts.trained.abstention
     text = f"""A prediction counts as sure if its probability, at the temperature
-{how.temperature:.4f}, is over {how.threshold:.6g} ({how.source}).
+{rule.temperature:.4f}, is over {rule.threshold:.6g} ({rule.source}).
 Both numbers are among the file's metadata, and neither is applied: divide the probabilities'
 logarithms by the temperature, take their softmax, and compare the largest with the threshold.
 """

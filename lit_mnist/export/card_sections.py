@@ -22,15 +22,15 @@ TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the tra
 def introduction(facts: Facts) -> str:
     """Formats the introduction: what the model is."""
     kinds, count = sorted(set(facts.networks)), len(facts.networks)
-    what = f"A {kinds[0]} network"
+    kind = f"A {kinds[0]} network"
     if count > 1:
         named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
-        what = f"A committee of {named} networks, whose {facts.trained.average} are averaged,"
+        kind = f"A committee of {named} networks, whose {facts.trained.average} are averaged,"
         if facts.trained.average == "vote":
-            what = f"A committee of {named} networks, which vote,"
+            kind = f"A committee of {named} networks, which vote,"
     return f"""# {facts.name}
 
-{what} that classifies 28x28 greyscale images of {facts.trained.dataset}. Trained with lit-mnist, a
+{kind} that classifies 28x28 greyscale images of {facts.trained.dataset}. Trained with lit-mnist, a
 PyTorch Lightning framework for the MNIST family.
 """
 
@@ -50,7 +50,7 @@ ten probabilities are of the classes {classes}.
 
 
 def _own_classes(facts: Facts) -> dict[str, str]:
-    """Gives the imports and the argument of `load` for classes that are not this package's."""
+    """Returns the imports and the argument of `load` for classes that are not this package's."""
     kinds = {(kind.__module__, kind.__name__) for kind in facts.trained.classes}
     lines = [f"from {module} import {name}\n" for module, name in sorted(kinds)]
     named = f", classes=[{', '.join(sorted(name for _, name in kinds))}]" if kinds else ""
@@ -58,7 +58,7 @@ def _own_classes(facts: Facts) -> dict[str, str]:
 
 
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
-    """Gives accuracy and, where known, loss for each split."""
+    """Returns accuracy and, where known, loss for each split."""
     found: dict[str, dict[str, float]] = {}
     if not facts.doubt:
         found["test"] = {
@@ -86,11 +86,11 @@ def scores(facts: Facts, val_count: int) -> str:
     return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
 
 
-def _row(name: str, of: dict[str, Any]) -> list[str]:
-    low, high = of["test_acc_ci95"]
-    count, errors = f"{of['test_images']:,}", f"{of['test_errors']:,}"
+def _row(name: str, test: dict[str, Any]) -> list[str]:
+    low, high = test["test_acc_ci95"]
+    count, errors = f"{test['test_images']:,}", f"{test['test_errors']:,}"
     interval = f"{low:.4f} to {high:.4f}"
-    return [name, count, f"{of['test_acc']:.4f}", interval, f"{of['test_loss']:.4f}", errors]
+    return [name, count, f"{test['test_acc']:.4f}", interval, f"{test['test_loss']:.4f}", errors]
 
 
 def checked(size: int, seconds: float, difference: float, images: int) -> str:
@@ -107,20 +107,20 @@ def data(facts: Facts, counts: ValidationData) -> str:
     """Formats the section about the training data."""
     options = facts.data
     moved = "randomly rotated, shifted and zoomed" if options.get("augment") else "as they are"
-    more = [name for name in ("shear", "elastic") if options.get("augment") and options.get(name)]
-    moved += "".join(f", {name} {options[name]}" for name in more)
-    known = facts.results.get("data_sha256", "")
-    each = " by each network, another part of several" if _of_folds(facts) else ""
+    also = [name for name in ("shear", "elastic") if options.get("augment") and options.get(name)]
+    moved += "".join(f", {name} {options[name]}" for name in also)
+    digest = facts.results.get("data_sha256", "")
+    part = " by each network, another part of several" if _of_folds(facts) else ""
     return f"""## Data
 
 {facts.trained.dataset}: of its training images, {counts.train_count:,} were trained on, {moved},
-and {counts.val_count:,} held out for validation{each} (split seed {options.get("split_seed", 42)}).
-{f"SHA-256 of the training files' hashes: `{known}`." if known else ""}
+and {counts.val_count:,} held out for validation{part} (split seed {options.get("split_seed", 42)}).
+{f"SHA-256 of the training files' hashes: `{digest}`." if digest else ""}
 """
 
 
 def _of_folds(facts: Facts) -> bool:
-    """Tells whether the networks of a committee were validated on different folds."""
+    """Returns whether the networks of a committee were validated on different folds."""
     return len({one.results().get("fold") for one in facts.members}) > 1
 
 
@@ -129,7 +129,7 @@ def recipe(facts: Facts) -> str:
     model, trainer = facts.config.get("model"), facts.config.get("trainer")
     options = model.get("init_args", {}) if isinstance(model, dict) else {}
     first = facts.members[0].results()
-    known = {
+    values = {
         "network": facts.networks[0],
         **{key: value for key, value in options.items() if key not in MACHINES},
         "batch size": facts.data.get("batch_size"),
@@ -141,10 +141,10 @@ def recipe(facts: Facts) -> str:
         "seconds": first.get("seconds"),
         "versions": ", ".join(f"{k} {v}" for k, v in (first.get("versions") or {}).items()),
     }
-    known |= {key: trainer.get(key) for key in TRAINER if isinstance(trainer, dict)}
-    rows = [[name, str(value)] for name, value in known.items() if value not in (None, "")]
-    which = " of its first network" if len(facts.members) > 1 else ""
-    return "\n".join([f"## Recipe{which}", "", *table(["option", "value"], rows)])
+    values |= {key: trainer.get(key) for key in TRAINER if isinstance(trainer, dict)}
+    rows = [[name, str(value)] for name, value in values.items() if value not in (None, "")]
+    of_first = " of its first network" if len(facts.members) > 1 else ""
+    return "\n".join([f"## Recipe{of_first}", "", *table(["option", "value"], rows)])
 
 
 def failures(facts: Facts, picture: str) -> str:

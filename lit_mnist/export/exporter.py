@@ -53,11 +53,11 @@ def export(facts: Facts, order: Order) -> Outcome:
             or a card written by the user would be overwritten. Existing files are then unchanged.
     """
     card = order.output.with_name(model_card.NAME)
-    if model_card.is_a_users(card):
+    if model_card.is_user_written(card):
         raise UserError(f"{card}: not written by export, or changed since; move it away")
     model = facts.trained.model()
-    here = {"data_dir": str(order.data_dir)} if order.data_dir else {}
-    data = validation_data(facts.data | here, str(facts.results.get("data_sha256", "")))
+    place = {"data_dir": str(order.data_dir)} if order.data_dir else {}
+    data = validation_data(facts.data | place, str(facts.results.get("data_sha256", "")))
     images = data.images if order.pixels == "uint8" else (data.images / 255).astype(np.float32)
     began = time.perf_counter()
     content = _content(facts, model, order)
@@ -65,7 +65,7 @@ def export(facts: Facts, order: Order) -> Outcome:
         temporary.write_bytes(content)
         difference = check(_reader(order.format, temporary, facts), model, images)
         seconds = time.perf_counter() - began
-        with ExitStack() as beside:
+        with ExitStack() as stack:
             file = model_card.ModelFile(
                 name=order.output.name,
                 format=order.format,
@@ -73,7 +73,7 @@ def export(facts: Facts, order: Order) -> Outcome:
                 bytes=len(content),
                 seconds=seconds,
                 difference=difference,
-                picture=_copied_picture(facts, order.output, beside),
+                picture=_copied_picture(facts, order.output, stack),
             )
             files.write_text(card, _card(facts, file, data))
     return Outcome(difference, len(images))
@@ -104,11 +104,11 @@ def _reader(name: str, path: Path, facts: Facts) -> Any:
     return format_module(name).Reader(path, **classes)
 
 
-def _copied_picture(facts: Facts, output: Path, beside: ExitStack) -> str:
-    """Copies the picture of misclassified images beside the file, and gives its name."""
+def _copied_picture(facts: Facts, output: Path, stack: ExitStack) -> str:
+    """Copies the picture of misclassified images beside the file, and returns its name."""
     source = facts.picture
     if source is None or output.parent.resolve() == facts.run.folder.resolve():
         return source.name if source else ""
     target = output.with_name(f"{output.stem}_{source.name}")
-    shutil.copyfile(source, beside.enter_context(files.replacing(target)))
+    shutil.copyfile(source, stack.enter_context(files.replacing(target)))
     return target.name

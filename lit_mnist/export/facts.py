@@ -58,16 +58,16 @@ class Facts(NamedTuple):
     @property
     def calibration(self) -> dict[str, Any]:
         """Calibration measured on the test images; empty without a valid test."""
-        found = self.results.get("calibration")
+        entry = self.results.get("calibration")
         return (
-            found if isinstance(found, dict) and "temperature" in found and not self.doubt else {}
+            entry if isinstance(entry, dict) and "temperature" in entry and not self.doubt else {}
         )
 
     @property
     def data(self) -> dict[str, Any]:
         """Options of the data module."""
-        found = self.config.get("data")
-        return {"dataset": self.trained.dataset} | (found if isinstance(found, dict) else {})
+        options = self.config.get("data")
+        return {"dataset": self.trained.dataset} | (options if isinstance(options, dict) else {})
 
     @property
     def picture(self) -> Path | None:
@@ -76,7 +76,7 @@ class Facts(NamedTuple):
         return path if path.is_file() and not self.doubt else None
 
     def metadata(self, pixels: str) -> dict[str, str]:
-        """Gives the file's metadata as texts; lists and numbers are in JSON."""
+        """Returns the file's metadata as texts; lists and numbers are in JSON."""
         return {
             "name": self.name,
             "networks_count": json.dumps(len(self.networks)),

@@ -35,8 +35,8 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
             program = torch.export.export(model, (images,), dynamic_shapes=SHAPES, strict=False)
     except Exception as error:  # a user's network may raise anything
         raise UserError(
-            f"no graph can be made of the network ({first_line(error)}); write it without choices"
-            " that depend on pixels or on their number, or take --format safetensors"
+            f"the network cannot be traced ({first_line(error)}); avoid branches"
+            " that depend on pixels or on the batch size, or take --format safetensors"
         ) from error
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
@@ -61,7 +61,7 @@ def quiet() -> Iterator[None]:
 
 
 def first_line(error: BaseException) -> str:
-    """Gives the first line of the message of an error's root cause."""
+    """Returns the first line of the message of an error's root cause."""
     while error.__cause__ is not None:
         error = error.__cause__
     text = _COLOUR.sub("", str(error)).strip() or type(error).__name__

@@ -31,7 +31,7 @@ class WholeModel(nn.Module):
         return combine(self.log_probs(images), self.average).exp()
 
     def log_probs(self, images: Tensor) -> Tensor:
-        """Gives each network's log-probabilities, float32 (M, N, 10)."""
+        """Returns each network's log-probabilities, float32 (M, N, 10)."""
         scaled = images.float() / 255 if images.dtype == torch.uint8 else images.float()
         logits = [network(scaled[:, None]) for network in self.networks]
         return torch.stack(logits).float().log_softmax(2)

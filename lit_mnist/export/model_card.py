@@ -58,13 +58,13 @@ def text(facts: Facts, file: ModelFile, data: ValidationData) -> str:
     return f"---\n{_MARK}{_sha256(body)}\n{body}"
 
 
-def is_a_users(path: Path) -> bool:
-    """Tells whether `path` exists and was not written by `export`, or was edited since."""
+def is_user_written(path: Path) -> bool:
+    """Returns whether `path` exists and was not written by `export`, or was edited since."""
     if not path.exists():
         return False
-    there = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    mark = _MARKED.match(there)
-    return not mark or mark[1] != _sha256(there[mark.end() :])
+    content = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    mark = _MARKED.match(content)
+    return not mark or mark[1] != _sha256(content[mark.end() :])
 
 
 def _sha256(body: str) -> str:

@@ -14,7 +14,7 @@ from lit_mnist.export.graph import SHAPES, first_line, quiet
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
-    """Gives the content of the file, including the weights.
+    """Returns the content of the file, including the weights.
 
     Raises:
         UserError: The network has an operation that ONNX lacks.

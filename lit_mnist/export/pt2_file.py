@@ -15,7 +15,7 @@ METADATA = "metadata.json"
 
 
 def content(program: ExportedProgram, metadata: Mapping[str, str]) -> bytes:
-    """Gives the content of the file."""
+    """Returns the content of the file."""
     buffer = io.BytesIO()
     with quiet():
         torch.export.save(program, buffer, extra_files={METADATA: json.dumps(dict(metadata))})

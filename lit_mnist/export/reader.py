@@ -78,7 +78,7 @@ class DigitReader:
         return self._named.labels
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tells which predictions are sure, bool (N,), from probabilities (N, 10)."""
+        """Returns which predictions are sure, bool (N,), from probabilities (N, 10)."""
         return self.abstention.sure(probabilities)
 
     def predict(self, images: Images) -> Answer:
@@ -98,7 +98,7 @@ class DigitReader:
             batches = [self.model.log_probs(batch) for batch in pixels.split(BATCH)]
             members = torch.cat(batches, dim=1)  # (M, N, 10)
             probabilities = combine(members, self.model.average).exp().numpy()
-            features = self.features.taken(len(pixels)).numpy()
+            features = self.features.take(len(pixels)).numpy()
         rejected = novelty.no_digit(probabilities, self.novelty, features)
         return Answer(
             labels=probabilities.argmax(1),
@@ -108,12 +108,12 @@ class DigitReader:
         )
 
     def _pixels(self, images: Images) -> Tensor:
-        """Gives (N, 28, 28), uint8 from 0 to 255 or float from 0 to 1."""
+        """Returns (N, 28, 28), uint8 from 0 to 255 or float from 0 to 1."""
         if isinstance(images, (str, os.PathLike, Image.Image)):
             images = [images]
         if isinstance(images, Sequence) and not any(map(_is_array, images)):
-            found = [_read(picture, self.whole) for picture in images]
-            images = np.array(found, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
+            digits = [_read(picture, self.whole) for picture in images]
+            images = np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
         return _checked(_tensor(images))
 
 
@@ -156,7 +156,7 @@ def _tensor(arrays: Any) -> Tensor:
         many = isinstance(arrays, (list, tuple))
         return torch.from_numpy(np.array([*map(_fetched, arrays)] if many else _fetched(arrays)))
     except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"images are no array of numbers ({error!s:.80}): give {TAKEN}") from error
+        raise UserError(f"images: not an array of numbers ({error!s:.80}); give {TAKEN}") from error
 
 
 def _fetched(array: Any) -> Any:
@@ -165,7 +165,7 @@ def _fetched(array: Any) -> Any:
 
 
 def _checked(pixels: Tensor) -> Tensor:
-    """Checks size and range of the pixels, and gives them as (N, 28, 28)."""
+    """Checks size and range of the pixels, and returns them as (N, 28, 28)."""
     pixels = pixels[None] if pixels.ndim == 2 else pixels
     if pixels.ndim != 3 or pixels.shape[1:] != (SIDE_PX, SIDE_PX):
         raise UserError(f"images of shape {tuple(pixels.shape)}: give {TAKEN}")

@@ -21,16 +21,16 @@ NETWORKS, AVERAGE = "networks", "average"  # keys of the metadata
 
 
 def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
-    """Gives the content of the file; `<i>.<name>` is the weight `name` of the i-th network.
+    """Returns the content of the file; `<i>.<name>` is the weight `name` of the i-th network.
 
     Raises:
-        UserError: A hyperparameter cannot be written as JSON, or a module's state is no tensor.
+        UserError: A hyperparameter cannot be written as JSON, or a module's state is not a tensor.
     """
     for one in trained.checkpoints:
         for name, value in one["state_dict"].items():
             if not isinstance(value, torch.Tensor):
                 raise UserError(
-                    f"{trained.paths[0]}: safetensors cannot hold {name:.99}, which is no tensor;"
+                    f"{trained.paths[0]}: safetensors cannot hold {name:.99}, not a tensor;"
                     " take --format onnx"
                 )
     tensors = {
@@ -38,12 +38,12 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
         for place, one in enumerate(trained.checkpoints)
         for name, value in one["state_dict"].items()
     }
-    others = [
+    entries = [
         {key: value for key, value in one.items() if key != "state_dict" and _is_kept(key, value)}
         for one in trained.checkpoints
     ]
     try:
-        networks = json.dumps(others)
+        networks = json.dumps(entries)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{trained.paths[0]}: safetensors cannot hold its hyperparameters ({error});"
@@ -53,7 +53,7 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
 
 
 def _is_kept(key: str, value: Any) -> bool:
-    """Tells whether a checkpoint's entry is kept: not what JSON cannot hold, unless required."""
+    """Returns whether a checkpoint's entry is kept: not what JSON cannot hold, unless required."""
     try:
         json.dumps(value)
     except (TypeError, ValueError):
@@ -78,8 +78,8 @@ def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
         for one in networks:
             one["state_dict"] = {}
         for name, value in tensors.items():
-            place, _, rest = name.partition(".")
-            networks[int(place)]["state_dict"][rest] = value
+            place, _, key = name.partition(".")
+            networks[int(place)]["state_dict"][key] = value
         for one in networks:
             checkpoints.check(path, one)
         abstention, labels = _abstention(metadata), json.loads(metadata["labels"])
@@ -90,8 +90,10 @@ def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
         raise UserError(
             f"{path}: missing, damaged or no export of this program; export it again"
         ) from error
-    own = list(map(str, labels))
-    return TrainedRun([path] * len(networks), networks, average, dataset, abstention, classes, own)
+    names = list(map(str, labels))
+    return TrainedRun(
+        [path] * len(networks), networks, average, dataset, abstention, classes, names
+    )
 
 
 def _abstention(metadata: Mapping[str, str]) -> Abstention:

@@ -89,7 +89,7 @@ class TrainedRun(NamedTuple):
 
 
 def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]:
-    """Gives the checkpoints of a tested committee and how they are averaged."""
+    """Returns the checkpoints of a tested committee and how they are averaged."""
     named = results.get("test_checkpoints")
     average: Any = results.get("test_average") or DEFAULT_AVERAGE
     if not named or not isinstance(named, list) or average not in get_args(AVERAGES):
@@ -100,23 +100,23 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
 
 
 def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str:
-    """Gives the name of the dataset that all networks were trained on.
+    """Returns the name of the dataset that all networks were trained on.
 
     Raises:
         UserError: They were trained on different datasets, or on an unknown one.
     """
-    found = {
+    datasets = {
         str(one.get("MNISTDataModule", {}).get("dataset", "MNIST")): path
         for one, path in zip(essentials, paths, strict=True)
     }
-    for name, path in found.items():
+    for name, path in datasets.items():
         if name not in DATASETS:
             known = ", ".join(DATASETS)
             raise UserError(f"{path}: trained on the data set {name!r:.99}; known are {known}")
-    if len(found) > 1:
-        told = " and ".join(f"{path} on {name}" for name, path in found.items())
-        raise UserError(f"trained on several data sets, {told}; test the committee again")
-    return next(iter(found))
+    if len(datasets) > 1:
+        listed = " and ".join(f"{path} on {name}" for name, path in datasets.items())
+        raise UserError(f"trained on several data sets, {listed}; test the committee again")
+    return next(iter(datasets))
 
 
 def _weights_sha256(essentials: Sequence[dict[str, Any]], average: str) -> str:

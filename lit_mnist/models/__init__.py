@@ -11,7 +11,7 @@ scoring       loss and accuracy; ScoredModule: validation, test and prediction s
 modules       ClassifierModule, the training recipe, and one subclass per architecture
 train_log     logs train_loss and lr once an epoch, even if a subclass overrides the hooks
 clipping      gradient clipping with fused optimisers
-cascade       asks members one after another until the answer cannot change any more
+cascade       runs members one after another until the answer cannot change any more
 features      captures the input of a net's last linear layer
 gaussians     a normal distribution of features per class, and distances from them
 novelty       detects images that are no digit

@@ -22,7 +22,7 @@ CASTING = 0.01
 
 
 def combine(logits: Tensor, average: AVERAGES = "probabilities") -> Tensor:
-    """Gives the committee's log-probabilities; its loss is their negative for the true class.
+    """Returns the committee's log-probabilities; its loss is their negative for the true class.
 
     Args:
         logits: Float (M, N, 10): the members' logits or log-probabilities.
@@ -45,11 +45,11 @@ def combine(logits: Tensor, average: AVERAGES = "probabilities") -> Tensor:
         return log_probs.logsumexp(0) - math.log(len(logits))
     if average == "vote":
         return _vote(log_probs)
-    raise ValueError(f"average={average!r} is none of probabilities, logits, vote")
+    raise ValueError(f"average={average!r} is not one of probabilities, logits, vote")
 
 
 def _vote(log_probs: Tensor) -> Tensor:
-    """Counts votes, (M, N, 10) -> (N, 10); ties are broken, so the winner alone has the most."""
+    """Counts votes, (M, N, 10) -> (N, 10); ties are broken: only the winner has the most."""
     members, _, classes = log_probs.shape
     votes = F.one_hot(log_probs.argmax(2), classes).sum(0)
     behind = votes < votes.amax(1, keepdim=True)

@@ -1,7 +1,7 @@
-"""A cascade: a committee that asks its members one after another and stops once it is sure enough.
+"""A cascade: a committee that runs its members one after another until it is sure enough.
 
 After k members, if the highest of their mean probabilities reaches the k-th threshold, the other
-members are not asked. Each threshold lies just above the most confident validation image that k
+members are not run. Each threshold lies just above the most confident validation image that k
 members classify differently from the whole committee, so on validation no prediction changes.
 """
 
@@ -16,12 +16,12 @@ class Outcome(NamedTuple):
     """A cascade's predictions for N images.
 
     Attributes:
-        probabilities: Float (N, 10): mean over the members that were asked.
-        asked: int64 (N,): number of members that were asked.
+        probabilities: Float (N, 10): mean over the members that were used.
+        used: int64 (N,): number of members that were used.
     """
 
     probabilities: Tensor
-    asked: Tensor
+    used: Tensor
 
 
 def thresholds(members: Tensor) -> list[float]:
@@ -32,13 +32,13 @@ def thresholds(members: Tensor) -> list[float]:
     """
     running = _running(members)
     final = running[-1].argmax(1)
-    found = []
+    limits = []
     for mean in running[:-1]:
         highest, answer = mean.max(1)
-        other = highest[answer != final]
-        least = float(other.max()) if len(other) else 0.0
-        found.append(float(torch.nextafter(torch.tensor(least), torch.tensor(2.0))))
-    return found
+        wrong = highest[answer != final]
+        highest_wrong = float(wrong.max()) if len(wrong) else 0.0
+        limits.append(float(torch.nextafter(torch.tensor(highest_wrong), torch.tensor(2.0))))
+    return limits
 
 
 def outcome(members: Tensor, limits: Sequence[float]) -> Outcome:
@@ -55,7 +55,7 @@ def outcome(members: Tensor, limits: Sequence[float]) -> Outcome:
     return Outcome(running[last, torch.arange(len(last))], last + 1)
 
 
-def ask(
+def run(
     log_probs: Sequence[Callable[[Tensor], Tensor]], images: Tensor, limits: Sequence[float]
 ) -> Outcome:
     """Runs the cascade: each member sees only the images that those before it were not sure of.
@@ -71,19 +71,19 @@ def ask(
     """
     count = len(images)
     total = torch.zeros(count, 10, dtype=torch.float64)
-    asked = torch.zeros(count, dtype=torch.int64)
-    left = torch.arange(count)
+    used = torch.zeros(count, dtype=torch.int64)
+    pending = torch.arange(count)
     for number, member in enumerate(log_probs, 1):
-        if not len(left):
+        if not len(pending):
             break
-        total[left] += member(images[left.to(images.device)]).cpu().double().exp()
-        asked[left] = number
+        total[pending] += member(images[pending.to(images.device)]).cpu().double().exp()
+        used[pending] = number
         if number <= len(limits):
-            left = left[total[left].amax(1) / number < limits[number - 1]]
-    return Outcome(total / asked[:, None], asked)
+            pending = pending[total[pending].amax(1) / number < limits[number - 1]]
+    return Outcome(total / used[:, None], used)
 
 
 def _running(members: Tensor) -> Tensor:
-    """Gives the running means over the first 1, 2, ..., M members, float64 (M, N, 10)."""
+    """Returns the running means over the first 1, 2, ..., M members, float64 (M, N, 10)."""
     counts = torch.arange(1, len(members) + 1, device=members.device)
     return members.double().cumsum(0) / counts[:, None, None]

@@ -24,7 +24,7 @@ RECIPE = frozenset(inspect.signature(ClassifierModule).parameters)
 def trained_class(
     checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
 ) -> type[ScoredModule]:
-    """Gives the class that a checkpoint names, if it is imported.
+    """Returns the class that a checkpoint names, if it is imported.
 
     Args:
         checkpoint: As returned by `checkpoints.read`.
@@ -37,15 +37,15 @@ def trained_class(
         UserError: The class is not known; names it and the option that makes it known.
     """
     name = checkpoints.class_name(checkpoint)
-    given = [kind for kind in classes if issubclass(kind, ScoredModule)]
-    if not name and len(given) == 1:
-        return given[0]
+    modules = [kind for kind in classes if issubclass(kind, ScoredModule)]
+    if not name and len(modules) == 1:
+        return modules[0]
     # the latest first: a notebook cell that is run again defines its class again
     found = [kind for kind in reversed([*_subclasses(ScoredModule)]) if is_named(kind, name)]
     # torch.export leaves copies of the classes that it has traced, under the same names
     found.sort(key=lambda kind: _loaded(f"{kind.__module__}.{kind.__qualname__}") is not kind)
     if not found and name.startswith("__main__."):
-        found = [kind for kind in given if kind.__name__ == name.rpartition(".")[2]]
+        found = [kind for kind in modules if kind.__name__ == name.rpartition(".")[2]]
     if found:
         return found[0]
     if not name:
@@ -58,7 +58,7 @@ def trained_class(
 
 
 def is_named(kind: type, name: str) -> bool:
-    """Tells whether a name in a checkpoint means this class, by its own name or an alias.
+    """Returns whether a name in a checkpoint means this class, by its own name or an alias.
 
     Our classes have moved between modules since version 0.1, so only their last name counts.
     """
@@ -81,11 +81,11 @@ def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Pat
             " take the --config or the --model that it was trained with"
         )
     free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
-    for key, there in public_hyperparameters(checkpoint).items():
-        here = model.hparams.get(key, there)
-        if key not in free and _is_plain(there) and _is_plain(here) and here != there:
+    for key, trained in public_hyperparameters(checkpoint).items():
+        current = model.hparams.get(key, trained)
+        if key not in free and _is_plain(trained) and _is_plain(current) and current != trained:
             raise UserError(
-                f"{path}: trained with --model.{key} {_shown(there)}, here it is {_shown(here)};"
+                f"{path}: trained with --model.{key} {_shown(trained)}, not {_shown(current)};"
                 " take the --config or the option that it was trained with"
             )
 
@@ -104,7 +104,7 @@ def _loaded(name: str) -> object:
 
 
 def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Gives the hyperparameters without the entries that Lightning adds for itself."""
+    """Returns the hyperparameters without the entries that Lightning adds for itself."""
     values = checkpoint.get("hyper_parameters", {})
     return {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
 

@@ -80,13 +80,13 @@ def _head(maps: int, side: int, hidden: int) -> list[nn.Module]:
 
 def _check(widths: Sequence[Sequence[int]], kernels: Sequence[int]) -> None:
     if not widths or not all(widths):
-        raise UserError("--model.widths: give each stage its maps, as in [[16], [32, 32]]")
+        raise UserError("--model.widths: give the maps of each stage, as in [[16], [32, 32]]")
     if len(kernels) != len(widths):
         raise UserError(
             f"--model.kernels: {len(kernels)} for {len(widths)} stages of --model.widths;"
-            " give one a stage"
+            " give one per stage"
         )
     if even := [kernel for kernel in kernels if kernel % 2 == 0]:
-        raise UserError(f"--model.kernels {even[0]}: take odd ones, which have a middle pixel")
+        raise UserError(f"--model.kernels {even[0]}: take odd sizes, which have a middle pixel")
     if len(widths) > 4:
-        raise UserError(f"--model.widths: {len(widths)} stages, but 28 pixels halve 4 times")
+        raise UserError(f"--model.widths: {len(widths)} stages, but 28 pixels allow 4 halvings")

@@ -38,7 +38,7 @@ class EnsembleModule(ScoredModule):
         checkpoints: The members' checkpoint files: paths, or patterns such as
             `tb_logs/deep/*/checkpoints/best.ckpt`.
         average: What is averaged: probabilities, logits, or votes.
-        cascade: Ask members one after another until the answer is sure, by thresholds set on
+        cascade: Run members one after another until the answer is sure, by thresholds set on
             validation. `predict` uses the thresholds of the committee's last test; `test` times the
             cascade and the whole committee, and reports the scores of the whole committee.
         classes: Classes of your own that the checkpoints may name, such as `my_module.TinyModule`.
@@ -56,8 +56,8 @@ class EnsembleModule(ScoredModule):
         if cascade and average != "probabilities":
             raise UserError(f"--model.cascade: averages probabilities, not {average}")
         self.checkpoints, self.average, self.cascade = checkpoints, average, cascade
-        self.thresholds: list[float] = []  # of the cascade; empty: all members are asked
-        self.asked, self.images = 0, 0  # by the cascade: calls of members, and images
+        self.thresholds: list[float] = []  # of the cascade; empty: all members are used
+        self.used, self.images = 0, 0  # by the cascade: member calls, and images
         self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
         self.members: list[members.Member] = []
 
@@ -85,8 +85,8 @@ class EnsembleModule(ScoredModule):
             self._check_folds(data.partition.folds)
 
     def _check_folds(self, folds: int) -> None:
-        there = {member.fold for member in self.members}
-        missing = [str(fold) for fold in range(folds) if fold not in there]
+        held_out = {member.fold for member in self.members}
+        missing = [str(fold) for fold in range(folds) if fold not in held_out]
         if missing:
             raise UserError(
                 f"--data.folds {folds}: no member was validated on part {', '.join(missing)}; name"
@@ -97,23 +97,23 @@ class EnsembleModule(ScoredModule):
         """Maps float images (N, 1, 28, 28) in [0, 1] to log-probabilities (N, 10)."""
         if not self.thresholds:
             return combine(self.log_probs(images), self.average)
-        found = self.in_turn(images, self.thresholds)
-        self.asked, self.images = self.asked + int(found.asked.sum()), self.images + len(images)
-        return found.probabilities.log().float().to(images.device)
+        outcome = self.run_cascade(images, self.thresholds)
+        self.used, self.images = self.used + int(outcome.used.sum()), self.images + len(images)
+        return outcome.probabilities.log().float().to(images.device)
 
-    def in_turn(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
+    def run_cascade(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
         """Runs the cascade on float images (N, 1, 28, 28) in [0, 1]; its outcome is on the CPU."""
         self.configure_model()
-        ask = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
-        return cascade.ask(ask, images, thresholds)
+        calls = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
+        return cascade.run(calls, images, thresholds)
 
     def log_probs(self, images: Tensor) -> Tensor:
-        """Gives each member's log-probabilities (M, N, 10)."""
+        """Returns each member's log-probabilities (M, N, 10)."""
         self.configure_model()
         return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
 
     def held_out_by(self, indices: Tensor) -> Tensor:
-        """Tells which members held out which images: bool (N, M), on the CPU.
+        """Returns which members held out which images: bool (N, M), on the CPU.
 
         Args:
             indices: int64 (N,): positions in the training set.
@@ -122,26 +122,26 @@ class EnsembleModule(ScoredModule):
         if not (data and data.partition.whole):
             return torch.ones(len(indices), len(self.members), dtype=torch.bool)
         folds = data.partition.fold_of_each(len(data.train_set.labels))[indices.cpu()]
-        own = [-1 if member.fold is None else member.fold for member in self.members]
-        return folds[:, None] == torch.tensor(own)
+        member_folds = [-1 if member.fold is None else member.fold for member in self.members]
+        return folds[:, None] == torch.tensor(member_folds)
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
-        """Gives log-probabilities (B, 10); with folds, of the members that held the image out."""
+        """Returns log-probabilities (B, 10); with folds, of the members that held the image out."""
         data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
         if not (data and data.partition.whole):
             return self.evaluate(batch)
         by = self.held_out_by(batch.indices)
         log_probs = batch.images.new_empty(len(by), CLASSES)
         with torch.autocast(self.device.type, enabled=False):
-            for those in by.unique(dim=0):  # the members of one fold
-                own = (by == those).all(dim=1).to(batch.images.device)
-                nets = [net for net, asked in zip(self.nets, those, strict=True) if asked]
-                each = torch.stack([net(batch.images[own]) for net in nets])
-                log_probs[own] = combine(each.log_softmax(dim=2), self.average)
+            for group in by.unique(dim=0):  # the members of one fold
+                rows = (by == group).all(dim=1).to(batch.images.device)
+                nets = [net for net, used in zip(self.nets, group, strict=True) if used]
+                logits = torch.stack([net(batch.images[rows]) for net in nets])
+                log_probs[rows] = combine(logits.log_softmax(dim=2), self.average)
         return log_probs
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Scores a batch of held-out images and gives its probabilities (B, 10)."""
+        """Scores a batch of held-out images and returns its probabilities (B, 10)."""
         batch = as_batch(batch)
         self.log_scores("val", batch_idx)
         log_probs = self.evaluate_held_out(batch)
@@ -153,10 +153,10 @@ class EnsembleModule(ScoredModule):
         batch = as_batch(batch)
         self.log_scores("test", batch_idx)
         with torch.autocast(self.device.type, enabled=False):
-            each = self.log_probs(batch.images)
-        log_probs = combine(each, self.average)
+            member_log_probs = self.log_probs(batch.images)
+        log_probs = combine(member_log_probs, self.average)
         self.score(batch, log_probs, self.test_scores)
-        return CommitteeScores(log_probs.exp(), each)
+        return CommitteeScores(log_probs.exp(), member_log_probs)
 
     @property
     def sha256(self) -> str:
@@ -166,12 +166,12 @@ class EnsembleModule(ScoredModule):
 
 
 def nets_of(module: LightningModule) -> list[nn.Module]:
-    """Gives the members of a committee, or a list of the module itself."""
+    """Returns the members of a committee, or a list of the module itself."""
     return list(module.nets) if isinstance(module, EnsembleModule) else [module]
 
 
 def held_out_by(module: LightningModule, indices: Tensor) -> Tensor:
-    """Tells which of a module's `nets_of` held out which images: bool (N, M).
+    """Returns which of a module's `nets_of` held out which images: bool (N, M).
 
     Args:
         module: A module with a trainer.

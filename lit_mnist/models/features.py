@@ -41,24 +41,24 @@ class Features:
 
     def _notice(self, place: int) -> Any:
         def notice(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._own("latest")[place] = inputs[0].detach()
+            self._captured("latest")[place] = inputs[0].detach()
 
         return notice
 
     def _keep(self, place: int) -> Any:
         def keep(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
-            latest = self._own("latest").pop(place, None)
+            latest = self._captured("latest").pop(place, None)
             if latest is not None and inputs and latest.shape[:1] == inputs[0].shape[:1]:
-                self._own("kept").setdefault(place, []).append(latest.float().cpu())
+                self._captured("kept").setdefault(place, []).append(latest.float().cpu())
 
         return keep
 
-    def _own(self, what: str) -> dict[int, Any]:
-        """Gives what was captured in this thread, by the net's position."""
-        own: dict[int, Any] = self._seen.__dict__.setdefault(what, {})
-        return own
+    def _captured(self, stage: str) -> dict[int, Any]:
+        """Returns what was captured in this thread, by the net's position."""
+        captured: dict[int, Any] = self._seen.__dict__.setdefault(stage, {})
+        return captured
 
-    def taken(self, count: int, by: Tensor | None = None) -> Tensor:
+    def take(self, count: int, by: Tensor | None = None) -> Tensor:
         """Returns and clears the features captured since the last call.
 
         Args:
@@ -70,8 +70,8 @@ class Features:
             concatenated. (N, 0) if a net has no linear layer, did not pass each image through its
             last one, or if images would differ in their number of features.
         """
-        kept = dict(self._own("kept"))
-        self._own("kept").clear()
+        kept = dict(self._captured("kept"))
+        self._captured("kept").clear()
         if by is None:
             by = torch.ones(count, len(self.widths), dtype=torch.bool)
         widths = torch.tensor(self.widths, dtype=torch.int64)
@@ -98,6 +98,6 @@ class Features:
 
 
 def last_linear(net: nn.Module) -> nn.Linear | None:
-    """Gives a net's last linear layer; None if it has none."""
+    """Returns a net's last linear layer; None if it has none."""
     layers = [layer for layer in net.modules() if isinstance(layer, nn.Linear)]
     return layers[-1] if layers else None

@@ -34,23 +34,23 @@ class Gaussians(NamedTuple):
         shared = off.T @ off / len(off)
         if not own:
             return cls(means, _root(shared)[None])
-        each = [off[labels == name] for name in classes]
-        covariances = [(1 - own) * shared + own * one.T @ one / len(one) for one in each]
+        deviations = [off[labels == name] for name in classes]
+        covariances = [(1 - own) * shared + own * one.T @ one / len(one) for one in deviations]
         return cls(means, np.stack([_root(covariance) for covariance in covariances]))
 
     def distances(self, features: np.ndarray) -> np.ndarray:
-        """Gives squared Mahalanobis distances (N,) from features (N, D) to the nearest class."""
+        """Returns squared Mahalanobis distances (N,) from features (N, D) to the nearest class."""
         if len(self.roots) == 1:
             spread, centres = features @ self.roots[0], self.means @ self.roots[0]
-            each = [np.square(spread - centre).sum(axis=1) for centre in centres]
+            distances = [np.square(spread - centre).sum(axis=1) for centre in centres]
         else:
             pairs = zip(self.means, self.roots, strict=True)
-            each = [np.square((features - mean) @ root).sum(axis=1) for mean, root in pairs]
-        return np.min(each, axis=0)
+            distances = [np.square((features - mean) @ root).sum(axis=1) for mean, root in pairs]
+        return np.min(distances, axis=0)
 
 
 def _root(covariance: np.ndarray) -> np.ndarray:
-    """Gives a whitening matrix: a root of the inverse covariance, regularised by RIDGE."""
+    """Returns a whitening matrix: a root of the inverse covariance, regularised by RIDGE."""
     mean_variance = max(float(np.trace(covariance)) / len(covariance), 1e-12)
     ridge = RIDGE * mean_variance * np.eye(len(covariance))
     return np.linalg.cholesky(np.linalg.inv(covariance + ridge))

@@ -24,7 +24,7 @@ class Dropout(nn.Dropout):
 
     @torch.no_grad()
     def _mask(self, x: Tensor) -> Tensor:
-        """Gives a mask of zeros and scaled ones, with the memory layout of `x`."""
+        """Returns a mask of zeros and scaled ones, with the memory layout of `x`."""
         dropped = round(self.p * _STEPS)
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
         draws.random_(torch.iinfo(torch.int64).min, None)  # all 64 bits; the default leaves one out

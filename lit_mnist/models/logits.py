@@ -20,14 +20,14 @@ def checked(output: object, images: int, network: nn.Module) -> Tensor:
     Raises:
         UserError: The output is not a float tensor of that shape.
     """
-    wanted = (images, CLASSES)
-    if isinstance(output, Tensor) and output.is_floating_point() and output.shape == wanted:
+    expected = (images, CLASSES)
+    if isinstance(output, Tensor) and output.is_floating_point() and output.shape == expected:
         return output
     kind = type(network)
     raise UserError(
-        f"{kind.__module__}.{kind.__qualname__}: gives {_described(output)} for {images}"
-        f" image{'s' if images != 1 else ''}; wanted are logits, a float tensor {wanted}:"
-        " return that alone from forward"
+        f"{kind.__module__}.{kind.__qualname__}: returns {_described(output)} for {images}"
+        f" image{'s' if images != 1 else ''}; expected are logits, a float tensor {expected}:"
+        " return only these from forward"
     )
 
 

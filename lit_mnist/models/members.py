@@ -53,9 +53,9 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
     for pattern in patterns:
-        there = Path(pattern).exists()
+        is_path = Path(pattern).exists()
         named = (
-            [Path(pattern)] if there else list(map(Path, sorted(glob.glob(pattern), key=_order)))
+            [Path(pattern)] if is_path else list(map(Path, sorted(glob.glob(pattern), key=_order)))
         )
         if not named:
             raise UserError(f"--model.checkpoints {pattern}: no such file; train members with fit")
@@ -84,31 +84,31 @@ def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Memb
             partition are accepted.
     """
     members = [_read(path, known_classes) for path in paths]
-    known: dict[str, tuple[Any, Path]] = {}  # what is said of the data, and by whom
+    known: dict[str, tuple[Any, Path]] = {}  # by fact: its value, and a member that states it
     for place, member in enumerate(members):
         for other in members[:place]:
             if member.sha256 == other.sha256:
                 raise UserError(
                     f"{member.path} and {other.path} hold the same weights; leave one out"
                 )
-        for key, here in _shared(member.trained_on).items():
-            there, path = known.setdefault(key, (here, member.path))
-            if here != there:
+        for key, value in _shared(member.trained_on).items():
+            other_value, path = known.setdefault(key, (value, member.path))
+            if value != other_value:
                 raise UserError(
-                    f"{member.path}: trained with {key} {here}, but {path} with {there};"
+                    f"{member.path}: trained with {key} {value}, but {path} with {other_value};"
                     " a committee's members share their data"
                 )
     return members
 
 
 def _shared(trained_on: dict[str, Any]) -> dict[str, Any]:
-    """Gives the part of a fingerprint that all members share: all but the fold."""
-    own = ("fold", "split_sha256") if "folds" in trained_on else ()
-    return {"folds": None} | {key: trained_on[key] for key in trained_on if key not in own}
+    """Returns the part of a fingerprint that all members share: all but the fold."""
+    per_member = ("fold", "split_sha256") if "folds" in trained_on else ()
+    return {"folds": None} | {key: trained_on[key] for key in trained_on if key not in per_member}
 
 
 def in_common(members: Sequence[Member]) -> dict[str, Any]:
-    """Gives the fingerprint that all members share."""
+    """Returns the fingerprint that all members share."""
     return {
         key: value
         for key, value in members[0].trained_on.items()

@@ -37,11 +37,11 @@ def _with_callbacks(configure: Configure) -> Configure:
 
     @wraps(configure)
     def both(self: "ClassifierModule") -> Sequence[Callback]:
-        given = configure(self)
-        theirs = [given] if isinstance(given, Callback) else list(given or ())
-        there = [*theirs, *self.trainer.callbacks]  # type: ignore[attr-defined] # set in its __init__
-        missing = [kind for kind in CALLBACKS if not any(type(one) is kind for one in there)]
-        return [*(kind() for kind in missing), *theirs]
+        configured = configure(self)
+        own = [configured] if isinstance(configured, Callback) else list(configured or ())
+        present = [*own, *self.trainer.callbacks]  # type: ignore[attr-defined] # set in its __init__
+        missing = [kind for kind in CALLBACKS if not any(type(one) is kind for one in present)]
+        return [*(kind() for kind in missing), *own]
 
     return both
 
@@ -134,7 +134,7 @@ class ClassifierModule(ScoredModule):
         return {"optimizer": optimizer, "lr_scheduler": monitored}
 
     def _steps_of_run(self) -> int:
-        """Gives the number of optimizer steps of the whole run; 1 without a trainer."""
+        """Returns the number of optimizer steps of the whole run; 1 without a trainer."""
         if self._trainer is None:  # only the structure of its state is needed
             return 1
         steps = self.trainer.estimated_stepping_batches

@@ -22,7 +22,7 @@ LEAST_PROBABILITY = 0.5
 KNOWN = 0.995  # fraction of held-out images that must not count as novel
 LETTERS_PART = 0.5  # weight of the distance to letters; at 1, images far from both would pass
 OWN = 0.5  # weight of a class's own covariance; 0 for letters, of which there are too few
-MOST_FEATURES = 512  # per net; the distributions of so many take 12 MB
+MOST_FEATURES = 512  # per net; their distributions take 12 MB
 FEWEST = 20  # images per class in each half of the held-out images
 
 
@@ -40,12 +40,12 @@ class HeldOut(NamedTuple):
     by: np.ndarray
 
     def of_net(self, place: int, widths: Sequence[int]) -> tuple[np.ndarray, np.ndarray]:
-        """Gives one net's features, float64 (K, D), and the indices of their K images (K,)."""
-        own = np.flatnonzero(self.by[:, place])
+        """Returns one net's features, float64 (K, D), and the indices of their K images (K,)."""
+        indices = np.flatnonzero(self.by[:, place])
         before = int(
-            self.by[own[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int)
+            self.by[indices[:1], :place].astype(int).sum(axis=0) @ np.array(widths[:place], int)
         )
-        return self.features[own, before : before + widths[place]].astype(np.float64), own
+        return self.features[indices, before : before + widths[place]].astype(np.float64), indices
 
 
 class Member(NamedTuple):
@@ -60,7 +60,7 @@ class Member(NamedTuple):
         return cls(Gaussians.fit(features, labels, own=OWN), letters)
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Gives the scores (N,) of features (N, D)."""
+        """Returns the scores (N,) of features (N, D)."""
         return self.digits.distances(features) - LETTERS_PART * self.letters.distances(features)
 
 
@@ -98,24 +98,24 @@ class Novelty(NamedTuple):
         """
         members, total = [], np.zeros(len(held_out.labels))
         for place, drawn in enumerate(split(letters, widths)):
-            features, own = held_out.of_net(place, widths)
-            labels = held_out.labels[own]
-            known = Gaussians.fit(drawn, letter_labels, own=0)
+            features, indices = held_out.of_net(place, widths)
+            labels = held_out.labels[indices]
+            letter_fit = Gaussians.fit(drawn, letter_labels, own=0)
             for one, other in ((0, 1), (1, 0)):
-                half = Member.fit(features[other::2], labels[other::2], known)
-                total[own[one::2]] += half.scores(features[one::2])
-            members.append(Member.fit(features, labels, known))
+                half = Member.fit(features[other::2], labels[other::2], letter_fit)
+                total[indices[one::2]] += half.scores(features[one::2])
+            members.append(Member.fit(features, labels, letter_fit))
         mean = total / held_out.by.sum(axis=1)
         return cls(tuple(members), float(np.quantile(mean, KNOWN)))
 
     def scores(self, features: np.ndarray) -> np.ndarray:
-        """Gives the mean of the nets' scores (N,) for features (N, F)."""
-        each = split(features, [member.digits.means.shape[1] for member in self.members])
-        pairs = zip(self.members, each, strict=True)
+        """Returns the mean of the nets' scores (N,) for features (N, F)."""
+        by_net = split(features, [member.digits.means.shape[1] for member in self.members])
+        pairs = zip(self.members, by_net, strict=True)
         return np.mean([member.scores(of_net) for member, of_net in pairs], axis=0)
 
     def novel(self, features: np.ndarray) -> np.ndarray:
-        """Tells which images resemble no class, bool (N,)."""
+        """Returns which images resemble no class, bool (N,)."""
         return self.scores(features) > self.threshold
 
 
@@ -125,13 +125,13 @@ def split(features: np.ndarray, widths: Sequence[int]) -> list[np.ndarray]:
 
 
 def obstacle(held_out: HeldOut, widths: Sequence[int]) -> str:
-    """Tells why no detector can be fitted to the held-out images; empty if one can."""
+    """Returns the reason why no detector can be fitted to the held-out images; empty if one can."""
     if not held_out.features.shape[1]:
         return "a net has no linear layer that all images go through"
     if max(widths) > MOST_FEATURES:
         return f"a net has over {MOST_FEATURES} features"
-    for own in held_out.by.T:
-        labels = held_out.labels[own]
+    for net_images in held_out.by.T:
+        labels = held_out.labels[net_images]
         halves = (np.bincount(labels[start::2], minlength=CLASSES) for start in (0, 1))
         if any(half.min() < FEWEST for half in halves):
             return "too few images of some class were held out"
@@ -141,11 +141,11 @@ def obstacle(held_out: HeldOut, widths: Sequence[int]) -> str:
 def no_digit(
     probabilities: np.ndarray, novelty: Novelty | None, features: np.ndarray
 ) -> np.ndarray:
-    """Tells which images hold no digit, bool (N,).
+    """Returns which images hold no digit, bool (N,).
 
     Args:
         probabilities: Float (N, 10).
-        novelty: The detector; None if probabilities alone decide.
+        novelty: The detector; None to decide by probabilities only.
         features: Float (N, F): features from all nets, concatenated; (N, 0) if there are none.
     """
     unsure: np.ndarray = probabilities.max(axis=1, initial=0) < LEAST_PROBABILITY

@@ -17,9 +17,9 @@ def save(novelty: Novelty, weights_sha256: str, path: Path) -> None:
     arrays: dict[str, np.ndarray] = {"threshold": np.array(novelty.threshold)}
     arrays["weights_sha256"] = np.array(weights_sha256)
     for place, member in enumerate(novelty.members):
-        for what, gaussians in member._asdict().items():
+        for kind, gaussians in member._asdict().items():
             for name, values in gaussians._asdict().items():
-                arrays[f"{what}_{name}_{place}"] = values.astype(np.float32)
+                arrays[f"{kind}_{name}_{place}"] = values.astype(np.float32)
     with files.replacing(path) as temporary, temporary.open("wb") as file:
         np.savez(file, **arrays)  # type: ignore[arg-type] # its stub takes a name for allow_pickle
 
@@ -57,8 +57,8 @@ def _member(saved: np.lib.npyio.NpzFile, place: int, width: int) -> Member:
         KeyError: The file has no such net.
     """
     digits, letters = (
-        Gaussians(saved[f"{what}_means_{place}"], saved[f"{what}_roots_{place}"])
-        for what in Member._fields
+        Gaussians(saved[f"{kind}_means_{place}"], saved[f"{kind}_roots_{place}"])
+        for kind in Member._fields
     )
     digits.means.reshape(CLASSES, width)
     digits.roots.reshape(CLASSES, width, width)

@@ -28,7 +28,7 @@ class OneCycle(OneCycleLR):
         super().__init__(optimizer, max_lr, total_steps=total_steps)
 
     def state_dict(self) -> dict[str, Any]:
-        """Gives the position within the cycle, without the cycle's length."""
+        """Returns the position within the cycle, without the cycle's length."""
         return {key: value for key, value in super().state_dict().items() if key not in _LENGTH}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:

@@ -118,7 +118,7 @@ def _check_answer(module: ScoredModule, path: Path) -> None:
 
 
 def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
-    """Gives the hyperparameters that the class's `__init__` accepts.
+    """Returns the hyperparameters that the class's `__init__` accepts.
 
     Raises:
         UserError: One names a class or function that is not imported.
@@ -151,7 +151,7 @@ def _strings(value: Any) -> Iterable[str]:
 
 
 def _would_import(text: str) -> bool:
-    """Tells whether a text is the dotted name of a module that exists but is not imported."""
+    """Returns whether a text is the dotted name of a module that exists but is not imported."""
     module, root = text.rpartition(".")[0], text.partition(".")[0]
     if not _DOTTED.fullmatch(text) or module in sys.modules:
         return False

@@ -56,11 +56,11 @@ class RunningScores(Metric):
         self.finite_steps.add_(self.total.isfinite())
 
     def compute(self) -> Scores:
-        """Gives the scores since the last reset; the accuracy is NaN if it is not known."""
+        """Returns the scores since the last reset; the accuracy is NaN if it is not known."""
         return Scores(self.total / self.count, self.correct / (self.count - self.unanswered))
 
     def partial_sums(self) -> dict[str, Tensor]:
-        """Gives this rank's sums, for a run that is resumed within the epoch."""
+        """Returns this rank's sums, for a run that is resumed within the epoch."""
         return {name: getattr(self, name).clone() for name in self._defaults}
 
     def load(self, partial: Mapping[str, Tensor]) -> None:
@@ -91,7 +91,7 @@ class Score(Metric):
         """Tells torchmetrics that there is something to compute."""
 
     def compute(self) -> Tensor:
-        """Gives the score over the images of all ranks."""
+        """Returns the score over the images of all ranks."""
         return getattr(self.scores.compute(), self.name)
 
     def reset(self) -> None:

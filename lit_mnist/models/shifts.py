@@ -11,7 +11,7 @@ VIEWS = 5  # the image itself, and shifted by one pixel up, down, left and right
 
 
 def average_over_shifts(net: Callable[[Tensor], Tensor], images: Tensor) -> Tensor:
-    """Gives the logarithm of the mean probabilities over an image's views.
+    """Returns the logarithm of the mean probabilities over an image's views.
 
     Args:
         net: Maps images to logits (N, C).

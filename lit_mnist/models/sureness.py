@@ -31,18 +31,18 @@ class Abstention(NamedTuple):
             return cls(source=f"a rule of thumb: {facts['missing']}")
         try:
             row = used_row(facts)
-            kept = f"{row['val_errors']} errors among {row['val_answered']:,} validation images"
-            return cls(float(facts["threshold"]), float(facts["temperature"]), kept)
+            source = f"{row['val_errors']} errors among {row['val_answered']:,} validation images"
+            return cls(float(facts["threshold"]), float(facts["temperature"]), source)
         except (KeyError, TypeError, ValueError, StopIteration):
             return cls(source="a rule of thumb: the calibration in results.json is damaged")
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray:
-        """Tells which of N predictions are sure, bool (N,), from probabilities (N, 10)."""
+        """Returns which of N predictions are sure, bool (N,), from probabilities (N, 10)."""
         return scaled(probabilities, self.temperature).max(axis=1, initial=0) > self.threshold
 
 
 def used_row(facts: dict[str, Any]) -> dict[str, Any]:
-    """Gives the table row whose threshold `predict` uses."""
+    """Returns the table row whose threshold `predict` uses."""
     rows: Sequence[dict[str, Any]] = facts["abstention"]
     return next(row for row in rows if row["val_errors_allowed"] == facts["val_errors_allowed"])
 

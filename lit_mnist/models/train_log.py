@@ -37,8 +37,8 @@ class TrainLog(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Moves this callback to the front."""
-        everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        others = [callback for callback in everyone if callback is not self]
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+        others = [callback for callback in callbacks if callback is not self]
         trainer.callbacks = [self, *others]  # type: ignore[attr-defined] # likewise
 
     def on_load_checkpoint(
@@ -54,9 +54,9 @@ class TrainLog(Callback):
         """Saves each rank's sums of an unfinished epoch."""
         if self.ended:
             return
-        alone = trainer.world_size == 1
+        single = trainer.world_size == 1
         checkpoint[PARTIAL_KEY] = {
-            name: torch.stack([value] if alone else gather_all_tensors(value)).cpu()
+            name: torch.stack([value] if single else gather_all_tensors(value)).cpu()
             for name, value in _scores(pl_module).partial_sums().items()
         }
 
@@ -132,13 +132,13 @@ def check_loss(trainer: Trainer, module: LightningModule) -> None:
 
 
 def named_sums(partial: Any) -> Any:
-    """Gives a checkpoint's partial sums by name; in version 0.1 they were a list."""
+    """Returns a checkpoint's partial sums by name; in version 0.1 they were a list."""
     names = ("total", "correct", "count", "finite_steps")
     return dict(zip(names, partial, strict=True)) if isinstance(partial, list) else partial
 
 
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:
-    """Logs what is the same on all ranks: their maximum, so that Lightning warns of no mean."""
+    """Logs a value that is equal on all ranks; as a maximum, so that Lightning does not warn."""
     module.log(name, value, sync_dist=True, reduce_fx="max")
 
 

@@ -17,7 +17,7 @@ from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import shapes
 
 OURS = "lit_mnist"
-# The hyperparameters of their modules that affect prediction; all others affect training alone
+# The hyperparameters of their modules that affect prediction; all others affect only training
 OF_READING = ("shifts",)
 NETS: dict[str, type[nn.Module]] = {
     "DenseModule": Dense,
@@ -29,7 +29,7 @@ SIZES = ("widths", "kernels", "strided", "hidden")  # hyperparameters that a Con
 
 
 def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> nn.Module:
-    """Gives a network that maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
+    """Returns a network that maps float images (N, 1, 28, 28) in [0, 1] to logits (N, 10).
 
     Draws no random numbers.
 
@@ -53,7 +53,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
 
 
 def _ours(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
-    """Gives one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
+    """Returns one of `NETS` with its weights; None if the checkpoint does not exactly fit one."""
     root, _, name = checkpoints.class_name(checkpoint).partition(".")
     kind = NETS.get(name.rpartition(".")[2]) if root == OURS else None
     options = checkpoint.get("hyper_parameters", {})
@@ -62,17 +62,17 @@ def _ours(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:
     sizes = {name: options[name] for name in SIZES if name in options}
     try:
         with torch.device("meta"):  # neither memory nor random numbers, whatever the file says
-            whole = nn.ModuleDict({"net": kind(**sizes)})
+            module = nn.ModuleDict({"net": kind(**sizes)})
     except (UserError, TypeError, ValueError, RuntimeError):
         return None
     weights = checkpoint["state_dict"]
-    if shapes(weights) != shapes(whole.state_dict()):
+    if shapes(weights) != shapes(module.state_dict()):
         return None
-    checkpoints.check_fits(checkpoint, whole, path)
-    whole.load_state_dict({name: _copy(value) for name, value in weights.items()}, assign=True)
+    checkpoints.check_fits(checkpoint, module, path)
+    module.load_state_dict({name: _copy(value) for name, value in weights.items()}, assign=True)
     if options.get("channels_last") is True:
-        whole.to(memory_format=torch.channels_last)
-    return whole["net"]
+        module.to(memory_format=torch.channels_last)
+    return module["net"]
 
 
 def _copy(value: Tensor) -> Tensor:

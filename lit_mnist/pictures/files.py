@@ -160,7 +160,7 @@ def _within(folder: Path) -> list[Path]:
 
 
 def _border(grey: np.ndarray) -> np.ndarray:
-    """Gives the pixels along the four edges of `(H, W)`."""
+    """Returns the pixels along the four edges of `(H, W)`."""
     return np.concatenate([grey[0], grey[-1], grey[:, 0], grey[:, -1]])
 
 

@@ -59,7 +59,7 @@ def join_around_largest(parts: list[Part]) -> Part:
 
 
 def join(parts: list[Part]) -> list[Part]:
-    """Joins the parts of each digit; drops what is still flat afterwards."""
+    """Joins the parts of each digit; drops parts that are still flat afterwards."""
     usual = usual_size(parts)
     joined: list[Part] = []
     for part in sorted(parts, key=lambda part: -part.box.size):
@@ -72,7 +72,7 @@ def join(parts: list[Part]) -> list[Part]:
 
 
 def belong(one: Box, other: Box, usual: float) -> bool:
-    """Tells whether two parts belong to one digit; `usual` is the size of digits in pixels."""
+    """Returns whether two parts belong to one digit; `usual` is the size of digits in pixels."""
     beside, above = gaps(one, other)
     if -beside >= 0.5 * min(one.width, other.width):
         bars = [box.width for box in (one, other) if box.width > FLAT * box.height]
@@ -83,7 +83,7 @@ def belong(one: Box, other: Box, usual: float) -> bool:
 
 
 def gaps(one: Box, other: Box) -> tuple[int, int]:
-    """Gives the horizontal and vertical gap of two boxes in pixels, negative if they overlap."""
+    """Returns the horizontal and vertical gap of two boxes in pixels, negative if they overlap."""
     across = max(one.x, other.x) - min(one.right, other.right)
     return across, max(one.y, other.y) - min(one.bottom, other.bottom)
 
@@ -102,7 +102,7 @@ def split_touching(parts: list[Part], layout: Layout) -> list[Part]:
 
 
 def seams(mask: np.ndarray, count: int) -> list[int]:
-    """Gives the columns that separate `count` digits, except where more than a stroke is cut."""
+    """Returns the columns that separate `count` digits, except where more than a stroke is cut."""
     width = mask.shape[1]
     ink = mask.sum(axis=0)
     thin = 1.5 * max(1.0, stroke_width(mask.astype(np.float32)))
@@ -131,9 +131,9 @@ def reading_order(parts: list[Part]) -> list[Part]:
     """Sorts parts by line, then from left to right; lines may slope."""
     lines: list[list[Part]] = []
     for part in sorted(parts, key=lambda part: part.box.x):
-        same = [line for line in lines if on_one_line(line[-1].box, part.box)]
-        if same:
-            max(same, key=lambda line: line[-1].box.x).append(part)
+        candidates = [line for line in lines if on_one_line(line[-1].box, part.box)]
+        if candidates:
+            max(candidates, key=lambda line: line[-1].box.x).append(part)
         else:
             lines.append([part])
     lines.sort(key=lambda line: np.mean([part.box.y + part.box.height / 2 for part in line]))
@@ -141,12 +141,12 @@ def reading_order(parts: list[Part]) -> list[Part]:
 
 
 def on_one_line(one: Box, other: Box) -> bool:
-    """Tells whether two digits stand side by side rather than above one another."""
+    """Returns whether two digits stand side by side rather than above one another."""
     return -gaps(one, other)[1] >= 0.4 * min(one.height, other.height)
 
 
 def cut_out(ink: Ink, digit: Part) -> np.ndarray:
-    """Gives the ink of one digit without its neighbours', float32 `(height, width)` in [0, 1]."""
-    own = cv2.dilate(digit.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
-    share = digit.box.cut(ink.strength) * own / digit.contrast
+    """Returns the ink of one digit without its neighbours', float32 `(height, width)` in [0, 1]."""
+    region = cv2.dilate(digit.mask.astype(np.uint8), np.ones((3, 3), np.uint8))
+    share = digit.box.cut(ink.strength) * region / digit.contrast
     return np.clip((share - GROUND) / (FULL - GROUND), 0, 1).astype(np.float32)

@@ -23,7 +23,7 @@ ENLARGED = 8  # times; strokes are measured and changed at this size
 
 
 def has_mnists_form(image: np.ndarray) -> bool:
-    """Tells whether a light-on-dark image has the size and position of MNIST's digits.
+    """Returns whether a light-on-dark image has the size and position of MNIST's digits.
 
     Args:
         image: uint8 `(H, W)`.
@@ -37,7 +37,7 @@ def has_mnists_form(image: np.ndarray) -> bool:
 
 
 def centre_of_mass(image: np.ndarray) -> np.ndarray:
-    """Gives column and row `(2,)` of the centre of mass, counted from the first pixel's centre."""
+    """Returns the centre of mass: column and row `(2,)`, from the centre of the first pixel."""
     moments = cv2.moments(image)
     mass = moments["m00"] or 1.0
     return np.array([moments["m10"] / mass, moments["m01"] / mass])
@@ -69,10 +69,10 @@ def even_strokes(digit: np.ndarray) -> np.ndarray:
     width = stroke_width(large) / ENLARGED
     if THINNEST <= width <= THICKEST:
         return digit
-    wanted = WIDENED if width < THINNEST else NARROWED
+    target = WIDENED if width < THINNEST else NARROWED
     pad = ENLARGED * 2
     large = cv2.copyMakeBorder(large, pad, pad, pad, pad, cv2.BORDER_CONSTANT, value=0)
-    pixels = round(abs(wanted - width) * ENLARGED / 2) * 2 + 1
+    pixels = round(abs(target - width) * ENLARGED / 2) * 2 + 1
     pen = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (pixels, pixels))
     changed = cv2.dilate(large, pen) if width < THINNEST else cv2.erode(large, pen)
     left, top, width, height = cv2.boundingRect((changed > 0.1).astype(np.uint8))
@@ -82,13 +82,13 @@ def even_strokes(digit: np.ndarray) -> np.ndarray:
 
 
 def stroke_width(ink: np.ndarray) -> float:
-    """Gives the median stroke width in pixels, along the middle of the strokes; 0 without ink."""
+    """Returns the median stroke width in pixels, along the middle of the strokes; 0 without ink."""
     widths = stroke_widths(ink)
     return float(np.median(widths)) if widths.size else 0.0
 
 
 def stroke_widths(ink: np.ndarray) -> np.ndarray:
-    """Gives the stroke width in pixels at each point of the strokes' middle, float32 `(K,)`."""
+    """Returns the stroke width in pixels at each point of the strokes' middle, float32 `(K,)`."""
     inside = cv2.copyMakeBorder((ink > 0.5).astype(np.uint8), 1, 1, 1, 1, cv2.BORDER_CONSTANT)
     distance = cv2.distanceTransform(inside, cv2.DIST_L2, 5)
     middle = (distance > 0) & (distance >= cv2.dilate(distance, np.ones((3, 3), np.uint8)))
@@ -96,7 +96,7 @@ def stroke_widths(ink: np.ndarray) -> np.ndarray:
 
 
 def is_written(digit: np.ndarray) -> bool:
-    """Tells pen strokes, of nearly even width, from the patches of a photograph.
+    """Distinguishes pen strokes, of nearly even width, from patches of a photograph.
 
     Args:
         digit: float32 `(H, W)` in [0, 1], cut to its bounding box.

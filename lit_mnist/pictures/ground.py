@@ -44,7 +44,7 @@ def find_ink(grey: np.ndarray) -> Ink:
 
 
 def reduced(grey: np.ndarray) -> tuple[np.ndarray, int]:
-    """Gives the picture at the size at which the ground is estimated, and the median's window."""
+    """Returns the picture at the size at which the ground is estimated, and the median's window."""
     scale = min(1.0, GROUND_SIDE / min(grey.shape))
     small = cv2.resize(grey, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     return small, max(3, round(min(small.shape) * AROUND)) | 1
@@ -71,7 +71,7 @@ def slow_light(small: np.ndarray) -> np.ndarray:
 
 
 def median(flat: np.ndarray, around: int) -> np.ndarray:
-    """Gives the median over a wide window, uint8 `(h, w)`.
+    """Returns the median over a wide window, uint8 `(h, w)`.
 
     It follows light and shadow, keeps the edge of a sheet, and ignores strokes that cover less
     than half of the window.
@@ -104,10 +104,10 @@ def without_pits(ground: np.ndarray) -> np.ndarray:
 
 
 def enlarged(ground: np.ndarray, shape: tuple[int, ...]) -> np.ndarray:
-    """Gives the ground at the picture's size, float32 `(H, W)`."""
+    """Returns the ground at the picture's size, float32 `(H, W)`."""
     return cv2.resize(ground.astype(np.float32), shape[::-1], interpolation=cv2.INTER_LINEAR)
 
 
 def deviation(difference: np.ndarray) -> float:
-    """Gives the standard deviation of the paper, estimated by the median so that ink is ignored."""
+    """Estimates the standard deviation of the paper, by the median so that ink is ignored."""
     return 1.4826 * float(np.median(np.abs(difference - np.median(difference))))

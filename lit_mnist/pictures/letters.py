@@ -49,7 +49,7 @@ def draw_all(letters: str = LETTERS, each: int = EACH, seed: int = 0) -> Letters
 
 
 def draw(letter: str, font: int, rng: np.random.Generator) -> np.ndarray:
-    """Gives the ink of a randomly distorted letter, float32 `(120, 120)` in [0, 1]."""
+    """Returns the ink of a randomly distorted letter, float32 `(120, 120)` in [0, 1]."""
     ink: np.ndarray = np.zeros((SIDE, SIDE), np.uint8)
     (width, height), _ = cv2.getTextSize(letter, font, 2, 1)
     corner = ((SIDE - width) // 2, (SIDE + height) // 2)

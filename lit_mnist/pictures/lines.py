@@ -5,7 +5,7 @@ import numpy as np
 
 # Fractions of the picture's side:
 PIECE = 0.12  # shortest straight piece of a line
-BORDERS = 0.25  # least total length of a line's pieces if they reach from border to border
+BORDERS = 0.25  # minimum total length of a line's pieces if they reach from border to border
 ACROSS = 0.85  # ... if they do not
 RULED = 0.6  # ... if there are SEVERAL such lines
 SEVERAL = 3
@@ -20,17 +20,17 @@ def without_lines(mask: np.ndarray, strength: np.ndarray) -> np.ndarray:
 
     Args:
         mask: uint8 `(H, W)`, 1 where there is ink.
-        strength: float32 `(H, W)`, strength of the ink; tells a pen from lighter lines below it.
+        strength: float32 `(H, W)`, strength of the ink; a pen is darker than the lines below it.
     """
     if min(mask.shape) < SMALLEST:
         return mask
     across, down = lines_across(mask), lines_across(np.ascontiguousarray(mask.T))
-    mask = np.ascontiguousarray(rest(mask, across, strength).T)
-    return np.ascontiguousarray(rest(mask, down, strength.T).T)
+    mask = np.ascontiguousarray(remove_lines(mask, across, strength).T)
+    return np.ascontiguousarray(remove_lines(mask, down, strength.T).T)
 
 
 def lines_across(mask: np.ndarray) -> np.ndarray:
-    """Gives the ink of roughly horizontal lines, uint8 `(H, W)`."""
+    """Returns the ink of roughly horizontal lines, uint8 `(H, W)`."""
     width = mask.shape[1]
     piece, gap = round(width * PIECE) | 1, round(width * GAP) | 1
     thick = np.ones((max(4, round(width * THICKEST)), 1), np.uint8)
@@ -47,8 +47,8 @@ def lines_across(mask: np.ndarray) -> np.ndarray:
     for label in np.unique(labels[labels > 0]):
         line = without_gaps((labels == label).astype(np.uint8), mask)
         columns = np.flatnonzero(line.any(axis=0))
-        whole = columns[0] <= 2 and columns[-1] >= width - 3
-        if len(columns) >= (BORDERS if whole else ACROSS) * width:
+        spans = columns[0] <= 2 and columns[-1] >= width - 3
+        if len(columns) >= (BORDERS if spans else ACROSS) * width:
             lines |= line
         if len(columns) >= RULED * width:
             ruled, count = ruled | line, count + 1
@@ -73,21 +73,21 @@ def without_gaps(line: np.ndarray, mask: np.ndarray) -> np.ndarray:
 
 
 def thickness_of(line: np.ndarray) -> float:
-    """Gives the median height of a horizontal line, in pixels."""
+    """Returns the median height of a horizontal line, in pixels."""
     columns = line.sum(axis=0)
     return float(np.median(columns[columns > 0]))
 
 
-def rest(mask: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarray:
-    """Gives the ink outside horizontal lines, and inside them where a stroke crosses."""
+def remove_lines(mask: np.ndarray, lines: np.ndarray, strength: np.ndarray) -> np.ndarray:
+    """Returns the ink outside horizontal lines, and inside them where a stroke crosses."""
     if not lines.any():
         return mask
     thickness = round(thickness_of(lines))
-    others = mask & (1 - cv2.dilate(lines, np.ones((3, 3), np.uint8)))
-    others |= mask & (strength > DARKER * np.median(strength[lines > 0]))
-    others &= reaches_out(others, cv2.dilate(lines, np.ones((thickness | 1,) * 2, np.uint8)))
+    kept = mask & (1 - cv2.dilate(lines, np.ones((3, 3), np.uint8)))
+    kept |= mask & (strength > DARKER * np.median(strength[lines > 0]))
+    kept &= reaches_out(kept, cv2.dilate(lines, np.ones((thickness | 1,) * 2, np.uint8)))
     bridge = np.ones((thickness + 5, 1), np.uint8)
-    return others | (cv2.morphologyEx(others, cv2.MORPH_CLOSE, bridge) & mask)
+    return kept | (cv2.morphologyEx(kept, cv2.MORPH_CLOSE, bridge) & mask)
 
 
 def reaches_out(mask: np.ndarray, band: np.ndarray) -> np.ndarray:

@@ -9,11 +9,11 @@ from lit_mnist.pictures.ground import Ink
 from lit_mnist.pictures.lines import without_lines
 
 MOST = 400  # largest parts that are considered; more than that is texture
-SURE = 1.5  # least contrast of a part, in multiples of the threshold of ink
-STROKE = 0.35  # least strength of a stroke, as a fraction of its part's contrast
+SURE = 1.5  # minimum contrast of a part, in multiples of the threshold of ink
+STROKE = 0.35  # minimum strength of a stroke, as a fraction of its part's contrast
 FAINT = 0.4  # of the usual contrast; fainter parts are shadows, or the back showing through
 SPECK = 0.25  # of the usual size; smaller parts are specks
-COVERED = 0.7  # least fraction of each side of its box that a frame covers
+COVERED = 0.7  # minimum fraction of each side of its box that a frame covers
 SLENDER = 4  # width / height from which a part at the border is a sheet's edge or a line's rest
 RIM = 0.1  # of the picture's side: all of a sheet's edge is as near to the border
 
@@ -42,13 +42,13 @@ class Box(NamedTuple):
         return max(self.width, self.height)
 
     def around(self, other: "Box") -> "Box":
-        """Gives the smallest box that contains both."""
+        """Returns the smallest box that contains both."""
         x, y = min(self.x, other.x), min(self.y, other.y)
         right, bottom = max(self.right, other.right), max(self.bottom, other.bottom)
         return Box(x, y, right - x, bottom - y)
 
     def holds(self, other: "Box") -> bool:
-        """Tells whether the other box lies inside, touching no side."""
+        """Returns whether the other box lies inside, touching no side."""
         across = self.x < other.x and other.right < self.right
         return across and self.y < other.y and other.bottom < self.bottom
 
@@ -92,20 +92,20 @@ def erase(mask: np.ndarray, part: Part) -> None:
     wide: np.ndarray = np.pad(part.mask, rim).astype(np.uint8)
     wide = cv2.dilate(wide, np.ones((2 * rim + 1, 2 * rim + 1), np.uint8))
     top, left = max(0, part.box.y - rim), max(0, part.box.x - rim)
-    here = mask[top : part.box.bottom + rim, left : part.box.right + rim]
+    region = mask[top : part.box.bottom + rim, left : part.box.right + rim]
     row, column = top - part.box.y + rim, left - part.box.x + rim
-    here[wide[row : row + here.shape[0], column : column + here.shape[1]] > 0] = 0
+    region[wide[row : row + region.shape[0], column : column + region.shape[1]] > 0] = 0
 
 
 def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
-    """Gives the connected parts of a mask, uint8 `(H, W)`, with enough contrast."""
+    """Returns the connected parts of a mask, uint8 `(H, W)`, with enough contrast."""
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     parts = []
     for label in np.argsort(-stats[1:, cv2.CC_STAT_AREA], kind="stable")[:MOST] + 1:
         box = Box(*stats[label, :4].tolist())
-        here, strength = box.cut(labels) == label, box.cut(ink.strength)
-        contrast = float(np.percentile(strength[here], 90))
-        strokes = here & (strength > STROKE * contrast)
+        inside, strength = box.cut(labels) == label, box.cut(ink.strength)
+        contrast = float(np.percentile(strength[inside], 90))
+        strokes = inside & (strength > STROKE * contrast)
         if contrast < SURE * ink.threshold or strokes.sum() < 4:
             continue
         within = Box(*cv2.boundingRect(strokes.astype(np.uint8)))
@@ -115,7 +115,7 @@ def connected(ink: Ink, mask: np.ndarray) -> list[Part]:
 
 
 def frames(parts: list[Part], ink: Ink) -> list[Part]:
-    """Gives the parts that are boxes of a form: ink along all four sides, a part in or across."""
+    """Returns the parts that are boxes of a form: ink along all four sides, a part in or across."""
     return [
         part
         for part in parts
@@ -128,7 +128,7 @@ def frames(parts: list[Part], ink: Ink) -> list[Part]:
 
 
 def touching(frame: Part, ink: Ink) -> np.ndarray:
-    """Gives the strokes that cross the sides of a frame, bool `(height, width)`."""
+    """Returns the strokes that cross the sides of a frame, bool `(height, width)`."""
     mask = frame.mask.astype(np.uint8)
     written = without_lines(mask, frame.box.cut(ink.strength))
     if max(covered(written)) > COVERED:  # its sides are not straight
@@ -140,7 +140,7 @@ def touching(frame: Part, ink: Ink) -> np.ndarray:
 
 
 def covered(mask: np.ndarray) -> list[float]:
-    """Gives the fraction of each of the four sides that a mask covers."""
+    """Returns the fraction of each of the four sides that a mask covers."""
     rim = max(2, round(0.08 * min(mask.shape)))
     rows = [mask[:rim].any(axis=0), mask[-rim:].any(axis=0)]
     columns = [mask[:, :rim].any(axis=1), mask[:, -rim:].any(axis=1)]
@@ -148,7 +148,7 @@ def covered(mask: np.ndarray) -> list[float]:
 
 
 def is_edge(part: Part, shape: tuple[int, ...]) -> bool:
-    """Tells whether a part at the border is the edge of a sheet or the rest of a line."""
+    """Returns whether a part at the border is the edge of a sheet or the rest of a line."""
     box, (height, width) = part.box, shape
     across = box.x <= 1 or box.right >= width - 1
     down = box.y <= 1 or box.bottom >= height - 1
@@ -159,7 +159,7 @@ def is_edge(part: Part, shape: tuple[int, ...]) -> bool:
 
 
 def hugs_border(part: Part, shape: tuple[int, ...]) -> bool:
-    """Tells whether all of a part lies near the picture's border."""
+    """Returns whether all of a part lies near the picture's border."""
     margin = [max(2, round(RIM * side)) for side in shape]
     rows, columns = np.nonzero(part.mask)
     rows, columns = rows + part.box.y, columns + part.box.x
@@ -180,6 +180,6 @@ def without_specks(parts: list[Part]) -> list[Part]:
 
 
 def usual_size(parts: list[Part]) -> float:
-    """Gives the median size of parts in pixels, without specks."""
+    """Returns the median size of parts in pixels, without specks."""
     sizes = np.array([part.box.size for part in parts])
     return float(np.median(sizes[sizes >= 0.5 * sizes.max()]))

@@ -53,10 +53,10 @@ def read_paths(
     Raises:
         UserError: There is no picture, or none can be read.
     """
-    found, unread = found_at(paths)
+    paths_found, unread = found_at(paths)
     pictures = []
-    hidden = None if len(found) >= MANY else True  # None: hidden unless on a terminal
-    for path in tqdm(found, unit=" pictures", leave=False, disable=hidden):
+    hidden = None if len(paths_found) >= MANY else True  # None: hidden unless on a terminal
+    for path in tqdm(paths_found, unit=" pictures", leave=False, disable=hidden):
         try:
             pictures.append(read_whole(path) if whole else read_picture(path, layout))
         except UserError as error:
@@ -73,7 +73,7 @@ def read_paths(
 
 
 def found_at(paths: Sequence[str | Path]) -> tuple[list[Path], list[str]]:
-    """Gives the files at the paths, and an error message for each path without one."""
+    """Returns the files at the paths, and an error message for each path without one."""
     if not paths:
         files.find([])  # raises the error
     found: list[Path] = []

@@ -16,7 +16,7 @@ USED_ERROR_RATE = 1_000  # `predict` allows one error per this many held-out ima
 
 
 def threshold(held_out: Answers, errors: int) -> float:
-    """Gives the confidence above which at most `errors` held-out images are misclassified.
+    """Returns the confidence above which at most `errors` held-out images are misclassified.
 
     Images with a greater confidence are answered; 0 answers all.
     """
@@ -25,33 +25,33 @@ def threshold(held_out: Answers, errors: int) -> float:
 
 
 def report(held_out: Answers, test: Answers) -> dict[str, Any]:
-    """Gives the entry `calibration` of `results.json`.
+    """Returns the entry `calibration` of `results.json`.
 
     Args:
         held_out: Predictions of the tested weights for the validation images.
         test: Their predictions for the test images, on which nothing is fitted.
     """
     temperature, count = fit_temperature(held_out), len(held_out.labels)
-    known, asked = held_out.scaled(temperature), test.scaled(temperature)
+    val_scaled, test_scaled = held_out.scaled(temperature), test.scaled(temperature)
     used = count // USED_ERROR_RATE
-    rows = [_row(known, asked, errors) for errors in sorted({*ALLOWED_ERRORS, used})]
+    rows = [_row(val_scaled, test_scaled, errors) for errors in sorted({*ALLOWED_ERRORS, used})]
     return {
         "val_images": count,
         "temperature": temperature,
         "val_errors_allowed": used,
-        "threshold": threshold(known, used),
+        "threshold": threshold(val_scaled, used),
         "test": scores(test),
-        "test_scaled": scores(asked),
+        "test_scaled": scores(test_scaled),
         "abstention": rows,
     }
 
 
 def _row(held_out: Answers, test: Answers, errors: int) -> dict[str, Any]:
     """Applies the threshold for a number of errors to both sets."""
-    least = threshold(held_out, errors)
-    row: dict[str, Any] = {"val_errors_allowed": errors, "threshold": least}
+    limit = threshold(held_out, errors)
+    row: dict[str, Any] = {"val_errors_allowed": errors, "threshold": limit}
     for name, answers in (("val", held_out), ("test", test)):
-        answered = answers.confidence > least
+        answered = answers.confidence > limit
         row[f"{name}_coverage"] = float(answered.mean())
         row[f"{name}_answered"] = int(answered.sum())
         row[f"{name}_errors"] = int((answered & ~answers.right).sum())

@@ -121,7 +121,7 @@ def fit_temperature(held_out: Answers) -> float:
 
 
 def scores(answers: Answers) -> dict[str, Any]:
-    """Gives the scores of these probabilities for `results.json`."""
+    """Returns the scores of these probabilities for `results.json`."""
     error = ece(answers)
     return {
         "nll": nll(answers),

@@ -19,18 +19,18 @@ BATCH = 500  # images per batch while timing
 
 
 def facts(held_out: Predictions, predictions: Predictions, hashes: Sequence[str]) -> dict[str, Any]:
-    """Gives the entry of `results.json` about the cascade, with thresholds from held-out images."""
+    """Returns the cascade's entry of `results.json`, with thresholds from held-out images."""
     limits = cascade.thresholds(held_out.member_log_probs.transpose(0, 1).exp())
     found: dict[str, Any] = {"thresholds": limits, "members_sha256": list(hashes)}
-    for split, said in (("val", held_out), ("test", predictions)):
-        members = said.member_log_probs.transpose(0, 1).exp()
+    for split, predicted in (("val", held_out), ("test", predictions)):
+        members = predicted.member_log_probs.transpose(0, 1).exp()
         outcome = cascade.outcome(members, limits)
         answers = outcome.probabilities.argmax(1)
         found[split] = {
             "images": len(answers),
-            "members_per_image": round(float(outcome.asked.double().mean()), 4),
+            "members_per_image": round(float(outcome.used.double().mean()), 4),
             "changed": int((answers != members.mean(0).argmax(1)).sum()),
-            "errors": int((answers != said.labels).sum()),
+            "errors": int((answers != predicted.labels).sum()),
         }
     return found
 
@@ -47,33 +47,33 @@ def seconds(committee: EnsembleModule, images: Tensor, limits: Sequence[float]) 
     Returns:
         `in_turn` and `all`: seconds for the N images.
     """
-    ways = {
-        "in_turn": lambda some: committee.in_turn(some, limits).probabilities,
+    runs = {
+        "in_turn": lambda some: committee.run_cascade(some, limits).probabilities,
         "all": lambda some: combine(committee.log_probs(some), committee.average),
     }
-    spent = dict.fromkeys(ways, 0.0)
+    spent = dict.fromkeys(runs, 0.0)
     for batch in images.split(BATCH):
         scaled = batch.to(committee.device)[:, None].float() / 255
-        for name, way in ways.items():
+        for name, predict in runs.items():
             began = time.perf_counter()
-            way(scaled).cpu()  # synchronises the device
+            predict(scaled).cpu()  # synchronises the device
             spent[name] += time.perf_counter() - began
     return {name: float(f"{value:.3g}") for name, value in spent.items()}
 
 
 def thresholds(run: Run, committee: EnsembleModule) -> list[float]:
-    """Gives the thresholds that the test of exactly these members has set.
+    """Returns the thresholds that the test of exactly these members has set.
 
     Raises:
         UserError: There was no such test.
     """
-    known = run.results().get(KEY) or {}
-    if known.get("members_sha256") != [member.sha256 for member in committee.members]:
+    stored = run.results().get(KEY) or {}
+    if stored.get("members_sha256") != [member.sha256 for member in committee.members]:
         raise UserError(
             f"--model.cascade: {run.folder} holds no thresholds for these members; test the"
             " committee first, with the same --name"
         )
-    return [float(limit) for limit in known["thresholds"]]
+    return [float(limit) for limit in stored["thresholds"]]
 
 
 def summary(found: dict[str, Any]) -> str:

@@ -12,7 +12,7 @@ from lit_mnist.training.hardware import device_name, versions
 
 
 def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> dict[str, Any]:
-    """Gives the facts about a committee that do not depend on its predictions."""
+    """Returns the facts about a committee that do not depend on its predictions."""
     return {
         "status": "complete",
         "name": name,
@@ -25,7 +25,7 @@ def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> d
 
 
 def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
-    """Gives the facts and test scores of a member.
+    """Returns the facts and test scores of a member.
 
     Args:
         member: The member.

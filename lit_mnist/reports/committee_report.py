@@ -147,7 +147,7 @@ class CommitteeReport(EvaluationReport):
         }
 
     def _out_of_fold(self) -> dict[str, Any]:
-        """Gives the out-of-fold entry of a validation of exactly these weights."""
+        """Returns the out-of-fold entry of a validation of exactly these weights."""
         found = self.run.results().get(out_of_fold.KEY)
         known = isinstance(found, dict) and found.get("weights_sha256") == self.committee.sha256
         return {out_of_fold.KEY: found} if known else {}

@@ -89,18 +89,18 @@ def _out_of_fold(found: dict[str, Any] | None) -> list[str]:
 
 
 def _cascade(found: dict[str, Any] | None) -> list[str]:
-    """Gives the lines about the cascade, if `results.json` has them."""
+    """Returns the lines about the cascade, if `results.json` has them."""
     if not found:
         return []
-    said = [
+    cost = [
         f"{found[split]['members_per_image']:.2f} members an image on {name}"
         f" ({found[split]['changed']} of {found[split]['images']:,} answers changed)"
         for split, name in (("val", "validation"), ("test", "test"))
     ]
     spent = found.get("test_seconds")
     if spent:
-        said.append(f"{spent['in_turn']:.2f} s for the test images instead of {spent['all']:.2f} s")
-    return [f"As a cascade, whose thresholds validation sets: {', '.join(said)}.", ""]
+        cost.append(f"{spent['in_turn']:.2f} s for the test images instead of {spent['all']:.2f} s")
+    return [f"As a cascade, whose thresholds validation sets: {', '.join(cost)}.", ""]
 
 
 def _row(name: str, scores: dict[str, Any], val_acc: float | None) -> str:

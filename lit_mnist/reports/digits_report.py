@@ -55,11 +55,11 @@ class PredictReport(Collector):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
         """Collects the batch's predictions."""
-        features = self.features.taken(len(batch.labels))
-        said = probabilities(outputs, pl_module, batch)
-        again = self.features.taken(len(said))  # if the module was evaluated once more
+        features = self.features.take(len(batch.labels))
+        predicted = probabilities(outputs, pl_module, batch)
+        again = self.features.take(len(predicted))  # if the module was evaluated once more
         features = again if again.shape[1] else features
-        self.collect(batch, said, features=None if self.cascade else features)
+        self.collect(batch, predicted, features=None if self.cascade else features)
 
     def on_predict_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Prints and writes the results on rank zero; nothing if only some digits were read."""
@@ -68,9 +68,9 @@ class PredictReport(Collector):
         if not trainer.is_global_zero:
             return
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        read, there = len(predictions.labels), len(data.digits)
-        if read < there:
-            print(f"{read} of {there} digits were read: nothing is written")
+        read, total = len(predictions.labels), len(data.digits)
+        if read < total:
+            print(f"{read} of {total} digits were read: nothing is written")
             return
         names = class_names(data.dataset)
         probabilities = predictions.probabilities.numpy()
@@ -86,7 +86,7 @@ class PredictReport(Collector):
         print(f"digits.csv, digits.json, digits.png: see {self.folder}")
 
     def rejected(self, predictions: Predictions, *, digits: bool) -> tuple[np.ndarray, str]:
-        """Tells which images are no digit, bool (D,), and why features were not used, else empty.
+        """Returns which images are no digit, bool (D,), and why features were not used, else empty.
 
         If the classes are not digits, nothing is rejected.
         """

@@ -62,7 +62,7 @@ def draw(picture: Picture, rows: Sequence[Row]) -> Image.Image:
 
 
 def boxed(picture: Picture, rows: Sequence[Row]) -> Image.Image:
-    """Gives the thumbnail with a box around each digit."""
+    """Returns the thumbnail with a box around each digit."""
     image = Image.fromarray(picture.thumbnail).convert("RGB")
     image.thumbnail((PICTURE_PX - 8, PICTURE_PX - 8))
     pen = ImageDraw.Draw(image)
@@ -75,7 +75,7 @@ def boxed(picture: Picture, rows: Sequence[Row]) -> Image.Image:
 
 
 def caption(row: Row) -> str:
-    """Gives digit and probability, with `?` if unsure; for no digit, the class it resembles."""
+    """Returns digit and probability, with `?` if unsure; for no digit, the class it resembles."""
     if row["probability"] is None:
         return f"none ({row['second']}?)"
     unsure = " ?" if row["sure"] is False else ""
@@ -83,7 +83,7 @@ def caption(row: Row) -> str:
 
 
 def colour(row: Row) -> str:
-    """Gives the colour of a digit's box and caption."""
+    """Returns the colour of a digit's box and caption."""
     return NO_DIGIT if row["probability"] is None else SURE
 
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from lit_mnist.pictures.read import Picture
 
-NONE = "-"  # stands for an image that is no digit
+NONE = "-"  # marks an image that is not a digit
 COLUMNS = (
     "file",
     "x",
@@ -33,7 +33,7 @@ def picture_rows(
     rejected: np.ndarray,
     names: Sequence[str],
 ) -> list[list[Row]]:
-    """Gives the rows of each picture; a picture without digits has one row that says so.
+    """Returns the rows of each picture; a picture without digits has one row that says so.
 
     Args:
         pictures: Pictures with D digits in all.
@@ -42,20 +42,20 @@ def picture_rows(
         rejected: bool (D,): whether it is no digit.
         names: Names of the ten classes.
     """
-    rest = zip(probabilities, sure.tolist(), rejected.tolist(), strict=True)
+    predictions = zip(probabilities, sure.tolist(), rejected.tolist(), strict=True)
     rows = []
     for picture in pictures:
-        own = [
-            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(rest), names)}
+        digit_rows = [
+            {"file": str(picture.file), **digit.box._asdict(), **guesses(*next(predictions), names)}
             for digit in picture.digits
         ]
-        whole = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
-        rows.append(own or [whole])
+        empty = dict.fromkeys(COLUMNS) | {"file": str(picture.file), "digit": NONE}
+        rows.append(digit_rows or [empty])
     return rows
 
 
 def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequence[str]) -> Row:
-    """Gives the best and second guess from probabilities (10,); if rejected, the best is `-`."""
+    """Returns the best and second guess from probabilities (10,); if rejected, the best is `-`."""
     order = np.argsort(-probabilities, kind="stable")
     best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
     nothing: tuple[str, None] = (NONE, None)
@@ -69,7 +69,7 @@ def digits_csv(rows: Sequence[list[Row]]) -> str:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     words = {None: None, True: "yes", False: "no"}
-    for row in (row for own in rows for row in own):
+    for row in (row for picture in rows for row in picture):
         writer.writerow(row | {"sure": words[row["sure"]]})
     return text.getvalue()
 
@@ -77,26 +77,26 @@ def digits_csv(rows: Sequence[list[Row]]) -> str:
 def digits_json(rows: Sequence[list[Row]]) -> str:
     """Formats one object per picture: file, text in reading order, digits."""
     pictures = [
-        {"file": own[0]["file"], "text": text_of(own), "digits": [r for r in own if found(r)]}
-        for own in rows
+        {"file": group[0]["file"], "text": text_of(group), "digits": [r for r in group if found(r)]}
+        for group in rows
     ]
     return json.dumps(pictures, indent=2) + "\n"
 
 
 def text_of(rows: Sequence[Row]) -> str:
-    """Gives the text of one picture; what is no digit is left out."""
+    """Returns the text of one picture; shapes that are not digits are left out."""
     return "".join(row["digit"] for row in rows if row["digit"] != NONE)
 
 
 def found(row: Row) -> bool:
-    """Tells whether a row is a digit found in the picture, not the note that there is none."""
+    """Returns whether a row is a digit found in the picture, not the note that there is none."""
     return row["x"] is not None
 
 
 def screen_table(rows: Sequence[list[Row]]) -> str:
     """Formats the rows for the terminal: picture, box, digit, probability, second guess."""
     cells = [("picture", "box", "digit", "probability", "second guess")]
-    for row in (row for own in rows for row in own):
+    for row in (row for picture in rows for row in picture):
         box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
         unsure = "  not sure" if row["sure"] is False else ""
         second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""

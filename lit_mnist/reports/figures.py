@@ -31,7 +31,7 @@ def save(figure: Figure, path: Path) -> None:
 
 
 def to_array(figure: Figure) -> np.ndarray:
-    """Gives the pixels that `save` writes: uint8 (H, W, 3)."""
+    """Returns the pixels that `save` writes: uint8 (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     return np.array(canvas.buffer_rgba())[..., :3]

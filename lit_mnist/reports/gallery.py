@@ -50,7 +50,7 @@ def draw(
 def misclassified(
     labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int
 ) -> tuple[np.ndarray, str]:
-    """Gives the positions of the first `limit` errors, ordered by index, and a title."""
+    """Returns the positions of the first `limit` errors, ordered by index, and a title."""
     wrong = np.flatnonzero(labels != predictions)
     shown = wrong[np.argsort(indices[wrong], kind="stable")][:limit]
     title = f"{len(wrong):,} misclassified of {len(labels):,}"
@@ -123,7 +123,7 @@ def _caption(
     axes: Axes, left: float, base: float, true: str, predicted: str, index: int, *, stacked: bool
 ) -> None:
     """Writes the labels side by side or stacked, and the index at the right."""
-    size, above, beside = (6, base - 6, left) if stacked else (9, base, left + 7)
-    axes.text(left, above, true, color="blue", fontsize=size)
-    axes.text(beside, base, predicted, color="red", fontsize=size)
-    axes.text(left + SIDE_PX, above, str(index), color="grey", fontsize=5, ha="right")
+    size, first_y, second_x = (6, base - 6, left) if stacked else (9, base, left + 7)
+    axes.text(left, first_y, true, color="blue", fontsize=size)
+    axes.text(second_x, base, predicted, color="red", fontsize=size)
+    axes.text(left + SIDE_PX, first_y, str(index), color="grey", fontsize=5, ha="right")

@@ -47,15 +47,15 @@ def predict(
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = data.on_after_batch_transfer(batch, 0)
-            probabilities, each = _answer(module, scaled, by_all=not data.partition.whole)
+            probabilities, by_member = _answer(module, scaled, by_all=not data.partition.whole)
             by = held_out_by(module, batch.indices)
-            taken = features.taken(len(by), by)
-            keeper.collect(scaled, probabilities, each, features=taken)
+            held_out_features = features.take(len(by), by)
+            keeper.collect(scaled, probabilities, by_member, features=held_out_features)
     return keeper.gathered(trainer), ""
 
 
 def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor | None]:
-    """Gives probabilities (B, 10) and, if all members held the images out, those of members.
+    """Returns probabilities (B, 10) and, if all members held the images out, those of members.
 
     Args:
         module: The module with the tested weights.
@@ -68,28 +68,28 @@ def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor 
     if not (by_all and isinstance(module, EnsembleModule)):
         return module.evaluate_held_out(batch).softmax(dim=1), None
     with torch.autocast(module.device.type, enabled=False):
-        each = module.log_probs(batch.images)
-    return combine(each, module.average).softmax(dim=1), each.transpose(0, 1)
+        members = module.log_probs(batch.images)
+    return combine(members, module.average).softmax(dim=1), members.transpose(0, 1)
 
 
 def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) -> str:
-    """Tells why the held-out images cannot be scored; empty if they can."""
+    """Returns the reason why the held-out images cannot be scored; empty if they can."""
     if trainer.limit_val_batches == 0:
         return "--trainer.limit_val_batches 0 leaves out validation"
     if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
         return f"{type(module).__name__} has a test_step of its own, made for test images"
-    known = [checkpoints.read(path).get("MNISTDataModule", {}) for path in paths]
-    if not all(key in trained_on for trained_on in known for key in OWN_KEYS):
-        return "a checkpoint does not tell which images were held out of its training"
+    fingerprints = [checkpoints.read(path).get("MNISTDataModule", {}) for path in paths]
+    if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
+        return "a checkpoint does not record which images were held out of its training"
     data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-    apart = any(known[0][key] != other[key] for other in known for key in OWN_KEYS)
+    apart = any(fingerprints[0][key] != other[key] for other in fingerprints for key in OWN_KEYS)
     if apart and not data.partition.whole:
         return "the members held different images out of training; name their --data.folds"
-    return _load(data, known)
+    return _load(data, fingerprints)
 
 
-def _load(data: Any, known: Sequence[dict[str, Any]]) -> str:
-    """Loads the training images from disk; tells what is wrong with them, empty if nothing."""
+def _load(data: Any, fingerprints: Sequence[dict[str, Any]]) -> str:
+    """Loads the training images from disk; returns what is wrong with them, empty if nothing."""
     allowed, data.download = data.download, False
     try:
         data.setup("validate")
@@ -98,7 +98,7 @@ def _load(data: Any, known: Sequence[dict[str, Any]]) -> str:
     finally:
         data.download = allowed
     try:
-        for trained_on in known:
+        for trained_on in fingerprints:
             data.load_state_dict(trained_on)
     except UserError:
         return "these weights were trained with another --data.split_seed or on other images"

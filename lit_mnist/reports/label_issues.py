@@ -48,17 +48,22 @@ def find(answers: Answers) -> LabelIssues:
     sure = np.where(probabilities >= usual, probabilities, -1.0)
     predicted = sure.argmax(axis=1)
     found = np.flatnonzero((sure.max(axis=1) >= 0) & (predicted != labels))
-    own, other = probabilities[found, labels[found]], probabilities[found, predicted[found]]
-    order = np.argsort(own - other, kind="stable")
+    p_label, p_predicted = (
+        probabilities[found, labels[found]],
+        probabilities[found, predicted[found]],
+    )
+    order = np.argsort(p_label - p_predicted, kind="stable")
     found = found[order]
-    return LabelIssues(found, labels[found], predicted[found], own[order], other[order])
+    return LabelIssues(found, labels[found], predicted[found], p_label[order], p_predicted[order])
 
 
 def table(issues: LabelIssues) -> str:
     """Formats one row per image, the most confident first."""
     rows = (
-        f"{rank},{index},{label},{predicted},{own:.9g},{other:.9g}"
-        for rank, (index, label, predicted, own, other) in enumerate(zip(*issues, strict=True), 1)
+        f"{rank},{index},{label},{predicted},{p_label:.9g},{p_predicted:.9g}"
+        for rank, (index, label, predicted, p_label, p_predicted) in enumerate(
+            zip(*issues, strict=True), 1
+        )
     )
     head = "rank,index,label,prediction,label_probability,probability"
     return "\n".join([head, *rows, ""])
@@ -77,10 +82,10 @@ def draw(
     """
     first = LabelIssues(*(values[:limit] for values in issues))
     words = names or [str(digit) for digit in range(10)]
-    given = [words[label] for label in first.labels]
+    labels = [words[label] for label in first.labels]
     predicted = [
         f"{words[label]} {p:.1%}"
         for label, p in zip(first.predictions, first.probabilities, strict=True)
     ]
-    title = f"{len(first.indices)} of {len(issues.indices):,} labels in doubt, the surest first"
-    return gallery.captioned(images[first.indices], given, predicted, first.indices, title)[0]
+    title = f"{len(first.indices)} of {len(issues.indices):,} labels in doubt, most confident first"
+    return gallery.captioned(images[first.indices], labels, predicted, first.indices, title)[0]

@@ -56,9 +56,9 @@ def fit(
 
 
 def show(module: LightningModule, images: np.ndarray, features: Features) -> np.ndarray:
-    """Gives the features of all nets, float32 (N, F), for images, uint8 (N, 28, 28)."""
+    """Returns the features of all nets, float32 (N, F), for images, uint8 (N, 28, 28)."""
     inputs = torch.from_numpy(images).unsqueeze(1)
     with torch.inference_mode(), torch.autocast(module.device.type, enabled=False):
         for batch in inputs.split(BATCH):
             module(batch.to(module.device).float() / 255)
-    return features.taken(len(inputs)).numpy()
+    return features.take(len(inputs)).numpy()

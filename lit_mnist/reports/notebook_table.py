@@ -75,11 +75,11 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
 
 
 def _augmentation(run: Run) -> str:
-    """Gives a run's interpolation in augmentation; empty without augmentation."""
+    """Returns a run's interpolation in augmentation; empty without augmentation."""
     config = flat(read_config(run.file("config.yaml")))
     # older runs lack this option
-    how = str(config.get("data.interpolation", "bilinear"))
-    return how if config.get("data.augment") else ""
+    interpolation = str(config.get("data.interpolation", "bilinear"))
+    return interpolation if config.get("data.augment") else ""
 
 
 def markdown(facts: dict[str, Any]) -> str:
@@ -92,7 +92,7 @@ def markdown(facts: dict[str, Any]) -> str:
 
 
 def _notes(facts: dict[str, Any]) -> list[str]:
-    """Gives the notes on the notebook's results, and with what ours were made."""
+    """Returns the notes on the notebook's results, and on the setup of ours."""
     notes = [
         f"- {row['title']}, notebook: {row['notebook']['note']}."
         for row in facts.values()

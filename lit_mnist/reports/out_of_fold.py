@@ -47,15 +47,15 @@ class OutOfFold(Collector):
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
-        scored, there = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
-        if scored < there:
-            self.summary = f"{scored:,} of {there:,} images were scored: nothing is recorded"
+        scored, total = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
+        if scored < total:
+            self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)
             files.write_text(self.run.file("config.yaml"), config)
-            known = committee_facts(trainer, self.committee, self.config["name"])
-            self.run.update_results(**known)
+            facts = committee_facts(trainer, self.committee, self.config["name"])
+            self.run.update_results(**facts)
         write(self.run, self.committee, predictions)
         self.summary = f"{summary(self.run.results()[KEY])}: see {self.run.out_of_fold}"
 
@@ -84,7 +84,7 @@ def members_by_fold(committee: EnsembleModule) -> list[int]:
 
 
 def size(found: dict[str, Any]) -> str:
-    """Gives the number of members that score an image, such as `1`, or `1 to 2`."""
+    """Returns the number of members that score an image, such as `1`, or `1 to 2`."""
     fewest, most = min(found["members_by_fold"]), max(found["members_by_fold"])
     return str(fewest) if fewest == most else f"{fewest} to {most}"
 

@@ -58,7 +58,7 @@ _COLUMNS = (
 
 
 def _section(run: RunFacts) -> dict[str, Any]:
-    """Gives the values of a run for the template."""
+    """Returns the values of a run for the template."""
     results = run.results
     histories = {"": run.history} if run.history else run.histories
     best = results.get("best_epoch") if run.history else None
@@ -99,7 +99,7 @@ def _tested(run: RunFacts, test: Evaluation) -> dict[str, Any]:
 
 
 def _error(run: RunFacts, test: Evaluation, place: int) -> dict[str, Any]:
-    """Gives the values of a misclassified image for the template."""
+    """Returns the values of a misclassified image for the template."""
     label, prediction = int(test.answers.labels[place]), int(test.predictions[place])
     votes = [] if test.votes is None else test.votes[place].tolist()
     return {

@@ -16,7 +16,7 @@ from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
 from lit_mnist.reports.figures import PALETTE
 from lit_mnist.reports.plots import History, rate_falls
 
-_INK = "#010203"  # stands for the colour of the page's text
+_INK = "#010203"  # placeholder for the colour of the page's text
 STYLE: Any = {
     "svg.hashsalt": "lit_mnist",  # otherwise equal charts would differ in their bytes
     "svg.fonttype": "none",
@@ -90,7 +90,7 @@ def risk_coverage(answers: Answers) -> str:
 
 
 def svg(figure: Figure, label: str) -> str:
-    """Gives an <svg> element with a label for screen readers."""
+    """Returns an <svg> element with a label for screen readers."""
     text = io.StringIO()
     FigureCanvasSVG(figure).print_svg(text, metadata={"Date": None, "Creator": None})
     picture = text.getvalue()

@@ -74,7 +74,7 @@ def read(folder: Path) -> RunFacts:
     run = Run(folder)
     results = run.results()
     if not results:
-        raise UserError(f"{folder}: there is no run in it, only a run has a report; fit it first")
+        raise UserError(f"{folder}: contains no run; train one with fit")
     config = read_config(run.file("config.yaml"))
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
@@ -108,7 +108,7 @@ def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation
 
 
 def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
-    """Gives the tested images if they are on disk; nothing is downloaded."""
+    """Returns the tested images if they are on disk; nothing is downloaded."""
     try:
         split = download.load(data["dataset"], "test", Path(data["data_dir"]), False)
     except (UserError, KeyError):
@@ -144,5 +144,5 @@ def _rows(path: Path) -> list[dict[str, str]]:
 
 
 def known(value: object) -> bool:
-    """Tells whether a value is a number that can be shown."""
+    """Returns whether a value is a number that can be shown."""
     return isinstance(value, int | float) and math.isfinite(value)

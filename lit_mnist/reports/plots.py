@@ -46,8 +46,8 @@ def curves(
     lines, labels = _legend(*figure.axes[0].get_legend_handles_labels(), len(histories))
     if lines:
         # beside the last panel, even if some systems have no lines in it
-        beside: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **beside)
+        placement: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
+        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **placement)
     if caption:
         figure.supxlabel(caption, fontsize="small", color="dimgrey")
     return settled(figure)
@@ -108,14 +108,14 @@ def _mark(axes: Axes, rows: History, key: str) -> None:
 
 
 def best_row(rows: History) -> Mapping[str, float] | None:
-    """Gives the first row with the highest `val_acc`; None if nothing was validated."""
+    """Returns the first row with the highest `val_acc`; None if nothing was validated."""
     return max(_known(rows, "val_acc"), key=lambda row: row["val_acc"], default=None)
 
 
 def rate_falls(rows: History) -> list[float]:
-    """Gives the epochs whose `lr` is lower than in the epoch before.
+    """Returns the epochs whose `lr` is lower than in the epoch before.
 
-    For a rate that changes in most epochs, as in one cycle or along a cosine, gives none.
+    For a rate that changes in most epochs, as in one cycle or along a cosine, returns none.
     """
     pairs = list(pairwise(_known(rows, "lr")))
     if 2 * sum(old["lr"] != new["lr"] for old, new in pairs) > len(pairs):
@@ -136,7 +136,7 @@ def _plot(axes: Axes, rows: History, key: str, *, marker: str, **style: Any) -> 
 
 
 def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, float]:
-    """Gives axis limits that show each line except the worst 15 % of a long one, its start."""
+    """Returns axis limits that show each line except the worst 15 % of a long one, its start."""
     if falling:
         low, high = _useful_range([-line for line in lines], falling=False)
         return -high, -low
@@ -147,7 +147,7 @@ def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, fl
 
 
 def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
-    """Draws a confusion matrix, coloured by its errors alone, as the diagonal would outshine them.
+    """Draws a confusion matrix, coloured only by its errors, as the diagonal would outshine them.
 
     Args:
         matrix: int (10, 10): entry (t, p) counts images of class t predicted as p.
@@ -160,10 +160,10 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> F
     axes.set_xticks(range(len(matrix)), class_names or DIGITS, rotation=90 if class_names else 0)
     axes.set_yticks(range(len(matrix)), class_names or DIGITS)
     errors = np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
-    most = errors.max()
-    axes.imshow(errors, "Oranges", vmin=0, vmax=most)
+    highest = errors.max()
+    axes.imshow(errors, "Oranges", vmin=0, vmax=highest)
     for true, predicted in np.argwhere(matrix):
-        dark = errors.filled(0)[true, predicted] > 0.7 * most
+        dark = errors.filled(0)[true, predicted] > 0.7 * highest
         ink, count = "white" if dark else "black", str(matrix[true, predicted])
         axes.text(predicted, true, count, color=ink, ha="center", va="center")
     return settled(figure)

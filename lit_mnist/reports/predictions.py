@@ -88,12 +88,12 @@ class Collector(Callback):
         """Gathers the predictions of all ranks; every rank must call it."""
         batches = self.batches
         if trainer.world_size > 1:
-            everyone: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(everyone, batches)
-            batches = [batch for rank in everyone for batch in rank]
-        whole = Predictions(*map(torch.cat, zip(*batches, strict=True)))
-        order = whole.indices.argsort()
-        return Predictions(*(values[order] for values in whole))
+            all_ranks: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, batches)
+            batches = [batch for rank in all_ranks for batch in rank]
+        joined = Predictions(*map(torch.cat, zip(*batches, strict=True)))
+        order = joined.indices.argsort()
+        return Predictions(*(values[order] for values in joined))
 
 
 def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor:

@@ -79,8 +79,8 @@ def caption(history: plots.History, *, augmented: bool, dropout: bool) -> str:
     if not any(row.get("val_acc", 0) > row.get("train_acc", 1) for row in history):
         return ""
     causes = (("augmentation", augmented), ("dropout", dropout))
-    only = " and ".join(cause for cause, there in causes if there)
+    active = " and ".join(cause for cause, used in causes if used)
     verb = "act" if augmented and dropout else "acts"
-    first = f"{only} {verb} in training alone, and " if only else ""
-    rest = "training is averaged over the epoch, while validation comes at its end"
-    return f"Validation may look better than training: {first}{rest}."
+    first = f"{active} {verb} only in training, and " if active else ""
+    second = "training is averaged over the epoch, while validation comes at its end"
+    return f"Validation may look better than training: {first}{second}."

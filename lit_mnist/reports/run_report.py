@@ -54,15 +54,15 @@ class EvaluationReport(Collector):
         """Writes everything, on rank zero."""
         predictions = self.gathered(trainer)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        scored, there = len(predictions.labels), len(data.test_set.labels)
+        scored, total = len(predictions.labels), len(data.test_set.labels)
         loss = float(trainer.callback_metrics.get("test_loss", predictions.loss))
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
         # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0
-        if scored < there:
+        if scored < total:
             self.summary = [
-                f"tested on {scored:,} of {there:,} images, which is no test of the run:"
-                f" nothing is recorded but a line in {self.run.file(ledger.NAME)}"
+                f"only {scored:,} of {total:,} images were tested:"
+                f" nothing is recorded except a line in {self.run.file(ledger.NAME)}"
             ]
             return
         features = Features(nets_of(pl_module))
@@ -87,7 +87,7 @@ class EvaluationReport(Collector):
         predictions: Predictions,
         missing: str,
     ) -> dict[str, Any]:
-        """Gives the calibration that is set on held-out images, and its effect on test images.
+        """Returns the calibration that is set on held-out images, and its effect on test images.
 
         Args:
             trainer: The trainer with the data.
@@ -115,7 +115,7 @@ class EvaluationReport(Collector):
         return ledger.note(folder, digest, *noted)
 
     def closing(self, scores: dict[str, Any]) -> list[str]:
-        """Gives the lines that tell the user which files to look at."""
+        """Returns the lines that tell the user which files to look at."""
         return [
             abstention.summary(scores["calibration"]),
             f"{scores['test_errors']} errors: see misclassified.png, confusion.png, curves.png and",
@@ -174,7 +174,7 @@ class EvaluationReport(Collector):
 
 
 def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:
-    """Gives the scores of a test for `results.json`: accuracy with 95 % interval, loss, errors.
+    """Returns the scores of a test for `results.json`: accuracy with 95 % interval, loss, errors.
 
     Args:
         labels: int (N,).

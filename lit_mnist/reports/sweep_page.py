@@ -50,9 +50,9 @@ def history(trials: Sequence[Trial]) -> str:
         axes = figure.add_subplot(xlabel="trial", ylabel="best validation accuracy")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         _points(axes, [(trial.number, trial) for trial in trials])
-        done = [trial for trial in trials if trial.state == "complete"]
-        best = list(accumulate((trial.val_acc or 0.0 for trial in done), max))
-        numbers = [trial.number for trial in done]
+        completed = [trial for trial in trials if trial.state == "complete"]
+        best = list(accumulate((trial.val_acc or 0.0 for trial in completed), max))
+        numbers = [trial.number for trial in completed]
         axes.step(numbers, best, where="post", color=PALETTE[1], label="best so far")
         axes.legend(frameon=False)
         axes.grid(alpha=0.25)

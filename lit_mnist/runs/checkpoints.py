@@ -37,8 +37,8 @@ BEST_KEY = "best"
 # Key of what a checkpoint lacks for an exact resume
 LACKS_KEY = "lacks"
 _LACKS = {
-    "gradients": "saved amid the batches of one step of the optimizer, whose gradients it lacks",
-    "masks": "without ModelPruning's masks, so that what was pruned would grow back",
+    "gradients": "saved between the batches of an accumulated step, without its gradients",
+    "masks": "without ModelPruning's masks, so that pruned weights would be trained again",
 }
 
 
@@ -81,22 +81,22 @@ def refuse(path: Path, fault: str) -> None:
 
 
 def _fault(checkpoint: dict[str, Any]) -> str:
-    """Tells what is wrong with a checkpoint's structure or weights; empty if nothing is."""
+    """Returns what is wrong with a checkpoint's structure or weights; empty if nothing is."""
     for key, kind in KINDS.items():
         if key in checkpoint and not isinstance(checkpoint[key], kind):
             return f"damaged, its {key} is of another type than {kind.__name__}"
     if _history(checkpoint) is None:
-        return "damaged, its rows of metrics.csv are no rows"
+        return "damaged, its rows of metrics.csv are invalid"
     for name, value in checkpoint["state_dict"].items():
         if not isinstance(name, str) or not (isinstance(value, Tensor) or is_extra(name)):
-            return f"damaged, {name!r:.99} is no weight"
+            return f"damaged, {name!r:.99} is not a weight"
         if isinstance(value, Tensor) and value.isnan().any():
             return not_finite(name)
     return ""
 
 
 def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
-    """Gives the rows of `metrics.csv` up to the checkpoint; empty if it holds none."""
+    """Returns the rows of `metrics.csv` up to the checkpoint; empty if it holds none."""
     return _history(checkpoint) or []
 
 
@@ -114,7 +114,7 @@ def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
 
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
-    """Gives epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
+    """Returns epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
     state = checkpoint.get("callbacks", {}).get(BEST_KEY, {})
     measured = state.get("measured") if isinstance(state, dict) else None
     rows = history(checkpoint)
@@ -132,7 +132,7 @@ def _is_number(value: object) -> bool:
 
 
 def seconds(checkpoint: dict[str, Any]) -> float:
-    """Gives the duration of training in seconds, as a time limit counts it."""
+    """Returns the duration of training in seconds, as a time limit counts it."""
     state = checkpoint.get("callbacks", {}).get("Timer", {})
     elapsed = state.get("time_elapsed", {}) if isinstance(state, dict) else {}
     value = elapsed.get("train", 0.0) if isinstance(elapsed, dict) else 0.0
@@ -140,7 +140,7 @@ def seconds(checkpoint: dict[str, Any]) -> float:
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
-    """Gives the number of finished epochs, and of finished steps in the next epoch."""
+    """Returns the number of finished epochs, and of finished steps in the next epoch."""
     try:
         fit = checkpoint["loops"]["fit_loop"]
         epochs = fit["epoch_progress"]["current"]["processed"]
@@ -151,7 +151,7 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
 
 
 def lack(checkpoint: dict[str, Any]) -> str:
-    """Tells what the checkpoint lacks for an exact resume; empty if nothing."""
+    """Returns what the checkpoint lacks for an exact resume; empty if nothing."""
     return _LACKS.get(str(checkpoint.get(LACKS_KEY)), "")
 
 
@@ -171,8 +171,8 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     )
 
 
-def by_hand(checkpoint: dict[str, Any]) -> str:
-    """Gives "written by hand" for a checkpoint that Lightning did not write; else nothing."""
+def written_by_hand(checkpoint: dict[str, Any]) -> str:
+    """Returns "written by hand" for a checkpoint that Lightning did not write; else nothing."""
     return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
 
 
@@ -191,7 +191,7 @@ def committee_sha256(average: str, members: Iterable[str]) -> str:
 
 
 def class_name(checkpoint: dict[str, Any]) -> str:
-    """Gives the class that a checkpoint names as its module's; empty if it names none.
+    """Returns the class that a checkpoint names as its module's; empty if it names none.
 
     LightningCLI saves `_class_path` among the hyperparameters; runs started in Python have
     `model_class`.

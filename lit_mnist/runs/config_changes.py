@@ -54,11 +54,11 @@ _UNTOLD = (
 
 
 def hparams(config: dict[str, Any]) -> dict[str, str | float]:
-    """Gives the options that distinguish runs, in the form of TensorBoard's HParams tab.
+    """Returns the options that distinguish runs, in the form of TensorBoard's HParams tab.
 
     Names are as short as possible: `lr`, not `model.init_args.lr`. Only floats and counts stay
     numbers, as the tab would show a seed as 42.000 and a boolean as 1.0000. A committee, which is
-    never trained itself, has its model's options and its data set alone.
+    never trained itself, has only its model's options and its data set.
     """
     known = {"model.class_path": "model", "seed_everything": "seed"}
     unwanted = tuple({*FREE_OPTIONS, *_UNTOLD} - {"trainer.max_epochs"})
@@ -102,19 +102,19 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Flattens a config, tells shares from counts, and removes the limits that callbacks hold."""
+    """Flattens a config, marks shares apart from counts, and drops limits held by callbacks."""
     options = flat(config)
     options |= {key: _share(options[key]) for key in _SHARES if key in options}
     callbacks = options.get("trainer.callbacks", ())
-    given = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-    kept = [_without_limit(one) for one in given if one]
+    as_list = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
+    kept = [_without_limit(one) for one in as_list if one]
     if "trainer.callbacks" in options:
         options["trainer.callbacks"] = [one for one in kept if one]
     return options
 
 
 def _share(value: Any) -> str:
-    """Shows 1.0, all batches and Lightning's default, and 1, a single batch, as what they are."""
+    """Formats a limit so that 1.0 (all batches, the default) and 1 (one batch) differ."""
     return "1.0" if value is None else str(value or 0)
 
 

@@ -39,7 +39,7 @@ class Run:
     def of_seed(
         cls, log_dir: Path, name: str, seed: int, folds: int | None = None, fold: int | None = None
     ) -> Self:
-        """Gives the run of one network; with folds, its folder is `seed_42_fold_0_of_5`."""
+        """Returns the run of one network; with folds, its folder is `seed_42_fold_0_of_5`."""
         return cls(log_dir / name / f"seed_{seed}{_part(folds, fold)}")
 
     @classmethod
@@ -51,7 +51,7 @@ class Run:
         folds: int | None = None,
         fold: int | None = None,
     ) -> Self:
-        """Gives the run of a committee: `committee_5`; with folds, `committee_5_folds_5`."""
+        """Returns the run of a committee: `committee_5`; with folds, `committee_5_folds_5`."""
         return cls(log_dir / name / f"committee_{members}{_part(folds, fold)}")
 
     @property
@@ -103,11 +103,11 @@ class Run:
             kinds = (int, float, type(None))
             if all(isinstance(results.get(name), kinds) for name in NUMBERS):
                 return results
-        raise UserError(f"{path}: damaged; remove it, fit and test write it anew")
+        raise UserError(f"{path}: damaged; remove it, and fit and test write it again")
 
-    def update_results(self, **news: Any) -> None:
+    def update_results(self, **values: Any) -> None:
         """Updates entries of `results.json` and keeps the others."""
-        files.write_json(self.file("results.json"), self.results() | news)
+        files.write_json(self.file("results.json"), self.results() | values)
 
     def history(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""
@@ -121,15 +121,15 @@ class Run:
                     for row in csv.DictReader(file)
                 ]
         except (ValueError, TypeError, csv.Error) as error:
-            raise UserError(f"{path}: damaged; remove it, fit writes it anew") from error
+            raise UserError(f"{path}: damaged; remove it, and fit writes it again") from error
 
     def written(self) -> list[Path]:
         """The files that a fresh run replaces: not the ledger, reports and exports."""
-        own = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
+        tables = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
         digits = ("digits.csv", "digits.json", "digits.png")
         pictures = ("curves.png", "misclassified.png", "confusion.png")
-        others = ("config.yaml", "results.json", "events.out.tfevents.*")
-        patterns = (*others, *own, *digits, *pictures)
+        records = ("config.yaml", "results.json", "events.out.tfevents.*")
+        patterns = (*records, *tables, *digits, *pictures)
         return [
             path
             for pattern in (*patterns, "checkpoints/*.ckpt", "*/events.out.tfevents.*")

@@ -35,7 +35,7 @@ class Limit(NamedTuple):
 
 
 def reached(config: dict[str, Any], done: Progress) -> Limit | None:
-    """Gives the limit that training has reached; None if it can continue.
+    """Returns the limit that training has reached; None if it can continue.
 
     Args:
         config: The run's resolved config.
@@ -54,14 +54,14 @@ def reached(config: dict[str, Any], done: Progress) -> Limit | None:
     return None
 
 
-def gone_beyond(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
+def exceeded(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
     """Lists the limits that a checkpoint has already exceeded."""
     epochs, step = checkpoints.progress(checkpoint)
     counts = {"max_epochs": epochs + (step > 0), "max_steps": checkpoint.get("global_step", 0)}
-    wanted = {name: config["trainer"].get(name) for name in counts}
+    limits = {name: config["trainer"].get(name) for name in counts}
     return [
         f"trainer.{name}: {counts[name]} done, now {limit}"
-        for name, limit in wanted.items()
+        for name, limit in limits.items()
         if limit is not None and 0 <= limit < counts[name]
     ]
 
@@ -72,9 +72,9 @@ def averages_at_the_end(config: dict[str, Any]) -> bool:
 
 
 def _callbacks(options: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    given = options.get("callbacks") or []
-    everyone = given if isinstance(given, list) else [given]
-    callbacks = [callback for callback in everyone if isinstance(callback, dict)]
+    configured = options.get("callbacks") or []
+    as_list = configured if isinstance(configured, list) else [configured]
+    callbacks = [callback for callback in as_list if isinstance(callback, dict)]
     return [callback for callback in callbacks if str(callback.get("class_path")).endswith(kind)]
 
 

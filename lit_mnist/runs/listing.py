@@ -1,4 +1,4 @@
-"""Lists the runs under a log folder with their states and scores, from their small files alone.
+"""Lists the runs under a log folder with their states and scores, from their small files only.
 
 Neither torch nor checkpoints are loaded, except a checkpoint that has changed since its test, so
 that hundreds of runs are listed in seconds, even while they are training. A damaged run is reported
@@ -67,25 +67,27 @@ def read(log_dir: Path) -> list[Listed]:
         config, row = _read(folder, folder.relative_to(log_dir).as_posix())
         configs.append(config)
         listed.append(row)
-    return [row._replace(differs=own) for row, own in zip(listed, differing(configs), strict=True)]
+    return [
+        row._replace(differs=keys) for row, keys in zip(listed, differing(configs), strict=True)
+    ]
 
 
 def differing(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Gives, for each of several flat configs, the options in which they differ.
+    """Returns, for each of several flat configs, the options in which they differ.
 
     The keys are as short as is unambiguous: `lr`, not `model.init_args.lr`.
     """
-    apart = [
+    varying = [
         key for key in dict.fromkeys(k for one in configs for k in one) if _varies(key, configs)
     ]
-    names = {key: _short(key, apart) for key in apart}
-    return [{names[key]: _plain(one[key]) for key in apart if key in one} for one in configs]
+    names = {key: _short(key, varying) for key in varying}
+    return [{names[key]: _plain(one[key]) for key in varying if key in one} for one in configs]
 
 
 def _varies(key: str, configs: Sequence[dict[str, Any]]) -> bool:
     if key in OWN_COLUMNS or key.startswith(FREE_OPTIONS):
         return False
-    # a run whose config is gone or damaged differs in nothing
+    # a run with a missing or damaged config differs in no option
     return len({repr(one.get(key)) for one in configs if one}) > 1
 
 
@@ -110,7 +112,7 @@ def _folders(log_dir: Path) -> Iterable[Path]:
 
 
 def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> Any:
-    """Reads a file; if it cannot be read, notes the problem and gives `otherwise`."""
+    """Reads a file; if it cannot be read, notes the problem and returns `otherwise`."""
     try:
         return read()
     except (UserError, OSError, UnicodeDecodeError) as error:
@@ -119,7 +121,7 @@ def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> A
 
 
 def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
-    """Gives a run's flat config and its row, in which `differs` is still to be filled in."""
+    """Returns a run's flat config and its row, in which `differs` is still to be filled in."""
     run, problems = Run(folder), list[str]()
     results = _tolerant(run.results, None, problems)
     config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
@@ -147,7 +149,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
 
 
 def _state(run: Run, results: dict[str, Any]) -> str:
-    """Gives a run's state; a killed run's file says that it is running, but its lock is free."""
+    """Returns a run's state; a killed run's file says that it is running, but its lock is free."""
     status = str(results.get("status", "running"))
     return "interrupted" if status == "running" and not is_locked(run) else status
 

@@ -57,7 +57,7 @@ def _attached(trainer: Trainer, model: LightningModule) -> list[Optimizer]:
 
 
 class _StandIn:
-    """A stand-in that gives a number of steps, for which the real trainer would load the data."""
+    """A stand-in that returns a number of steps, for which the real trainer would load the data."""
 
     estimated_stepping_batches = _STEPS
 

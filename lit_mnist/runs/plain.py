@@ -51,7 +51,7 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
         return type(value)(checked(part, _below(place, index), depth + 1) for index, part in parts)
     kind_name = f"{type(value).__module__}.{type(value).__qualname__}"
     raise UserError(
-        f"the checkpoint's {place} is a {kind_name}, which could not be read back without running"
+        f"the checkpoint's {place} is a {kind_name}, which cannot be loaded without executing"
         f" code{_REMEDY}"
     )
 

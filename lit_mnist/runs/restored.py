@@ -28,14 +28,14 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
         UserError: The checkpoint or `results.json` is damaged.
     """
     rows = checkpoints.history(checkpoints.read(newest))
-    there: list[dict[str, float]] = []
+    rows_on_disk: list[dict[str, float]] = []
     with suppress(UserError):  # a damaged file counts as missing
-        there = run.history()
-    if len(there) < len(rows):  # there are more if the last checkpoint was lost
+        rows_on_disk = run.history()
+    if len(rows_on_disk) < len(rows):  # the file has more if the last checkpoint was lost
         files.write_text(run.file("metrics.csv"), metrics_csv(rows))
-    known = run.results()
-    if "name" not in known:
-        files.write_json(run.file("results.json"), _facts(run, config, newest) | known)
+    results = run.results()
+    if "name" not in results:
+        files.write_json(run.file("results.json"), _facts(run, config, newest) | results)
 
 
 def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:

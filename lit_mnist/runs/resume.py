@@ -12,7 +12,7 @@ from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.old_layout import with_moved_classes
 
-# A function that tells what is wrong with a checkpoint; empty if nothing is
+# A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 
 
@@ -53,7 +53,7 @@ def resume_point(
     Args:
         run: The folder.
         config: The resolved config.
-        fault: Tells what prevents resuming from a checkpoint; empty if nothing does.
+        fault: Returns what prevents resuming from a checkpoint; empty if nothing does.
 
     Returns:
         The point; None if the run has no checkpoint yet.
@@ -64,14 +64,14 @@ def resume_point(
     """
     if not run.exists():
         return None
-    before = read_config(run.file("config.yaml")) or _told_by_checkpoint(run)
+    before = read_config(run.file("config.yaml")) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
     place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
     results, old, new = run.results(), flat(before), flat(config)
     lowered = [
         line
-        for line in limits.gone_beyond(config, checkpoint)
+        for line in limits.exceeded(config, checkpoint)
         if old.get(key := line.partition(":")[0]) != new.get(key)  # some callbacks add an epoch
     ]
     _check_unchanged(run, lowered)
@@ -81,8 +81,8 @@ def resume_point(
     if limit and not (cut_short and limits.averages_at_the_end(config)):
         _check_effect(raised, str(limit))
         return ResumePoint(*place, f"{limit} is reached")
-    same = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
-    if not cut_short and same:
+    unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
+    if not cut_short and unchanged:
         return ResumePoint(*place, f"ended by {results.get('ended_by', 'a callback')}")
     _check_patience(old, new, results, raised)
     if lack := checkpoints.lack(checkpoint):
@@ -90,8 +90,8 @@ def resume_point(
     return ResumePoint(*place)
 
 
-def _told_by_checkpoint(run: Run) -> dict[str, Any]:
-    """Gives what is known of the options where `config.yaml` is missing, and says that it is."""
+def _options_without_config(run: Run) -> dict[str, Any]:
+    """Returns the options that a checkpoint contains if `config.yaml` is missing; prints a note."""
     for path in (run.last, run.best):
         with suppress(UserError):
             before = _options_of(checkpoints.read(path))
@@ -126,11 +126,11 @@ def _check_patience(
 
 
 def _options_of(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Gives what a checkpoint tells of the config it was trained with: its model and options."""
+    """Returns the part of its config that a checkpoint contains: the model and its options."""
     values = checkpoint.get("hyper_parameters", {})
-    given = {key: value for key, value in values.items() if not str(key).startswith("_")}
+    arguments = {key: value for key, value in values.items() if not str(key).startswith("_")}
     name = checkpoints.class_name(checkpoint)
-    model = {"init_args": given} | ({"class_path": name} if name else {})
+    model = {"init_args": arguments} | ({"class_path": name} if name else {})
     return with_moved_classes({"model": model})
 
 
@@ -147,7 +147,7 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
 
     Args:
         run: The folder.
-        fault: Tells what prevents resuming from a checkpoint.
+        fault: Returns what prevents resuming from a checkpoint; empty if nothing does.
 
     Raises:
         UserError: No checkpoint is intact.
@@ -164,8 +164,8 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
         for problem in problems:
             print(f"{problem.partition(';')[0]}; going on from {path.name} instead")
         return path, checkpoint
-    told = problems[0] if run.last.exists() else problems[-1]
-    raise UserError(f"{told.partition(';')[0]}; start afresh with --fresh")
+    problem = problems[0] if run.last.exists() else problems[-1]
+    raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")
 
 
 def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
@@ -179,12 +179,12 @@ def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
         A file whose score is known; None if there is none.
     """
     scored = {start: checkpoints.scores(checkpoint)}
-    beside = start.with_name(BEST)
+    neighbour = start.with_name(BEST)
     with suppress(UserError):
-        other = checkpoints.read(beside)
+        other = checkpoints.read(neighbour)
         rows = checkpoints.history(other)
         if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
-            scored[beside] = checkpoints.scores(other)
+            scored[neighbour] = checkpoints.scores(other)
     known = {path: scores for path, scores in scored.items() if scores}
     # Of equal scores the first, as in an uninterrupted run
     return max(

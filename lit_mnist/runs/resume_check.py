@@ -21,9 +21,9 @@ from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
-    """Tells what prevents resuming from a checkpoint; empty if nothing does."""
+    """Returns what prevents resuming from a checkpoint; empty if nothing does."""
     if "optimizer_states" not in checkpoint:
-        return "holds weights alone, not what training goes on from"
+        return "holds weights only, not the state needed to resume training"
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
     for key in ("state_dict", "current_model_state"):  # the latter: beside an average
         weights = checkpoint[key] if key in checkpoint else model.state_dict()
@@ -53,7 +53,7 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
 
 
 def unlike(expected: Any, found: Any, name: str = "its content") -> str:
-    """Tells how a value differs from the expected structure; empty if it does not.
+    """Returns how a value differs from the expected structure; empty if it does not.
 
     Keys whose expected value is None or a bool may be missing: new library versions add such keys.
     """
@@ -61,11 +61,11 @@ def unlike(expected: Any, found: Any, name: str = "its content") -> str:
         expected = expected.item()  # as `plain` has stored it
     if isinstance(expected, dict):
         if not isinstance(found, dict):
-            return f"{name} is no dict"
+            return f"{name} is not a dict"
         return _first(_unlike_item(found, key, expected[key], name) for key in expected)
     if isinstance(expected, (list, tuple)):
         if not isinstance(found, (list, tuple)) or len(found) != len(expected):
-            return f"{name} has not {len(expected)} items"
+            return f"{name} does not have {len(expected)} items"
         pairs = enumerate(zip(expected, found, strict=True))
         return _first(unlike(one, other, _below(name, place)) for place, (one, other) in pairs)
     if isinstance(expected, Tensor):
@@ -74,9 +74,9 @@ def unlike(expected: Any, found: Any, name: str = "its content") -> str:
         sound = isinstance(found, (int, float)) and (
             math.isfinite(found) or not math.isfinite(expected)
         )
-        return "" if sound else f"{name} is no number"
-    same = expected is None or isinstance(found, type(expected))
-    return "" if same else f"{name} is no {type(expected).__name__}"
+        return "" if sound else f"{name} is not a number"
+    matches = expected is None or isinstance(found, type(expected))
+    return "" if matches else f"{name} is not of type {type(expected).__name__}"
 
 
 def _unlike_item(found: dict[Any, Any], key: Any, expected: Any, name: str) -> str:
@@ -88,7 +88,7 @@ def _unlike_item(found: dict[Any, Any], key: Any, expected: Any, name: str) -> s
 
 def _unlike_tensor(expected: Tensor, found: Any, name: str) -> str:
     if not isinstance(found, Tensor) or found.shape != expected.shape:
-        return f"{name} is no tensor {tuple(expected.shape)}"
+        return f"{name} is not a tensor {tuple(expected.shape)}"
     if found.is_floating_point() != expected.is_floating_point() or not found.isfinite().all():
         return f"{name} holds no finite numbers"
     return ""
@@ -101,9 +101,9 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
     """
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
-        return f"{name}.state is no dict"
-    for group, ours in zip(groups, optimizer.param_groups, strict=bool(found)):
-        for key, weights in zip(group["params"], ours["params"], strict=True):
+        return f"{name}.state is not a dict"
+    for group, current in zip(groups, optimizer.param_groups, strict=bool(found)):
+        for key, weights in zip(group["params"], current["params"], strict=True):
             if key in states:
                 place = f"{name}.state.{key}"
                 expected = _moments(optimizer, group, weights)
@@ -114,7 +114,7 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
 
 
 def _moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> dict[str, Tensor]:
-    """Gives the structure of Adam's state of a weight, which its kernels do not check."""
+    """Returns the structure of Adam's state of a weight, which its kernels do not check."""
     if not isinstance(optimizer, Adam):
         return {}
     names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]

@@ -66,7 +66,7 @@ def check_archive(path: Path, size: int) -> None:
         for part in parts:
             if part.filename.rpartition("/")[2] == "data.pkl":
                 if part.file_size > MAX_PICKLE_BYTES:
-                    raise RefusedError(f"{part.file_size:,} bytes of it are no numbers")
+                    raise RefusedError(f"{part.file_size:,} bytes of it are not numbers")
                 _check_names(archive.read(part))
 
 

@@ -81,10 +81,10 @@ def guard_parser() -> None:
 
     Class paths of version 0.1 are replaced by their current ones. What it writes, `dump` writes.
     """
-    theirs = get_loader("yaml")
+    stock = get_loader("yaml")
 
     def read(text: str) -> Any:
-        return with_moved_classes(_checked(text, theirs))
+        return with_moved_classes(_checked(text, stock))
 
     set_loader("yaml", read, exceptions=(yaml.YAMLError,))
     set_dumper("yaml", functools.partial(dump, allow_unicode=True))

@@ -43,7 +43,7 @@ class Weights(NamedTuple):
 
 
 def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
-    """Gives the record for `results.json`; call it once `predictions.csv` is written.
+    """Returns the record for `results.json`; call it once `predictions.csv` is written.
 
     Args:
         run: The folder.
@@ -62,7 +62,7 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
 
 
 def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
-    """Tells why the run's test is not valid; empty if it is.
+    """Returns the reason why the run's test is not valid; empty if it is.
 
     Args:
         run: The folder.

@@ -23,25 +23,25 @@ def files_sha256(paths: Iterable[Path]) -> str:
 
 
 def changed(folder: Path, results: Mapping[str, Any]) -> bool:
-    """Tells whether a run's checkpoints have changed since its test.
+    """Returns whether a run's checkpoints have changed since its test.
 
     Args:
         folder: The run's folder.
         results: Content of its `results.json`.
     """
-    named, known = results.get("test_checkpoints"), results.get(KEY)
-    if not isinstance(named, list) or not isinstance(known, str):
+    named, sha256 = results.get("test_checkpoints"), results.get(KEY)
+    if not isinstance(named, list) or not isinstance(sha256, str):
         return False  # never tested, or by an earlier version
     paths = [folder / str(name) for name in named]
     try:
         since = (folder / "results.json").stat().st_mtime_ns
         newer = [path for path in paths if _touched(path) > since]
-        return bool(newer) and files_sha256(paths) != known
+        return bool(newer) and files_sha256(paths) != sha256
     except OSError:  # they are gone or cannot be read
         return False
 
 
 def _touched(path: Path) -> int:
     """Time at which a file was written or moved into place, in ns."""
-    known = path.stat()
-    return max(known.st_mtime_ns, known.st_ctime_ns)
+    stat = path.stat()
+    return max(stat.st_mtime_ns, stat.st_ctime_ns)

@@ -11,12 +11,12 @@ _EXTRA = "_extra_state"
 
 
 def is_extra(name: str) -> bool:
-    """Tells whether a key of a state_dict belongs to a module's `get_extra_state`."""
+    """Returns whether a key of a state_dict belongs to a module's `get_extra_state`."""
     return name.rpartition(".")[2] == _EXTRA
 
 
 def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
-    """Gives for each weight, by name, whether it is float, whether it is complex, and its shape.
+    """Returns for each weight, by name, whether it is float, whether it is complex, and its shape.
 
     Extra state may change its shape, so it has an empty entry.
     """
@@ -29,7 +29,7 @@ def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
 
 
 def makes_layers_late(model: nn.Module) -> bool:
-    """Tells whether a user's module overrides `setup`, which may create layers.
+    """Returns whether a user's module overrides `setup`, which may create layers.
 
     Lightning calls it before it loads a checkpoint, and then checks that the weights fit.
     """
@@ -54,12 +54,12 @@ def infinite(weights: dict[str, Any], model: nn.Module) -> str:
 
 
 def not_finite(name: str) -> str:
-    """Gives the message that a weight is not finite."""
+    """Returns the message that a weight is not finite."""
     return f"the weights {name:.99} are not all finite numbers"
 
 
 def hashed_parts(name: str, value: Any) -> Iterator[bytes]:
-    """Gives the bytes to hash of a weight or of a module's extra state."""
+    """Returns the bytes to hash of a weight or of a module's extra state."""
     if isinstance(value, Tensor):
         yield f"{name}{tuple(value.shape)}".encode()
         # as bytes, since NumPy has no bfloat16

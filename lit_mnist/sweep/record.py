@@ -50,8 +50,8 @@ class Record(NamedTuple):
     @property
     def best(self) -> Trial | None:
         """The complete trial with the highest validation accuracy; the first of equal ones."""
-        done = [trial for trial in self.trials if trial.state == "complete"]
-        return max(done, key=lambda trial: trial.val_acc or 0.0, default=None)
+        completed = [trial for trial in self.trials if trial.state == "complete"]
+        return max(completed, key=lambda trial: trial.val_acc or 0.0, default=None)
 
     def count(self, state: str) -> int:
         """Counts the trials in a state."""
@@ -77,9 +77,9 @@ class Record(NamedTuple):
             trials = [Trial(**trial) for trial in content["trials"]]
             record = cls(content["name"], content["wanted"], content["space"], trials)
         except (ValueError, TypeError, KeyError, RecursionError) as error:
-            raise UserError(f"{path}: damaged; the same sweep again writes it anew") from error
+            raise UserError(f"{path}: damaged; run the same sweep again to rewrite it") from error
         if not _valid(record):
-            raise UserError(f"{path}: damaged; the same sweep again writes it anew")
+            raise UserError(f"{path}: damaged; run the same sweep again to rewrite it")
         return record
 
 
@@ -94,12 +94,12 @@ def _valid(record: Record) -> bool:
 
 
 def folder_of(log_dir: Path, name: str) -> Path:
-    """Gives the folder of a sweep, which is the log folder of its trials' runs."""
+    """Returns the folder of a sweep, which is the log folder of its trials' runs."""
     return log_dir / name / "sweep"
 
 
 def trial_name(number: int) -> str:
-    """Gives the name of a trial's run."""
+    """Returns the name of a trial's run."""
     return f"trial_{number:03d}"
 
 

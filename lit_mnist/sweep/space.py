@@ -119,23 +119,23 @@ def _option(path: Path, name: Any) -> str:
     return name
 
 
-def _values(where: str, given: Any) -> Choices | Range:
-    if isinstance(given, list):
-        return _choices(where, given)
-    kinds = {"range", "log"} & set(given) if isinstance(given, dict) else set()
-    if len(kinds) != 1 or set(given) - {*kinds, "step"}:
+def _values(where: str, content: Any) -> Choices | Range:
+    if isinstance(content, list):
+        return _choices(where, content)
+    kinds = {"range", "log"} & set(content) if isinstance(content, dict) else set()
+    if len(kinds) != 1 or set(content) - {*kinds, "step"}:
         raise UserError(f"{where}: {FORM}")
     (kind,) = kinds
-    return _range(where, given[kind], given.get("step"), kind == "log")
+    return _range(where, content[kind], content.get("step"), kind == "log")
 
 
-def _choices(where: str, given: list[Any]) -> Choices:
-    if len(given) < 2:
-        raise UserError(f"{where}: has {len(given)} value(s); give two or more, or leave it out")
-    for place, value in enumerate(given):
-        if value in given[:place]:
+def _choices(where: str, content: list[Any]) -> Choices:
+    if len(content) < 2:
+        raise UserError(f"{where}: has {len(content)} value(s); give two or more, or leave it out")
+    for place, value in enumerate(content):
+        if value in content[:place]:
             raise UserError(f"{where}: {value} is there twice")
-    return Choices(tuple(given))
+    return Choices(tuple(content))
 
 
 def _range(where: str, ends: Any, step: Any, log: bool) -> Range:
@@ -151,7 +151,7 @@ def _range(where: str, ends: Any, step: Any, log: bool) -> Range:
     step = _number(where, step)
     count = (high - low) / step if step > 0 and not log else 0.0
     if count < 1 or abs(count - round(count)) > 1e-9:
-        raise UserError(f"{where}: step {step} does not lead from {low} to {high}")
+        raise UserError(f"{where}: step {step} does not fit the range from {low} to {high}")
     if isinstance(step, float):
         low, high = float(low), float(high)
     return Range(low, high, log, step)
@@ -167,7 +167,7 @@ def _number(where: str, value: Any) -> float:
         except ValueError:
             number = float("nan")
     if not abs(number) < float("inf"):
-        raise UserError(f"{where}: {value} is no number")
+        raise UserError(f"{where}: {value} is not a number")
     return number
 
 

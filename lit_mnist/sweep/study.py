@@ -22,7 +22,7 @@ _RETRIES = 3  # of a killed trial: it may itself bring down the machine
 
 
 def opened(
-    storage: str, name: str, seed: int, spare_epochs: int, said: Mapping[str, Any]
+    storage: str, name: str, seed: int, spare_epochs: int, settings: Mapping[str, Any]
 ) -> optuna.Study:
     """Opens a study, or creates it.
 
@@ -31,7 +31,7 @@ def opened(
         name: Name of the study in the storage.
         seed: Seed of the sampler.
         spare_epochs: Epochs of a trial before it may be pruned.
-        said: Settings that must not change when the study is resumed, in plain values.
+        settings: Settings that must not change when the study is resumed, in plain values.
 
     Raises:
         UserError: The storage cannot be opened, or the study was created with other settings.
@@ -39,7 +39,7 @@ def opened(
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     warnings.simplefilter("ignore", optuna.exceptions.ExperimentalWarning)  # heartbeats
     study = _created(storage, name, seed, spare_epochs)
-    for key, value in said.items():
+    for key, value in settings.items():
         before = study.user_attrs.get(key, value)
         if before != value:
             raise UserError(
@@ -66,7 +66,7 @@ def _created(storage: str, name: str, seed: int, spare_epochs: int) -> optuna.St
             raise UserError(f"--storage {_shown(storage)}: {why} ({_reason(error)})") from error
         except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.OptunaError, RuntimeError) as e:
             if attempt == _ATTEMPTS - 1:
-                raise UserError(f"--storage {_shown(storage)}: {_reason(e)}; mend it") from e
+                raise UserError(f"--storage {_shown(storage)}: {_reason(e)}; correct it") from e
             time.sleep(1)
     raise AssertionError("the last attempt returns or raises")
 
@@ -86,12 +86,12 @@ with warnings.catch_warnings(action="ignore", category=optuna.exceptions.Experim
 
 
 def sqlite_url(path: Path) -> str:
-    """Gives the URL of a database file; escapes special characters of its path."""
+    """Returns the URL of a database file; escapes special characters of its path."""
     return str(sqlalchemy.URL.create("sqlite", database=str(path)))
 
 
 def _shown(url: str) -> str:
-    """Gives a URL without its password."""
+    """Returns a URL without its password."""
     try:
         return sqlalchemy.make_url(url).render_as_string(hide_password=True)
     except sqlalchemy.exc.ArgumentError:
@@ -131,7 +131,7 @@ class SamplerByNumber(BaseSampler):
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
-        """Gives the options that are drawn jointly."""
+        """Returns the options that are drawn jointly."""
         return self._of(trial).infer_relative_search_space(study, trial)
 
     def sample_relative(

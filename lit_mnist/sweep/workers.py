@@ -37,7 +37,7 @@ def _lock(folder: Path, worker: str) -> Path:
 
 
 def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
-    """Queues trials of dead processes again; gives the numbers under which they began."""
+    """Queues trials of dead processes again; returns the numbers under which they began."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         path = _lock(folder, trial.user_attrs.get(WORKER, ""))
@@ -61,13 +61,13 @@ def _state(study: optuna.Study, number: int) -> TrialState:
 
 
 def first_number(trial: FrozenTrial) -> int:
-    """Gives the number under which a trial began; a retry of a killed one has a new number."""
+    """Returns the number under which a trial began; a retry of a killed one has a new number."""
     before = retry.retried_trial_number(trial)
     return trial.number if before is None else before
 
 
 def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:
-    """Gives the trials that count: neither queued nor continued by a retry."""
+    """Returns the trials that count: neither queued nor continued by a retry."""
     return [
         trial
         for trial in trials

@@ -65,7 +65,7 @@ class EpochBoard:
         epoch = trainer.current_epoch
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
-                logger.go_on(trainer.global_step)
+                logger.resume_at(trainer.global_step)
         self.writers = {
             part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
             for part in (*SERIES, FINAL)

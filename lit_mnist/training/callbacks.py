@@ -112,8 +112,8 @@ class MetricsCSV(Callback):
         rate = f"lr {known['lr']:.3g}  " if "lr" in known else ""
         line = f"epoch {row['epoch']:>3}  {scores}{rate}{row['seconds']:.1f} s"
         if last and last > 0:
-            left = (last - len(self.rows)) * row["seconds"]
-            line = f"{line}  ETA {int(left // 60)}:{int(left % 60):02d}"
+            remaining = (last - len(self.rows)) * row["seconds"]
+            line = f"{line}  ETA {int(remaining // 60)}:{int(remaining % 60):02d}"
         bar = trainer.progress_bar_callback
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
 

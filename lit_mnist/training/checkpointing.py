@@ -36,7 +36,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.measured: dict[str, float] = {}  # scores of the last validation, and its step
         self.due = False  # whether this epoch was validated at its end
         self.validated = ValidatedWeights()
-        self.told = False  # whether a change since then was reported
+        self.reported = False  # whether a change since then was reported
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -48,14 +48,14 @@ class BestCheckpoint(ModelCheckpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
-        found = self._score_of_file() if trainer.is_global_zero else {}
-        found = trainer.strategy.broadcast(found)
+        stored = self._score_of_file() if trainer.is_global_zero else {}
+        stored = trainer.strategy.broadcast(stored)
         self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
-        if found:
+        if stored:
             self.best_model_path = self.kth_best_model_path = self.format_checkpoint_name({})
-            self.best_model_score = self.kth_value = torch.tensor(found["val_acc"])
+            self.best_model_score = self.kth_value = torch.tensor(stored["val_acc"])
             self.best_k_models = {self.best_model_path: self.kth_value}
-            self._write_down(trainer, found)
+            self._write_down(trainer, stored)
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the weights again, as a hook of the module may have changed them."""
@@ -106,12 +106,12 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
-        same = self.validated.include(trainer.lightning_module)
-        if not trainer.strategy.reduce_boolean_decision(same):
+        unchanged = self.validated.include(trainer.lightning_module)
+        if not trainer.strategy.reduce_boolean_decision(unchanged):
             self.measured = {}
-            if not self.told and trainer.is_global_zero:
-                print("a callback changes the weights once they are validated: none are the best")
-            self.told = True
+            if not self.reported and trainer.is_global_zero:
+                print("a callback changes the weights after validation: best.ckpt is not written")
+            self.reported = True
         elif self.check_monitor_top_k(trainer, score):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
             self._write_down(trainer, self.measured)
@@ -122,7 +122,7 @@ class BestCheckpoint(ModelCheckpoint):
         try:
             return checkpoints.scores(checkpoints.read(self.run.best))
         except UserError as error:
-            print(f"{str(error).partition(';')[0]}; the next epoch that is validated replaces it")
+            print(f"{str(error).partition(';')[0]}; the next validated epoch replaces it")
             return {}
 
     def _write_down(self, trainer: Trainer, scores: dict[str, float]) -> None:
@@ -188,7 +188,7 @@ class LastCheckpoint(ModelCheckpoint):
 
 
 def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:
-    """Gives the callbacks that write `best.ckpt` and `last.ckpt`.
+    """Returns the callbacks that write `best.ckpt` and `last.ckpt`.
 
     There are two because since Lightning 2.6, `save_last=True` leaves `last` at the best epoch
     (#21244). The one for the best comes first because `ckpt_path="best"` uses the first.

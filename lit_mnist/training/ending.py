@@ -12,7 +12,7 @@ from lit_mnist.training.trial_pruning import TrialPruning
 
 
 def progress(trainer: Trainer) -> Progress:
-    """Gives the progress of training; an interrupted epoch does not count as finished."""
+    """Returns the progress of training; an interrupted epoch does not count as finished."""
     begun: int = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined] # Lightning declares its base class
     cut_short = begun > 0 and not trainer.is_last_batch
     seconds = max((timer.time_elapsed() for timer in _all(trainer, Timer)), default=0.0)
@@ -38,9 +38,9 @@ def interrupted_by(exception: BaseException) -> str:
 
 def ends_within_epoch(trainer: Trainer) -> bool:
     """Whether this step is the last of training but not of its epoch."""
-    told = trainer.should_stop and trainer.fit_loop._can_stop_early
+    stopping = trainer.should_stop and trainer.fit_loop._can_stop_early
     enough = 0 <= trainer.max_steps <= trainer.global_step
-    return (told or enough) and not trainer.is_last_batch
+    return (stopping or enough) and not trainer.is_last_batch
 
 
 class WholeSteps(Checkpoint):
@@ -52,7 +52,7 @@ class WholeSteps(Checkpoint):
     """
 
     def __init__(self) -> None:
-        self.told = False
+        self.stop_delayed = False
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Delays a stop, or lets a delayed one happen."""
@@ -64,9 +64,9 @@ class WholeSteps(Checkpoint):
             self._hold(trainer)
 
     def _hold(self, trainer: Trainer) -> None:
-        told = self.told or trainer.should_stop
-        self.told = told and trainer.fit_loop._should_accumulate()
-        trainer.should_stop = told and not self.told
+        stop = self.stop_delayed or trainer.should_stop
+        self.stop_delayed = stop and trainer.fit_loop._should_accumulate()
+        trainer.should_stop = stop and not self.stop_delayed
 
 
 class OwnPatience(Callback):
@@ -89,11 +89,11 @@ class OwnPatience(Callback):
 
 
 def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:
-    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    return [one for one in everyone if isinstance(one, kind)]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    return [one for one in callbacks if isinstance(one, kind)]
 
 
 def validates_next(trainer: Trainer) -> bool:
-    """Tells whether a validation follows this step; a run resumed from here would skip it."""
+    """Returns whether a validation follows this step; a run resumed from here would skip it."""
     loop = trainer.fit_loop
     return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains

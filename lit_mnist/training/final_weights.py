@@ -31,7 +31,7 @@ class FinalWeights(Callback):
             trainer.save_checkpoint(self.run.last)
             if trainer.is_global_zero:
                 named = " and ".join(type(one).__name__ for one in _finishing(trainer))
-                print(f"{self.run.last} holds the weights that {named} ended with")
+                print(f"{self.run.last} holds the weights that {named} set at the end")
 
     def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
         if not trainer.is_global_zero or not self.run.last.exists():
@@ -42,10 +42,10 @@ class FinalWeights(Callback):
 
 def _finishing(trainer: Trainer) -> list[Callback]:
     """Lists the user's callbacks that act after the last epoch."""
-    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     return [
         callback
-        for callback in everyone
+        for callback in callbacks
         if type(callback).on_train_end is not Callback.on_train_end
         and not type(callback).__module__.startswith("lit_mnist.")
         and not callback.__class__.__name__.endswith("ProgressBar")

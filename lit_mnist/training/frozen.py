@@ -18,7 +18,7 @@ class Frozen(Callback):
     has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`).
 
     DDP averages the gradients of only those weights that were trainable when it was built. Without
-    this, each rank would train a layer that is unfrozen later on its own images alone.
+    this, each rank would train a layer that is unfrozen later only on its own images.
     """
 
     def __init__(self) -> None:

@@ -25,11 +25,11 @@ class Generators(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the states of each rank."""
-        everyone: list[Any] = [_states()]
+        all_ranks: list[Any] = [_states()]
         if trainer.world_size > 1:
-            everyone = [None] * trainer.world_size
-            torch.distributed.all_gather_object(everyone, _states())
-        checkpoint[_KEY] = everyone
+            all_ranks = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, _states())
+        checkpoint[_KEY] = all_ranks
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -41,16 +41,16 @@ class Generators(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's states; if the number of ranks has changed, the seed's stay."""
         if len(self.loaded) == trainer.world_size:
-            own = self.loaded[trainer.global_rank]
-            version, words, gauss = own["python"]
+            states = self.loaded[trainer.global_rank]
+            version, words, gauss = states["python"]
             random.setstate((version, tuple(words.tolist()), gauss))
-            kind, words, *rest = own["numpy"]
+            kind, words, *rest = states["numpy"]
             np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
         self.loaded = []
 
 
 def _states() -> dict[str, Any]:
-    """Gives the states of both generators as tensors and plain values."""
+    """Returns the states of both generators as tensors and plain values."""
     version, words, gauss = random.getstate()
     state: Any = np.random.get_state()  # noqa: NPY002 # likewise
     kind, keys, *rest = state

@@ -21,7 +21,7 @@ PACKAGES = ("lit-mnist", "torch", "lightning", "torchvision", "torchmetrics", "n
 
 
 def device_type(accelerator: object) -> str:
-    """Gives the type of PyTorch device that Lightning uses for `--trainer.accelerator`."""
+    """Returns the type of PyTorch device that Lightning uses for `--trainer.accelerator`."""
     if accelerator in ("auto", "gpu"):
         if torch.cuda.is_available():
             return "cuda"
@@ -32,19 +32,19 @@ def device_type(accelerator: object) -> str:
 
 
 def precision(device: str) -> str:
-    """Gives the fastest value of `--trainer.precision`: bf16-mixed or 32-true."""
+    """Returns the fastest value of `--trainer.precision`: bf16-mixed or 32-true."""
     if device == "cuda":  # tensor cores support bfloat16 since Ampere; before, it is emulated
         return BFLOAT16 if torch.cuda.get_device_capability() >= (8, 0) else FLOAT32
     return BFLOAT16 if device == "cpu" and _fast_bfloat16() else FLOAT32
 
 
 def channels_last(device: str) -> bool:
-    """Tells whether convolutions are faster in the channels-last memory format."""
+    """Returns whether convolutions are faster in the channels-last memory format."""
     return device == "cuda" or (device == "cpu" and platform.machine() in ("x86_64", "AMD64"))
 
 
 def versions() -> dict[str, str]:
-    """Gives the versions of Python and of the packages that a result depends on."""
+    """Returns the versions of Python and of the packages that a result depends on."""
     return {"python": platform.python_version()} | {name: version(name) for name in PACKAGES}
 
 

@@ -18,7 +18,7 @@ class Launched(NamedTuple):
 
 
 def launched() -> Launched | None:
-    """Gives the number of processes that a launcher has started; None without a launcher.
+    """Returns the number of processes that a launcher has started; None without a launcher.
 
     Raises:
         UserError: Lightning does not support how SLURM was called.
@@ -26,8 +26,8 @@ def launched() -> Launched | None:
     if by_slurm():
         return _slurm()
     if TorchElasticEnvironment.detect():
-        here, everywhere = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
-        return Launched(here, everywhere // here)
+        local_size, world_size = int(os.environ["LOCAL_WORLD_SIZE"]), int(os.environ["WORLD_SIZE"])
+        return Launched(local_size, world_size // local_size)
     return None
 
 

@@ -34,12 +34,12 @@ def light_imports() -> Iterator[None]:
     except ImportError:  # Lightning is not installed, which `doctor` reports
         yield
         return
-    check, asked = getattr(RequirementCache, _CHECK), []
+    check, hidden = getattr(RequirementCache, _CHECK), []
 
     def unused(requirement: Any) -> None:
         if requirement.requirement in _UNUSED:
             requirement.available, requirement.message = False, "left out by lit_mnist"
-            asked.append(requirement)
+            hidden.append(requirement)
         else:
             check(requirement)
 
@@ -51,5 +51,5 @@ def light_imports() -> Iterator[None]:
     finally:
         setattr(imports, _PACKAGE, available)
         setattr(RequirementCache, _CHECK, check)
-        for requirement in asked:
+        for requirement in hidden:
             del requirement.available, requirement.message

@@ -37,14 +37,14 @@ def light_steps() -> AbstractContextManager[None]:
         if hook not in _STEP_HOOKS or type(trainer.profiler) is not PassThroughProfiler:  # type: ignore[attr-defined] # set in its __init__
             call_callbacks(trainer, hook, *args, **kwargs)
             return
-        everyone: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # likewise
-        asked = [one for one in everyone if _overrides(one, Callback, hook)]
-        if asked:
+        all_callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # likewise
+        active = [one for one in all_callbacks if _overrides(one, Callback, hook)]
+        if active:
             model: Any = trainer.lightning_module
-            around, model._current_fx_name = model._current_fx_name, hook  # which `log` asks for
-            for one in asked:
+            previous, model._current_fx_name = model._current_fx_name, hook  # which `log` asks for
+            for one in active:
                 getattr(one, hook)(trainer, model, *args, **kwargs)
-            model._current_fx_name = around
+            model._current_fx_name = previous
 
     @functools.wraps(call_module)
     def module(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:

@@ -25,14 +25,14 @@ class RunLogger(TensorBoardLogger):
     tested_step = 0
     outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
 
-    def of_test(self, step: int) -> None:
+    def set_test_step(self, step: int) -> None:
         """Logs a test's scores at the step of the tested weights, replacing an earlier test's."""
         self.tested_step = step
         ending = f".test_{step}"
         self._kwargs["filename_suffix"] = ending
         self.outdated = [*Path(self.log_dir).glob(f"events.out.tfevents.*{ending}")]
 
-    def go_on(self, step: int) -> None:
+    def resume_at(self, step: int) -> None:
         """Purges what a killed process logged for this step and later ones."""
         session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         writer = self.experiment._get_file_writer()
@@ -99,7 +99,7 @@ class LoggerBoard:
 def best_of_epoch(
     rows: Sequence[Mapping[str, float]], results: Mapping[str, Any]
 ) -> dict[str, float]:
-    """Gives best_val_acc and best_val_loss if the last row's epoch has improved them; else nothing.
+    """Returns best_val_acc and best_val_loss if the last row's epoch improved them; else nothing.
 
     A row holds only its epoch's last validation. The best of earlier validations is in
     `results.json`, which is updated after the row is written.
@@ -121,7 +121,7 @@ def best_of_epoch(
 
 
 def last_step(trainer: Trainer) -> int:
-    """Gives the step at which Lightning logs the results of the last step and its validation."""
+    """Returns the step at which Lightning logs the results of the last step and its validation."""
     return max(trainer.global_step - 1, 0)
 
 
@@ -129,7 +129,7 @@ def set_tested_step(trainer: Trainer, step: int) -> None:
     """Tells the run's own logger the step of the weights that are tested."""
     for logger in trainer.loggers:
         if isinstance(logger, RunLogger):
-            logger.of_test(step)
+            logger.set_test_step(step)
 
 
 def shows_pictures(logger: Logger) -> bool:

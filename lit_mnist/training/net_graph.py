@@ -27,9 +27,9 @@ def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            own = copy.deepcopy(net).cpu().eval()
+            copied = copy.deepcopy(net).cpu().eval()
             # Traced here, as the writer would check the trace, which takes ten times as long
-            writer.add_graph(torch.jit.trace(own, images, check_trace=False), images)
+            writer.add_graph(torch.jit.trace(copied, images, check_trace=False), images)
     except Exception as error:  # a user's net may raise anything
         reason = (str(error).strip().splitlines() or [type(error).__name__])[0][:100]
         print(f"TensorBoard shows no graph of the net, which cannot be traced: {reason}")

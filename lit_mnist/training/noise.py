@@ -56,7 +56,7 @@ def quiet() -> Iterator[None]:
     """Hides the messages listed above; all others are shown."""
     noise = re.compile("|".join(_NOISY_INFO))
 
-    def wanted(record: logging.LogRecord) -> bool:
+    def is_wanted(record: logging.LogRecord) -> bool:
         return not noise.match(record.getMessage())
 
     with warnings.catch_warnings(), ExitStack() as stack:
@@ -64,6 +64,6 @@ def quiet() -> Iterator[None]:
             warnings.filterwarnings("ignore", message=message)
         for name in _SPEAKERS:
             logger = logging.getLogger(name)
-            logger.addFilter(wanted)
-            stack.callback(logger.removeFilter, wanted)
+            logger.addFilter(is_wanted)
+            stack.callback(logger.removeFilter, is_wanted)
         yield

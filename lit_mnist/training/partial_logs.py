@@ -45,28 +45,28 @@ class PartialLogs(Callback):
             for name, one in _logged(trainer).items()
         }
         metrics = {name: _states(one) for name, one in _metrics(pl_module).items()}
-        own = {"logged": self.due | logged, "metrics": metrics}
-        everyone: list[Any] = [own]
+        local = {"logged": self.due | logged, "metrics": metrics}
+        all_ranks: list[Any] = [local]
         if trainer.world_size > 1:
-            everyone = [None] * trainer.world_size
-            torch.distributed.all_gather_object(everyone, own)
-        if any(sums for one in everyone for sums in one.values()):
-            checkpoint[_KEY] = everyone
+            all_ranks = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, local)
+        if any(sums for rank in all_ranks for sums in rank.values()):
+            checkpoint[_KEY] = all_ranks
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's sums; if the number of ranks has changed, none, with a message."""
         self.ended, self.due = False, {}
         if len(self.loaded) == trainer.world_size:
-            own = self.loaded[trainer.global_rank]
-            self.due = own["logged"]
+            local = self.loaded[trainer.global_rank]
+            self.due = local["logged"]
             modules = dict(pl_module.named_modules())
-            for name, states in own["metrics"].items():
+            for name, states in local["metrics"].items():
                 if name in modules:
                     _load(modules[name], states)
         elif self.loaded and trainer.is_global_zero:
             print(
-                f"going on with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
-                " the module itself logs of this epoch is of its remaining steps"
+                f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
+                " the module itself logs for this epoch covers only its remaining steps"
             )
         self.loaded = []
 
@@ -89,9 +89,9 @@ class PartialLogs(Callback):
         self.ended, self.due = True, {}
 
     def _add(self, trainer: Trainer) -> None:
-        there = _logged(trainer) if self.due else {}
-        for name in self.due.keys() & there.keys():
-            result, before = there[name], self.due.pop(name)
+        logged = _logged(trainer) if self.due else {}
+        for name in self.due.keys() & logged.keys():
+            result, before = logged[name], self.due.pop(name)
             join: Any = torch.add
             if result.meta.is_max_reduction or result.meta.is_min_reduction:
                 join = torch.maximum if result.meta.is_max_reduction else torch.minimum
@@ -103,7 +103,7 @@ class PartialLogs(Callback):
 
 
 def _logged(trainer: Trainer) -> dict[str, Any]:
-    """Gives the numbers, not metrics, that are logged for the epoch, by hook and name."""
+    """Returns the numbers, not metrics, that are logged for the epoch, by hook and name."""
     results = trainer.fit_loop.epoch_loop._results
     return {
         name: one
@@ -113,7 +113,7 @@ def _logged(trainer: Trainer) -> dict[str, Any]:
 
 
 def _metrics(module: LightningModule) -> dict[str, Metric]:
-    """Gives the user's own metrics that have been updated."""
+    """Returns the user's own metrics that have been updated."""
     return {
         name: one
         for name, one in module.named_modules()
@@ -143,7 +143,7 @@ def _copy(value: Tensor) -> Tensor:
 def _load(metric: Metric, states: dict[str, Any]) -> None:
     for name, value in states.items():
         if name in metric._defaults:
-            alone = isinstance(value, Tensor)
-            parts = [part.to(metric.device) for part in ([value] if alone else value)]
-            setattr(metric, name, parts[0] if alone else parts)
+            single = isinstance(value, Tensor)
+            parts = [part.to(metric.device) for part in ([value] if single else value)]
+            setattr(metric, name, parts[0] if single else parts)
     metric._update_count = max(metric._update_count, 1)

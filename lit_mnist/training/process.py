@@ -62,7 +62,7 @@ def configured() -> Iterator[None]:
 
 
 def flushes_denormals() -> bool:
-    """Whether this thread treats subnormal numbers as zero, which PyTorch can set but not tell."""
+    """Whether this thread flushes subnormal numbers to zero; PyTorch cannot report it."""
     return not float(torch.tensor(1e-30) * 1e-10)
 
 

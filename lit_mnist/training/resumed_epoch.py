@@ -93,8 +93,8 @@ class ResumedEpoch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Notes that schedules with interval "step" are due, once a step is complete."""
-        whole = not trainer.fit_loop._should_accumulate()
-        self.due = ("step", batch_idx) if whole else None
+        complete = not trainer.fit_loop._should_accumulate()
+        self.due = ("step", batch_idx) if complete else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that schedules with interval "epoch" are due, once an epoch is complete."""

@@ -81,9 +81,9 @@ class RunFolder(Callback):
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the run as complete and records which limit has ended it."""
         if self.began:
-            done = ending.progress(trainer)
+            progress = ending.progress(trainer)
             by = ending.ended_by(trainer, self.config)
-            counts = {"epochs": done.epochs, "steps": done.steps}
+            counts = {"epochs": progress.epochs, "steps": progress.steps}
             self.run.update_results(status="complete", ended_by=by, **counts)
 
     def on_exception(

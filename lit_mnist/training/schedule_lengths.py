@@ -41,7 +41,7 @@ class ScheduleLengths(Callback):
                 if name in stored and stored[name] != now.get(name, stored[name]):
                     raise UserError(
                         f"{kind} was made for {name} {stored[name]} and would now have {now[name]}:"
-                        " a schedule that knows the length of training cannot go on with another;"
+                        " a schedule of fixed length cannot be resumed with another length;"
                         " choose another --name, or replace the run with --fresh"
                     )
         self.stored = []

@@ -9,7 +9,7 @@ from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
 from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
 
 _FINDERS = (BatchSizeFinder, LearningRateFinder)
-_KEY = "searched"  # in a checkpoint: what was found, by the name of its attribute
+_KEY = "searched"  # in a checkpoint: the found values, by attribute
 
 
 class Searched(Callback):
@@ -52,10 +52,10 @@ class Searched(Callback):
 
 def stop_searching(trainer: Trainer) -> None:
     """Removes the finders from the trainer of a resumed run, with a message."""
-    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    finders = [one for one in everyone if isinstance(one, _FINDERS)]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    finders = [one for one in callbacks if isinstance(one, _FINDERS)]
     for finder in finders:
-        everyone.remove(finder)
+        callbacks.remove(finder)
         if trainer.is_global_zero:
             name = type(finder).__name__
             print(f"{name}: searches only in a new run; this one continues with what was found")
@@ -63,8 +63,8 @@ def stop_searching(trainer: Trainer) -> None:
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:
     """Lists the attributes of the module or the data module that finders set."""
-    everyone: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    sizes = [one._batch_arg_name for one in everyone if isinstance(one, BatchSizeFinder)]
-    finders = [one for one in everyone if isinstance(one, LearningRateFinder)]
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    sizes = [one._batch_arg_name for one in callbacks if isinstance(one, BatchSizeFinder)]
+    finders = [one for one in callbacks if isinstance(one, LearningRateFinder)]
     rates = [_determine_lr_attr_name(module, one._attr_name) for one in finders if one._update_attr]
     return [*sizes, *rates]

@@ -43,10 +43,10 @@ def agree_on_sigterm() -> AbstractContextManager[None]:
         if (loop.batch_idx + 1) % SIGTERM_EVERY:
             return
         connector = loop.trainer._signal_connector
-        told = torch.tensor(int(getattr(connector, "noted", False)))
-        told = told.to(loop.trainer.strategy.root_device)
-        torch.distributed.all_reduce(told, torch.distributed.ReduceOp.MAX)
-        if told:
+        stop = torch.tensor(int(getattr(connector, "noted", False)))
+        stop = stop.to(loop.trainer.strategy.root_device)
+        torch.distributed.all_reduce(stop, torch.distributed.ReduceOp.MAX)
+        if stop:
             connector.received_sigterm = True
             raise SIGTERMException
 
@@ -65,12 +65,12 @@ def second_interrupt() -> AbstractContextManager[None]:
     interrupt = call._interrupt
 
     @functools.wraps(interrupt)
-    def heedful(trainer: Trainer, exception: BaseException) -> None:
+    def exit_on_second(trainer: Trainer, exception: BaseException) -> None:
         if isinstance(exception, KeyboardInterrupt):
             signal.signal(signal.SIGINT, lambda *_: os._exit(128 + signal.SIGINT))
         interrupt(trainer, exception)
 
-    return replaced((call, "_interrupt", heedful))
+    return replaced((call, "_interrupt", exit_on_second))
 
 
 def ranks_end_with_the_first() -> AbstractContextManager[None]:

@@ -50,7 +50,7 @@ def grid(images: np.ndarray, captions: Sequence[Sequence[tuple[str, Colour]]] = 
 
 
 def confusion(matrix: np.ndarray, names: Sequence[str]) -> np.ndarray:
-    """Draws a confusion matrix: rows true, columns predicted, coloured by its errors alone.
+    """Draws a confusion matrix: rows true, columns predicted, coloured only by its errors.
 
     Args:
         matrix: int (C, C): entry (t, p) counts the images of class t that were taken for p.

@@ -22,7 +22,7 @@ class TrialPruning(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Calls `hopeless`, if the epoch was validated."""
         score = trainer.callback_metrics.get("val_acc")
-        done = trainer.current_epoch + 1
-        if score is not None and self.hopeless(done, float(score)):
-            self.stopped_epoch = done
+        epochs = trainer.current_epoch + 1
+        if score is not None and self.hopeless(epochs, float(score)):
+            self.stopped_epoch = epochs
             trainer.should_stop = True

@@ -44,7 +44,7 @@ class Validated(NamedTuple):
     names: Sequence[str]
 
     def recalls(self) -> dict[str, float]:
-        """Gives the recall of each class; classes without images are left out."""
+        """Returns the recall of each class; classes without images are left out."""
         counts = self.confusion.sum(axis=1)
         right = self.confusion.diagonal()
         return {
@@ -64,10 +64,10 @@ class Validated(NamedTuple):
         _, labels, predictions, probabilities = (values.tolist() for values in self.worst)
         return [
             [
-                (f"{self.names[label]}: {own:.0%}", tiles.TRUE),
+                (f"{self.names[label]}: {true:.0%}", tiles.TRUE),
                 (f"{self.names[taken]}: {chance:.0%}", tiles.PREDICTED),
             ]
-            for label, taken, (own, chance) in zip(labels, predictions, probabilities, strict=True)
+            for label, taken, (true, chance) in zip(labels, predictions, probabilities, strict=True)
         ]
 
 
@@ -81,10 +81,10 @@ def part(batch: Batch, probabilities: Tensor) -> tuple[Tensor, Worst]:
     Returns:
         Each image's index in the flattened confusion matrix, int64 (B,), and the worst images.
     """
-    own = probabilities.gather(1, batch.labels[:, None])[:, 0]
+    true = probabilities.gather(1, batch.labels[:, None])[:, 0]
     highest, predictions = probabilities.max(dim=1)
-    at = own.topk(min(WORST, len(own)), largest=False).indices
-    chances = torch.stack([own[at], highest[at]], dim=1).float()
+    at = true.topk(min(WORST, len(true)), largest=False).indices
+    chances = torch.stack([true[at], highest[at]], dim=1).float()
     worst = Worst(grey(batch.images[at]), batch.labels[at], predictions[at], chances)
     return batch.labels * CLASSES + predictions, worst
 
@@ -94,7 +94,7 @@ def grey(images: Tensor) -> Tensor:
     return images[:, 0].detach().float().clamp(0, 1).mul(255).round().byte()
 
 
-def together(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Validated:
+def combine(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Validated:
     """Combines the results of all batches, on the CPU.
 
     Args:
@@ -104,8 +104,8 @@ def together(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Val
     places = torch.cat([place for place, _ in parts])
     counts = torch.bincount(places, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
     joined = Worst(*map(torch.cat, zip(*(worst for _, worst in parts), strict=True)))
-    own = joined.probabilities[:, 0]
-    order = own.argsort(stable=True)[:WORST]
-    if (joined.probabilities > 1).any() or (own < 0).any():  # logits, which are not comparable
+    true = joined.probabilities[:, 0]
+    order = true.argsort(stable=True)[:WORST]
+    if (joined.probabilities > 1).any() or (true < 0).any():  # logits, which are not comparable
         order = order[:0]
     return Validated(counts.numpy(), Worst(*(values[order] for values in joined)), names)

@@ -25,7 +25,7 @@ class ValidatedWeights:
         self.norms = []
 
     def include(self, module: LightningModule) -> bool:
-        """Tells whether the current weights have been noted."""
+        """Returns whether the current weights have been noted."""
         now = _norms(module)
         return any(
             len(now) == len(norms) and all(map(torch.equal, now, norms)) for norms in self.norms

@@ -89,13 +89,13 @@ class Watch(Callback):
             (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
         ]
         if trainer.world_size > 1:
-            everyone: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(everyone, parts)
-            parts = [part for rank in everyone for part in rank]
+            all_ranks: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, parts)
+            parts = [part for rank in all_ranks for part in rank]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
-            self.seen = validated.together(parts, names)
+            self.seen = validated.combine(parts, names)
 
     def write(self, rows: Sequence[Mapping[str, float]]) -> None:
         """Shows the last row, once; call it on rank zero only."""

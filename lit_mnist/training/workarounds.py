@@ -40,10 +40,10 @@ def applied() -> Iterator[None]:
         UserError: `LIT_MNIST_WITHOUT` names an unknown work-around.
     """
     without = {name for name in os.environ.get(SWITCH, "").split(",") if name}
-    there = [*WORKAROUNDS, light_imports.NAME]
-    if unknown := without - {*there}:
-        named, known = ", ".join(sorted(unknown)), ", ".join(there)
-        raise UserError(f"{SWITCH}: no work-around is called {named}; there are {known}")
+    names = [*WORKAROUNDS, light_imports.NAME]
+    if unknown := without - {*names}:
+        given, known = ", ".join(sorted(unknown)), ", ".join(names)
+        raise UserError(f"{SWITCH}: no work-around is called {given}; known are {known}")
     with ExitStack() as stack:
         for name, workaround in WORKAROUNDS.items():
             if name not in without:

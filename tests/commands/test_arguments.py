@@ -35,13 +35,13 @@ def test_configs_come_first_in_their_order(before, after):
 @pytest.mark.parametrize(
     "form", [["--config", "a"], ["--config=a"], ["-c", "a"], ["-c=a"], ["-ca"]]
 )
-def test_config_files_are_found_in_every_form_that_the_parser_takes(form):
+def test_config_files_are_found_in_every_accepted_form(form):
     args = ["--x", "1", *form, "--config=b", "--conf", "z"]
     assert split_configs(args) == (["a", "b"], ["--x", "1", "--conf", "z"])
     assert config_files(args) == ["a", "b"]
 
 
-def test_a_name_finds_the_shipped_config_unless_there_is_a_file_of_it(here):
+def test_a_name_finds_the_shipped_config_unless_a_file_has_it(here):
     shipped = str(Path(__file__).parents[2] / "configs" / "deep.yaml")
     assert find_config("deep") == shipped
     Path("deep").mkdir()
@@ -55,7 +55,7 @@ def test_a_name_finds_the_shipped_config_unless_there_is_a_file_of_it(here):
 
 
 @pytest.mark.parametrize("name", ["", "none", "../configs/deep", "x" * 5000, "a\0b", "deep/"])
-def test_other_names_stay_what_they_are(here, name):
+def test_other_names_are_unchanged(here, name):
     assert find_config(name) == name
 
 
@@ -71,13 +71,13 @@ def test_an_installed_program_has_its_configs_in_the_package(monkeypatch, tmp_pa
 
 
 @pytest.mark.parametrize("last", [[], ["--name", "x"]])
-def test_images_become_one_list(last):
+def test_image_arguments_become_one_list(last):
     args = images_as_list(["predict", "--data.images", "a b.png", 'c"d.png', *last])
     assert args[0] == "predict"
     assert json.loads(args[1].removeprefix("--data.images=")) == ["a b.png", 'c"d.png']
     assert args[2:] == last
 
 
-def test_the_parsers_own_list_is_left_alone():
+def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
     assert images_as_list(args) == args

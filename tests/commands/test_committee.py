@@ -1,4 +1,4 @@
-"""The command `committee`: members are ordinary runs, trained once, whatever happens between."""
+"""The command `committee`: its members are ordinary runs, each trained once."""
 
 import hashlib
 import json
@@ -29,7 +29,7 @@ def seed(number):
 
 
 def files(folder="tb_logs"):
-    """Time and content of each file below a folder."""
+    """Modification time and content of each file below a folder."""
     return {
         str(path): (path.stat().st_mtime_ns, hashlib.sha256(path.read_bytes()).hexdigest())
         for path in Path(folder).rglob("*")
@@ -38,9 +38,9 @@ def files(folder="tb_logs"):
 
 
 def results(folder=OWN):
-    """What it says, but for the hash of files: they hold the seconds of their epochs."""
-    said = json.loads((folder / "results.json").read_text())
-    return {key: value for key, value in said.items() if key != "test_files_sha256"}
+    """Its results without the hash of files, which include the seconds of epochs."""
+    recorded = json.loads((folder / "results.json").read_text())
+    return {key: value for key, value in recorded.items() if key != "test_files_sha256"}
 
 
 def looks(folder):
@@ -49,7 +49,7 @@ def looks(folder):
 
 @pytest.fixture
 def committee(members, in_process, no_pictures, capsys):
-    """Runs the command; gives (exit status, output, problems)."""
+    """Runs the command; returns (exit status, stdout, stderr)."""
 
     def call(*options):
         capsys.readouterr()
@@ -63,10 +63,10 @@ def test_members_are_ordinary_runs(members, three, here, no_pictures):
     assert main(["test", *members, "--seed_everything", "43"]) == 0
     fitted, member = seed(43), three / seed(43)
     assert equal_weights(fitted, member)
-    said, expected = results(fitted), results(member)
-    assert said.pop("seconds") > 0
+    recorded, expected = results(fitted), results(member)
+    assert recorded.pop("seconds") > 0
     expected.pop("seconds")
-    assert said == expected
+    assert recorded == expected
     for name in ("config.yaml", "predictions.csv", "misclassified.png", "confusion.png"):
         assert (fitted / name).read_bytes() == (member / name).read_bytes(), name
     names = [
@@ -74,10 +74,10 @@ def test_members_are_ordinary_runs(members, three, here, no_pictures):
     ]
     assert names[0] == names[1]
     pictures = [(fitted / f"{name}.png").read_bytes() for name in ("misclassified", "confusion")]
-    assert pictures[0] != pictures[1]  # in a test, their colours tell what they would show
+    assert pictures[0] != pictures[1]  # in tests, their colours encode what they would show
 
 
-def test_its_config_serves_any_command(trained, capsys):
+def test_the_committee_s_config_works_with_every_command(trained, capsys):
     config = "tb_logs/dense/committee_3/config.yaml"
     assert main(["validate", "--config", config, "--trainer.accelerator", "cpu"]) == 0
     png = "picture.png"
@@ -86,7 +86,7 @@ def test_its_config_serves_any_command(trained, capsys):
     assert main(["predict", "--config", config, *given]) == 0, capsys.readouterr().err
 
 
-def test_what_is_finished_is_left_alone_to_the_bit(committee, trained):
+def test_finished_members_are_not_changed(committee, trained):
     before = files()
     status, output, problems = committee("--members", "3")
     assert (status, problems) == (0, "")
@@ -97,15 +97,15 @@ def test_what_is_finished_is_left_alone_to_the_bit(committee, trained):
     assert files() == before
 
 
-def test_a_smaller_committee_takes_the_members_that_are_there(committee, trained):
+def test_a_smaller_committee_uses_the_existing_members(committee, trained):
     before = files()
     assert committee("--members", "2")[0] == 0
     assert files().items() >= before.items()
-    said = results(Path("tb_logs/dense/committee_2"))
-    assert [member["run"] for member in said["members"]] == ["dense/seed_42", "dense/seed_43"]
+    recorded = results(Path("tb_logs/dense/committee_2"))
+    assert [member["run"] for member in recorded["members"]] == ["dense/seed_42", "dense/seed_43"]
 
 
-def test_another_average_tests_the_committee_alone(committee, trained):
+def test_another_average_only_tests_the_committee_again(committee, trained):
     before = {path: record for path, record in files().items() if "committee" not in path}
     assert results()["test_reads"] == looks(OWN) == 1
     assert committee("--members", "3", "--average", "vote")[0] == 0
@@ -114,7 +114,7 @@ def test_another_average_tests_the_committee_alone(committee, trained):
     assert files().items() >= before.items()
 
 
-def test_a_test_that_was_cut_short_is_made_again(committee, trained, monkeypatch):
+def test_an_interrupted_test_is_repeated(committee, trained, monkeypatch):
     expected = results()
     shutil.rmtree(OWN)
     with monkeypatch.context() as patch:
@@ -127,7 +127,7 @@ def test_a_test_that_was_cut_short_is_made_again(committee, trained, monkeypatch
     assert results() == expected | {"test_reads": 2}
 
 
-def test_one_member_can_be_trained_alone(committee, here, three):
+def test_a_single_member_can_be_trained(committee, here, three):
     status, output, problems = committee("--members", "3", "--member", "1")
     assert (status, problems) == (0, "")
     assert [path.name for path in Path("tb_logs/dense").iterdir()] == ["seed_43"]
@@ -136,7 +136,7 @@ def test_one_member_can_be_trained_alone(committee, here, three):
     assert "next:" in output
 
 
-def test_a_member_that_fails_is_named_and_the_others_are_trained(committee, trained):
+def test_a_failed_member_is_reported_and_the_others_are_trained(committee, trained):
     shutil.rmtree(OWN)
     for number in (43, 44):
         shutil.rmtree(seed(number))
@@ -154,23 +154,23 @@ REFUSED = {
     "fewer epochs": (["--trainer.max_epochs", "2"], "trainer.max_epochs: 3 done, now 2"),
     "another rate": (["--model.lr", "0.1"], "model.init_args.lr: 0.001, now 0.1"),
     "seeds too large": (["--seed_everything", "4294967294"], "4294967296 is not"),
-    "no number": (["--members", "three"], "--members: three is no integer"),
+    "no number": (["--members", "three"], "--members: three is not an integer"),
 }
 
 
-@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_cannot_be_trained_is_one_line_and_changes_nothing(committee, trained, options, said):
+@pytest.mark.parametrize(("options", "message"), REFUSED.values(), ids=REFUSED)
+def test_untrainable_options_are_refused_without_changes(committee, trained, options, message):
     before = files()
     status, output, problems = committee("--members", "3", *options)
     assert (status, output) == (2, "")
     assert problems.startswith("error: ")
-    assert said in problems
+    assert message in problems
     assert problems.count("\n") == 1
     assert files() == before
 
 
 def permute_test_labels(source):
-    """Copies a data_dir to `data`, with its test labels in another order."""
+    """Copies a data_dir to `data`, with shuffled test labels."""
     shutil.copytree(source, "data")
     path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["test"][1]
     labels = read_idx(path)
@@ -178,8 +178,10 @@ def permute_test_labels(source):
     write_idx(path, labels[torch.from_numpy(np.random.default_rng(0).permutation(TEST))])
 
 
-def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data, three, trained):
-    """The second member trains beside other test labels, and both are tested on them."""
+def test_the_test_labels_influence_neither_training_nor_choices(
+    committee, hard_data, three, trained
+):
+    """The second member is trained with shuffled test labels present; both are tested on them."""
     permute_test_labels(hard_data)
     shutil.rmtree(seed(43))
     assert committee("--members", "2", "--data.data_dir", "data")[0] == 0
@@ -200,7 +202,7 @@ def test_the_test_labels_reach_neither_training_nor_choice(committee, hard_data,
 # -------------------------------------------------- members in processes of their own
 
 
-def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, here):
+def test_parallel_members_are_bit_identical_and_prefix_their_lines(members, three, here):
     command = [CLI, "committee", *members, "--members", "2", "--jobs", "2"]
     status, output, problems = warm.run(command)
     assert (status, problems) == (0, "")
@@ -219,7 +221,7 @@ def test_two_at_once_give_the_same_bits_and_mark_their_lines(members, three, her
 
 @pytest.mark.skipif(sys.platform != "linux", reason="looks into /proc")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM])
-def test_a_committee_stopped_in_its_third_member_goes_on(
+def test_a_committee_stopped_in_its_third_member_resumes(
     members, trained, committee, three, number
 ):
     shutil.rmtree(OWN)
@@ -243,7 +245,7 @@ def test_a_committee_stopped_in_its_third_member_goes_on(
     assert results() == results(three / OWN)
 
 
-# -------------------------------------------------- asked one after another
+# -------------------------------------------------- cascades
 
 
 def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
@@ -262,7 +264,7 @@ def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
     ]
     capsys.readouterr()
     assert main([*line, "--model.cascade", "true"]) == 0
-    assert "of 3 members asked per digit" in capsys.readouterr().out
+    assert "of 3 members used per digit" in capsys.readouterr().out
     (OWN / "results.json").write_text("{}")
     assert main([*line, "--model.cascade", "true"]) == 2
     assert "holds no thresholds for these members" in capsys.readouterr().err
@@ -272,7 +274,7 @@ def test_a_cascade_changes_no_answer_on_validation_and_is_used_by_predict(
     assert "--model.cascade: averages probabilities, not vote" in capsys.readouterr().err
 
 
-def test_the_test_labels_set_no_threshold_of_a_cascade_which_a_test_times_on_request(
+def test_test_labels_set_no_cascade_threshold_and_timing_is_optional(
     trained, hard_data, no_pictures, capsys
 ):
     before = results()
@@ -292,6 +294,6 @@ def test_the_test_labels_set_no_threshold_of_a_cascade_which_a_test_times_on_req
         assert found["test"][key] == known["test"][key]
     assert min(found["test_seconds"].values()) > 0
     cost, errors = (found["test"][key] for key in ("members_per_image", "errors"))
-    said = f"as a cascade: {cost:.2f} of 3 members an image, {errors} errors, "
-    assert said in capsys.readouterr().out
+    message = f"as a cascade: {cost:.2f} of 3 members an image, {errors} errors, "
+    assert message in capsys.readouterr().out
     assert " s for the test images instead of " in (OWN / "report.md").read_text()

@@ -9,7 +9,7 @@ from lit_mnist.main import main
 
 
 def write(folder, right, labels=None, indices=None):
-    """Predictions of as many images as `right` has letters: `+` right, `-` wrong."""
+    """Predictions of one image per character of `right`: `+` right, `-` wrong."""
     folder.mkdir()
     labels = labels or [place % 10 for place in range(len(right))]
     indices = indices or range(len(right))
@@ -24,7 +24,7 @@ def write(folder, right, labels=None, indices=None):
 
 @pytest.fixture
 def compare(tmp_path, monkeypatch, capsys):
-    """Compares two strings of hits and misses; gives (exit status, lines, problems)."""
+    """Compares two strings of hits and misses; returns (exit status, lines, stderr)."""
     monkeypatch.chdir(tmp_path)
 
     def call(*names):
@@ -39,7 +39,7 @@ def compare(tmp_path, monkeypatch, capsys):
     ("both", "first", "second", "neither"),
     [(90, 0, 0, 10), (50, 6, 1, 43), (9960, 3, 20, 14), (80, 10, 10, 0), (0, 6, 0, 0)],
 )
-def test_the_p_value_is_scipys_and_the_winner_the_better_one(
+def test_the_p_value_equals_scipy_s_and_the_better_run_wins(
     compare, tmp_path, both, first, second, neither
 ):
     one = write(tmp_path / "one", "+" * both + "+" * first + "-" * second + "-" * neither)
@@ -57,8 +57,8 @@ def test_the_p_value_is_scipys_and_the_winner_the_better_one(
         )
     assert lines[2] == f"right in the first alone: {first}, in the second: {second}"
     p_value = binomtest(first, first + second).pvalue if first + second else 1.0
-    said = float(re.fullmatch(r"McNemar's exact test, two-sided: p = (.*)", lines[3])[1])
-    assert said == pytest.approx(p_value, rel=5e-3)
+    printed = float(re.fullmatch(r"McNemar's exact test, two-sided: p = (.*)", lines[3])[1])
+    assert printed == pytest.approx(p_value, rel=5e-3)
     if p_value >= 0.05:
         assert lines[4] == "no difference that chance could not explain"
     else:
@@ -67,7 +67,7 @@ def test_the_p_value_is_scipys_and_the_winner_the_better_one(
     assert len(lines) == 5
 
 
-def test_a_folder_is_as_good_as_its_file(compare, tmp_path):
+def test_a_folder_and_its_predictions_file_are_equivalent(compare, tmp_path):
     one, other = write(tmp_path / "one", "++-"), write(tmp_path / "other", "+--")
     assert compare(one, other)[1] == compare(f"{one}/predictions.csv", other)[1]
 
@@ -87,8 +87,8 @@ def test_different_images_are_refused(compare, tmp_path, others):
     one = write(tmp_path / "one", "++-", labels=[3, 4, 5])
     labels = [3, 4, 5][: len(others.get("right", "+++"))]
     other = write(tmp_path / "other", **({"right": "+++", "labels": labels} | others))
-    said = f"error: {one} and {other} were tested on different images\n"
-    assert compare(one, other) == (2, [], said)
+    message = f"error: {one} and {other} were tested on different images\n"
+    assert compare(one, other) == (2, [], message)
 
 
 DAMAGED = {
@@ -104,15 +104,15 @@ DAMAGED = {
 
 
 @pytest.mark.parametrize("content", DAMAGED.values(), ids=DAMAGED)
-def test_a_damaged_file_is_named(compare, tmp_path, content):
+def test_a_damaged_file_is_reported(compare, tmp_path, content):
     good = write(tmp_path / "good", "+")
     bad = write(tmp_path / "bad", "+")
     (tmp_path / "bad" / "predictions.csv").write_bytes(content)
-    said = f"error: {bad}/predictions.csv: damaged; test the run again\n"
-    assert compare(good, bad) == (2, [], said)
+    message = f"error: {bad}/predictions.csv: damaged; test the run again\n"
+    assert compare(good, bad) == (2, [], message)
 
 
-def test_a_run_that_was_not_tested_is_named(compare, tmp_path):
+def test_an_untested_run_is_reported(compare, tmp_path):
     good = write(tmp_path / "good", "+")
     status, lines, problems = compare(good, "tb_logs/none")
     assert (status, lines) == (2, [])
@@ -133,11 +133,11 @@ def test_fewer_than_two_runs_are_refused(compare, names):
 
 
 def strings(*wrong, count=400):
-    """Hits and misses of as many runs: which images each has wrong."""
+    """One string of hits and misses per run, from the images that it has wrong."""
     return ["".join("-" if place in own else "+" for place in range(count)) for own in wrong]
 
 
-def test_three_runs_are_compared_in_pairs_and_corrected_by_holm(compare, tmp_path):
+def test_three_runs_are_compared_pairwise_with_holm_s_correction(compare, tmp_path):
     marks = strings(range(5), range(30), range(2, 12))
     names = [write(tmp_path / str(place), own) for place, own in enumerate(marks)]
     status, lines, problems = compare(*names)
@@ -184,7 +184,7 @@ def test_seeds_of_two_systems_are_compared_by_their_means_too(compare, tmp_path)
     assert lines[-4].startswith(f"{deep}: mean accuracy 0.9875 ± 0.0025 of 3 seeds")
 
 
-def test_equal_seeds_have_no_spread_to_judge_means_by(compare, tmp_path):
+def test_equal_accuracies_have_no_welch_test(compare, tmp_path):
     for name in ("a", "b"):
         (tmp_path / name).mkdir()
         for seed in (1, 2):
@@ -193,8 +193,8 @@ def test_equal_seeds_have_no_spread_to_judge_means_by(compare, tmp_path):
     assert (status, lines[-1]) == (0, "no difference that chance could not explain")
 
 
-def test_one_of_three_that_saw_other_images_is_named(compare, tmp_path):
+def test_a_run_tested_on_other_images_is_reported(compare, tmp_path):
     names = [write(tmp_path / str(place), "++") for place in range(2)]
     other = write(tmp_path / "other", "+++")
-    said = f"error: {names[0]} and {other} were tested on different images\n"
-    assert compare(*names, other) == (2, [], said)
+    message = f"error: {names[0]} and {other} were tested on different images\n"
+    assert compare(*names, other) == (2, [], message)

@@ -1,4 +1,4 @@
-"""Constructors of a user's models: what options can give them, and what is told if they fail."""
+"""Constructors of a user's models: arguments that options can set, and how errors are reported."""
 
 import pytest
 from jsonargparse import Namespace
@@ -9,7 +9,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 
 
-def test_null_is_for_arguments_that_may_be_none():
+def test_null_is_allowed_only_for_optional_arguments():
     chosen = {"class_path": "lit_mnist.models.modules.DenseModule"}
     sound = Namespace(lr=0.1, channels_last=None)
     check("--model", Namespace(init_args=sound, **chosen))
@@ -23,7 +23,7 @@ class ByPosition(DenseModule):
         super().__init__(lr=lr)
 
 
-def test_arguments_without_a_name_are_refused():
+def test_positional_only_arguments_are_refused():
     chosen = Namespace(class_path=f"{__name__}.ByPosition", init_args=Namespace(lr=0.1))
     with pytest.raises(
         UserError, match=r"--model \S+\.ByPosition: .* takes width by position only"
@@ -39,8 +39,8 @@ class Failing(DenseModule):
 
 @pytest.mark.parametrize("kind", [ValueError, KeyError, TypeError, RuntimeError])
 @pytest.mark.parametrize("wrapped", [False, True])
-def test_a_constructor_that_fails_is_told_with_its_file(kind, wrapped):
-    """As the parser wraps some errors in others, which arise in its own files."""
+def test_a_failing_constructor_is_reported_with_its_file(kind, wrapped):
+    """The parser wraps some errors in others raised in its own files."""
     try:
         try:
             Failing(kind("wide"))
@@ -49,8 +49,8 @@ def test_a_constructor_that_fails_is_told_with_its_file(kind, wrapped):
                 raise ValueError("Problem with given class_path") from error
             raise
     except Exception as error:
-        told = explained(error)
-    assert isinstance(told, UserError)
-    assert f"--model {__name__}.Failing: its constructor fails ({kind.__name__}: " in str(told)
-    assert "wide" in str(told)
-    assert f"{__file__}, line " in str(told)
+        line = explained(error)
+    assert isinstance(line, UserError)
+    assert f"--model {__name__}.Failing: its constructor fails ({kind.__name__}: " in str(line)
+    assert "wide" in str(line)
+    assert f"{__file__}, line " in str(line)

@@ -1,4 +1,4 @@
-"""Errors of libraries on one line; a bug of the program keeps its traceback."""
+"""Errors of libraries are put on one line; a bug of the program keeps its traceback."""
 
 import pytest
 import torch
@@ -24,19 +24,19 @@ def test_an_operation_that_is_not_deterministic_is_named():
         " 'torch.use_deterministic_algorithms(True)'. You can turn off determinism just for this"
         " operation, or you can use the 'warn_only=True' option."
     )
-    told = explained(error)
-    assert isinstance(told, UserError)
-    assert str(told).startswith("grid_sampler_2d_backward_cuda is not deterministic")
-    assert "--trainer.deterministic warn" in str(told)
+    explanation = explained(error)
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith("grid_sampler_2d_backward_cuda is not deterministic")
+    assert "--trainer.deterministic warn" in str(explanation)
 
 
-def test_torch_still_says_it_in_these_words():
+def test_torch_s_wording_for_determinism_is_unchanged():
     torch.use_deterministic_algorithms(True)
     try:
-        told = raised(lambda: torch.zeros(3).put_(torch.tensor([0]), torch.ones(1)))
+        explanation = raised(lambda: torch.zeros(3).put_(torch.tensor([0]), torch.ones(1)))
     finally:
         torch.use_deterministic_algorithms(False)
-    assert "put_ is not deterministic" in str(told)
+    assert "put_ is not deterministic" in str(explanation)
 
 
 @pytest.mark.parametrize(
@@ -49,28 +49,28 @@ def test_torch_still_says_it_in_these_words():
         ),
     ],
 )
-def test_memory_that_is_used_up_is_told_with_the_remedy(error):
+def test_out_of_memory_is_reported_with_the_remedy(error):
     assert "lower --data.batch_size" in str(explained(error))
     assert isinstance(explained(error), UserError)
 
 
-def test_torch_still_says_so_when_memory_is_used_up():
-    assert "memory is used up" in str(raised(lambda: torch.empty(2**62, dtype=torch.uint8)))
+def test_torch_s_wording_for_out_of_memory_is_unchanged():
+    assert "out of memory" in str(raised(lambda: torch.empty(2**62, dtype=torch.uint8)))
 
 
 def test_lightnings_refusals_become_a_line_about_the_option():
-    told = raised(lambda: Trainer(accelerator="cpu", overfit_batches=-3, logger=False))
-    assert str(told).startswith("--trainer: You have passed invalid value -3")
+    explanation = raised(lambda: Trainer(accelerator="cpu", overfit_batches=-3, logger=False))
+    assert str(explanation).startswith("--trainer: You have passed invalid value -3")
     assert isinstance(explained(MisconfigurationException("a\n b")), UserError)
     assert str(explained(MisconfigurationException("a\n b"))) == "--trainer: a; b"
 
 
-def test_a_peers_end_is_no_fault_of_the_user():
+def test_a_peer_s_failure_is_not_a_user_error():
     assert isinstance(explained(RuntimeError("Connection closed by peer [127.0.0.1]")), PeerError)
 
 
 @pytest.mark.parametrize("kind", [ValueError, TypeError, RuntimeError, KeyError])
-def test_the_programs_own_errors_stay_what_they_are(kind):
+def test_internal_errors_keep_their_traceback(kind):
     error = kind("a bug")
 
     def bug():
@@ -80,7 +80,7 @@ def test_the_programs_own_errors_stay_what_they_are(kind):
     assert explained(UserError("x")).args == ("x",)
 
 
-def test_a_share_that_is_no_whole_batch_names_each_option_that_may_have_set_it(tmp_path):
+def test_a_proportion_below_one_batch_names_the_possible_options(tmp_path):
     for option in ("limit_val_batches", "overfit_batches"):
         trainer = Trainer(
             accelerator="cpu",
@@ -97,15 +97,15 @@ def test_a_share_that_is_no_whole_batch_names_each_option_that_may_have_set_it(t
         assert "(or --trainer.overfit_batches): less than one of 64 batches" in text
 
 
-def test_a_loss_that_depends_on_nothing_is_told_with_the_remedy():
-    told = raised(torch.zeros(1).sum().backward)
-    assert isinstance(told, UserError)
-    assert str(told).startswith("the loss depends on no trained weight")
+def test_a_loss_without_gradient_is_reported_with_the_remedy():
+    explanation = raised(torch.zeros(1).sum().backward)
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith("the loss depends on no trained weight")
 
 
 @pytest.fixture
 def rank():
-    """This process is the only one of a group on gloo."""
+    """Makes this process the only one of a gloo group."""
     distributed.init_process_group("gloo", store=distributed.HashStore(), rank=0, world_size=1)
     yield
     distributed.destroy_process_group()
@@ -133,7 +133,7 @@ def unused():
         ),
     ],
 )
-def test_ddps_refusals_are_told_with_the_remedy(call, line):
-    told = raised(call)
-    assert isinstance(told, UserError)
-    assert str(told).startswith(line)
+def test_ddp_s_refusals_are_reported_with_the_remedy(call, line):
+    explanation = raised(call)
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith(line)

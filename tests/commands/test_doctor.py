@@ -1,4 +1,4 @@
-"""The command as it is used: a line each, its exit status, JSON, and what it does without torch."""
+"""The command `doctor`: its lines, exit status and JSON, with and without torch."""
 
 import json
 import subprocess
@@ -28,7 +28,7 @@ def look(small_data, here, capsys):
     return call
 
 
-def test_a_line_each(look, here):
+def test_one_line_per_finding(look, here):
     status, output, problems = look()
     assert (status, problems) == (0, "")
     lines = output.splitlines()
@@ -39,7 +39,7 @@ def test_a_line_each(look, here):
     assert not list(here.iterdir())
 
 
-def test_json(look):
+def test_findings_as_json(look):
     status, output, _ = look("--json")
     assert status == 0
     found = json.loads(output)
@@ -47,7 +47,7 @@ def test_json(look):
     assert {tuple(one) for one in found} == {("check", "verdict", "text", "remedy")}
 
 
-def test_an_error_gives_status_2_and_is_named(look, tmp_path):
+def test_an_error_gives_status_2_and_its_name(look, tmp_path):
     status, output, problems = look(
         "--data.data_dir", str(tmp_path / "none"), "--data.download", "false"
     )
@@ -55,7 +55,7 @@ def test_an_error_gives_status_2_and_is_named(look, tmp_path):
     assert f"error    data        {SMALL}, train: no train-images" in output
 
 
-def test_the_configs_options_count(look, here):
+def test_the_config_s_options_are_checked(look, here):
     (here / "mine.yaml").write_text(
         "log_dir: elsewhere\nmodel: DenseModule\ntrainer:\n  accelerator: cpu\n"
     )
@@ -65,22 +65,22 @@ def test_the_configs_options_count(look, here):
 
 
 @pytest.mark.parametrize(
-    ("options", "told"),
+    ("options", "message"),
     [
         (["--data.data_dri", "x"], "did you mean --data.data_dir?"),
         (["--config", "none.yaml"], "none.yaml"),
         (["--js"], "write --json"),
     ],
 )
-def test_a_bad_option_is_named(here, capsys, options, told):
+def test_a_bad_option_is_reported(here, capsys, options, message):
     assert main(["doctor", *options]) == 2
     problems = capsys.readouterr().err
-    assert told in problems
+    assert message in problems
     assert problems.count("\n") == 1
 
 
 def without_torch():
-    """A process that has imported nothing yet."""
+    """Runs the command in a process that has imported nothing yet."""
     code = "import sys; from lit_mnist.main import main; sys.path.insert(0, '.');"
     code += "sys.exit(main(['doctor']))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
@@ -88,7 +88,7 @@ def without_torch():
 
 
 def without_lightning():
-    """A process that has torch, which takes seconds to import."""
+    """Runs the command in a process with torch, which takes seconds to import."""
     return warm.run([warm.CLI, "doctor"], before=forget_lightning, PYTHONPATH=".")
 
 
@@ -105,8 +105,8 @@ def forget_lightning():
         ("lightning_utilities", "lightning", without_lightning),
     ],
 )
-def test_it_tells_what_cannot_be_imported(here, module, named, doctors):
-    """In a process of its own, in which importing it fails as it does without its libraries."""
+def test_a_failing_import_is_reported(here, module, named, doctors):
+    """In a separate process, where the import fails as it does without its libraries."""
     (here / f"{module}.py").write_text("raise ImportError('libtorch_cpu.so: cannot open')")
     status, output, problems = doctors()
     assert status == 2, problems
@@ -117,7 +117,7 @@ def test_it_tells_what_cannot_be_imported(here, module, named, doctors):
     assert "not looked at" in output
 
 
-def test_errors_are_named_once(monkeypatch, capsys):
+def test_each_failing_check_is_named_once(monkeypatch, capsys):
     monkeypatch.setattr(
         doctor, "look", lambda _: [Finding("data", "error", "a"), Finding("data", "error", "b")]
     )

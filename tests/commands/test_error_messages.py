@@ -11,7 +11,7 @@ from lit_mnist.errors import UserError, one_line
 
 @pytest.fixture(autouse=True)
 def called(monkeypatch):
-    """The program was called as it is when it is installed."""
+    """Sets the name of the installed program."""
     monkeypatch.setattr("sys.argv", ["/somewhere/bin/lit-mnist"])
 
 
@@ -28,16 +28,16 @@ NESTED = """Parser key "model":
 
 
 def test_names_the_option_and_where_to_look():
-    expected = "--model.lr: 'abc' is no number; see lit-mnist fit --help"
+    expected = "--model.lr: 'abc' is not a number; see lit-mnist fit --help"
     assert parser_error(NESTED, ["fit", "--model.lr", "abc"], []) == expected
 
 
-def test_names_the_file_that_the_option_stands_in():
+def test_names_the_file_that_holds_the_option():
     line = parser_error(NESTED, ["fit", "--config", "a.yaml"], [])
-    assert line.startswith("a.yaml: --model.lr: 'abc' is no number")
+    assert line.startswith("a.yaml: --model.lr: 'abc' is not a number")
 
 
-def test_blames_no_file_for_an_option_that_is_typed_without_its_value():
+def test_no_file_is_blamed_for_a_typed_option_without_value():
     report = "argument --trainer.max_time: expected one argument"
     line = parser_error(report, ["fit", "--config", "a.yaml", "--trainer.max_time", "-1"], [])
     assert line.startswith(
@@ -65,21 +65,21 @@ def test_an_abbreviated_option_is_refused_with_its_full_name(typed, full):
     assert line == f"there is no option {typed} x; did you mean {full}?"
 
 
-def test_an_argument_of_a_model_is_looked_for_among_its_arguments_first():
+def test_suggestions_for_a_model_argument_are_its_arguments():
     report = "Parser key \"model\":\n  Option 'l' is not accepted"
     line = parser_error(report, ["fit", "--model.l", "1"], ["lr", "plateau", "--log_dir"])
     assert line == "--model: there is no option l; did you mean lr?"
 
 
-def test_a_report_that_nobody_foresaw_still_comes_on_parser_error():
+def test_an_unexpected_report_is_put_on_one_line():
     assert parser_error("Odd:\n  two\n  lines", ["fit"], []).count("\n") == 0
 
 
-def test_a_message_moves_no_cursor():
+def test_messages_contain_no_control_characters():
     assert one_line(UserError("a\nb\x1b[2J ü \ud800")) == "a\\nb\\x1b[2J ü \\ud800"
 
 
-def test_bounds_and_null_are_told_without_the_parsers_own_words():
+def test_bounds_and_null_are_reported_in_plain_words():
     assert condensed("-1 does not conform to restriction v>=0 and v<4") == "-1 is not >=0 and <4"
     assert condensed("int() argument must be a string or a real number, not 'NoneType'") == (
         "expected an integer, not NoneType"

@@ -1,4 +1,4 @@
-"""The command `export`: what it refuses, and that nothing is left or lost when it does."""
+"""The command `export`: what it refuses, without leaving or losing files."""
 
 import errno
 import os
@@ -56,7 +56,7 @@ class NoisyModule(ClassifierModule):
 
 @pytest.fixture
 def refused(trained, capsys):
-    """Exports what must be refused; gives the line, once it is clear that nothing has changed."""
+    """Runs an export that must be refused without changing files; returns its message."""
 
     def call(*options):
         before = contents(trained)
@@ -75,18 +75,18 @@ def refused(trained, capsys):
 
 @pytest.mark.parametrize("status", ["running", "interrupted"])
 @pytest.mark.parametrize("exported", [MEMBER, COMMITTEE])
-def test_an_unfinished_run_is_refused_and_so_is_a_committee_of_one(refused, exported, status):
+def test_unfinished_runs_and_their_committees_are_refused(refused, exported, status):
     MEMBER.update_results(status=status)
     text = f"{MEMBER.folder}: its training is {status}; finish it with fit first\n"
     assert refused(exported.folder) == f"error: {text}"
 
 
-def test_a_committee_that_was_not_tested_is_refused(refused):
+def test_an_untested_committee_is_refused(refused):
     COMMITTEE.file("results.json").unlink()
     assert "holds no trained run and no tested committee" in refused(COMMITTEE.folder)
 
 
-def test_a_missing_package_is_told_with_the_pip_line(refused, monkeypatch):
+def test_a_missing_package_is_reported_with_the_pip_command(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setitem(sys.modules, "onnxscript", None)
     text = refused(MEMBER.folder)
@@ -95,14 +95,14 @@ def test_a_missing_package_is_told_with_the_pip_line(refused, monkeypatch):
     )
 
 
-def test_a_package_that_is_broken_is_told_with_the_pip_line(refused, monkeypatch):
+def test_a_broken_package_is_reported_with_the_pip_command(refused, monkeypatch):
     monkeypatch.delitem(sys.modules, "lit_mnist.export.safetensors_file", raising=False)
     monkeypatch.setitem(sys.modules, "safetensors.torch", None)
     text = refused(MEMBER.folder, *QUICK)
     assert text.endswith(": pip install --force-reinstall safetensors\n")
 
 
-def test_a_broken_package_that_torch_imports_late_is_not_blamed_on_the_network(
+def test_a_package_broken_at_late_import_is_not_blamed_on_the_network(
     refused, tmp_path, monkeypatch
 ):
     (tmp_path / "onnxscript.py").write_text("from gone_elsewhere import ir")
@@ -119,40 +119,40 @@ def test_a_broken_package_that_torch_imports_late_is_not_blamed_on_the_network(
     [{"test_acc": "0.99"}, {"test_acc_ci95": [1]}, {"members": 5}, {"versions": "x"}],
     ids=str,
 )
-def test_results_that_somebody_has_edited(refused, news):
+def test_edited_results_are_refused(refused, news):
     MEMBER.update_results(**news)
     assert str(MEMBER.folder) in (line := refused(MEMBER.folder, *QUICK))
     assert "no card can be made of" in line or "results.json: damaged; remove it" in line
 
 
-def test_labels_are_ten_different_ones(refused):
+def test_labels_must_be_ten_different_ones(refused):
     assert "--labels: give each class a name" in refused(MEMBER.folder, "--labels", *"abcdefghii")
     assert "expected 10 arguments" in refused(MEMBER.folder, "--labels", *"abc")
 
 
-def test_a_file_holds_no_cascade(refused):
-    assert "a model file asks every member" in refused(COMMITTEE.folder, "--model.cascade", "true")
+def test_exporting_a_cascade_is_refused(refused):
+    assert "a model file runs every member" in refused(COMMITTEE.folder, "--model.cascade", "true")
 
 
-def test_an_ending_that_no_format_has_names_all(refused):
+def test_an_unknown_suffix_is_refused_listing_all(refused):
     text = refused(MEMBER.folder, "--output", "it.h5")
     assert text.endswith("ends in .onnx or .pt2 or .safetensors\n")
 
 
-def test_other_data_than_the_runs_are_refused(refused, small_data):
+def test_data_other_than_the_run_s_are_refused(refused, small_data):
     assert "with --data_dir" in refused(MEMBER.folder, *QUICK, "--data_dir", small_data)
 
 
 @pytest.mark.parametrize(
-    ("kind", "ending", "told"),
+    ("kind", "ending", "message"),
     [
-        (BranchingModule, "onnx", "no graph can be made of the network (Could not guard on data-d"),
+        (BranchingModule, "onnx", "the network cannot be traced (Could not guard on data-d"),
         (UnwritableModule, "onnx", "ONNX cannot hold the network (No ONNX function found for"),
-        (NoisyModule, "pt2", "the file gives other probabilities than the run, by up to 0."),
+        (NoisyModule, "pt2", "the file's probabilities differ from the run's by up to 0."),
     ],
 )
-def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, ending, told):
-    """And an export that was there stays."""
+def test_a_network_unfit_for_the_format_is_refused(refused, hard_data, kind, ending, message):
+    """An existing export stays."""
     module = kind()
     Path("odd/checkpoints").mkdir(parents=True)
     checkpoint = {"state_dict": module.state_dict()}
@@ -162,28 +162,28 @@ def test_a_network_that_the_format_cannot_hold(refused, hard_data, kind, ending,
     Path(f"odd/model.{ending}").write_text("an earlier one")
     name = f"{kind.__module__}.{kind.__qualname__}"
     options = ("--format", ending, "--data_dir", hard_data, "--model.classes", name)
-    assert told in refused("odd", *options)
+    assert message in refused("odd", *options)
 
 
-def test_a_class_that_is_not_there(refused):
+def test_a_missing_class_is_reported(refused):
     text = refused(MEMBER.folder, "--model.classes", "nowhere.Net")
     assert "--model.classes nowhere.Net: cannot be imported (No module named 'nowhere')" in text
-    assert "is no class" in refused(MEMBER.folder, "--model.classes", "os.path")
+    assert "is not a class" in refused(MEMBER.folder, "--model.classes", "os.path")
 
 
-def test_a_file_that_differs_from_the_run_is_not_kept(refused, monkeypatch):
+def test_a_file_that_differs_from_the_run_is_removed(refused, monkeypatch):
     monkeypatch.setattr(agreement, "TOLERANCE", -1.0)
     text = refused(MEMBER.folder, "--output", "new/folder/it.safetensors")
-    assert "the file gives other probabilities than the run" in text
+    assert "the file's probabilities differ from the run's" in text
 
 
 @pytest.mark.parametrize("output", ["taken/it.safetensors", "/proc/it.safetensors"])
-def test_a_folder_that_cannot_be_written_to(refused, output):
+def test_an_unwritable_output_folder_is_reported(refused, output):
     Path("taken").touch()
     assert "it.safetensors: " in refused(MEMBER.folder, "--output", output)
 
 
-def test_a_disk_that_is_full_when_the_card_is_written(refused, monkeypatch, capsys):
+def test_a_full_disk_while_writing_the_card_is_reported(refused, monkeypatch, capsys):
     def full(*_):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -193,8 +193,8 @@ def test_a_disk_that_is_full_when_the_card_is_written(refused, monkeypatch, caps
     assert "No space left on device" in refused(MEMBER.folder, *QUICK)
 
 
-def test_a_disk_that_is_full_halfway(refused):
-    """The process may write no file over 100 kB, and the model has 2 MB."""
+def test_a_full_disk_while_writing_the_file_is_reported(refused):
+    """The process may not write files over 100 kB, and the model has 2 MB."""
     earlier = MEMBER.file("model.safetensors")
     earlier.write_text("an earlier one")
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -206,8 +206,8 @@ def test_a_disk_that_is_full_halfway(refused):
     assert text == f"error: {earlier}: File too large; make room or choose another\n"
 
 
-def test_a_card_of_the_users_own_is_not_overwritten(refused, capsys):
-    """Be it new, or ours and changed; ours is written anew."""
+def test_a_user_s_card_is_not_overwritten(refused, capsys):
+    """A user's card, new or edited, is kept; an unedited one is replaced."""
     card = MEMBER.file("MODEL_CARD.md")
     card.write_text("# Mine\n")
     assert "not written by export, or changed since" in refused(MEMBER.folder, *QUICK)
@@ -219,7 +219,7 @@ def test_a_card_of_the_users_own_is_not_overwritten(refused, capsys):
     assert "changed since" in refused(MEMBER.folder, *QUICK)
 
 
-def test_a_fresh_run_leaves_its_exports(trained):
+def test_fresh_keeps_exported_files(trained):
     assert main(["export", str(MEMBER.folder), *QUICK]) == 0
     exports = {MEMBER.file("model.safetensors"), MEMBER.file("MODEL_CARD.md")}
     assert exports.isdisjoint(MEMBER.written())

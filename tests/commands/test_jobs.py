@@ -1,4 +1,4 @@
-"""Jobs: how many at once, in which slot of the machine, and what becomes of them."""
+"""Jobs: how many run at once, with which share of the machine, and how they end."""
 
 import os
 import signal
@@ -18,14 +18,14 @@ from lit_mnist.commands.run_spec import RunSpec
 REAL = sys.executable  # Python, for which a script stands in these tests
 ROOT = Path(__file__).parents[2]
 
-# Tells that it runs, and which signal it is given; ends after a while, lest a failure hang
+# Writes that it runs and which signal it gets; ends after a while, so that a failure does not hang
 WAITS = 'trap "touch $0.TERM; exit 1" TERM; trap "touch $0.INT; exit 1" INT; touch $0; '
 WAITS += "n=0; while [ $n -lt 6000 ]; do sleep 0.02; n=$((n+1)); done"
 
 
 @pytest.fixture(autouse=True)
 def shell(here, monkeypatch):
-    """The arguments of a job are a command of the system's, as Python takes long to start."""
+    """Runs a job's arguments as a system command, as Python takes long to start."""
     script = here / "python"
     script.write_text('#!/bin/sh\nshift 3\nexec "$@"\n')  # without -m lit_mnist.main fit
     script.chmod(0o755)
@@ -46,14 +46,14 @@ def soon(happened):
 
 
 @pytest.mark.parametrize("at_once", [1, 2])
-def test_a_failure_is_named_and_stops_no_other(at_once):
+def test_a_failed_job_is_returned_and_stops_no_other(at_once):
     jobs = [job("a", "exit 3"), job("b", "touch b"), job("c", "kill -9 $$"), job("d", "touch d")]
     assert [each.name for each in Jobs(at_once).run(jobs)] == ["a", "c"]
     assert Path("b").exists()
     assert Path("d").exists()
 
 
-def test_a_job_is_the_program_as_a_module(here):
+def test_a_job_runs_the_program_as_a_module(here):
     (here / "python").write_text('#!/bin/sh\necho "$@" > given\n')
     assert not Jobs(1).run([Job("a", RunSpec(typed=("--name", "a")))])
     *module, command, option, name = Path("given").read_text().split()
@@ -64,12 +64,12 @@ def test_a_job_is_the_program_as_a_module(here):
     assert done.stdout.startswith("lit-mnist ")
 
 
-def test_nothing_to_do_is_done():
+def test_an_empty_list_of_jobs_succeeds():
     assert Jobs(1).run([]) == []
 
 
 @pytest.mark.parametrize("at_once", [1, 2, 3])
-def test_so_many_run_at_once_and_no_more(at_once):
+def test_at_most_the_given_number_of_jobs_run_at_once(at_once):
     together = f"while [ $(grep -c + log) -lt {at_once} ]; do sleep 0.02; done"
     command = f"echo + >> log; {together}; sleep 0.2; echo - >> log"
     assert not Jobs(at_once).run([job(str(place), command) for place in range(4)])
@@ -80,7 +80,7 @@ def test_so_many_run_at_once_and_no_more(at_once):
     assert most == at_once
 
 
-def test_lines_of_several_are_marked_and_those_of_one_are_not(capfd):
+def test_lines_are_prefixed_if_several_jobs_run_at_once(capfd):
     Jobs(2).run([job("a/seed_1", "echo one; echo two"), job("a/seed_2", "echo three")])
     lines = capfd.readouterr().out.splitlines()
     assert sorted(lines) == ["[a/seed_1] one", "[a/seed_1] two", "[a/seed_2] three"]
@@ -89,14 +89,14 @@ def test_lines_of_several_are_marked_and_those_of_one_are_not(capfd):
 
 
 def environments(at_once, *names):
-    """What as many jobs as run at once find in their environment; each waits for the others."""
+    """The environment variables of jobs that run at once; each waits for the others."""
     values = " ".join(f"${{{name}-unset}}" for name in names)
     command = f"touch $0.on; while [ $(ls *.on | wc -l) -lt {at_once} ]; do sleep 0.02; done; "
     Jobs(at_once).run([job(str(n), f"{command} echo {values} > $0.env") for n in range(at_once)])
     return sorted(tuple(path.read_text().split()) for path in Path().glob("*.env"))
 
 
-def test_cores_are_shared_out(monkeypatch):
+def test_cores_are_divided_among_jobs(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 7)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setenv("OMP_NUM_THREADS", "7")
@@ -104,7 +104,7 @@ def test_cores_are_shared_out(monkeypatch):
     assert environments(2, "OMP_NUM_THREADS") == [("3",), ("3",)]
 
 
-def test_there_is_a_core_for_each_even_if_there_is_not(monkeypatch):
+def test_each_job_has_at_least_one_thread(monkeypatch):
     monkeypatch.setattr(torch, "get_num_threads", lambda: 2)
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert environments(3, "OMP_NUM_THREADS") == [("1",)] * 3
@@ -120,7 +120,7 @@ def test_there_is_a_core_for_each_even_if_there_is_not(monkeypatch):
         ("2,3", 1, ["2"]),
     ],
 )
-def test_gpus_are_shared_out(monkeypatch, visible, at_once, expected):
+def test_gpus_are_divided_among_jobs(monkeypatch, visible, at_once, expected):
     monkeypatch.delenv("CUDA_VISIBLE_DEVICES", raising=False)
     if visible:
         monkeypatch.setenv("CUDA_VISIBLE_DEVICES", visible)
@@ -141,7 +141,7 @@ def test_a_run_that_names_its_devices_sees_all_gpus(monkeypatch, at_once):
     assert Path("seen").read_text() == "2,3\n"
 
 
-def test_where_a_process_cannot_be_prepared_it_starts_all_the_same(monkeypatch):
+def test_jobs_start_without_preexec_fn_on_windows(monkeypatch):
     """Python refuses `preexec_fn` on Windows."""
     given = []
     start = subprocess.Popen
@@ -157,12 +157,12 @@ def test_where_a_process_cannot_be_prepared_it_starts_all_the_same(monkeypatch):
     assert given == [None]
 
 
-def test_a_job_names_the_program_as_its_parent_was_called(monkeypatch):
+def test_a_job_gets_its_parent_s_program_name(monkeypatch):
     monkeypatch.setattr(sys, "argv", ["/somewhere/lit-mnist"])
     assert environments(1, "LIT_MNIST_CALLED") == [("lit-mnist",)]
 
 
-def test_a_job_knows_that_it_is_one_and_where_the_package_lies(monkeypatch):
+def test_a_job_is_marked_and_finds_the_package(monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "/elsewhere")
     package = str(Path(__file__).parents[2])
     found = environments(1, "LIT_MNIST_JOB", "PYTHONPATH")
@@ -170,7 +170,7 @@ def test_a_job_knows_that_it_is_one_and_where_the_package_lies(monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_all_that_run_and_starts_no_more(number):
+def test_a_signal_ends_running_jobs_and_starts_no_more(number):
     before = signal.getsignal(number)
 
     def interrupt():
@@ -181,13 +181,13 @@ def test_a_signal_ends_all_that_run_and_starts_no_more(number):
     with pytest.raises(SystemExit) as ended:
         Jobs(2).run([job(name, WAITS) for name in "abc"])
     assert ended.value.code == 128 + number
-    told = signal.Signals(number).name.removeprefix("SIG")
-    assert {path.name for path in Path().glob("?*.*")} == {f"a.{told}", f"b.{told}"}
+    received = signal.Signals(number).name.removeprefix("SIG")
+    assert {path.name for path in Path().glob("?*.*")} == {f"a.{received}", f"b.{received}"}
     assert not Path("c").exists()
     assert signal.getsignal(number) is before
 
 
-def test_a_signal_while_a_job_starts_reaches_it(monkeypatch):
+def test_a_signal_during_a_job_s_start_reaches_it(monkeypatch):
     start, jobs = subprocess.Popen, Jobs(2)
 
     def interrupted(*args, **options):

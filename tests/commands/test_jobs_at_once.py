@@ -1,4 +1,4 @@
-"""How many runs train at once: one a core or a GPU, within what the machine grants."""
+"""How many runs train at once: one per core or GPU, within the machine's limits."""
 
 import pytest
 import torch
@@ -14,7 +14,7 @@ FIVE = [RunSpec()] * 5
 
 @pytest.fixture
 def machine(tmp_path, monkeypatch):
-    """A machine of so many GiB and cores, without a GPU."""
+    """A machine with this memory (GiB) and number of cores, without a GPU."""
 
     def make(gib=64, cores=4, threads=4, groups="", limits=None):
         files = {"proc/meminfo": f"MemTotal: 9 kB\nMemAvailable:  {int(gib * 2**20)} kB\n"}
@@ -43,11 +43,11 @@ def machine(tmp_path, monkeypatch):
         ({"gib": 0.2}, 5, 1),
     ],
 )
-def test_one_a_core_as_far_as_memory_goes(machine, facts, runs, at_once):
+def test_one_run_per_core_as_memory_allows(machine, facts, runs, at_once):
     assert jobs_at_once([RunSpec()] * runs, machine(**facts)) == at_once
 
 
-def test_one_a_gpu(machine, monkeypatch):
+def test_one_run_per_gpu(machine, monkeypatch):
     root = machine()
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "device_count", lambda: 3)
@@ -83,7 +83,7 @@ def test_one_after_another_on_an_apple_gpu(machine, monkeypatch):
         ("trainer: {devices: auto, strategy: auto, num_nodes: 1}", 4),
     ],
 )
-def test_runs_that_take_several_devices_come_one_by_one(machine, tmp_path, text, at_once):
+def test_runs_on_several_devices_run_one_by_one(machine, tmp_path, text, at_once):
     config = tmp_path / "own.yaml"
     config.write_text(text)
     assert jobs_at_once([RunSpec((str(config),))] * 5, machine()) == at_once
@@ -105,5 +105,5 @@ def test_control_groups_limit_memory(machine, groups, limits, gib):
     assert free_gib(machine(groups=groups, limits=limits)) == gib
 
 
-def test_without_proc_memory_is_not_known(tmp_path):
+def test_without_proc_free_memory_is_unknown(tmp_path):
     assert free_gib(tmp_path) is None

@@ -1,4 +1,4 @@
-"""Values that the parser or Lightning would take without a word."""
+"""Checks of values that the parser or Lightning would accept silently."""
 
 import os
 
@@ -17,38 +17,38 @@ from lit_mnist.errors import UserError
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         (b"a: 1\na: 2\n", "a is there twice"),
         (b"\xff\xfe", "no text in UTF-8"),
         (b"- a\n", "holds no options"),
         (b"data: [1]\n", "data: is a list"),
-        (b"config: other.yaml\nname: a\n", "config: a file names no other"),
+        (b"config: other.yaml\nname: a\n", "config: a file cannot name another"),
     ],
 )
-def test_a_file_that_holds_no_options_is_named(tmp_path, content, said):
+def test_a_file_without_options_is_reported(tmp_path, content, message):
     path = tmp_path / "bad.yaml"
     path.write_bytes(content)
-    with pytest.raises(UserError, match=rf"bad\.yaml: .*{said}"):
+    with pytest.raises(UserError, match=rf"bad\.yaml: .*{message}"):
         check_configs([str(path)])
 
 
-def test_sound_files_and_those_that_the_parser_refuses_pass(tmp_path):
+def test_valid_files_and_parser_errors_pass(tmp_path):
     check_configs([*map(str, shipped_configs().values()), str(tmp_path)])
 
 
-def test_a_config_that_is_not_there_is_named_with_those_that_are(tmp_path):
+def test_a_missing_config_is_reported_with_the_existing_ones(tmp_path):
     with pytest.raises(UserError, match=r"--config \S+none: no such file; .* deep, dense, .*ddp"):
         check_configs([str(tmp_path / "none")])
 
 
-def test_an_empty_name_of_a_config_is_told(tmp_path):
+def test_an_empty_config_name_is_reported(tmp_path):
     with pytest.raises(UserError, match="--config: is empty"):
         check_configs([""])
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
-def test_a_name_that_is_no_folders_is_refused(name):
+def test_an_invalid_folder_name_is_refused(name):
     with pytest.raises(UserError, match="--name"):
         plain_name(name)
 
@@ -59,7 +59,7 @@ def test_other_names_pass():
 
 
 @pytest.mark.parametrize("path", [None, 1, "", "\0", "x/" * 600])
-def test_a_path_that_no_system_has_is_refused(path):
+def test_an_impossible_path_is_refused(path):
     with pytest.raises(UserError, match="--log_dir"):
         plain_path("--log_dir", path)
 
@@ -78,12 +78,12 @@ def test_a_path_that_no_system_has_is_refused(path):
         ("num_nodes", 0),
     ],
 )
-def test_too_little_is_named(name, value):
+def test_values_below_the_minimum_are_refused(name, value):
     with pytest.raises(UserError, match=f"--trainer.{name} {value}: take"):
         check_trainer({name: value})
 
 
-def test_more_processes_than_a_cpu_bears_are_not_started(monkeypatch):
+def test_too_many_cpu_processes_are_refused(monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 16)
     for devices in (17, "17", 10**30):
         with pytest.raises(UserError, match=f"--trainer.devices {devices}: .* 16 or fewer"):
@@ -92,14 +92,14 @@ def test_more_processes_than_a_cpu_bears_are_not_started(monkeypatch):
     check_trainer({"devices": 17, "accelerator": "cuda"})  # Lightning counts these itself
 
 
-def test_what_makes_sense_passes():
+def test_valid_trainer_options_pass():
     check_trainer(
         {"max_epochs": -1, "gradient_clip_val": None, "fast_dev_run": True, "devices": "auto"}
     )
     check_trainer({"limit_train_batches": 0, "num_sanity_val_steps": -1, "devices": [0, 1]})
 
 
-def test_a_csv_logger_keeps_out_of_the_runs_folder(tmp_path):
+def test_a_csv_logger_in_the_run_s_folder_is_refused(tmp_path):
     folder = tmp_path / "name" / "seed_1"
     check_logger(CSVLogger(tmp_path, "name"), folder)
     check_logger(TensorBoardLogger(tmp_path, "name", "seed_1"), folder)
@@ -109,7 +109,7 @@ def test_a_csv_logger_keeps_out_of_the_runs_folder(tmp_path):
 
 
 @pytest.mark.parametrize("unit", ["epochs", "steps"])
-def test_a_least_duration_above_the_most_is_refused(unit):
+def test_a_minimum_duration_above_the_maximum_is_refused(unit):
     bounds = {f"min_{unit}": 3, f"max_{unit}": 2}
     with pytest.raises(UserError, match=f"--trainer.min_{unit} 3: .* above --trainer.max_{unit} 2"):
         check_trainer(bounds)

@@ -10,7 +10,7 @@ from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.main import main
 
 
-def test_it_lists_every_command_with_its_parsers_summary():
+def test_the_overview_lists_every_command_with_its_summary():
     text = overview.text()
     listed = dict(re.findall(r"^  (\w+)  +(.+)$", text.partition("examples:")[0], re.MULTILINE))
     assert tuple(listed) == overview.COMMANDS
@@ -19,7 +19,7 @@ def test_it_lists_every_command_with_its_parsers_summary():
 
 
 @pytest.mark.parametrize("example", overview.EXAMPLES)
-def test_its_examples_are_sound(example, here, capsys):
+def test_the_overview_s_examples_are_valid(example, here, capsys):
     command, *args = example.split()
     for config in split_configs(args)[0]:
         assert find_config(config) != config

@@ -1,4 +1,4 @@
-"""The parsers of the program's own commands: what they take, refuse and say, without torch."""
+"""The parsers of the program's own commands: options, errors and help, without torch."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from lit_mnist.main import main
 from lit_mnist.reports.notebook import SYSTEMS
 
 
-def test_defaults():
+def test_defaults_of_each_command():
     committee = PARSERS["committee"]().parse(["--config", "deep"])
     assert (committee.members, committee.jobs, committee.member) == (5, None, None)
     assert committee.average == "probabilities"
@@ -24,7 +24,7 @@ def test_defaults():
     assert PARSERS["doctor"]().parse([]).json is False
 
 
-def test_the_format_is_what_the_output_ends_in():
+def test_the_format_follows_the_output_s_suffix():
     for args, kind in (
         ([], "onnx"),
         (["--output", "b.pt2"], "pt2"),
@@ -33,7 +33,7 @@ def test_the_format_is_what_the_output_ends_in():
         assert PARSERS["export"]().parse(["a", *args]).format == kind
 
 
-def test_options_of_fit_travel_beside_those_of_the_command():
+def test_options_of_fit_are_passed_on():
     args = ["--model.lr", "0.1", "-c=deep", "--members", "3", "--config", "over.yaml", "--fresh"]
     options = PARSERS["committee"]().parse(args)
     assert options.members == 3
@@ -41,7 +41,7 @@ def test_options_of_fit_travel_beside_those_of_the_command():
 
 
 @pytest.mark.parametrize("model", [["--model", "DenseModule"], ["--model.class_path=my.Net"]])
-def test_a_committee_may_name_its_model_without_a_config(model):
+def test_a_committee_accepts_a_model_without_a_config(model):
     assert PARSERS["committee"]().parse(model).spec.typed == tuple(model)
 
 
@@ -54,14 +54,14 @@ def test_help_wins_over_other_options(command, flag, capsys):
     assert problems == ""
 
 
-def test_help_names_every_system_in_order(capsys):
+def test_help_lists_every_system_in_order(capsys):
     main(["reproduce", "--help"])
     words = capsys.readouterr().out.partition("systems to run (all): ")[2].split()
     names = [system.name for system in SYSTEMS]
     assert [word.rstrip(",") for word in words[: len(names)]] == names
 
 
-def test_help_and_errors_of_all_commands_come_without_torch():
+def test_help_and_errors_do_not_import_torch():
     commands = [["--help"], *([command, "--help"] for command in PARSERS), ["committee"]]
     code = (
         f"import sys; from lit_mnist.main import main; [main(argv) for argv in {commands}];"
@@ -71,19 +71,23 @@ def test_help_and_errors_of_all_commands_come_without_torch():
 
 
 BAD = {
-    "members none": ("committee", ["--members", "0"], "--members: 0 is no integer of at least 1"),
+    "members none": (
+        "committee",
+        ["--members", "0"],
+        "--members: 0 is not an integer of at least 1",
+    ),
     "members one": ("committee", ["--members", "1"], "--members 1: a committee has two"),
-    "members many": ("committee", ["--members", "many"], "--members: many is no integer"),
+    "members many": ("committee", ["--members", "many"], "--members: many is not an integer"),
     "member too high": ("committee", ["--member", "5"], "take 0 to 4, or set more --members"),
     "member below 0": ("committee", ["--member", "-1"], "--member -1: take 0 to 4"),
     "member no number": ("committee", ["--member", "x"], "--member: invalid int value: 'x'"),
     "average": ("committee", ["--average", "mean"], "--average: invalid choice: 'mean'"),
-    "jobs": ("committee", ["--jobs", "-2"], "--jobs: -2 is no integer of at least 1"),
+    "jobs": ("committee", ["--jobs", "-2"], "--jobs: -2 is not an integer of at least 1"),
     "no value": ("committee", ["--jobs"], "--jobs: expected one argument"),
     "only": ("reproduce", ["--only", "dens"], "--only: invalid choice: 'dens'"),
     "only nothing": ("reproduce", ["--only"], "--only: expected at least one argument"),
-    "seeds": ("reproduce", ["--seeds", "0"], "--seeds: 0 is no integer of at least 1"),
-    "jobs of reproduce": ("reproduce", ["--jobs", "0"], "--jobs: 0 is no integer"),
+    "seeds": ("reproduce", ["--seeds", "0"], "--seeds: 0 is not an integer of at least 1"),
+    "jobs of reproduce": ("reproduce", ["--jobs", "0"], "--jobs: 0 is not an integer"),
     "a config": ("reproduce", ["--config", "a.yaml"], "--config: reproduce has its own"),
     "a config, short": ("reproduce", ["-c", "a.yaml"], "--config: reproduce has its own"),
     "a name": ("reproduce", ["--name=a"], "--name: reproduce has its own"),
@@ -114,8 +118,8 @@ BAD = {
     ),
     "no run of demo": ("demo", [], "demo takes one run: python cli.py demo tb_logs/deep/seed_42"),
     "two runs of demo": ("demo", ["a", "b"], "demo takes one run: python cli.py demo tb_logs/"),
-    "port": ("demo", ["a", "--port", "65536"], "--port: 65536 is no port; take 0 to 65535"),
-    "port no number": ("demo", ["a", "--port", "http"], "--port: http is no port; take 0"),
+    "port": ("demo", ["a", "--port", "65536"], "--port: 65536 is not a port; take 0 to 65535"),
+    "port no number": ("demo", ["a", "--port", "http"], "--port: http is not a port; take 0"),
     "no run at all": ("demo", ["tb_logs/none"], "tb_logs/none: holds no trained run"),
     "no run's": ("compare", ["a", "b", "--name", "x"], "--name: there is no such option"),
 }
@@ -132,7 +136,7 @@ def test_a_bad_option_ends_in_one_line_and_status_2(command, options, named, her
     assert not list(here.iterdir())
 
 
-def test_an_output_that_is_a_file_is_named(here, capsys):
+def test_an_output_that_is_a_file_is_reported(here, capsys):
     (here / "taken").touch()
     assert main(["reproduce", "--only", "dense", "--output", "taken"]) == 2
     assert capsys.readouterr().err == "error: --output taken: File exists; name another folder\n"

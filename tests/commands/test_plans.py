@@ -1,4 +1,4 @@
-"""Plans: what is known of a run before anything is done to it."""
+"""Plans: the state of a run, computed without changing it."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ def planned(*args):
 
 
 def cut_back(epochs):
-    """Makes `last.ckpt` one of so many finished epochs."""
+    """Rewrites `last.ckpt` as one with this number of finished epochs."""
     path = RUN / "checkpoints" / "last.ckpt"
     content = torch.load(path, weights_only=True)
     content["loops"]["fit_loop"]["epoch_progress"]["current"]["processed"] = epochs
@@ -28,14 +28,14 @@ def cut_back(epochs):
     Run(RUN).update_results(status="interrupted")
 
 
-def test_a_plan_does_nothing(members, here):
+def test_planning_writes_nothing(members, here):
     plan = planned(*members, "--seed_everything", "7")
     assert (plan.seed, plan.label) == (7, "dense/seed_7")
     assert (plan.complete, plan.epochs_left) == (False, 3)
     assert not list(here.iterdir())
 
 
-def test_a_trained_and_tested_run_is_known_as_such(members, trained):
+def test_a_trained_and_tested_run_is_recognised(members, trained):
     plan = planned(*members)
     assert (plan.complete, plan.epochs_left, plan.tested) == (True, 0, True)
     more = planned(*members, "--trainer.max_epochs", "8")
@@ -44,7 +44,7 @@ def test_a_trained_and_tested_run_is_known_as_such(members, trained):
     assert (afresh.complete, afresh.epochs_left) == (False, 3)
 
 
-def test_a_run_without_an_end_counts_no_epochs(members, here):
+def test_a_run_without_a_limit_has_no_epochs_left(members, here):
     assert planned(*members, "--trainer.max_epochs", "-1").epochs_left == 0
 
 
@@ -55,7 +55,7 @@ def test_an_interrupted_run_has_epochs_left(members, trained):
 
 
 @pytest.mark.parametrize("lost", ["predictions.csv", "results.json", "weights"])
-def test_a_test_of_other_weights_or_without_predictions_is_none(members, trained, lost):
+def test_a_test_of_other_weights_or_without_predictions_is_invalid(members, trained, lost):
     if lost == "weights":
         other = Path("tb_logs/dense/seed_43/checkpoints/best.ckpt")
         other.replace(RUN / "checkpoints" / "best.ckpt")
@@ -64,7 +64,7 @@ def test_a_test_of_other_weights_or_without_predictions_is_none(members, trained
     assert not planned(*members).tested
 
 
-def test_what_changes_in_the_folder_is_seen_by_looking_again(members, trained):
+def test_an_updated_plan_reflects_changes_in_the_folder(members, trained):
     plan = planned(*members)
     (RUN / "predictions.csv").unlink()
     assert plan.tested
@@ -75,7 +75,7 @@ def test_what_changes_in_the_folder_is_seen_by_looking_again(members, trained):
     assert (again.spec, again.run, again.config) == (plan.spec, plan.run, plan.config)
 
 
-def test_runs_that_validated_nothing_are_planned_and_make_a_committee(members, trained):
+def test_runs_without_validation_form_a_committee(members, trained):
     for number in (42, 43):
         Path(f"tb_logs/dense/seed_{number}/checkpoints/best.ckpt").unlink()
     own = seeds(members, 42, 43)
@@ -85,7 +85,7 @@ def test_runs_that_validated_nothing_are_planned_and_make_a_committee(members, t
     ]
 
 
-def test_several_devices_train_and_one_process_tests(members, here):
+def test_several_devices_train_but_one_process_tests(members, here):
     plan = planned(*members, "--trainer.devices", "2", "--trainer.strategy", "ddp")
     assert int(plan.config["trainer"]["devices"]) == 1
     assert plan.config["trainer"]["strategy"] == "auto"
@@ -99,7 +99,7 @@ def test_other_options_are_refused(members, trained):
     assert plans.first_seed(other) == 42  # whatever lies in its folder
 
 
-def test_what_lightning_refuses_is_told_before_anything_is_trained(members, here):
+def test_options_refused_by_lightning_are_reported_before_training(members, here):
     with pytest.raises(UserError, match="--trainer: You have passed invalid value -3"):
         planned(*members, "--trainer.overfit_batches", "-3")
 
@@ -108,7 +108,7 @@ def seeds(members, *numbers):
     return [planned(*members, "--seed_everything", str(number)) for number in numbers]
 
 
-def test_a_committee_takes_over_place_name_and_data_of_its_members(members, trained, no_pictures):
+def test_a_committee_inherits_folder_name_and_data_of_its_members(members, trained, no_pictures):
     own = seeds([*members, "--data.eval_batch_size", "7"], 42, 44)
     plan = committee_plans.plan(own, "logits")
     assert plan.label == "dense/committee_2"
@@ -125,7 +125,7 @@ def test_a_committee_takes_over_place_name_and_data_of_its_members(members, trai
     assert Path("tb_logs/dense/committee_2/predictions.csv").exists()
 
 
-def test_odd_names_reach_the_committee(members, trained, no_pictures):
+def test_unusual_names_are_kept_for_the_committee(members, trained, no_pictures):
     Path("tb_logs/dense").rename("tb_logs/1e3")
     for path in Path("tb_logs/1e3").glob("seed_*/config.yaml"):
         path.write_text(path.read_text().replace("name: dense", "name: '1e3'"))
@@ -135,7 +135,7 @@ def test_odd_names_reach_the_committee(members, trained, no_pictures):
     assert Path("tb_logs/1e3/committee_2/predictions.csv").exists()
 
 
-def test_a_committee_is_tested_once_its_very_weights_are(members, trained):
+def test_a_committee_counts_as_tested_only_with_the_same_weights(members, trained):
     own = seeds(members, 42, 43, 44)
     assert committee_plans.plan(own).tested
     assert committee_plans.plan(own, "probabilities").tested
@@ -148,20 +148,20 @@ def test_a_committee_is_tested_once_its_very_weights_are(members, trained):
 
 
 @pytest.mark.parametrize("part", ["0", "1", "0.5"])
-def test_a_test_of_a_part_is_refused_before_anything_is_trained(members, here, part):
-    with pytest.raises(UserError, match=f"limit_test_batches {part}: a part of the images is no"):
+def test_limit_test_batches_is_refused_before_training(members, here, part):
+    with pytest.raises(UserError, match=f"limit_test_batches {part}: would test only some"):
         planned(*members, "--trainer.limit_test_batches", part)
     assert planned(*members, "--trainer.limit_test_batches", "1.0").epochs_left == 3
 
 
-def test_a_run_that_keeps_no_weights_is_refused_before_it_is_trained(members, here):
+def test_a_run_without_checkpoints_is_refused_before_training(members, here):
     with pytest.raises(UserError, match="enable_checkpointing false: leaves no weights to test"):
         planned(*members, "--trainer.enable_checkpointing", "false")
     assert planned(*members, "--trainer.enable_checkpointing", "true").epochs_left == 3
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "told"),
+    ("option", "value", "message"),
     [
         ("max_epochs", "0", "--trainer.max_epochs 0: there is nothing to train"),
         ("max_steps", "0", "--trainer.max_steps 0: there is nothing to train"),
@@ -169,18 +169,18 @@ def test_a_run_that_keeps_no_weights_is_refused_before_it_is_trained(members, he
         ("max_time", "00:00:00:00", "--trainer.max_time 0:00:00: there is nothing to train"),
     ],
 )
-def test_a_limit_of_zero_is_told_before_any_training(members, here, option, value, told):
+def test_a_limit_of_zero_is_refused_before_training(members, here, option, value, message):
     with pytest.raises(UserError) as error:
         planned(*members, f"--trainer.{option}", value)
-    assert told in str(error.value)
+    assert message in str(error.value)
 
 
-def test_a_sweep_tells_so_before_its_first_trial(members, here):
+def test_a_sweep_refuses_a_limit_of_zero_before_its_first_trial(members, here):
     (here / "space.yaml").write_text("model.lr: {log: [0.1, 0.2]}\n")
     spec = RunSpec.from_args([*members, "--trainer.max_steps", "0"])
     with pytest.raises(UserError, match=r"max_steps 0: there is nothing to train"):
         Sweep.of(spec, Path("space.yaml"), 2)
 
 
-def test_a_run_that_is_there_goes_by_what_it_has(members, trained):
+def test_an_existing_run_may_have_been_trained_with_an_equal_limit(members, trained):
     assert planned(*members, "--trainer.limit_train_batches", "1.0").complete

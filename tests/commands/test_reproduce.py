@@ -37,7 +37,7 @@ TABLE = OUTPUT / "tutorial.json"
 
 @pytest.fixture
 def order(monkeypatch):
-    """Members and runs are trained in this process; their names, in order."""
+    """Trains members and runs in this process; returns their names, in order."""
     names = []
 
     def note(jobs, todo):
@@ -50,7 +50,7 @@ def order(monkeypatch):
 
 @pytest.fixture
 def call(hard_data, here, order, no_pictures, monkeypatch, capsys):
-    """Runs the command; gives (exit status, lines, problems)."""
+    """Runs the command; returns (exit status, lines of stdout, stderr)."""
     monkeypatch.setattr(reproduce, "SYSTEMS", (DENSE, SIMPLE, PAIR))
     options = [
         *("--data.dataset", SMALL, "--data.data_dir", str(hard_data), "--data.batch_size", "250"),
@@ -76,29 +76,29 @@ def results(run):
 
 
 def snapshot():
-    """When each file of a run was written."""
+    """The modification time of each file of a run."""
     files = [path for path in Path("tb_logs").rglob("*") if path.is_file()]
     return {path: path.stat().st_mtime_ns for path in files if OUTPUT not in path.parents}
 
 
-def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order):
+def test_all_systems_are_trained_tested_and_compared(call, order):
     status, lines, problems = call()
     assert (status, problems) == (0, "")
     assert lines[0] == "less than a minute left for dense, simple, committee_deep"
     assert lines[-1] == "the table is tb_logs/reproduce/tutorial.md"
     # what two systems share is trained once
     assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
-    said = facts()
-    assert list(said) == ["dense", "simple", "committee_deep"]
+    recorded = facts()
+    assert list(recorded) == ["dense", "simple", "committee_deep"]
     for name, run in (
         *(("dense", "dense/seed_42"), ("simple", "simple/seed_42")),
         ("committee_deep", "dense/committee_2"),
     ):
         for key in ("test_acc", "test_loss", "test_errors"):
-            assert said[name]["ours"][key] == results(run)[key]
+            assert recorded[name]["ours"][key] == results(run)[key]
         assert results(run)["test_reads"] == 1
     members = [results(f"dense/seed_{k}")["test_acc"] for k in (42, 43)]
-    assert said["committee_deep"]["mean_acc"] == pytest.approx(np.mean(members))
+    assert recorded["committee_deep"]["mean_acc"] == pytest.approx(np.mean(members))
     for name in ("tutorial_curves.png", "tutorial_gallery.png"):
         assert Image.open(OUTPUT / name).size[0] >= 200
 
@@ -113,21 +113,21 @@ def test_all_systems_are_trained_tested_and_set_beside_the_notebook(call, order)
     status, lines, _ = call("--only", "dense", "--seeds", "2", "--output", "other")
     assert (status, order) == (0, [])
     assert lines[0].endswith("for dense")
-    said = json.loads(Path("other/tutorial.json").read_text())
-    assert said["dense"]["seeds"] == [42, 43]
-    assert said["dense"]["sd_acc"] == pytest.approx(np.std(members, ddof=1))
-    assert list(said) == ["dense", "committee_deep"]  # the other network has one seed so far
+    recorded = json.loads(Path("other/tutorial.json").read_text())
+    assert recorded["dense"]["seeds"] == [42, 43]
+    assert recorded["dense"]["sd_acc"] == pytest.approx(np.std(members, ddof=1))
+    assert list(recorded) == ["dense", "committee_deep"]  # the other network has one seed so far
     assert snapshot() == before
     assert TABLE.read_text() == table
     assert not Path("results").exists()
 
 
-def test_the_table_lies_under_the_users_log_folder(call):
+def test_the_table_is_written_under_the_log_folder(call):
     assert call("--only", "dense", "--log_dir", "elsewhere")[0] == 0
     assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}
 
 
-def test_what_was_not_asked_for_is_no_hindrance(call, order):
+def test_systems_that_were_not_requested_are_ignored_if_invalid(call, order):
     assert call("--only", "dense")[0] == 0
     shutil.copytree("tb_logs/dense", "tb_logs/simple")  # made with other options
     assert call("--only", "committee_deep")[0] == 0
@@ -145,14 +145,14 @@ def test_what_was_not_asked_for_is_no_hindrance(call, order):
     assert snapshot() == before
 
 
-def test_seeds_count_from_the_users_own(call, monkeypatch):
+def test_seeds_count_up_from_seed_everything(call, monkeypatch):
     wanted = []
     monkeypatch.setattr(Jobs, "run", lambda jobs, todo: wanted.extend(todo) or todo)
     assert call("--only", "dense", "--seed_everything", "7", "--seeds", "2")[0] == 2
     assert [job.name for job in wanted] == ["dense/seed_7", "dense/seed_8"]
 
 
-def test_after_a_failure_and_a_stop_what_was_done_is_kept(call, order, monkeypatch):
+def test_finished_systems_are_kept_after_a_failure_or_stop(call, order, monkeypatch):
     Path("tb_logs").mkdir()
     Path("tb_logs/simple").touch()  # where a folder should be
     status, _, problems = call()
@@ -182,7 +182,7 @@ def interrupt(*_):
     raise KeyboardInterrupt
 
 
-def test_the_shipped_configs_are_taken_whatever_lies_in_the_working_folder(call, order):
+def test_shipped_configs_are_used_despite_local_files(call, order):
     Path("dense.yaml").write_text("model: SimpleConvModule\n")
     assert call("--only", "dense")[0] == 0
     assert order == ["dense/seed_42"]
@@ -196,7 +196,7 @@ def test_the_shipped_configs_are_taken_whatever_lies_in_the_working_folder(call,
 
 @pytest.fixture
 def clock(monkeypatch):
-    """A clock over runs that are named `label/epochs_left`, and the time that it sees."""
+    """A clock for runs named `label/epochs_left`, and its fake time."""
     now = SimpleNamespace(seconds=0.0)
     monkeypatch.setattr(reproduce.time, "perf_counter", lambda: now.seconds)
 
@@ -211,7 +211,7 @@ def clock(monkeypatch):
     return watch
 
 
-def test_time_is_estimated_and_corrected_by_what_was_seen(clock):
+def test_remaining_time_is_corrected_by_measured_durations(clock):
     runs = {"dense": ["a/600"], "simple": ["b/100"], "committee_deep": ["a/600", "c/1200"]}
     watch, now = clock([DENSE, SIMPLE, PAIR], runs)
     assert watch.left() == "about 0 h 40 min left"  # 600 + 600 + 1200 s; the shared run once
@@ -226,7 +226,7 @@ def test_time_is_estimated_and_corrected_by_what_was_seen(clock):
 
 
 @pytest.mark.parametrize(
-    ("epochs", "said"),
+    ("epochs", "expected"),
     [
         (59, "less than a minute left"),
         (60, "about 0 h 01 min left"),
@@ -235,12 +235,12 @@ def test_time_is_estimated_and_corrected_by_what_was_seen(clock):
         (90000, "about 25 h 00 min left"),
     ],
 )
-def test_minutes_are_rounded_before_they_are_hours(clock, epochs, said):
+def test_minutes_are_rounded_before_splitting_off_hours(clock, epochs, expected):
     watch, _ = clock([DENSE], {"dense": [f"a/{epochs}"]})
-    assert watch.left() == said
+    assert watch.left() == expected
 
 
-def test_a_short_system_says_nothing_of_the_pace(clock):
+def test_a_short_system_does_not_change_the_pace(clock):
     watch, now = clock([DENSE, SIMPLE], {"dense": ["a/30"], "simple": ["b/100"]})
     now.seconds = 300  # nearly all of it the start
     watch.finished(DENSE)

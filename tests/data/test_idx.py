@@ -43,7 +43,7 @@ def test_int32_is_big_endian_and_signed(path):
 
 
 @pytest.mark.parametrize(("code", "stored"), [(0x08, np.uint8), (0x0C, ">i4")])
-def test_agrees_with_torchvision(path, code, stored):
+def test_idx_files_are_read_as_by_torchvision(path, code, stored):
     values = np.random.default_rng(1).integers(0, 256, (4, 5, 6)).astype(stored)
     path.write_bytes(idx_bytes(code, values.shape, values.tobytes()))
 
@@ -51,7 +51,7 @@ def test_agrees_with_torchvision(path, code, stored):
 
 
 @pytest.mark.parametrize("code", [0x08, 0x0C])
-def test_the_tensor_is_writable_and_gives_no_warning(path, code):
+def test_the_tensor_is_writable_without_a_warning(path, code):
     path.write_bytes(idx_bytes(code, (4,), bytes(4 if code == 0x08 else 16)))
 
     with warnings.catch_warnings():
@@ -87,7 +87,7 @@ def test_uint8_values_are_not_copied(path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_wrong_file_is_named_with_what_was_found_and_expected(path, content, found, expected):
+def test_a_wrong_file_is_reported_with_found_and_expected_values(path, content, found, expected):
     path.write_bytes(content)
 
     with pytest.raises(UserError) as caught:
@@ -100,30 +100,30 @@ def test_a_wrong_file_is_named_with_what_was_found_and_expected(path, content, f
     assert "\n" not in message
 
 
-def test_a_missing_file_is_named(path):
+def test_a_missing_file_is_reported(path):
     with pytest.raises(UserError, match="some-idx-file is missing"):
         read_idx(path)
 
 
-def test_a_folder_is_no_file(tmp_path):
+def test_a_folder_is_refused(tmp_path):
     with pytest.raises(UserError, match="cannot be read: Is a directory"):
         read_idx(tmp_path)
 
 
-def test_a_pipe_is_no_file(path):
+def test_a_pipe_is_refused(path):
     os.mkfifo(path)
-    with pytest.raises(UserError, match="no file, but a pipe or a device"):
+    with pytest.raises(UserError, match="not a file, but a pipe or a device"):
         read_idx(path)  # and does not wait for somebody to write into it
 
 
-def test_more_than_memory_bears_is_not_read(path):
+def test_content_larger_than_memory_is_not_read(path):
     path.write_bytes(idx_bytes(0x08, (2**32 - 1,), b""))
     os.truncate(path, 2**40)  # of which the disk holds one block
     with pytest.raises(UserError, match="holds 1,099,511,627,776 bytes"):
         read_idx(path)
 
 
-def test_written_bytes(path):
+def test_written_bytes_are_as_specified(path):
     write_idx(path, torch.tensor([[1, 2, 3], [4, 5, 6]], dtype=torch.uint8).T)
 
     assert path.read_bytes() == idx_bytes(0x08, (3, 2), bytes([1, 4, 2, 5, 3, 6]))
@@ -137,7 +137,7 @@ def test_only_uint8_is_written(path):
 
 @in_tmp_path
 @given(shape=st.lists(st.integers(0, 5), max_size=5), seed=st.integers(0, 99))
-def test_what_is_written_is_read(path, shape, seed):
+def test_written_files_can_be_read(path, shape, seed):
     tensor = torch.randint(
         0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(seed)
     )
@@ -150,7 +150,7 @@ def test_what_is_written_is_read(path, shape, seed):
 
 
 def header_like():
-    """Bytes that start as a plausible header does, so that the deeper checks are reached."""
+    """Bytes that start like a header, so that the deeper checks are reached."""
     return st.builds(
         lambda code, sizes, claimed, rest: (
             bytes([0, 0, code, claimed])

@@ -8,7 +8,7 @@ from tests.small_sets import NOWHERE, mirrored, publish, small_files
 
 
 def fetch(dataset, scratch, names=None):
-    """Name and content of what came, and the message if not all did."""
+    """Name and content of the files received, and the error message if some are missing."""
     spec, fetched = DATASETS[dataset], {}
     try:
         for path in mirrors.fetch(spec, names or spec.all_files, scratch):
@@ -32,7 +32,7 @@ def test_a_good_mirror_serves_each_dataset(monkeypatch, tmp_path, dataset):
     assert {path.name for path in tmp_path.iterdir()} == set(files)
 
 
-def test_only_what_is_wanted_is_asked_for(monkeypatch, tmp_path):
+def test_only_requested_files_are_downloaded(monkeypatch, tmp_path):
     wanted = ["t10k-labels-idx1-ubyte"]
     with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
         assert fetch("KMNIST", tmp_path, wanted) == ({wanted[0]: files[wanted[0]]}, "")
@@ -43,7 +43,9 @@ def test_only_what_is_wanted_is_asked_for(monkeypatch, tmp_path):
 @pytest.mark.parametrize(
     ("fault", "requests"), [("403", 4), ("reset", 4), ("short", 4), ("wrong", 4), ("stall", 1)]
 )
-def test_a_second_mirror_steps_in(monkeypatch, tmp_path, short_timeout, fault, requests):
+def test_the_second_mirror_is_used_if_the_first_fails(
+    monkeypatch, tmp_path, short_timeout, fault, requests
+):
     with mirrored(monkeypatch, "KMNIST", fault, None) as (files, (bad, good)):
         assert fetch("KMNIST", tmp_path) == (files, "")
 
@@ -61,7 +63,7 @@ def test_a_second_mirror_steps_in(monkeypatch, tmp_path, short_timeout, fault, r
         ("stall", "timed out"),
     ],
 )
-def test_why_no_mirror_would_do(monkeypatch, tmp_path, short_timeout, fault, reason):
+def test_the_reason_is_given_for_each_mirror(monkeypatch, tmp_path, short_timeout, fault, reason):
     with mirrored(monkeypatch, "KMNIST", fault) as (_, (bad,)):
         fetched, message = fetch("KMNIST", tmp_path)
 
@@ -71,7 +73,7 @@ def test_why_no_mirror_would_do(monkeypatch, tmp_path, short_timeout, fault, rea
     assert "\n" not in message
 
 
-def test_a_mirror_out_of_reach_is_tried_once(monkeypatch, tmp_path):
+def test_an_unreachable_mirror_is_tried_once(monkeypatch, tmp_path):
     attempts = []
     publish(monkeypatch, "KMNIST", small_files("KMNIST"), [NOWHERE])
     urlopen = mirrors.urlopen
@@ -83,7 +85,7 @@ def test_a_mirror_out_of_reach_is_tried_once(monkeypatch, tmp_path):
     assert len(attempts) == 1
 
 
-def test_what_can_be_had_comes_before_the_complaint(monkeypatch, tmp_path):
+def test_available_files_are_yielded_before_the_error(monkeypatch, tmp_path):
     with mirrored(monkeypatch, "KMNIST", None) as (files, _):
         (name, _), *others = mnist.KMNIST.resources
         monkeypatch.setattr(mnist.KMNIST, "resources", [(name, "0" * 32), *others])
@@ -93,7 +95,7 @@ def test_what_can_be_had_comes_before_the_complaint(monkeypatch, tmp_path):
     assert f"{name} came with MD5" in message
 
 
-def test_a_file_is_one_line_and_no_bar_in_a_log(monkeypatch, tmp_path, capsys):
+def test_a_log_has_one_line_per_file_and_no_bar(monkeypatch, tmp_path, capsys):
     with mirrored(monkeypatch, "KMNIST", None) as (_, (mirror,)):
         fetch("KMNIST", tmp_path)
 

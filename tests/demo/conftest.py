@@ -21,7 +21,7 @@ def serving(model):
 
 @pytest.fixture(scope="session")
 def handwriting_run(shared):
-    """The folder of a network trained on scikit-learn's handwriting; to be left as it is."""
+    """The folder of a network trained on scikit-learn's digits; must not be changed."""
     return shared("handwriting", handwriting.train) / "tb_logs/simple_plateau/seed_42"
 
 

@@ -8,7 +8,7 @@ SEVEN = [(0.25, 0.22), (0.4, 0.2), (0.6, 0.2), (0.75, 0.22), (0.65, 0.4), (0.56,
 
 
 def picture(points, side=280, pen=22):
-    """A drawing, dark on white."""
+    """Renders a drawing, dark on white."""
     image = Image.new("L", (side, side), 255)
     scaled = [(x * side, y * side) for x, y in points]
     ImageDraw.Draw(image).line(scaled, fill=0, width=pen, joint="curve")
@@ -16,7 +16,7 @@ def picture(points, side=280, pen=22):
 
 
 def png(image):
-    """The content of its file."""
+    """Its content as a PNG file."""
     content = io.BytesIO()
     image.save(content, format="PNG")
     return content.getvalue()

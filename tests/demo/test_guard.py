@@ -1,4 +1,4 @@
-"""Requests that the page answers, and those that it refuses, by their first lines."""
+"""Requests that the server allows, and those that it refuses, by their headers."""
 
 from email.message import Message
 
@@ -72,19 +72,19 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("request_", ANSWERED.values(), ids=ANSWERED)
-def test_answers_the_page_itself(request_):
+def test_requests_of_the_page_are_allowed(request_):
     assert refused(*request_) is None
 
 
 @pytest.mark.parametrize(
     ("status", "request_"), [(r[0], r[1:]) for r in REFUSED.values()], ids=REFUSED
 )
-def test_refuses(status, request_):
+def test_other_requests_are_refused(status, request_):
     found = refused(*request_)
     assert found.status == status
     assert found.reason
 
 
-def test_a_wrong_method_is_told_the_right_ones():
+def test_a_wrong_method_gets_the_allowed_ones():
     assert refused("PUT", "/", HOST).allow == "GET, HEAD"
     assert refused("PUT", "/read", HOST).allow == "POST"

@@ -1,4 +1,4 @@
-"""What the page is told of a picture is what `lit_mnist.load` and `predict` make of it."""
+"""The page's answers agree with `lit_mnist.load` and `predict`."""
 
 import base64
 import json
@@ -25,14 +25,14 @@ from tests.demo.drawn import SEVEN, picture, png
 COMMITTEE = "tb_logs/dense/committee_3"
 
 
-def test_a_drawn_seven_is_read_as_predict_reads_it(model, handwriting_run):
+def test_a_drawn_seven_is_read_as_by_predict(model, handwriting_run):
     seven = picture(SEVEN)
     answer, expected = model.answer(png(seven)), lit_mnist.load(handwriting_run).predict(seven)
     assert (answer["best"], answer["votes"], answer["verdict"]) == (7, [7], "sure")
     np.testing.assert_array_equal(answer["probabilities"], expected.probabilities[0].tolist())
 
 
-def test_the_image_shown_is_the_one_that_is_read(model):
+def test_the_displayed_image_is_the_network_s_input(model):
     answer = model.answer(png(picture(SEVEN)))
     image = np.frombuffer(base64.b64decode(answer["image"]), np.uint8).reshape(28, 28).copy()
     read = model.reader.predict(image)
@@ -40,13 +40,13 @@ def test_the_image_shown_is_the_one_that_is_read(model):
 
 
 @pytest.mark.filterwarnings("error")
-def test_an_image_in_mnists_form_is_taken_as_it_is_without_a_warning(model):
+def test_an_image_in_mnist_s_form_is_unchanged_without_a_warning(model):
     shown = model.answer(png(picture(SEVEN)))["image"]
     image = np.frombuffer(base64.b64decode(shown), np.uint8).reshape(28, 28)
     assert model.answer(png(Image.fromarray(image)))["image"] == shown
 
 
-def test_a_committee_gives_every_members_vote(three):
+def test_a_committee_returns_every_member_s_vote(three):
     folder = three / COMMITTEE
     model, seven = Model.load(folder), picture(SEVEN)
     answer, expected = model.answer(png(seven)), lit_mnist.load(folder).predict(seven)
@@ -55,14 +55,14 @@ def test_a_committee_gives_every_members_vote(three):
     assert answer["best"] == expected.labels[0]
 
 
-def test_it_tells_run_and_classes(model, three):
+def test_about_names_the_run_and_its_classes(model, three):
     about = model.about()
     assert (about["title"], about["members"]) == ("simple_plateau/seed_42", 1)
     assert about["names"] == tuple("0123456789")
     assert Model.load(three / COMMITTEE).about()["names"][1] == "ki"  # KMNIST's
 
 
-def test_a_blank_sheet_holds_no_digit(model):
+def test_a_blank_sheet_has_no_digit(model):
     answer = model.answer(png(Image.new("L", (280, 280), 255)))
     assert (answer["image"], answer["verdict"]) == (None, "no digit")
     assert "probabilities" not in answer
@@ -78,7 +78,7 @@ def test_a_blank_sheet_holds_no_digit(model):
         (0.49, False, "not sure"),  # of clothes: predict names them all
     ],
 )
-def test_the_verdict_is_that_of_predict(model, highest, digits, verdict):
+def test_the_verdict_equals_that_of_predict(model, highest, digits, verdict):
     probabilities = np.full((1, 10), (1 - highest) / 9, np.float32)
     probabilities[0, 3] = highest
     rejected = no_digit(probabilities, None, np.zeros((1, 0))) & digits
@@ -87,8 +87,8 @@ def test_the_verdict_is_that_of_predict(model, highest, digits, verdict):
     assert model.verdict(answer) == verdict
 
 
-def test_validation_decides_what_is_sure(three):
-    """The committee and its member were tested; so their results hold a threshold."""
+def test_the_threshold_is_that_of_the_run_s_validation(three):
+    """The committee and its member were tested, so their results hold a threshold."""
     for name in ("committee_3", "seed_42"):
         folder = three / "tb_logs/dense" / name
         known = json.loads((folder / "results.json").read_text())["calibration"]
@@ -97,8 +97,8 @@ def test_validation_decides_what_is_sure(three):
         assert abstention.source.endswith("validation images")
 
 
-def test_a_safetensors_file_is_served_as_its_run_is(three, tmp_path):
-    """With the labels that the user gave it, and the same verdicts."""
+def test_a_safetensors_file_is_served_like_its_run(three, tmp_path):
+    """With the user's labels, and the same verdicts."""
     run, names = three / COMMITTEE, [*"abcdefghij"]
     file = tmp_path / "it.safetensors"
     trained = TrainedRun.read(Run(run))._replace(own_labels=names)
@@ -113,7 +113,7 @@ def test_a_safetensors_file_is_served_as_its_run_is(three, tmp_path):
     assert len({json.dumps(answer | {"seconds": 0}) for answer in answers}) == 1
 
 
-def test_a_net_of_the_users_own_and_training_that_was_broken_off(here):
+def test_a_user_s_net_from_an_interrupted_run_is_served(here):
     module = TinyModule()
     checkpoint = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(checkpoint)
@@ -128,12 +128,12 @@ def test_a_net_of_the_users_own_and_training_that_was_broken_off(here):
 
 
 @pytest.mark.parametrize("content", [b"", b"%!PS-Adobe-3.0", png(picture(SEVEN))[:300]], ids=len)
-def test_what_is_no_picture_is_refused_in_a_line(model, content):
+def test_a_body_that_is_not_a_picture_is_refused_in_one_line(model, content):
     with pytest.raises(UserError, match=r"^cannot read the picture \(.+\): give a whole image"):
         model.answer(content)
 
 
-def test_a_run_that_is_not_trained_is_named(here, three):
+def test_an_untrained_run_is_reported(here, three):
     with pytest.raises(UserError, match="tb_logs/none: holds no trained run"):
         Model.load(here / "tb_logs/none")
     shutil.copytree(three / COMMITTEE, here / "alone")  # its members stay behind

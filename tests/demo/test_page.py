@@ -1,4 +1,4 @@
-"""The page in a real browser: a seven is drawn in every way, and 7 is read."""
+"""The page in a real browser: a seven, drawn in every way, is read as 7."""
 
 import base64
 
@@ -31,7 +31,7 @@ def browser():
 
 @pytest.fixture
 def page(browser, server):
-    """The page, opened anew; whatever is done on it must leave no error in the console."""
+    """Opens the page anew; a test must leave no error in its console."""
     opened(browser, server)
     yield browser
     assert browser.get_log("browser") == []
@@ -48,7 +48,7 @@ def text(page, name):
 
 
 def reads(page, digit="7", problem=""):
-    """Waits until the page shows a digit, and nothing is under way any more."""
+    """Waits until the page shows a digit and no request is pending."""
     verdict = page.find_element(By.ID, "verdict")
     WebDriverWait(page, 30).until(
         lambda _: text(page, "best") == digit and verdict.get_attribute("data-verdict") == "sure"
@@ -114,7 +114,7 @@ def file(tmp_path):
 
 
 def drop(page, path):
-    """Drops a file as the system would."""
+    """Drops a file on the page."""
     area = page.find_element(By.ID, "drawing").rect
     place = {"x": area["x"] + 50, "y": area["y"] + 50}
     data = {"items": [], "files": [str(path)], "dragOperationsMask": 1}
@@ -123,7 +123,7 @@ def drop(page, path):
 
 
 def paste(page, path):
-    """Pastes a file; a browser without a window has no clipboard, so a script brings it."""
+    """Pastes a file by a script, as a headless browser has no clipboard."""
     page.execute_script(
         "const bytes = Uint8Array.from(atob(arguments[0]), (char) => char.charCodeAt(0));"
         "const clipboardData = new DataTransfer();"
@@ -139,7 +139,7 @@ def choose(page, path):
 
 
 @pytest.mark.parametrize("bring", [drop, paste, choose])
-def test_a_picture_is_read_as_predict_reads_it(page, model, file, bring):
+def test_a_picture_is_read_as_by_predict(page, model, file, bring):
     bring(page, file)
     shown = reads(page)
     expected = model.answer(file.read_bytes())["probabilities"]
@@ -148,7 +148,7 @@ def test_a_picture_is_read_as_predict_reads_it(page, model, file, bring):
     WebDriverWait(page, 30).until(lambda _: text(page, "sureness") == "nothing drawn yet")
 
 
-def test_what_is_drawn_replaces_a_picture(page, tmp_path):
+def test_a_drawing_replaces_a_picture(page, tmp_path):
     blank = tmp_path / "blank.png"
     Image.new("L", (280, 280), 255).save(blank)
     drop(page, blank)
@@ -157,7 +157,7 @@ def test_what_is_drawn_replaces_a_picture(page, tmp_path):
     reads(page)
 
 
-def test_the_networks_image_is_shown(page, model, file):
+def test_the_network_s_input_is_displayed(page, model, file):
     drop(page, file)
     reads(page)
     shown = page.execute_script(
@@ -167,7 +167,7 @@ def test_the_networks_image_is_shown(page, model, file):
     assert bytes(shown) == base64.b64decode(model.answer(file.read_bytes())["image"])
 
 
-def test_no_picture_is_told_and_forgotten(browser, server, tmp_path):
+def test_a_bad_picture_is_reported_and_then_cleared(browser, server, tmp_path):
     opened(browser, server)
     (tmp_path / "seven.txt").write_text("7")
     drop(browser, tmp_path / "seven.txt")
@@ -195,7 +195,7 @@ def test_every_members_vote_is_shown(browser, three):
         assert " of 3 for " in text(browser, "tally")
 
 
-def test_it_fits_a_telephone(page):
+def test_the_page_fits_a_phone(page):
     metrics = {"width": 360, "height": 740, "deviceScaleFactor": 2, "mobile": True}
     page.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
     try:
@@ -206,7 +206,7 @@ def test_it_fits_a_telephone(page):
         page.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
 
 
-def test_everything_is_reached_by_tab_and_has_a_name(page):
+def test_all_controls_have_names_and_are_reachable_by_tab(page):
     draw_with_mouse(page)
     reads(page)
     page.execute_script("document.activeElement.blur(); window.getSelection().removeAllRanges()")

@@ -1,4 +1,4 @@
-"""The server over real sockets: pages, readings, refusals, and how it ends."""
+"""The server over real sockets: pages, predictions, refusals, and its end."""
 
 import http.client
 import json
@@ -33,14 +33,14 @@ def ask(connection, method, path, body=None, **headers):
 
 
 def raw(server, text):
-    """What is answered until the server closes the connection."""
+    """The answer until the server closes the connection."""
     with socket.create_connection(("127.0.0.1", server.server_port), timeout=30) as line:
         line.sendall(text)
         return b"".join(iter(lambda: line.recv(65536), b""))
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_it_serves_its_own_files_and_forbids_all_others(connection, name):
+def test_only_the_page_s_own_files_are_served(connection, name):
     path = "/" if name == "page.html" else f"/{name}"
     status, headers, content = ask(connection, "GET", path)
     assert status == 200
@@ -49,13 +49,13 @@ def test_it_serves_its_own_files_and_forbids_all_others(connection, name):
     assert headers["X-Content-Type-Options"] == "nosniff"
 
 
-def test_the_page_names_no_address_but_its_own():
+def test_the_page_refers_to_no_other_address():
     for name in NAMES:
         text = (files("lit_mnist.demo") / name).read_text(encoding="utf-8")
         assert set(re.findall(r"\b\w+://[^\s\"']+", text)) <= {"http://www.w3.org/2000/svg"}
 
 
-def test_a_picture_is_read_and_the_connection_kept(connection):
+def test_a_picture_is_read_and_the_connection_stays_open(connection):
     for _ in range(3):
         status, _, content = ask(connection, "POST", "/read", png(picture(SEVEN)))
         assert (status, json.loads(content)["best"]) == (200, 7)
@@ -64,13 +64,13 @@ def test_a_picture_is_read_and_the_connection_kept(connection):
     assert ask(connection, "HEAD", "/")[::2] == (200, b"")
 
 
-def test_what_is_no_picture_gets_a_line(connection):
+def test_a_bad_picture_gets_a_one_line_error(connection):
     status, _, content = ask(connection, "POST", "/read", b"<svg/>")
     assert status == 422
     assert content.startswith(b"cannot read the picture")
 
 
-def test_a_refusal_ends_the_connection_and_forbids_scripts(connection):
+def test_a_refusal_closes_the_connection_and_forbids_scripts(connection):
     status, headers, content = ask(connection, "GET", "/", Host="evil.example")
     assert (status, headers["Connection"]) == (421, "close")
     assert headers["Content-Security-Policy"].startswith("default-src 'none'")
@@ -83,18 +83,18 @@ def test_a_foreign_origin_is_refused(connection):
     assert "Access-Control-Allow-Origin" not in answer[1]
 
 
-def test_a_body_of_100_mb_is_refused_while_it_is_sent(connection):
+def test_a_100_mb_body_is_refused_during_the_upload(connection):
     status, _, content = ask(connection, "POST", "/read", bytes(100_000_000))
-    assert (status, content) == (413, b"a picture has 16 MiB at most; shrink it\n")
+    assert (status, content) == (413, b"a picture may have up to 16 MiB; shrink it\n")
 
 
-def test_a_body_that_is_announced_is_refused_unread(server):
+def test_a_too_large_content_length_is_refused_unread(server):
     head = f"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {10**8}\r\n"
     for more in ("", "Expect: 100-continue\r\n"):
         assert raw(server, f"{head}{more}\r\n".encode()).startswith(b"HTTP/1.1 413 ")
 
 
-def test_a_body_that_is_announced_is_asked_for(server):
+def test_expect_100_continue_is_answered(server):
     seven = png(picture(SEVEN))
     head = f"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(seven)}\r\n"
     head += "Expect: 100-continue\r\nConnection: close\r\n\r\n"
@@ -113,13 +113,13 @@ def test_a_body_that_is_announced_is_asked_for(server):
     ],
     ids=["method", "line", "version", "address", "headers"],
 )
-def test_other_requests_get_their_status_in_a_line(server, text, status):
+def test_other_requests_get_their_status_and_one_line(server, text, status):
     answer = raw(server, text)
     assert f" {status} ".encode() in answer.partition(b"\r\n")[0]
     assert b"<html" not in answer
 
 
-def test_clients_that_leave_are_no_news(server, capfd):
+def test_disconnecting_clients_are_not_logged(server, capfd):
     head = b"POST /read HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000\r\n\r\n"
     with socket.create_connection(("127.0.0.1", server.server_port)) as line:
         line.sendall(head)
@@ -127,16 +127,16 @@ def test_clients_that_leave_are_no_news(server, capfd):
     assert capfd.readouterr().err == ""
 
 
-def test_a_fault_of_ours_is_told_on_both_sides(connection, model, monkeypatch, capfd):
+def test_an_internal_error_is_logged_and_answered_with_500(connection, model, monkeypatch, capfd):
     monkeypatch.setattr(type(model), "_read", lambda *_: 1 / 0)
     assert ask(connection, "POST", "/read", b"1")[0] == 500
-    told = ""
+    log = ""
     for _ in range(100):  # the thread goes on for a moment
-        told += capfd.readouterr().err
-        if "ZeroDivisionError" in told:
+        log += capfd.readouterr().err
+        if "ZeroDivisionError" in log:
             break
         time.sleep(0.05)
-    assert "ZeroDivisionError" in told
+    assert "ZeroDivisionError" in log
 
 
 def free_port():
@@ -145,7 +145,7 @@ def free_port():
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_it_ends_at_a_signal_without_a_word(three, capfd, number):
+def test_a_signal_ends_the_server_silently(three, capfd, number):
     port, seen = free_port(), []
 
     def end():
@@ -167,7 +167,7 @@ def test_it_ends_at_a_signal_without_a_word(three, capfd, number):
     assert problems == ""
 
 
-def test_a_port_that_is_taken_is_named(three, capfd):
+def test_an_occupied_port_is_reported(three, capfd):
     with socket.create_server(("127.0.0.1", 0)) as line:
         port = line.getsockname()[1]
         assert main(["demo", str(three / "tb_logs/dense/seed_42"), "--port", str(port)]) == 2
@@ -177,7 +177,7 @@ def test_a_port_that_is_taken_is_named(three, capfd):
     )
 
 
-def test_port_0_takes_one_that_is_free(server):
+def test_port_0_uses_a_free_port(server):
     assert server.server_port > 0
     assert server.url == f"http://127.0.0.1:{server.server_port}/"
     assert server.server_address[0] == "127.0.0.1"

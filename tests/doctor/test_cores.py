@@ -1,4 +1,4 @@
-"""Cores, as made-up /proc and /sys say."""
+"""Core counts from fake /proc and /sys files."""
 
 import os
 
@@ -62,12 +62,12 @@ def test_no_linux_has_no_quota(tmp_path):
         (Cores(2, 2, 16.0), 2, "2 in the machine"),
     ],
 )
-def test_the_fewest_count(found, usable, text):
+def test_the_smallest_core_limit_counts(found, usable, text):
     assert found.usable == usable
     assert str(found) == text
 
 
-def test_affinity_is_the_systems(tmp_path, monkeypatch):
+def test_affinity_is_read_from_the_system(tmp_path, monkeypatch):
     monkeypatch.setattr(os, "cpu_count", lambda: 64)
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: {3, 7}, raising=False)
     found = cores(system(tmp_path, V2, **{"jobs/mine/cpu.max": "800000 100000\n"}))

@@ -1,4 +1,4 @@
-"""Devices of machines that are described, not present."""
+"""Devices of simulated machines."""
 
 import pytest
 import torch
@@ -40,11 +40,11 @@ def test_a_processor_without_bfloat16(no_gpu, monkeypatch):
 def test_gpus(two_gpus):
     assert devices.device().text == "2 x NVIDIA H100 (cuda)"
     assert devices.arithmetic().text == "fit takes bf16-mixed"
-    assert devices.device("cpu").text.endswith("(cpu)")  # as was asked
+    assert devices.device("cpu").text.endswith("(cpu)")  # as requested
 
 
 @pytest.mark.parametrize(("cuda", "why"), [(None, "without CUDA"), ("13.0", "use the driver")])
-def test_a_gpu_that_pytorch_does_not_see(no_gpu, monkeypatch, cuda, why):
+def test_a_gpu_that_pytorch_cannot_use_is_reported(no_gpu, monkeypatch, cuda, why):
     no_gpu.touch()
     monkeypatch.setattr(torch.version, "cuda", cuda)
     found = devices.device()
@@ -53,7 +53,7 @@ def test_a_gpu_that_pytorch_does_not_see(no_gpu, monkeypatch, cuda, why):
     assert devices.device("cpu").verdict == "ok"
 
 
-def test_a_gpu_that_is_asked_for_and_absent(no_gpu):
+def test_a_requested_but_absent_gpu_is_an_error(no_gpu):
     found = devices.device("cuda")
     assert (found.verdict, found.remedy) == ("error", "leave --trainer.accelerator out")
 

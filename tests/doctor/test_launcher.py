@@ -16,29 +16,29 @@ def judged(monkeypatch, found, devices="auto", num_nodes=1, environ=None):
 
 
 @pytest.mark.parametrize("devices", ["auto", 2, "2", [0, 1]])
-def test_a_config_that_fits(monkeypatch, devices):
+def test_a_config_matching_the_launcher_is_ok(monkeypatch, devices):
     found = judged(monkeypatch, TWO, devices)
     assert found.verdict == "ok"
     assert found.text == "torchrun: 2 processes on each node, 1 nodes"
 
 
 @pytest.mark.parametrize(("devices", "nodes"), [(4, 1), ("2", 2), ("auto", 2), ([0], 1), (-1, 1)])
-def test_a_config_that_does_not_fit(monkeypatch, devices, nodes):
+def test_a_config_contradicting_the_launcher_is_an_error(monkeypatch, devices, nodes):
     found = judged(monkeypatch, TWO, devices, nodes)
     assert found.verdict == "error"
     assert found.text.endswith(f"the config has {devices} devices, {nodes} nodes")
 
 
-def test_alone(monkeypatch):
+def test_a_process_without_launcher_is_ok(monkeypatch):
     assert judged(monkeypatch, None).text == "none: this process alone"
 
 
-def test_what_a_launcher_has_left_is_told(monkeypatch):
+def test_leftover_launcher_variables_are_reported(monkeypatch):
     found = judged(monkeypatch, None, environ={"LOCAL_RANK": "0", "NODE_RANK": "1"})
     assert (found.verdict, found.remedy) == ("warning", "unset LOCAL_RANK NODE_RANK")
 
 
-def test_what_slurm_was_asked_wrongly_is_told(monkeypatch):
+def test_unusable_slurm_options_are_reported(monkeypatch):
     def refused():
         raise UserError("SLURM has 4 tasks for this job; start them: srun")
 
@@ -53,7 +53,7 @@ def test_what_slurm_was_asked_wrongly_is_told(monkeypatch):
         ({"WORLD_SIZE": "two", "LOCAL_WORLD_SIZE": "2"}, "no number in it: invalid literal"),
     ],
 )
-def test_torchruns_variables(monkeypatch, environ, text):
+def test_torchrun_s_variables_are_read(monkeypatch, environ, text):
     monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
     for name, value in environ.items():
         monkeypatch.setenv(name, value)

@@ -1,4 +1,4 @@
-"""Versions against those that are needed, for packages that are made up or broken."""
+"""Installed versions against requirements, for fake or broken packages."""
 
 import platform
 import sys
@@ -24,7 +24,7 @@ def installed(monkeypatch):
 
 
 @pytest.mark.parametrize(
-    ("needed", "told"),
+    ("needed", "expected"),
     [
         ("one>=1.6", ("one 1.5 is not >=1.6", "pip install 'one>=1.6'")),
         ("one<1.5,>=1", ("one 1.5 is not <1.5,>=1", "pip install 'one<1.5,>=1'")),
@@ -32,19 +32,19 @@ def installed(monkeypatch):
         ("two>=2.0", ("two 2.0.dev3 is not >=2.0", "pip install 'two>=2.0'")),
     ],
 )
-def test_what_is_missing_or_of_another_version_gets_a_line(installed, needed, told):
+def test_missing_or_outdated_packages_are_listed(installed, needed, expected):
     [found] = software.packages([Requirement("one>=1"), Requirement(needed)])
-    assert (found.verdict, found.text, found.remedy) == ("error", *told)
+    assert (found.verdict, found.text, found.remedy) == ("error", *expected)
 
 
-def test_what_is_as_needed_gets_one_line(installed):
+def test_satisfied_requirements_take_one_line(installed):
     needed = [Requirement(text) for text in ("one>=1", "two", "three>=3.1", "one<2")]
     [found] = software.packages(needed)
     assert found.verdict == "ok"
     assert found.text == "4 as needed: one 1.5, two 2.0.dev3, three 3.1+cu130, ..."
 
 
-def test_extras_are_no_fault(installed):
+def test_missing_extras_are_not_errors(installed):
     offered = {
         "whole": [Requirement("one")],
         "part": [Requirement("four>=4"), Requirement("one"), Requirement("lit-mnist[whole]")],
@@ -62,7 +62,7 @@ def test_python(monkeypatch):
     assert software.python(">=3.10").verdict == "ok"
 
 
-def test_a_library_that_breaks_as_it_is_imported_is_named(monkeypatch, tmp_path):
+def test_a_library_whose_import_fails_is_reported(monkeypatch, tmp_path):
     (tmp_path / "broken_library.py").write_text("raise OSError('libcudart.so.13:\\ncannot open')")
     monkeypatch.syspath_prepend(tmp_path)
     found = software.imports(["json", "broken_library"])
@@ -72,21 +72,21 @@ def test_a_library_that_breaks_as_it_is_imported_is_named(monkeypatch, tmp_path)
     assert software.imports(["json"]).verdict == "ok"
 
 
-def test_everything_imported_is_of_a_package_that_is_needed():
+def test_every_checked_import_belongs_to_a_requirement():
     needed = {one.name for one in software.needs().packages}
     assert {software.PACKAGES.get(name, name) for name in software.IMPORTED} == needed
     assert software.imports(software.IMPORTED).verdict == "ok"
     assert set(software.IMPORTED) <= set(sys.modules)
 
 
-def test_the_clones_needs_are_those_of_its_pyproject():
+def test_requirements_in_a_clone_are_read_from_pyproject():
     needs = software.needs()
     assert needs.python == ">=3.11"
     assert any(str(one) == "lightning<2.7,>=2.6.6" for one in needs.packages)
     assert "pytest" in {one.name for one in needs.extras["dev"]}
 
 
-def test_an_installed_packages_needs_are_those_of_its_metadata(monkeypatch):
+def test_requirements_of_an_installed_package_are_read_from_metadata(monkeypatch):
     lines = ["one>=1", 'two; python_version < "3"', 'four>=4; extra == "part"']
     monkeypatch.setattr(metadata, "requires", lambda _: lines)
     about = {"Requires-Python": ">=3.12"}
@@ -98,8 +98,8 @@ def test_an_installed_packages_needs_are_those_of_its_metadata(monkeypatch):
     assert [one.name for one in needs.extras["part"]] == ["four"]
 
 
-def test_another_projects_pyproject_is_not_taken_for_ours(tmp_path):
-    """As where the package's folder was copied into another project."""
+def test_the_pyproject_of_another_project_is_ignored(tmp_path):
+    """As if the package's folder had been copied into another project."""
     other = tmp_path / "pyproject.toml"
     for text in ("[tool.ruff]\n", '[project]\nname = "theirs"\ndependencies = []\n'):
         other.write_text(text)

@@ -1,4 +1,4 @@
-"""Data that are whole, missing or damaged; folders, locks and clocks."""
+"""Complete, missing or damaged data; folders, locks and clocks."""
 
 import os
 import time
@@ -29,14 +29,14 @@ def verdicts(data_dir, **options):
     ]
 
 
-def test_whole_data(tmp_path, folder):
+def test_complete_data(tmp_path, folder):
     train, test = verdicts(tmp_path)
-    told = f"20 images in {folder}, SHA-256 as expected"
-    assert train == ("ok", f"KMNIST, train: {told}", "")
+    message = f"20 images in {folder}, SHA-256 as expected"
+    assert train == ("ok", f"KMNIST, train: {message}", "")
     assert test[0] == "ok"
 
 
-def test_data_of_ones_own_have_no_hash(tmp_path, folder):
+def test_user_data_have_no_known_hash(tmp_path, folder):
     (folder / "SHA256SUMS").unlink()
     assert "no SHA-256 is known beforehand" in verdicts(tmp_path)[0][1]
 
@@ -67,7 +67,7 @@ def test_damaged_data(tmp_path, folder, download):
     assert test[0] == "ok"
 
 
-def test_damaged_beside_missing_is_damaged(tmp_path, folder):
+def test_a_damaged_and_a_missing_file_count_as_damaged(tmp_path, folder):
     images, labels = KMNIST.files["train"]
     (folder / images).unlink()
     (folder / labels).write_bytes(b"no IDX")
@@ -78,14 +78,14 @@ def checks(log_dir):
     return {one.check: one for one in storage.log_folder(log_dir)}
 
 
-def test_a_log_folder_that_is_yet_to_be_made_is_not_made(tmp_path):
+def test_a_missing_log_folder_is_not_created(tmp_path):
     found = checks(tmp_path / "tb_logs/deep")
     assert list(found) == ["log folder", "clock", "locks", "disk"]
     assert {one.verdict for one in found.values()} == {"ok"}
     assert not list(tmp_path.iterdir())
 
 
-def test_a_log_folder_that_is_a_file_is_told(tmp_path):
+def test_a_log_folder_that_is_a_file_is_reported(tmp_path):
     (tmp_path / "tb_logs").touch()
     [found] = storage.log_folder(tmp_path / "tb_logs")
     assert (found.verdict, found.remedy) == ("error", "choose another --log_dir")
@@ -93,7 +93,7 @@ def test_a_log_folder_that_is_a_file_is_told(tmp_path):
 
 
 @pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-def test_a_log_folder_that_may_not_be_written_is_told(tmp_path):
+def test_a_read_only_log_folder_is_reported(tmp_path):
     tmp_path.chmod(0o500)
     [found] = storage.log_folder(tmp_path)
     assert (found.check, found.verdict) == ("log folder", "error")
@@ -107,7 +107,7 @@ def test_disk(tmp_path, free, verdict):
 
 
 class NoLock:
-    """Of a file system on which every lock is granted."""
+    """A lock of a file system that grants every lock."""
 
     def __init__(self, path):
         pass
@@ -121,19 +121,19 @@ class NoLock:
         pass
 
 
-def test_locks_that_do_not_hold(tmp_path, monkeypatch):
+def test_file_locks_without_effect_are_reported(tmp_path, monkeypatch):
     assert storage.locks(tmp_path / "probe", tmp_path).verdict == "ok"
     monkeypatch.setattr(storage, "FileLock", NoLock)
     assert storage.locks(tmp_path / "probe", tmp_path).verdict == "error"
 
 
-def test_no_locks(tmp_path, monkeypatch):
+def test_a_system_without_file_locks_is_reported(tmp_path, monkeypatch):
     def no_lock(_):
         raise NotImplementedError("no flock")
 
     monkeypatch.setattr(storage, "FileLock", no_lock)
     found = storage.locks(tmp_path / "probe", tmp_path)
-    assert (found.verdict, found.text) == ("error", f"there are none at {tmp_path} (no flock)")
+    assert (found.verdict, found.text) == ("error", f"not supported at {tmp_path} (no flock)")
 
 
 def test_clocks():

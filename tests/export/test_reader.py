@@ -21,7 +21,7 @@ COMMITTEE, MEMBER = Path("tb_logs/dense/committee_3"), Path("tb_logs/dense/seed_
 
 
 def table(folder):
-    """predictions.csv: index, label, prediction, p0 to p9, an image a row."""
+    """predictions.csv: index, label, prediction, p0 to p9; one row per image."""
     return np.loadtxt(folder / "predictions.csv", delimiter=",", skiprows=1)
 
 
@@ -33,28 +33,28 @@ def images(hard_data):
 
 
 @pytest.mark.parametrize("folder", [MEMBER, COMMITTEE])
-def test_reads_as_the_test_did(trained, images, folder):
+def test_predictions_equal_those_of_the_test(trained, images, folder):
     answer = lit_mnist.load(folder).predict(images)
     expected = table(folder)
     np.testing.assert_array_equal(answer.labels, expected[:, 2])
     np.testing.assert_allclose(answer.probabilities, expected[:, 3:], atol=1e-6)
 
 
-def test_votes_are_the_members(trained, images):
+def test_votes_are_the_members_predictions(trained, images):
     answer = lit_mnist.load(COMMITTEE).predict(images)
     for place in range(3):
         alone = table(Path(f"tb_logs/dense/seed_{42 + place}"))
         np.testing.assert_array_equal(answer.votes[:, place], alone[:, 2])
 
 
-def test_a_committee_that_was_moved_is_read(trained, images):
+def test_a_moved_committee_can_be_loaded(trained, images):
     expected = lit_mnist.load(COMMITTEE).predict(images).probabilities
     Path("tb_logs").rename("elsewhere")
     moved = lit_mnist.load("elsewhere/dense/committee_3").predict(images)
     np.testing.assert_array_equal(moved.probabilities, expected)
 
 
-def test_floats_tensors_and_single_images_are_the_same(trained, images):
+def test_floats_tensors_and_single_images_give_equal_predictions(trained, images):
     digits = lit_mnist.load(MEMBER)
     expected = digits.predict(images[:3]).probabilities
     for same in (images[:3] / 255, torch.from_numpy(images[:3])):
@@ -63,7 +63,7 @@ def test_floats_tensors_and_single_images_are_the_same(trained, images):
     np.testing.assert_allclose(alone, expected[:1], atol=1e-6)
 
 
-def test_many_arrays_and_those_that_may_not_be_written_to(trained, images, recwarn):
+def test_lists_of_arrays_and_read_only_arrays_are_accepted(trained, images, recwarn):
     digits = lit_mnist.load(MEMBER)
     expected = digits.predict(images[:3]).probabilities
     frozen = images[:3].copy()
@@ -74,13 +74,13 @@ def test_many_arrays_and_those_that_may_not_be_written_to(trained, images, recwa
     assert not [one for one in recwarn if "NumPy" in str(one.message)]
 
 
-def test_no_images_give_no_answers(trained):
+def test_no_images_give_empty_predictions(trained):
     for none in ([], np.zeros((0, 28, 28), np.uint8)):
         answer = lit_mnist.load(COMMITTEE).predict(none)
         assert [part.shape for part in answer] == [(0,), (0, 10), (0, 3), (0,)]
 
 
-def test_a_picture_of_no_digit_is_taken_whole_where_classes_are_no_digits(trained, here):
+def test_pictures_are_not_segmented_if_classes_are_not_digits(trained, here):
     picture = Image.fromarray(np.full((40, 40), 30, np.uint8))  # in which no digit is found
     picture.save("flat.png")
     digits = lit_mnist.load(MEMBER)  # of KMNIST
@@ -102,7 +102,7 @@ print("lightning" in sys.modules)
 """
 
 
-def test_loading_takes_no_lightning_draws_nothing_and_says_nothing(trained):
+def test_loading_imports_no_lightning_draws_no_numbers_prints_nothing(trained):
     done = subprocess.run(
         [sys.executable, "-c", LOADS, MEMBER, COMMITTEE],
         env=os.environ | {"PYTHONPATH": str(Path(lit_mnist.__file__).parent.parent)},
@@ -123,7 +123,7 @@ def test_pictures_are_read_from_files_and_from_pillow(trained):
     np.testing.assert_array_equal(answers[0], answers[2])
 
 
-def test_threads_may_share_it(trained, images):
+def test_a_reader_can_be_shared_by_threads(trained, images):
     digits, answers = lit_mnist.load(COMMITTEE), {}
 
     def ask(place):
@@ -140,7 +140,7 @@ def test_threads_may_share_it(trained, images):
 
 
 @pytest.mark.parametrize(
-    ("wrong", "told"),
+    ("wrong", "message"),
     [
         (np.zeros((2, 10, 10), np.uint8), "shape"),
         (np.zeros((2, 28, 28), np.int64), "type"),
@@ -150,8 +150,8 @@ def test_threads_may_share_it(trained, images):
         (Image.new("L", (0, 5)), "cannot read the picture"),
         (Image.new("LAB", (50, 50)), "cannot read the picture"),
         (torch.zeros(2, 9, requires_grad=True), "shape"),
-        ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], "no array of numbers"),
-        ([np.zeros((28, 28), np.uint8), "one.png"], "no array of numbers"),
+        ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], "not an array of numbers"),
+        ([np.zeros((28, 28), np.uint8), "one.png"], "not an array of numbers"),
         ([None], "NoneType among the images"),
         (np.full((1, 28, 28), np.nan), "float from 0 to 1"),
     ],
@@ -160,8 +160,8 @@ def test_threads_may_share_it(trained, images):
         *("uneven", "mixed", "none", "nan"),
     ],
 )
-def test_refuses_what_it_cannot_read(trained, wrong, told):
-    with pytest.raises(UserError, match=told):
+def test_refuses_unusable_images(trained, wrong, message):
+    with pytest.raises(UserError, match=message):
         lit_mnist.load(MEMBER).predict(wrong)
 
 
@@ -175,20 +175,20 @@ def test_refuses_a_folder_without_a_run(here):
     [{"test_checkpoints": []}, {"test_average": "median"}, {"test_average": ["vote"]}],
     ids=str,
 )
-def test_refuses_results_that_name_no_committee(trained, news):
+def test_refuses_results_without_members(trained, news):
     Run(COMMITTEE).update_results(**news)
     with pytest.raises(UserError, match="no trained run and no tested committee"):
         lit_mnist.load(COMMITTEE)
 
 
 @pytest.mark.parametrize("dataset", ["Foo", "MNIST"])
-def test_refuses_members_of_an_unknown_or_another_data_set(trained, dataset):
+def test_refuses_members_of_unknown_or_different_datasets(trained, dataset):
     change(MEMBER / "checkpoints/best.ckpt", put("MNISTDataModule", "dataset", dataset))
     with pytest.raises(UserError, match=f"data set 'Foo'|several data sets, .* on {dataset}"):
         lit_mnist.load(COMMITTEE)
 
 
-def test_says_what_is_sure_as_predict_does(trained, images):
+def test_sure_predictions_equal_those_of_predict(trained, images):
     digits = lit_mnist.load(COMMITTEE)
     facts = Run(COMMITTEE).results()["calibration"]
     sure = digits.sure(digits.predict(images).probabilities)
@@ -201,7 +201,7 @@ def test_says_what_is_sure_as_predict_does(trained, images):
     assert digits.labels[1] == "ki"
 
 
-def test_a_file_for_another_runtime_is_named(here):
+def test_a_file_for_another_runtime_is_refused(here):
     Path("model.onnx").touch()
     with pytest.raises(UserError, match="is for its own runtime"):
         lit_mnist.load("model.onnx")

@@ -15,7 +15,7 @@ RULES = get_args(AVERAGES)
 
 
 def scores(members, images, scale=3.0, dtype=torch.float64):
-    """Members that agree on most images, as members of one recipe do, but not on all."""
+    """Members that agree on most images, like members of one recipe."""
     generator = torch.Generator().manual_seed(members)
     common = torch.randn(images, 10, generator=generator, dtype=torch.float64)
     own = torch.randn(members, images, 10, generator=generator, dtype=torch.float64)
@@ -23,7 +23,7 @@ def scores(members, images, scale=3.0, dtype=torch.float64):
 
 
 def by_hand(logits, average):
-    """NumPy's log-probabilities (N, 10), an image at a time."""
+    """Log-probabilities (N, 10) by NumPy, one image at a time."""
     return np.array(
         [of_one_image(rows, average) for rows in logits.double().numpy().swapaxes(0, 1)]
     )
@@ -47,7 +47,7 @@ def of_one_image(logits, average):
 
 @pytest.mark.parametrize("average", RULES)
 @pytest.mark.parametrize("members", [1, 2, 5, 10])
-def test_log_probabilities_are_numpys(average, members):
+def test_log_probabilities_equal_those_of_numpy(average, members):
     logits = scores(members, 200)
 
     combined = combine(logits, average)
@@ -61,7 +61,7 @@ def test_log_probabilities_are_numpys(average, members):
 
 @pytest.mark.parametrize("average", RULES)
 @pytest.mark.parametrize(("dtype", "close"), [(torch.float32, 0.005), (torch.float64, 1e-6)])
-def test_extreme_logits_stay_finite_and_right(average, dtype, close):
+def test_extreme_logits_stay_finite_and_correct(average, dtype, close):
     logits = scores(3, 50, scale=1e4, dtype=dtype).clamp(-1e4, 1e4)
     logits[:, 0] = torch.tensor([[1e4], [-1e4], [0]], dtype=dtype)  # no class before another
     logits[:, 1] = -1e4
@@ -91,7 +91,7 @@ def test_the_loss_is_the_nll_of_the_mean_probability():
     assert loss.item() == pytest.approx(-np.log(0.51), abs=1e-6)
 
 
-def test_the_three_rules_are_three_rules():
+def test_the_three_averages_differ():
     # One member is very sure of 0; two others slightly favour 1.
     logits = torch.zeros(3, 1, 10)
     logits[0, 0, 0] = 9
@@ -111,7 +111,7 @@ def test_a_committee_of_one_is_its_member(average):
 
 
 @pytest.mark.parametrize("average", RULES)
-def test_equal_members_predict_what_one_does(average):
+def test_equal_members_predict_like_a_single_one(average):
     logits = scores(1, 300)
 
     combined = combine(logits.expand(5, -1, -1), average)
@@ -129,12 +129,14 @@ def test_half_precision_is_widened_first(average):
     assert torch.equal(combined, combine(logits.float(), average))
 
 
-def test_an_unknown_rule_is_refused():
-    with pytest.raises(ValueError, match="average='mean' is none of probabilities, logits, vote"):
+def test_an_unknown_average_is_refused():
+    with pytest.raises(
+        ValueError, match="average='mean' is not one of probabilities, logits, vote"
+    ):
         combine(scores(2, 3), "mean")
 
 
-def test_the_parser_takes_the_three_rules_and_no_other(capsys):
+def test_the_parser_accepts_exactly_the_three_averages(capsys):
     parser = ArgumentParser()
     parser.add_argument("--average", type=AVERAGES)
 
@@ -148,7 +150,7 @@ def test_the_parser_takes_the_three_rules_and_no_other(capsys):
 
 
 def ballots(*members):
-    """Logits (M, 1, 10) of members that are given as {class: probability}."""
+    """Logits (M, 1, 10) of members given as {class: probability}."""
     probabilities = torch.full((len(members), 1, 10), 1e-9, dtype=torch.float64)
     for row, member in zip(probabilities[:, 0], members, strict=True):
         for digit, chance in member.items():
@@ -174,7 +176,7 @@ def test_most_votes_win_and_mean_probability_breaks_a_tie(members, winner):
     assert combined.sort().values[-2] < combined.max() - 1e-4  # nothing for rounding to decide
 
 
-def test_the_loss_of_a_vote_is_that_of_its_smoothed_shares():
+def test_the_loss_of_a_vote_uses_smoothed_vote_shares():
     logits = ballots({3: 0.9}, {3: 0.8}, {8: 0.7}, {3: 0.6})
 
     losses = -combine(logits, "vote")[0]
@@ -200,7 +202,7 @@ def brute_force(logits, labels, average):
 
 @pytest.mark.parametrize("average", RULES)
 @pytest.mark.parametrize("members", [1, 2, 4])
-def test_errors_of_every_subset_are_those_of_brute_force(average, members):
+def test_errors_by_subset_equal_brute_force(average, members):
     logits = scores(members, 60, scale=1)
     labels = logits.sum(0).argmax(1)
     labels[::7] = (labels[::7] + 1) % 10
@@ -212,7 +214,7 @@ def test_errors_of_every_subset_are_those_of_brute_force(average, members):
     assert counted[-1].mean == counted[-1].fewest == counted[-1].most
 
 
-def test_each_member_wrong_about_an_image_of_its_own_is_mended_by_any_other():
+def test_a_second_member_corrects_errors_of_a_single_member():
     chances = torch.full((10, 12, 10), 0.01, dtype=torch.float64)
     chances[:, :, 0] = 0.91
     for member in range(10):
@@ -223,7 +225,7 @@ def test_each_member_wrong_about_an_image_of_its_own_is_mended_by_any_other():
     assert errors_by_size(chances.log(), labels) == [(2, 2, 2)] + [(1, 1, 1)] * 9
 
 
-def test_of_more_than_ten_members_the_large_sets_of_subsets_are_sampled():
+def test_subsets_are_sampled_above_ten_members():
     logits = scores(12, 40, scale=1)
     labels = logits.sum(0).argmax(1)
     chances = special.softmax(logits.numpy(), axis=2)
@@ -253,7 +255,7 @@ def test_no_subset_is_drawn_twice():
         assert {member for chosen in drawn for member in chosen} == {*range(members)}
 
 
-def test_nothing_is_disputed_among_equal_members():
+def test_subsets_of_equal_members_have_equal_errors():
     logits = scores(1, 50).expand(4, -1, -1)
     labels = torch.zeros(50, dtype=torch.long)
 
@@ -265,7 +267,7 @@ def test_nothing_is_disputed_among_equal_members():
 # ---------------------------------------------------------------- disagreement
 
 
-def test_disagreement_is_counted_image_by_image():
+def test_disagreement_is_counted_per_image():
     predictions = torch.from_numpy(np.random.default_rng(0).integers(0, 3, (4, 50)))
 
     apart, pairs = disagreement(predictions)

@@ -1,4 +1,4 @@
-"""A member is the module that trained it; what cannot be told is refused, and nothing imported."""
+"""Members are rebuilt as the modules that trained them; unknown classes are never imported."""
 
 import sys
 
@@ -20,7 +20,7 @@ IMAGES = digits(20, 5)[0].unsqueeze(1) / 255
 
 
 def written(path, module, name=None, **others):
-    """Writes a checkpoint as LightningCLI would; gives the module, for evaluation."""
+    """Writes a checkpoint as LightningCLI would; returns the module for evaluation."""
     kind = type(module)
     named = {"_class_path": name or f"{kind.__module__}.{kind.__name__}", "_instantiator": "x"}
     content = {"state_dict": module.state_dict(), "hyper_parameters": named | others}
@@ -29,7 +29,7 @@ def written(path, module, name=None, **others):
 
 
 def trained_a_little(kind, seed, **arguments):
-    """A module whose running statistics and weights are no longer those it starts with."""
+    """A module with running statistics and weights other than its initial ones."""
     torch.manual_seed(seed)
     module = kind(**arguments)
     for _ in range(3):
@@ -58,7 +58,7 @@ KINDS = {
 
 
 @pytest.mark.parametrize(("kind", "arguments"), KINDS.values(), ids=KINDS)
-def test_a_member_is_the_module_that_trained_it(here, kind, arguments):
+def test_a_member_is_rebuilt_as_the_module_that_trained_it(here, kind, arguments):
     one, other = (trained_a_little(kind, seed, **arguments) for seed in range(2))
     written("a.ckpt", one, **arguments)
     written("b.ckpt", other, **arguments)
@@ -67,7 +67,7 @@ def test_a_member_is_the_module_that_trained_it(here, kind, arguments):
     np.testing.assert_allclose(committee("a.ckpt", "b.ckpt", "c.ckpt"), expected, atol=1e-6)
 
 
-def test_a_net_that_is_a_hyperparameter_is_built_again(here):
+def test_a_hyperparameter_with_a_class_path_is_rebuilt(here):
     one, other = (
         written(
             f"{seed}.ckpt",
@@ -83,32 +83,32 @@ def test_a_net_that_is_a_hyperparameter_is_built_again(here):
 
 
 @pytest.mark.parametrize("name", ["lit_mnist.modules.DenseModule", "lit_mnist.models.DenseModule"])
-def test_ours_are_known_by_the_paths_they_had_and_have(here, name):
+def test_the_program_s_classes_are_known_by_old_and_new_paths(here, name):
     one, other = (
         written(f"{seed}.ckpt", trained_a_little(DenseModule, seed), name) for seed in range(2)
     )
     np.testing.assert_allclose(committee("0.ckpt", "1.ckpt"), mean(one, other), atol=1e-6)
 
 
-def test_an_unknown_class_is_refused_with_the_option_that_makes_it_known(here, monkeypatch):
+def test_an_unknown_class_is_refused_naming_the_option(here, monkeypatch):
     monkeypatch.syspath_prepend(here)
     (here / "not_imported.py").write_text("raise SystemExit('imported')")
     written("a.ckpt", own_modules.TanhModule(), "not_imported.TanhModule")
     written("b.ckpt", own_modules.TanhModule(), "not_imported.TanhModule")
-    said = (
+    message = (
         r"a\.ckpt: trained with not_imported\.TanhModule, which is not known here; add"
         r" --model\.classes not_imported\.TanhModule"
     )
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         committee("a.ckpt", "b.ckpt")
     # a class of the same name elsewhere is another one, even if it is named
-    with pytest.raises(UserError, match=said):
+    with pytest.raises(UserError, match=message):
         committee("a.ckpt", "b.ckpt", classes=own_modules.TanhModule)
     assert "not_imported" not in sys.modules
 
 
 @pytest.mark.parametrize("deep", [False, True])
-def test_no_hyperparameter_imports_anything(here, monkeypatch, deep):
+def test_hyperparameters_import_nothing(here, monkeypatch, deep):
     monkeypatch.syspath_prepend(here)
     (here / "not_imported.py").write_text("raise SystemExit('imported')")
     head = {"class_path": "not_imported.Net"}
@@ -120,28 +120,28 @@ def test_no_hyperparameter_imports_anything(here, monkeypatch, deep):
     assert "not_imported" not in sys.modules
 
 
-def test_a_scripts_own_class_is_known_by_its_bare_name_if_the_user_names_it(here):
+def test_a_class_of_a_script_is_found_by_its_bare_name_if_named(here):
     one, other = (
         written(f"{s}.ckpt", trained_a_little(own_modules.TanhModule, s), "__main__.TanhModule")
         for s in range(2)
     )
     with pytest.raises(UserError, match=r"trained with __main__\.TanhModule"):
         committee("0.ckpt", "1.ckpt")
-    said = committee("0.ckpt", "1.ckpt", classes=[own_modules.TanhModule])
-    np.testing.assert_allclose(said, mean(one, other), atol=1e-6)
+    output = committee("0.ckpt", "1.ckpt", classes=[own_modules.TanhModule])
+    np.testing.assert_allclose(output, mean(one, other), atol=1e-6)
 
 
-def test_a_checkpoint_without_a_name_is_never_guessed_by_its_shapes(here):
+def test_a_checkpoint_without_class_name_is_not_guessed_by_shape(here):
     modules = [trained_a_little(own_modules.TanhModule, seed) for seed in range(2)]
     for seed, module in enumerate(modules):
         torch.save({"state_dict": module.eval().state_dict()}, f"{seed}.ckpt")
     with pytest.raises(UserError, match=r"0\.ckpt: names no class; name it with --model\.classes"):
         committee("0.ckpt", "1.ckpt")
-    said = committee("0.ckpt", "1.ckpt", classes=own_modules.TanhModule)
-    np.testing.assert_allclose(said, mean(*modules), atol=1e-6)
+    output = committee("0.ckpt", "1.ckpt", classes=own_modules.TanhModule)
+    np.testing.assert_allclose(output, mean(*modules), atol=1e-6)
 
 
-def test_hyperparameters_that_the_class_does_not_take_are_refused(here):
+def test_hyperparameters_unknown_to_the_class_are_refused(here):
     for seed in range(2):
         module = trained_a_little(own_modules.ChoiceModule, seed)
         written(f"{seed}.ckpt", module, activation=["no", "text"])
@@ -150,7 +150,7 @@ def test_hyperparameters_that_the_class_does_not_take_are_refused(here):
     assert "\n" not in str(raised.value)
 
 
-def test_modules_trained_in_python_make_a_committee(small_data, here):
+def test_modules_trained_from_python_form_a_committee(small_data, here):
     modules = []
     for seed in range(2):
         torch.manual_seed(seed)
@@ -172,25 +172,25 @@ CHECKED = {
         {"activation": "tanh"},
         own_modules.ChoiceModule,
         {},
-        "x.ckpt: trained with --model.activation tanh, here it is relu; take the --config",
+        "x.ckpt: trained with --model.activation tanh, not relu; take the --config",
     ),
 }
 
 
 @pytest.mark.parametrize(
-    ("kind", "arguments", "other", "others", "said"), CHECKED.values(), ids=CHECKED
+    ("kind", "arguments", "other", "others", "message"), CHECKED.values(), ids=CHECKED
 )
-def test_weights_are_not_evaluated_in_another_module(here, kind, arguments, other, others, said):
+def test_weights_of_another_module_are_refused(here, kind, arguments, other, others, message):
     written("x.ckpt", kind(**arguments), **arguments)
     checkpoint = torch.load("x.ckpt", weights_only=True)
     with pytest.raises(UserError) as raised:
         classes.check_same_module(checkpoint, other(**others), here / "x.ckpt")
-    assert said in str(raised.value)
+    assert message in str(raised.value)
     assert "\n" not in str(raised.value)
     classes.check_same_module(checkpoint, kind(**arguments), here / "x.ckpt")
 
 
-def test_a_recipe_may_differ_when_weights_are_evaluated(here):
+def test_training_options_may_differ_in_evaluation(here):
     written("x.ckpt", DenseModule(), lr=0.5, patience=7, channels_last=True)
     checkpoint = torch.load("x.ckpt", weights_only=True)
     classes.check_same_module(checkpoint, DenseModule(lr=0.1), here / "x.ckpt")

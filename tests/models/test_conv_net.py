@@ -1,4 +1,4 @@
-"""The network of options: its layers against PyTorch's functions, its size, what is refused."""
+"""ConvNet: its layers against PyTorch's functions, its size, and refused options."""
 
 import numpy as np
 import pytest
@@ -12,7 +12,7 @@ from lit_mnist.models import ConvNet, ConvNetModule
 
 
 def trained(net):
-    """Lets the running statistics be other than they begin."""
+    """Changes the running statistics from their initial values."""
     torch.manual_seed(0)
     for _ in range(3):
         net(torch.rand(16, 1, 28, 28))
@@ -52,7 +52,7 @@ def test_without_a_hidden_layer_the_head_sees_average_and_maximum():
 
 
 @pytest.mark.parametrize("strided", [0, 1, 2])
-def test_has_as_many_parameters_as_its_options_say(strided):
+def test_the_number_of_parameters_follows_from_the_options(strided):
     net = ConvNet([[24], [32]], [5, 3], strided, hidden=128)
     convolutions = 25 * 24 + 9 * 24 * 32 + 2 * (24 + 32)
     head = 32 * 7 * 7 * 128 + 128 + 128 * 10 + 10
@@ -61,21 +61,21 @@ def test_has_as_many_parameters_as_its_options_say(strided):
 
 
 @pytest.mark.parametrize(
-    ("widths", "kernels", "said"),
+    ("widths", "kernels", "message"),
     [
         ([], [], "--model.widths"),
         ([[8], []], [3, 3], "--model.widths"),
         ([[8], [8]], [3], "--model.kernels: 1 for 2 stages"),
         ([[8]], [4], "--model.kernels 4"),
-        ([[8]] * 5, [3] * 5, "28 pixels halve 4 times"),
+        ([[8]] * 5, [3] * 5, "28 pixels allow 4 halvings"),
     ],
 )
-def test_refuses_what_makes_no_network(widths, kernels, said):
-    with pytest.raises(UserError, match=said):
+def test_refuses_impossible_options(widths, kernels, message):
+    with pytest.raises(UserError, match=message):
         ConvNet(widths, kernels)
 
 
-def test_the_module_is_built_again_from_its_checkpoint(run_cli):
+def test_the_module_is_rebuilt_from_its_checkpoint(run_cli):
     net = ("--model.widths", "[[4], [6]]", "--model.kernels", "[3, 3]", "--model.hidden", "5")
     options = ("--model", "ConvNetModule", *net, "--model.one_cycle", "true", "--name", "conv")
     assert run_cli("fit", *options)[0] == 0
@@ -92,8 +92,8 @@ def test_the_module_is_built_again_from_its_checkpoint(run_cli):
     assert run_cli("test", *members, "--name", "both", config="ensemble")[0] == 0
 
 
-def test_bad_options_are_refused_in_a_line(run_cli):
+def test_bad_options_are_refused_in_one_line(run_cli):
     options = ("--model", "ConvNetModule", "--model.widths", "[[4]]", "--model.kernels", "[3, 3]")
     status, _, error = run_cli("fit", *options)
     assert (status, error.count("\n")) == (2, 1)
-    assert "--model.kernels: 2 for 1 stages of --model.widths; give one a stage" in error
+    assert "--model.kernels: 2 for 1 stages of --model.widths; give one per stage" in error

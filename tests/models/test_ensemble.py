@@ -1,4 +1,4 @@
-"""EnsembleModule: what a committee says."""
+"""EnsembleModule: the predictions of a committee."""
 
 import csv
 import json
@@ -38,7 +38,7 @@ def predictions(folder):
 
 
 class Says(nn.Module):
-    """A network that gives the same logits whatever it is shown."""
+    """A network with constant logits."""
 
     def __init__(self, logits):
         super().__init__()
@@ -48,7 +48,7 @@ class Says(nn.Module):
         return self.logits
 
 
-def test_the_loss_is_that_of_the_average_without_overflow():
+def test_the_loss_of_the_average_does_not_overflow():
     logits = torch.full((2, 4, 10), -1e4)
     logits[0, 0, 3] = logits[1, 0, 3] = 1e4  # both sure and right
     logits[0, 1, 3] = logits[1, 1, 4] = 1e4  # one sure and right, one sure and wrong
@@ -73,7 +73,7 @@ def test_the_loss_is_that_of_the_average_without_overflow():
 
 @pytest.fixture
 def ensemble(members, trained, no_pictures, capsys):
-    """Runs a command on configs/ensemble.yaml; gives (exit status, output, problems)."""
+    """Runs a command with configs/ensemble.yaml; returns (exit status, stdout, stderr)."""
     config = ["--config", f"{CONFIGS}/ensemble.yaml"]
 
     def call(command, *options):
@@ -99,7 +99,7 @@ def combined(average, members):
 
 
 @pytest.mark.parametrize("average", ["probabilities", "logits", "vote"])
-def test_the_commands_average_is_numpys(ensemble, average):
+def test_the_average_equals_that_of_numpy(ensemble, average):
     status, output, _ = ensemble("test", "--model.checkpoints", PATTERN, "--model.average", average)
     assert status == 0
     folder = Path("tb_logs/ensemble/committee_3")
@@ -108,20 +108,20 @@ def test_the_commands_average_is_numpys(ensemble, average):
     np.testing.assert_allclose(table[:, 3:], expected, atol=1e-6)
     labels = members[0, :, 1].astype(int)
     assert (table[:, :3] == np.column_stack([np.arange(TEST), labels, expected.argmax(1)])).all()
-    said = results(folder)
-    assert said["average"] == average
-    assert said["test_errors"] == (expected.argmax(1) != labels).sum()
+    recorded = results(folder)
+    assert recorded["average"] == average
+    assert recorded["test_errors"] == (expected.argmax(1) != labels).sum()
     loss = -np.log(expected[np.arange(TEST), labels]).mean()
-    assert said["test_loss"] == pytest.approx(loss, abs=1e-6)
+    assert recorded["test_loss"] == pytest.approx(loss, abs=1e-6)
     assert f"test_loss {loss:.4f}" in output
 
 
-def test_a_pattern_gives_the_committees_figures_exactly(ensemble):
+def test_a_pattern_gives_the_same_figures_as_the_committee_command(ensemble):
     assert ensemble("test", "--model.checkpoints", PATTERN)[0] == 0
     own, other = (Path("tb_logs") / name / "committee_3" for name in ("dense", "ensemble"))
     first, second = results(own), results(other)
     assert (first.pop("name"), second.pop("name")) == ("dense", "ensemble")
-    for folder, facts in ((own, first), (other, second)):  # told from each folder
+    for folder, facts in ((own, first), (other, second)):  # relative to each folder
         members = {(folder / path).resolve() for path in facts.pop("test_checkpoints")}
         assert members == {path.resolve() for path in Path().glob(PATTERN)}
     assert first == second
@@ -129,7 +129,7 @@ def test_a_pattern_gives_the_committees_figures_exactly(ensemble):
     assert tables[0] == tables[1]
 
 
-def test_autocast_does_not_reach_a_committee(ensemble):
+def test_a_committee_ignores_autocast(ensemble):
     assert ensemble("test", "--model.checkpoints", PATTERN)[0] == 0
     table = Path("tb_logs/ensemble/committee_3/predictions.csv")
     before = table.read_bytes()
@@ -138,7 +138,7 @@ def test_autocast_does_not_reach_a_committee(ensemble):
     assert table.read_bytes() == before
 
 
-def test_predict_and_validate_work_too(ensemble):
+def test_a_committee_predicts_and_validates(ensemble):
     names = []
     for place, image in enumerate(digits(3, 1, noise=255, height=5)[0].numpy()):
         names.append(f"{place}.png")
@@ -149,13 +149,13 @@ def test_predict_and_validate_work_too(ensemble):
         rows = list(csv.DictReader(file))
     assert [row["file"] for row in rows] == names
     shown = torch.from_numpy(images.read_all(list(map(Path, names)))).unsqueeze(1) / 255
-    said = []
+    outputs = []
     for path in Path().glob(PATTERN):
         net = Dense().eval()
         weights = torch.load(path, weights_only=True)["state_dict"]
         net.load_state_dict({k.removeprefix("net."): value for k, value in weights.items()})
-        said.append(net(shown).softmax(1).detach().numpy())
-    expected = np.mean(said, axis=0).max(1)
+        outputs.append(net(shown).softmax(1).detach().numpy())
+    expected = np.mean(outputs, axis=0).max(1)
     assert [float(row["probability"]) for row in rows] == pytest.approx(expected, abs=1e-4)
     status, output, _ = ensemble("validate", *options)
     assert status == 0
@@ -173,22 +173,24 @@ REFUSED_COMMANDS = {
 
 
 @pytest.mark.parametrize(
-    ("command", "options", "said"), REFUSED_COMMANDS.values(), ids=REFUSED_COMMANDS
+    ("command", "options", "message"), REFUSED_COMMANDS.values(), ids=REFUSED_COMMANDS
 )
-def test_what_a_committee_cannot_do_is_one_line(ensemble, small_data, command, options, said):
+def test_commands_that_a_committee_lacks_are_refused_in_one_line(
+    ensemble, small_data, command, options, message
+):
     if "FashionMNIST" in options:  # whose files have the same names
         shutil.copytree(small_data / SMALL, "data/FashionMNIST")
         options = [*options, "--data.data_dir", "data"]
     status, output, problems = ensemble(command, "--model.checkpoints", PATTERN, *options)
     assert (status, output) == (2, "")
     assert problems.startswith("error: ")
-    assert said in problems
+    assert message in problems
     assert problems.count("\n") == 1
     assert not list(Path("tb_logs").glob("ensemble/*/*.json"))
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         (["--model.checkpoints", "none/*.ckpt"], "--model.checkpoints none/*.ckpt: no such file"),
         (["--model.checkpoints", "tb_logs/dense/seed_42/checkpoints/best.ckpt"], "names only"),
@@ -196,23 +198,23 @@ def test_what_a_committee_cannot_do_is_one_line(ensemble, small_data, command, o
     ],
     ids=["nothing", "one", "none named"],
 )
-def test_checkpoints_that_are_none_are_one_line(ensemble, options, said):
+def test_invalid_checkpoints_are_reported_in_one_line(ensemble, options, message):
     status, output, problems = ensemble("test", *options)
     assert (status, output) == (2, "")
-    assert said in problems
+    assert message in problems
     assert problems.count("\n") == 1
 
 
-def test_python_code_tests_a_committee_too(trained, hard_data):
+def test_a_committee_can_be_tested_from_python(trained, hard_data):
     data = MNISTDataModule(str(hard_data), dataset=SMALL)
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False, max_epochs=1)
     (scores,) = trainer.test(EnsembleModule(PATTERN), data, verbose=False)
-    said = results(Path("tb_logs/dense/committee_3"))
-    assert scores["test_acc"] == pytest.approx(said["test_acc"])
-    assert scores["test_loss"] == pytest.approx(said["test_loss"])
+    recorded = results(Path("tb_logs/dense/committee_3"))
+    assert scores["test_acc"] == pytest.approx(recorded["test_acc"])
+    assert scores["test_loss"] == pytest.approx(recorded["test_loss"])
 
 
-def test_python_code_is_refused_other_data_too(trained, hard_data):
+def test_other_data_are_refused_from_python(trained, hard_data):
     data = MNISTDataModule(str(hard_data), dataset=SMALL, split_seed=7)
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     with pytest.raises(UserError, match=r"split_sha256 .*--data\.split_seed"):

@@ -1,4 +1,4 @@
-"""The features of any net, by hooks alone."""
+"""The features of any net, captured by hooks."""
 
 import threading
 
@@ -11,7 +11,7 @@ from lit_mnist.models.features import Features
 IMAGES = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 
 
-def test_they_are_what_reaches_the_last_linear_layer_of_each_net():
+def test_features_are_the_inputs_of_each_net_s_last_linear_layer():
     nets = [Dense().eval(), DeepConv().eval()]
     features = Features(nets)
     with torch.no_grad():
@@ -22,41 +22,41 @@ def test_they_are_what_reaches_the_last_linear_layer_of_each_net():
         expected = torch.cat([net(IMAGES) for net in without_last], dim=1)
 
     assert features.widths == [256, 256]
-    torch.testing.assert_close(features.taken(6), expected)
-    assert features.taken(0).shape == (0, 0)
+    torch.testing.assert_close(features.take(6), expected)
+    assert features.take(0).shape == (0, 0)
 
 
-def test_of_an_image_read_five_times_they_are_those_of_the_image_itself():
+def test_with_shifts_features_are_those_of_the_unshifted_image():
     module = SimpleConvModule(shifts=True).eval()
     plain = Features([module.net])
     module.net(IMAGES)
-    expected = plain.taken(6)
+    expected = plain.take(6)
     plain.remove()
 
     features = Features([module])
     module(IMAGES)
-    torch.testing.assert_close(features.taken(6), expected)
+    torch.testing.assert_close(features.take(6), expected)
 
 
-def test_of_nets_that_are_shown_some_images_each_they_stand_in_the_images_rows():
+def test_features_of_nets_run_on_some_images_are_in_their_rows():
     nets = [Dense().eval(), Dense().eval()]
     features = Features(nets)
     for net in nets:
         net(IMAGES)
-    first, second = features.taken(6).split(256, dim=1)
+    first, second = features.take(6).split(256, dim=1)
 
     by = torch.tensor([[True, False], [False, True]] * 3)
     for net, own in zip(nets, by.T, strict=True):
         net(IMAGES[own])
     expected = torch.where(by[:, :1], first, second)
-    torch.testing.assert_close(features.taken(6, by), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(features.take(6, by), expected, rtol=1e-4, atol=1e-5)
     for net in nets:
         net(IMAGES)
-    assert features.taken(6, by).shape == (6, 0)
+    assert features.take(6, by).shape == (6, 0)
 
 
 class SomeOrNone(nn.Module):
-    """Puts so many images through its last layer."""
+    """Passes a given number of images through its last layer."""
 
     def __init__(self, count):
         super().__init__()
@@ -66,38 +66,38 @@ class SomeOrNone(nn.Module):
         return self.head(images[: self.count].flatten(1)) if self.count else torch.zeros(1)
 
 
-def test_a_net_without_a_linear_layer_or_one_that_all_images_pass_has_none():
+def test_a_net_without_a_suitable_linear_layer_has_no_features():
     for net in (nn.Conv2d(1, 1, 3), SomeOrNone(0), SomeOrNone(2)):
         features = Features([Dense().eval(), net])
         for one in (Dense(), net):
             one(IMAGES)
-        assert features.taken(6).shape == (6, 0)
+        assert features.take(6).shape == (6, 0)
     assert Features([nn.Conv2d(1, 1, 3)]).widths == []
 
 
-def test_removed_it_keeps_nothing_and_threads_keep_their_own():
+def test_removed_hooks_capture_nothing_and_threads_are_separate():
     net = Dense().eval()
     features = Features([net])
     other = threading.Thread(target=net, args=(IMAGES[:2],))
     other.start()
     other.join()
-    assert features.taken(2).shape == (2, 0)
+    assert features.take(2).shape == (2, 0)
     features.remove()
     net(IMAGES)
-    assert features.taken(6).shape == (6, 0)
+    assert features.take(6).shape == (6, 0)
 
 
 def test_a_compiled_net_runs_as_it_is_written_until_they_are_removed():
     net = Dense().eval()
     plain = Features([net])
     net(IMAGES)
-    expected = plain.taken(6)
+    expected = plain.take(6)
     plain.remove()
     forward = net.forward
     net._compiled_call_impl = compiled = lambda images: forward(images)  # calls no hook of the net
 
     features = Features([net])
     net(IMAGES)
-    torch.testing.assert_close(features.taken(6), expected)
+    torch.testing.assert_close(features.take(6), expected)
     features.remove()
     assert net._compiled_call_impl is compiled

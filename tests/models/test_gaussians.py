@@ -10,7 +10,7 @@ from lit_mnist.models.gaussians import Gaussians
 
 @pytest.fixture
 def known(monkeypatch):
-    """Features (N, 5) of three classes, labels (N,), with no ridge to be added."""
+    """Features (N, 5) of three classes and labels (N,); sets the ridge to zero."""
     monkeypatch.setattr(gaussians, "RIDGE", 0.0)
     generator = np.random.default_rng(0)
     labels = generator.integers(0, 3, 900)
@@ -18,7 +18,7 @@ def known(monkeypatch):
     return spread * (1 + labels[:, None]) + 4 * np.eye(5)[labels], labels
 
 
-def test_with_covariances_of_their_own_they_are_mahalanobis_to_the_nearest_class(known):
+def test_distances_with_class_covariances_are_mahalanobis(known):
     features, labels = known
     each = [EmpiricalCovariance().fit(features[labels == name]) for name in range(3)]
     expected = np.min([one.mahalanobis(features) for one in each], axis=0)
@@ -26,7 +26,7 @@ def test_with_covariances_of_their_own_they_are_mahalanobis_to_the_nearest_class
     np.testing.assert_allclose(found, expected, rtol=1e-9)
 
 
-def test_with_one_covariance_they_are_so_too(known):
+def test_distances_with_a_shared_covariance_are_mahalanobis(known):
     features, labels = known
     means = np.stack([features[labels == name].mean(axis=0) for name in range(3)])
     shared = EmpiricalCovariance(assume_centered=True).fit(features - means[labels])

@@ -8,7 +8,7 @@ from lit_mnist.models.layers import Dropout, FullPrecisionLinear
 
 
 @pytest.mark.parametrize("rate", [0.2, 0.25, 0.5, 0.9])
-def test_drops_at_its_rate_and_scales_what_it_keeps(rate):
+def test_drops_at_its_rate_and_scales_the_rest(rate):
     torch.manual_seed(0)
     count = 1_000_003  # not a multiple of the four elements that share a draw
     out = Dropout(rate)(torch.ones(count))
@@ -20,7 +20,7 @@ def test_drops_at_its_rate_and_scales_what_it_keeps(rate):
     )
 
 
-def test_each_of_the_four_elements_of_a_draw_is_dropped_alike_and_alone():
+def test_the_four_elements_of_a_draw_are_dropped_independently():
     torch.manual_seed(0)
     kept = (Dropout(0.25)(torch.ones(400_000)) != 0).double().view(-1, 4)
     assert kept.mean(dim=0).tolist() == pytest.approx([0.75] * 4, abs=0.01)
@@ -29,7 +29,7 @@ def test_each_of_the_four_elements_of_a_draw_is_dropped_alike_and_alone():
 
 
 @pytest.mark.parametrize("layout", [torch.contiguous_format, torch.channels_last])
-def test_keeps_layout_and_masks_the_gradient_as_the_values(layout):
+def test_keeps_layout_and_masks_gradients_like_values(layout):
     x = torch.rand(3, 8, 5, 5).to(memory_format=layout).requires_grad_()
     out = Dropout(0.5)(x)
     assert out.is_contiguous(memory_format=layout)
@@ -38,7 +38,7 @@ def test_keeps_layout_and_masks_the_gradient_as_the_values(layout):
     assert set(x.grad.unique().tolist()) == {0.0, 2.0}
 
 
-def test_layout_does_not_change_what_is_drawn_at_a_place_in_memory():
+def test_the_mask_depends_on_memory_order_only():
     torch.manual_seed(3)
     first = Dropout(0.5)(torch.ones(2, 4, 3, 3))
     torch.manual_seed(3)
@@ -58,7 +58,7 @@ def test_is_repeatable_and_works_on_bfloat16_empty_and_strided_tensors():
 
 
 @pytest.mark.parametrize("rate", [0.0, 1.0])
-def test_extreme_rates_keep_all_or_nothing(rate):
+def test_rates_0_and_1_keep_all_or_nothing(rate):
     assert torch.equal(Dropout(rate)(torch.ones(9)), torch.full((9,), 1 - rate))
 
 

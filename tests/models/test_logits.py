@@ -1,4 +1,4 @@
-"""What a user's own network gives in place of logits is told in one line, wherever it is used."""
+"""Outputs of a user's network that are not logits are reported in one line by every command."""
 
 import pytest
 import torch
@@ -16,7 +16,7 @@ LOGITS = torch.zeros(3, 10)
 
 
 @pytest.mark.parametrize(
-    ("output", "told"),
+    ("output", "text"),
     [
         (LOGITS[:, :9], "a tensor (3, 9) of float32"),
         (LOGITS.repeat(1, 2), "a tensor (3, 20) of float32"),
@@ -33,17 +33,17 @@ LOGITS = torch.zeros(3, 10)
         (None, "None"),
     ],
 )
-def test_what_is_no_logits_is_described(output, told):
+def test_a_wrong_output_is_described(output, text):
     with pytest.raises(UserError) as error:
         checked(output, 3, nn.Flatten())
     assert str(error.value) == (
-        f"torch.nn.modules.flatten.Flatten: gives {told} for 3 images; wanted are logits, a float"
-        " tensor (3, 10): return that alone from forward"
+        f"torch.nn.modules.flatten.Flatten: returns {text} for 3 images; expected are logits, a"
+        " float tensor (3, 10): return only these from forward"
     )
 
 
 @pytest.mark.parametrize("kind", [torch.float32, torch.float64, torch.bfloat16])
-def test_logits_are_given_back(kind):
+def test_logits_are_returned_unchanged(kind):
     logits = LOGITS.to(kind)
     assert checked(logits, 3, nn.Flatten()) is logits
 
@@ -56,7 +56,7 @@ class Wide(ClassifierModule):
 
 
 class Squeezed(ClassifierModule):
-    """Right, but for a single image."""
+    """Wrong for a single image only."""
 
     def net_type(self):
         return nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
@@ -73,7 +73,7 @@ class Twofold(Squeezed):
 
 
 class Pair(Twofold):
-    """The same; all steps take them apart themselves."""
+    """The same; its steps unpack them."""
 
     def training_step(self, batch, batch_idx):
         return nn.functional.cross_entropy(self(batch.images)[0], batch.labels)
@@ -89,41 +89,41 @@ def batch(count):
 
 @pytest.mark.parametrize("step", ["training_step", "validation_step", "test_step", "predict_step"])
 @pytest.mark.parametrize(("kind", "count"), [(Wide, 2), (Squeezed, 1)])
-def test_each_step_tells_the_class(kind, count, step):
-    with pytest.raises(UserError, match=f"{kind.__name__}: gives a tensor"):
+def test_each_step_names_the_class_with_a_wrong_output(kind, count, step):
+    with pytest.raises(UserError, match=f"{kind.__name__}: returns a tensor"):
         getattr(kind(), step)(batch(count), 0)
     if kind is Squeezed:
         assert getattr(kind(), step)(batch(2), 0) is not None
 
 
-def test_a_shifted_image_is_told_likewise():
-    with pytest.raises(UserError, match=r"Wide: gives a tensor \(2, 11\)"):
+def test_a_wrong_output_for_shifted_images_is_reported():
+    with pytest.raises(UserError, match=r"Wide: returns a tensor \(2, 11\)"):
         Wide(shifts=True).eval()(torch.zeros(2, 1, 28, 28))
 
 
-def test_what_its_own_steps_take_apart_is_not_refused():
+def test_a_module_whose_steps_handle_its_output_is_accepted():
     module = Pair()
     assert module.training_step(batch(2), 0).isfinite()
     assert module.test_step(batch(2), 0).shape == (2, 10)
 
 
-def test_fit_ends_in_one_line(small_data, here, capsys):
+def test_fit_reports_a_wrong_output_in_one_line(small_data, here, capsys):
     options = ["--data.data_dir", str(small_data), "--data.dataset", SMALL]
     model = f"{__name__}.Wide"
     assert main(["fit", "--model", model, *options, "--trainer.accelerator", "cpu"]) == 2
     problems = capsys.readouterr().err
-    assert f"error: {model}: gives a tensor (86, 11) of float32 for 86 images" in problems
+    assert f"error: {model}: returns a tensor (86, 11) of float32 for 86 images" in problems
     assert "Traceback" not in problems
 
 
-def test_a_committee_and_an_export_need_a_forward_that_gives_logits(tmp_path):
+def test_a_committee_and_an_export_need_logits_from_forward(tmp_path):
     paths = [tmp_path / f"{place}.ckpt" for place in range(2)]
     for path in paths:
         module = Twofold()
         torch.save({"state_dict": module.state_dict(), "model_class": f"{__name__}.Twofold"}, path)
     committee = EnsembleModule(checkpoints=list(map(str, paths)), classes=[Twofold])
-    with pytest.raises(UserError, match="Twofold: gives a tuple of 2 for 1 image;"):
+    with pytest.raises(UserError, match="Twofold: returns a tuple of 2 for 1 image;"):
         committee.configure_model()
     run = TrainedRun(paths[:1], [torch.load(paths[0])], "probabilities", "MNIST", None, [Twofold])
-    with pytest.raises(UserError, match="Twofold: gives a tuple of 2 for 1 image;"):
+    with pytest.raises(UserError, match="Twofold: returns a tuple of 2 for 1 image;"):
         run.model()

@@ -1,4 +1,4 @@
-"""Which networks make a committee, and how they are named and read."""
+"""Which networks form a committee, and how they are found and loaded."""
 
 import random
 
@@ -16,7 +16,7 @@ IDENTITY = {"dataset": "MNIST", "pixels": "0 to 1", "data_sha256": "d1", "split_
 
 
 def save(path, kind=DenseModule, seed=0, **identity):
-    """Writes a checkpoint of a network with random weights; gives the network."""
+    """Writes a checkpoint of a network with random weights; returns the network."""
     torch.manual_seed(seed)
     module = kind()
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -27,7 +27,7 @@ def save(path, kind=DenseModule, seed=0, **identity):
     return module.net.eval()
 
 
-def test_paths_and_patterns_and_any_architecture(here):
+def test_members_are_found_by_path_or_pattern_with_any_architecture(here):
     nets = [
         save(here / "b" / "seed_7" / "checkpoints" / "best.ckpt", SimpleConvModule, 1, **IDENTITY),
         save(here / "a" / "seed_10" / "checkpoints" / "best.ckpt", DenseModule, 2, **IDENTITY),
@@ -38,9 +38,9 @@ def test_paths_and_patterns_and_any_architecture(here):
     module = EnsembleModule(patterns)
     shown = digits(20, 5)[0].unsqueeze(1) / 255
     with torch.no_grad():
-        said = module(shown).exp().numpy()
+        output = module(shown).exp().numpy()
         mean = np.mean([net(shown).softmax(1).numpy() for net in nets], axis=0)
-    np.testing.assert_allclose(said, mean, atol=1e-6)
+    np.testing.assert_allclose(output, mean, atol=1e-6)
     # the members of a pattern in the order of their seeds, as `committee` has them
     names = [member.name for member in module.members]
     assert names == ["b/seed_7", "a/seed_9", "a/seed_10", "plain[1].ckpt"]
@@ -48,7 +48,7 @@ def test_paths_and_patterns_and_any_architecture(here):
     assert not any(net.training for net in module.nets)
 
 
-def test_the_hash_tells_members_their_order_and_their_average(here):
+def test_the_hash_depends_on_members_order_and_average(here):
     for seed in range(3):
         save(here / f"{seed}.ckpt", seed=seed)
     kinds = [
@@ -136,17 +136,17 @@ REFUSED = {
 }
 
 
-@pytest.mark.parametrize(("paths", "make", "said"), REFUSED.values(), ids=REFUSED)
-def test_what_is_no_committee_is_refused_by_name(here, paths, make, said):
+@pytest.mark.parametrize(("paths", "make", "message"), REFUSED.values(), ids=REFUSED)
+def test_invalid_committees_are_refused_with_the_file_s_name(here, paths, make, message):
     save(here / "a.ckpt", **IDENTITY)
     if make:
         make(here / "b.ckpt")
-    with pytest.raises(UserError, match=said) as raised:
+    with pytest.raises(UserError, match=message) as raised:
         EnsembleModule(paths).configure_model()
     assert "\n" not in str(raised.value)
 
 
-def test_members_that_differ_are_refused_though_the_first_says_nothing(here):
+def test_differing_members_are_refused_if_the_first_has_no_fingerprint(here):
     save(here / "a.ckpt")
     save(here / "b.ckpt", seed=1, **IDENTITY)
     save(here / "c.ckpt", seed=2, **IDENTITY | {"split_sha256": "s2"})
@@ -154,7 +154,7 @@ def test_members_that_differ_are_refused_though_the_first_says_nothing(here):
         EnsembleModule(["a.ckpt", "b.ckpt", "c.ckpt"]).configure_model()
 
 
-def test_loading_members_draws_no_random_number(here):
+def test_loading_members_draws_no_random_numbers(here):
     for seed, kind in enumerate((DenseModule, SimpleConvModule, DeepConvModule)):
         save(here / f"{seed}.ckpt", kind, seed)
     before = torch.get_rng_state(), np.random.get_state()[1], random.getstate()  # noqa: NPY002
@@ -176,13 +176,13 @@ def test_members_are_loaded_once(here):
 
 
 @pytest.mark.parametrize("dtype", [torch.float64, torch.float16])
-def test_weights_of_another_precision_are_members_too(here, dtype):
+def test_members_may_have_weights_of_another_precision(here, dtype):
     nets = [save(here / f"{seed}.ckpt", seed=seed) for seed in range(2)]
     content = torch.load("1.ckpt", weights_only=True)
     content["state_dict"] = {k: value.to(dtype) for k, value in content["state_dict"].items()}
     torch.save(content, "1.ckpt")
     shown = digits(20, 5)[0].unsqueeze(1) / 255
     with torch.no_grad():
-        said = EnsembleModule("*.ckpt")(shown).exp()
+        output = EnsembleModule("*.ckpt")(shown).exp()
         mean = (nets[0](shown).softmax(1) + nets[1](shown).softmax(1)) / 2
-    torch.testing.assert_close(said, mean, atol=1e-3, rtol=0)
+    torch.testing.assert_close(output, mean, atol=1e-3, rtol=0)

@@ -48,7 +48,7 @@ def test_loss_is_the_mean_cross_entropy():
     torch.testing.assert_close(module.training_step(data, 0), expected)
 
 
-def test_mean_of_the_ranks_losses_is_the_mean_over_all_images():
+def test_mean_loss_over_ranks_equals_the_mean_over_all_images():
     module = DenseModule().eval()
     whole = batch(7)
     parts = [
@@ -58,7 +58,7 @@ def test_mean_of_the_ranks_losses_is_the_mean_over_all_images():
     torch.testing.assert_close(losses.mean(), module.training_step(whole, 0))
 
 
-def test_a_rank_without_images_contributes_a_zero_gradient():
+def test_a_rank_without_images_contributes_zero_gradients():
     module = DenseModule()
     module.training_step(batch(0, share=0.5), 0).backward()
     assert all((weights.grad == 0).all() for weights in module.parameters())
@@ -118,7 +118,7 @@ def test_scores_count_every_image_once_with_a_smaller_last_batch(small_data, tmp
 
 
 class Scripted(DenseModule):
-    """Validates as told, to drive the schedule."""
+    """Logs the given validation scores, to drive the schedule."""
 
     script = (0.5, 0.6, 0.6, 0.6, 0.6, 0.6, 0.6, 0.7)
 
@@ -133,7 +133,7 @@ class Scripted(DenseModule):
         self.rates.append(float(self.trainer.callback_metrics["lr"]))
 
 
-def test_schedule_steps_once_an_epoch_and_logs_the_rate_that_was_used(small_data, tmp_path):
+def test_schedule_steps_once_per_epoch_and_logs_the_rate_used(small_data, tmp_path):
     module = Scripted(plateau=True)
     trainer = quiet_trainer(tmp_path, max_epochs=8, limit_train_batches=1)
     trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST"))
@@ -147,13 +147,13 @@ def test_trains_without_validation(small_data, tmp_path):
     assert "train_acc" in trainer.callback_metrics
 
 
-def test_base_class_names_no_net():
+def test_the_base_class_without_net_type_is_refused():
     with pytest.raises(AttributeError):
         ClassifierModule()
 
 
 def trained(module, batches):
-    """The module after a step a batch, without dropout."""
+    """The module after one step per batch, without dropout."""
     optimiser = module.eval().configure_optimizers()
     for data in batches:
         optimiser.zero_grad()
@@ -163,7 +163,7 @@ def trained(module, batches):
 
 
 @pytest.mark.parametrize("kind", [SimpleConvModule, DeepConvModule])
-def test_layout_changes_nothing_but_rounding(kind):
+def test_memory_layout_changes_only_rounding(kind):
     first = kind(channels_last=False)
     second = kind(channels_last=True)
     second.load_state_dict(first.state_dict())
@@ -178,7 +178,7 @@ def test_layout_changes_nothing_but_rounding(kind):
         assert (value - others[name]).abs().mean() < 1e-5, name
 
 
-def test_evaluates_in_float32_whatever_it_trains_in():
+def test_evaluation_is_in_float32_for_any_training_precision():
     module, data = SimpleConvModule().eval(), batch(50)
     exact = module(data.images)
     with torch.autocast("cpu", torch.bfloat16):
@@ -192,7 +192,7 @@ def test_evaluates_in_float32_whatever_it_trains_in():
     )
 
 
-def test_scores_add_up_exactly():
+def test_scores_of_partial_batches_add_up():
     scores, logits, labels = RunningScores(), torch.randn(10, 10), torch.arange(10)
     for part in (slice(0, 7), slice(7, 10)):
         total = F.cross_entropy(logits[part], labels[part], reduction="sum")
@@ -223,14 +223,14 @@ def test_trains_and_scores_in_other_precisions(small_data, tmp_path, precision):
 
 
 class Linear(nn.Sequential):
-    """The least net, for tests of many steps."""
+    """The smallest net, for tests of many steps."""
 
     def __init__(self):
         super().__init__(nn.Flatten(), nn.Linear(784, 10))
 
 
 class Diverging(ClassifierModule):
-    """Its loss is no number from a certain step on."""
+    """Its loss is NaN from a given step on."""
 
     net_type = Linear
     breaks_at = 130
@@ -240,7 +240,7 @@ class Diverging(ClassifierModule):
         return super().training_step(batch._replace(images=images), batch_idx)
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(small_data, tmp_path):
+def test_a_nan_loss_stops_the_run_and_names_the_step(small_data, tmp_path):
     trainer = quiet_trainer(tmp_path, max_epochs=1, limit_val_batches=0)
     data = MNISTDataModule(str(small_data), "KMNIST", batch_size=2)  # 250 steps
     with pytest.raises(UserError, match=r"from step 130 of epoch 0 on; lower --model.lr 0.001"):
@@ -249,15 +249,13 @@ def test_a_loss_that_is_no_number_stops_the_run_and_names_the_step(small_data, t
 
 
 class DivergingHeldOut(DenseModule):
-    """Its weights are no numbers after the last step, which no training loss shows."""
+    """Its weights are NaN after the last step, which no training loss shows."""
 
     def on_validation_start(self):
         self.net[1].weight.data.fill_(float("nan"))
 
 
-def test_a_validation_loss_that_is_no_number_stops_the_run_before_its_checkpoint(
-    small_data, tmp_path
-):
+def test_a_nan_validation_loss_stops_the_run_before_its_checkpoint(small_data, tmp_path):
     saved = ModelCheckpoint(tmp_path, save_on_train_epoch_end=True)
     trainer = quiet_trainer(tmp_path, max_epochs=1, enable_checkpointing=True, callbacks=[saved])
     with pytest.raises(UserError, match="not a finite number from step 6 of epoch 0"):
@@ -265,7 +263,7 @@ def test_a_validation_loss_that_is_no_number_stops_the_run_before_its_checkpoint
     assert not list(tmp_path.glob("*.ckpt"))
 
 
-def test_sums_of_an_epoch_go_on_where_they_were_kept():
+def test_partial_sums_of_an_epoch_are_restored():
     first, second = DenseModule(), DenseModule()
     data = batch(7)
     total = F.cross_entropy(first(data.images), data.labels, reduction="sum")
@@ -276,7 +274,7 @@ def test_sums_of_an_epoch_go_on_where_they_were_kept():
     assert second.train_scores.count == 7
 
 
-def test_a_loader_of_anyones_trains_as_pytorch_does():
+def test_training_with_a_plain_dataloader_equals_pytorch():
     images, labels = torch.rand(40, 1, 28, 28), torch.arange(40) % 10
     pairs = DataLoader(TensorDataset(images, labels), 10)
     module = LinearModule()
@@ -302,7 +300,7 @@ def test_a_loader_of_anyones_trains_as_pytorch_does():
     assert torch.allclose(predicted, logits.softmax(1), atol=1e-6)
 
 
-def test_adam_takes_weights_that_no_fused_kernel_takes():
+def test_adam_falls_back_for_weights_without_a_fused_kernel():
     module = DenseModule()
     module.filter = nn.Parameter(torch.ones(2, dtype=torch.cfloat))
     module.count = nn.Parameter(torch.tensor(3), requires_grad=False)
@@ -311,15 +309,15 @@ def test_adam_takes_weights_that_no_fused_kernel_takes():
 
 
 @pytest.mark.parametrize("answer", [lambda logits: logits[:, :9], lambda logits: (logits, 1)])
-def test_logits_of_another_form_are_told(monkeypatch, answer):
+def test_outputs_that_are_not_logits_are_refused(monkeypatch, answer):
     module = DenseModule()
     monkeypatch.setattr(module, "forward", lambda images: answer(module.net(images)))
     for step in (module.training_step, module.validation_step):
-        with pytest.raises(UserError, match=r"DenseModule: gives .* float tensor \(6, 10\)"):
+        with pytest.raises(UserError, match=r"DenseModule: returns .* float tensor \(6, 10\)"):
             step(batch(6), 0)
 
 
-def test_what_load_from_checkpoint_gives_starts_an_epoch_from_nothing(small_data, tmp_path):
+def test_a_module_from_load_from_checkpoint_starts_a_new_epoch(small_data, tmp_path):
     def fit(module, **options):
         trainer = quiet_trainer(tmp_path, max_epochs=1, limit_val_batches=0, **options)
         trainer.fit(module, MNISTDataModule(str(small_data), "KMNIST", batch_size=60))

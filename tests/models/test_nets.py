@@ -13,7 +13,7 @@ NETS = {Dense: 535_818, SimpleConv: 128_924, DeepConv: 887_530}
 
 
 @pytest.mark.parametrize(("kind", "count"), NETS.items())
-def test_has_the_notebooks_parameters_and_gives_logits(kind, count):
+def test_nets_have_the_notebook_s_parameters_and_return_logits(kind, count):
     net = kind()
     assert sum(weights.numel() for weights in net.parameters()) == count
     logits = net(torch.rand(3, 1, 28, 28))
@@ -22,7 +22,7 @@ def test_has_the_notebooks_parameters_and_gives_logits(kind, count):
 
 
 @pytest.mark.parametrize("kind", NETS)
-def test_starts_as_keras_does(kind):
+def test_initialisation_equals_that_of_keras(kind):
     torch.manual_seed(0)
     for layer in kind():
         if not isinstance(layer, nn.Conv2d | nn.Linear):
@@ -37,11 +37,11 @@ def test_starts_as_keras_does(kind):
 @pytest.mark.parametrize(
     ("kind", "rates"), [(Dense, [0.2, 0.2]), (SimpleConv, [0.2]), (DeepConv, [0.25, 0.2])]
 )
-def test_drops_out_as_the_notebook(kind, rates):
+def test_dropout_rates_are_the_notebook_s(kind, rates):
     assert [layer.p for layer in kind() if isinstance(layer, nn.Dropout)] == rates
 
 
-def test_deep_net_equals_the_notebooks_order_of_relu_and_pool():
+def test_pooling_before_relu_equals_the_notebook_s_order():
     net = DeepConv().eval()
     conv = [layer for layer in net if isinstance(layer, nn.Conv2d)]
     dense = [layer for layer in net if isinstance(layer, nn.Linear)]

@@ -1,4 +1,4 @@
-"""What is like no class: scores, thresholds, and whose images they are fitted to."""
+"""The detector of novel images: scores, thresholds, and the images that it is fitted to."""
 
 import numpy as np
 import pytest
@@ -13,7 +13,7 @@ LETTERS = 12 * np.eye(10)[[0, 2, 6, 8]] + 12 * np.eye(10)[[1, 3, 7, 9]]  # each 
 
 
 def classes(count, seed):
-    """Features (N, 10) of two nets, each class about a corner of its own; labels (N,)."""
+    """Features (N, 10) of two nets, each class around its own corner; labels (N,)."""
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 10, count)
     return generator.normal(size=(count, 10)) + 12 * np.eye(10)[labels], labels
@@ -35,14 +35,14 @@ def rule_of(known):
     return Novelty.fit(known, WIDTHS, *letters(400, seed=9))
 
 
-def test_one_in_two_hundred_is_novel_and_so_are_letters_and_what_is_far_from_all():
+def test_novel_are_1_in_200_digits_letters_and_outliers():
     rule = rule_of(held_out(10_000, seed=1))
     assert rule.novel(classes(10_000, seed=2)[0]).mean() == pytest.approx(0.005, abs=0.002)
     assert rule.novel(letters(400, seed=3)[0]).all()
     assert rule.novel(np.stack([ALL, -9 * ALL])).all()
 
 
-def test_a_score_is_the_distance_to_the_nearest_class_less_half_of_that_to_letters():
+def test_a_score_is_the_digit_distance_minus_half_the_letter_distance():
     known = held_out(2_000, seed=1)
     rule = rule_of(known)
     some = classes(50, seed=2)[0]
@@ -55,8 +55,8 @@ def test_a_score_is_the_distance_to_the_nearest_class_less_half_of_that_to_lette
     np.testing.assert_allclose(rule.scores(some), np.mean(each, axis=0))
 
 
-def test_a_net_of_folds_is_fitted_to_the_images_that_it_left_out_alone():
-    """Side by side as in a committee of one split, the others' features being nonsense."""
+def test_with_folds_a_net_is_fitted_to_its_held_out_images_only():
+    """The features of two nets side by side, where those of the other net are nonsense."""
     features, labels = classes(4_000, seed=1)
     features = np.concatenate([features, features], axis=1)  # two nets that find the same
     by = np.zeros((4_000, 2), bool)
@@ -75,7 +75,7 @@ def test_a_net_of_folds_is_fitted_to_the_images_that_it_left_out_alone():
     assert 0 < novel.mean() < 0.01
 
 
-def test_it_is_read_for_the_weights_that_it_was_written_for_alone(tmp_path):
+def test_a_detector_is_loaded_only_for_its_own_weights(tmp_path):
     known = held_out(1_000, seed=3)
     rule, path = rule_of(known), tmp_path / "novelty.npz"
     assert novelty_file.load(path, "a", WIDTHS)[0] is None
@@ -94,7 +94,7 @@ def test_it_is_read_for_the_weights_that_it_was_written_for_alone(tmp_path):
     assert novelty_file.load(path, "a", WIDTHS) == damaged
 
 
-def test_what_stands_in_the_way_is_told():
+def test_the_reason_why_no_detector_is_fitted_is_returned():
     known = held_out(1_000, seed=4)
     assert novelty.obstacle(known, WIDTHS) == ""
     assert "linear layer" in novelty.obstacle(known._replace(features=known.features[:, :0]), [])
@@ -105,7 +105,7 @@ def test_what_stands_in_the_way_is_told():
     assert "too few" in novelty.obstacle(some, WIDTHS)
 
 
-def test_no_digit_is_what_is_improbable_or_novel():
+def test_improbable_and_novel_images_are_no_digit():
     rule = rule_of(held_out(1_000, seed=5))
     sure, unsure = np.eye(10)[[3, 3]], np.full((2, 10), 0.1)
     near_and_far = np.stack([12 * np.eye(10)[3], ALL])

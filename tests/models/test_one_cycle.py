@@ -1,4 +1,4 @@
-"""One cycle of the rate: PyTorch's own, but as long as the run that steps it."""
+"""The one-cycle schedule: PyTorch's, with the length of the run that steps it."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def setting(optimizer):
 
 
 def settings(schedule, steps):
-    """Rate and decay at each of so many steps."""
+    """Rate and decay at each step."""
     found = []
     for _ in range(steps):
         found.append(setting(schedule.optimizer))
@@ -41,7 +41,7 @@ def torchs(total):
 
 
 @pytest.mark.parametrize("total", [1, 2, 7, 100])
-def test_is_pytorchs(total):
+def test_the_schedule_equals_pytorch_s(total):
     ours = settings(OneCycle(adam(), HIGHEST, total), total)
     assert ours == torchs(total)
     if total == 100:
@@ -53,7 +53,7 @@ def test_is_pytorchs(total):
 
 @pytest.mark.parametrize("longer", [20, 30])
 @pytest.mark.filterwarnings("error")
-def test_goes_on_in_a_run_of_another_length_at_the_rate_of_its_step(longer):
+def test_resuming_with_another_length_uses_the_rate_of_its_step(longer):
     first = OneCycle(adam(), HIGHEST, 20)
     settings(first, 12)
     second = OneCycle(adam(), HIGHEST, longer)
@@ -67,7 +67,7 @@ def rates(name):
         return [float(row["lr"]) for row in csv.DictReader(file)]
 
 
-def test_a_run_that_is_given_more_epochs_goes_on_in_the_longer_cycle(run_cli):
+def test_raising_max_epochs_continues_in_the_longer_cycle(run_cli):
     cycle = ("--model.one_cycle", "true", "--model.lr", str(HIGHEST))
     for epochs in ("2", "5"):
         assert run_cli("fit", *cycle, "--trainer.max_epochs", epochs)[0] == 0
@@ -77,13 +77,13 @@ def test_a_run_that_is_given_more_epochs_goes_on_in_the_longer_cycle(run_cli):
     assert rates("dense") == pytest.approx(at_ends[0] + at_ends[1][2:], rel=1e-6)
 
 
-def test_follows_a_limit_in_steps(run_cli):
+def test_the_cycle_follows_max_steps(run_cli):
     limit = ("--trainer.max_steps", "18", "--trainer.max_epochs", "9")
     assert run_cli("fit", "--model.one_cycle", "true", "--model.lr", str(HIGHEST), *limit)[0] == 0
     assert rates("dense") == pytest.approx([torchs(18)[8][0], torchs(18)[17][0]], rel=1e-6)
 
 
-def test_a_run_without_an_end_is_refused(run_cli):
+def test_a_run_without_a_limit_is_refused(run_cli):
     status, _, error = run_cli("fit", "--model.one_cycle", "true", "--trainer.max_epochs", "-1")
     assert (status, error.count("\n")) == (2, 1)
     assert "--model.one_cycle: ends with the run; give --trainer.max_epochs" in error

@@ -1,4 +1,4 @@
-"""The plateau schedule against frozen sequences, as Keras 3's ReduceLROnPlateau gives them."""
+"""The plateau schedule against recorded sequences of Keras 3's ReduceLROnPlateau."""
 
 import pytest
 import torch
@@ -7,7 +7,7 @@ from lit_mnist.models.plateau import Plateau
 
 
 def rates(accuracies, **options):
-    """The rate in force after each epoch, starting from 0.001."""
+    """The learning rate after each epoch, starting from 0.001."""
     optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
     schedule = Plateau(optimizer, **options)
     result = []
@@ -18,7 +18,7 @@ def rates(accuracies, **options):
 
 
 def keras(accuracies, patience=3, factor=0.5, min_delta=1e-4, min_lr=1e-5):
-    """Keras' own arithmetic, in whole images so that rounding cannot decide."""
+    """Keras' arithmetic, in whole images so that rounding does not matter."""
     best, wait, lr, result = -1, 0, 1e-3, []
     for correct in (round(accuracy * 10_000) for accuracy in accuracies):
         if correct > best + min_delta * 10_000:
@@ -31,12 +31,12 @@ def keras(accuracies, patience=3, factor=0.5, min_delta=1e-4, min_lr=1e-5):
     return result
 
 
-def test_lowers_at_the_third_epoch_without_improvement():
+def test_lowers_the_rate_at_the_third_epoch_without_improvement():
     flat = [0.98] * 8
     assert rates(flat) == pytest.approx([1e-3] * 3 + [5e-4] * 3 + [2.5e-4] * 2)
 
 
-def test_one_more_image_is_no_improvement_and_two_are():
+def test_two_more_images_are_an_improvement_and_one_is_not():
     assert rates([0.9800, 0.9801, 0.9801, 0.9801])[-1] == pytest.approx(5e-4)
     assert rates([0.9800, 0.9802, 0.9802, 0.9802])[-1] == pytest.approx(1e-3)
 

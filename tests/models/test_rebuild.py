@@ -1,4 +1,4 @@
-"""Modules that are built again from their checkpoints."""
+"""Modules rebuilt from their checkpoints."""
 
 import torch
 from torch import nn
@@ -22,7 +22,7 @@ class Unpacking(ClassifierModule):
         return 2 * self(batch.images)[0]
 
 
-def test_a_module_that_evaluates_by_itself_is_a_member_and_a_network_as_it_is_tested(tmp_path):
+def test_a_module_with_its_own_evaluation_is_rebuilt_with_it(tmp_path):
     images, paths, expected = torch.rand(4, 1, 28, 28), [], []
     for seed in (1, 2):
         torch.manual_seed(seed)

@@ -21,7 +21,7 @@ def add(scores, logits, labels):
     scores.update(logits, labels, F.cross_entropy(logits, labels, reduction="sum"))
 
 
-def test_a_smaller_last_batch_counts_by_its_images():
+def test_a_smaller_last_batch_is_weighted_by_its_images():
     scores, parts = RunningScores(), list(batches([86, 86, 3]))
     for logits, labels in parts:
         add(scores, logits, labels)
@@ -32,7 +32,7 @@ def test_a_smaller_last_batch_counts_by_its_images():
     assert acc.item() == pytest.approx(accuracy_score(labels, probabilities.argmax(1)))
 
 
-def test_a_new_epoch_starts_from_nothing():
+def test_sums_are_reset_for_a_new_epoch():
     scores = RunningScores()
     first, second = batches([50, 50])
     add(scores, *first)
@@ -51,7 +51,7 @@ def test_ties_go_to_the_lowest_class():
     assert scores.compute().loss.item() == pytest.approx(np.log(10))
 
 
-def test_the_first_step_without_a_number_is_known():
+def test_the_first_step_with_a_nan_loss_is_recorded():
     scores = RunningScores()
     for step, (logits, labels) in enumerate(batches([8] * 5)):
         scores.update(logits, labels, torch.tensor(torch.nan if step == 3 else 1.0))
@@ -59,7 +59,7 @@ def test_the_first_step_without_a_number_is_known():
 
 
 @pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float16])
-def test_sums_are_in_float32_whatever_the_weights_are_in(dtype):
+def test_sums_are_in_float32_for_any_weights(dtype):
     module = ScoredModule().to(dtype)
     for _ in range(700):  # more than bfloat16 can count, and float16 hold: 700 x 86 x 2.3
         logits, labels = torch.zeros(86, 10, dtype=dtype), torch.zeros(86, dtype=torch.long)
@@ -67,7 +67,7 @@ def test_sums_are_in_float32_whatever_the_weights_are_in(dtype):
     assert module.val_scores.compute().loss.item() == pytest.approx(np.log(10), rel=1e-5)
 
 
-def test_what_is_kept_goes_on_to_the_same_bits():
+def test_restored_sums_continue_bit_identically():
     whole, cut = RunningScores(), RunningScores()
     parts = list(batches([20] * 6))
     for part in parts:
@@ -84,7 +84,7 @@ def test_what_is_kept_goes_on_to_the_same_bits():
 
 
 class Fixed(ScoredModule):
-    """Computes as a network does, in whatever precision it is asked for."""
+    """Computes like a network in the given precision."""
 
     def __init__(self):
         super().__init__()

@@ -16,7 +16,7 @@ def digits(count=3):
     return images
 
 
-def test_is_the_mean_probability_of_five_views():
+def test_the_output_is_the_mean_probability_of_five_views():
     torch.manual_seed(0)
     net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10)).double()
     images = digits().double()
@@ -28,7 +28,7 @@ def test_is_the_mean_probability_of_five_views():
     np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
-def test_what_leaves_at_one_side_does_not_come_in_at_the_other():
+def test_shifted_pixels_do_not_wrap_around():
     images = torch.zeros(1, 1, 28, 28)
     images[..., 0, :] = 1
     seen = []
@@ -37,7 +37,7 @@ def test_what_leaves_at_one_side_does_not_come_in_at_the_other():
     assert torch.equal(seen[-1], images)
 
 
-def test_a_module_shifts_except_in_training():
+def test_a_module_shifts_in_evaluation_only():
     torch.manual_seed(0)
     module = ConvNetModule(widths=[[4]], kernels=[3], shifts=True)
     images = digits()
@@ -49,7 +49,7 @@ def test_a_module_shifts_except_in_training():
 
 
 @pytest.mark.parametrize("shifts", [False, True])
-def test_a_checkpoint_is_read_as_it_was_trained(shifts, tmp_path):
+def test_a_checkpoint_keeps_its_shifts_option(shifts, tmp_path):
     torch.manual_seed(0)
     module = DenseModule(shifts=shifts).eval()
     checkpoint = {

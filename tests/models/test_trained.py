@@ -1,4 +1,4 @@
-"""Our networks, built without Lightning, are those that Lightning builds."""
+"""Networks loaded without Lightning equal those that Lightning loads."""
 
 import pytest
 import torch
@@ -11,7 +11,7 @@ from lit_mnist.runs.checkpoints import class_name
 
 @pytest.mark.parametrize("name", NETS)
 @pytest.mark.parametrize("channels_last", [True, None])
-def test_they_say_the_same(name, channels_last, tmp_path, monkeypatch):
+def test_loading_without_lightning_gives_equal_outputs(name, channels_last, tmp_path, monkeypatch):
     sizes = {"widths": [[4], [5, 6]], "kernels": [5, 3], "strided": 0, "hidden": 7}
     own = sizes if name == "ConvNetModule" else {}
     module = getattr(modules, name)(channels_last=channels_last, **own)
@@ -30,7 +30,7 @@ def test_they_say_the_same(name, channels_last, tmp_path, monkeypatch):
         assert torch.equal(net(images), expected(images))
 
 
-def test_a_checkpoint_that_does_not_fit_is_left_to_the_class_that_it_names(tmp_path):
+def test_a_checkpoint_of_another_shape_is_loaded_through_its_class(tmp_path):
     module = modules.DenseModule()
     weights = module.state_dict() | {"net.1.weight": torch.zeros(2, 2)}
     checkpoint = {"state_dict": weights, "model_class": f"{modules.__name__}.DenseModule"}
@@ -40,7 +40,7 @@ def test_a_checkpoint_that_does_not_fit_is_left_to_the_class_that_it_names(tmp_p
 
 
 @pytest.mark.parametrize("widths", [[[10**12], [4]], "many", [[0], [4]]])
-def test_sizes_that_no_machine_holds_are_refused_before_any_memory_is_taken(widths, tmp_path):
+def test_absurd_sizes_are_refused_before_memory_is_allocated(widths, tmp_path):
     sizes = {"widths": [[4], [4]], "kernels": [3, 3]}
     weights = modules.ConvNetModule(**sizes).state_dict()
     checkpoint = {

@@ -41,7 +41,7 @@ def assert_one_line(error, *words):
 # ---------------------------------------------------------------- pixels
 
 
-def test_an_image_in_mnists_form_comes_unchanged(tmp_path):
+def test_an_image_in_mnist_s_form_is_read_unchanged(tmp_path):
     pixels = images.read(write(tmp_path / "seven.png", SEVEN))
 
     assert (pixels.shape, pixels.dtype) == ((28, 28), np.uint8)
@@ -49,19 +49,19 @@ def test_an_image_in_mnists_form_comes_unchanged(tmp_path):
     pixels[0, 0] = 1  # a copy of one's own, as torch.from_numpy wants it
 
 
-def test_a_light_ground_is_inverted(tmp_path):
+def test_a_light_background_is_inverted(tmp_path):
     assert np.array_equal(images.read(write(tmp_path / "dark.png", 255 - SEVEN)), SEVEN)
 
 
 @pytest.mark.parametrize(("ground", "expected"), [(127, 127), (128, 127)])
-def test_a_ground_is_light_above_127(tmp_path, ground, expected):
+def test_a_background_is_light_above_127(tmp_path, ground, expected):
     path = write(tmp_path / "flat.png", np.full((28, 28), ground, np.uint8))
 
     assert (images.read(path) == expected).all()
 
 
 @pytest.mark.parametrize("turns", range(4))
-def test_the_ground_is_the_median_of_all_four_edges(tmp_path, turns):
+def test_the_background_is_the_median_of_all_four_edges(tmp_path, turns):
     pixels = np.full((28, 28), 200, np.uint8)
     pixels[:, -1] = pixels[0] = 20  # two edges of four
     pixels[0, :2] = 200  # a little less than half
@@ -99,13 +99,13 @@ def test_black_and_white_gives_0_and_255(tmp_path):
     assert np.array_equal(images.read(path), np.where(SEVEN > 127, 255, 0))
 
 
-def test_jpeg_comes_close(tmp_path):
+def test_jpeg_gives_nearly_the_same_pixels(tmp_path):
     path = write(tmp_path / "a.jpg", np.kron(255 - SEVEN, np.ones((10, 10), np.uint8)), quality=90)
 
     assert difference(images.read(path), SEVEN) <= 5
 
 
-def test_colours_become_their_luminance(tmp_path):
+def test_colours_are_converted_to_luminance(tmp_path):
     green = np.zeros((28, 28, 3), np.uint8)
     green[10:20, 10:20] = (50, 200, 100)
 
@@ -116,7 +116,7 @@ def test_colours_become_their_luminance(tmp_path):
 
 
 @pytest.mark.parametrize("name", ["a.png", "a.tif"])
-def test_sixteen_bits_keep_their_scale(tmp_path, name):
+def test_16_bit_pixels_keep_their_scale(tmp_path, name):
     full = write(tmp_path / name, SEVEN.astype(np.uint16) * 257)
     assert np.array_equal(images.read(full), SEVEN)
 
@@ -133,21 +133,21 @@ def test_sixteen_bits_keep_their_scale(tmp_path, name):
     ("dtype", "white"),
     [(np.int32, 255), (np.int32, 65_535), (np.int32, 10**9), (np.float32, 1), (np.float32, 255)],
 )
-def test_deep_pixels_are_scaled_to_the_range_that_holds_them(tmp_path, dtype, white):
+def test_pixels_over_8_bits_are_scaled_to_their_range(tmp_path, dtype, white):
     pixels = (SEVEN / 255 * white).astype(dtype)
 
     assert difference(images.read(write(tmp_path / "deep.tif", pixels)), SEVEN) <= 1
 
 
 @pytest.mark.parametrize(("dtype", "white"), [(np.int32, 255), (np.int32, 65_535), (np.float32, 1)])
-def test_a_dim_deep_image_stays_dim(tmp_path, dtype, white):
+def test_a_dark_16_bit_image_stays_dark(tmp_path, dtype, white):
     pixels = np.zeros((28, 28), dtype)
     pixels[10:20, 10:20] = white * 0.4
 
     assert images.read(write(tmp_path / "dim.tif", pixels))[15, 15] == 102
 
 
-def test_what_is_no_number_or_negative_is_black(tmp_path):
+def test_nan_and_negative_pixels_become_black(tmp_path):
     pixels = (SEVEN / 255).astype(np.float32)
     pixels[0, 0], pixels[0, 1] = np.nan, -3
 
@@ -158,7 +158,7 @@ def test_what_is_no_number_or_negative_is_black(tmp_path):
 
 
 @pytest.mark.parametrize(("ink", "expected"), [(0, 255), (100, 155), (150, 150), (255, 255)])
-def test_transparent_pixels_become_the_ground(tmp_path, ink, expected):
+def test_transparent_pixels_become_background(tmp_path, ink, expected):
     colour = np.full((28, 28, 3), ink, np.uint8)
 
     pixels = images.read(write(tmp_path / "ink.png", np.dstack([colour, SEVEN])))
@@ -167,7 +167,7 @@ def test_transparent_pixels_become_the_ground(tmp_path, ink, expected):
 
 
 @pytest.mark.parametrize("ink", [0, 255])
-def test_hidden_colours_do_not_show(tmp_path, ink):
+def test_colours_of_transparent_pixels_are_ignored(tmp_path, ink):
     hidden = np.where(SEVEN > 0, ink, 255 - ink).astype(np.uint8)
 
     assert np.array_equal(images.read(write(tmp_path / "a.png", np.dstack([hidden, SEVEN]))), SEVEN)
@@ -189,7 +189,7 @@ def test_a_transparent_colour_counts_as_transparent(tmp_path, mode):
     assert np.array_equal(images.read(path), np.where(SEVEN > 127, 235, 0))
 
 
-def test_wholly_transparent_is_blank(tmp_path):
+def test_a_fully_transparent_image_is_blank(tmp_path):
     path = write(tmp_path / "a.png", np.zeros((28, 28, 4), np.uint8))
 
     assert not images.read(path).any()
@@ -199,14 +199,14 @@ def test_wholly_transparent_is_blank(tmp_path):
 
 
 @pytest.mark.parametrize("times", [2, 3, 10, 40])
-def test_an_enlarged_digit_comes_back(tmp_path, times):
+def test_an_enlarged_digit_is_restored(tmp_path, times):
     enlarged = np.kron(255 - SEVEN, np.ones((times, times), np.uint8))
 
     assert np.array_equal(images.read(write(tmp_path / "large.png", enlarged)), SEVEN)
 
 
 @pytest.mark.parametrize("side", [20, 27, 29, 45, 101, 500])
-def test_other_sizes_give_about_the_same_digit(tmp_path, side):
+def test_other_sizes_give_nearly_the_same_digit(tmp_path, side):
     pixels = images.read(write(tmp_path / "other.png", drawn(side)))
 
     apart = np.abs(pixels.astype(int) - SEVEN)
@@ -231,7 +231,7 @@ def test_enlarging_is_smooth(tmp_path):
 
 @pytest.mark.parametrize("wide", [True, False])
 @pytest.mark.parametrize("ground", [0, 40, 255])
-def test_an_oblong_is_padded_with_its_border(tmp_path, wide, ground):
+def test_a_rectangular_image_is_padded_with_its_border(tmp_path, wide, ground):
     pixels = np.full((140, 280), ground, np.uint8)
     pixels[40:100, 100:180] = 130
     dark, ink = (0, 125) if ground == 255 else (ground, 130)
@@ -251,7 +251,7 @@ def test_odd_sizes_are_read(tmp_path, size):
 
 
 @pytest.mark.parametrize("size", [(1, 29), (3000, 100)])
-def test_a_strip_that_would_vanish_is_refused(tmp_path, size):
+def test_a_strip_too_narrow_to_scale_is_refused(tmp_path, size):
     path = write(tmp_path / "strip.png", Image.new("L", size, 90))
 
     with pytest.raises(UserError) as error:
@@ -261,7 +261,7 @@ def test_a_strip_that_would_vanish_is_refused(tmp_path, size):
 
 
 @pytest.mark.parametrize("name", ["a.jpg", "a.png", "a.tif"])
-def test_orientation_is_honoured(tmp_path, name):
+def test_exif_orientation_of_files_is_applied(tmp_path, name):
     exif = Image.Exif()
     exif[0x0112] = 6  # the camera was turned: show it a quarter clockwise
     turned = np.rot90(SEVEN)
@@ -271,7 +271,7 @@ def test_orientation_is_honoured(tmp_path, name):
 
 
 @pytest.mark.parametrize("name", ["a.gif", "a.tif", "a.webp"])
-def test_the_first_frame_counts(tmp_path, name):
+def test_the_first_frame_of_an_animation_is_read(tmp_path, name):
     others = [Image.fromarray(np.flipud(SEVEN)), Image.fromarray(np.fliplr(SEVEN))]
     options = {"lossless": True} if "webp" in name else {}
     path = write(tmp_path / name, SEVEN, save_all=True, append_images=others, **options)
@@ -286,7 +286,7 @@ def test_the_first_frame_counts(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["a.png", "a.jpg", "a.gif", "a.tif", "a.bmp", "a.webp"])
 @pytest.mark.parametrize("part", [0, 0.1, 0.5, 0.9])
-def test_a_truncated_file_is_named(tmp_path, name, part):
+def test_a_truncated_file_is_reported(tmp_path, name, part):
     noise = np.random.default_rng(0).integers(0, 256, (60, 60), np.uint8)
     whole = write(tmp_path / name, noise).read_bytes()
     (tmp_path / name).write_bytes(whole[: int(len(whole) * part)])
@@ -298,7 +298,7 @@ def test_a_truncated_file_is_named(tmp_path, name, part):
 
 
 @pytest.mark.parametrize("text", [b"7", b"not an image\n" * 100, b"%!PS-Adobe-3.0 EPSF-3.0\n"])
-def test_what_is_no_image_is_named(tmp_path, text):
+def test_a_file_that_is_not_an_image_is_reported(tmp_path, text):
     path = tmp_path / "notes.png"
     path.write_bytes(text)
 
@@ -308,7 +308,7 @@ def test_what_is_no_image_is_named(tmp_path, text):
     assert_one_line(error, repr(str(path)), "no image", "PNG")
 
 
-def test_postscript_is_never_run(tmp_path, monkeypatch):
+def test_postscript_is_never_executed(tmp_path, monkeypatch):
     def run(*arguments, **_):
         raise AssertionError(f"ran {arguments}")
 
@@ -324,7 +324,7 @@ def test_postscript_is_never_run(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("pixels_allowed", [300, 500])  # 784 is more than twice, and than once
-def test_a_decompression_bomb_is_named(tmp_path, monkeypatch, pixels_allowed):
+def test_a_decompression_bomb_is_refused(tmp_path, monkeypatch, pixels_allowed):
     path = write(tmp_path / "bomb.png", SEVEN)
     monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", pixels_allowed)
 
@@ -334,7 +334,7 @@ def test_a_decompression_bomb_is_named(tmp_path, monkeypatch, pixels_allowed):
     assert_one_line(error, repr(str(path)), "too many pixels", "shrink")
 
 
-def test_a_closed_file_is_named_with_the_reason(tmp_path, monkeypatch):
+def test_an_unreadable_file_is_reported_with_the_reason(tmp_path, monkeypatch):
     def closed(path, **_):
         raise PermissionError(13, "Permission denied", str(path))
 
@@ -347,7 +347,7 @@ def test_a_closed_file_is_named_with_the_reason(tmp_path, monkeypatch):
     assert_one_line(error, repr(str(path)), "Permission denied")
 
 
-def test_a_missing_file_is_named_with_the_reason(tmp_path):
+def test_a_missing_file_is_reported_with_the_reason(tmp_path):
     with pytest.raises(UserError) as error:
         images.read(tmp_path / "none.png")
 
@@ -378,7 +378,7 @@ def test_reads_all_in_order(tmp_path):
     assert images.read_all([]).shape == (0, 28, 28)
 
 
-def test_finds_files_as_given_and_the_images_within_folders(tmp_path):
+def test_finds_named_files_and_images_in_folders(tmp_path):
     folder = tmp_path / "digits"
     (folder / "deeper.png").mkdir(parents=True)
     for name in ["b.png", "a.JPG", "c.tiff", "notes.txt", ".hidden.png", "._a.jpg", "d.pdf"]:
@@ -395,7 +395,7 @@ def test_finds_files_as_given_and_the_images_within_folders(tmp_path):
 
 
 @pytest.mark.parametrize("format_", images.FORMATS)
-def test_finds_what_it_reads(tmp_path, format_):
+def test_every_found_suffix_can_be_read(tmp_path, format_):
     ending = {"JPEG": "jpeg", "TIFF": "tif"}.get(format_, format_.lower())
     path = write(tmp_path / f"a.{ending}", SEVEN, format=format_)
 
@@ -404,7 +404,7 @@ def test_finds_what_it_reads(tmp_path, format_):
 
 
 @pytest.mark.parametrize("name", ["missing.png", "x" * 300, "missing/a.png", ""])
-def test_a_path_that_does_not_exist_is_named(tmp_path, name):
+def test_a_missing_path_is_reported(tmp_path, name):
     path = os.path.join(tmp_path, name) if name else ""
 
     with pytest.raises(UserError) as error:
@@ -413,7 +413,7 @@ def test_a_path_that_does_not_exist_is_named(tmp_path, name):
     assert_one_line(error, repr(path), "check the path")
 
 
-def test_a_folder_without_images_is_named(tmp_path):
+def test_a_folder_without_images_is_reported(tmp_path):
     (tmp_path / "notes.txt").touch()
 
     with pytest.raises(UserError) as error:
@@ -422,7 +422,7 @@ def test_a_folder_without_images_is_named(tmp_path):
     assert_one_line(error, repr(str(tmp_path)), "no image", "give")
 
 
-def test_a_closed_folder_is_named(tmp_path, monkeypatch):
+def test_an_unreadable_folder_is_reported(tmp_path, monkeypatch):
     def closed(folder):
         raise PermissionError(13, "Permission denied", str(folder))
 
@@ -434,7 +434,7 @@ def test_a_closed_folder_is_named(tmp_path, monkeypatch):
     assert_one_line(error, repr(str(tmp_path)), "Permission denied", "allow")
 
 
-def test_no_path_at_all_asks_for_one():
+def test_an_empty_list_of_paths_is_an_error():
     with pytest.raises(UserError) as error:
         images.find([])
 
@@ -448,7 +448,7 @@ def test_importing_needs_no_torch():
     assert done.stdout == "set()\n"
 
 
-def test_heic_is_read_where_its_package_is_there(tmp_path):
+def test_heic_is_read_if_its_package_is_installed(tmp_path):
     heif = pytest.importorskip("pillow_heif")
     path = tmp_path / "phone.HEIC"
     heif.from_pillow(Image.fromarray(SEVEN.repeat(4, 0).repeat(4, 1)).convert("RGB")).save(path)
@@ -456,7 +456,7 @@ def test_heic_is_read_where_its_package_is_there(tmp_path):
     assert difference(images.read(path), SEVEN) < 60
 
 
-def test_heic_without_its_package_is_told_with_the_pip_line(tmp_path, monkeypatch):
+def test_heic_without_its_package_is_an_error_with_the_pip_command(tmp_path, monkeypatch):
     monkeypatch.setattr(images, "pillow_heif", None)
     path = tmp_path / "phone.heic"
     path.write_bytes(b"\0\0\0\x18ftypheic")
@@ -466,8 +466,8 @@ def test_heic_without_its_package_is_told_with_the_pip_line(tmp_path, monkeypatc
     assert_one_line(error, "phone.heic", "pip install pillow-heif")
 
 
-def test_threads_that_read_leave_the_filters_of_warnings_as_they_were(tmp_path):
-    """They once left a filter for good that makes an error of Pillow's warning."""
+def test_reading_in_threads_keeps_the_warning_filters(tmp_path):
+    """They once left behind a filter that turns Pillow's warning into an error."""
     path, before = write(tmp_path / "x.png", SEVEN), list(warnings.filters)
     interval = sys.getswitchinterval()
     sys.setswitchinterval(1e-6)

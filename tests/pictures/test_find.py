@@ -29,14 +29,14 @@ def test_digits_are_found_in_reading_order():
     assert all(95 <= box.height <= 125 for box in found)
 
 
-def test_a_box_is_where_the_ink_is():
+def test_a_box_surrounds_the_ink():
     (box,) = boxes(paper())
 
     x, y, width, height = cv2.boundingRect((paper() < 135).astype(np.uint8))
     assert np.abs(np.array(box) - (x, y, width, height)).max() <= 2
 
 
-def test_a_bar_that_stands_off_belongs_to_its_five():
+def test_a_detached_bar_is_joined_to_its_five():
     picture = paper("5")
     rows = slice(44, 52)  # parts the bar from the rest
     picture[rows] = 230
@@ -45,7 +45,7 @@ def test_a_bar_that_stands_off_belongs_to_its_five():
     assert boxes(picture)[0].height >= 95
 
 
-def test_touching_digits_are_parted():
+def test_touching_digits_are_separated():
     picture = canvas(200, 420, 230)
     for place, digit in enumerate("707"):
         write(picture, digit, 40 + 110 * place, 150, ink=40)
@@ -55,7 +55,7 @@ def test_touching_digits_are_parted():
     assert len(boxes(picture)) == 3
 
 
-def test_single_takes_all_parts_for_one_digit():
+def test_layout_single_joins_all_parts_into_one_digit():
     picture = canvas(200, 200, 230)
     write(picture, "5", 60, 150, ink=40)
     picture[88:94] = 230
@@ -64,7 +64,7 @@ def test_single_takes_all_parts_for_one_digit():
 
 
 @pytest.mark.parametrize("side", [0, 1, 2, 3])
-def test_the_edge_of_a_sheet_and_specks_are_no_digits(side):
+def test_sheet_edges_and_specks_are_not_digits(side):
     picture = paper()
     picture[-6:] = 30
     picture[20:24, 20:24] = 30
@@ -72,7 +72,7 @@ def test_the_edge_of_a_sheet_and_specks_are_no_digits(side):
     assert len(boxes(np.ascontiguousarray(np.rot90(picture, side)))) == 1
 
 
-def test_the_box_of_a_form_is_no_digit():
+def test_the_box_of_a_form_is_not_a_digit():
     picture = paper(height=200, width=200)
     cv2.rectangle(picture, (15, 15), (185, 185), 20, 4)
 
@@ -81,7 +81,7 @@ def test_the_box_of_a_form_is_no_digit():
     assert box.size < 130
 
 
-def test_writing_that_shows_through_is_left_out():
+def test_writing_that_shows_through_is_ignored():
     picture = canvas(200, 400, 230)
     write(picture, "3", 60, 150, ink=40)
     write(picture, "8", 250, 150, ink=190)
@@ -94,7 +94,7 @@ def test_blank_paper_holds_no_digit(picture):
     assert boxes(picture) == []
 
 
-def test_a_solid_thing_is_no_digit():
+def test_a_solid_shape_is_not_a_digit():
     picture = canvas(300, 300, 240)
     cv2.ellipse(picture, (150, 170), (90, 60), 20, 0, 360, 60, -1)
     cv2.line(picture, (150, 170), (280, 60), 60, 5)

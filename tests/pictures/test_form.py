@@ -18,7 +18,7 @@ def ink(height=300, width=300, pen=30, text="5"):
 
 
 def stroke(pen):
-    """A seven of straight strokes; the font's own pen differs between versions of OpenCV."""
+    """A seven of straight strokes, as OpenCV's fonts differ between versions."""
     corners = np.array([(60, 60), (240, 60), (120, 250)])
     return cv2.polylines(canvas(320, 320), [corners], False, 255, pen) / np.float32(255)
 
@@ -37,14 +37,14 @@ def test_a_digit_fills_a_box_of_20_and_is_centred_by_mass(text):
     assert has_mnists_form(image)
 
 
-def test_proportions_are_kept():
+def test_aspect_ratio_is_kept():
     bar = np.zeros((400, 400), np.float32)
     bar[100:300, 180:210] = 1
 
     assert box(mnist_form(bar))[2:] == (3, 20)
 
 
-def test_the_centre_of_mass_is_the_mean_of_the_pixels_places():
+def test_the_centre_of_mass_equals_the_mean_pixel_position():
     image = np.random.default_rng(0).integers(0, 256, (28, 28)).astype(np.uint8)
     rows, columns = np.indices(image.shape)
 
@@ -61,7 +61,7 @@ def test_hairlines_are_widened_and_broad_strokes_narrowed(pen):
     assert 1.7 <= formed <= 4.4
 
 
-def test_the_width_of_a_straight_stroke_is_told():
+def test_the_width_of_a_straight_stroke_is_measured():
     bar = np.zeros((200, 100), np.float32)
     bar[20:180, 40:61] = 1
 
@@ -74,7 +74,7 @@ def test_no_ink_gives_a_black_image():
 
 
 @pytest.mark.parametrize("shift", [(5, 0), (0, 5), (-3, -3)])
-def test_a_shifted_digit_has_not_mnists_form(shift):
+def test_a_shifted_digit_is_not_in_mnist_s_form(shift):
     image = mnist_form(ink(text="1"))
 
     assert has_mnists_form(image)
@@ -83,7 +83,7 @@ def test_a_shifted_digit_has_not_mnists_form(shift):
     assert not has_mnists_form(np.zeros((28, 28), np.uint8))
 
 
-def test_a_pens_strokes_are_told_from_a_patch():
+def test_pen_strokes_are_distinguished_from_a_patch():
     patch = stroke(6)
     cv2.circle(patch, (200, 80), 60, 1.0, -1)
 

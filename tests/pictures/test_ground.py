@@ -6,7 +6,7 @@ from tests.pictures.written import canvas, paper, write
 
 
 def errors(ink, truth):
-    """The share of pixels taken wrongly for ink or for paper."""
+    """The proportion of pixels wrongly classified as ink or paper."""
     return np.mean((ink.strength > max(ink.threshold, 0.5 * ink.strength.max())) != truth)
 
 
@@ -22,14 +22,14 @@ def test_ink_is_found_dark_on_light_and_light_on_dark(ground, ink):
 
 
 @pytest.mark.parametrize("ink", [30, 225])
-def test_light_that_falls_off_is_no_ink(ink):
+def test_uneven_light_is_not_ink(ink):
     light = np.linspace(0.5, 1, 160)[:, None] * np.linspace(0.8, 1, 160)
     picture = (np.where(TRUTH, ink, 130) * light).astype(np.uint8)
 
     assert errors(find_ink(picture), TRUTH) < 0.02
 
 
-def test_a_dark_border_does_not_turn_dark_ink_into_light():
+def test_a_dark_border_does_not_invert_the_ink():
     picture = paper()
     picture[:8] = picture[:, :8] = 10
 
@@ -38,7 +38,7 @@ def test_a_dark_border_does_not_turn_dark_ink_into_light():
     assert (found.strength[TRUTH] > 100).mean() > 0.95
 
 
-def test_grain_is_no_ink():
+def test_paper_grain_is_not_ink():
     noise = np.random.default_rng(0).normal(200, 12, (200, 200)).clip(0, 255).astype(np.uint8)
 
     found = find_ink(noise)
@@ -46,7 +46,7 @@ def test_grain_is_no_ink():
     assert (found.strength > found.threshold).mean() < 1e-3
 
 
-def test_dense_strokes_are_ink_although_they_cover_most_of_the_middle():
+def test_dense_strokes_covering_the_middle_are_ink():
     picture = write(canvas(28, 28, 255), "8", 4, 25, ink=0, height=22, pen=6)
 
     found = find_ink(picture)
@@ -54,7 +54,7 @@ def test_dense_strokes_are_ink_although_they_cover_most_of_the_middle():
     assert (found.strength[picture < 60] > 150).mean() > 0.95
 
 
-def test_pits_are_filled_and_slopes_are_not():
+def test_pits_are_filled_and_slopes_kept():
     slope = np.tile(np.arange(100, 160, dtype=np.uint8), (60, 1))
     pitted = slope.copy()
     pitted[20:30, 20:30] = 10

@@ -1,4 +1,4 @@
-"""Letters that are drawn: in MNIST's form, each another way, the same each time."""
+"""Drawn letters: in MNIST's form, varied and reproducible."""
 
 import numpy as np
 
@@ -6,7 +6,7 @@ from lit_mnist.pictures.form import has_mnists_form
 from lit_mnist.pictures.letters import FONTS, draw_all
 
 
-def test_each_is_in_mnists_form_and_drawn_another_way_but_the_same_each_time():
+def test_drawn_letters_are_in_mnist_s_form_varied_and_reproducible():
     drawn = draw_all("AKx", each=2)
 
     assert drawn.images.shape == (30, 28, 28)

@@ -21,12 +21,12 @@ def taken_out(picture):
 
 @pytest.mark.parametrize("tilt", [0, 4, -6])
 @pytest.mark.parametrize("squared", [False, True])
-def test_ruled_lines_go(tilt, squared):
+def test_ruled_lines_are_removed(tilt, squared):
     assert taken_out(ruled(tilt, squared)).sum() == 0
 
 
 @pytest.mark.parametrize("squared", [False, True])
-def test_a_digit_over_the_lines_stays_whole(squared):
+def test_a_digit_across_ruled_lines_stays_intact(squared):
     digit = write(canvas(200, 300), "5", 100, 160, pen=14)
 
     left = taken_out(np.maximum(digit, ruled(squared=squared)))
@@ -37,20 +37,20 @@ def test_a_digit_over_the_lines_stays_whole(squared):
     assert (parts > 30).sum() == 1  # the digit; the rest would be specks
 
 
-def test_without_lines_nothing_changes():
+def test_a_picture_without_lines_is_unchanged():
     digit = write(canvas(200, 300), "74", 60, 160)
 
     assert np.array_equal(taken_out(digit), digit > 20)
 
 
-def test_a_small_pictures_strokes_are_not_taken_for_lines():
+def test_strokes_in_a_small_picture_are_not_taken_for_lines():
     stroke = canvas(28, 28)
     stroke[:, 14] = 255
 
     assert np.array_equal(taken_out(stroke), stroke > 20)
 
 
-def test_a_line_that_touches_the_bar_of_a_digit_goes_whole():
+def test_a_line_touching_the_bar_of_a_digit_is_removed_entirely():
     picture = canvas(200, 300)
     cv2.line(picture, (0, 100), (299, 100), 120, 3)
     bar = canvas(200, 300)
@@ -62,7 +62,7 @@ def test_a_line_that_touches_the_bar_of_a_digit_goes_whole():
     assert left[102:].sum() == 0
 
 
-def test_a_line_along_the_border_goes():
+def test_a_line_along_the_border_is_removed():
     picture = canvas(200, 300)
     picture[:4] = 120
 

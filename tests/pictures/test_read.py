@@ -16,7 +16,7 @@ def save(path, pixels, **options):
     return path
 
 
-def test_an_image_in_mnists_form_is_handed_on_bit_by_bit():
+def test_an_image_in_mnist_s_form_is_kept_unchanged():
     for picture in (SEVEN, 255 - SEVEN):
         (digit,) = digits_in(picture)
         assert np.array_equal(digit.image, SEVEN)
@@ -25,7 +25,7 @@ def test_an_image_in_mnists_form_is_handed_on_bit_by_bit():
 
 @pytest.mark.parametrize("row", [0, 8])
 @pytest.mark.parametrize("column", [0, 3])
-def test_a_digit_that_was_moved_comes_back(row, column):
+def test_a_shifted_digit_is_restored(row, column):
     x, y, width, height = cv2.boundingRect(SEVEN)
     moved = canvas(28, 28)
     moved[row : row + height, column : column + width] = SEVEN[y : y + height, x : x + width]
@@ -36,13 +36,13 @@ def test_a_digit_that_was_moved_comes_back(row, column):
 
 
 @pytest.mark.parametrize("times", [2, 5, 20, 60])
-def test_an_enlarged_digit_comes_back(times):
+def test_an_enlarged_digit_is_restored(times):
     (digit,) = digits_in(np.kron(255 - SEVEN, np.ones((times, times), np.uint8)))
 
     assert np.abs(digit.image.astype(int) - SEVEN).mean() < 6
 
 
-def test_boxes_are_in_the_pixels_of_a_large_file(tmp_path):
+def test_boxes_are_in_pixels_of_the_original_file(tmp_path):
     large = np.kron(paper(), np.ones((16, 16), np.uint8))  # 2,560 pixels a side
     small = read_picture(save(tmp_path / "small.png", paper())).digits[0].box
 
@@ -53,7 +53,7 @@ def test_boxes_are_in_the_pixels_of_a_large_file(tmp_path):
     assert max(picture.thumbnail.shape) == 320
 
 
-def test_a_camera_that_was_turned_is_heeded(tmp_path):
+def test_exif_orientation_is_applied(tmp_path):
     exif = Image.Exif()
     exif[0x0112] = 6
     upright = read_picture(save(tmp_path / "upright.png", paper("7")))
@@ -63,7 +63,7 @@ def test_a_camera_that_was_turned_is_heeded(tmp_path):
     assert np.array_equal(turned.digits[0].image, upright.digits[0].image)
 
 
-def test_what_cannot_be_read_gets_a_line_and_the_others_are_read(tmp_path, capsys):
+def test_unreadable_files_are_reported_and_the_others_read(tmp_path, capsys):
     (tmp_path / "empty.png").touch()
     (tmp_path / "half.png").write_bytes(save(tmp_path / "a.png", paper()).read_bytes()[:80])
     save(tmp_path / "strip.png", canvas(20, 30_000, 200))
@@ -84,14 +84,14 @@ def test_what_cannot_be_read_gets_a_line_and_the_others_are_read(tmp_path, capsy
     assert named == [True] * 4
 
 
-def test_one_picture_that_cannot_be_read_is_an_error(tmp_path):
+def test_a_single_unreadable_picture_is_an_error(tmp_path):
     (tmp_path / "empty.png").touch()
 
     with pytest.raises(UserError, match=r"empty\.png"):
         read_paths([tmp_path / "empty.png"])
 
 
-def test_none_of_several_is_an_error_after_a_line_each(tmp_path, capsys):
+def test_if_no_picture_is_readable_all_are_reported_and_it_is_an_error(tmp_path, capsys):
     for name in ("a.png", "b.png"):
         (tmp_path / name).touch()
 
@@ -100,7 +100,7 @@ def test_none_of_several_is_an_error_after_a_line_each(tmp_path, capsys):
     assert len(capsys.readouterr().err.splitlines()) == 2
 
 
-def test_a_pattern_stands_for_its_files(tmp_path):
+def test_a_pattern_expands_to_its_files(tmp_path):
     for name in ("b.png", "a.png", "c.jpg"):
         save(tmp_path / name, paper())
 
@@ -110,7 +110,7 @@ def test_a_pattern_stands_for_its_files(tmp_path):
     assert digit_images(pictures).shape == (2, 28, 28)
 
 
-def test_a_picture_of_another_data_set_is_taken_whole(tmp_path):
+def test_a_picture_of_another_dataset_is_not_segmented(tmp_path):
     coat = np.random.default_rng(0).integers(0, 200, (28, 28)).astype(np.uint8)
 
     (picture,) = read_paths([save(tmp_path / "coat.png", coat)], whole=True)
@@ -124,6 +124,6 @@ def test_pictures_without_digits_give_no_images(tmp_path):
     assert digit_images(pictures).shape == (0, 28, 28)
 
 
-def test_no_path_at_all_asks_for_one():
+def test_an_empty_list_of_paths_is_an_error():
     with pytest.raises(UserError, match="name at least one"):
         read_paths([])

@@ -1,4 +1,4 @@
-"""Temperature and thresholds through the commands: from validation alone, and for these weights."""
+"""Temperature and thresholds through the commands: from validation only, for the tested weights."""
 
 import csv
 import json
@@ -32,14 +32,14 @@ def calibration(folder):
 
 
 def stored(data_dir, split):
-    """Images and labels as they lie on disk."""
+    """Images and labels as stored on disk."""
     spec = DATASETS[SMALL]
     paths = [spec.folder(data_dir) / name for name in spec.files[split]]
     return [parse_idx(read_bytes(path), path) for path in paths]
 
 
 def validation(data_dir, folder):
-    """What a run's best weights say of its validation images, without this program's loops."""
+    """Logits and labels of the best weights on the validation images, by a loop of its own."""
     images, labels = stored(data_dir, "train")
     held_out = train_val_split(len(labels), 42)[1]
     module = DenseModule.load_from_checkpoint(folder / "checkpoints/best.ckpt").eval()
@@ -58,7 +58,7 @@ def predictions(folder):
 
 
 @pytest.mark.parametrize("errors", [0, 1, 5, 10_000])
-def test_a_threshold_lets_as_many_errors_through_as_allowed_and_one_more_below_it(errors):
+def test_a_threshold_allows_exactly_the_given_errors(errors):
     answers = random_answers(500)
     least = threshold(answers, errors)
     wrong = ~answers.right
@@ -69,7 +69,7 @@ def test_a_threshold_lets_as_many_errors_through_as_allowed_and_one_more_below_i
         assert least == 0
 
 
-def test_what_is_reported_of_the_test_images_is_counted():
+def test_reported_test_figures_equal_a_count():
     held_out, test = random_answers(2_000, seed=1), random_answers(1_000, sharpness=1.4, seed=2)
     facts = report(held_out, test)
     assert facts["val_errors_allowed"] == 2
@@ -87,7 +87,7 @@ def test_what_is_reported_of_the_test_images_is_counted():
 # ------------------------------------------------------------ through the commands
 
 
-def test_a_run_s_figures_are_those_of_its_own_weights_on_its_validation_images(hard_data, trained):
+def test_a_run_is_calibrated_on_its_own_validation_images(hard_data, trained):
     facts = calibration(RUN)
     logits, labels = validation(hard_data, RUN)
     assert facts["val_images"] == len(labels) == 100
@@ -95,8 +95,8 @@ def test_a_run_s_figures_are_those_of_its_own_weights_on_its_validation_images(h
         lambda t: F.cross_entropy(logits / t, labels).item(), bounds=(0.05, 20), method="bounded"
     )
     assert facts["temperature"] == pytest.approx(best.x, rel=1e-3)
-    said = (logits / facts["temperature"]).softmax(1)
-    confidence, predicted = said.max(1)
+    probabilities = (logits / facts["temperature"]).softmax(1)
+    confidence, predicted = probabilities.max(1)
     wrong = confidence[predicted != labels].sort(descending=True).values
     for row in facts["abstention"]:
         allowed = row["val_errors_allowed"]
@@ -105,7 +105,7 @@ def test_a_run_s_figures_are_those_of_its_own_weights_on_its_validation_images(h
     assert facts["threshold"] == facts["abstention"][0]["threshold"]
 
 
-def test_a_committee_s_temperature_applies_to_the_logarithm_of_the_mean(hard_data, trained):
+def test_a_committee_s_temperature_applies_to_the_log_of_the_mean(hard_data, trained):
     facts = calibration(COMMITTEE)
     each = [validation(hard_data, RUN.with_name(f"seed_{seed}")) for seed in (42, 43, 44)]
     mean = torch.stack([logits.softmax(1) for logits, _ in each]).mean(0)
@@ -125,7 +125,7 @@ def test_a_committee_s_temperature_applies_to_the_logarithm_of_the_mean(hard_dat
     assert "temperature" in (COMMITTEE / "report.md").read_text()
 
 
-def test_the_test_labels_choose_nothing(members, hard_data, trained, tmp_path, no_pictures):
+def test_the_test_labels_influence_no_choice(members, hard_data, trained, tmp_path, no_pictures):
     before, other = calibration(RUN), tmp_path / "other"
     shutil.copytree(hard_data, other)
     spec = DATASETS[SMALL]
@@ -147,7 +147,7 @@ def test_the_test_labels_choose_nothing(members, hard_data, trained, tmp_path, n
 
 @pytest.fixture
 def blank(members, trained, no_pictures, capsys):
-    """Tests the run and gives the reason for which calibration is left blank."""
+    """Tests the run and returns the reason why calibration is left blank."""
 
     def call(*options):
         assert main(["test", *members, *options]) == 0
@@ -158,12 +158,12 @@ def blank(members, trained, no_pictures, capsys):
     return call
 
 
-def test_without_validation_it_is_blank(blank):
+def test_without_validation_calibration_is_blank(blank):
     reason = blank("--trainer.limit_val_batches", "0")
     assert reason == "--trainer.limit_val_batches 0 leaves out validation"
 
 
-def test_without_the_training_images_it_is_blank_and_nothing_is_fetched(blank, hard_data, tmp_path):
+def test_without_training_images_calibration_is_blank_without_download(blank, hard_data, tmp_path):
     spec, other = DATASETS[SMALL], tmp_path / "test_only"
     shutil.copytree(hard_data, other)
     for name in spec.files["train"]:
@@ -173,20 +173,20 @@ def test_without_the_training_images_it_is_blank_and_nothing_is_fetched(blank, h
     assert not any((spec.folder(other) / name).exists() for name in spec.files["train"])
 
 
-def test_images_that_were_trained_on_validate_nothing(blank):
+def test_images_of_another_split_are_not_used_for_calibration(blank):
     reason = blank("--data.split_seed", "7")
     assert reason.startswith("these weights were trained with another --data.split_seed")
 
 
-def test_a_checkpoint_that_names_no_images_validates_nothing(blank):
+def test_a_checkpoint_without_fingerprint_is_not_calibrated(blank):
     def forget(checkpoint):
         del checkpoint["MNISTDataModule"]
 
     runs.change(RUN / "checkpoints/best.ckpt", forget)
-    assert blank().startswith("a checkpoint does not tell which images were held out")
+    assert blank().startswith("a checkpoint does not record which images were held out")
 
 
-def test_training_on_drops_the_calibration_of_the_weights_before(members, trained, no_pictures):
+def test_further_training_removes_the_outdated_calibration(members, trained, no_pictures):
     assert main(["fit", *members, "--trainer.max_epochs", "4"]) == 0
     assert "calibration" not in json.loads((RUN / "results.json").read_text())
 
@@ -194,7 +194,7 @@ def test_training_on_drops_the_calibration_of_the_weights_before(members, traine
 # --------------------------------------------------------------- read by predict
 
 
-def test_other_weights_have_a_rule_of_thumb(trained):
+def test_other_weights_use_the_default_threshold(trained):
     results = json.loads((RUN / "results.json").read_text())
     own = Abstention.of(results, results["test_weights_sha256"])
     assert own[:2] == (results["calibration"]["threshold"], results["calibration"]["temperature"])
@@ -205,7 +205,7 @@ def test_other_weights_have_a_rule_of_thumb(trained):
     assert "damaged" in damaged.source
 
 
-def test_an_answer_is_sure_above_the_threshold_at_the_temperature():
+def test_a_prediction_is_sure_above_the_threshold_at_the_temperature():
     rule = Abstention(threshold=0.7, temperature=2.0)
     answers = Answers(np.array([[0.9, 0.1], [0.8, 0.2]]), np.array([0, 0]))
     assert rule.sure(answers.probabilities).tolist() == [True, False]  # 3 : 1 and 2 : 1

@@ -20,7 +20,7 @@ from lit_mnist.reports.calibration import (
 
 
 def random_answers(count=300, spread=3.0, sharpness=1.0, seed=0):
-    """Labels drawn from a softmax, and the softmax of sharper logits said of them."""
+    """Labels drawn from a softmax, and the softmax of sharper logits as their predictions."""
     generator = np.random.default_rng(seed)
     logits = generator.normal(0, spread, (count, 10))
     true = np.exp(logits) / np.exp(logits).sum(1, keepdims=True)
@@ -29,7 +29,7 @@ def random_answers(count=300, spread=3.0, sharpness=1.0, seed=0):
     return Answers(sharper / sharper.sum(1, keepdims=True), labels)
 
 
-def test_nll_and_brier_are_those_of_a_loop():
+def test_nll_and_brier_score_equal_a_loop():
     answers = random_answers()
 
     losses = [-math.log(row[label]) for row, label in zip(*answers, strict=True)]
@@ -42,7 +42,7 @@ def test_nll_and_brier_are_those_of_a_loop():
 
 
 @pytest.mark.parametrize("count", [300, 307, 7])
-def test_the_calibration_error_is_that_of_a_loop_over_bins_of_equal_size(count):
+def test_the_calibration_error_equals_a_loop_over_equal_bins(count):
     answers = random_answers(count, sharpness=1.7)
     ranked = sorted((max(row), row.argmax() == label) for row, label in zip(*answers, strict=True))
     expected, start = 0.0, 0
@@ -59,7 +59,7 @@ def test_the_calibration_error_is_that_of_a_loop_over_bins_of_equal_size(count):
     assert sizes.max() - sizes.min() <= 1
 
 
-def test_on_evenly_spread_confidences_it_is_torchmetrics():
+def test_the_calibration_error_equals_torchmetrics_for_even_confidences():
     # where bins of equal width hold equally many images
     confidence = (np.arange(1500) + 0.5) / 1500
     right = np.random.default_rng(0).random(1500) < confidence**2
@@ -71,40 +71,40 @@ def test_on_evenly_spread_confidences_it_is_torchmetrics():
     assert ece(Answers(probabilities, two)).value == pytest.approx(theirs.item(), rel=1e-6)
 
 
-def test_the_same_images_give_the_same_interval():
+def test_the_interval_is_reproducible():
     assert ece(random_answers()) == ece(random_answers())
 
 
 @pytest.fixture(scope="module")
 def whole():
-    """Answers of so many images that samples of them hardly overlap."""
+    """Answers for enough images that samples of them hardly overlap."""
     return random_answers(200_000, sharpness=1.0, seed=1)
 
 
 @pytest.mark.parametrize("sharpness", [1.0, 1.15, 1.6])
 def test_the_interval_covers_the_true_error(whole, sharpness):
     chances = whole.probabilities
-    said = scaled(chances, 1 / sharpness)
+    predicted = scaled(chances, 1 / sharpness)
     # the gap of each bin, with each image's true chance in place of right and wrong
-    gaps = chances.max(1) - said.max(1)
-    place = bin_of_each(said.max(1))
+    gaps = chances.max(1) - predicted.max(1)
+    place = bin_of_each(predicted.max(1))
     truth = np.abs(np.bincount(place, gaps)).sum() / len(gaps)
     generator, covered = np.random.default_rng(2), 0
     for _ in range(60):
         some = generator.integers(len(gaps), size=1_000)
-        interval = ece(Answers(said[some], whole.labels[some]))
+        interval = ece(Answers(predicted[some], whole.labels[some]))
         covered += interval.low <= truth <= interval.high
     assert covered >= 54  # of 57 expected, or more
 
 
-def test_the_risk_at_each_coverage_is_that_of_a_loop():
+def test_the_risk_at_each_coverage_equals_a_loop():
     answers = random_answers(50)
     ranked = sorted(zip(answers.confidence, answers.right, strict=True), reverse=True)
     expected = [sum(not right for _, right in ranked[:k]) / k for k in range(1, 51)]
     assert risks(answers) == pytest.approx(expected, rel=1e-12)
 
 
-def test_the_temperature_is_the_best_of_a_fine_grid():
+def test_the_temperature_equals_the_best_of_a_fine_grid():
     answers = random_answers(2_000, sharpness=1.6)
     found = fit_temperature(answers)
     grid = np.linspace(1.0, 2.5, 1501)
@@ -118,7 +118,7 @@ def test_the_temperature_is_the_best_of_a_fine_grid():
     assert found == pytest.approx(1.6, abs=0.15)  # by which the logits were too sharp
 
 
-def test_temperature_1_changes_nothing_and_no_class_loses_its_rank():
+def test_a_temperature_keeps_the_order_and_1_keeps_probabilities():
     answers = random_answers()
     np.testing.assert_allclose(scaled(answers.probabilities, 1.0), answers.probabilities)
     for temperature in (0.3, 4.0):
@@ -127,7 +127,7 @@ def test_temperature_1_changes_nothing_and_no_class_loses_its_rank():
         np.testing.assert_allclose(other.probabilities.sum(1), 1)
 
 
-def test_a_probability_of_0_is_no_infinite_loss():
+def test_a_probability_of_0_gives_a_finite_loss():
     sure = Answers(np.eye(10)[[3, 4]], np.array([3, 5]))
     assert nll(sure) == pytest.approx(-math.log(1.4e-45) / 2)
     assert np.isfinite(scaled(sure.probabilities, 2.0)).all()

@@ -16,7 +16,7 @@ def by_size(rows):
     return [SubsetErrors(*row) for row in rows]
 
 
-def test_draws_the_mean_inside_the_band_from_fewest_to_most():
+def test_the_mean_is_inside_the_band_of_fewest_to_most_errors():
     errors = [(35.2, 29, 43), (30.1, 26, 35), (28.0, 25, 31), (26, 26, 26)]
 
     axes = committee_plots.errors_by_size_figure(by_size(errors), 10_000).axes[0]
@@ -30,7 +30,7 @@ def test_draws_the_mean_inside_the_band_from_fewest_to_most():
 
 
 @pytest.mark.parametrize("members", [1, 2, 5, 10, 20])
-def test_members_and_errors_are_counted_in_whole_numbers(members):
+def test_axes_have_integer_ticks(members):
     errors = [(26 + 9 / size, 26, 27) for size in range(1, members + 1)]
 
     axes = committee_plots.errors_by_size_figure(by_size(errors), 10_000).axes[0]
@@ -55,7 +55,7 @@ def test_a_committee_without_errors_is_drawn():
 
 
 def voted(wrong, members=5, number=200):
-    """Random images, of which the committee errs on `wrong`; a third of the votes are right."""
+    """Random images; the committee is wrong on `wrong`, where a third of the votes are right."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (number, 28, 28), np.uint8)
     labels = generator.integers(0, 10, number)
@@ -72,7 +72,7 @@ def cast(figure, errors):
     return texts[: 3 * errors], np.array(texts[3 * errors :]).reshape(errors, -1)
 
 
-def test_each_members_vote_stands_below_the_image_in_order_blue_where_right():
+def test_members_votes_are_in_order_below_the_image_blue_if_right():
     images, labels, predictions, votes = voted([3, 17, 130])
     indices = np.arange(200)[::-1] + 1000
 
@@ -90,7 +90,7 @@ def test_each_members_vote_stands_below_the_image_in_order_blue_where_right():
     assert figure.axes[0].get_title() == "3 misclassified of 200"
 
 
-def test_the_captions_are_the_gallerys():
+def test_captions_equal_the_gallery_s():
     images, labels, predictions, votes = voted(np.arange(0, 130))
     indices = np.arange(200)
 
@@ -132,7 +132,7 @@ def test_images_are_drawn_pixel_for_pixel_between_caption_and_votes():
         (12, 10, "KMNIST"),
     ],
 )
-def test_nothing_overlaps_or_leaves_the_paper(errors, members, dataset):
+def test_texts_do_not_overlap_or_leave_the_figure(errors, members, dataset):
     votes = voted(np.arange(errors), members)
 
     figure = committee_plots.votes_gallery(
@@ -152,7 +152,7 @@ def test_nothing_overlaps_or_leaves_the_paper(errors, members, dataset):
 
 
 @pytest.mark.parametrize("dataset", ["FashionMNIST", "KMNIST"])
-def test_two_letters_tell_classes_apart(dataset):
+def test_two_letters_distinguish_the_classes(dataset):
     names = class_names(dataset)
     images, labels, predictions, _ = voted([0], number=10)
 
@@ -166,7 +166,7 @@ def test_two_letters_tell_classes_apart(dataset):
     assert all(name.startswith(mark) for name, mark in zip(names, marks, strict=True))
 
 
-def test_no_error_is_said_and_nothing_drawn():
+def test_without_errors_only_a_note_is_drawn():
     figure = committee_plots.votes_gallery(*voted([]), np.arange(200))
 
     assert figure.axes[0].get_title() == "0 misclassified of 200"

@@ -1,4 +1,4 @@
-"""A committee's report, against what its members' own predictions say of it."""
+"""A committee's report, against its members' own predictions."""
 
 import csv
 import json
@@ -27,7 +27,7 @@ def folder(three):
 
 
 @pytest.fixture(scope="module")
-def said(folder):
+def recorded(folder):
     return json.loads((folder / "results.json").read_text())
 
 
@@ -52,9 +52,9 @@ def rows_of(text, first):
     return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines[:end]]
 
 
-def test_the_scores_of_committee_and_members_are_sklearns(said, table):
+def test_scores_of_committee_and_members_equal_sklearn_s(recorded, table):
     labels, members = table
-    both = [(said, members.mean(0)), *zip(said["members"], members, strict=True)]
+    both = [(recorded, members.mean(0)), *zip(recorded["members"], members, strict=True)]
     for scores, probabilities in both:
         correct = TEST - errors(labels, probabilities)
         assert scores["test_acc"] == pytest.approx(
@@ -68,27 +68,27 @@ def test_the_scores_of_committee_and_members_are_sklearns(said, table):
         assert scores["test_acc_ci95"] == pytest.approx(list(interval), abs=1e-6)
 
 
-def test_errors_by_size_are_those_of_all_subsets(said, table):
+def test_errors_by_size_cover_all_subsets(recorded, table):
     labels, members = table
-    for size, row in enumerate(said["errors_by_size"], 1):
+    for size, row in enumerate(recorded["errors_by_size"], 1):
         counts = [errors(labels, members[list(c)].mean(0)) for c in combinations(range(3), size)]
         assert row["mean"] == pytest.approx(np.mean(counts), abs=1e-6)
         assert (row["fewest"], row["most"]) == (min(counts), max(counts))
-    assert len(said["errors_by_size"]) == 3
-    assert said["errors_by_size"][2]["mean"] == said["test_errors"]
+    assert len(recorded["errors_by_size"]) == 3
+    assert recorded["errors_by_size"][2]["mean"] == recorded["test_errors"]
 
 
-def test_disagreement_is_counted_by_image(said, table):
+def test_disagreement_counts_images(recorded, table):
     votes = table[1].argmax(2)
     apart = [len(set(column)) > 1 for column in votes.T]
-    assert said["disagreement"]["any"] == pytest.approx(np.mean(apart))
+    assert recorded["disagreement"]["any"] == pytest.approx(np.mean(apart))
     for i, j in np.ndindex(3, 3):
         share = zero_one_loss(votes[i], votes[j])
-        assert said["disagreement"]["pairs"][i][j] == pytest.approx(share, abs=1e-6)
+        assert recorded["disagreement"]["pairs"][i][j] == pytest.approx(share, abs=1e-6)
 
 
-def test_members_are_told_by_what_their_own_runs_say(said, three):
-    for seed, member in zip(SEEDS, said["members"], strict=True):
+def test_member_facts_come_from_their_own_runs(recorded, three):
+    for seed, member in zip(SEEDS, recorded["members"], strict=True):
         run = three / f"tb_logs/dense/seed_{seed}"
         own = json.loads((run / "results.json").read_text())
         assert member["run"] == f"dense/seed_{seed}"
@@ -97,16 +97,16 @@ def test_members_are_told_by_what_their_own_runs_say(said, three):
         for key in ("test_acc", "test_acc_ci95", "test_errors"):
             assert member[key] == own[key]
         for key in ("dataset", "data_sha256", "split_sha256"):
-            assert said[key] == own[key]
-    assert len({member["weights_sha256"] for member in said["members"]}) == 3
-    assert "none by its scores" in said["choice"]
-    assert said["test_reads"] == 1
+            assert recorded[key] == own[key]
+    assert len({member["weights_sha256"] for member in recorded["members"]}) == 3
+    assert "none by its scores" in recorded["choice"]
+    assert recorded["test_reads"] == 1
 
 
-def test_the_report_repeats_the_results(folder, said):
+def test_the_report_agrees_with_results_json(folder, recorded):
     text = (folder / "report.md").read_text()
     *members, mean, committee = rows_of(text, "| val acc")
-    for scores, row in zip([*said["members"], said], [*members, committee], strict=True):
+    for scores, row in zip([*recorded["members"], recorded], [*members, committee], strict=True):
         correct = scores["test_images"] - scores["test_errors"]
         low, high = binomtest(correct, scores["test_images"]).proportion_ci(method="wilson")
         assert row[2:] == [
@@ -116,21 +116,21 @@ def test_the_report_repeats_the_results(folder, said):
             str(scores["test_errors"]),
         ]
     assert [row[:2] for row in members] == [
-        [member["run"], f"{member['val_acc']:.4f}"] for member in said["members"]
+        [member["run"], f"{member['val_acc']:.4f}"] for member in recorded["members"]
     ]
     assert committee[0] == "**committee of 3**"
     for cell, key, digits in ((2, "test_acc", 4), (4, "test_loss", 4), (5, "test_errors", 1)):
-        values = [member[key] for member in said["members"]]
+        values = [member[key] for member in recorded["members"]]
         spread = f"{np.mean(values):.{digits}f} ± {np.std(values, ddof=1):.{digits}f}"
         assert mean[cell] == spread
     sizes = rows_of(text, "members | mean errors")
     assert [int(row[0]) for row in sizes] == [1, 2, 3]
     assert [row[1:] for row in sizes] == [
         [f"{row['mean']:.1f}", str(row["fewest"]), str(row["most"])]
-        for row in said["errors_by_size"]
+        for row in recorded["errors_by_size"]
     ]
-    pairs = [said["disagreement"]["pairs"][i][j] for i, j in combinations(range(3), 2)]
-    assert f"Not all members agree on {said['disagreement']['any']:.2%} of the images" in text
+    pairs = [recorded["disagreement"]["pairs"][i][j] for i, j in combinations(range(3), 2)]
+    assert f"Not all members agree on {recorded['disagreement']['any']:.2%} of the images" in text
     assert f"{min(pairs):.2%} to {max(pairs):.2%}" in text
     assert "read 1 time(s)" in text
     for name in ("errors_by_size", "misclassified", "confusion"):
@@ -138,7 +138,7 @@ def test_the_report_repeats_the_results(folder, said):
 
 
 @pytest.mark.pictures
-def test_pictures_lie_in_the_folder_and_in_tensorboard(trained, members):
+def test_pictures_are_in_the_folder_and_in_tensorboard(trained, members):
     folder = Path("tb_logs/dense/committee_3")
     shutil.rmtree(folder)
     assert main(["committee", *members, "--members", "3"]) == 0  # which tests it alone
@@ -148,11 +148,11 @@ def test_pictures_lie_in_the_folder_and_in_tensorboard(trained, members):
     events = EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()
     assert set(events.Tags()["images"]) == names
     scalars = {name: events.Scalars(name)[-1].value for name in ("test_acc", "test_loss")}
-    said = json.loads((folder / "results.json").read_text())
-    assert scalars == pytest.approx({name: said[name] for name in scalars})
+    recorded = json.loads((folder / "results.json").read_text())
+    assert scalars == pytest.approx({name: recorded[name] for name in scalars})
 
 
-def test_the_saved_config_gives_the_committee_again(trained, no_pictures):
+def test_the_saved_config_reproduces_the_committee(trained, no_pictures):
     own = Path("tb_logs/dense/committee_3")
     config = yaml.safe_load((own / "config.yaml").read_text())
     assert config["model"]["class_path"].endswith("EnsembleModule")
@@ -163,16 +163,16 @@ def test_the_saved_config_gives_the_committee_again(trained, no_pictures):
     assert json.loads((own / "results.json").read_text())["test_reads"] == 2
 
 
-def test_members_without_a_run_around_them_are_named_by_their_paths(trained, members, no_pictures):
+def test_members_outside_a_run_are_named_by_path(trained, members, no_pictures):
     for seed in (42, 44):
         shutil.copy(f"tb_logs/dense/seed_{seed}/checkpoints/best.ckpt", f"{seed}.ckpt")
     options = ["--model.checkpoints", '["42.ckpt", "44.ckpt"]', "--name", "mine"]
     assert main(["test", "--config", f"{CONFIGS}/ensemble.yaml", *members[4:], *options]) == 0
-    said = json.loads(Path("tb_logs/mine/committee_2/results.json").read_text())
-    assert [member["run"] for member in said["members"]] == ["42.ckpt", "44.ckpt"]
+    recorded = json.loads(Path("tb_logs/mine/committee_2/results.json").read_text())
+    assert [member["run"] for member in recorded["members"]] == ["42.ckpt", "44.ckpt"]
 
 
-def test_a_member_whose_validation_is_unknown_has_an_empty_cell(said):
-    unknown = [member | {"val_acc": None, "epoch": None} for member in said["members"]]
-    rows = rows_of(markdown(said | {"members": unknown}), "| val acc")
+def test_a_member_whose_validation_is_unknown_has_an_empty_cell(recorded):
+    unknown = [member | {"val_acc": None, "epoch": None} for member in recorded["members"]]
+    rows = rows_of(markdown(recorded | {"members": unknown}), "| val acc")
     assert [row[1] for row in rows[:3]] == ["", "", ""]

@@ -44,7 +44,7 @@ REJECTED = np.array([False, False, True])
 ROWS = picture_rows(PICTURES, PROBABILITIES, SURE, REJECTED, DIGITS)
 
 
-def test_the_csv_has_a_row_a_digit_and_one_for_a_picture_without():
+def test_the_csv_has_a_row_per_digit_or_empty_picture():
     rows = list(csv.reader(io.StringIO(digits_csv(ROWS))))
 
     assert rows == [
@@ -56,7 +56,7 @@ def test_the_csv_has_a_row_a_digit_and_one_for_a_picture_without():
     ]
 
 
-def test_the_json_has_an_object_a_picture():
+def test_the_json_has_one_object_per_picture():
     two, blank, letter = json.loads(digits_json(ROWS))
 
     assert (two["file"], two["text"]) == ("two, lines.png", "42")
@@ -68,7 +68,7 @@ def test_the_json_has_an_object_a_picture():
     assert letter["digits"][0]["probability"] is None
 
 
-def test_the_screen_shows_picture_box_digit_probability_and_second_guess():
+def test_the_table_shows_picture_box_digit_and_two_guesses():
     lines = screen_table(ROWS).splitlines()
 
     assert lines[1].split() == [*["two,", "lines.png", "30x40+10+20", "4", "95.0%", "1", "5.0%"]]
@@ -77,7 +77,7 @@ def test_the_screen_shows_picture_box_digit_probability_and_second_guess():
     assert lines[3].split() == ["blank.png", "-"]
 
 
-def test_a_guess_that_is_rejected_is_none():
+def test_a_rejected_guess_is_shown_as_no_digit():
     assert guesses(sure_of(3, 0.49, 7), True, False, DIGITS)["digit"] == "7"
     assert guesses(sure_of(3, 0.6), True, True, DIGITS) == {
         "digit": "-",
@@ -98,7 +98,7 @@ def test_the_sheet_shows_each_box_and_each_digit(tmp_path):
     assert (np.abs(sheet[:, :320] - blue).sum(axis=2) == 0).sum() > 200  # two boxes
 
 
-def test_many_pictures_are_counted_and_not_drawn(tmp_path):
+def test_many_pictures_are_counted_instead_of_drawn(tmp_path):
     count = digits_sheet.MOST + 5
     none = np.zeros(0, bool)
     rows = picture_rows([picture("a.png")] * count, np.zeros((0, 10)), none, none, DIGITS)

@@ -16,7 +16,7 @@ def three_figures():
     yield plots.confusion(confused(1000))
 
 
-def test_equal_figures_give_equal_files_without_a_stamp(tmp_path):
+def test_equal_figures_give_equal_files_without_timestamps(tmp_path):
     for figure, again in zip(three_figures(), three_figures(), strict=True):
         figures.to_array(again)  # drawing before must not change what is saved
         figures.save(figure, tmp_path / "one.png")
@@ -27,7 +27,7 @@ def test_equal_figures_give_equal_files_without_a_stamp(tmp_path):
             assert not set(image.info) - {"dpi"}
 
 
-def test_the_array_holds_the_pixels_that_are_saved(tmp_path):
+def test_the_array_equals_the_saved_pixels(tmp_path):
     for figure in three_figures():
         figures.save(figure, tmp_path / "figure.png")
 
@@ -37,7 +37,7 @@ def test_the_array_holds_the_pixels_that_are_saved(tmp_path):
             assert np.array_equal(pixels, np.asarray(image.convert("RGB")))
 
 
-def test_saving_replaces_and_leaves_nothing_beside(tmp_path):
+def test_saving_replaces_the_file_without_leftovers(tmp_path):
     target = tmp_path / "curves.png"
     target.write_bytes(b"old")
 
@@ -47,7 +47,7 @@ def test_saving_replaces_and_leaves_nothing_beside(tmp_path):
     assert list(tmp_path.iterdir()) == [target]
 
 
-def test_a_failing_save_keeps_the_old_file_and_leaves_nothing_beside(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_old_file_without_leftovers(tmp_path, monkeypatch):
     def half(figure, path, **_):
         Path(path).write_bytes(b"half a picture")
         raise OSError("no space left on device")

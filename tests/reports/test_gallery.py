@@ -9,7 +9,7 @@ from tests.reports.test_plots import FASHION
 
 
 def classified(wrong, number=40):
-    """Random images, classified rightly but at the positions `wrong`."""
+    """Random images, classified correctly except at the positions `wrong`."""
     generator = np.random.default_rng(0)
     images = generator.integers(0, 256, (number, 28, 28), np.uint8)
     labels = generator.integers(0, 10, number)
@@ -26,7 +26,7 @@ def words(figure, colour):
     return [text.get_text() for text in texts(figure, colour)]
 
 
-def test_shows_the_wrong_ones_in_index_order_true_blue_predicted_red():
+def test_errors_are_in_index_order_true_blue_predicted_red():
     images, labels, predictions = classified([3, 17, 30])
     indices = np.arange(40)[::-1] + 1000
 
@@ -39,7 +39,7 @@ def test_shows_the_wrong_ones_in_index_order_true_blue_predicted_red():
     assert figure.axes[0].get_title() == "3 misclassified of 40"
 
 
-def test_each_image_is_drawn_pixel_for_pixel_below_its_own_labels():
+def test_images_are_drawn_pixel_for_pixel_below_their_labels():
     wrong = np.arange(1, 40, 3)  # 13 images: one full row, and three more
     images, labels, predictions = classified(wrong)
     figure = gallery.draw(images, labels, predictions, np.arange(40))
@@ -64,7 +64,7 @@ def test_the_grid_fits_the_number_of_errors(errors, columns, rows):
     assert len({y for _, y in places}) == rows
 
 
-def test_a_long_gallery_is_cut_and_says_so():
+def test_a_long_gallery_is_truncated_with_a_note():
     figure = gallery.draw(*classified(np.arange(1200), 1500), np.arange(1500))
 
     assert figure.axes[0].get_title() == "1,200 misclassified of 1,500 (first 100 shown)"
@@ -76,7 +76,7 @@ def test_a_long_gallery_is_cut_and_says_so():
     assert words(short, "grey") == ["0", "1"]
 
 
-def test_no_error_is_said_and_nothing_drawn():
+def test_without_errors_only_a_note_is_drawn():
     figure = gallery.draw(*classified([]), np.arange(40))
 
     assert figure.axes[0].get_title() == "0 misclassified of 40"
@@ -109,7 +109,7 @@ def test_long_names_and_probabilities_do_not_overlap(errors):
     assert all(box.x0 >= 0 and box.x1 <= figure.bbox.x1 for box in boxes)
 
 
-def test_a_probability_is_the_predictions_own():
+def test_a_probability_is_that_of_the_prediction():
     images, labels, predictions = classified([5])
     probabilities = np.tile(np.linspace(0.01, 0.19, 10), (40, 1))
     probabilities[5, predictions[5]] = 0.57

@@ -1,4 +1,4 @@
-"""Labels in doubt: the rule, against one that is counted image by image."""
+"""Labels in doubt: the rule, against a count image by image."""
 
 import numpy as np
 
@@ -7,7 +7,7 @@ from lit_mnist.reports.calibration import Answers
 from tests.reports.test_calibration import random_answers
 
 
-def test_what_is_found_is_off_the_diagonal_of_the_confident_joint():
+def test_issues_are_off_the_diagonal_of_the_confident_joint():
     answers = random_answers(400)
     probabilities, labels = answers
     usual = [np.mean([p[j] for p, y in zip(*answers, strict=True) if y == j]) for j in range(10)]

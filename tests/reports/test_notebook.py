@@ -1,4 +1,4 @@
-"""The notebook's systems, against what this program trains under their names."""
+"""The notebook's systems, against the configs of their names."""
 
 import re
 from pathlib import Path
@@ -12,7 +12,7 @@ from tests.conftest import CONFIGS
 EPOCHS = {"dense": 40, "simple": 40, "simple_augmented": 40, "simple_plateau": 30, "deep": 30}
 
 
-def test_the_six_systems_stand_in_the_notebooks_order():
+def test_the_six_systems_are_in_the_notebook_s_order():
     assert [system.name for system in SYSTEMS] == [
         *("dense", "simple", "simple_augmented", "simple_plateau"),
         *("committee_simple", "committee_deep"),
@@ -27,7 +27,7 @@ def test_the_six_systems_stand_in_the_notebooks_order():
 
 
 @pytest.mark.parametrize("system", SYSTEMS, ids=lambda system: system.name)
-def test_each_has_a_config_with_its_epochs(system):
+def test_each_system_has_a_config_with_its_epochs(system):
     config = yaml.safe_load(Path(CONFIGS, f"{system.config}.yaml").read_text())
     epochs = config.get("trainer", {}).get("max_epochs", 30)
     assert epochs == EPOCHS[system.config]

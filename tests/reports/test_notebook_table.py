@@ -1,4 +1,4 @@
-"""The table of the notebook's figures beside ours, from runs that are made up."""
+"""The table of the notebook's figures and ours, from fake runs."""
 
 import json
 
@@ -65,7 +65,7 @@ def written(folder):
     return facts, text, [[cell.strip() for cell in line.strip("|").split("|")] for line in table]
 
 
-def test_a_single_network_is_its_first_seed_beside_the_spread_of_all(done, tmp_path):
+def test_a_single_network_is_reported_by_its_first_seed_and_the_spread(done, tmp_path):
     write(tmp_path, done)
     facts, _, rows = written(tmp_path)
     row = facts["simple"]
@@ -85,7 +85,7 @@ def test_a_single_network_is_its_first_seed_beside_the_spread_of_all(done, tmp_p
     ]
 
 
-def test_a_committee_is_its_own_test_beside_the_spread_of_its_members(done, tmp_path):
+def test_a_committee_is_reported_by_its_test_and_its_members_spread(done, tmp_path):
     write(tmp_path, done)
     facts, text, rows = written(tmp_path)
     row = facts["committee_deep"]
@@ -114,7 +114,7 @@ def test_one_run_has_no_spread(done, tmp_path):
 
 
 @pytest.mark.parametrize("chosen", [slice(None), slice(1, None)], ids=["both", "committee alone"])
-def test_pictures_are_made(done, tmp_path, chosen):
+def test_pictures_are_written(done, tmp_path, chosen):
     write(tmp_path / "out", done[chosen])
     _, text, _ = written(tmp_path / "out")
     assert Image.open(tmp_path / "out/tutorial_curves.png").size[0] > 200

@@ -1,4 +1,4 @@
-"""The page about runs: what it says is what the runs' files say."""
+"""The page about runs agrees with the runs' files."""
 
 import base64
 import csv
@@ -44,7 +44,7 @@ def test_figures_are_those_of_the_run(trained):
     assert shown["95 % interval"] == f"{100 * low:.2f} to {100 * high:.2f} %"
 
 
-def test_errors_are_sorted_by_how_sure_they_are_with_every_vote(trained):
+def test_errors_are_sorted_by_confidence_with_all_votes(trained):
     facts = page_facts.read(COMMITTEE)
     with (COMMITTEE / "predictions.csv").open(newline="") as file:
         rows = [row for row in csv.DictReader(file) if row["label"] != row["prediction"]]
@@ -57,7 +57,7 @@ def test_errors_are_sorted_by_how_sure_they_are_with_every_vote(trained):
     assert errors == [member["test_errors"] for member in results(COMMITTEE)["members"]]
 
 
-def test_the_same_runs_give_the_same_bytes_and_need_nothing_else(trained):
+def test_the_page_is_reproducible_and_self_contained(trained):
     for name in ("one.html", "two.html"):
         assert report(COMMITTEE, MEMBER, output=name) == 0
     text = Path("one.html").read_bytes()
@@ -68,13 +68,13 @@ def test_the_same_runs_give_the_same_bytes_and_need_nothing_else(trained):
     assert b"url(http" not in text
 
 
-def test_without_a_test_there_are_validation_figures_alone(trained):
+def test_without_a_test_only_validation_figures_are_shown(trained):
     member = Run(MEMBER)
     known = {key: value for key, value in member.results().items() if not key.startswith("test_")}
     member.file("results.json").write_text(json.dumps(known))
     assert report(MEMBER) == 0
     text = (MEMBER / "report.html").read_text()
-    assert "Validation figures alone" in text
+    assert "Validation figures only" in text
     assert "test accuracy" not in dict(figures(text))
     assert "Confusion matrix" not in text
 
@@ -93,7 +93,7 @@ def test_a_run_without_its_config_is_shown(trained):
     assert "test accuracy" in dict(figures((MEMBER / "report.html").read_text()))
 
 
-def test_what_a_run_is_called_is_never_markup(trained):
+def test_a_run_s_name_is_escaped(trained):
     name = 'a"><script>alert(1)<'
     shutil.copytree(MEMBER, Path("tb_logs") / name)
     assert report(Path("tb_logs") / name, output="odd.html") == 0
@@ -111,21 +111,21 @@ def test_what_a_run_is_called_is_never_markup(trained):
         (lambda run: run.file("config.yaml").write_text("- 1"), "config.yaml: damaged"),
     ],
 )
-def test_a_damaged_file_is_named(trained, capsys, damage, problem):
+def test_a_damaged_file_is_reported(trained, capsys, damage, problem):
     damage(Run(COMMITTEE if problem == "test_predictions" else MEMBER))
     status = report(COMMITTEE if problem == "test_predictions" else MEMBER, output="page.html")
-    told = capsys.readouterr().err
-    if problem == "test_predictions":  # a test that no longer counts is left out, and told
+    errors = capsys.readouterr().err
+    if problem == "test_predictions":  # a test that no longer counts is left out, with a message
         assert status == 0
         assert "is not that of its test" in Path("page.html").read_text()
         return
     assert status == 2
-    assert problem in told
-    assert told.count("\n") == 1
+    assert problem in errors
+    assert errors.count("\n") == 1
     assert not Path("page.html").exists()
 
 
-def test_what_is_no_run_and_what_is_no_report_are_refused(trained, capsys):
+def test_folders_without_a_run_and_foreign_outputs_are_refused(trained, capsys):
     Path("notes.html").write_text("mine")
     for runs, output in (([Path("tb_logs")], "x.html"), ([MEMBER], "notes.html"), ([MEMBER], ".")):
         assert report(*runs, output=output) == 2

@@ -1,4 +1,4 @@
-"""The page about a run in a real browser, from the disk and without a network."""
+"""The page about a run in a real browser, opened from disk without a network."""
 
 import json
 from pathlib import Path
@@ -24,7 +24,7 @@ def all_of(page, selector):
 
 
 def check_print(browser, background, light):
-    """On paper: dark ink, nothing cut off, and what is folded on the screen."""
+    """In print: dark ink, nothing cut off, folded parts shown."""
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print"})
     assert browser.execute_script(background) == light
     folded = "return arguments[0].checkVisibility({contentVisibilityAuto: true})"
@@ -35,7 +35,7 @@ def check_print(browser, background, light):
     browser.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": ""})
 
 
-def test_the_page_is_read_hovered_tabbed_and_darkened(trained, browser):
+def test_the_page_works_with_mouse_keyboard_and_dark_mode(trained, browser):
     assert main(["report", str(RUN)]) == 0
     browser.get((RUN / "report.html").resolve().as_uri())
     known = json.loads((RUN / "results.json").read_text())

@@ -36,7 +36,7 @@ def lines(figure):
 # ---------------------------------------------------------------- curves
 
 
-def test_draws_training_dashed_validation_solid_and_test_dotted_in_the_systems_colour():
+def test_training_is_dashed_validation_solid_and_test_dotted():
     figure = plots.curves(
         {"deep": history([0.9, 0.95], [0.96, 0.97]), "dense": history([0.8, 0.85], [0.9, 0.91])},
         {"deep": 0.99584, "dense": None},
@@ -71,7 +71,7 @@ def test_names_axes_and_lists_every_line():
     assert all(line.get_visible() for line in axes.get_xgridlines() + axes.get_ygridlines())
 
 
-def test_leaves_out_what_is_absent_or_nan():
+def test_missing_and_nan_values_are_left_out():
     rows = [
         {"epoch": 0, "train_acc": 0.9},
         {"epoch": 1, "train_acc": 0.95, "val_acc": float("nan")},
@@ -84,7 +84,7 @@ def test_leaves_out_what_is_absent_or_nan():
     assert drawn["a validation"].get_xydata().tolist() == [[2, 0.98]]
 
 
-def test_poor_first_epochs_do_not_squash_the_rest():
+def test_poor_first_epochs_do_not_compress_the_scale():
     late = np.linspace(0.98, 0.99, 38)
 
     figure = plots.curves({"deep": history([0.1, 0.7, *late], [0.5, 0.9, *late])}, {"deep": 0.985})
@@ -95,7 +95,7 @@ def test_poor_first_epochs_do_not_squash_the_rest():
 
 
 @pytest.mark.parametrize("test_acc", [0.5, 0.9958, 1.0])
-def test_a_test_line_is_always_in_view(test_acc):
+def test_the_test_line_is_always_visible(test_acc):
     late = np.linspace(0.98, 0.99, 40)
 
     low, high = plots.curves({"a": history(late, late)}, {"a": test_acc}).axes[0].get_ylim()
@@ -117,7 +117,7 @@ def test_one_epoch_shows_as_two_different_marks_at_epoch_zero():
     assert [tick for tick in axes.get_xticks() if left <= tick <= right] == [0]
 
 
-def test_six_systems_have_six_colours_and_a_committee_needs_no_history():
+def test_six_systems_have_six_colours_even_without_history():
     rows = history(np.linspace(0.9, 0.99, 40), np.linspace(0.95, 0.99, 40))
     names = [f"system {number}" for number in range(5)]
 
@@ -134,7 +134,7 @@ def test_six_systems_have_six_colours_and_a_committee_needs_no_history():
     assert legend.y0 >= 0
 
 
-def test_of_fifty_members_the_legend_names_the_styles_and_stays_within_the_picture(recwarn):
+def test_the_legend_of_fifty_members_shows_styles_and_fits(recwarn):
     members = {f"deep/seed_{k}": history([0.9, 0.95], [0.96, 0.97]) for k in range(50)}
     figure = plots.curves(members, {"committee": 0.99})
     legend = figure.axes[-1].get_legend()
@@ -153,7 +153,7 @@ def whole(rates, val_acc):
 PLATEAU = whole([0.1, 0.1, 0.1, 0.05, 0.05, 0.05, 0.01], [0.91, 0.92, 0.93, 0.96, 0.94, 0.96, 0.95])
 
 
-def test_losses_stand_beside_accuracies_with_the_best_epoch_and_falls_of_the_rate():
+def test_losses_are_drawn_with_best_epoch_and_rate_drops():
     accuracy, loss = plots.curves({"a": PLATEAU}, {"a": 0.95}).axes
 
     assert (loss.get_title(), loss.get_ylabel()) == ("Loss per epoch", "loss in nats")
@@ -169,7 +169,7 @@ def test_losses_stand_beside_accuracies_with_the_best_epoch_and_falls_of_the_rat
     assert listed[2:] == ["a test 0.9500", "learning rate falls", "best epoch 3: 0.9600"]
 
 
-def test_poor_first_losses_do_not_squash_the_rest():
+def test_high_first_losses_do_not_compress_the_scale():
     late = np.linspace(0.98, 0.99, 38)
     low, high = plots.curves({"a": whole([0.1] * 40, [0.1, 0.5, *late])}, {}).axes[1].get_ylim()
 
@@ -177,7 +177,7 @@ def test_poor_first_losses_do_not_squash_the_rest():
     assert 0.5 < high < 0.53  # the line of training is at 0.5
 
 
-def test_several_systems_are_not_marked():
+def test_several_systems_have_no_marks():
     for axes in plots.curves({"a": PLATEAU, "b": PLATEAU}, {"committee": 0.97}).axes:
         assert not axes.collections
         assert "grey" not in {line.get_color() for line in axes.lines}
@@ -187,7 +187,7 @@ def test_losses_may_be_left_out():
     assert len(plots.curves({"a": PLATEAU}, {}, losses=False).axes) == 1
 
 
-def test_a_caption_stands_below_the_axes():
+def test_a_caption_is_below_the_axes():
     figure = plots.curves({"a": PLATEAU}, {}, caption="Why.")
 
     assert figure.get_supxlabel() == "Why."
@@ -208,11 +208,11 @@ def test_a_caption_stands_below_the_axes():
         ([], []),
     ],
 )
-def test_a_rate_falls_where_it_is_lower_unless_it_moves_all_the_time(rates, falls):
+def test_rate_drops_are_found_unless_the_rate_changes_always(rates, falls):
     assert plots.rate_falls([{"epoch": e, "lr": rate} for e, rate in enumerate(rates)]) == falls
 
 
-def test_nothing_known_yet_is_an_empty_plot():
+def test_an_empty_history_gives_an_empty_plot():
     assert not lines(plots.curves({}, {"deep": None}))
 
 
@@ -237,7 +237,7 @@ def confused(diagonal):
     return matrix
 
 
-def test_counts_stand_in_row_true_column_predicted():
+def test_rows_are_true_and_columns_predicted_classes():
     figure = plots.confusion(confused(1000))
 
     axes = figure.axes[0]
@@ -249,7 +249,7 @@ def test_counts_stand_in_row_true_column_predicted():
     assert axes.get_ylim()[0] > axes.get_ylim()[1]  # class 0 at the top
 
 
-def test_errors_are_coloured_by_number_whatever_the_diagonal():
+def test_errors_are_coloured_independently_of_the_diagonal():
     small, large = plots.confusion(confused(1)), plots.confusion(confused(1000))
 
     assert cell(large, 3, 3) == pytest.approx(to_rgb("lightgrey"), abs=0.01)
@@ -285,7 +285,7 @@ def test_a_matrix_without_errors_is_drawn(matrix, title):
     assert cell(figure, 2, 3) == pytest.approx(colormaps["Oranges"](0.0)[:3], abs=0.01)
 
 
-def test_class_names_stand_apart_on_both_axes():
+def test_class_names_do_not_overlap_on_either_axis():
     axes = plots.confusion(confused(7), FASHION).axes[0]
 
     for labels in (axes.get_xticklabels(), axes.get_yticklabels()):

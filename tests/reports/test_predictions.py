@@ -1,4 +1,4 @@
-"""What is gathered from batches, in index order and without loss."""
+"""Predictions gathered from batches, in index order and without loss of precision."""
 
 from types import SimpleNamespace
 
@@ -12,7 +12,7 @@ from lit_mnist.reports.predictions import Collector, predictions_csv, probabilit
 ALONE = SimpleNamespace(world_size=1)
 
 
-def test_batches_come_back_in_index_order():
+def test_predictions_are_in_index_order():
     probabilities = torch.rand(5, 10)
     members = torch.rand(5, 3, 10)
     labels = torch.tensor([4, 0, 9, 1, 7])
@@ -28,7 +28,7 @@ def test_batches_come_back_in_index_order():
     assert torch.equal(found.classes, probabilities.argmax(1))
 
 
-def test_nine_digits_give_a_float32_back():
+def test_nine_digits_preserve_float32():
     probabilities = torch.rand(50, 10)
     collector = Collector(run=None)
     batch = Batch(torch.zeros(50, 1, 28, 28), torch.arange(50) % 10, torch.arange(50), 50)
@@ -45,7 +45,7 @@ def test_nine_digits_give_a_float32_back():
 
 
 @pytest.mark.parametrize("kind", ["nothing", "logits", "classes", "probabilities"])
-def test_whatever_a_step_gives_probabilities_are_written(kind):
+def test_probabilities_are_written_for_any_step_output(kind):
     module = DenseModule().eval()
     batch = Batch(torch.rand(4, 1, 28, 28), torch.arange(4), torch.arange(4), 4)
     with torch.no_grad():

@@ -17,16 +17,16 @@ ABOVE = [
 
 
 @pytest.mark.parametrize(
-    ("augmented", "dropout", "said"),
+    ("augmented", "dropout", "message"),
     [
-        (True, True, ": augmentation and dropout act in training alone, and training is"),
-        (True, False, ": augmentation acts in training alone, and training is"),
-        (False, True, ": dropout acts in training alone, and training is"),
+        (True, True, ": augmentation and dropout act only in training, and training is"),
+        (True, False, ": augmentation acts only in training, and training is"),
+        (False, True, ": dropout acts only in training, and training is"),
         (False, False, "training: training is averaged over the epoch"),
     ],
 )
-def test_a_caption_says_what_holds_for_the_run(augmented, dropout, said):
-    assert said in run_curves.caption(ABOVE, augmented=augmented, dropout=dropout)
+def test_the_caption_names_the_causes_that_apply(augmented, dropout, message):
+    assert message in run_curves.caption(ABOVE, augmented=augmented, dropout=dropout)
 
 
 def test_no_caption_where_validation_never_lies_above():
@@ -36,13 +36,13 @@ def test_no_caption_where_validation_never_lies_above():
         assert not run_curves.caption([row], augmented=True, dropout=True)
 
 
-def test_finds_dropout_that_drops():
+def test_only_active_dropout_is_detected():
     assert run_curves.drops(Dense())
     assert run_curves.drops(nn.Sequential(nn.Sequential(nn.Dropout2d(0.1))))
     assert not run_curves.drops(nn.Sequential(nn.Dropout(0.0), nn.Linear(1, 1)))
 
 
-def test_a_picture_goes_to_every_tensorboard_that_is_logged_to(tmp_path):
+def test_a_picture_is_added_to_every_tensorboard_logger(tmp_path):
     loggers = [CSVLogger(tmp_path), *(TensorBoardLogger(tmp_path, name) for name in "ab")]
     trainer = SimpleNamespace(loggers=loggers)
     run_curves.show(trainer, Run(tmp_path), "curves", Figure(figsize=(1, 1)), step=3)

@@ -1,4 +1,4 @@
-"""Checkpoints: what is refused, and that nothing in them runs."""
+"""Checkpoints: what is refused, and that none of their content is executed."""
 
 import pickle
 
@@ -18,14 +18,14 @@ def file(tmp_path):
     return path
 
 
-def test_reads_a_good_one(file):
+def test_reads_an_intact_checkpoint(file):
     checkpoint = checkpoints.read(file)
     assert checkpoint["epoch"] == 3
     checkpoints.check_fits(checkpoint, DenseModule(), file)
 
 
 @pytest.mark.parametrize("keep", [0, 10, 0.5, 0.999])
-def test_refuses_a_part_of_one(file, keep):
+def test_refuses_a_truncated_checkpoint(file, keep):
     whole = file.read_bytes()
     file.write_bytes(whole[: int(keep * len(whole)) if keep < 1 else keep])
     with pytest.raises(UserError, match=r"a\.ckpt: damaged"):
@@ -50,7 +50,7 @@ def test_refuses_a_pickle_that_would_run_code(file):
 
 
 @pytest.mark.parametrize("content", [[1, 2], {"weights": 1}, {"state_dict": 7}])
-def test_refuses_what_is_no_lightning_checkpoint(file, content):
+def test_refuses_other_than_lightning_checkpoints(file, content):
     torch.save(content, file)
     with pytest.raises(UserError, match="holds no Lightning checkpoint"):
         checkpoints.read(file)
@@ -69,7 +69,7 @@ def test_refuses_a_missing_file(tmp_path):
         checkpoints.read(tmp_path / "b.ckpt")
 
 
-def test_hash_tells_networks_apart():
+def test_the_hash_distinguishes_networks():
     weights = {"a": torch.arange(6.0), "b": torch.ones(2)}
     same = {"b": torch.ones(2), "a": torch.arange(6.0)}
     reshaped = weights | {"a": torch.arange(6.0).view(2, 3)}
@@ -80,14 +80,14 @@ def test_hash_tells_networks_apart():
 
 
 @pytest.mark.parametrize("rows", ["x", [1], [{"val_acc": "x"}], {}, None])
-def test_refuses_rows_that_are_none(file, rows):
+def test_refuses_invalid_history_rows(file, rows):
     saved = {"state_dict": {}, "callbacks": {"metrics": {"rows": rows}}}
     torch.save(saved, file)
-    with pytest.raises(UserError, match=r"its rows of metrics\.csv are no rows"):
+    with pytest.raises(UserError, match=r"its rows of metrics\.csv are invalid"):
         checkpoints.read(file)
 
 
-def test_gives_the_rows_of_the_history(file):
+def test_returns_the_rows_of_the_history(file):
     assert checkpoints.history(checkpoints.read(file)) == []
     rows = [{"epoch": 0, "val_acc": 0.5}]
     torch.save({"state_dict": {}, "callbacks": {"History": {"rows": rows}}}, file)
@@ -99,16 +99,16 @@ def with_extra(state):
     return weights | {"filter": torch.ones(2, dtype=torch.cfloat)}
 
 
-def test_reads_what_a_module_keeps_beside_its_weights(file):
+def test_reads_extra_state_of_a_module(file):
     weights = with_extra({"seen": 3, "of": ["images"], "by": {"a", "b"}})
     torch.save({"state_dict": weights}, file)
     assert checkpoints.read(file)["state_dict"]["net._extra_state"] == weights["net._extra_state"]
     torch.save({"state_dict": {"net.weight": {"seen": 3}}}, file)
-    with pytest.raises(UserError, match=r"net\.weight' is no weight"):
+    with pytest.raises(UserError, match=r"net\.weight' is not a weight"):
         checkpoints.read(file)
 
 
-def test_its_hash_tells_it_apart():
+def test_the_hash_covers_extra_state():
     states = [3, {"seen": 3}, {"seen": 4}, [3], torch.tensor(3), torch.tensor([3])]
     hashes = [checkpoints.weights_sha256(with_extra(state)) for state in states]
     assert len(set(hashes)) == len(states)
@@ -116,7 +116,7 @@ def test_its_hash_tells_it_apart():
     assert again == hashes[1]
 
 
-def test_its_form_may_change():
+def test_extra_state_may_change_its_form():
     assert shapes(with_extra(3)) == shapes(with_extra(torch.ones(5)))
 
 

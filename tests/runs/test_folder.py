@@ -1,4 +1,4 @@
-"""A run's folder: its results, its history, and that one process trains it."""
+"""A run's folder: its results, its history, and its lock."""
 
 import subprocess
 import sys
@@ -9,7 +9,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import Run
 
 
-def test_results_keep_what_is_not_set_anew(tmp_path):
+def test_updating_results_keeps_other_entries(tmp_path):
     run = Run(tmp_path)
     run.update_results(a=1, b=2)
     run.update_results(b=3)
@@ -17,14 +17,14 @@ def test_results_keep_what_is_not_set_anew(tmp_path):
 
 
 @pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n"])
-def test_a_damaged_history_is_named(tmp_path, damage):
+def test_a_damaged_history_is_reported(tmp_path, damage):
     run = Run(tmp_path)
     run.file("metrics.csv").write_bytes(damage)
     with pytest.raises(UserError, match=r"metrics\.csv: damaged"):
         run.history()
 
 
-def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
+def test_a_run_is_locked_by_one_process_at_a_time(tmp_path):
     run = Run(tmp_path / "tb_logs" / "name" / "seed_1")
     with run.lock():
         # another handle on the file, as another process has
@@ -36,8 +36,8 @@ def test_a_run_is_held_by_one_process_at_a_time(tmp_path):
     assert [path.name for path in run.folder.iterdir()] == ["metrics.csv"]
 
 
-def test_half_files_of_a_killed_process_go_when_the_run_goes_on(tmp_path):
-    """SIGKILL in the middle of a save leaves the temporary file, which nobody would look for."""
+def test_partial_files_of_a_killed_process_are_removed_on_resume(tmp_path):
+    """SIGKILL during a save leaves a temporary file behind."""
     run = Run(tmp_path)
     killed = (
         "import os, sys, pathlib; from lit_mnist.files import replacing\n"
@@ -52,7 +52,7 @@ def test_half_files_of_a_killed_process_go_when_the_run_goes_on(tmp_path):
         assert list(tmp_path.rglob(".*.tmp")) == [mine]
 
 
-def test_a_run_that_never_began_leaves_no_folder(tmp_path):
+def test_a_run_that_fails_before_training_leaves_no_folder(tmp_path):
     (tmp_path / "tb_logs").mkdir()
     with pytest.raises(ZeroDivisionError), Run(tmp_path / "tb_logs" / "a" / "seed_1").lock():
         raise ZeroDivisionError
@@ -60,7 +60,7 @@ def test_a_run_that_never_began_leaves_no_folder(tmp_path):
 
 
 @pytest.mark.parametrize("text", ['{"seconds": "x"}', '{"best_epoch": "z"}', '{"test_acc": [1]}'])
-def test_results_whose_figures_are_none_are_damaged(tmp_path, text):
+def test_results_without_numbers_count_as_damaged(tmp_path, text):
     run = Run(tmp_path)
     run.file("results.json").write_text(text)
     with pytest.raises(UserError, match=r"results\.json: damaged"):

@@ -1,4 +1,4 @@
-"""The ledger of the test set: each look at it leaves a line."""
+"""The ledger of the test set: each test adds a line."""
 
 import csv
 from datetime import UTC, datetime
@@ -19,7 +19,7 @@ def lines(folder):
         return list(csv.DictReader(file))
 
 
-def test_each_look_adds_a_line_and_is_counted(tmp_path):
+def test_each_test_adds_a_line_and_is_counted(tmp_path):
     assert [note(tmp_path, accuracy) for accuracy in (0.9974, 0.9969, 0.9974)] == [1, 2, 3]
     table = lines(tmp_path)
     assert [row["test_acc"] for row in table] == ["0.997400", "0.996900", "0.997400"]
@@ -37,7 +37,7 @@ def test_each_look_adds_a_line_and_is_counted(tmp_path):
         (b"\xff\xfe\nnot a ledger\n", 2),
     ],
 )
-def test_a_damaged_ledger_stops_no_test_and_loses_no_line(tmp_path, before, looks):
+def test_a_damaged_ledger_prevents_no_test_and_loses_no_line(tmp_path, before, looks):
     (tmp_path / "ledger.csv").write_bytes(before)
     assert note(tmp_path) == looks
     after = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()

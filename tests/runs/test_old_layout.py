@@ -12,7 +12,7 @@ RUN = Path("tb_logs/dense/seed_42")
 WHOLE = Path("tb_logs/whole/seed_42")
 
 
-def test_class_paths_are_those_of_today_and_all_else_is_left():
+def test_only_class_paths_are_updated():
     old = {
         "name": "lit_mnist.modules.DeepConvModule",
         "model": {"class_path": "lit_mnist.modules.DeepConvModule", "init_args": {"lr": 0.1}},
@@ -28,7 +28,7 @@ def test_class_paths_are_those_of_today_and_all_else_is_left():
 
 
 def make_old():
-    """Makes the run what version 0.1 would have left."""
+    """Rewrites the run as version 0.1 would have."""
     config = RUN / "config.yaml"
     text = config.read_text()
     assert "class_path: lit_mnist.models.DenseModule" in text
@@ -41,7 +41,7 @@ def make_old():
 
 
 @pytest.mark.parametrize("own_config", [False, True])
-def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, fitted, own_config):
+def test_a_run_of_the_old_layout_resumes_bit_identically(run_cli, fitted, own_config):
     run_cli("fit", "--name", "whole", "--trainer.max_epochs", "3")
     make_old()
     config = ["--config", str(RUN / "config.yaml")] if own_config else []
@@ -52,6 +52,6 @@ def test_a_run_of_the_old_layout_goes_on_to_the_same_bits(run_cli, fitted, own_c
     assert len((RUN / "metrics.csv").read_text().splitlines()) == 4
 
 
-def test_a_run_of_the_old_layout_is_tested(run_cli, fitted):
+def test_a_run_of_the_old_layout_can_be_tested(run_cli, fitted):
     make_old()
     assert run_cli("test")[::2] == (0, "")

@@ -1,4 +1,4 @@
-"""What goes into a checkpoint can be read back, or is refused with its place."""
+"""Values for a checkpoint can be loaded again, or are refused with their place."""
 
 import numpy as np
 import pytest
@@ -19,7 +19,7 @@ def within_itself():
 
 
 @pytest.mark.parametrize("content", [nested(60), torch.ones(1).expand(1000), np.float32(0.5)])
-def test_what_is_kept_comes_back(tmp_path, content):
+def test_plain_values_are_preserved(tmp_path, content):
     torch.save(plain.checked({"x": content}), tmp_path / "a.pt")
     found = safe_torch.load(tmp_path / "a.pt")["x"]
     assert torch.equal(found, content) if torch.is_tensor(content) else found == content
@@ -29,6 +29,6 @@ REFUSED = [nested(100), within_itself(), torch.eye(3).to_sparse(), {"y": object(
 
 
 @pytest.mark.parametrize("content", REFUSED, ids=["deep", "itself", "sparse", "object"])
-def test_what_could_not_come_back_is_refused(content):
+def test_other_values_are_refused(content):
     with pytest.raises(UserError, match="the checkpoint's x"):
         plain.checked({"x": content})

@@ -1,4 +1,4 @@
-"""What checkpoints tell of a run whose small files are gone."""
+"""Restoring a run's small files from its checkpoints."""
 
 import json
 from pathlib import Path
@@ -11,7 +11,7 @@ RUN = Path("tb_logs/dense/seed_42")
 
 
 @pytest.mark.parametrize("damage", [None, "epoch,lr\n1,x\n", "epoch,train_loss\n0,1.0\n"])
-def test_fit_writes_anew_what_a_finished_run_has_lost(trained, members, damage):
+def test_fit_restores_missing_files_of_a_finished_run(trained, members, damage):
     table, known = (RUN / "metrics.csv").read_text(), json.loads((RUN / "results.json").read_text())
     (RUN / "results.json").unlink()
     (RUN / "metrics.csv").unlink()
@@ -25,7 +25,7 @@ def test_fit_writes_anew_what_a_finished_run_has_lost(trained, members, damage):
     assert not any(key.startswith("test_") for key in now)
 
 
-def test_fit_leaves_alone_what_is_there(trained, members):
+def test_fit_keeps_existing_files_of_a_finished_run(trained, members):
     before = {path: path.stat().st_mtime_ns for path in RUN.iterdir() if path.is_file()}
     assert main(["fit", *members]) == 0
     assert {path: path.stat().st_mtime_ns for path in RUN.iterdir() if path.is_file()} == before

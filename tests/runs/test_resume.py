@@ -1,4 +1,4 @@
-"""Where a run goes on, and with which options it does not."""
+"""Where a run resumes, and which options prevent it."""
 
 import json
 
@@ -38,7 +38,7 @@ def test_differences_are_named_with_both_values():
     ("before", "now", "same"),
     [(None, 1.0, True), (1.0, 1, False), (1, 1, True), (0, 0.0, True), (0.5, 0.25, False)],
 )
-def test_all_batches_are_another_thing_than_one(before, now, same):
+def test_a_limit_of_1_0_differs_from_1(before, now, same):
     for option in ("limit_train_batches", "val_check_interval"):
         found = differences({"trainer": {option: before}}, {"trainer": {option: now}})
         assert (found == []) is same
@@ -51,7 +51,7 @@ def test_all_batches_are_another_thing_than_one(before, now, same):
         *("trainer.limit_test_batches", "trainer.inference_mode", "name"),
     ],
 )
-def test_hardware_and_places_may_differ(free):
+def test_hardware_and_paths_may_differ(free):
     *groups, key = free.split(".")
     before, now = {key: 1}, {key: 2}
     for group in groups:
@@ -59,7 +59,7 @@ def test_hardware_and_places_may_differ(free):
     assert differences(before, now) == []
 
 
-def test_goes_on_from_the_last_epoch(run):
+def test_resumes_from_the_last_epoch(run):
     assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
 
 
@@ -68,14 +68,14 @@ def test_is_complete_at_its_limit(run):
     assert point.ended_by == "--trainer.max_epochs 3 is reached"
 
 
-def test_is_complete_if_it_stopped_early_by_itself(run):
+def test_is_complete_after_early_stopping(run):
     run.update_results(status="complete", ended_by="EarlyStopping")
     assert resume_point(run, CONFIG).ended_by == "ended by EarlyStopping"
     run.update_results(ended_by="a callback")
     assert not resume_point(run, with_epochs(9)).ended_by
 
 
-def test_refuses_more_epochs_where_early_stopping_would_have_ended_them_too(run):
+def test_refuses_more_epochs_after_early_stopping(run):
     run.update_results(status="complete", ended_by="EarlyStopping")
     with pytest.raises(UserError, match=r"max_epochs: 5, now 9: has no effect.*more patience"):
         resume_point(run, with_epochs(9))
@@ -88,7 +88,7 @@ def test_refuses_to_raise_a_limit_while_another_is_reached(run):
         resume_point(run, CONFIG | {"trainer": trainer})
 
 
-def test_more_patience_goes_on(run):
+def test_more_patience_resumes(run):
     def with_patience(patience):
         stopping = {"class_path": "a.EarlyStopping", "init_args": {"patience": patience}}
         return CONFIG | {"trainer": {"max_epochs": 5, "callbacks": [stopping]}}
@@ -99,16 +99,16 @@ def test_more_patience_goes_on(run):
     assert not resume_point(run, with_patience(2)).ended_by
 
 
-def test_goes_on_without_a_limit(run):
+def test_resumes_without_a_limit(run):
     assert not resume_point(run, with_epochs(-1)).ended_by
 
 
-def test_refuses_fewer_epochs_than_are_done(run):
+def test_refuses_fewer_epochs_than_finished(run):
     with pytest.raises(UserError, match="3 done, now 2"):
         resume_point(run, with_epochs(2))
 
 
-def test_passes_over_a_damaged_checkpoint(run, capsys):
+def test_skips_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
     assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "")
     line = capsys.readouterr().out
@@ -116,19 +116,19 @@ def test_passes_over_a_damaged_checkpoint(run, capsys):
     assert "going on from best.ckpt" in line
 
 
-def test_refuses_if_no_checkpoint_is_whole(run):
+def test_refuses_if_no_checkpoint_is_intact(run):
     for path in (run.last, run.best):
         path.write_bytes(b"PK")
     with pytest.raises(UserError, match=r"last\.ckpt: damaged.*--fresh"):
         resume_point(run, CONFIG)
 
 
-def test_starts_if_there_is_no_checkpoint(tmp_path):
+def test_starts_from_scratch_without_a_checkpoint(tmp_path):
     assert resume_point(Run(tmp_path / "b" / "seed_1"), CONFIG) is None
 
 
 @pytest.mark.parametrize("name", ["results.json", "config.yaml"])
-def test_damaged_text_is_named(run, name):
+def test_a_damaged_config_is_reported(run, name):
     run.file(name).write_text("{[")
     with pytest.raises(UserError, match=f"{name}: damaged"):
         resume_point(run, CONFIG)
@@ -138,25 +138,25 @@ def test_damaged_text_is_named(run, name):
     "damage", [b"[1]", b"\xff\xfe", b"[" * 100_000, b"&a [*a]", b"null"], ids=str
 )
 @pytest.mark.parametrize("name", ["results.json", "config.yaml"])
-def test_damaged_bytes_are_named(run, name, damage):
+def test_a_config_that_is_not_text_is_reported(run, name, damage):
     run.file(name).write_bytes(damage)
     with pytest.raises(UserError, match=f"{name}: damaged"):
         resume_point(run, CONFIG)
 
 
-def test_a_config_without_its_trainer_stops_nothing(run):
+def test_a_config_without_trainer_options_is_accepted(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
     assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
 
 
-def test_a_checkpoint_with_a_fault_is_passed_over(run, capsys):
+def test_a_checkpoint_with_a_fault_is_skipped(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
     assert point == (run.best, 2, 0, STEPS, "")
     assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
 
 
-def test_says_where_it_goes_on(run):
+def test_describes_the_resume_point(run):
     assert str(resume_point(run, CONFIG)) == f"going on after epoch 2 from {run.last}"
     fit = {
         "epoch_progress": {"current": {"processed": 3}},
@@ -172,7 +172,7 @@ def test_says_where_it_goes_on(run):
 
 
 @pytest.mark.parametrize("content", [None, "{}"])
-def test_without_a_config_the_options_are_those_of_the_checkpoint(run, content, capsys):
+def test_without_a_config_options_are_taken_from_the_checkpoint(run, content, capsys):
     config = run.file("config.yaml")
     config.unlink() if content is None else config.write_text(content)
     for path in (run.best, run.last):
@@ -180,8 +180,8 @@ def test_without_a_config_the_options_are_those_of_the_checkpoint(run, content, 
         checkpoint["hyper_parameters"] = {"lr": 0.1, "_class_path": "own.Net"}
         torch.save(checkpoint, path)
     assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "")
-    told = "config.yaml: missing; the model and its options are compared with last.ckpt"
-    assert told in capsys.readouterr().out
+    message = "config.yaml: missing; the model and its options are compared with last.ckpt"
+    assert message in capsys.readouterr().out
     other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}
     with pytest.raises(UserError) as error:
         resume_point(run, other, fault=lambda _: "damaged, its weights do not fit the model")

@@ -1,4 +1,4 @@
-"""What a whole network may lack to be trained on."""
+"""Faults of a loadable checkpoint that prevent resuming."""
 
 import copy
 
@@ -14,20 +14,23 @@ from tests.trained import put
 
 ADAM = ("optimizer_states", 0, "state", 0)
 LOOP = ("loops", "fit_loop")
-BROKEN = {  # what a whole network may lack to be trained on, and how it is told
+BROKEN = {  # faults of a loadable checkpoint, and their descriptions
     "no optimizer": (
         put("optimizer_states", ...),
-        "holds weights alone, not what training goes on from",
+        "holds weights only, not the state needed to resume training",
     ),
-    "no optimizers": (put("optimizer_states", []), "optimizer_states has not 1 items"),
-    "moments of a list": (put("optimizer_states", 0, "state", []), "state is no dict"),
+    "no optimizers": (put("optimizer_states", []), "optimizer_states does not have 1 items"),
+    "moments of a list": (put("optimizer_states", 0, "state", []), "state is not a dict"),
     "one moment": (
         put(*ADAM, "exp_avg_sq", ...),
         "optimizer_states.0.state.0.exp_avg_sq is missing",
     ),
     # PyTorch's fused Adam would write behind the end of it
-    "short moments": (put(*ADAM, "exp_avg", torch.zeros(3)), "exp_avg is no tensor (10, 1, 5, 5)"),
-    "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is no tensor"),
+    "short moments": (
+        put(*ADAM, "exp_avg", torch.zeros(3)),
+        "exp_avg is not a tensor (10, 1, 5, 5)",
+    ),
+    "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is not a tensor"),
     "moments of integers": (
         put(*ADAM, "exp_avg", torch.zeros(10, 1, 5, 5, dtype=torch.int64)),
         "exp_avg holds no finite numbers",
@@ -37,21 +40,27 @@ BROKEN = {  # what a whole network may lack to be trained on, and how it is told
         "exp_avg holds no finite numbers",
     ),
     "rate of NaN": (put("optimizer_states", 0, "param_groups", 0, "lr", torch.nan), "lr is no"),
-    "one beta": (put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)), "betas has not 2"),
-    "no schedule": (put("lr_schedulers", []), "lr_schedulers has not 1 items"),
-    "schedule of text": (put("lr_schedulers", 0, "best", "x"), "lr_schedulers.0.best is no number"),
+    "one beta": (
+        put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)),
+        "betas does not have 2",
+    ),
+    "no schedule": (put("lr_schedulers", []), "lr_schedulers does not have 1 items"),
+    "schedule of text": (
+        put("lr_schedulers", 0, "best", "x"),
+        "lr_schedulers.0.best is not a number",
+    ),
     "no loops": (put("loops", ...), "loops is missing"),
-    "loops of a list": (put("loops", []), "loops is no dict"),
+    "loops of a list": (put("loops", []), "loops is not a dict"),
     "no progress": (put(*LOOP, "epoch_progress", ...), "epoch_progress is missing"),
     "epochs of text": (
         put(*LOOP, "epoch_progress", "current", "processed", "x"),
-        "processed is no number",
+        "processed is not a number",
     ),
     "a place of text": (
         put(*LOOP, "state_dict", {"combined_loader": [{"epoch": 0, "step": "x"}]}),
-        "step is no number",
+        "step is not a number",
     ),
-    "sums of text": (put("train_scores", ["x"]), "train_scores.total is no tensor"),
+    "sums of text": (put("train_scores", ["x"]), "train_scores.total is not a tensor"),
     "rows of others": (put("callbacks", "metrics", "rows", [{"a": 1}]), "rows are not those"),
     "no epoch": (put("epoch", ...), "epoch is missing"),
     "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
@@ -68,7 +77,7 @@ def trainer():
     return Trainer(accelerator="cpu", logger=False, enable_checkpointing=False)
 
 
-def test_a_whole_checkpoint_has_no_fault(whole, trainer):
+def test_an_intact_checkpoint_has_no_fault(whole, trainer):
     model = SimpleConvModule(plateau=True)
     weights = copy.deepcopy(model.state_dict())
     before = torch.get_rng_state()
@@ -77,11 +86,11 @@ def test_a_whole_checkpoint_has_no_fault(whole, trainer):
     assert all(torch.equal(value, weights[name]) for name, value in model.state_dict().items())
 
 
-@pytest.mark.parametrize(("action", "said"), BROKEN.values(), ids=BROKEN)
-def test_a_broken_one_is_told_by_its_place(whole, trainer, action, said):
+@pytest.mark.parametrize(("action", "message"), BROKEN.values(), ids=BROKEN)
+def test_a_fault_is_reported_with_its_place(whole, trainer, action, message):
     broken = copy.deepcopy(whole)
     action(broken)
-    assert said in fault(broken, trainer, SimpleConvModule(plateau=True))
+    assert message in fault(broken, trainer, SimpleConvModule(plateau=True))
 
 
 def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):
@@ -94,14 +103,14 @@ def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):
         assert fault(within | {"train_scores": partial}, trainer, model) == ""
 
 
-def test_a_weight_that_was_never_stepped_has_nothing_to_remember(whole, trainer):
+def test_a_weight_without_optimizer_state_has_no_fault(whole, trainer):
     frozen = copy.deepcopy(whole)
     del frozen["optimizer_states"][0]["state"][0]
     assert fault(frozen, trainer, SimpleConvModule(plateau=True)) == ""
 
 
 class Asking(SimpleConvModule):
-    """Asks the trainer, which there is none of yet; or for what it does not know yet; or fails."""
+    """Its optimizer reads `ask` of the trainer, which is not set up yet; without `ask` it fails."""
 
     ask = "estimated_stepping_batches"
 
@@ -115,17 +124,17 @@ MOMENTS = [name for name in BROKEN if "moment" in name or "optimizer" in name or
 
 
 @pytest.mark.parametrize("name", MOMENTS)
-def test_the_optimizer_of_a_model_that_asks_the_trainer_is_looked_at_too(whole, trainer, name):
-    action, said = BROKEN[name]
+def test_optimizers_that_depend_on_the_trainer_are_checked(whole, trainer, name):
+    action, message = BROKEN[name]
     broken = copy.deepcopy(whole)
     action(broken)
     model = Asking()
     assert fault(whole, trainer, model) == ""
-    assert said in fault(broken, trainer, model)
+    assert message in fault(broken, trainer, model)
     assert model._trainer is None
 
 
-def test_what_cannot_be_foreseen_is_not_judged_but_what_fails_is_told(whole, trainer):
+def test_unpredictable_optimizers_are_skipped_and_errors_raised(whole, trainer):
     model = Asking()
     model.ask = "no_such_thing"
     assert fault(whole, trainer, model) == ""
@@ -135,13 +144,13 @@ def test_what_cannot_be_foreseen_is_not_judged_but_what_fails_is_told(whole, tra
         fault(whole, trainer, model)
 
 
-def test_flags_that_a_library_added_since_may_be_missing():
+def test_flags_added_by_newer_libraries_may_be_missing():
     assert unlike({"a": 1, "fused": None, "flag": True}, {"a": 2}) == ""
-    assert unlike({"a": {"b": [1, 2.0]}}, {"a": {"b": [1, "x"]}}) == "a.b.1 is no number"
+    assert unlike({"a": {"b": [1, 2.0]}}, {"a": {"b": [1, "x"]}}) == "a.b.1 is not a number"
 
 
 class NumbersOfNumPy(SimpleConvModule):
-    """Its optimizer and its schedule are given numbers that a checkpoint holds as plain ones."""
+    """Its optimizer and schedule have NumPy numbers, which checkpoints hold as plain ones."""
 
     def configure_optimizers(self):
         configured = super().configure_optimizers()
@@ -149,9 +158,9 @@ class NumbersOfNumPy(SimpleConvModule):
         return configured
 
 
-def test_numbers_of_numpy_are_compared_as_they_are_stored(whole, trainer):
+def test_numpy_numbers_are_compared_as_stored(whole, trainer):
     model = NumbersOfNumPy(plateau=True)
     assert fault(whole, trainer, model) == ""
     broken = copy.deepcopy(whole)
     put("optimizer_states", 0, "param_groups", 0, "eps", "x")(broken)
-    assert "param_groups.0.eps is no number" in fault(broken, trainer, model)
+    assert "param_groups.0.eps is not a number" in fault(broken, trainer, model)

@@ -1,4 +1,4 @@
-"""Files of torch.save that want more than they hold."""
+"""Files of torch.save that claim more memory than they hold."""
 
 import zipfile
 
@@ -15,7 +15,7 @@ def saved(path, content):
 
 
 def repacked(path, change, compression=zipfile.ZIP_STORED):
-    """Writes the archive anew; `change` maps a part's name and bytes to its new bytes."""
+    """Rewrites the archive; `change` maps an entry's name and bytes to new bytes."""
     with zipfile.ZipFile(path) as archive:
         parts = {part.filename: archive.read(part) for part in archive.infolist()}
     with zipfile.ZipFile(path, "w", compression) as archive:
@@ -29,7 +29,7 @@ def file(tmp_path):
     return tmp_path / "some.ckpt"
 
 
-def test_plain_values_and_tensors_come_back(file):
+def test_plain_values_and_tensors_are_preserved(file):
     weights = nn.Linear(3, 2).state_dict()
     content = {"a": weights, "b": [1, 2.5, None, True, "x", (1, 2)], "c": torch.Size([3])}
     content |= {"d": torch.float32, "e": {3}, "half": torch.ones(2, dtype=torch.bfloat16)}
@@ -50,7 +50,7 @@ def test_a_small_archive_that_unpacks_to_gigabytes_is_refused_unread(file):
         load(file)
 
 
-def test_parts_that_lie_over_one_another_are_refused(file):
+def test_overlapping_archive_entries_are_refused(file):
     saved(file, {"a": torch.zeros(1000), "b": torch.ones(1000)})
     raw = bytearray(file.read_bytes())
     start = raw.find(b"PK\1\2")  # the directory; each entry's two sizes lie 20 bytes into it
@@ -62,13 +62,13 @@ def test_parts_that_lie_over_one_another_are_refused(file):
         load(file)
 
 
-def test_a_tensor_larger_than_what_is_stored_is_refused(file):
+def test_a_tensor_larger_than_its_storage_is_refused(file):
     with pytest.raises(RefusedError, match=r"only a part of a tensor \(1000000, 1000000\)"):
         load(saved(file, {"a": torch.zeros(1).expand(10**6, 10**6)}))
 
 
 class Call:
-    """Pickled, a call of `function`."""
+    """An object whose pickle calls `function`."""
 
     def __init__(self, function, *arguments):
         self.call = function, arguments
@@ -90,13 +90,13 @@ class Call:
     ],
     ids=["bytearray", "Tensor", "bytes", "meta", "sparse", "Linear", "print"],
 )
-def test_names_that_no_checkpoint_needs_are_refused_unread(file, capsys, value, named):
+def test_foreign_names_in_the_pickle_are_refused_unread(file, capsys, value, named):
     with pytest.raises(RefusedError, match=f"it names .*{named}"):
         load(saved(file, {"a": value}))
     assert capsys.readouterr().out == ""
 
 
-def test_a_storage_made_from_nothing_is_refused(file):
+def test_a_storage_allocated_by_the_pickle_is_refused(file):
     with pytest.raises(RefusedError, match="UntypedStorage"):
         load(saved(file, {"a": Call(torch.UntypedStorage, 10**6)}))
 
@@ -126,7 +126,7 @@ def test_deep_nesting_is_refused(file):
         load(saved(file, nested(MAX_DEPTH)))
 
 
-def test_lists_that_share_lists_are_looked_at_once(file):
+def test_shared_lists_are_checked_once(file):
     content = [1.5]
     for _ in range(40):
         content = [content, content]
@@ -136,11 +136,11 @@ def test_lists_that_share_lists_are_looked_at_once(file):
 def test_a_large_pickle_is_refused_unread(file):
     saved(file, {"a": 1})
     repacked(file, lambda name, data: data + bytes(2**25) if name.endswith("data.pkl") else data)
-    with pytest.raises(RefusedError, match="are no numbers"):
+    with pytest.raises(RefusedError, match="are not numbers"):
         load(file)
 
 
-def test_more_than_memory_bears_is_not_read(file):
+def test_content_larger_than_memory_is_not_read(file):
     saved(file, {"a": 1})
     with file.open("r+b") as content:  # of which the disk holds some blocks
         content.truncate(2**40)

@@ -1,4 +1,4 @@
-"""YAML that wants more than it says."""
+"""YAML that expands to more than its text suggests."""
 
 import time
 
@@ -37,10 +37,10 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
-def test_is_refused_at_once(text, said):
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_hostile_yaml_is_refused_at_once(text, message):
     began = time.process_time()
-    with pytest.raises(yaml.YAMLError, match=said):
+    with pytest.raises(yaml.YAMLError, match=message):
         safe_yaml.load(text)
     assert time.process_time() - began < 2
 
@@ -55,17 +55,17 @@ def test_is_refused_at_once(text, said):
         "",
     ],
 )
-def test_what_is_sound_is_read(text):
+def test_valid_yaml_is_read(text):
     assert safe_yaml.load(text) == yaml.safe_load(text)
 
 
-def test_a_list_of_as_many_images_as_a_command_line_may_name_is_read():
+def test_a_long_list_of_images_is_read():
     assert safe_yaml.load(f"[{', '.join(['x'] * 30_000)}]") == ["x"] * 30_000
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.text() | st.text("[]{}&*a:,- \n?!'\"", max_size=60))
-def test_any_text_is_read_as_pyyaml_reads_it_or_refused(text):
+def test_any_text_is_read_as_by_pyyaml_or_refused(text):
     try:
         read = safe_yaml.load(text)
     except yaml.YAMLError:
@@ -83,14 +83,14 @@ def test_any_text_is_read_as_pyyaml_reads_it_or_refused(text):
         {"long": "ein Wort " * 30, "letters": "é\u2028\x85💡", "path": "/data/\udcff"},
     ],
 )
-def test_values_are_written_as_pyyaml_writes_them_and_read_again(values, allow_unicode):
+def test_values_are_written_as_by_pyyaml_and_read_again(values, allow_unicode):
     text = safe_yaml.dump(values, allow_unicode)
     assert text == yaml.safe_dump(values, sort_keys=False, allow_unicode=allow_unicode)
     if "path" not in values:  # which YAML cannot read
         assert safe_yaml.load_dumped(text) == values
 
 
-def test_the_argument_parser_reads_through_it():
+def test_the_argument_parser_uses_the_safe_reader():
     safe_yaml.guard_parser()
     safe_yaml.guard_parser()
     read = get_loader("yaml")

@@ -1,4 +1,4 @@
-"""A test counts for the weights, the images and the table that it was made with, and no others."""
+"""A test is valid only for the weights, images and table that it was made with."""
 
 import csv
 import hashlib
@@ -34,19 +34,19 @@ def replace_weights(path):
 
 
 def edit(folder, **news):
-    said = {key: value for key, value in (results(folder) | news).items() if value is not None}
-    (folder / "results.json").write_text(json.dumps(said))
+    recorded = {key: value for key, value in (results(folder) | news).items() if value is not None}
+    (folder / "results.json").write_text(json.dumps(recorded))
 
 
-def test_what_a_test_records_is_what_it_was_made_with(trained, hard_data):
-    said = results()
+def test_a_test_records_its_weights_and_images(trained, hard_data):
+    recorded = results()
     table = (FOLDER / "predictions.csv").read_bytes()
-    assert said["test_predictions_sha256"] == hashlib.sha256(table).hexdigest()
+    assert recorded["test_predictions_sha256"] == hashlib.sha256(table).hexdigest()
     files = [DATASETS[SMALL].folder(hard_data) / name for name in DATASETS[SMALL].files["test"]]
     digests = [hashlib.sha256(file.read_bytes()).hexdigest() for file in files]
-    assert said["test_data_sha256"] == hashlib.sha256("".join(digests).encode()).hexdigest()
-    assert said["test_images"] == TEST
-    assert said["test_checkpoints"] == ["checkpoints/best.ckpt"]
+    assert recorded["test_data_sha256"] == hashlib.sha256("".join(digests).encode()).hexdigest()
+    assert recorded["test_images"] == TEST
+    assert recorded["test_checkpoints"] == ["checkpoints/best.ckpt"]
     assert tested.doubt(Run(FOLDER)) == ""
     paths = [f"../seed_{seed}/checkpoints/best.ckpt" for seed in (42, 43, 44)]
     assert results(COMMITTEE)["test_checkpoints"] == paths
@@ -73,57 +73,57 @@ DOUBTS = {
 }
 
 
-@pytest.mark.parametrize(("change", "said"), DOUBTS.values(), ids=DOUBTS)
-def test_a_test_that_counts_no_more_says_why(trained, capsys, change, said):
+@pytest.mark.parametrize(("change", "message"), DOUBTS.values(), ids=DOUBTS)
+def test_an_invalidated_test_gives_the_reason(trained, capsys, change, message):
     change()
-    assert said in tested.doubt(Run(FOLDER))
+    assert message in tested.doubt(Run(FOLDER))
     assert main(["compare", "tb_logs/dense/seed_43", str(FOLDER)]) == 2
     output, problems = capsys.readouterr()
     assert output == ""
-    if not said.endswith("gone"):
+    if not message.endswith("gone"):
         assert problems == f"error: {FOLDER}: {tested.doubt(Run(FOLDER))}; test it again\n"
 
 
-def test_a_committees_test_is_of_the_members_weights(trained):
+def test_a_committee_s_test_covers_its_members_weights(trained):
     replace_weights(FOLDER / "checkpoints" / "best.ckpt")
     assert "its weights are no longer" in tested.doubt(Run(COMMITTEE))
 
 
-def test_a_test_holds_wherever_its_folder_is_moved(trained):
+def test_a_test_stays_valid_if_its_folder_is_moved(trained):
     shutil.move("tb_logs", "elsewhere")
     assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) == ""
     replace_weights(Path("elsewhere/dense/seed_42/checkpoints/best.ckpt"))
     assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) != ""
 
 
-def test_other_weights_or_other_images_than_asked_for_are_told(trained):
+def test_other_weights_or_images_invalidate_a_test(trained):
     assert tested.doubt(Run(FOLDER), weights_sha256="other").startswith("its weights are no longer")
     assert tested.doubt(Run(FOLDER), data_sha256="other") == "it was tested on other images"
-    said = results()
-    known = said["test_weights_sha256"], said["test_data_sha256"]
+    recorded = results()
+    known = recorded["test_weights_sha256"], recorded["test_data_sha256"]
     assert tested.doubt(Run(FOLDER), *known) == ""
 
 
 # ----------------------------------------------------- through the commands
 
 
-def test_predictions_of_weights_that_are_gone_are_not_compared(call, capsys):
+def test_predictions_of_replaced_weights_are_not_compared(call, capsys):
     assert call("fit", "--trainer.max_epochs", "4")[0] == 0
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
-    said = capsys.readouterr().err
-    assert said == (
+    problems = capsys.readouterr().err
+    assert problems == (
         f"error: {FOLDER}: it has not been tested since it was trained; test it again\n"
     )
     assert call("test")[0] == 0
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 0
 
 
-def test_a_partial_test_is_no_test(call):
+def test_a_partial_test_is_not_recorded(call):
     before, table = results(), (FOLDER / "predictions.csv").read_bytes()
     part = ("--trainer.limit_test_batches", "2", "--data.eval_batch_size", "20")
     status, output, problems = call("test", *part)
     assert (status, problems) == (0, "")
-    assert f"tested on 40 of {TEST} images, which is no test of the run" in output
+    assert f"only 40 of {TEST} images were tested" in output
     assert (results(), (FOLDER / "predictions.csv").read_bytes()) == (before, table)
     with (FOLDER / "ledger.csv").open() as file:
         assert len(list(csv.DictReader(file))) == 2  # but it was a look at the test set
@@ -139,7 +139,7 @@ def test_a_partial_test_of_a_new_run_records_nothing(call):
     assert tested.doubt(Run(folder)) == "it has not been tested since it was trained"
 
 
-def test_reproduce_tests_a_run_again_whose_test_was_partial(
+def test_reproduce_repeats_a_partial_test(
     hard_data, here, in_process, no_pictures, monkeypatch, capsys
 ):
     dense = System(name="dense", title="", config="dense", accuracy=0, loss=0, epoch_s=1.0)
@@ -154,8 +154,8 @@ def test_reproduce_tests_a_run_again_whose_test_was_partial(
     assert main(spec.with_settings(part).argv("test")) == 0
     assert reproduce._finished(dense, [spec]) == []
     assert main(["reproduce", *options]) == 0
-    said = json.loads(Path("tb_logs/reproduce/tutorial.json").read_text())["dense"]["ours"]
-    assert said["test_errors"] == results()["test_errors"]
+    recorded = json.loads(Path("tb_logs/reproduce/tutorial.json").read_text())["dense"]["ours"]
+    assert recorded["test_errors"] == results()["test_errors"]
     assert results()["test_images"] == TEST
     assert reproduce._finished(dense, [spec]) == [FOLDER]
     # a partial one afterwards takes nothing away
@@ -163,7 +163,7 @@ def test_reproduce_tests_a_run_again_whose_test_was_partial(
     assert reproduce._finished(dense, [spec]) == [FOLDER]
 
 
-def test_no_batch_is_no_test_either(call):
+def test_testing_no_batch_is_refused(call):
     before = results()
     status, output, problems = call("test", "--trainer.limit_test_batches", "0")
     assert (status, output) == (2, "")

@@ -20,7 +20,7 @@ BINARIES = sorted(Path("/usr/lib/postgresql").glob("*/bin"))
 
 
 def control(folder, *arguments):
-    """Calls one of the server's programs, which refuse to run as root, as Debian's user for it."""
+    """Runs one of the server's programs as Debian's user for it, as they refuse to run as root."""
     who = ("runuser", "-u", "postgres", "--") if os.geteuid() == 0 else ()
     program, *rest = arguments
     command = [*who, str(BINARIES[-1] / program), "-D", str(folder), *rest]
@@ -49,7 +49,7 @@ def server():
 
 @pytest.fixture
 def options(hard_data, here, server):
-    """The options of a sweep that is stored there."""
+    """The options of a sweep stored there."""
     Path("space.yaml").write_text("model.lr: {log: [1e-4, 0.01]}\n")
     return [
         *("sweep", "--config", f"{CONFIGS}/dense.yaml", "--space", "space.yaml"),
@@ -62,7 +62,7 @@ def states(server, name):
     return [one.state.name for one in optuna.load_study(study_name=name, storage=server).trials]
 
 
-def test_two_processes_share_a_study_and_one_that_was_killed_goes_on(options, server):
+def test_two_processes_share_a_study_and_a_killed_trial_resumes(options, server):
     options += ["--name", "shared"]
     killed = Program([CLI, *options, "--trials", "1"], before=holding.after_two_epochs)
     trial = Path("tb_logs/shared/sweep/trial_000/seed_42")
@@ -71,14 +71,14 @@ def test_two_processes_share_a_study_and_one_that_was_killed_goes_on(options, se
     killed.communicate()
     assert states(server, "shared") == ["RUNNING"]
     both = [Program([CLI, *options, "--trials", "4"]) for _ in range(2)]
-    said = [process.communicate() for process in both]
-    assert [process.returncode for process in both] == [0, 0], said
+    outputs = [process.communicate() for process in both]
+    assert [process.returncode for process in both] == [0, 0], outputs
     assert states(server, "shared").count("COMPLETE") == 4
-    lines = [line for out, _ in said for line in out.splitlines() if " of 4: " in line]
+    lines = [line for out, _ in outputs for line in out.splitlines() if " of 4: " in line]
     assert len(lines) == 4  # each was trained by one of them
 
 
-def test_a_server_that_is_not_there_is_one_line(options):
+def test_an_unreachable_server_is_reported_in_one_line(options):
     options[-1] = "postgresql+psycopg://digits:secret@127.0.0.1:1/none"
     process = Program([CLI, *options, "--trials", "1"])
     _, problems = process.communicate()

@@ -1,4 +1,4 @@
-"""The file that says what a sweep searches."""
+"""The file of the options that a sweep searches."""
 
 from pathlib import Path
 
@@ -30,7 +30,7 @@ def read(tmp_path, text):
         ("[[[24], [32]], [[64]]]", Choices(([[24], [32]], [[64]]))),
     ],
 )
-def test_what_is_written_is_what_is_searched(tmp_path, text, expected):
+def test_a_space_is_read_as_written(tmp_path, text, expected):
     assert read(tmp_path, f"model.lr: {text}\n") == {"model.lr": expected}
 
 
@@ -47,10 +47,16 @@ BAD = {
     "three ends": ("model.lr: {log: [1, 2, 3]}", "model.lr: give a list"),
     "backwards": ("model.lr: {range: [2, 1]}", "model.lr: 2 is not below 1"),
     "log of nothing": ("model.lr: {log: [0, 1]}", "model.lr: log needs numbers above 0"),
-    "no number": ("model.lr: {range: [a, 1]}", "model.lr: a is no number"),
-    "not finite": ("model.lr: {range: [0, .inf]}", "model.lr: inf is no number"),
-    "an odd step": ("model.lr: {range: [0, 5], step: 2}", "step 2 does not lead from 0 to 5"),
-    "a step of log": ("model.lr: {log: [1, 5], step: 2}", "step 2 does not lead from 1 to 5"),
+    "no number": ("model.lr: {range: [a, 1]}", "model.lr: a is not a number"),
+    "not finite": ("model.lr: {range: [0, .inf]}", "model.lr: inf is not a number"),
+    "an odd step": (
+        "model.lr: {range: [0, 5], step: 2}",
+        "step 2 does not fit the range from 0 to 5",
+    ),
+    "a step of log": (
+        "model.lr: {log: [1, 5], step: 2}",
+        "step 2 does not fit the range from 1 to 5",
+    ),
     "one value": ("model.lr: [1]", "model.lr: has 1 value(s); give two or more"),
     "a value twice": ("model.lr: [1, 2, 1]", "model.lr: 1 is there twice"),
     "the seed": ("seed_everything: [1, 2]", "seed_everything: is not searched"),
@@ -60,11 +66,11 @@ BAD = {
 }
 
 
-@pytest.mark.parametrize(("text", "said"), BAD.values(), ids=BAD)
-def test_a_bad_space_is_one_line(tmp_path, text, said):
+@pytest.mark.parametrize(("text", "message"), BAD.values(), ids=BAD)
+def test_a_bad_space_is_one_line(tmp_path, text, message):
     with pytest.raises(UserError, match=r"space\.yaml: ") as caught:
         read(tmp_path, text)
-    assert said in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
 
 

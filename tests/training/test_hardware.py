@@ -1,4 +1,4 @@
-"""The choice of precision and layout, for machines that are described, not present."""
+"""The choice of precision and layout, for simulated machines."""
 
 import pytest
 import torch
@@ -19,7 +19,7 @@ INTEL, AMD = "GenuineIntel", "AuthenticAMD"
         ("", set(), "32-true"),
     ],
 )
-def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor, flags, chosen):
+def test_bfloat16_is_chosen_on_processors_with_fast_support(monkeypatch, vendor, flags, chosen):
     monkeypatch.setattr(hardware, "processor", lambda: ("", vendor, frozenset(flags)))
     assert hardware.precision("cpu") == chosen
     assert hardware.precision("cpu") == chosen
@@ -28,7 +28,7 @@ def test_bfloat16_is_for_processors_that_are_faster_with_it(monkeypatch, vendor,
 @pytest.mark.parametrize(
     ("capability", "chosen"), [((7, 5), "32-true"), ((8, 0), "bf16-mixed"), ((9, 0), "bf16-mixed")]
 )
-def test_bfloat16_is_for_gpus_that_have_it(monkeypatch, capability, chosen):
+def test_bfloat16_is_chosen_on_gpus_that_support_it(monkeypatch, capability, chosen):
     monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: capability)
     assert hardware.precision("cuda") == chosen
 
@@ -64,7 +64,7 @@ def test_device_of_an_accelerator(monkeypatch, accelerator, cuda, mps, device):
     assert hardware.device_type(accelerator) == device
 
 
-def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
+def test_reads_the_processor_from_proc_cpuinfo(tmp_path, monkeypatch):
     info = tmp_path / "cpuinfo"
     info.write_text(
         "processor\t: 0\nvendor_id\t: AuthenticAMD\nmodel name\t: AMD EPYC\n"
@@ -77,7 +77,7 @@ def test_reads_what_linux_says_of_the_processor(tmp_path, monkeypatch):
     hardware.processor.cache_clear()
 
 
-def test_a_gpu_that_is_absent_is_asked_nothing(monkeypatch):
+def test_an_absent_gpu_is_not_queried(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     assert hardware.device_type("cuda") == "cpu"
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)

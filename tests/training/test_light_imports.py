@@ -1,4 +1,4 @@
-"""What Lightning is imported without."""
+"""Packages that are hidden while Lightning is imported."""
 
 import importlib
 from contextlib import contextmanager
@@ -26,34 +26,34 @@ assert package_available("scipy")
 """
 
 
-def test_a_run_does_without_torchvision_and_finds_it_afterwards(here, small_data):
+def test_torchvision_is_hidden_during_import_and_available_afterwards(here, small_data):
     Path("script.py").write_text(CODE)
     short = ("--trainer.max_epochs", "1", "--trainer.limit_train_batches", "1")
     status, _, problems = warm.run(["script.py", *small_run(small_data, "dense"), *short])
     assert status == 0, problems
 
 
-def test_the_program_imports_a_command_in_this_way_and_runs_it_afterwards(monkeypatch):
-    happened = []
+def test_the_program_imports_commands_lightly_before_running_them(monkeypatch):
+    events = []
 
     @contextmanager
     def noted():
-        happened.append("light")
+        events.append("light")
         yield
-        happened.append("as usual")
+        events.append("as usual")
 
     def import_module(name):
-        happened.append(name)
-        return SimpleNamespace(run=happened.append)
+        events.append(name)
+        return SimpleNamespace(run=events.append)
 
     monkeypatch.setattr(light_imports, "light_imports", noted)
     monkeypatch.setattr(importlib, "import_module", import_module)
     assert main(["fit", "--name", "a"]) == 0
     command = "lit_mnist.commands.run_cli"
-    assert happened == ["light", command, "as usual", ["fit", "--name", "a"]]
+    assert events == ["light", command, "as usual", ["fit", "--name", "a"]]
 
 
-def test_upstream_still_imports_what_is_installed():
+def test_upstream_still_imports_torchvision_if_installed():
     package = Path(torchmetrics.__file__)
     arniqa = package.parent / "functional" / "image" / "arniqa.py"
     assert "import scipy.signal" in package.read_text()

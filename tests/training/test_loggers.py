@@ -1,4 +1,4 @@
-"""The same numbers and pictures for whichever loggers a user names."""
+"""Equal numbers and pictures for all loggers of a user."""
 
 import csv
 from pathlib import Path
@@ -16,7 +16,7 @@ def rows(path):
     return [*csv.DictReader(path.open(newline=""))]
 
 
-def test_two_loggers_at_once_have_the_numbers_of_the_run_and_pictures_where_they_can(run_cli):
+def test_two_loggers_get_the_run_s_metrics_and_supported_pictures(run_cli):
     loggers = ("CSVLogger", "TensorBoardLogger")
     options = (f'{{"class_path": "{name}", "init_args": {{"save_dir": "x"}}}}' for name in loggers)
     assert run_cli("fit", f"--trainer.logger=[{','.join(options)}]")[0] == 0
@@ -37,7 +37,7 @@ def test_two_loggers_at_once_have_the_numbers_of_the_run_and_pictures_where_they
     assert {"first_batch", "val_confusion", "curves"} <= {*events.Tags()["images"]}
 
 
-def test_weights_and_biases_has_them_too(run_cli, monkeypatch):
+def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
     monkeypatch.setenv("WANDB_SILENT", "true")

@@ -11,7 +11,7 @@ from lit_mnist.training.net_graph import add_graph
 
 
 class Odd(nn.Linear):
-    """Counts its calls and draws; cannot be traced where told so."""
+    """Counts its calls and draws random numbers; with `fails`, cannot be traced."""
 
     def __init__(self, fails=False):
         super().__init__(28, 10)
@@ -38,7 +38,7 @@ def test_a_graph_names_the_layers(tmp_path):
     assert net.training
 
 
-def test_a_net_notices_nothing_of_it(tmp_path, capsys):
+def test_tracing_leaves_the_net_unchanged(tmp_path, capsys):
     net, before = Odd(), torch.get_rng_state()
     assert graph(tmp_path, net).Tags()["graph"]
     assert net.calls == 0
@@ -46,7 +46,7 @@ def test_a_net_notices_nothing_of_it(tmp_path, capsys):
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_net_that_cannot_be_traced_is_left_out_with_a_line(tmp_path, capsys):
+def test_a_net_that_cannot_be_traced_is_skipped_with_a_message(tmp_path, capsys):
     assert not graph(tmp_path, Odd(fails=True)).Tags()["graph"]
     output, problems = capsys.readouterr()
     assert output.splitlines() == [
@@ -55,7 +55,7 @@ def test_a_net_that_cannot_be_traced_is_left_out_with_a_line(tmp_path, capsys):
     assert not problems
 
 
-def test_weights_that_are_spread_over_ranks_are_left_alone(tmp_path, capsys):
+def test_a_net_sharded_over_ranks_is_not_traced(tmp_path, capsys):
     net = Odd(fails=True)
     assert not graph(tmp_path, net, FSDPStrategy).Tags()["graph"]
     assert capsys.readouterr().out == ""

@@ -1,4 +1,4 @@
-"""Sums of an epoch that is resumed; resumed runs themselves are in test_recipes_resumed."""
+"""Sums of a resumed epoch; resumed runs are tested in test_recipes_resumed."""
 
 from types import SimpleNamespace
 
@@ -17,7 +17,7 @@ def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
     logs.loaded = [sums, sums]
     logs.on_train_start(trainer, LightningModule())
     assert logs.due == {}
-    assert "going on with 1 rank(s) instead of 2: what" in capsys.readouterr().out
+    assert "resuming with 1 rank(s) instead of 2: what" in capsys.readouterr().out
     logs.loaded = [sums]
     logs.on_train_start(trainer, LightningModule())
     assert logs.due == sums["logged"]

@@ -1,4 +1,4 @@
-"""The process's settings, each seen at work."""
+"""The effects of the process settings."""
 
 import os
 import platform
@@ -28,9 +28,7 @@ print(faults() - start)
     ("before", "value", "least", "most"),
     [("", "1e-40", 5_000, 10**9), (CONFIGURED, "0e+00", 0, 500)],
 )
-def test_subnormal_numbers_are_zero_in_every_thread_and_buffers_reused(
-    here, before, value, least, most
-):
+def test_subnormals_are_flushed_in_all_threads_and_buffers_reused(here, before, value, least, most):
     Path("measured.py").write_text(before + MEASURED)
     status, output, problems = warm.run(["measured.py"])
     assert status == 0, problems
@@ -43,9 +41,7 @@ def test_subnormal_numbers_are_zero_in_every_thread_and_buffers_reused(
 @pytest.mark.parametrize(
     ("available", "before", "after"), [(False, None, ""), (True, None, None), (False, "1", "1")]
 )
-def test_the_optimiser_does_not_look_for_a_gpu_where_there_is_none(
-    monkeypatch, available, before, after
-):
+def test_the_optimiser_skips_the_gpu_check_without_a_gpu(monkeypatch, available, before, after):
     monkeypatch.setenv("CUDA_VISIBLE_DEVICES", before or "")  # so that it is put back afterwards
     if before is None:
         del os.environ["CUDA_VISIBLE_DEVICES"]
@@ -55,7 +51,7 @@ def test_the_optimiser_does_not_look_for_a_gpu_where_there_is_none(
 
 
 @pytest.mark.parametrize("before", [None, "1"])
-def test_the_settings_of_a_command_end_with_it(monkeypatch, before):
+def test_process_settings_are_restored_after_a_command(monkeypatch, before):
     names = ("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "PL_GLOBAL_SEED")
     for name in names:
         monkeypatch.setenv(name, before or "")  # so that it is put back afterwards

@@ -1,4 +1,4 @@
-"""Resumed runs: after an epoch that `on_train_batch_start` has ended by -1, and on a GPU."""
+"""Resumed runs: after an epoch that `on_train_batch_start` ended with -1, and on a GPU."""
 
 from types import SimpleNamespace
 
@@ -10,7 +10,7 @@ from tests.test_recipes import fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
 
-def test_an_epoch_after_a_skipped_one_goes_on_to_its_validation(run_cli, monkeypatch):
+def test_a_resumed_run_validates_after_a_skipped_epoch(run_cli, monkeypatch):
     same = (*recipe("SkipsAnEpoch"), STOP_AT, "--every_n_train_steps", "3")
     same += ("--trainer.max_epochs", "3", "--data.augment", "false")
     fitted(run_cli("fit", *same, "--name", "whole"))

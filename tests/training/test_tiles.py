@@ -20,7 +20,7 @@ def test_a_grid_holds_each_image_enlarged_in_reading_order(captions):
         assert (below != tiles.GROUND).any() == bool(captions)
 
 
-def test_a_caption_has_its_colours_and_stays_below_its_image():
+def test_a_caption_keeps_its_colours_below_its_image():
     words = [("Ankle boot of a long name", tiles.TRUE), ("9: 100%", tiles.PREDICTED)]
     sheet = tiles.grid(np.zeros((2, 28, 28), np.uint8), [words, [("", tiles.TRUE)] * 2])
     first, second = sheet[63:76], sheet[76:89]  # the two lines below the images
@@ -47,7 +47,7 @@ def test_a_confusion_matrix_is_coloured_by_its_errors():
     assert (corners[:, 0] == 255).all()
 
 
-def test_nothing_counted_is_white_but_for_the_diagonal():
+def test_empty_cells_are_white_except_on_the_diagonal():
     sheet = tiles.confusion(np.zeros((10, 10), int), ["T-shirt/top"] * 10)
     assert {*map(tuple, sheet[19::18, 29::28].reshape(-1, 3).tolist())} == {
         (255, 255, 255),

@@ -18,10 +18,10 @@ def seen(answers, sizes=(50, 5, 15)):
         validated.part(Batch(images, labels, labels, 1.0), probabilities)
         for images, labels, probabilities in batches
     ]
-    return validated.together(parts, NAMES)
+    return validated.combine(parts, NAMES)
 
 
-def test_counts_recalls_and_worst_images_are_those_of_all_batches():
+def test_counts_recalls_and_worst_images_cover_all_batches():
     probabilities = LOGITS.softmax(1)
     found, labels = seen(probabilities), LABELS.numpy()
     predictions = probabilities.argmax(1).numpy()
@@ -40,7 +40,7 @@ def test_counts_recalls_and_worst_images_are_those_of_all_batches():
     assert {*found.pictures()} == {"confusion", "worst"}
 
 
-def test_logits_are_counted_but_tell_of_no_worst_image():
+def test_logits_are_counted_but_give_no_worst_images():
     found = seen(LOGITS)
     assert (found.confusion == seen(LOGITS.softmax(1)).confusion).all()
     assert {*found.pictures()} == {"confusion"}

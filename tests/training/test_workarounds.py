@@ -1,4 +1,4 @@
-"""One test a work-around: it fails once upstream is mended, so that the work-around can go."""
+"""One test per work-around: it fails once upstream is fixed and the work-around can be removed."""
 
 import contextlib
 import inspect
@@ -48,7 +48,7 @@ def failing_save(*_args, **_kwargs):
     raise OSError("disk full")
 
 
-def test_upstream_still_advertises(here):
+def test_upstream_still_prints_tips(here):
     code = """
 from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
@@ -57,13 +57,13 @@ Trainer(accelerator="cpu", max_steps=1).fit(BoringModel())
     within = "from lit_mnist.training import workarounds\nwith workarounds.applied():\n"
     Path("loud.py").write_text(code)
     Path("quiet.py").write_text(within + textwrap.indent(code, "    "))
-    for script, told in (("loud.py", True), ("quiet.py", False)):
-        status, *said = warm.run([script])
-        assert status == 0, said
-        assert ("Tip" in "".join(said)) is told
+    for script, loud in (("loud.py", True), ("quiet.py", False)):
+        status, *output = warm.run([script])
+        assert status == 0, output
+        assert ("Tip" in "".join(output)) is loud
 
 
-def test_known_noise_alone_is_hidden(caplog):
+def test_only_known_noise_is_hidden(caplog):
     with warnings.catch_warnings(record=True) as caught, workarounds.quiet():
         rank_zero_info("GPU available: False, used: False")
         rank_zero_info("Metric val_loss improved. New best score: 0.5")
@@ -89,7 +89,7 @@ def test_what_lightning_says_of_each_gpu_is_noise_unless_asked_for(caplog, monke
         assert [record.message for record in caplog.records] == told
 
 
-def test_upstream_still_stages_checkpoints_elsewhere(tmp_path, monkeypatch):
+def test_upstream_still_stages_checkpoints_in_another_folder(tmp_path, monkeypatch):
     staging = tmp_path / "staging"
     staging.mkdir()
     monkeypatch.setattr("tempfile.tempdir", str(staging / "gone"))  # a temp folder that fails
@@ -100,7 +100,7 @@ def test_upstream_still_stages_checkpoints_elsewhere(tmp_path, monkeypatch):
     assert torch.load(target, weights_only=True) == {"a": 1}
 
 
-def test_a_failing_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
+def test_a_failed_save_keeps_the_old_checkpoint(tmp_path, monkeypatch):
     target = tmp_path / "a.ckpt"
     WholeFileCheckpointIO().save_checkpoint({"a": 1}, target)
     monkeypatch.setattr(torch, "save", failing_save)
@@ -149,7 +149,7 @@ class Improves(BoringModel):
         self.log("val_acc", 1.0 - self.current_epoch / 10)
 
 
-def test_upstream_still_leaves_last_at_the_best_epoch(tmp_path):
+def test_upstream_save_last_still_stays_at_the_best_epoch(tmp_path):
     callback = ModelCheckpoint(tmp_path, monitor="val_acc", mode="max", save_last=True)
     trainer(tmp_path, max_epochs=3, callbacks=[callback]).fit(Improves())
     assert torch.load(tmp_path / "last.ckpt", weights_only=True)["epoch"] == 0
@@ -171,7 +171,7 @@ def parsed(kind, arguments, monkeypatch):
 
 
 class Ours(CommandLineWins):
-    """So that patching it leaves the original alone."""
+    """A copy, so that patching it does not change the original."""
 
 
 class Theirs(LightningCLI):
@@ -179,7 +179,7 @@ class Theirs(LightningCLI):
 
 
 @pytest.mark.parametrize(("kind", "rate"), [(Theirs, 0.3), (Ours, 0.7)])
-def test_upstream_still_lets_a_file_beat_an_earlier_option(tmp_path, monkeypatch, kind, rate):
+def test_upstream_configs_still_override_earlier_options(tmp_path, monkeypatch, kind, rate):
     config = tmp_path / "a.yaml"
     config.write_text("model:\n  lr: 0.3\n")
     arguments = ["fit", "--model.lr", "0.7", "--config", str(config)]
@@ -187,7 +187,7 @@ def test_upstream_still_lets_a_file_beat_an_earlier_option(tmp_path, monkeypatch
 
 
 @pytest.mark.parametrize(("kind", "rate"), [(Theirs, 0.3), (Ours, 0.7)])
-def test_upstream_still_lets_a_checkpoint_beat_the_options(tmp_path, monkeypatch, kind, rate):
+def test_upstream_checkpoints_still_override_options(tmp_path, monkeypatch, kind, rate):
     path = tmp_path / "a.ckpt"
     torch.save({"hyper_parameters": {"lr": 0.3}}, path)
     arguments = ["fit", "--model.lr", "0.7", "--ckpt_path", str(path)]
@@ -202,7 +202,7 @@ def test_upstream_still_writes_a_second_config(tmp_path, kind, written):
     assert (tmp_path / "a" / "b" / "hparams.yaml").exists() is written
 
 
-def test_upstream_still_has_an_epoch_that_lags_when_batches_are_drawn(tmp_path):
+def test_upstream_current_epoch_still_lags_when_batches_are_drawn(tmp_path):
     seen = []
 
     class Asking(BoringDataModule):
@@ -239,7 +239,7 @@ class Counted(BoringModel):
 
 
 class Asked(Callback):
-    """Does nothing; notes how often it was asked who it is, as Lightning does to name a call."""
+    """Does nothing; counts the reads of `state_key`, by which Lightning names calls."""
 
     times = 0
 
@@ -255,7 +255,7 @@ class AlsoAsked(Asked):
 
 
 def signatures_read(tmp_path, monkeypatch, callback):
-    """Trains 50 steps; gives how often a signature was read and the callback was asked."""
+    """Trains 50 steps; counts the reads of signatures and of the callback's `state_key`."""
     read = []
     original = inspect.getfullargspec
     monkeypatch.setattr(inspect, "getfullargspec", lambda fx: read.append(fx) or original(fx))
@@ -270,17 +270,17 @@ def signatures_read(tmp_path, monkeypatch, callback):
     return len(read), Asked.times
 
 
-def test_upstream_still_calls_empty_hooks_at_each_step(tmp_path, monkeypatch):
-    read, asked = signatures_read(tmp_path, monkeypatch, Asked())
-    assert read >= 50
-    assert asked >= 50 * 6
+def test_upstream_still_calls_empty_hooks_at_every_step(tmp_path, monkeypatch):
+    reads, calls = signatures_read(tmp_path, monkeypatch, Asked())
+    assert reads >= 50
+    assert calls >= 50 * 6
     with workarounds.light_steps():
-        read, asked = signatures_read(tmp_path, monkeypatch, Asked())
-    assert read < 10
-    assert asked < 50
+        reads, calls = signatures_read(tmp_path, monkeypatch, Asked())
+    assert reads < 10
+    assert calls < 50
 
 
-def test_light_steps_still_call_every_hook_that_somebody_wrote(tmp_path, monkeypatch):
+def test_light_steps_call_every_overridden_hook(tmp_path, monkeypatch):
     with workarounds.light_steps():
         own, calls = AlsoAsked(), []
         signatures_read(tmp_path, monkeypatch, own)
@@ -290,7 +290,7 @@ def test_light_steps_still_call_every_hook_that_somebody_wrote(tmp_path, monkeyp
         assert len(calls) == 50
 
 
-def test_light_steps_let_a_callback_log_in_a_hook_of_a_step(tmp_path):
+def test_light_steps_allow_logging_in_step_hooks(tmp_path):
     logs = LambdaCallback(on_train_batch_end=lambda t, module, *_: module.log("seen", 3.0))
     one = trainer(tmp_path, max_steps=2, limit_val_batches=0, callbacks=[logs])
     with workarounds.light_steps():
@@ -300,7 +300,7 @@ def test_light_steps_let_a_callback_log_in_a_hook_of_a_step(tmp_path):
 
 
 class Timed(PassThroughProfiler):
-    """Of a user's own."""
+    """A user's profiler."""
 
     def __init__(self):
         super().__init__()
@@ -310,7 +310,7 @@ class Timed(PassThroughProfiler):
         self.actions.append(action_name)
 
 
-def test_light_steps_leave_out_the_timing_of_nobody_alone():
+def test_light_steps_skip_only_the_pass_through_profiler():
     with workarounds.light_steps():
         timed = Timed()
         with timed.profile("a step"), PassThroughProfiler().profile("another"):
@@ -338,7 +338,7 @@ def lightning_now():
     return [getattr(place, name) for place, name in CHANGED]
 
 
-def test_lightning_is_changed_for_a_while_and_then_as_it_was():
+def test_patches_are_removed_after_the_context():
     before, filters = lightning_now(), list(warnings.filters)
     with workarounds.applied():
         assert all(now is not was for now, was in zip(lightning_now(), before, strict=True))
@@ -346,7 +346,7 @@ def test_lightning_is_changed_for_a_while_and_then_as_it_was():
     assert warnings.filters == filters
 
 
-def test_it_is_put_back_after_a_failure_too():
+def test_patches_are_removed_after_an_exception():
     before = lightning_now()
     with pytest.raises(KeyError), workarounds.applied():
         raise KeyError
@@ -354,7 +354,7 @@ def test_it_is_put_back_after_a_failure_too():
 
 
 @pytest.mark.parametrize("name", workarounds.WORKAROUNDS)
-def test_each_has_a_switch(name, monkeypatch):
+def test_each_workaround_can_be_switched_off(name, monkeypatch):
     before = lightning_now()
     others = [other for other in workarounds.WORKAROUNDS if other != name]
     monkeypatch.setenv(workarounds.SWITCH, ",".join(others))
@@ -363,14 +363,14 @@ def test_each_has_a_switch(name, monkeypatch):
         assert changed == {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2}.get(name, 1)
 
 
-def test_a_switch_of_nothing_is_refused(monkeypatch):
+def test_switching_off_an_unknown_workaround_is_refused(monkeypatch):
     monkeypatch.setenv(workarounds.SWITCH, "light_step")
-    named = pytest.raises(UserError, match="light_step; there are quiet, light_steps")
+    named = pytest.raises(UserError, match="light_step; known are quiet, light_steps")
     with named, workarounds.applied():
         pass
 
 
-def test_preexec_fn_is_used_where_there_is_one(monkeypatch):
+def test_preexec_fn_is_used_on_posix_only(monkeypatch):
     monkeypatch.setattr(workarounds.os, "name", "nt")
     with workarounds.ranks_end_with_the_first():
         assert subprocess_script.subprocess is subprocess
@@ -394,7 +394,7 @@ def test_upstream_still_lets_ranks_outlive_the_first():
 
 
 class Placed(list):
-    """Batches that go on from a place that a checkpoint keeps."""
+    """Batches that resume from a position saved in a checkpoint."""
 
     place = 0
 
@@ -409,7 +409,7 @@ class Placed(list):
 
 
 class AsksForLength(BoringModel):
-    """Notes which batches it is trained with."""
+    """Records the batches that it is trained with."""
 
     def train_dataloader(self):
         return Placed(torch.full((1, 32), float(number)) for number in range(3))
@@ -424,7 +424,7 @@ class AsksForLength(BoringModel):
 
 
 @pytest.mark.parametrize(("changed", "seen"), [(False, [0, 1]), (True, [1, 2])])
-def test_upstream_still_forgets_its_place_once_it_is_asked_for_the_length(tmp_path, changed, seen):
+def test_upstream_still_loses_the_position_when_the_length_is_read(tmp_path, changed, seen):
     options = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 0}
     keeper = ModelCheckpoint(tmp_path, "one", every_n_train_steps=1)
     trainer(tmp_path, **options, max_steps=1, callbacks=[keeper]).fit(AsksForLength())
@@ -435,7 +435,7 @@ def test_upstream_still_forgets_its_place_once_it_is_asked_for_the_length(tmp_pa
 
 
 class Ends(Callback):
-    """Notes each epoch's end, and the weights that training begins with."""
+    """Records the end of each epoch, and the initial weights."""
 
     def on_train_start(self, trainer, module):
         self.began, self.ends = module.layer.weight.detach().clone(), []
@@ -473,7 +473,7 @@ def test_upstream_still_rounds_doubles_when_it_reads_them(tmp_path, changed):
 
 
 @pytest.mark.parametrize("changed", [False, True])
-def test_upstream_still_goes_on_from_what_nobody_named(tmp_path, changed):
+def test_upstream_still_resumes_from_an_unnamed_checkpoint(tmp_path, changed):
     keeper = ModelCheckpoint(tmp_path, "on_exception", save_on_train_epoch_end=True)
     trainer(tmp_path, max_epochs=1, callbacks=[keeper]).fit(BoringModel())
     seen = Ends()
