@@ -35,6 +35,22 @@ def pytest_xdist_setupnodes(specs):
     workers.start(specs)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_nets():
+    """The dense and the simple net have fewer units: on these sets, weights take half of a run."""
+    from tests import small_nets
+
+    small_nets.resize(small_nets.SMALL)
+
+
+@pytest.fixture
+def full_size(monkeypatch):
+    """The notebook's nets are as large as they are."""
+    from tests import small_nets
+
+    small_nets.resize(small_nets.FULL, monkeypatch.setattr)
+
+
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
 TRAIN, TEST = 600, 101

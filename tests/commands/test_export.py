@@ -194,7 +194,7 @@ def test_a_disk_that_is_full_when_the_card_is_written(refused, monkeypatch, caps
 
 
 def test_a_disk_that_is_full_halfway(refused):
-    """The process may write no file over 100 kB, and the model has 2 MB."""
+    """The process may write no file over 100 kB, and the model has 437."""
     earlier = MEMBER.file("model.safetensors")
     earlier.write_text("an earlier one")
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)

@@ -90,6 +90,8 @@ def test_a_picture_of_no_digit_is_taken_whole_where_classes_are_no_digits(traine
 
 
 LOADS = """
+from tests import small_nets
+small_nets.resize(small_nets.SMALL)
 import sys
 import numpy as np
 import torch
