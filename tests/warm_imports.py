@@ -13,6 +13,8 @@ import alembic.command
 import alembic.migration
 import matplotlib.backends.backend_agg
 import optuna.storages._rdb.models
+import PIL.Image
+import scipy.stats
 import sqlalchemy.dialects.sqlite
 import tensorboard.plugins.hparams.plugin_data_pb2
 import torch.distributed.run
@@ -26,6 +28,7 @@ with light_imports():  # as the program does
     import lit_mnist.commands.sweep_trials
     from lit_mnist.commands.run_cli import RunCLI
 
+PIL.Image.preinit()
 sys.argv[:1] = ["cli.py"]  # which its parsers name
 for command in ("fit", "test"):
     with contextlib.suppress(UserError):
