@@ -300,10 +300,11 @@ def test_gpu_reports_members_and_committee(run, small, monkeypatch):
     monkeypatch.setattr(measuring, "fit", lambda *_, **__: made_up(3, 2, 2, accuracy=0.98))
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_device_name", lambda _: "a device")
+    monkeypatch.setattr(torch.cuda, "get_device_capability", lambda: (9, 0))
     monkeypatch.setenv("PYTHONPATH", "")  # which the script sets for its children
     status, result = run("gpu", *small, "--members", "3")
     assert status == 0
-    assert result["hardware"] == "a device"
+    assert (result["hardware"], result["precision"]) == ("a device", "bf16-mixed")
     medians = {row["what"]: (row["n"], row["median"]) for row in result["rows"]}
     assert medians["3 members in sequence"] == (1, 300)
     assert medians["training until 99 % validation accuracy"] == (3, 5)
