@@ -1,4 +1,4 @@
-"""Pictures in one colour: drawing them takes longer than training on such small sets."""
+"""Pictures in one colour, and no graph of the net: they take longer than training on small sets."""
 
 import hashlib
 import pickle
@@ -17,15 +17,18 @@ DRAWN = (
 
 
 def pictures(change=setattr):
-    """Has all that draws give a figure whose colour tells what it should show.
+    """Has all that draws give a figure whose colour tells what it should show, and traces no net.
 
     Args:
         change: `setattr`, for good, or MonkeyPatch's, for a while.
     """
     for module, name in DRAWN:
         change(module, name, coloured)
+    from lit_mnist.training import board  # which takes Lightning
+
     for name in ("grid", "confusion"):
         change(tiles, name, tile)
+    change(board, "add_graph", lambda *_: None)
 
 
 def coloured(*shown, **options):

@@ -1,4 +1,8 @@
-"""Small learnable datasets on disk, the program as a function, and a committee that it trained."""
+"""Small learnable datasets on disk, the program as a function, and a committee that it trained.
+
+What imports torch is imported where it is used: the process of pytest-xdist that only gives out
+the tests loads this file, too, and every worker would wait for its imports.
+"""
 
 import logging
 import os
@@ -6,16 +10,11 @@ import shutil
 import signal
 import sys
 
-import numpy as np
 import pytest
-import torch
 from filelock import FileLock
 
-from lit_mnist.commands.jobs import Jobs
-from lit_mnist.data.datasets import DATASETS
-from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
-from tests import blank, kept, workers
+from tests import kept, workers
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that tests start
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -26,7 +25,6 @@ sys.argv[:1] = ["cli.py"]
 # One thread, here and in the processes that tests start: these sets are too small for more, and
 # threads of several processes that wait for each other make a loaded machine crawl
 os.environ["OMP_NUM_THREADS"] = "1"
-torch.set_num_threads(1)
 
 # What a power cut leaves on a disk, no test can see; to wait for the disk takes as long as to train
 os.fsync = lambda _: None
@@ -37,6 +35,22 @@ def pytest_xdist_setupnodes(specs):
     workers.start(specs)
 
 
+@pytest.fixture(scope="session", autouse=True)
+def small_nets():
+    """The dense and the simple net have fewer units: on these sets, weights take half of a run."""
+    from tests import small_nets
+
+    small_nets.resize(small_nets.SMALL)
+
+
+@pytest.fixture
+def full_size(monkeypatch):
+    """The notebook's nets are as large as they are."""
+    from tests import small_nets
+
+    small_nets.resize(small_nets.FULL, monkeypatch.setattr)
+
+
 # KMNIST, because MNIST's own files are pinned by their hashes
 SMALL = "KMNIST"
 TRAIN, TEST = 600, 101
@@ -44,6 +58,9 @@ TRAIN, TEST = 600, 101
 
 def digits(count, seed, noise=120, height=20):
     """Noisy images whose bright column tells the label: any of the nets learns them at once."""
+    import numpy as np
+    import torch
+
     generator = np.random.default_rng(seed)
     labels = generator.integers(0, 10, count, dtype=np.uint8)
     images = generator.integers(0, noise, (count, 28, 28), dtype=np.uint8)
@@ -54,6 +71,9 @@ def digits(count, seed, noise=120, height=20):
 
 def place(data_dir, **hardness):
     """Writes 600 training and 101 test images, of which 100 go to validation."""
+    from lit_mnist.data.datasets import DATASETS
+    from lit_mnist.data.idx import write_idx
+
     spec = DATASETS[SMALL]
     spec.folder(data_dir).mkdir(parents=True)
     for seed, (part, count) in enumerate({"train": TRAIN, "test": TEST}.items()):
@@ -173,11 +193,15 @@ def no_pictures(request, monkeypatch):
     """Pictures are of one colour each."""
     if request.node.get_closest_marker("pictures"):
         return
+    from tests import blank
+
     blank.pictures(monkeypatch.setattr)
 
 
 def equal_weights(first, second, name="best"):
     """Whether the checkpoints of two runs' folders hold the same bits."""
+    import torch
+
     one, other = (
         torch.load(folder / "checkpoints" / f"{name}.ckpt", weights_only=True)["state_dict"]
         for folder in (first, second)
@@ -185,43 +209,41 @@ def equal_weights(first, second, name="best"):
     return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
 
 
+RUN_JOBS = "lit_mnist.commands.jobs.Jobs.run"
+
+
 def train_here(jobs, todo):
-    """Stands in for `Jobs.run`: a process for each member would take seconds to start."""
+    """Stands in for `RUN_JOBS`: a process for each member would take seconds to start."""
     return [job for job in todo if main(job.spec.argv("fit"))]
 
 
 @pytest.fixture
 def in_process(monkeypatch):
     """Members are trained in this process."""
-    monkeypatch.setattr(Jobs, "run", train_here)
+    monkeypatch.setattr(RUN_JOBS, train_here)
+
+
+def train_committee(folder, *options):
+    """Trains and tests a committee in a folder, in this process and without pictures."""
+    from tests import blank
+
+    with pytest.MonkeyPatch.context() as patch:
+        blank.pictures(patch.setattr)
+        patch.setattr(RUN_JOBS, train_here)
+        patch.chdir(folder)
+        assert main(["committee", *options]) == 0
 
 
 @pytest.fixture(scope="session")
 def three(members, shared):
     """A folder whose tb_logs hold a committee of three, trained and tested; to be left as it is."""
-
-    def train(folder):
-        with pytest.MonkeyPatch.context() as patch:
-            blank.pictures(patch.setattr)
-            patch.setattr(Jobs, "run", train_here)
-            patch.chdir(folder)
-            assert main(["committee", *members, "--members", "3"]) == 0
-
-    return shared("three", train)
+    return shared("three", lambda folder: train_committee(folder, *members, "--members", "3"))
 
 
 @pytest.fixture(scope="session")
 def folds(members, shared):
     """A folder whose tb_logs hold a committee of three folds, trained and tested; likewise."""
-
-    def train(folder):
-        with pytest.MonkeyPatch.context() as patch:
-            blank.pictures(patch.setattr)
-            patch.setattr(Jobs, "run", train_here)
-            patch.chdir(folder)
-            assert main(["committee", *members, "--folds", "3"]) == 0
-
-    return shared("folds", train)
+    return shared("folds", lambda folder: train_committee(folder, *members, "--folds", "3"))
 
 
 @pytest.fixture
@@ -251,6 +273,8 @@ def trained_runs(small_data, shared):
     options = small_run(small_data, "simple_plateau")
 
     def train(folder):
+        from tests import blank
+
         with pytest.MonkeyPatch.context() as patch:
             blank.pictures(patch.setattr)
             assert main(["fit", *options, "--log_dir", str(folder / "tb_logs")]) == 0

@@ -304,7 +304,7 @@ def test_gpu_reports_members_and_committee(run, small, monkeypatch):
     monkeypatch.setenv("PYTHONPATH", "")  # which the script sets for its children
     status, result = run("gpu", *small, "--members", "3")
     assert status == 0
-    assert result["hardware"] == "a device"
+    assert (result["hardware"], result["precision"]) == ("a device", "bf16-mixed")
     medians = {row["what"]: (row["n"], row["median"]) for row in result["rows"]}
     assert medians["3 members in sequence"] == (1, 300)
     assert medians["training until 99 % validation accuracy"] == (3, 5)

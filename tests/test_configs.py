@@ -58,6 +58,7 @@ def test_each_system_has_the_expected_options(path, capsys):
     assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")
 
 
+@pytest.mark.usefixtures("full_size")
 @pytest.mark.parametrize("path", SYSTEMS, ids=lambda path: path.stem)
 def test_system_trains_a_step(path, small_data, here):
     data = ("--data.dataset", SMALL, "--data.data_dir", str(small_data))

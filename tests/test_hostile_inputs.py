@@ -262,7 +262,7 @@ def test_a_full_disk_keeps_the_run_and_says_where(run_cli, trained_runs, here):
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (500_000, limits[1]))
+        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
         outcome = run_cli("fit", "--trainer.max_epochs", "3", config="simple_plateau")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)

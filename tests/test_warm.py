@@ -18,8 +18,7 @@ def test_a_fork_has_the_program_and_lightning_without_importing_them(here, monke
 
 
 def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
-    name = f"python {warm.CLI}"
-    there = {(command, name) for command in ("fit", "test")}
+    there = {"fit", "test"}
     Path("script.py").write_text(
         "import sys; from lit_mnist.commands.run_parser import _BUILT\n"
         f"sys.exit(not {there} <= _BUILT.keys())"
@@ -37,3 +36,8 @@ def test_the_tests_ask_for_a_gpu_without_setting_it_up_before_torch_is_there():
 @pytest.mark.skipif("PYTEST_XDIST_WORKER" not in os.environ, reason="needs pytest -n 2")
 def test_a_worker_is_a_fork_of_the_process_that_has_imported_all():
     assert "tests.warm_imports" in sys.modules  # which no test imports
+
+
+def test_the_process_that_gives_out_the_tests_imports_no_torch():
+    code = "import sys, tests.conftest; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=warm.ROOT, check=False).returncode == 0

@@ -3,8 +3,9 @@
 To start `python cli.py` takes several seconds of a core, nearly all of them imports. What is
 started here has a pid, signals, an exit status, a working folder and an environment of its own, and
 so have the ranks and members that it starts in its turn, as true children; but the libraries are
-there already, and no module of a test's or a user's is. Its pictures are blank. What a test says of
-the start itself, or of another program that starts this one, needs `subprocess`.
+there already, and no module of a test's or a user's is. Its pictures are blank and its nets small.
+What a test says of the start itself, or of another program that starts this one, needs
+`subprocess`.
 """
 
 import contextlib
@@ -29,7 +30,7 @@ from unittest import mock
 from torch.distributed.elastic.multiprocessing.subprocess_handler import subprocess_handler
 
 from lit_mnist import main
-from tests import blank
+from tests import blank, small_nets
 
 # It has one thread, as a process must that forks
 SERVER = multiprocessing.get_context("forkserver")
@@ -176,6 +177,7 @@ def _begin(arguments, environment, folder, said, before):
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
     subprocess_handler.Popen = Child  # torchrun's
     blank.pictures()
+    small_nets.resize(small_nets.SMALL)
     os.fsync = lambda _: None  # as in `tests.conftest`
     if before:
         before()

@@ -8,9 +8,14 @@ then have. Nothing of a test's or a user's is parsed or run.
 import contextlib
 import gc
 import sys
-from pathlib import Path
 
+import alembic.command
+import alembic.migration
 import matplotlib.backends.backend_agg
+import optuna.storages._rdb.models
+import PIL.Image
+import scipy.stats
+import sqlalchemy.dialects.sqlite
 import tensorboard.plugins.hparams.plugin_data_pb2
 import torch.distributed.run
 import torch.utils.tensorboard
@@ -20,9 +25,11 @@ from lit_mnist.training.light_imports import light_imports
 
 with light_imports():  # as the program does
     import lit_mnist.commands.committee
+    import lit_mnist.commands.sweep_trials
     from lit_mnist.commands.run_cli import RunCLI
 
-sys.argv[:1] = [str(Path(__file__).parent.parent / "cli.py")]  # which its parsers name
+PIL.Image.preinit()
+sys.argv[:1] = ["cli.py"]  # which its parsers name
 for command in ("fit", "test"):
     with contextlib.suppress(UserError):
         RunCLI([command, "--no_such_option"])

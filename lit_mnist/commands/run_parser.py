@@ -20,9 +20,9 @@ from lit_mnist.models import ensemble, modules
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import safe_yaml
 
-# Parsers by command and the program's name: building one takes longer than parsing. Subclasses
-# share them, as they differ in what they do with the options alone
-_BUILT: dict[tuple[str, str], tuple[Any, Any, Any]] = {}
+# Parsers by command: building one takes longer than parsing. Subclasses share them, as they differ
+# in what they do with the options alone
+_BUILT: dict[str, tuple[Any, Any, Any]] = {}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -53,7 +53,7 @@ class RunParser(CommandLineWins):
             MNISTDataModule,
             save_config_callback=None,
             trainer_defaults=DEFAULTS,
-            parser_kwargs=common | {args[0]: common | _help(args[0])},
+            parser_kwargs=common | {args[0]: common | {"description": _description(args[0])}},
             subclass_mode_model=True,
             args=args,
             auto_configure_optimizers=False,
@@ -62,14 +62,16 @@ class RunParser(CommandLineWins):
 
     def setup_parser(self, add_subcommands: bool, main_kwargs: Any, subparser_kwargs: Any) -> None:
         """Builds the parser once per process, as a committee parses many command lines."""
-        key = (self.args[0], program.name())
-        if key not in _BUILT:
+        command = self.args[0]
+        if command not in _BUILT:
             super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
-            _BUILT[key] = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
-        self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[key]
+            built = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
+            _BUILT[command] = built
+        self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[command]
         files = config_files(self.args)
-        name = Path(files[0]).stem if files else "run"
-        self._subcommand_parsers[self.args[0]].set_defaults(name=name)
+        parser = self._subcommand_parsers[command]
+        parser.set_defaults(name=Path(files[0]).stem if files else "run")
+        parser.usage = f"{program.name()} {command} --config CONFIG [options]"
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
         """Limits LightningCLI to the given command, as building all four parsers is slow."""
@@ -123,10 +125,6 @@ def _whole_numbers_first(kind: Any) -> Any:
     return Union[tuple([int, float, *remaining])]  # noqa: UP007 # made at run time
 
 
-def _help(command: str) -> dict[str, str]:
+def _description(command: str) -> str:
     summary = RUN_COMMANDS[command]
-    return {
-        "usage": f"{program.name()} {command} --config CONFIG [options]",
-        "description": f"{summary[0].upper()}{summary[1:]}."
-        " A model's options: --model.help DeepConvModule.",
-    }
+    return f"{summary[0].upper()}{summary[1:]}. A model's options: --model.help DeepConvModule."

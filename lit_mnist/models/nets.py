@@ -23,16 +23,19 @@ def initialise_like_keras(net: nn.Module) -> None:
 class Dense(nn.Sequential):
     """System 1: two hidden layers of 512 and 256 units, dropout 0.2 after each."""
 
+    units = (512, 256)
+
     def __init__(self) -> None:
+        first, second = self.units
         super().__init__(
             nn.Flatten(),  # (N, 784)
-            nn.Linear(SIDE_PX * SIDE_PX, 512),
+            nn.Linear(SIDE_PX * SIDE_PX, first),
             nn.ReLU(),
             Dropout(0.2),
-            nn.Linear(512, 256),
+            nn.Linear(first, second),
             nn.ReLU(),
             Dropout(0.2),
-            FullPrecisionLinear(256, CLASSES),
+            FullPrecisionLinear(second, CLASSES),
         )
         initialise_like_keras(self)
 
@@ -40,18 +43,21 @@ class Dense(nn.Sequential):
 class SimpleConv(nn.Sequential):
     """Systems 2 to 5: two 5x5 convolutions of 10 maps, one pooling, 64 units, dropout 0.2."""
 
+    maps, units = 10, 64
+
     def __init__(self) -> None:
+        maps, units = self.maps, self.units
         super().__init__(
-            nn.Conv2d(1, 10, 5, padding="same"),
+            nn.Conv2d(1, maps, 5, padding="same"),
             nn.ReLU(),
-            nn.Conv2d(10, 10, 5, padding="same"),
-            nn.MaxPool2d(2),  # (N, 10, 14, 14)
+            nn.Conv2d(maps, maps, 5, padding="same"),
+            nn.MaxPool2d(2),  # (N, maps, 14, 14)
             nn.ReLU(),
-            nn.Flatten(),  # (N, 1960)
-            nn.Linear(10 * 14 * 14, 64),
+            nn.Flatten(),  # (N, maps * 196)
+            nn.Linear(maps * 14 * 14, units),
             nn.ReLU(),
             Dropout(0.2),
-            FullPrecisionLinear(64, CLASSES),
+            FullPrecisionLinear(units, CLASSES),
         )
         initialise_like_keras(self)
 

@@ -194,7 +194,7 @@ def test_a_full_disk_while_writing_the_card_is_reported(refused, monkeypatch, ca
 
 
 def test_a_full_disk_while_writing_the_file_is_reported(refused):
-    """The process may not write files over 100 kB, and the model has 2 MB."""
+    """The process may not write files over 100 kB, and the model has 437 kB."""
     earlier = MEMBER.file("model.safetensors")
     earlier.write_text("an earlier one")
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)

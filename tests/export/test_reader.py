@@ -90,6 +90,8 @@ def test_pictures_are_not_segmented_if_classes_are_not_digits(trained, here):
 
 
 LOADS = """
+from tests import small_nets
+small_nets.resize(small_nets.SMALL)
 import sys
 import numpy as np
 import torch

@@ -2,11 +2,14 @@
 
 import threading
 
+import pytest
 import torch
 from torch import nn
 
 from lit_mnist.models import DeepConv, Dense, SimpleConvModule
 from lit_mnist.models.features import Features
+
+pytestmark = pytest.mark.usefixtures("full_size")  # 256 features of each
 
 IMAGES = torch.rand(6, 1, 28, 28, generator=torch.Generator().manual_seed(0))
 

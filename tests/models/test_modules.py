@@ -164,6 +164,7 @@ def trained(module, batches):
 
 @pytest.mark.parametrize("kind", [SimpleConvModule, DeepConvModule])
 def test_memory_layout_changes_only_rounding(kind):
+    torch.manual_seed(1)  # other weights may have a gradient near zero
     first = kind(channels_last=False)
     second = kind(channels_last=True)
     second.load_state_dict(first.state_dict())

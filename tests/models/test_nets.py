@@ -9,6 +9,8 @@ from torch.nn import functional as F
 
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 
+pytestmark = pytest.mark.usefixtures("full_size")
+
 NETS = {Dense: 535_818, SimpleConv: 128_924, DeepConv: 887_530}
 
 

@@ -1,6 +1,3 @@
-import subprocess
-import sys
-
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -183,13 +180,3 @@ def test_a_full_sheet_is_a_small_file(tmp_path):
     figures.save(figure, tmp_path / "votes.png")
 
     assert (tmp_path / "votes.png").stat().st_size < 250_000
-
-
-def test_importing_needs_neither_torch_nor_pyplot():
-    code = (
-        "import sys, lit_mnist.reports.committee_plots;"
-        " print({'torch', 'matplotlib.pyplot'} & {*sys.modules})"
-    )
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-
-    assert done.stdout == "set()\n"

@@ -306,7 +306,7 @@ def test_confusion_matrix_counts_pairs(dtype):
 
 def test_importing_needs_neither_torch_nor_pyplot():
     code = (
-        "import sys, lit_mnist.reports.plots;"
+        "import sys, lit_mnist.reports.plots, lit_mnist.reports.committee_plots;"
         " print({'torch', 'matplotlib.pyplot'} & {*sys.modules})"
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -125,6 +125,6 @@ def test_a_parameter_must_be_finite_a_buffer_need_not():
     module.register_buffer("mask", torch.tensor([-torch.inf]))
     saved = {"state_dict": module.state_dict()}
     checkpoints.check_fits(saved, module, "a.ckpt")
-    saved["state_dict"]["net.1.bias"] = torch.full((512,), torch.inf)
+    saved["state_dict"]["net.1.bias"] = torch.full_like(module.net[1].bias, torch.inf)
     with pytest.raises(UserError, match=r"a\.ckpt: the weights net\.1\.bias are not all finite"):
         checkpoints.check_fits(saved, module, "a.ckpt")

@@ -12,7 +12,7 @@ from lit_mnist.models.scoring import RunningScores
 from lit_mnist.runs.resume_check import fault, unlike
 from tests.trained import put
 
-ADAM = ("optimizer_states", 0, "state", 0)
+ADAM = ("optimizer_states", 0, "state", 0)  # of the small net's first kernels, (4, 1, 5, 5)
 LOOP = ("loops", "fit_loop")
 BROKEN = {  # faults of a loadable checkpoint, and their descriptions
     "no optimizer": (
@@ -28,15 +28,15 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
     # PyTorch's fused Adam would write behind the end of it
     "short moments": (
         put(*ADAM, "exp_avg", torch.zeros(3)),
-        "exp_avg is not a tensor (10, 1, 5, 5)",
+        "exp_avg is not a tensor (4, 1, 5, 5)",
     ),
     "moments of text": (put(*ADAM, "exp_avg", "x"), "exp_avg is not a tensor"),
     "moments of integers": (
-        put(*ADAM, "exp_avg", torch.zeros(10, 1, 5, 5, dtype=torch.int64)),
+        put(*ADAM, "exp_avg", torch.zeros(4, 1, 5, 5, dtype=torch.int64)),
         "exp_avg holds no finite numbers",
     ),
     "moments of NaN": (
-        put(*ADAM, "exp_avg", torch.full((10, 1, 5, 5), torch.nan)),
+        put(*ADAM, "exp_avg", torch.full((4, 1, 5, 5), torch.nan)),
         "exp_avg holds no finite numbers",
     ),
     "rate of NaN": (put("optimizer_states", 0, "param_groups", 0, "lr", torch.nan), "lr is no"),
