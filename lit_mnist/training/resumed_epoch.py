@@ -30,9 +30,9 @@ class ResumedEpoch(Callback):
        checkpoint and needs none of this.
     2. A run resumed within an epoch does not call `on_train_epoch_start`, which some of Lightning's
        own callbacks need to restore their schedule or the number of batches per step.
-    3. SpikeDetection does not save its running mean, nor which of its values is the oldest, loads it
-       into an attribute that it does not have, and moves it to the device only at an epoch's first
-       batch (lightning/fabric/utilities/spike.py).
+    3. SpikeDetection does not save its running mean, nor which of its values is the oldest, loads
+       it into an attribute that it does not have, and moves it to the device only at an epoch's
+       first batch (lightning/fabric/utilities/spike.py).
     4. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
        started or completed. A later epoch that is resumed is then one batch behind, and its
        validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
