@@ -111,6 +111,7 @@ def _answer(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written to
         place = error.filename or "a file"
+        place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
         problem = UserError(f"{place}: {error.strerror or error}; make room or choose another")
         rank_errors.report(one_line(problem))
         return 2
