@@ -1,6 +1,7 @@
 """Atomic writing of files: they are written beside their target, then renamed into place."""
 
 import contextlib
+import errno
 import json
 import os
 import uuid
@@ -63,3 +64,14 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes `content` to `path` atomically, as indented JSON."""
     write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def check_writable(folder: Path) -> None:
+    """Checks that files can be created in a folder, or the folder itself where it is missing.
+
+    Raises:
+        PermissionError: They cannot.
+    """
+    place = next(above for above in (folder, *folder.parents) if above.exists())
+    if not os.access(place, os.W_OK | os.X_OK):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))

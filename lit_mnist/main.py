@@ -17,6 +17,7 @@ from typing import Any
 from lit_mnist.commands import overview
 from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
+from lit_mnist.training import rank_errors
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -99,10 +100,10 @@ def _answer(argv: list[str]) -> int:
     try:
         _run(argv)
     except UserError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        rank_errors.report(one_line(error))
         return 2
     except PeerError as error:
-        print(f"error: {one_line(error)}", file=sys.stderr)
+        rank_errors.report(one_line(error), follows=True)
         return 1
     except KeyboardInterrupt:
         return 128 + signal.SIGINT
@@ -110,8 +111,9 @@ def _answer(argv: list[str]) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a folder that may not be written to
         place = error.filename or "a file"
+        place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
         problem = UserError(f"{place}: {error.strerror or error}; make room or choose another")
-        print(f"error: {one_line(problem)}", file=sys.stderr)
+        rank_errors.report(one_line(problem))
         return 2
     return 0
 

@@ -252,3 +252,10 @@ class SkipsAnEpoch(DenseModule):
 
     def on_train_batch_start(self, batch, batch_idx):
         return -1 if self.current_epoch == 1 else None
+
+
+class FewLogits(DenseModule):
+    """Fails at its first step."""
+
+    def forward(self, images):
+        return super().forward(images)[:, :3]

@@ -30,7 +30,7 @@ FINDERS = [
 STATEFUL = [
     pytest.param(FINDERS, "14", id="what was searched for", marks=pytest.mark.slow),
     pytest.param(callback("tests.recipes.Unfreeze"), "16", id="layers that are unfrozen"),
-    pytest.param(callback("SpikeDetection", rtol="1.5"), "5", id="spikes", marks=pytest.mark.slow),
+    pytest.param(callback("SpikeDetection", rtol="1.5"), "14", id="spikes", marks=pytest.mark.slow),
 ]
 
 
@@ -107,3 +107,11 @@ def test_a_checkpoint_without_lightning_s_keys_is_refused(run_cli):
     before = contents()
     refused(run_cli("test", *recipe("Tenth"), "--ckpt_path", "hand.ckpt"), "hand.ckpt: written by")
     assert contents() == before
+
+
+def test_a_start_that_failed_leaves_nothing_for_the_next_one_to_show(run_cli):
+    same = ("--name", "dense", "--trainer.max_epochs", "1")
+    refused(run_cli("fit", "--model", "tests.recipes.FewLogits", *same), "FewLogits")
+    fitted(run_cli("fit", *same))
+    for part in (".", "train", "val", "final"):
+        assert len(list((RUN / part).glob("events.out.tfevents.*"))) == 1

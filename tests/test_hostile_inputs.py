@@ -272,6 +272,18 @@ def test_a_full_disk_keeps_the_run_and_says_where(run_cli, trained_runs, here):
     assert run_cli("fit", "--trainer.max_epochs", "3", config="simple_plateau")[0] == 0
 
 
+def test_a_run_that_may_not_be_written_to_is_told_before_its_test(
+    run_cli, trained_runs, here, monkeypatch
+):
+    trained.copy(trained_runs, here)
+    before, access = trained.contents(), os.access
+    monkeypatch.setattr(  # which root, as whom tests may run, may always do
+        os, "access", lambda path, mode: path != RUN and access(path, mode)
+    )
+    refused(run_cli("test", config="simple_plateau"), f"error: {RUN}: Permission denied; ")
+    assert trained.contents() == before
+
+
 def test_deterministic_mode_is_exact_on_a_cpu(run_cli):
     """Nothing that training does on a CPU is refused, and nothing there was inexact before."""
     try:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -159,6 +160,22 @@ def test_a_failing_rank_ends_torchrun_with_its_cause_last(options, rank):
     status, output = finish(start(*launch, *model, FAILING_RANK=rank))
     assert status == 1
     assert "  ZeroDivisionError: a fault of one rank" in output.splitlines()[-5:]
+
+
+LAUNCHERS = {
+    "torchrun": (*TORCHRUN, "--standalone", "--nproc-per-node", "2"),
+    "srun": (sys.executable, f"{HERE}/stub_srun.py", sys.executable),  # which ends no task
+}
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("launcher", LAUNCHERS.values(), ids=LAUNCHERS)
+@pytest.mark.parametrize("option", ["--data.batch_size=61", "--trainer.precision=nonsense"])
+def test_what_all_ranks_meet_is_told_once(options, launcher, option):
+    job = {"TASKS": "2", "SLURM_JOB_ID": "7"}
+    status, said = finish(start(*launcher, CLI, "fit", *options, option, **job))
+    assert status
+    assert len(re.findall("^error: ", said, re.MULTILINE)) == 1
 
 
 # ---------------------------------------------------------------- SLURM

@@ -13,6 +13,7 @@ import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.plugins.hparams.plugin_data_pb2 import HParamsPluginData
+from tensorboard.summary.writer import event_file_writer
 from torch.utils.tensorboard import SummaryWriter
 
 from lit_mnist.data import MNISTDataModule
@@ -81,7 +82,9 @@ def test_training_and_validation_share_a_tag_with_epochs_as_steps(run_cli, share
             assert [value for _, value in points] == pytest.approx([v for _, v in expected])
 
 
-def test_resumed_killed_and_fresh_runs_have_each_point_once(run_cli, shared):
+def test_resumed_killed_and_fresh_runs_have_each_point_once(run_cli, shared, monkeypatch):
+    # files of one second are read in the order of their names, by which 10 comes before 9
+    monkeypatch.setattr(event_file_writer, "_global_uid", event_file_writer.AtomicCounter(100))
     kept.fitted(shared, run_cli)
     before = epochs_of("val", "by_epoch/accuracy")
     # as of a process that was killed after it wrote of epoch 2, and before its checkpoint

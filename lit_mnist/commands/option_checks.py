@@ -9,6 +9,7 @@ import yaml
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
+from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
@@ -132,17 +133,34 @@ def _check_limits(unit: str, low: int | None, high: int | None) -> None:
         )
 
 
-def check_logger(logger: Logger, folder: Path) -> None:
+def check_launcher(launcher: object) -> None:
+    """Refuses ranks that are forked or spawned from this process.
+
+    They would hand back neither what a test has found nor an error, and spawned ones would train
+    without the work-arounds for Lightning.
+
+    Raises:
+        UserError: Naming the strategy to take.
+    """
+    if isinstance(launcher, _MultiProcessingLauncher):
+        raise UserError(
+            "--trainer.strategy: ranks that are forked or spawned hand no results back; take ddp,"
+            " which starts a program for each, from a terminal"
+        )
+
+
+def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
     """Refuses a CSVLogger in the run's folder, where it would overwrite `metrics.csv`.
 
     Raises:
         UserError: It is; names the folder.
     """
-    if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
-        raise UserError(
-            f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another; give"
-            " it another save_dir, name or version"
-        )
+    for logger in loggers:
+        if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
+            raise UserError(
+                f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another;"
+                " give it another save_dir, name or version"
+            )
 
 
 def check_checkpoint_name(callback: Callback, folder: Path) -> None:

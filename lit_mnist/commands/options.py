@@ -35,6 +35,7 @@ from lit_mnist.training.loggers import LoggerBoard, RunLogger
 from lit_mnist.training.partial_logs import PartialLogs
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.same_weights import SameWeights
 from lit_mnist.training.schedule_lengths import ScheduleLengths
 from lit_mnist.training.searched import Searched
 from lit_mnist.training.watch import Watch
@@ -138,8 +139,8 @@ class RunOptions(RunParser):
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
-        for logger in trainer.loggers:
-            option_checks.check_logger(logger, self.run.folder)
+        option_checks.check_launcher(trainer.strategy.launcher)
+        option_checks.check_loggers(trainer.loggers, self.run.folder)
         return trainer
 
     def _logger(self) -> RunLogger:
@@ -163,10 +164,9 @@ class RunOptions(RunParser):
             return []  # those of test and predict need to know the checkpoint
         ours = self.options["trainer"]["logger"] in (None, True)
         watch = Watch(EpochBoard(self.run, self.options) if ours else LoggerBoard(self.run))
-        metrics = MetricsCSV(self.run, watch)
         folder = RunFolder(self.run, self.options, self.fresh)
-        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), ResumedEpoch()]
-        own += [Searched(), Frozen(), PartialLogs(), Generators()]
+        own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
+        own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]
         return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:

@@ -8,11 +8,12 @@ from lightning.pytorch import Callback, LightningDataModule, LightningModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lit_mnist import files
 from lit_mnist.commands import dependency_errors, evaluation, fit_messages, starting_point
 from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
-from lit_mnist.errors import UserError
+from lit_mnist.errors import PeerError, UserError
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports import cascade_report
@@ -41,7 +42,8 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
     except Exception as error:
         explained = dependency_errors.explained(error)
         if explained is error:
-            launcher.report(error)
+            if not isinstance(error, (UserError, PeerError)):  # whose one line is enough
+                launcher.report(error)
             raise
         raise explained from error
 
@@ -112,6 +114,8 @@ class RunCLI(RunOptions):
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and writes reports."""
         evaluation.refuse_zero_limit(self.trainer, "test")
+        if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
+            files.check_writable(self.run.folder)
         path, weights = evaluation.trained(self.run, model, ckpt_path)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):

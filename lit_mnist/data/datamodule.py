@@ -94,7 +94,9 @@ class MNISTDataModule(LightningDataModule):
             self.train_indices, self.val_indices = self.partition.split(count)
         if stage == "fit":
             check_fold(self.partition.folds, self.partition.fold, needed=True)
-            check_batch_size(self.train_dataloader())
+            batches = self.train_dataloader()
+            if isinstance(batches, TrainBatches):  # not the loader of a subclass
+                check_batch_size(batches)
         if stage == "test":
             self.test_set = self._load("test")
         if stage == "predict":
@@ -136,15 +138,20 @@ class MNISTDataModule(LightningDataModule):
         return self._eval_batches(self.digits, torch.full((count,), -1), torch.arange(count))
 
     def transfer_batch_to_device(
-        self, batch: Batch, device: torch.device, dataloader_idx: int
-    ) -> Batch:
+        self, batch: Any, device: torch.device, dataloader_idx: int
+    ) -> Any:
         """Leaves a batch alone if its images are on the device already."""
-        if batch.images.device == device:
+        if isinstance(batch, Batch) and batch.images.device == device:
             return batch
         return super().transfer_batch_to_device(batch, device, dataloader_idx)
 
-    def on_after_batch_transfer(self, batch: Batch, dataloader_idx: int) -> Batch:
-        """Scales images to [0, 1] and augments training batches; seeds the step's randomness."""
+    def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
+        """Scales images to [0, 1] and augments training batches; seeds the step's randomness.
+
+        What a loader of a subclass gives is left to the module, which takes images and labels.
+        """
+        if not isinstance(batch, Batch):
+            return batch
         images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
         if batch.seed is not None:
             seed_generators(batch.seed, images.device)  # dropout draws from the same generator next

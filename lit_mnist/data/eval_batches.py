@@ -11,7 +11,8 @@ class EvalBatches:
     """Batches in the given order that hold each image once, on any number of ranks.
 
     Lightning's sampler repeats images until all ranks have equally many, so that test scores depend
-    on the number of ranks; here a rank may have one image fewer.
+    on the number of ranks; here a rank may have one image fewer. All have equally many batches, as
+    a step may wait for the other ranks.
     """
 
     def __init__(
@@ -25,7 +26,11 @@ class EvalBatches:
         world_size: int = 1,
     ) -> None:
         self.images, self.labels = images, labels
-        self.chunks = indices[rank::world_size].to(images.device).split(batch_size)
+        own = indices[rank::world_size].to(images.device)
+        most = -(-len(indices) // world_size)  # those of rank zero
+        count = max(-(-most // batch_size), 1)
+        chunks = own.split(batch_size)
+        self.chunks = chunks if len(chunks) == count else own.tensor_split(count)
 
     def __len__(self) -> int:
         """Number of batches on this rank."""

@@ -15,6 +15,7 @@ from lit_mnist.files import write_text
 from lit_mnist.shape import SIDE_PX
 
 MANIFEST = "SHA256SUMS"
+_OTHER = "; give images of ten classes, or remove the file so that the original is fetched"
 
 
 class Split(NamedTuple):
@@ -55,7 +56,8 @@ def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
 
     Raises:
         UnusableError: One file or both are missing or damaged.
-        UserError: The manifest of hashes cannot be read.
+        UserError: A file is sound but holds other images or classes than this program reads, or
+            the manifest of hashes cannot be read.
     """
     known = known_hashes(spec, folder)
     tensors, digests, faults = [], [], {}
@@ -66,10 +68,13 @@ def read_split(spec: DatasetSpec, split: SplitName, folder: Path) -> Split:
             digest = hashlib.sha256(data.data).hexdigest()
             if digest != known.get(name, digest):
                 raise UserError(f"{path} is damaged: its SHA-256 is {digest}, not {known[name]}")
-            tensors.append(decode(parse_idx(data, path), path))
-            digests.append(digest)
+            stored = parse_idx(data, path)
         except UserError as error:
             faults[name] = str(error)
+            continue
+        # not among the faults: what is no damage is a user's own, and no download may replace it
+        tensors.append(decode(stored, path))
+        digests.append(digest)
     if faults:
         raise UnusableError(faults)
     images, labels = tensors
@@ -114,7 +119,7 @@ def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
 
 def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
     if stored.dtype != torch.uint8 or stored.shape[1:] != (SIDE_PX, SIDE_PX) or len(stored) == 0:
-        raise UserError(f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28)")
+        raise UserError(f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28){_OTHER}")
     return stored
 
 
@@ -123,11 +128,11 @@ def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
     if stored.dtype == torch.int32 and stored.shape[1:] == (8,):
         stored = stored[:, 0]
     elif stored.dtype != torch.uint8 or stored.ndim != 1:
-        raise UserError(f"{path} holds {_kind(stored)}, not uint8 labels (N,)")
+        raise UserError(f"{path} holds {_kind(stored)}, not uint8 labels (N,){_OTHER}")
     labels = stored.long()
     wrong = labels[(labels < 0) | (labels > 9)]
     if len(wrong):
-        raise UserError(f"{path} holds the label {int(wrong[0])}, not only 0 to 9")
+        raise UserError(f"{path} holds the label {int(wrong[0])}, not only 0 to 9{_OTHER}")
     return labels
 
 

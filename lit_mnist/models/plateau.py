@@ -86,4 +86,17 @@ class PlateauBeforeCheckpoint(Callback):
             due = config.interval == INTERVAL and (epoch + 1) % config.frequency == 0
             if due and accuracy is not None and accuracy is not self.counted:
                 self.counted = accuracy
-                trainer.lightning_module.lr_scheduler_step(config.scheduler, accuracy)
+                mean = mean_over_ranks(trainer, accuracy)
+                trainer.lightning_module.lr_scheduler_step(config.scheduler, mean)
+
+
+def mean_over_ranks(trainer: Trainer, metric: Tensor) -> Tensor:
+    """Gives a metric's mean over the ranks, which all of them must ask for.
+
+    A module may have logged it without `sync_dist=True`, so that each rank has its own. Ranks that
+    lower their rates at different times train different models.
+    """
+    if trainer.world_size == 1:
+        return metric
+    own = metric.detach().to(trainer.strategy.root_device, copy=True)  # `reduce` works in place
+    return trainer.strategy.reduce(own, reduce_op="mean")

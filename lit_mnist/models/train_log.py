@@ -91,7 +91,8 @@ class TrainLog(Callback):
             if pl_module.automatic_optimization:  # what Lightning returns is a share of a step
                 loss = loss * trainer.accumulate_grad_batches
             count = len(batch.labels) if isinstance(batch, Batch) else extract_batch_size(batch)
-            scores.update(None, loss.new_empty(count), loss.float() * count)
+            if count:  # a last batch may have fewer images than ranks; the mean of none is NaN
+                scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
         if (batch_idx + 1) % LOOK_EVERY == 0:
             check_loss(trainer, pl_module)

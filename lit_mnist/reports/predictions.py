@@ -91,6 +91,8 @@ class Collector(Callback):
             all_ranks: list[Any] = [None] * trainer.world_size
             torch.distributed.all_gather_object(all_ranks, batches)
             batches = [batch for rank in all_ranks for batch in rank]
+        # a rank without images, where there are fewer than ranks, knows no widths of features
+        batches = [batch for batch in batches if len(batch.indices)] or batches[:1]
         joined = Predictions(*map(torch.cat, zip(*batches, strict=True)))
         order = joined.indices.argsort()
         return Predictions(*(values[order] for values in joined))

@@ -5,6 +5,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lightning.pytorch.utilities import rank_zero_only
+
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.config_changes import LIMITS, changes, differences
@@ -14,6 +16,7 @@ from lit_mnist.runs.old_layout import with_moved_classes
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
+_say = rank_zero_only(print)
 
 
 class Start(NamedTuple):
@@ -95,7 +98,7 @@ def _options_without_config(run: Run) -> dict[str, Any]:
     for path in (run.last, run.best):
         with suppress(UserError):
             before = _options_of(checkpoints.read(path))
-            print(
+            _say(
                 f"{run.file('config.yaml')}: missing; the model and its options are compared with"
                 f" {path.name}, the others cannot be"
             )
@@ -162,7 +165,7 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
             problems.append(str(error))
             continue
         for problem in problems:
-            print(f"{problem.partition(';')[0]}; going on from {path.name} instead")
+            _say(f"{problem.partition(';')[0]}; going on from {path.name} instead")
         return path, checkpoint
     problem = problems[0] if run.last.exists() else problems[-1]
     raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")

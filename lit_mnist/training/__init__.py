@@ -15,8 +15,10 @@ net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
 partial_logs   keeps what a module has logged of an epoch, and its metrics, across a resume
 process        settings of the process: for speed on a CPU, and to end with its parent
+rank_errors    prints an error that all ranks meet only once
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
 run_folder     clears a run's folder and writes its config and status
+same_weights   checks that all ranks hold the same weights
 schedule_lengths  checks that schedules are as long as training
 searched       keeps learning rates and batch sizes that a finder has found
 tiles          small pictures as arrays: rows of images, a confusion matrix
@@ -28,6 +30,7 @@ workarounds    work-arounds for Lightning, each with its upstream reference and 
   light_steps    training steps without needless overhead
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended
+  decisions      what ranks must decide together
   checkpoint_io  checkpoints that are written whole or not at all
   patching       how they replace what is Lightning's
 """

@@ -31,9 +31,9 @@ class Frozen(Callback):
     def on_train_batch_start(
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
-        """Rebuilds DDP at the start of an epoch that trains other weights than the one before."""
+        """Rebuilds DDP before a batch that trains other weights than the one before."""
         strategy: Any = trainer.strategy
-        if batch_idx or not isinstance(strategy.model, DistributedDataParallel):
+        if not isinstance(strategy.model, DistributedDataParallel):
             return
         trained = _trained(pl_module)
         if trained != self.averaged:

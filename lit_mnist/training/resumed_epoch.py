@@ -12,12 +12,13 @@ from lightning.pytorch.callbacks import (
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.utils import prune
 
-from lit_mnist.models.plateau import Plateau
+from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.runs import checkpoints
 
 # Lightning's callbacks that set up state at the start of an epoch which no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
 _KEY = "plateaus_due"  # in a checkpoint: schedules to step, by index, and their monitored values
+_SPIKES_KEY = "spikes_seen"  # likewise: number of losses that SpikeDetection has averaged
 
 
 class ResumedEpoch(Callback):
@@ -29,8 +30,9 @@ class ResumedEpoch(Callback):
        checkpoint and needs none of this.
     2. A run resumed within an epoch does not call `on_train_epoch_start`, which some of Lightning's
        own callbacks need to restore their schedule or the number of batches per step.
-    3. SpikeDetection does not save its mean, loads it into an attribute that it does not have, and
-       moves it to the device only at an epoch's first batch (lightning/fabric/utilities/spike.py).
+    3. SpikeDetection does not save its running mean, nor which of its values is the oldest, loads
+       it into an attribute that it does not have, and moves it to the device only at an epoch's
+       first batch (lightning/fabric/utilities/spike.py).
     4. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
        started or completed. A later epoch that is resumed is then one batch behind, and its
        validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
@@ -43,11 +45,10 @@ class ResumedEpoch(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Makes SpikeDetection save its mean, and load it into the right attribute."""
-        for callback in _callbacks(trainer):
-            if isinstance(callback, SpikeDetection):
-                callback.running = mean = callback.running_mean  # type: ignore[attr-defined] # see above
-                mean.persistent(True)
-                mean.base_metric.persistent(True)
+        for detector in _spike_detectors(trainer):
+            detector.running = mean = detector.running_mean  # type: ignore[attr-defined] # see above
+            mean.persistent(True)
+            mean.base_metric.persistent(True)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -55,6 +56,8 @@ class ResumedEpoch(Callback):
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = dict(checkpoint.get(_KEY, {}))
+            for detector in _spike_detectors(trainer):
+                detector.running_mean._num_vals_seen = checkpoint.get(_SPIKES_KEY, 0)
             batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
             skipped = batches["processed"] - batches["started"]
             for name in ("started", "completed"):
@@ -66,6 +69,8 @@ class ResumedEpoch(Callback):
         """Saves the steps still due, and what the checkpoint lacks for an exact resume."""
         if due := self._values(trainer):
             checkpoint[_KEY] = due
+        for detector in _spike_detectors(trainer):
+            checkpoint[_SPIKES_KEY] = detector.running_mean._num_vals_seen
         if trainer.fit_loop._should_accumulate():
             checkpoint[checkpoints.LACKS_KEY] = "gradients"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
@@ -80,8 +85,8 @@ class ResumedEpoch(Callback):
         for callback in _callbacks(trainer):
             if self.resumed and isinstance(callback, _SET_UP):
                 callback.on_train_epoch_start(trainer, pl_module)
-            if isinstance(callback, SpikeDetection):
-                callback.running_mean.to(trainer.strategy.root_device)
+        for detector in _spike_detectors(trainer):
+            detector.running_mean.to(trainer.strategy.root_device)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Steps the schedules that Lightning has skipped after a resumed epoch."""
@@ -105,7 +110,7 @@ class ResumedEpoch(Callback):
             return {}
         interval, number = self.due
         return {
-            place: float(trainer.callback_metrics[str(config.monitor)])
+            place: float(mean_over_ranks(trainer, trainer.callback_metrics[str(config.monitor)]))
             for place, config in enumerate(trainer.lr_scheduler_configs)
             if config.reduce_on_plateau
             and not isinstance(config.scheduler, Plateau)
@@ -135,6 +140,11 @@ def _step(trainer: Trainer, values: dict[int, float]) -> None:
     for place, value in values.items():
         schedule = trainer.lr_scheduler_configs[place].scheduler
         trainer.lightning_module.lr_scheduler_step(schedule, value)
+
+
+def _spike_detectors(trainer: Trainer) -> list[SpikeDetection]:
+    """Lists the callbacks of this class, of which a trainer takes one."""
+    return [one for one in _callbacks(trainer) if isinstance(one, SpikeDetection)]
 
 
 def _callbacks(trainer: Trainer) -> list[Callback]:

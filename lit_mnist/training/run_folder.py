@@ -27,7 +27,7 @@ class RunFolder(Callback):
 
     def __init__(self, run: Run, config: dict[str, Any], fresh: bool) -> None:
         self.run, self.config, self.fresh = run, config, fresh
-        self.outdated = run.written() if fresh else []  # listed before the logger adds its file
+        self.outdated = _outdated(run, fresh)  # listed before the logger adds its file
         self.start: Start | None = None  # another run's checkpoint to begin with
         self.began = False
 
@@ -93,3 +93,15 @@ class RunFolder(Callback):
         if self.began and self.run.file("results.json").exists():
             by = ending.interrupted_by(exception)
             self.run.update_results(status="interrupted", ended_by=by)
+
+
+def _outdated(run: Run, fresh: bool) -> list[Path]:
+    """Lists the files that training replaces, those that a failed start has left among them.
+
+    TensorBoard would show that start's options and net for those of this one.
+    """
+    if fresh:
+        return run.written()
+    if run.exists() or run.file("metrics.csv").exists():
+        return []
+    return [path for path in run.written() if path.name.startswith("events.out.tfevents.")]

@@ -19,6 +19,12 @@ from lightning.pytorch.trainer.connectors.logger_connector import result
 
 from lit_mnist.errors import UserError
 from lit_mnist.training import light_imports
+from lit_mnist.training.decisions import (
+    no_rescue_by_one,
+    one_moment_to_validate,
+    one_schedule,
+    one_search,
+)
 from lit_mnist.training.light_imports import SWITCH
 from lit_mnist.training.light_steps import light_steps
 from lit_mnist.training.noise import quiet
@@ -82,4 +88,8 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "whole_epochs": whole_epochs,
     "only_what_is_named": only_what_is_named,
     "whole_means": whole_means,
+    "one_schedule": one_schedule,
+    "one_moment_to_validate": one_moment_to_validate,
+    "one_search": one_search,
+    "no_rescue_by_one": no_rescue_by_one,
 }

@@ -1,14 +1,17 @@
 """Checks of values that the parser or Lightning would accept silently."""
 
 import os
+from contextlib import nullcontext
 
 import pytest
+from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.option_checks import (
     check_configs,
-    check_logger,
+    check_launcher,
+    check_loggers,
     check_trainer,
     plain_name,
     plain_path,
@@ -101,11 +104,11 @@ def test_valid_trainer_options_pass():
 
 def test_a_csv_logger_in_the_run_s_folder_is_refused(tmp_path):
     folder = tmp_path / "name" / "seed_1"
-    check_logger(CSVLogger(tmp_path, "name"), folder)
-    check_logger(TensorBoardLogger(tmp_path, "name", "seed_1"), folder)
+    others = (CSVLogger(tmp_path, "name"), TensorBoardLogger(tmp_path, "name", "seed_1"))
+    check_loggers(others, folder)
     for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
         with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
-            check_logger(logger, folder)
+            check_loggers([*others, logger], folder)
 
 
 @pytest.mark.parametrize("unit", ["epochs", "steps"])
@@ -115,3 +118,12 @@ def test_a_minimum_duration_above_the_maximum_is_refused(unit):
         check_trainer(bounds)
     for most in (3, -1, None):
         check_trainer(bounds | {f"max_{unit}": most})
+
+
+@pytest.mark.parametrize(
+    ("strategy", "taken"), [("ddp", True), ("ddp_fork", False), ("ddp_spawn", False)]
+)
+def test_ranks_are_programs_of_their_own(strategy, taken):
+    made = Trainer(accelerator="cpu", devices=2, strategy=strategy, logger=False)
+    with nullcontext() if taken else pytest.raises(UserError, match="take ddp"):
+        check_launcher(made.strategy.launcher)

@@ -88,6 +88,17 @@ def test_evaluation_sees_each_image_once_on_any_number_of_ranks(world_size):
     assert [len(list(rank)) for rank in ranks] == [len(rank) for rank in ranks]
 
 
+def test_all_ranks_have_equally_many_batches():
+    for count in (2, 48, 49, 50):  # 17 images on one rank are three batches, 16 on another two
+        ranks = [
+            EvalBatches(IMAGES, LABELS, INDICES[:count], batch_size=8, rank=rank, world_size=3)
+            for rank in range(3)
+        ]
+        assert len({len(list(rank)) for rank in ranks}) == 1
+        assert sorted(i for rank in ranks for i in order(rank)) == sorted(INDICES[:count].tolist())
+        assert all(len(batch.labels) <= 8 for rank in ranks for batch in rank)
+
+
 def test_derived_seeds_are_frozen():
     # Another value here means that every run ever made can no longer be resumed exactly
     assert derive_seeds(42, 0) == [8069173719269958482]

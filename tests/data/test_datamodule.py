@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, Trainer
+from torch.utils.data import DataLoader, TensorDataset
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -202,3 +203,29 @@ def test_overfitting_repeats_the_same_batches(module):
     assert len(recorder.trained) == 6
     assert recorder.trained[:2] == recorder.trained[2:4] == recorder.trained[4:]
     assert recorder.trained[0] != recorder.trained[1]
+
+
+class OwnLoaders(MNISTDataModule):
+    """Reads its batches by a loader of its own, of raw pixels."""
+
+    def train_dataloader(self):
+        chosen = self.train_indices
+        images = TensorDataset(self.train_set.images[chosen], self.train_set.labels[chosen])
+        return DataLoader(images, batch_size=100)
+
+
+def test_a_subclass_may_have_loaders_of_its_own(module, tmp_path):
+    data = OwnLoaders(module().data_dir, "KMNIST")
+    model = DenseModule()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+        default_root_dir=tmp_path,
+    )
+    trainer.fit(model, data)
+    assert trainer.global_step == 5
+    assert trainer.callback_metrics["train_loss"].isfinite()
+    assert trainer.callback_metrics["val_loss"].isfinite()

@@ -5,8 +5,10 @@ import pytest
 import torch
 from torchvision import datasets
 
+from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, archives
 from lit_mnist.data.read import UnusableError, note_hash, read_split
+from lit_mnist.errors import UserError
 from tests.small_sets import COUNTS, idx, images, labels, place, sha256, small_files
 
 FASHION = DATASETS["FashionMNIST"]
@@ -83,17 +85,8 @@ def test_the_other_split_may_be_missing_or_unreadable(tmp_path):
 @pytest.mark.parametrize(
     ("name", "content", "fault"),
     [
-        (LABELS, idx(np.full(20, 10, np.uint8)), "the label 10"),
-        (LABELS, idx(np.zeros((20, 1), np.uint8)), "uint8 (20, 1)"),
-        (LABELS, idx(np.zeros(20, np.int32)), "int32 (20,)"),
-        (LABELS, idx(np.full((20, 8), -1, np.int32)), "the label -1"),
-        (LABELS, idx(np.zeros((20, 7), np.int32)), "int32 (20, 7)"),
         (LABELS, idx(labels(20)) + b"\n", "29 bytes"),
         (IMAGES, idx(images(20)) + b"\n", "15697 bytes"),
-        (IMAGES, idx(images(20)[:, 1:]), "uint8 (20, 27, 28)"),
-        (IMAGES, idx(images(20).astype(np.int32)), "int32 (20, 28, 28)"),
-        (IMAGES, idx(images(20)[0]), "uint8 (28, 28)"),
-        (IMAGES, idx(images(0)), "uint8 (0, 28, 28)"),
         (IMAGES, b"", "nothing"),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
@@ -107,6 +100,32 @@ def test_a_bad_file_is_reported_with_its_fault(tmp_path, name, content, fault):
     assert list(caught.value.faults) == [name]
     assert f"{tmp_path / name} holds" in str(caught.value) or "starts with" in str(caught.value)
     assert fault in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "other"),
+    [
+        (LABELS, idx(np.arange(1, 21).astype(np.uint8)), "the label 10"),  # letters
+        (LABELS, idx(np.zeros((20, 1), np.uint8)), "uint8 (20, 1)"),
+        (LABELS, idx(np.zeros(20, np.int32)), "int32 (20,)"),
+        (LABELS, idx(np.full((20, 8), -1, np.int32)), "the label -1"),
+        (LABELS, idx(np.zeros((20, 7), np.int32)), "int32 (20, 7)"),
+        (IMAGES, idx(images(20)[:, 1:]), "uint8 (20, 27, 28)"),
+        (IMAGES, idx(images(20).astype(np.int32)), "int32 (20, 28, 28)"),
+        (IMAGES, idx(images(20)[0]), "uint8 (28, 28)"),
+        (IMAGES, idx(images(0)), "uint8 (0, 28, 28)"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else "",
+)
+def test_a_users_own_file_is_refused_and_stays(monkeypatch, tmp_path, name, content, other):
+    place({**small_files("FashionMNIST"), name: content}, FASHION.folder(tmp_path))
+    monkeypatch.setattr(download, "_refresh", lambda *_: pytest.fail("would replace it"))
+
+    with pytest.raises(UserError) as caught:
+        download.load("FashionMNIST", "train", tmp_path)
+
+    assert str(caught.value).startswith(f"{FASHION.folder(tmp_path) / name} holds {other}")
+    assert str(caught.value).endswith("remove the file so that the original is fetched")
 
 
 def test_unequal_counts_are_a_fault_of_both_files(tmp_path):

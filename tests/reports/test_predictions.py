@@ -28,6 +28,15 @@ def test_predictions_are_in_index_order():
     assert torch.equal(found.classes, probabilities.argmax(1))
 
 
+def test_a_rank_without_images_adds_nothing():
+    collector = Collector(run=None)
+    for count, widths in ((0, 0), (1, 6), (0, 0)):
+        labels = torch.zeros(count, dtype=torch.int64)
+        batch = Batch(torch.zeros(count, 1, 28, 28), labels, labels, 1)
+        collector.collect(batch, torch.rand(count, 10), features=torch.rand(count, widths))
+    assert collector.gathered(ALONE).features.shape == (1, 6)
+
+
 def test_nine_digits_preserve_float32():
     probabilities = torch.rand(50, 10)
     collector = Collector(run=None)

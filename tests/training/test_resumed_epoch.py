@@ -1,9 +1,11 @@
-"""Resumed runs: after an epoch that `on_train_batch_start` ended with -1, and on a GPU."""
+"""What Lightning skips when a run is resumed; most cases are in `tests/test_recipes_resumed.py`."""
 
+import copy
 from types import SimpleNamespace
 
 import torch
 from lightning.pytorch.callbacks import SpikeDetection
+from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from tests.test_recipes import fitted, recipe
@@ -28,3 +30,30 @@ def test_the_mean_of_spike_detection_is_where_the_losses_are():
     trainer = SimpleNamespace(callbacks=[spikes], strategy=strategy, fit_loop=loop)
     ResumedEpoch().on_train_start(trainer, None)
     assert spikes.running_mean.base_metric.mean_value.device == gpu
+
+
+def detector():
+    """A SpikeDetection of three losses, and a trainer's callback that completes its state."""
+    spikes, resumed = SpikeDetection(window=3), ResumedEpoch()
+    fit_loop = SimpleNamespace(_should_accumulate=lambda: False)
+    state = SimpleNamespace(fn=TrainerFn.FITTING)
+    trainer = SimpleNamespace(callbacks=[spikes], fit_loop=fit_loop, state=state)
+    resumed.setup(trainer, None, "fit")
+    return spikes, resumed, trainer
+
+
+def test_a_loss_takes_the_place_of_the_oldest_after_a_resume_too():
+    whole, resumed, trainer = detector()
+    for loss in (1.0, 2.0, 3.0, 4.0):
+        whole._update_stats(torch.tensor(loss))
+    batches = {"total": {"processed": 4, "started": 4, "completed": 4}}
+    checkpoint = {"loops": {"fit_loop": {"epoch_loop.batch_progress": batches}}}
+    resumed.on_save_checkpoint(trainer, None, checkpoint)
+    state = copy.deepcopy(whole.state_dict())
+
+    cut, resumed, trainer = detector()
+    resumed.on_load_checkpoint(trainer, None, checkpoint)
+    cut.load_state_dict(state)
+    for spikes in (whole, cut):
+        spikes._update_stats(torch.tensor(8.0))
+        assert spikes.running_mean.compute() == (3 + 4 + 8) / 3

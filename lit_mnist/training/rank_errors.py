@@ -1,0 +1,139 @@
+"""Prints an error that all ranks of a run meet only once, on rank zero.
+
+Any other rank waits to hear what rank zero has printed, and prints its own error only if rank zero
+prints another one, or none. Once rank zero has ended, it has nothing to add. Whoever has started
+the ranks ends this one when rank zero fails: Lightning's launcher, torchrun, or srun with
+--kill-on-bad-exit. Without that option, the ranks that srun has started tell each other.
+
+Free of torch at import: most errors come before it is needed.
+"""
+
+import os
+import socket
+import sys
+import time
+from contextlib import suppress
+from typing import Any
+
+GRACE_S = 10.0  # how long other ranks may be behind rank zero, in seconds
+_KEY = "lit_mnist_error"
+_ENDED = ""  # heard in place of an error where rank zero has ended without a word
+
+
+def report(text: str, *, follows: bool = False) -> None:
+    """Prints an error, unless this is another rank than zero, and rank zero prints the same.
+
+    Args:
+        text: The error, on one line.
+        follows: Whether it only follows from an error of another rank; then whatever rank zero has
+            printed will do.
+    """
+    rank = _rank()
+    if rank == 0:
+        print(f"error: {text}", file=sys.stderr, flush=True)
+        _publish(text)
+        return
+    heard = _heard()
+    if heard == _ENDED:
+        printed = rank > 1 or not follows  # one rank says that rank zero is gone
+    else:
+        printed = heard is not None and (follows or heard == text)
+    if not printed:
+        print(f"error: rank {rank}: {text}", file=sys.stderr, flush=True)
+
+
+def _rank() -> int:
+    """Gives this process's rank among those that a launcher has started; 0 without one."""
+    if group := _group():
+        return int(group.get_rank())
+    if _by_srun():
+        return int(os.environ.get("SLURM_PROCID", "0"))
+    if int(os.environ.get("WORLD_SIZE", "1")) == 1:
+        return 0
+    return int(os.environ.get("RANK", os.environ.get("LOCAL_RANK", "0")))
+
+
+def _by_srun() -> bool:
+    """Whether srun has started this process as one of several, not torchrun inside of a job."""
+    if "SLURM_STEP_ID" not in os.environ or "RANK" in os.environ:
+        return False
+    alone = os.environ.get("SLURM_JOB_NAME") in ("bash", "interactive")  # as Lightning takes it
+    return not alone and int(os.environ.get("SLURM_NTASKS", "1")) > 1
+
+
+def _group() -> Any:
+    """Gives torch.distributed if the ranks have met; None otherwise."""
+    distributed: Any = sys.modules.get("torch.distributed")
+    met = distributed is not None and distributed.is_available() and distributed.is_initialized()
+    return distributed if met else None
+
+
+def _publish(text: str) -> None:
+    """Lets the other ranks hear what rank zero has printed."""
+    with suppress(RuntimeError, OSError):  # the ranks are on their own then
+        if group := _group():
+            _store(group).set(_KEY, text)
+        elif _by_srun():
+            _answer(text, _address()[1], int(os.environ["SLURM_NTASKS"]) - 1)
+
+
+def _heard() -> str | None:
+    """Waits for what rank zero prints; None if it prints nothing for a while."""
+    if group := _group():
+        return _read(group)
+    if _by_srun():
+        return _ask(*_address())
+    time.sleep(GRACE_S)  # or until this process is ended
+    return None
+
+
+def _store(group: Any) -> Any:
+    """Gives the store by which the ranks have met."""
+    return group.distributed_c10d._get_default_store()
+
+
+def _read(group: Any) -> str | None:
+    store, end = _store(group), time.monotonic() + GRACE_S
+    try:
+        while not store.check([_KEY]):  # `wait` would warn of its time-out
+            if time.monotonic() > end:
+                return None
+            time.sleep(0.1)
+        return str(store.get(_KEY).decode())
+    except group.DistNetworkError:  # rank zero has ended, and the store with it
+        return _ENDED
+    except RuntimeError:
+        return None
+
+
+def _address() -> tuple[str, int]:
+    """Gives the address and the port at which the ranks would have met."""
+    from lightning.pytorch.plugins.environments import SLURMEnvironment  # slow to import
+
+    job = SLURMEnvironment(auto_requeue=False)
+    return job.main_address, job.main_port
+
+
+def _answer(text: str, port: int, others: int) -> None:
+    """Sends a text to the other ranks as they ask for it."""
+    end = time.monotonic() + GRACE_S
+    with socket.create_server(("", port)) as server:
+        for _ in range(others):
+            server.settimeout(max(end - time.monotonic(), 0.001))
+            with server.accept()[0] as other:
+                other.sendall(text.encode())
+
+
+def _ask(address: str, port: int) -> str | None:
+    """Asks rank zero what it has printed."""
+    end = time.monotonic() + GRACE_S
+    while (left := end - time.monotonic()) > 0:
+        with (
+            suppress(OSError),  # it may not be that far yet
+            socket.create_connection((address, port), timeout=left) as first,
+            first.makefile(encoding="utf-8", errors="replace") as stream,
+        ):
+            if heard := stream.read():
+                return heard
+        time.sleep(0.1)
+    return None
