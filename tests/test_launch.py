@@ -164,7 +164,7 @@ def test_a_failing_rank_ends_torchrun_with_its_cause_last(options, rank):
 
 LAUNCHERS = {
     "torchrun": (*TORCHRUN, "--standalone", "--nproc-per-node", "2"),
-    "srun": (sys.executable, f"{HERE}/stub_srun.py", sys.executable),  # which ends no task
+    "srun": (sys.executable, f"{HERE}/stub_srun.py", "--kill-on-bad-exit=1", sys.executable),
 }
 
 

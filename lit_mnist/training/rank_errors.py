@@ -1,15 +1,14 @@
 """Prints an error that all ranks of a run meet only once, on rank zero.
 
 Any other rank waits to hear what rank zero has printed, and prints its own error only if rank zero
-prints another one, or none. Once rank zero has ended, it has nothing to add. Whoever has started
-the ranks ends this one when rank zero fails: Lightning's launcher, torchrun, or srun with
---kill-on-bad-exit. Without that option, the ranks that srun has started tell each other.
+prints another one, or none. Once rank zero has ended, it has nothing to add. Ranks that have not
+met yet cannot hear each other: whatever has started them ends the others when rank zero fails, be
+it Lightning's launcher, torchrun, or srun with --kill-on-bad-exit, as in scripts/fit.sbatch.
 
 Free of torch at import: most errors come before it is needed.
 """
 
 import os
-import socket
 import sys
 import time
 from contextlib import suppress
@@ -70,19 +69,15 @@ def _group() -> Any:
 
 def _publish(text: str) -> None:
     """Lets the other ranks hear what rank zero has printed."""
-    with suppress(RuntimeError, OSError):  # the ranks are on their own then
+    with suppress(RuntimeError):  # the ranks are on their own then
         if group := _group():
             _store(group).set(_KEY, text)
-        elif _by_srun():
-            _answer(text, _address()[1], int(os.environ["SLURM_NTASKS"]) - 1)
 
 
 def _heard() -> str | None:
     """Waits for what rank zero prints; None if it prints nothing for a while."""
     if group := _group():
         return _read(group)
-    if _by_srun():
-        return _ask(*_address())
     time.sleep(GRACE_S)  # or until this process is ended
     return None
 
@@ -104,36 +99,3 @@ def _read(group: Any) -> str | None:
         return _ENDED
     except RuntimeError:
         return None
-
-
-def _address() -> tuple[str, int]:
-    """Gives the address and the port at which the ranks would have met."""
-    from lightning.pytorch.plugins.environments import SLURMEnvironment  # slow to import
-
-    job = SLURMEnvironment(auto_requeue=False)
-    return job.main_address, job.main_port
-
-
-def _answer(text: str, port: int, others: int) -> None:
-    """Sends a text to the other ranks as they ask for it."""
-    end = time.monotonic() + GRACE_S
-    with socket.create_server(("", port)) as server:
-        for _ in range(others):
-            server.settimeout(max(end - time.monotonic(), 0.001))
-            with server.accept()[0] as other:
-                other.sendall(text.encode())
-
-
-def _ask(address: str, port: int) -> str | None:
-    """Asks rank zero what it has printed."""
-    end = time.monotonic() + GRACE_S
-    while (left := end - time.monotonic()) > 0:
-        with (
-            suppress(OSError),  # it may not be that far yet
-            socket.create_connection((address, port), timeout=left) as first,
-            first.makefile(encoding="utf-8", errors="replace") as stream,
-        ):
-            if heard := stream.read():
-                return heard
-        time.sleep(0.1)
-    return None

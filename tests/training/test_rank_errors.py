@@ -1,7 +1,5 @@
 """Which ranks print an error; on real processes, see `tests/test_ddp.py` and `test_launch.py`."""
 
-import socket
-from concurrent.futures import ThreadPoolExecutor
 from types import SimpleNamespace
 
 import pytest
@@ -58,16 +56,6 @@ def test_once_rank_zero_has_ended_only_its_end_is_told(report):
         f"error: rank 1: {PEER}\n",
         "",
     ]
-
-
-def test_ranks_of_srun_that_have_not_met_ask_rank_zero():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
-    with ThreadPoolExecutor(2) as threads:
-        asked = [threads.submit(rank_errors._ask, "127.0.0.1", port) for _ in range(2)]
-        rank_errors._answer("--trainer.precision: é", port, others=2)
-    assert [one.result() for one in asked] == ["--trainer.precision: é"] * 2
 
 
 @pytest.mark.parametrize(
