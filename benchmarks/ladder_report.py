@@ -124,7 +124,8 @@ def chart(result: Result, rungs: Rungs) -> Figure:
     bars: dict[str, Any] = {"xerr": [*map(_bar, wide)], "yerr": [*map(_bar, high)]}
     axes.errorbar(seconds, accuracies, fmt="o", label=label, **bars, **style)
     for name, x, y in zip(names, seconds, accuracies, strict=True):
-        axes.annotate(name, (x, y), (8, -12), textcoords="offset points", fontsize=8)
+        left: dict[str, Any] = {"textcoords": "offset points", "ha": "right", "va": "center"}
+        axes.annotate(name, (x, y), (-12, 0), fontsize=8, **left)
     here_label = "the notebook's systems here, test"
     published_label = "published, test: hardware as named"
     for points, text, place in ((systems(), here_label, 1), (PUBLISHED, published_label, 2)):
