@@ -58,7 +58,8 @@ def table(result: Result, rungs: Rungs) -> str:
         option = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
         reached = "met" if accuracy[0] >= rung.accuracy else "missed"
-        limit = rung.seconds if "thread" in runs[0]["hardware"] else rung.gpu_seconds
+        on_cpu = "thread" in runs[0]["hardware"]  # of which `device_name` gives the threads
+        limit = rung.seconds if on_cpu else rung.gpu_seconds
         in_time = f"{limit:g}, {'met' if seconds[0] <= limit else 'missed'}" if limit else ""
         cells = [
             *(name, f"`fit --config configs/{rung.config}.yaml{option}`", str(len(runs))),

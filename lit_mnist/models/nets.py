@@ -23,7 +23,7 @@ def initialise_like_keras(net: nn.Module) -> None:
 class Dense(nn.Sequential):
     """System 1: two hidden layers of 512 and 256 units, dropout 0.2 after each."""
 
-    units = (512, 256)
+    units = (512, 256)  # of the two hidden layers
 
     def __init__(self) -> None:
         first, second = self.units
@@ -43,7 +43,7 @@ class Dense(nn.Sequential):
 class SimpleConv(nn.Sequential):
     """Systems 2 to 5: two 5x5 convolutions of 10 maps, one pooling, 64 units, dropout 0.2."""
 
-    maps, units = 10, 64
+    maps, units = 10, 64  # of each convolution, and of the hidden layer
 
     def __init__(self) -> None:
         maps, units = self.maps, self.units
