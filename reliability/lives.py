@@ -127,12 +127,18 @@ def report(options: argparse.Namespace, name: str, figures: dict[str, Any]) -> i
     path = options.output / "reliability.json"
     known = json.loads(path.read_text()) if path.exists() else {}
     made = {"date": datetime.now(UTC).isoformat(timespec="seconds")}
-    made |= {"hardware": hardware.device_name(torch.device("cpu"))}
+    made |= {"hardware": hardware.device_name(torch.device("cpu")), "commit": commit()}
     known[name] = figures | made | {"versions": hardware.versions()}
     files.write_json(path, known)
     files.write_text(options.output / "reliability.md", markdown(known))
     print(json.dumps(figures, indent=2))
     return int(any(figures["bad"].values()))
+
+
+def commit() -> str:
+    """Returns the abbreviated commit of this clone, with `-dirty` if files were changed since."""
+    git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
+    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
 
 
 def markdown(known: dict[str, Any]) -> str:
@@ -143,5 +149,6 @@ def markdown(known: dict[str, Any]) -> str:
         lines += [f"| {key} | {value} |" for key, value in figures["counted"].items()]
         lines += [f"| {key} (must be 0) | **{value}** |" for key, value in figures["bad"].items()]
         versions = ", ".join(f"{k} {figures['versions'][k]}" for k in ("torch", "lightning"))
-        lines += ["", f"`{figures['command']}`; {figures['hardware']}; {versions}.", ""]
+        made = f"{figures['hardware']}; {versions}; commit {figures['commit'] or 'not recorded'}"
+        lines += ["", f"`{figures['command']}`; {made}; {figures['date'][:10]}.", ""]
     return "\n".join(lines)
