@@ -25,10 +25,10 @@ from report import Report, Target
 
 FOLDER = Path(__file__).resolve().parent
 TARGETS: dict[str, dict[str, Target]] = {
-    "dense": {"keras": (">=", 1.3), "bare": ("<=", 1.30)},
+    "dense": {"keras": (">=", 2.0), "bare": ("<=", 1.30)},
     "simple": {"keras": (">=", 2.0), "bare": ("<=", 1.10)},
-    "simple_augmented": {"keras": (">=", 2.5), "bare": ("<=", 1.10)},
-    "deep": {"keras": (">=", 2.3), "bare": ("<=", 1.05)},
+    "simple_augmented": {"keras": (">=", 2.6), "bare": ("<=", 1.10)},
+    "deep": {"keras": (">=", 2.5), "bare": ("<=", 1.05)},
 }
 CONTENDERS = ("fit", "bare", "torchvision", "keras")
 MEMORY_GIB: Target = ("<=", 1.5)  # of `fit deep`

@@ -2,7 +2,8 @@
 
     python benchmarks/startup.py --data-dir data
 
-`python -c pass` is Python's own startup. The last row is a whole `fit` that ends after its first
+`python -c pass` is Python's own startup, and `import lightning.pytorch` the least that a program
+with Lightning takes. The last row is a whole `fit` that ends after its first
 training step, without validation. It includes the files that a run writes, so it takes somewhat
 longer than the first step.
 """
@@ -21,6 +22,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = measuring.parse(parser, argv, quick={"repeats": 1})
     commands = {
         "python -c pass": ("-c", "pass"),
+        "import torch": ("-c", "import torch"),
+        "import lightning.pytorch": ("-c", "import lightning.pytorch"),
         "import lit_mnist": ("-c", "import lit_mnist"),
         "cli.py --help": ("cli.py", "--help"),
         "cli.py --version": ("cli.py", "--version"),

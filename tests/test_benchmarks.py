@@ -13,7 +13,7 @@ import pytest
 import scipy.stats
 import torch
 
-from lit_mnist.models.nets import SimpleConv
+from lit_mnist.models.nets import Dense, SimpleConv
 from lit_mnist.training.hardware import versions
 from tests import warm
 from tests.conftest import SMALL
@@ -21,7 +21,7 @@ from tests.conftest import SMALL
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
-    *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs"),
+    *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs", "by_hand"),
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
@@ -52,10 +52,13 @@ def in_forks(monkeypatch, here):
 
     def run_child(command, threads=None):
         script, *arguments = command[1:]
-        if script == "-c" or ("fit" not in command and script == "cli.py"):
+        if "fit" not in command and script == "cli.py":
             return original(command, threads)  # which imports next to nothing
         configs = {a: str(measuring.ROOT / a) for a in arguments if a.startswith("configs/")}
         began = time.perf_counter()
+        if script == "-c":
+            exec(*arguments)
+            return measuring.Child(time.perf_counter() - began, 0.5, "")
         status, output, problems = warm.run(
             [str(measuring.ROOT / script), *(configs.get(a, a) for a in arguments)]
         )
@@ -162,6 +165,30 @@ def test_jobs_reports_the_speed_up_of_parallel_members(run, small, monkeypatch):
     assert check(result, "jobs", n=1)["dense: one after the other / at once"] == 1.2
 
 
+def test_a_step_by_hand_is_that_of_autograd():
+    by_hand = importlib.import_module("by_hand")
+    net = Dense()
+    adam = by_hand.Adam([torch.nn.Parameter(weight.clone()) for weight in net.parameters()])
+    optimizer = torch.optim.Adam(net.parameters(), eps=1e-7)
+    images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
+    masks = [torch.rand(8, layer.in_features).gt(0.2) / 0.8 for layer in (net[4], net[7])]
+    net[3].forward, net[6].forward = (lambda x, kept=kept: x * kept for kept in masks)
+    for _ in range(3):
+        optimizer.zero_grad()
+        torch.nn.functional.cross_entropy(net(images), labels).backward()
+        optimizer.step()
+        by_hand.step(images, labels, masks, adam)
+    for mine, its in zip(adam.weights, net.parameters(), strict=True):
+        torch.testing.assert_close(mine, its.detach(), atol=1e-5, rtol=0)
+
+
+def test_by_hand(run, small):
+    status, result = run("by_hand", *small)
+    assert status == 0
+    medians = check(result, "by_hand", n=1)
+    assert medians["fraction of the limit"] == medians["limit"] / medians["by hand"]
+
+
 def test_steps(run):
     status, result = run("steps", "--quick", "--nets", "dense", "simple")
     assert status == 0
@@ -218,8 +245,8 @@ def test_startup(run, small, in_forks):
     assert status == 0
     medians = check(result, "startup", n=1)
     assert set(medians) == {
-        *("python -c pass", "import lit_mnist", "cli.py --help", "cli.py --version"),
-        "fit, one step",
+        *("python -c pass", "import torch", "import lightning.pytorch", "import lit_mnist"),
+        *("cli.py --help", "cli.py --version", "fit, one step"),
     }
 
 
