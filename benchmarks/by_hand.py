@@ -40,9 +40,21 @@ class Adam:
     def step(self) -> None:
         """Takes a step, as `torch.optim.Adam(eps=1e-7, fused=True)` does."""
         self.steps.add_(1)
-        tensors = ([one] for one in (self.flat, self.gradients, self.first, self.second))
-        rates = {"lr": 1e-3, "beta1": 0.9, "beta2": 0.999, "weight_decay": 0.0, "eps": 1e-7}
-        torch._fused_adam_(*tensors, [], [self.steps], **rates, amsgrad=False, maximize=False)
+        torch._fused_adam_(
+            [self.flat],
+            [self.gradients],
+            [self.first],
+            [self.second],
+            [],
+            [self.steps],
+            lr=1e-3,
+            beta1=0.9,
+            beta2=0.999,
+            weight_decay=0.0,
+            eps=1e-7,
+            amsgrad=False,
+            maximize=False,
+        )
 
 
 @torch.no_grad()
