@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -49,6 +50,7 @@ def find_config(name: str) -> str:
     The user's own file of that name, with or without `.yaml`, comes before a shipped config. If
     there is neither, the name is returned unchanged.
     """
+    name = os.path.expanduser(name)
     for path in (name, f"{name}.yaml"):
         try:
             if Path(path).exists() and not Path(path).is_dir():

@@ -117,7 +117,7 @@ def test_a_file_of_another_kind_is_reported(compare, tmp_path):
     other = tmp_path / "best.ckpt"
     other.write_bytes(b"PK\x03\x04")
     message = f"error: {other}: holds no predictions; name a run, or its predictions.csv\n"
-    assert compare(good, other) == (2, [], message)
+    assert compare(good, str(other)) == (2, [], message)
 
 
 def test_an_untested_run_is_reported(compare, tmp_path):
