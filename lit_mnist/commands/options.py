@@ -3,6 +3,7 @@
 import sys
 import warnings
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
@@ -59,16 +60,12 @@ class RunOptions(RunParser):
 
     def before_instantiate_classes(self) -> None:
         """Finds the run's folder and settles what the user left to the program."""
-        config = self.config[self.subcommand]
-        constructors.check_nulls(self._subcommand_parsers[self.subcommand], config)
+        config = self.checked()
         self.fresh, name = bool(config.fresh), option_checks.plain_name(config.name)
-        log_dir = option_checks.plain_path("--log_dir", config.log_dir)
-        data_dir = option_checks.plain_path("--data.data_dir", config.data.data_dir)
-        config.log_dir, config.data.data_dir = str(log_dir), str(data_dir)
+        log_dir = Path(config.log_dir)
         output = config.get("output")
         self.output = output and option_checks.plain_path("--output", output)
         constructors.check("--model", config.model)
-        option_checks.check_trainer(config.trainer)
         option_checks.check_checkpoint(config.get("ckpt_path"))
         constructors.settle_callbacks(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
