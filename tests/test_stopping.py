@@ -328,6 +328,15 @@ def test_a_run_ended_by_early_stopping_resumes_with_more_patience(run_cli):
     assert len(rows(folder("whole"))) < 30
 
 
+def test_early_stopping_in_the_first_epoch_is_named(run_cli):
+    early = (*EARLY, "3", "--trainer.callbacks.stopping_threshold", "0", "--trainer.max_epochs")
+    run_cli("fit", *early, "3")
+    assert (results()["epochs"], results()["ended_by"]) == (1, "EarlyStopping")
+    status, _, problems = run_cli("fit", *early, "5")
+    assert status == 2
+    assert "has no effect, as EarlyStopping has ended the run" in problems
+
+
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])
 def test_a_run_with_gradient_accumulation_resumes_bit_identically(
     run_cli, shared, monkeypatch, moment
