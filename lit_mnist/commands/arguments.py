@@ -48,7 +48,7 @@ def find_config(name: str) -> str:
     """Returns the path of a config by its name.
 
     The user's own file of that name, with or without `.yaml`, comes before a shipped config. If
-    there is neither, the name is returned unchanged.
+    there is neither, the name is returned unchanged but for `~`.
     """
     name = os.path.expanduser(name)
     for path in (name, f"{name}.yaml"):

@@ -96,7 +96,7 @@ def plain_name(name: Any) -> str:
 
 
 def plain_path(option: str, path: Any) -> Path:
-    """Checks that an option's value can be the path of a folder.
+    """Checks that an option's value can be the path of a folder; replaces `~` in it.
 
     Raises:
         UserError: It cannot, or it is empty, as a shell's unset variable is.
