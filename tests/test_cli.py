@@ -385,6 +385,11 @@ def test_bad_input_ends_in_one_line_and_status_2(run_cli, options, named):
         ("trainer:\n  max_epoch: 1\n", "did you mean trainer.max_epochs?"),
         ("data:\n  batch_size: -1\n", "bad.yaml: --data.batch_size: -1 is not >0"),
         ("seed_everything: true\n", "seed_everything"),
+        ("model: {class_path: DenseModule, init_args: null}\n", "init_args holds no options"),
+        ("model: {class_path: DenseModule, lr: 0.1}\n", "belong below init_args"),
+        ("trainer: {callbacks: [null]}\n", "expected the name of a class, got [None]"),
+        ("trainer: {callbacks: [DenseModule]}\n", "there is no class DenseModule; see"),
+        ("trainer: {callbacks: EarlyStopping}\n", "got lightning.pytorch.callbacks.EarlyStopping;"),
     ],
 )
 def test_a_bad_config_is_reported_by_name(here, capsys, text, named):
@@ -446,6 +451,16 @@ def test_fast_dev_run_of_test_keeps_the_run_s_results(run_cli, fitted):
 def test_max_epochs_0_ends_without_error(run_cli):
     status, _, problems = run_cli("fit", "--trainer.max_epochs", "0")
     assert (status, problems) == (0, "")
+
+
+def test_home_is_found_where_no_shell_has_replaced_it(run_cli, here, monkeypatch):
+    monkeypatch.setenv("HOME", str(here))
+    status, output, _ = run_cli("fit", "--log_dir=~/runs", "--trainer.max_epochs", "1")
+    assert status == 0
+    assert f"everything is in {here}/runs/dense/seed_42" in output
+    assert {"best.ckpt", "last.ckpt"} == {
+        path.name for path in (here / "runs/dense/seed_42/checkpoints").iterdir()
+    }
 
 
 def test_a_folder_that_cannot_be_created_is_reported(run_cli, here):

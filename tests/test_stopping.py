@@ -208,7 +208,10 @@ def test_a_finished_checkpoint_as_start_is_refused(run_cli, shared):
 def test_the_printed_next_command_works(run_cli, capsys):
     run_cli("fit", "--trainer.max_epochs", "1")
     start = str(RUN / "checkpoints" / "last.ckpt")
-    for option in (("--ckpt_path", start), (f"--ckpt_path={start}",)):
+    for option in (
+        ("--ckpt_path", start),
+        (f"--ckpt_path={start}", "--trainer.limit_test_batches=0"),
+    ):
         _, output, _ = run_cli("fit", "--fresh", "--name", "new", *option)
         line = re.search(r"next: \S.*? (test .*)", output).group(1)
         assert main(shlex.split(line)) == 0
@@ -271,6 +274,15 @@ def test_a_run_without_validation_can_be_tested(run_cli):
         no_nan(output, text, problems, json.dumps(info), (folder(name) / "metrics.csv").read_text())
 
 
+def test_a_best_checkpoint_that_is_gone_is_not_called_unkept(run_cli, shared):
+    kept.fitted(shared, run_cli)
+    (RUN / "checkpoints" / "best.ckpt").unlink()
+    status, _, problems = run_cli("test")
+    assert status == 0
+    assert "best.ckpt: no such checkpoint, though it was kept; taking" in problems
+    assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
+
+
 def test_a_run_ended_by_max_time_resumes_with_more_time(run_cli, monkeypatch):
     limits = ("fit", STOP_AT, "--trainer.max_epochs", "-1", "--trainer.max_time")
     monkeypatch.setenv("STOP_AT", "never, and slowly")
@@ -314,6 +326,15 @@ def test_a_run_ended_by_early_stopping_resumes_with_more_patience(run_cli):
     fit("whole", "2")
     assert_same_end(folder("parts"), folder("whole"))
     assert len(rows(folder("whole"))) < 30
+
+
+def test_early_stopping_in_the_first_epoch_is_named(run_cli):
+    early = (*EARLY, "3", "--trainer.callbacks.stopping_threshold", "0", "--trainer.max_epochs")
+    run_cli("fit", *early, "3")
+    assert (results()["epochs"], results()["ended_by"]) == (1, "EarlyStopping")
+    status, _, problems = run_cli("fit", *early, "5")
+    assert status == 2
+    assert "has no effect, as EarlyStopping has ended the run" in problems
 
 
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])

@@ -2,6 +2,7 @@
 
 import itertools
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -47,8 +48,9 @@ def find_config(name: str) -> str:
     """Returns the path of a config by its name.
 
     The user's own file of that name, with or without `.yaml`, comes before a shipped config. If
-    there is neither, the name is returned unchanged.
+    there is neither, the name is returned unchanged but for `~`.
     """
+    name = os.path.expanduser(name)
     for path in (name, f"{name}.yaml"):
         try:
             if Path(path).exists() and not Path(path).is_dir():

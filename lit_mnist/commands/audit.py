@@ -14,6 +14,7 @@ from lit_mnist.data.read import Split
 from lit_mnist.errors import UserError
 from lit_mnist.reports import figures, label_issues
 from lit_mnist.reports.calibration import Answers
+from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run, read_config
 
 
@@ -21,7 +22,9 @@ def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `audit_parser.Audit`."""
     audited = Run(options.run)
     answers = read(audited)
-    data: dict[str, Any] = read_config(audited.file("config.yaml")).get("data") or {}
+    config = read_config(audited.file("config.yaml"))
+    _check_weights(audited, config)
+    data: dict[str, Any] = config.get("data") or {}
     dataset = str(data.get("dataset", "MNIST"))
     folder = options.data_dir or Path(str(data.get("data_dir", "data")))
     split = download.load(dataset, "train", folder, False)
@@ -56,6 +59,20 @@ def read(run: Run) -> Answers:
     if not sound or (rows[:, 0] != np.arange(len(rows))).any():
         raise UserError(f"{path}: damaged; run committee --folds again")
     return Answers(rows[:, 3:], rows[:, 1].astype(int))
+
+
+def _check_weights(run: Run, config: dict[str, Any]) -> None:
+    """Refuses predictions of weights that have been replaced, where the members are still there."""
+    options = (config.get("model") or {}).get("init_args") or {}
+    paths = [Path(str(name)) for name in options.get("checkpoints") or ()]
+    scored = run.results().get("out_of_fold", {}).get("weights_sha256")
+    if not scored or not paths or not all(path.is_file() for path in paths):
+        return
+    if tested.weights_sha256(paths, options.get("average")) != scored:
+        raise UserError(
+            f"{run.out_of_fold}: is of other weights than its members now have; run committee"
+            " --folds again"
+        )
 
 
 def _check_same(run: Run, split: Split, answers: Answers) -> None:

@@ -89,7 +89,11 @@ def read(path: Path) -> Predictions:
             ]
         indices, labels, predictions = np.array(rows).T
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        raise UserError(f"{file}: damaged; test the run again") from error
+        if file.name != run.predictions.name:
+            problem = "holds no predictions; name a run, or its predictions.csv"
+        else:
+            problem = "damaged; test the run again"
+        raise UserError(f"{file}: {problem}") from error
     name = str(file.parent if file.name == "predictions.csv" else file)
     return Predictions(name, data_sha256, indices, labels, labels == predictions)
 

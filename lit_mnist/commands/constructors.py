@@ -3,9 +3,11 @@
 import importlib
 import inspect
 import traceback
+from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
+from jsonargparse import Namespace
 from lightning.pytorch import LightningModule
 
 from lit_mnist.errors import UserError
@@ -32,6 +34,43 @@ def check(option: str, chosen: Any) -> None:
         takes_none = known.default is None or type(None) in get_args(known.annotation)
         if argument in chosen.init_args and chosen.init_args[argument] is None and not takes_none:
             raise UserError(f"{option}.{argument} null: give a value, or leave the option out")
+
+
+def check_nulls(parser: Any, config: Any) -> None:
+    """Refuses `null` for options of the trainer, the data and the run that need a value.
+
+    Args:
+        parser: The parser of the command.
+        config: What it has parsed.
+
+    Raises:
+        UserError: Names the option.
+    """
+    for action in parser._actions:
+        kind = getattr(action, "_typehint", None) or action.type
+        takes_none = kind is None or kind is Any or type(None) in get_args(kind)
+        if not takes_none and action.default is not None and config.get(action.dest, 0) is None:
+            raise UserError(f"--{action.dest} null: give a value, or leave the option out")
+
+
+def settle_callbacks(callbacks: Any) -> None:
+    """Refuses callbacks of no class, and names the values of enumerations, as YAML has none.
+
+    Args:
+        callbacks: Value of `--trainer.callbacks`, as parsed: one, a list, or none.
+
+    Raises:
+        UserError: The parser took a mapping without `class_path` for Lightning's empty base class.
+    """
+    for callback in callbacks if isinstance(callbacks, list) else filter(None, [callbacks]):
+        if callback.get("class_path") == "lightning.Callback":
+            raise UserError(
+                "--trainer.callbacks: a callback without class_path would do nothing; write"
+                " class_path: NAME, and its options below init_args"
+            )
+        for name, value in vars(callback.get("init_args", Namespace())).items():
+            if isinstance(value, Enum):  # Timer's
+                callback.init_args[name] = value.value
 
 
 def _parameters(class_path: str) -> dict[str, inspect.Parameter]:

@@ -124,6 +124,9 @@ def _of_option(error: Exception, text: str, frames: Frames) -> str:
     refused = library and isinstance(error, _OPTION_ERRORS)
     if not refused and not isinstance(error, MisconfigurationException):
         return ""
+    if isinstance(error, ZeroDivisionError):
+        place = Path(frames[-1].filename).stem
+        return f"--trainer: Lightning divides by a number of 0 in {place}; give it 1 or more"
     found = _CLASS_ERROR.search(text)
     return f"{found[1]}: {found[2]}" if found else f"--trainer: {condensed(str(error)):.400}"
 

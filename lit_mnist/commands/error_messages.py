@@ -38,7 +38,11 @@ _SHORTER = (
         r"\1: give a value; join one that begins with a dash by =",
     ),
     (r'in "<unicode string>", ', "in its "),
+    (r"there is no option class_path$", "options beside class_path belong below init_args"),
+    (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),
 )
+# jsonargparse's form of a class and all its arguments
+_INSTANCE = re.compile(r"Namespace\(class_path='([\w.]+)'.*")
 
 
 def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
@@ -52,9 +56,11 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     """
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     reason = condensed(report)
+    if not reason and "Not a valid subclass of" in report:
+        reason = "expected the name of a class"
     value = re.search(r"Given value: (.+)", report)
     if reason.startswith("expected") and ", got" not in reason and value:
-        reason += f", got {value[1]}"
+        reason += ", got " + _INSTANCE.sub(r"\1", value[1])
     option = "--" + ".".join(keys) if keys else ""
     culprit = option or _unknown(reason)
     typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)
@@ -90,6 +96,6 @@ def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
     word = unknown.lstrip("-")
     completions = [name for name in words if word and name.startswith(word)]  # of an abbreviation
     near = completions or difflib.get_close_matches(word, words, n=1)
-    if not near:
+    if not near or near[0] == word:  # a class of another kind
         return f"see {program.name()} {command} --help"
     return f"did you mean {dashes}{near[0]}?"

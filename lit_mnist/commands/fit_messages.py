@@ -50,7 +50,10 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if jobs.MARK in os.environ:
         return
-    test = f"{program.name()} test {shlex.join(for_test(args[1:], named))}"
+    tested = for_test(args[1:], named)
+    if options["trainer"]["limit_test_batches"] == 0:  # which test refuses
+        tested += ["--trainer.limit_test_batches", "1.0"]
+    test = f"{program.name()} test {shlex.join(tested)}"
     print(f"next: {test}\n      " if kept else "next: ", end="")
     print(f"tensorboard --logdir {options['log_dir']}")
 

@@ -53,6 +53,8 @@ def check_configs(paths: Iterable[str]) -> None:
             if not path.exists():
                 names = ", ".join(shipped_configs())
                 raise UserError(f"--config {name}: no such file; name one, or one of {names}")
+            if path.is_dir():
+                raise UserError(f"--config {name}: is a folder; name a file, such as config.yaml")
             if not path.is_file():
                 continue
             content = safe_yaml.load(path.read_text(encoding="utf-8"))
@@ -94,13 +96,13 @@ def plain_name(name: Any) -> str:
 
 
 def plain_path(option: str, path: Any) -> Path:
-    """Checks that an option's value can be the path of a folder.
+    """Checks that an option's value can be the path of a folder; replaces `~` in it.
 
     Raises:
         UserError: It cannot, or it is empty, as a shell's unset variable is.
     """
     if path and isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
-        return Path(path)
+        return Path(os.path.expanduser(path))  # no shell does it in a file, or behind a =
     raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
 
 
@@ -114,6 +116,12 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         value = trainer.get(name)
         if isinstance(value, (int, float)) and not value >= lowest:
             raise UserError(f"--trainer.{name} {value}: take {lowest} or more")
+    interval = trainer.get("val_check_interval")
+    if interval == 0 and isinstance(interval, int):  # 0.0 is Lightning's "after every batch"
+        raise UserError(
+            "--trainer.val_check_interval 0: take 1 or more batches, or a fraction of an epoch;"
+            " --trainer.limit_val_batches 0 leaves out validation"
+        )
     if trainer.get("barebones"):
         raise UserError(
             "--trainer.barebones: records no scores or checkpoints, of which a run consists;"

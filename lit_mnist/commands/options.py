@@ -3,10 +3,9 @@
 import sys
 import warnings
 from collections.abc import Sequence
-from enum import Enum
+from pathlib import Path
 from typing import Any
 
-from jsonargparse import Namespace
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins import CheckpointIO
@@ -61,16 +60,14 @@ class RunOptions(RunParser):
 
     def before_instantiate_classes(self) -> None:
         """Finds the run's folder and settles what the user left to the program."""
-        config = self.config[self.subcommand]
+        config = self.checked()
         self.fresh, name = bool(config.fresh), option_checks.plain_name(config.name)
-        log_dir = option_checks.plain_path("--log_dir", config.log_dir)
-        option_checks.plain_path("--data.data_dir", config.data.data_dir)
+        log_dir = Path(config.log_dir)
         output = config.get("output")
         self.output = output and option_checks.plain_path("--output", output)
         constructors.check("--model", config.model)
-        option_checks.check_trainer(config.trainer)
         option_checks.check_checkpoint(config.get("ckpt_path"))
-        _name_enums(config.trainer.callbacks)
+        constructors.settle_callbacks(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold
         check_fold(*part, needed=named is None)
@@ -188,12 +185,3 @@ def _as_given(value: Any) -> Any:
     if isinstance(value, list):
         return [_as_given(part) for part in value]
     return value.removeprefix(_UNSERIALIZED) if isinstance(value, str) else value
-
-
-def _name_enums(callbacks: Any) -> None:
-    """Puts the values of Lightning's enumerations in their place, as YAML has none (Timer's)."""
-    as_list = callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
-    for callback in as_list:
-        for name, value in vars(callback.get("init_args", Namespace())).items():
-            if isinstance(value, Enum):
-                callback.init_args[name] = value.value

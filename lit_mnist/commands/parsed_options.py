@@ -28,5 +28,5 @@ def parsed_options(spec: RunSpec) -> dict[str, Any]:
     if not spec.configs and not named:
         spec = spec.with_settings({"model": modules.DenseModule.__name__})
     with workarounds.applied():
-        parsed = _Parsed(spec.argv("fit"))
-    return parsed.config["fit"].as_dict()
+        options: dict[str, Any] = _Parsed(spec.argv("fit")).checked().as_dict()
+    return options

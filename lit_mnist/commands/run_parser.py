@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.cli import LightningCLI
 
 from lit_mnist import program
-from lit_mnist.commands import option_checks
+from lit_mnist.commands import constructors, option_checks
 from lit_mnist.commands.arguments import config_files, configs_first
 from lit_mnist.commands.error_messages import parser_error
 from lit_mnist.commands.overview import RUN_COMMANDS
@@ -104,6 +104,21 @@ class RunParser(CommandLineWins):
             super().parse_arguments(parser, args)
         except (ArgumentError, ValueError, TypeError, RecursionError) as error:
             raise UserError(parser_error(str(error), self.args, self._known_words())) from error
+
+    def checked(self) -> Any:
+        """Checks the parsed options of run, trainer and data; returns them, with `~` replaced.
+
+        Raises:
+            UserError: A value is wrong that the parser accepts.
+        """
+        command = self.args[0]
+        config = self.config[command]
+        constructors.check_nulls(self._subcommand_parsers[command], config)
+        config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
+        data = config.data
+        data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))
+        option_checks.check_trainer(config.trainer)
+        return config
 
     def _known_words(self) -> list[str]:
         options = [f"--{action.dest}" for action in self._subcommand_parsers[self.args[0]]._actions]

@@ -1,5 +1,6 @@
 """Where `fit` begins: from scratch, from the run's own checkpoint, or from one the user names."""
 
+import os
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -81,4 +82,5 @@ def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:
 
 def checkpoint_of(run: Run, ckpt_path: str) -> Path:
     """Resolves `--ckpt_path`: the run's `best` or `last`, or a path."""
-    return {"best": run.best, "last": run.last}.get(ckpt_path, Path(ckpt_path))
+    path = Path(os.path.expanduser(ckpt_path))
+    return {"best": run.best, "last": run.last}.get(ckpt_path, path)

@@ -60,6 +60,11 @@ class Sweep(NamedTuple):
         """
         searched, options = space.read(path), plans.resolved(spec)
         plans.check_trains(options)
+        if options["trainer"]["limit_val_batches"] == 0:
+            raise UserError(
+                "--trainer.limit_val_batches 0: trials are chosen by validation accuracy; leave it"
+                " out"
+            )
         _check_values(spec, path, searched)
         return cls(spec, searched, wanted, options)
 

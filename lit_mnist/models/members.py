@@ -1,6 +1,7 @@
 """The members of a committee: finds, loads and checks them."""
 
 import glob
+import os
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -52,7 +53,7 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
     """
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
-    for pattern in patterns:
+    for pattern in map(os.path.expanduser, patterns):
         is_path = Path(pattern).exists()
         named = (
             [Path(pattern)] if is_path else list(map(Path, sorted(glob.glob(pattern), key=_order)))

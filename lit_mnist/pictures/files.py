@@ -49,7 +49,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
     if not paths:
         raise UserError("no image was given: name at least one image file or folder")
     files: list[Path] = []
-    for path in paths:
+    for path in map(os.path.expanduser, paths):
         # Unlike pathlib's, these two tests never raise
         if os.path.isfile(path):
             files.append(Path(path))

@@ -117,10 +117,11 @@ class Run:
         try:
             with path.open(encoding="utf-8", newline="") as file:
                 return [
-                    {name: float(value or math.nan) for name, value in row.items()}
+                    {"epoch": float(row["epoch"])}
+                    | {name: float(value or math.nan) for name, value in row.items()}
                     for row in csv.DictReader(file)
                 ]
-        except (ValueError, TypeError, csv.Error) as error:
+        except (ValueError, TypeError, KeyError, csv.Error) as error:
             raise UserError(f"{path}: damaged; remove it, and fit writes it again") from error
 
     def written(self) -> list[Path]:

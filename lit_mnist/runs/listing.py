@@ -106,6 +106,8 @@ def _plain(value: Any) -> Any:
 
 def _folders(log_dir: Path) -> Iterable[Path]:
     for place, below, names in os.walk(log_dir):
+        if "hparams.yaml" in names and not {"results.json", "config.yaml"} & {*names}:
+            continue  # of a logger that a user adds, such as CSVLogger with its own metrics.csv
         if MARKS & {*below, *names} or ".lock" in names:
             below.clear()  # nothing of interest lies within a run
             yield Path(place)

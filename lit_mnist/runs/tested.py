@@ -73,7 +73,7 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
     results = run.results()
     if "test_weights_sha256" not in results:
         return NEVER
-    if "test_predictions_sha256" not in results:
+    if not {"test_predictions_sha256", "test_data_sha256"} <= results.keys():
         return "it was tested by an earlier version, which did not note on which images"
     if not run.predictions.is_file():
         return f"its {run.predictions.name} is gone"

@@ -92,7 +92,9 @@ def read(path: Path) -> Space:
         content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"--space {path}: no such file") from error
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is no text in UTF-8; save it as such") from error
+    except yaml.YAMLError as error:
         raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
     if not isinstance(content, dict) or not content:
         raise UserError(f"{path}: holds no options; {FORM} to each, such as model.lr")

@@ -43,7 +43,7 @@ def opened(
         before = study.user_attrs.get(key, value)
         if before != value:
             raise UserError(
-                f"the sweep {name} was begun with another {key}: {_difference(before, value)};"
+                f"the sweep {name} was begun with other {key}: {_difference(before, value)};"
                 " choose another --name"
             )
         study.set_user_attr(key, value)

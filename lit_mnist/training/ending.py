@@ -25,8 +25,11 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     if limit:
         return limit.option
     stoppers = [*_all(trainer, EarlyStopping), *_all(trainer, TrialPruning)]
-    early = [type(one).__name__ for one in stoppers if one.stopped_epoch]
-    return early[0] if early else "a callback"
+    for one in stoppers:
+        # EarlyStopping counts epochs from 0, its value before it stops
+        if one.stopped_epoch or getattr(one, "stopping_reason_message", None):
+            return type(one).__name__
+    return "a callback"
 
 
 def interrupted_by(exception: BaseException) -> str:

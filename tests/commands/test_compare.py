@@ -112,6 +112,14 @@ def test_a_damaged_file_is_reported(compare, tmp_path, content):
     assert compare(good, bad) == (2, [], message)
 
 
+def test_a_file_of_another_kind_is_reported(compare, tmp_path):
+    good = write(tmp_path / "good", "+")
+    other = tmp_path / "best.ckpt"
+    other.write_bytes(b"PK\x03\x04")
+    message = f"error: {other}: holds no predictions; name a run, or its predictions.csv\n"
+    assert compare(good, str(other)) == (2, [], message)
+
+
 def test_an_untested_run_is_reported(compare, tmp_path):
     good = write(tmp_path / "good", "+")
     status, lines, problems = compare(good, "tb_logs/none")

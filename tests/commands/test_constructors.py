@@ -6,6 +6,7 @@ from jsonargparse import Namespace
 from lit_mnist.commands.constructors import check
 from lit_mnist.commands.dependency_errors import explained
 from lit_mnist.errors import UserError
+from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
 
 
@@ -16,6 +17,36 @@ def test_null_is_allowed_only_for_optional_arguments():
     for argument in ("lr", "plateau"):
         with pytest.raises(UserError, match=f"--model.{argument} null"):
             check("--model", Namespace(init_args=Namespace({argument: None}), **chosen))
+
+
+@pytest.mark.parametrize(
+    "option",
+    ["every_n_train_steps", "data.eval_batch_size", "trainer.max_steps", "trainer.strategy"],
+)
+def test_null_is_refused_for_options_that_need_a_value(here, capsys, option):
+    group, _, name = option.rpartition(".")
+    text = f"{group}: {{{name}: null}}" if group else f"{name}: null"
+    (here / "null.yaml").write_text(f"model: DenseModule\n{text}\n")
+    assert main(["fit", "--config", "null.yaml"]) == 2
+    problems = capsys.readouterr().err
+    assert problems == f"error: --{option} null: give a value, or leave the option out\n"
+
+
+def test_null_stays_allowed_for_options_that_may_have_none(run_cli, here):
+    names = ("callbacks", "logger", "limit_val_batches", "enable_progress_bar", "profiler")
+    (here / "null.yaml").write_text(
+        f"trainer: {{{', '.join(f'{name}: null' for name in names)}}}\ndata: {{folds: null}}\n"
+    )
+    assert run_cli("fit", "--config", "null.yaml", "--trainer.fast_dev_run", "true")[0] == 0
+
+
+@pytest.mark.parametrize("text", ["{}", "[EarlyStopping: {}]"], ids=str)
+def test_a_callback_of_no_class_is_refused(run_cli, here, text):
+    (here / "none.yaml").write_text(f"trainer: {{callbacks: {text}}}\n")
+    status, _, problems = run_cli("fit", "--config", "none.yaml")
+    assert status == 2
+    assert problems.startswith("error: --trainer.callbacks: a callback without class_path")
+    assert problems.count("\n") == 1
 
 
 class ByPosition(DenseModule):

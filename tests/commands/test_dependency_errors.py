@@ -4,6 +4,7 @@ import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.demos.boring_classes import BoringModel
+from lightning.pytorch.tuner.lr_finder import _ExponentialLR
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
@@ -137,3 +138,10 @@ def test_ddp_s_refusals_are_reported_with_the_remedy(call, line):
     explanation = raised(call)
     assert isinstance(explanation, UserError)
     assert str(explanation).startswith(line)
+
+
+def test_a_division_by_zero_within_lightning_names_its_place():
+    with pytest.raises(ZeroDivisionError) as caught:
+        _ExponentialLR(torch.optim.SGD([torch.zeros(1)], 0.1), 1.0, num_iter=0)
+    message = "--trainer: Lightning divides by a number of 0 in lr_finder; give it 1 or more"
+    assert str(explained(caught.value)) == message

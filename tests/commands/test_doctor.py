@@ -70,6 +70,7 @@ def test_the_config_s_options_are_checked(look, here):
         (["--data.data_dri", "x"], "did you mean --data.data_dir?"),
         (["--config", "none.yaml"], "none.yaml"),
         (["--js"], "write --json"),
+        (["--trainer.accumulate_grad_batches", "0"], "accumulate_grad_batches 0: take 1 or more"),
     ],
 )
 def test_a_bad_option_is_reported(here, capsys, options, message):

@@ -266,3 +266,7 @@ def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, cop
     assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
     assert main(["audit", str(member(0))]) == 2
     assert "committee --folds K writes it" in capsys.readouterr().err
+    best = member(0) / "checkpoints" / "best.ckpt"
+    shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if it had been trained on
+    assert main(["audit", str(COMMITTEE)]) == 2
+    assert "is of other weights than its members now have" in capsys.readouterr().err

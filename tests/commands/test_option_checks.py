@@ -36,8 +36,13 @@ def test_a_file_without_options_is_reported(tmp_path, content, message):
         check_configs([str(path)])
 
 
-def test_valid_files_and_parser_errors_pass(tmp_path):
-    check_configs([*map(str, shipped_configs().values()), str(tmp_path)])
+def test_valid_files_pass():
+    check_configs(map(str, shipped_configs().values()))
+
+
+def test_a_folder_in_place_of_a_config_is_reported(tmp_path):
+    with pytest.raises(UserError, match=r"--config \S+: is a folder; name a file"):
+        check_configs([str(tmp_path)])
 
 
 def test_a_missing_config_is_reported_with_the_existing_ones(tmp_path):
@@ -79,6 +84,7 @@ def test_an_impossible_path_is_refused(path):
         ("log_every_n_steps", -1),
         ("max_epochs", -5),
         ("num_nodes", 0),
+        ("val_check_interval", 0),
     ],
 )
 def test_values_below_the_minimum_are_refused(name, value):
@@ -99,6 +105,7 @@ def test_valid_trainer_options_pass():
     check_trainer(
         {"max_epochs": -1, "gradient_clip_val": None, "fast_dev_run": True, "devices": "auto"}
     )
+    check_trainer({"val_check_interval": 0.0})  # Lightning validates after every batch
     check_trainer({"limit_train_batches": 0, "num_sanity_val_steps": -1, "devices": [0, 1]})
 
 

@@ -59,6 +59,16 @@ def test_states_follow_from_status_and_lock(listed):
     assert (root / "seed_3/.lock").exists()
 
 
+def test_a_folder_of_another_logger_is_no_run(listed):
+    folder = place(Path("tb_logs/dense/seed_42"))
+    (folder / "hparams.yaml").write_text("{}")  # of a user's TensorBoardLogger
+    other = Path("tb_logs/lightning_logs/version_0")
+    (other / "checkpoints").mkdir(parents=True)
+    (other / "metrics.csv").write_text("epoch,step,val_acc\n0,9,0.6\n")
+    (other / "hparams.yaml").write_text("lr: 0.1\n")
+    assert [*listed()] == ["dense/seed_42"]
+
+
 def test_figures_and_differing_options_are_listed(listed):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/dense/seed_9"), seed=9, epochs=3, seconds=61.4, **scores)

@@ -166,6 +166,10 @@ REFUSED = {
         "model.lr: [0.1, 0.2]\ndata.batch_size: [50, 100, many]",
         "space.yaml: --data.batch_size: 'many'",
     ),
+    "below the trainer's minimum": (
+        "trainer.accumulate_grad_batches: [1, 0]",
+        "space.yaml: --trainer.accumulate_grad_batches 0: take 1 or more",
+    ),
 }
 
 
@@ -179,14 +183,21 @@ def test_a_value_that_fit_refuses_is_named_before_anything_is_trained(sweep, spa
     assert not Path("tb_logs").exists()
 
 
+def test_a_sweep_without_validation_is_refused_before_anything_is_trained(sweep):
+    status, output, problems = sweep("--trainer.limit_val_batches", "0")
+    assert (status, output) == (2, "")
+    assert problems.startswith("error: --trainer.limit_val_batches 0: trials are chosen by")
+    assert not Path("tb_logs").exists()
+
+
 def test_another_space_or_storage_is_refused(quick, sweep):
     status, _, problems = sweep("--trials", "2", "--trainer.limit_train_batches", "1")
     assert status == 2
-    assert "begun with another options: trainer.max_epochs 1, now 3;" in problems
+    assert "begun with other options: trainer.max_epochs 1, now 3;" in problems
     assert "; trainer.limit_train_batches None, now 1" in problems
     Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
     status, _, problems = sweep(*QUICK)
-    assert "begun with another space: model.lr" in problems
+    assert "begun with other space: model.lr" in problems
     for url, said in (("nothing", "no such database"), ("oracle+x://a:secret@b/c", "a:***@b/c")):
         status, _, problems = sweep("--storage", url)
         assert (status, problems.count("\n")) == (2, 1)

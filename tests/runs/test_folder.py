@@ -16,7 +16,7 @@ def test_updating_results_keeps_other_entries(tmp_path):
     assert run.results() == {"a": 1, "b": 3}
 
 
-@pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n"])
+@pytest.mark.parametrize("damage", [b"\xff\xfe", b"epoch,lr\n1,x\n", b"epoch\n1,2\n", b"step\n1\n"])
 def test_a_damaged_history_is_reported(tmp_path, damage):
     run = Run(tmp_path)
     run.file("metrics.csv").write_bytes(damage)

@@ -56,6 +56,7 @@ def test_a_test_records_its_weights_and_images(trained, hard_data):
 DOUBTS = {
     "retrained": (lambda: edit(FOLDER, test_weights_sha256=None), "not been tested since"),
     "an earlier version": (lambda: edit(FOLDER, test_predictions_sha256=None), "earlier version"),
+    "unknown images": (lambda: edit(FOLDER, test_data_sha256=None), "earlier version"),
     "gone": (lambda: (FOLDER / "predictions.csv").unlink(), "its predictions.csv is gone"),
     "without results": (lambda: (FOLDER / "results.json").unlink(), "not been tested since"),
     "edited": (
