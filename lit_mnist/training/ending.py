@@ -25,14 +25,16 @@ def progress(trainer: Trainer) -> Progress:
 def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     """Names the option or callback that has ended training with this config.
 
-    A callback counts even if a limit is reached in the same epoch: raising it has no effect.
+    EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect.
     """
-    patience = [one for one in _all(trainer, EarlyStopping) if one.stopping_reason != _TRAINING]
-    early = [*patience, *(one for one in _all(trainer, TrialPruning) if one.stopped_epoch)]
-    if early:
-        return type(early[0]).__name__
+    for one in _all(trainer, EarlyStopping):
+        if one.stopping_reason != _TRAINING:
+            return type(one).__name__
     limit = limits.reached(config, progress(trainer))
-    return limit.option if limit else "a callback"
+    if limit:
+        return limit.option
+    pruned = any(one.stopped_epoch for one in _all(trainer, TrialPruning))
+    return TrialPruning.__name__ if pruned else "a callback"
 
 
 def interrupted_by(exception: BaseException) -> str:
