@@ -11,6 +11,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from types import FrameType
 from typing import Any
 
@@ -30,7 +31,8 @@ def program() -> int:
     while to shut down, and a signal meanwhile would change the exit code or print a traceback.
     """
     _on_signals(_leave)
-    sys.path.append("")  # so that a user's own modules are found in the working folder
+    with suppress(OSError):  # so that a user's own modules are found in the working folder, which
+        sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
     try:
         return main()
     finally:

@@ -112,7 +112,7 @@ class Unfreeze(BaseFinetuning):
 class OddModule(DenseModule):
     """Has a complex weight, a mask of infinities and a count that is not a weight; logs by itself.
 
-    Its noise is of Python's and NumPy's generators.
+    Its noise is of Python's and NumPy's generators. After each batch it averages its weights.
     """
 
     class net_type(nn.Module):  # as the attribute is called
@@ -139,9 +139,13 @@ class OddModule(DenseModule):
     def __init__(self):
         super().__init__()
         self.right = MulticlassAccuracy(10, average="micro")
+        self.register_buffer("average", torch.zeros(10))
 
     def on_train_epoch_start(self):
         self.log("started", float(self.current_epoch))
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        self.average.lerp_(self.net.last.bias.detach(), 0.1)
 
     def training_step(self, batch, batch_idx):
         noise = random.random() + np.random.rand()  # noqa: NPY002 # as users draw
@@ -151,6 +155,7 @@ class OddModule(DenseModule):
         self.log("train_acc", self.right, on_step=False, on_epoch=True)
         self.log("train_loss", loss, on_step=False, on_epoch=True)
         self.log("highest", loss, on_step=False, on_epoch=True, reduce_fx="max")
+        self.log("noise", noise, on_step=True, on_epoch=True)
         return loss
 
 
@@ -245,6 +250,13 @@ class TwoOptimizers(DenseModule):
     def configure_optimizers(self):
         *body, weight, bias = self.parameters()
         return torch.optim.SGD(body, lr=0.1), torch.optim.Adam([weight, bias], lr=0.01)
+
+
+class NoOptimizer(DenseModule):
+    """Trains nothing, as a module that is only measured."""
+
+    def configure_optimizers(self):
+        """Returns nothing."""
 
 
 class SkipsAnEpoch(DenseModule):

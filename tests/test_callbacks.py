@@ -109,6 +109,11 @@ def test_a_checkpoint_without_lightning_s_keys_is_refused(run_cli):
     assert contents() == before
 
 
+def test_a_run_refused_before_training_leaves_no_file(run_cli):
+    refused(run_cli("fit", *callback("BackboneFinetuning")), "cannot work with this model")
+    assert not Path("tb_logs").exists()
+
+
 def test_a_start_that_failed_leaves_nothing_for_the_next_one_to_show(run_cli):
     same = ("--name", "dense", "--trainer.max_epochs", "1")
     refused(run_cli("fit", "--model", "tests.recipes.FewLogits", *same), "FewLogits")

@@ -9,12 +9,15 @@ ROOT = Path(__file__).parent.parent
 
 
 def test_a_users_module_in_the_working_folder_is_found(here):
-    """An installed script has its own folder on Python's path, not the working folder."""
+    """An installed script has its own folder on Python's path, not the working folder.
+
+    While the parser reads a config, it works in that file's folder.
+    """
     Path("my_module.py").write_text("print('found')\n")
     Path("random.py").write_text("raise SystemExit('the library comes first')\n")
     code = (
         "import sys; from lit_mnist.main import program; sys.argv = ['lit-mnist', '--version'];"
-        "program(); import random, my_module"
+        "program(); import os; os.chdir('/'); import random, my_module"
     )
     done = subprocess.run(
         [sys.executable, "-P", "-c", code],

@@ -12,6 +12,7 @@ from torch import nn
 
 import lit_mnist
 from lit_mnist.data import MNISTDataModule
+from lit_mnist.runs.folder import COLUMNS
 from tests import kept
 from tests.conftest import equal_weights
 from tests.no_dropout import LinearModule
@@ -65,6 +66,14 @@ def test_a_step_schedule_is_stepped_and_hooks_need_no_super_call(run_cli):
     assert {row["train_acc"] for row in rows("OneCycle")} == {""}  # which nobody has measured
 
 
+def test_a_module_without_an_optimizer_has_no_rate(run_cli):
+    once = (*recipe("NoOptimizer"), "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *once))
+    assert [row["lr"] for row in rows("NoOptimizer")] == [""]
+    fitted(run_cli("test", *once))
+    fitted(run_cli("fit", *recipe("NoOptimizer")))
+
+
 def test_arguments_passed_to_super_take_effect(run_cli):
     fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
     assert column("lr", "Tenth") == [0.001]
@@ -103,6 +112,18 @@ def test_other_callbacks_see_the_current_epoch_s_loss(run_cli):
     output = fitted(run_cli("fit", *callback("tests.recipes.Watching")))
     seen = [float(line.split()[2]) for line in output.splitlines() if line.startswith("seen")]
     assert seen == column("train_loss")
+
+
+def test_logged_values_have_columns_of_their_own(run_cli):
+    options = (*callback("LearningRateMonitor"), "--trainer.check_val_every_n_epoch", "2")
+    fitted(run_cli("fit", *recipe("OddModule"), *options))
+    own = ["started", "highest", "noise", "lr-Adam"]
+    assert sorted(rows("OddModule")[0]) == sorted([*COLUMNS, *own])
+    assert list(rows("OddModule")[0])[: len(COLUMNS)] == list(COLUMNS)
+    assert column("started", "OddModule") == [0, 1]
+    assert column("lr-Adam", "OddModule") == column("lr", "OddModule")
+    mean, highest = column("train_loss", "OddModule"), column("highest", "OddModule")
+    assert all(one < other for one, other in zip(mean, highest, strict=True))
 
 
 def test_numpy_numbers_are_saved_as_plain_numbers(run_cli):

@@ -337,6 +337,15 @@ def test_early_stopping_in_the_first_epoch_is_named(run_cli):
     assert "has no effect, as EarlyStopping has ended the run" in problems
 
 
+def test_early_stopping_at_the_limit_itself_makes_raising_it_useless(run_cli):
+    stop = ("--trainer.callbacks.min_delta", "1", "--trainer.max_epochs")  # after two epochs
+    assert run_cli("fit", *EARLY, "1", *stop, "2")[0] == 0
+    assert results()["ended_by"] == "EarlyStopping"
+    status, _, problems = run_cli("fit", *EARLY, "1", *stop, "3")
+    assert status == 2
+    assert "has no effect, as EarlyStopping has ended the run" in problems
+
+
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])
 def test_a_run_with_gradient_accumulation_resumes_bit_identically(
     run_cli, shared, monkeypatch, moment

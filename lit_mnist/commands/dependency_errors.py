@@ -47,7 +47,8 @@ def explained(error: Exception) -> Exception:
         )
     frames = traceback.extract_tb(error.__traceback__)
     message = message or _of_resuming(error, text, frames) or _of_callback(error, text, frames)
-    message = message or _of_limit(text) or _of_option(error, text, frames)
+    message = message or _of_limit(text) or _of_optimizers(error, text, frames)
+    message = message or _of_option(error, text, frames)
     return UserError(message) if message else error
 
 
@@ -64,6 +65,8 @@ def _of_training(text: str) -> str:
             "the loss depends on no trained weight; return the network's output from forward"
             " (not detached, no labels), and leave some layer unfrozen"
         )
+    if "grad can be implicitly created only for scalar outputs" in text:
+        return "the loss is not a single number; return the mean over the batch from training_step"
     if _UNUSED.search(text):
         return (
             "the loss does not depend on some of the trained weights, and the ranks wait for their"
@@ -115,6 +118,17 @@ def _of_limit(text: str) -> str:
     return (
         f"--trainer.limit_{stage}_batches {share}{also}: less than one of {batches} batches;"
         " give a number of batches, such as 1, or a larger fraction"
+    )
+
+
+def _of_optimizers(error: Exception, text: str, frames: Frames) -> str:
+    """Explains what Lightning cannot use of what a module's `configure_optimizers` returns."""
+    in_lightning = bool(frames) and _library(frames[-1].filename) == "lightning"
+    if not in_lightning or all(f.name != "_init_optimizers_and_lr_schedulers" for f in frames):
+        return ""
+    return (
+        "training cannot use what the model's configure_optimizers returns"
+        f" ({type(error).__name__}: {text:.400}); correct it"
     )
 
 

@@ -55,6 +55,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
             names.
     """
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
+    if len(keys) > 1:  # the option that has a wrong value is none of another class that was tried
+        report = report.replace(f"Option '{keys[-1]}' is not accepted", "")
     reason = condensed(report)
     if not reason and "Not a valid subclass of" in report:
         reason = "expected the name of a class"

@@ -34,6 +34,7 @@ class TrainLog(Callback):
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
         self.lr: float | None = None
+        self.watched: Optimizer | None = None  # whose rate it is
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Moves this callback to the front."""
@@ -71,8 +72,7 @@ class TrainLog(Callback):
         elif partial and rank == 0:
             steps = {"finite_steps": partial["finite_steps"].min()}
             scores.load({name: value.sum() for name, value in partial.items()} | steps)
-        for optimizer in trainer.optimizers[:1]:
-            optimizer.register_step_pre_hook(self._note_rate)
+        self._watch_rate(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resets the sums for a new epoch."""
@@ -94,6 +94,7 @@ class TrainLog(Callback):
             if count:  # a last batch may have fewer images than ranks; the mean of none is NaN
                 scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
+        self._watch_rate(trainer)
         if (batch_idx + 1) % LOOK_EVERY == 0:
             check_loss(trainer, pl_module)
 
@@ -111,8 +112,16 @@ class TrainLog(Callback):
         if self.lr is not None:
             _log_same(pl_module, "lr", self.lr)
 
+    def _watch_rate(self, trainer: Trainer) -> None:
+        """Notes the rate of each step of the first optimizer, which a callback may replace."""
+        for optimizer in trainer.optimizers[:1]:
+            if optimizer is not self.watched:
+                self.watched, self.lr = optimizer, None
+                optimizer.register_step_pre_hook(self._note_rate)
+
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
-        self.lr = optimizer.param_groups[0]["lr"]
+        for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
+            self.lr = group["lr"]
 
 
 def check_loss(trainer: Trainer, module: LightningModule) -> None:

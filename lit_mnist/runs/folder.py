@@ -19,7 +19,7 @@ from lit_mnist.runs.old_layout import with_moved_classes
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 FINAL = "final"  # sub-folder of what TensorBoard's HParams tab shows
-# Columns of metrics.csv
+# Columns of metrics.csv; what a user logs follows them
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
 # Keys of results.json, where they are known
 NUMBERS = (

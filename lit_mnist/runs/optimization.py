@@ -41,6 +41,8 @@ def optimization(
 
 
 def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
+    if made is None:  # nothing is trained
+        return [], []
     optimizers, schedules, _ = _configure_optimizers(made)
     return optimizers, [one["scheduler"] if isinstance(one, dict) else one for one in schedules]
 

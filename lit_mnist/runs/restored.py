@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -57,11 +58,15 @@ def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
 
 
 def metrics_csv(rows: Sequence[Mapping[str, float]]) -> str:
-    """Formats `metrics.csv`, one row per epoch; a cell is blank where nothing was measured."""
+    """Formats `metrics.csv`, one row per epoch; a cell is blank where nothing was measured.
+
+    Columns of a user's own follow `COLUMNS`.
+    """
+    columns = list(dict.fromkeys(chain(COLUMNS, *rows)))
     text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
     writer.writeheader()
     for row in rows:
-        values = {name: row.get(name, math.nan) for name in COLUMNS}
+        values = {name: row.get(name, math.nan) for name in columns}
         writer.writerow({name: "" if math.isnan(v) else v for name, v in values.items()})
     return text.getvalue()

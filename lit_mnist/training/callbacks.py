@@ -18,10 +18,10 @@ from lit_mnist.training.watch import Watch
 class MetricsCSV(Callback):
     """Adds a row to `metrics.csv` and prints a line for each epoch.
 
-    The rows are saved in the checkpoints, so a resumed run continues exactly those that belong to
-    it. An epoch's row is written once the module and all callbacks have logged: when a checkpoint
-    is assembled, or at the latest when the next epoch begins. The file is therefore never behind a
-    checkpoint.
+    What a module or callback logs besides has columns of its own behind the others. The rows are
+    saved in the checkpoints, so a resumed run continues exactly those that belong to it. An epoch's
+    row is written once the module and all callbacks have logged: when a checkpoint is assembled, or
+    at the latest when the next epoch begins. The file is therefore never behind a checkpoint.
 
     Args:
         run: The folder.
@@ -86,8 +86,7 @@ class MetricsCSV(Callback):
             if value is not self.written.get(name)
         }
         self.written = metrics
-        row = dict.fromkeys(COLUMNS, math.nan) | logged | measured
-        self.rows.append({name: row[name] for name in COLUMNS})
+        self.rows.append(dict.fromkeys(COLUMNS, math.nan) | _once(logged) | measured)
         if trainer.is_global_zero:
             files.write_text(self.run.file("metrics.csv"), metrics_csv(self.rows))
             self.run.update_results(**self._summary())
@@ -116,6 +115,16 @@ class MetricsCSV(Callback):
             line = f"{line}  ETA {int(remaining // 60)}:{int(remaining % 60):02d}"
         bar = trainer.progress_bar_callback
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
+
+
+def _once(logged: dict[str, float]) -> dict[str, float]:
+    """Leaves out the second and third name of a value that is logged for each step and epoch."""
+    ends = ("_step", "_epoch")
+    return {
+        name: value
+        for name, value in logged.items()
+        if not any(name.endswith(end) and name.removesuffix(end) in logged for end in ends)
+    }
 
 
 class ProgressBar(TQDMProgressBar):

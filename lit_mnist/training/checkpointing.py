@@ -150,10 +150,12 @@ class LastCheckpoint(ModelCheckpoint):
         """Counts steps from where training begins."""
         self.saved_at = trainer.global_step
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Saves within the epoch, but never while gradients are being accumulated."""
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Saves within the epoch; the work-around `save_after_the_module` does so later."""
+        self.save_within_epoch(trainer)
+
+    def save_within_epoch(self, trainer: Trainer) -> None:
+        """Saves if it is time to, but never while gradients are being accumulated."""
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return
         if ends_within_epoch(trainer) or (self._is_due(trainer) and not validates_next(trainer)):

@@ -4,11 +4,14 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, Timer
+from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.runs import limits
 from lit_mnist.runs.limits import Progress
 from lit_mnist.training.trial_pruning import TrialPruning
+
+_TRAINING = EarlyStoppingReason.NOT_STOPPED
 
 
 def progress(trainer: Trainer) -> Progress:
@@ -20,16 +23,18 @@ def progress(trainer: Trainer) -> Progress:
 
 
 def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
-    """Names the option or callback that has ended training with this config."""
+    """Names the option or callback that has ended training with this config.
+
+    EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect.
+    """
+    for one in _all(trainer, EarlyStopping):
+        if one.stopping_reason != _TRAINING:
+            return type(one).__name__
     limit = limits.reached(config, progress(trainer))
     if limit:
         return limit.option
-    stoppers = [*_all(trainer, EarlyStopping), *_all(trainer, TrialPruning)]
-    for one in stoppers:
-        # EarlyStopping counts epochs from 0, its value before it stops
-        if one.stopped_epoch or getattr(one, "stopping_reason_message", None):
-            return type(one).__name__
-    return "a callback"
+    pruned = any(one.stopped_epoch for one in _all(trainer, TrialPruning))
+    return TrialPruning.__name__ if pruned else "a callback"
 
 
 def interrupted_by(exception: BaseException) -> str:
@@ -75,7 +80,8 @@ class WholeSteps(Checkpoint):
 class OwnPatience(Callback):
     """Lets a run that EarlyStopping has ended be resumed with more patience.
 
-    EarlyStopping restores its patience from the checkpoint and so ignores the new option.
+    EarlyStopping restores its patience from the checkpoint and so ignores the new option, and it
+    restores why it has stopped.
     """
 
     def __init__(self) -> None:
@@ -86,9 +92,10 @@ class OwnPatience(Callback):
         self.patience = {one: one.patience for one in _all(trainer, EarlyStopping)}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets that patience again."""
+        """Sets that patience again, for training that goes on."""
         for one, patience in self.patience.items():
             one.patience = patience
+            one.stopped_epoch, one.stopping_reason, one.stopping_reason_message = 0, _TRAINING, None
 
 
 def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:

@@ -24,6 +24,7 @@ class RunLogger(TensorBoardLogger):
 
     tested_step = 0
     outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
+    begun = False  # whether training has begun or a test has logged its scores
 
     def set_test_step(self, step: int) -> None:
         """Logs a test's scores at the step of the tested weights, replacing an earlier test's."""
@@ -34,6 +35,7 @@ class RunLogger(TensorBoardLogger):
 
     def resume_at(self, step: int) -> None:
         """Purges what a killed process logged for this step and later ones."""
+        self.begun = True
         session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
         writer = self.experiment._get_file_writer()
         writer.add_event(event_pb2.Event(step=step, session_log=session))
@@ -41,6 +43,7 @@ class RunLogger(TensorBoardLogger):
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         """Logs scalars."""
+        self.begun = True
         if any(name.startswith("test_") for name in metrics):
             step = self.tested_step
             for path in self.outdated:
@@ -51,6 +54,13 @@ class RunLogger(TensorBoardLogger):
         """Flushes the scalars, if any: a run that failed early leaves no folder."""
         if self._experiment is not None:
             self._experiment.flush()
+
+    def finalize(self, status: str) -> None:
+        """Closes the file, and removes it if what was to be logged in it was refused."""
+        written = None if self.begun or self._experiment is None else self._experiment.file_writer
+        super().finalize(status)
+        if written:
+            Path(written.event_writer._file_name).unlink()
 
 
 class LoggerBoard:

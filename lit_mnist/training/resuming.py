@@ -4,9 +4,12 @@ import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
+from lightning.pytorch import Callback
 from lightning.pytorch.loops import fit_loop
+from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
+from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.patching import replaced
 
 
@@ -55,6 +58,30 @@ def whole_epochs() -> AbstractContextManager[None]:
     `max_epochs` comes an epoch early. Here the progress counters decide.
     """
     return replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
+
+
+def save_after_the_module() -> AbstractContextManager[None]:
+    """Saves within an epoch only after the module's own `on_train_batch_end`.
+
+    Lightning calls that of the callbacks first, ModelCheckpoint's among them. A resumed run would
+    lack what the module does there, such as one update of an average of its weights
+    (lightning/pytorch/loops/training_epoch_loop.py, `advance`).
+    """
+    call_module = call._call_lightning_module_hook
+
+    @functools.wraps(call_module)
+    def module_first(trainer: Any, hook: str, *args: Any, **kwargs: Any) -> Any:
+        returned = call_module(trainer, hook, *args, **kwargs)
+        if hook == "on_train_batch_end":
+            for callback in trainer.checkpoint_callbacks:
+                if isinstance(callback, LastCheckpoint):
+                    callback.save_within_epoch(trainer)
+        return returned
+
+    return replaced(
+        (call, "_call_lightning_module_hook", module_first),
+        (LastCheckpoint, "on_train_batch_end", Callback.on_train_batch_end),
+    )
 
 
 def only_what_is_named() -> AbstractContextManager[None]:

@@ -32,6 +32,7 @@ from lit_mnist.training.patching import replaced
 from lit_mnist.training.resuming import (
     only_what_is_named,
     place_in_epoch,
+    save_after_the_module,
     whole_doubles,
     whole_epochs,
 )
@@ -86,6 +87,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "place_in_epoch": place_in_epoch,
     "whole_doubles": whole_doubles,
     "whole_epochs": whole_epochs,
+    "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
     "whole_means": whole_means,
     "one_schedule": one_schedule,

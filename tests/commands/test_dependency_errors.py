@@ -104,6 +104,32 @@ def test_a_loss_without_gradient_is_reported_with_the_remedy():
     assert str(explanation).startswith("the loss depends on no trained weight")
 
 
+def test_a_loss_per_image_is_reported_with_the_remedy():
+    explanation = raised(torch.zeros(2, requires_grad=True).backward)
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith("the loss is not a single number")
+
+
+def two_optimizers(parameters):
+    return [torch.optim.SGD([one], lr=0.1) for one in parameters]
+
+
+@pytest.mark.parametrize("returned", [two_optimizers, lambda _: {"optimiser": None}])
+def test_unusable_optimizers_are_reported_as_the_model_s(returned, tmp_path):
+    model = BoringModel()
+    model.configure_optimizers = lambda: returned(model.parameters())
+    trainer = Trainer(
+        accelerator="cpu",
+        logger=False,
+        enable_checkpointing=False,
+        enable_progress_bar=False,
+        default_root_dir=tmp_path,
+    )
+    explanation = raised(lambda: trainer.fit(model))
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith("training cannot use what the model's configure_optimizers")
+
+
 @pytest.fixture
 def rank():
     """Makes this process the only one of a gloo group."""

@@ -45,6 +45,22 @@ def test_no_file_is_blamed_for_a_typed_option_without_value():
     )
 
 
+CALLBACK = """Parser key "trainer.callbacks":
+  Does not validate against any of the Union subtypes
+  Errors:
+    - Problem with given class_path 'lightning.pytorch.callbacks.Timer':
+        Parser key "interval":
+          Expected a <class 'int'>. Got value: four
+    - Problem with given class_path 'lightning.Callback':
+        Option 'interval' is not accepted
+    - Expected a <class 'NoneType'>"""
+
+
+def test_a_wrong_value_of_a_callback_s_option_does_not_deny_the_option():
+    line = parser_error(CALLBACK, ["fit", "--trainer.callbacks.interval", "four"], ["lr"])
+    assert line == "--trainer.callbacks.interval: expected int, got four; see lit-mnist fit --help"
+
+
 def test_corrects_a_misspelt_word():
     report = "unrecognized arguments: --data.datset x"
     line = parser_error(report, ["fit", "--data.datset", "x"], ["--data.dataset", "--name"])

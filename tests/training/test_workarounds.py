@@ -29,8 +29,10 @@ from lightning.pytorch.utilities import rank_zero_info
 from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
+from lit_mnist.runs.folder import Run
 from lit_mnist.training import workarounds
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
+from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.loggers import RunLogger
 from tests import warm
 
@@ -488,3 +490,20 @@ def test_upstream_still_resumes_from_an_unnamed_checkpoint(tmp_path, changed):
     with workarounds.only_what_is_named() if changed else contextlib.nullcontext():
         trainer(tmp_path, max_epochs=2, callbacks=callbacks).fit(BoringModel(), weights_only=True)
     assert seen.ends == ([(0, 1), (1, 2)] if changed else [(1, 2)])
+
+
+@pytest.mark.parametrize(("changed", "saved"), [(False, [0, 2]), (True, [1, 2])])
+def test_upstream_still_saves_before_the_module_s_hook(tmp_path, changed, saved):
+    class Counting(BoringModel):
+        batches, seen = 0, ()
+
+        def on_train_batch_end(self, *_):
+            self.batches += 1
+
+        def on_save_checkpoint(self, checkpoint):
+            self.seen += (self.batches,)
+
+    last, model = LastCheckpoint(Run(tmp_path), every_n_train_steps=1), Counting()
+    with workarounds.applied() if changed else contextlib.nullcontext():
+        trainer(tmp_path, callbacks=[last], max_epochs=1, limit_train_batches=2).fit(model)
+    assert list(model.seen) == saved
