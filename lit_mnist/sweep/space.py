@@ -136,7 +136,7 @@ def _choices(where: str, content: list[Any]) -> Choices:
         raise UserError(f"{where}: has {len(content)} value(s); give two or more, or leave it out")
     for place, value in enumerate(content):
         if value in content[:place]:
-            raise UserError(f"{where}: {value} is there twice")
+            raise UserError(f"{where}: {value} is given twice")
     return Choices(tuple(content))
 
 
