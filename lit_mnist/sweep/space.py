@@ -93,7 +93,7 @@ def read(path: Path) -> Space:
     except FileNotFoundError as error:
         raise UserError(f"--space {path}: no such file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text in UTF-8; save it as such") from error
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
     if not isinstance(content, dict) or not content:
