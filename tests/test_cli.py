@@ -153,7 +153,7 @@ def test_raising_max_epochs_continues_bit_identically(run_cli, trained_runs, her
     trained.copy(trained_runs, here)
     status, output, _ = run_cli("fit", *options, config="simple_plateau")
     assert status == 0
-    assert "going on after epoch 1" in output
+    assert "resuming after epoch 1" in output
     whole, parts = Path("tb_logs/whole/seed_42"), trained.RUN
     assert equal(weights(whole), weights(parts))
     without_seconds = [
@@ -219,7 +219,7 @@ def test_a_damaged_last_checkpoint_is_reported_and_best_is_used(run_cli, fitted)
     status, output, _ = run_cli("fit", "--trainer.max_epochs", "3")
     assert status == 0
     assert "last.ckpt: damaged" in output
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     assert len(rows("metrics.csv")) == 3
 
 
@@ -504,7 +504,7 @@ def test_precision_and_layout_are_printed_recorded_and_kept(run_cli, monkeypatch
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     status, output, _ = run_cli("fit", *short, "--trainer.max_epochs", "2", config="simple")
     assert status == 0
-    assert "going on after epoch 0" in output
+    assert "resuming after epoch 0" in output
     assert "precision bf16-mixed, channels last" in output
     recorded = results(folder)
     assert (recorded["precision"], recorded["channels_last"]) == ("bf16-mixed", True)

@@ -92,7 +92,7 @@ def learn(name, *options, call=call):
     folder = Path(f"tb_logs/{name}/seed_42")
     kill_within(fit, folder, *QUICK, *options)
     output = call(committee, *QUICK, *options, "--jobs", "2")  # resumes, tests, averages
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     assert [int(row["epoch"]) for row in rows(folder)] == list(range(EPOCHS))
     whole = results(Path(f"tb_logs/{name}/committee_2"))
     members = [results(Path(f"tb_logs/{name}/seed_{seed}")) for seed in (42, 43)]

@@ -113,7 +113,7 @@ def test_a_committee_answers_as_on_a_cpu(trained, members, no_pictures):
     torch.testing.assert_close(*answers, atol=1e-3, rtol=0)  # TF32 may be on
 
 
-def test_members_train_in_processes_of_their_own(call):
+def test_members_train_in_processes_of_their_own(full_size, call):
     status, _, problems = call("committee", "--members", "5", *GPU, "--name", "there")
     assert status == 0, problems
     assert len(list(Path("tb_logs", "there").glob("seed_*/results.json"))) == 5

@@ -57,7 +57,7 @@ def test_a_broken_last_checkpoint_is_reported_and_skipped(command, action, messa
     assert (status, problems) == (0, "")
     line = next(line for line in output.splitlines() if "last.ckpt" in line)
     assert message in line
-    assert "going on from best.ckpt" in line
+    assert "resuming from best.ckpt" in line
     assert torch.load(LAST, weights_only=True)["epoch"] == 2
 
 

@@ -250,7 +250,7 @@ def test_a_stopped_job_is_requeued_and_resumes_bit_identically(
     assert len(rows("cut")) == 1 + 2
     capsys.readouterr()
     assert main(["fit", *cut]) == 0  # which the script would call again
-    assert "going on after epoch 1" in capsys.readouterr().out
+    assert "resuming after epoch 1" in capsys.readouterr().out
     assert_same_bits("cut", "whole")
 
 

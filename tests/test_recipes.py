@@ -131,7 +131,7 @@ def test_numpy_numbers_are_saved_as_plain_numbers(run_cli):
     fitted(run_cli("fit", *state, "--trainer.max_epochs", "1"))
     last = Path("tb_logs/dense/seed_42/checkpoints/last.ckpt")
     assert torch.load(last, weights_only=True)["callbacks"]["NumpyState"] == {"best": 0.5}
-    assert "going on after epoch 0" in fitted(run_cli("fit", *state))
+    assert "resuming after epoch 0" in fitted(run_cli("fit", *state))
 
 
 def test_state_that_cannot_be_loaded_is_refused_at_the_first_save(run_cli):

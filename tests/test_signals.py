@@ -186,7 +186,7 @@ def test_a_run_resumes_within_an_epoch_bit_identically(small_data, beside, ranks
     assert gone(process.pid)
     status, output, problems = warm.run(run)
     assert status == 0
-    assert re.search(r"going on after step \d+ of epoch \d+ from", output)
+    assert re.search(r"resuming after step \d+ of epoch \d+ from", output)
     assert "not resumable" not in problems
     assert_same_end("cut", f"whole_{ranks}")
 
@@ -195,7 +195,7 @@ def test_a_run_resumes_with_another_number_of_ranks(small_data, whole, here, cap
     shutil.copytree(whole / "whole_2", "tb_logs/whole_2")  # of two ranks
     more = ("--trainer.max_epochs", str(EPOCHS + 1))
     assert here_too(command(small_data, "whole_2", 1, *more)) == 0
-    assert f"going on after epoch {EPOCHS - 1}" in capsys.readouterr().out
+    assert f"resuming after epoch {EPOCHS - 1}" in capsys.readouterr().out
     assert len((folder("whole_2") / "metrics.csv").read_text().splitlines()) == EPOCHS + 2
 
 

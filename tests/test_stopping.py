@@ -102,7 +102,7 @@ def test_fresh_can_start_from_the_run_s_own_checkpoint(run_cli, shared, start):
     more = ("--trainer.max_epochs", "5", "--fresh", "--ckpt_path", start)
     status, output, problems = run_cli("fit", *RATE, *more)
     assert (status, problems) == (0, "")
-    assert f"going on after epoch {epochs - 1}" in output
+    assert f"resuming after epoch {epochs - 1}" in output
     assert len(rows()) == 5
     assert_best_is_best(run_cli, RUN, *RATE)
 
@@ -142,7 +142,7 @@ def test_a_run_in_a_renamed_folder_resumes(run_cli, shared):
     Path("tb_logs/dense").rename("tb_logs/renamed")
     more = ("--name", "renamed", "--trainer.max_epochs", "4")
     status, output, _ = run_cli("fit", *RATE, *more)
-    assert (status, "going on after epoch 2" in output) == (0, True)
+    assert (status, "resuming after epoch 2" in output) == (0, True)
     assert results(folder("renamed"))["name"] == "renamed"
     assert_best_is_best(run_cli, folder("renamed"), *RATE, *more)
 
@@ -191,7 +191,7 @@ def test_the_same_command_resumes_a_run_started_from_a_checkpoint(run_cli, monke
         stopped(run_cli, monkeypatch, moment, *again)
     status, output, _ = run_cli(*again)
     assert status == 0
-    assert "going on after epoch 1" in output
+    assert "resuming after epoch 1" in output
     run_cli("fit", STOP_AT, "--trainer.max_epochs", "4")
     assert_same_end(folder("new"), RUN)
 

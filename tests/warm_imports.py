@@ -6,6 +6,7 @@ then have. Nothing of a test's or a user's is parsed or run.
 
 # ruff: noqa: F401
 import contextlib
+import functools
 import gc
 import sys
 
@@ -28,7 +29,11 @@ with light_imports():  # as the program does
     import lit_mnist.commands.sweep_trials
     from lit_mnist.commands.run_cli import RunCLI
 
+import lightning.fabric.utilities.registry as registry
+
 PIL.Image.preinit()
+# Each Trainer reads the metadata of all installed packages, for callbacks that they may bring
+registry.entry_points = functools.lru_cache(registry.entry_points)
 sys.argv[:1] = ["cli.py"]  # which its parsers name
 for command in ("fit", "test"):
     with contextlib.suppress(UserError):

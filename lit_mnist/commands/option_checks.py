@@ -59,7 +59,7 @@ def check_configs(paths: Iterable[str]) -> None:
                 continue
             content = safe_yaml.load(path.read_text(encoding="utf-8"))
         except UnicodeDecodeError as error:
-            raise UserError(f"{name}: is no text in UTF-8; save it as such") from error
+            raise UserError(f"{name}: is not UTF-8 text; save it as UTF-8") from error
         except yaml.YAMLError as error:
             raise UserError(f"{name}: {' '.join(str(error).split()):.300}; correct it") from error
         except OSError:

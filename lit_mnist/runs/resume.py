@@ -45,7 +45,7 @@ class ResumePoint(NamedTuple):
         place = f"after epoch {self.epochs - 1}"
         if self.step:
             place = f"after step {self.step} of epoch {self.epochs}"
-        return f"going on {place} from {self.checkpoint}"
+        return f"resuming {place} from {self.checkpoint}"
 
 
 def resume_point(
@@ -165,7 +165,7 @@ def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
             problems.append(str(error))
             continue
         for problem in problems:
-            _say(f"{problem.partition(';')[0]}; going on from {path.name} instead")
+            _say(f"{problem.partition(';')[0]}; resuming from {path.name} instead")
         return path, checkpoint
     problem = problems[0] if run.last.exists() else problems[-1]
     raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")

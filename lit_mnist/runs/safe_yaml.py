@@ -106,7 +106,7 @@ class _Level:
         if self.keys is None or not self.key_comes:
             return
         if event.value in self.keys:
-            raise yaml.YAMLError(f"{event.value:.99} is there twice, again {_place(event)}")
+            raise yaml.YAMLError(f"{event.value:.99} is given twice, again {_place(event)}")
         self.keys.add(event.value)
 
 

@@ -93,7 +93,7 @@ def read(path: Path) -> Space:
     except FileNotFoundError as error:
         raise UserError(f"--space {path}: no such file") from error
     except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is no text in UTF-8; save it as such") from error
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
     if not isinstance(content, dict) or not content:
@@ -136,7 +136,7 @@ def _choices(where: str, content: list[Any]) -> Choices:
         raise UserError(f"{where}: has {len(content)} value(s); give two or more, or leave it out")
     for place, value in enumerate(content):
         if value in content[:place]:
-            raise UserError(f"{where}: {value} is there twice")
+            raise UserError(f"{where}: {value} is given twice")
     return Choices(tuple(content))
 
 

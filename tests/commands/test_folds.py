@@ -217,7 +217,7 @@ def test_a_kill_in_the_third_fold_leaves_the_same_bits_and_out_of_fold_answers(
     assert results(member(2))["status"] != "complete"
     status, output, _ = committee("--folds", "3", "--skip_test")
     assert status == 0
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     for name in ("best", "last"):
         assert equal_weights(member(2), folds / member(2), name)
     table = (COMMITTEE / "out_of_fold.csv").read_bytes()

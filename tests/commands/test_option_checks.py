@@ -22,8 +22,8 @@ from lit_mnist.errors import UserError
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        (b"a: 1\na: 2\n", "a is there twice"),
-        (b"\xff\xfe", "no text in UTF-8"),
+        (b"a: 1\na: 2\n", "a is given twice"),
+        (b"\xff\xfe", "is not UTF-8 text"),
         (b"- a\n", "holds no options"),
         (b"data: [1]\n", "data: is a list"),
         (b"config: other.yaml\nname: a\n", "config: a file cannot name another"),

@@ -137,7 +137,7 @@ def test_a_killed_trial_goes_on_to_the_same_bits(sweep, options):
     status, output, _ = sweep("--trials", "1")
     assert status == 0
     assert "trial 0 was interrupted; it is resumed" in output
-    assert "going on after epoch" in output
+    assert "resuming after epoch" in output
     assert [one["number"] for one in record()["trials"]] == [0]
     found, values = drawn(), [one["val_acc"] for one in record()["trials"]]
     shutil.move("tb_logs", "stopped")

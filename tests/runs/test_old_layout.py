@@ -47,7 +47,7 @@ def test_a_run_of_the_old_layout_resumes_bit_identically(run_cli, fitted, own_co
     config = ["--config", str(RUN / "config.yaml")] if own_config else []
     status, output, problems = run_cli("fit", *config, "--trainer.max_epochs", "3")
     assert (status, problems) == (0, "")
-    assert "going on after epoch 1" in output
+    assert "resuming after epoch 1" in output
     assert equal_weights(RUN, WHOLE, "last")
     assert len((RUN / "metrics.csv").read_text().splitlines()) == 4
 

@@ -113,7 +113,7 @@ def test_skips_a_damaged_checkpoint(run, capsys):
     assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "")
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
-    assert "going on from best.ckpt" in line
+    assert "resuming from best.ckpt" in line
 
 
 def test_refuses_if_no_checkpoint_is_intact(run):
@@ -153,11 +153,11 @@ def test_a_config_without_trainer_options_is_accepted(run):
 def test_a_checkpoint_with_a_fault_is_skipped(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
     assert point == (run.best, 2, 0, STEPS, "")
-    assert "last.ckpt: stale; going on from best.ckpt" in capsys.readouterr().out
+    assert "last.ckpt: stale; resuming from best.ckpt" in capsys.readouterr().out
 
 
 def test_describes_the_resume_point(run):
-    assert str(resume_point(run, CONFIG)) == f"going on after epoch 2 from {run.last}"
+    assert str(resume_point(run, CONFIG)) == f"resuming after epoch 2 from {run.last}"
     fit = {
         "epoch_progress": {"current": {"processed": 3}},
         "state_dict": {"combined_loader": [{"epoch": 3, "step": 17}]},
@@ -165,7 +165,7 @@ def test_describes_the_resume_point(run):
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     point = resume_point(run, CONFIG)
     assert point == (run.last, 3, 17, 0, "")
-    assert str(point) == f"going on after step 17 of epoch 3 from {run.last}"
+    assert str(point) == f"resuming after step 17 of epoch 3 from {run.last}"
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, "")

@@ -58,7 +58,7 @@ BAD = {
         "step 2 does not fit the range from 1 to 5",
     ),
     "one value": ("model.lr: [1]", "model.lr: has 1 value(s); give two or more"),
-    "a value twice": ("model.lr: [1, 2, 1]", "model.lr: 1 is there twice"),
+    "a value twice": ("model.lr: [1, 2, 1]", "model.lr: 1 is given twice"),
     "the seed": ("seed_everything: [1, 2]", "seed_everything: is not searched"),
     "the split": ("data.split_seed: [1, 2]", "data.split_seed: is not searched"),
     "dashes": ("--model.lr: [1, 2]", "name an option without dashes"),
