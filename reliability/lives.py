@@ -138,7 +138,8 @@ def report(options: argparse.Namespace, name: str, figures: dict[str, Any]) -> i
 def commit() -> str:
     """Returns the abbreviated commit of this clone, with `-dirty` if files were changed since."""
     git = ["git", "-C", str(ROOT), "describe", "--always", "--dirty", "--exclude=*"]
-    return subprocess.run(git, capture_output=True, text=True, check=False).stdout.strip()
+    process = subprocess.run(git, capture_output=True, text=True, check=False)
+    return process.stdout.strip() or "unknown"
 
 
 def markdown(known: dict[str, Any]) -> str:
@@ -149,6 +150,6 @@ def markdown(known: dict[str, Any]) -> str:
         lines += [f"| {key} | {value} |" for key, value in figures["counted"].items()]
         lines += [f"| {key} (must be 0) | **{value}** |" for key, value in figures["bad"].items()]
         versions = ", ".join(f"{k} {figures['versions'][k]}" for k in ("torch", "lightning"))
-        made = f"{figures['hardware']}; {versions}; commit {figures['commit'] or 'not recorded'}"
+        made = f"{figures['hardware']}; {versions}; commit {figures.get('commit', 'not recorded')}"
         lines += ["", f"`{figures['command']}`; {made}; {figures['date'][:10]}.", ""]
     return "\n".join(lines)

@@ -76,6 +76,19 @@ def test_kills_detect_differing_weights(run, lives, monkeypatch):
     assert known["0 kills, ranks: 1"]["bad"]["runs that ended otherwise"] == 1
 
 
+def test_figures_without_a_commit_stay_in_the_report(lives, tmp_path):
+    options = lives.new_parser("").parse_args(["--output", str(tmp_path)])
+    counted = {"what": "Runs.", "counted": {"runs": 1}, "bad": {"lost": 0}, "command": "python x"}
+    lives.report(options, "new", counted)
+    known = json.loads((tmp_path / "reliability.json").read_text())
+    old = {key: value for key, value in known["new"].items() if key != "commit"}
+    (tmp_path / "reliability.json").write_text(json.dumps({"old": old}))
+    assert lives.report(options, "new", counted) == 0
+    page = (tmp_path / "reliability.md").read_text()
+    assert "commit not recorded" in page
+    assert f"commit {lives.commit()}" in page
+
+
 def test_a_process_ends_by_itself_or_by_the_signal(lives):
     forever = [sys.executable, "-c", "import time; time.sleep(600)"]
     assert lives.run(forever, 0.1) == (-signal.SIGKILL, "")
