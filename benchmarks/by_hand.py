@@ -1,11 +1,11 @@
-"""The dense net's epoch of training, written by hand in as few operators as PyTorch allows.
+"""The dense net's epoch of training, written by hand in few operators, in float32.
 
     python benchmarks/by_hand.py --data-dir data
 
-Without modules, autograd, Lightning or scores, with all weights in one tensor, so that Adam is one
-kernel: no program that calls PyTorch's operators one after another is faster. What it takes beyond
-its matrix products is therefore out of reach for `fit`. Measures it, alternately, with the bare
-loop's training (bare_loop.py) and the matrix products alone (budget_limit.py).
+Without modules, autograd, Lightning or scores, and with all weights in one tensor, so that Adam is
+one kernel. What it takes beyond its matrix products is the cost of calling PyTorch's operators one
+by one, which `fit` cannot avoid either. Measures it, alternately, with the bare loop's training
+(bare_loop.py) and the matrix products alone (budget_limit.py).
 """
 
 import sys
@@ -35,7 +35,8 @@ class Adam:
         self.gradients, self.first, self.second = (torch.zeros_like(self.flat) for _ in range(3))
         self.steps = torch.tensor(0.0)
         shapes = [weight.shape for weight in weights]
-        self.weights, self.slopes = _views(self.flat, shapes), _views(self.gradients, shapes)
+        self.weights = _views(self.flat, shapes)
+        self.gradient_views = _views(self.gradients, shapes)
 
     def step(self) -> None:
         """Takes a step, as `torch.optim.Adam(eps=1e-7, fused=True)` does."""
@@ -60,7 +61,8 @@ class Adam:
 @torch.no_grad()
 def step(images: Tensor, labels: Tensor, masks: Sequence[Tensor], adam: Adam) -> None:
     """Trains the dense net on images (B, 1, 28, 28), with the scaled masks of its two dropouts."""
-    (w1, b1, w2, b2, w3, b3), (dw1, db1, dw2, db2, dw3, db3) = adam.weights, adam.slopes
+    w1, b1, w2, b2, w3, b3 = adam.weights
+    dw1, db1, dw2, db2, dw3, db3 = adam.gradient_views
     x, rows = images.flatten(1), torch.arange(len(images))
     h1 = torch.addmm(b1, x, w1.T).relu_().mul_(masks[0])
     h2 = torch.addmm(b2, h1, w2.T).relu_().mul_(masks[1])
@@ -109,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--times", type=int, default=200, help="runs of each kernel a round (200)")
     options = measuring.parse(parser, argv, quick={"repeats": 1, "times": 2})
     loop = Loop("dense", str(options.data_dir), options.dataset)
+    loop.settings = loop.settings._replace(bf16=False)
     adam = Adam(list(loop.net.parameters()))
     measured = measuring.alternate(
         {

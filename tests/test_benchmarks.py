@@ -174,11 +174,14 @@ def test_a_step_by_hand_is_that_of_autograd():
     images, labels = torch.rand(8, 1, 28, 28), torch.arange(8)
     masks = [torch.rand(8, layer.in_features).gt(0.2) / 0.8 for layer in (net[4], net[7])]
     net[3].forward, net[6].forward = (lambda x, kept=kept: x * kept for kept in masks)
-    for _ in range(3):
+    for step in range(3):
         optimizer.zero_grad()
         torch.nn.functional.cross_entropy(net(images), labels).backward()
         optimizer.step()
         by_hand.step(images, labels, masks, adam)
+        if step == 0:  # Adam would hide a wrong factor
+            for mine, weight in zip(adam.gradient_views, net.parameters(), strict=True):
+                torch.testing.assert_close(mine, weight.grad, atol=1e-6, rtol=1e-4)
     for mine, its in zip(adam.weights, net.parameters(), strict=True):
         # a step is 1e-3; Adam divides gradients near 0, and their rounding, by their own size
         torch.testing.assert_close(mine, its.detach(), atol=1e-4, rtol=0)
