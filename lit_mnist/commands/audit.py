@@ -12,10 +12,12 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import class_names
 from lit_mnist.data.read import Split
 from lit_mnist.errors import UserError
+from lit_mnist.models import members
 from lit_mnist.reports import figures, label_issues
 from lit_mnist.reports.calibration import Answers
+from lit_mnist.reports.out_of_fold import KEY
 from lit_mnist.runs import tested
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run, flat, read_config
 
 
 def run(options: argparse.Namespace) -> None:
@@ -63,15 +65,17 @@ def read(run: Run) -> Answers:
 
 def _check_weights(run: Run, config: dict[str, Any]) -> None:
     """Refuses predictions of weights that have been replaced, where the members are still there."""
-    options = (config.get("model") or {}).get("init_args") or {}
-    paths = [Path(str(name)) for name in options.get("checkpoints") or ()]
-    scored = run.results().get("out_of_fold", {}).get("weights_sha256")
-    if not scored or not paths or not all(path.is_file() for path in paths):
+    options, found = flat(config), run.results().get(KEY) or {}
+    try:
+        paths = members.find(options.get("model.init_args.checkpoints") or ())
+    except UserError:
         return
-    if tested.weights_sha256(paths, options.get("average")) != scored:
+    average = found.get("average", options.get("model.init_args.average"))
+    scored = found.get("weights_sha256")
+    if scored and paths and tested.weights_sha256(paths, average) != scored:
         raise UserError(
-            f"{run.out_of_fold}: is of other weights than its members now have; run committee"
-            " --folds again"
+            f"{run.out_of_fold}: was made with other weights than the members have now; run"
+            " committee --folds again"
         )
 
 

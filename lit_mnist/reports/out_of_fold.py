@@ -72,6 +72,7 @@ def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None
         "errors": count - correct,
         "images": count,
         "members_by_fold": members_by_fold(committee),
+        "average": committee.average,
         "weights_sha256": committee.sha256,
     }
     run.update_results(**{KEY: found})

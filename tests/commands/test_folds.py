@@ -266,7 +266,10 @@ def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, cop
     assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
     assert main(["audit", str(member(0))]) == 2
     assert "committee --folds K writes it" in capsys.readouterr().err
+    again = ("--folds", "3", "--skip_test", "--average", "logits")
+    assert committee(*again)[0] == 0
+    assert main(["audit", str(COMMITTEE)]) == 0
     best = member(0) / "checkpoints" / "best.ckpt"
-    shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if it had been trained on
+    shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if training had continued
     assert main(["audit", str(COMMITTEE)]) == 2
-    assert "is of other weights than its members now have" in capsys.readouterr().err
+    assert "was made with other weights than the members have now" in capsys.readouterr().err
