@@ -192,6 +192,14 @@ class Watching(Callback):
         print(f"seen {trainer.current_epoch} {trainer.callback_metrics['train_loss']:.7g}")
 
 
+class NewOptimizer(Callback):
+    """Replaces the optimizer before the second epoch."""
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == 1:
+            trainer.optimizers = [torch.optim.Adam(pl_module.parameters(), lr=0.005, eps=1e-7)]
+
+
 class NumpyState(Callback):
     """Saves a NumPy number."""
 

@@ -74,6 +74,12 @@ def test_a_module_without_an_optimizer_has_no_rate(run_cli):
     fitted(run_cli("fit", *recipe("NoOptimizer")))
 
 
+def test_the_rate_is_that_of_the_optimizer_in_use(run_cli):
+    one_step = ("--trainer.limit_train_batches", "1", "--trainer.max_epochs", "2")
+    fitted(run_cli("fit", *callback("tests.recipes.NewOptimizer"), *one_step))
+    assert column("lr") == [0.001, 0.005]
+
+
 def test_arguments_passed_to_super_take_effect(run_cli):
     fitted(run_cli("fit", *recipe("Tenth"), "--trainer.max_epochs", "1"))
     assert column("lr", "Tenth") == [0.001]
@@ -167,11 +173,16 @@ def test_gradient_clipping_equals_pytorch_s(run_cli, small_data, precision, algo
 
 
 def test_a_user_s_checkpoint_may_not_replace_best_or_last(run_cli):
-    for filename in ("best", "last"):
-        taken = callback("ModelCheckpoint", monitor="val_loss", filename=filename)
+    weights = {"save_last": "true", "save_weights_only": "true"}  # no run resumes from those
+    for name, options in (
+        ("best", {"filename": "best"}),
+        ("last", {"filename": "last"}),
+        ("last", weights),
+    ):
+        taken = callback("ModelCheckpoint", monitor="val_loss", **options)
         status, _, problems = run_cli("fit", *taken)
         assert status == 2
-        assert re.fullmatch(rf"error: [^\n]+/{filename}\.ckpt, which is [^\n]+\n", problems)
+        assert re.fullmatch(rf"error: [^\n]+/{name}\.ckpt, which is [^\n]+\n", problems)
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 

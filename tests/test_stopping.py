@@ -279,7 +279,7 @@ def test_a_best_checkpoint_that_is_gone_is_not_called_unkept(run_cli, shared):
     (RUN / "checkpoints" / "best.ckpt").unlink()
     status, _, problems = run_cli("test")
     assert status == 0
-    assert "best.ckpt: no such checkpoint, though it was kept; taking" in problems
+    assert "best.ckpt: was deleted or moved; taking" in problems
     assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
 
 
@@ -334,7 +334,10 @@ def test_early_stopping_in_the_first_epoch_is_named(run_cli):
     assert (results()["epochs"], results()["ended_by"]) == (1, "EarlyStopping")
     status, _, problems = run_cli("fit", *early, "5")
     assert status == 2
-    assert "has no effect, as EarlyStopping has ended the run" in problems
+    assert problems == (
+        "error: trainer.max_epochs: 3, now 5: has no effect, as EarlyStopping has ended the run; if"
+        " its patience ran out, give it more, or else choose another --name\n"
+    )
 
 
 def test_early_stopping_at_the_limit_itself_makes_raising_it_useless(run_cli):
@@ -344,6 +347,8 @@ def test_early_stopping_at_the_limit_itself_makes_raising_it_useless(run_cli):
     status, _, problems = run_cli("fit", *EARLY, "1", *stop, "3")
     assert status == 2
     assert "has no effect, as EarlyStopping has ended the run" in problems
+    assert run_cli("fit", *EARLY, "1", *stop, "3", "--trainer.min_epochs", "3")[0] == 0
+    assert len(rows()) == 3
 
 
 @pytest.mark.parametrize("moment", ["7", "13", "validation"])

@@ -70,8 +70,8 @@ def trained(
     path = starting_point.checkpoint_of(run, ckpt_path or "best")
     if not ckpt_path and not path.exists() and run.last.exists():
         kept = "best_val_acc" in run.results()
-        why = "though it was kept" if kept else "as no best was kept"
-        _warn(f"{path}: no such checkpoint, {why}; taking {run.last}")
+        why = "was deleted or moved" if kept else "no such checkpoint, as no best was kept"
+        _warn(f"{path}: {why}; taking {run.last}")
         path = run.last
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")

@@ -14,6 +14,7 @@ from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcess
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
+from lit_mnist.runs.folder import BEST, LAST
 
 GROUPS = ("trainer", "data")  # the parser would ignore a list given for one of these
 # Smallest sensible values, where Lightning does not check
@@ -32,7 +33,6 @@ _LOWEST = {
     "min_steps": 0,
     "num_nodes": 1,
     "num_sanity_val_steps": -1,
-    "val_check_interval": 0,
 }
 _FEW = 8  # this many processes on a CPU are accepted, however few its cores
 
@@ -117,10 +117,11 @@ def check_trainer(trainer: Mapping[str, Any]) -> None:
         if isinstance(value, (int, float)) and not value >= lowest:
             raise UserError(f"--trainer.{name} {value}: take {lowest} or more")
     interval = trainer.get("val_check_interval")
-    if interval == 0 and isinstance(interval, int):  # 0.0 is Lightning's "after every batch"
+    lowest = 1 if isinstance(interval, int) else 0  # 0.0 is Lightning's "after every batch"
+    if isinstance(interval, (int, float)) and not interval >= lowest:
         raise UserError(
-            "--trainer.val_check_interval 0: take 1 or more batches, or a fraction of an epoch;"
-            " --trainer.limit_val_batches 0 leaves out validation"
+            f"--trainer.val_check_interval {interval}: take 1 or more batches, or a fraction of an"
+            " epoch; --trainer.limit_val_batches 0 turns validation off"
         )
     if trainer.get("barebones"):
         raise UserError(
@@ -142,10 +143,7 @@ def _check_limits(unit: str, low: int | None, high: int | None) -> None:
 
 
 def check_launcher(launcher: object) -> None:
-    """Refuses ranks that are forked or spawned from this process.
-
-    They would hand back neither what a test has found nor an error, and spawned ones would train
-    without the work-arounds for Lightning.
+    """Refuses forked or spawned ranks, which hand back neither what a test finds nor an error.
 
     Raises:
         UserError: Naming the strategy to take.
@@ -161,7 +159,7 @@ def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
     """Refuses a CSVLogger in the run's folder, where it would overwrite `metrics.csv`.
 
     Raises:
-        UserError: It is; names the folder.
+        UserError: Naming the folder.
     """
     for logger in loggers:
         if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
@@ -174,16 +172,20 @@ def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
 def check_checkpoint_name(callback: Callback, folder: Path) -> None:
     """Keeps a user's ModelCheckpoint from writing where this program writes its own.
 
+    A whole `last.ckpt`, of `save_last`, does no harm: the run can be resumed from it.
+
     Raises:
         UserError: Naming the file.
     """
-    if not isinstance(callback, ModelCheckpoint) or callback.filename not in ("best", "last"):
+    if not isinstance(callback, ModelCheckpoint):
         return
-    ours = folder / "checkpoints"
-    if callback.dirpath is None or Path(callback.dirpath).resolve() == ours.resolve():
+    last = callback.save_last and callback.save_weights_only
+    path = folder / "checkpoints" / (LAST if last else f"{callback.filename}.ckpt")
+    there = callback.dirpath is None or Path(callback.dirpath).resolve() == path.parent.resolve()
+    if there and path.name in (BEST, LAST):
         raise UserError(
-            f"--trainer.callbacks: ModelCheckpoint would write {ours / callback.filename}.ckpt,"
-            " which is this program's; give it another filename or dirpath"
+            f"--trainer.callbacks: ModelCheckpoint would write {path}, which is this program's;"
+            f" change its {'save_last' if last else 'filename'} or dirpath"
         )
 
 

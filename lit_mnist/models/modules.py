@@ -62,8 +62,8 @@ class ClassifierModule(ScoredModule):
             --trainer.max_epochs or --trainer.max_steps sets.
         channels_last: Whether to use the channels-last memory format. If it is left out, `fit` on
             the command line chooses the faster format for the machine.
-        compile: Whether to compile the network with torch.compile. It made these networks slower
-            on two cores and on an H100, but may pay for larger ones.
+        compile: Whether to compile the network with torch.compile. It made all three networks
+            slower on two cores, and the deep one on an H100; it may pay for larger ones.
         shifts: Whether to average predictions over five copies of the image, shifted by up to one
             pixel; not while training.
     """

@@ -72,7 +72,6 @@ class TrainLog(Callback):
         elif partial and rank == 0:
             steps = {"finite_steps": partial["finite_steps"].min()}
             scores.load({name: value.sum() for name, value in partial.items()} | steps)
-        self._watch_rate(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resets the sums for a new epoch."""
@@ -80,6 +79,13 @@ class TrainLog(Callback):
         self.ended, self.updates = False, 0
         logged = trainer.callback_metrics
         self.before = {f"train_{name}": logged.get(f"train_{name}") for name in Scores._fields}
+
+    def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
+        """Watches the rate of the first optimizer, which a callback may have replaced."""
+        for optimizer in trainer.optimizers[:1]:
+            if optimizer is not self.watched:
+                self.watched, self.lr = optimizer, None
+                optimizer.register_step_pre_hook(self._note_rate)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -94,7 +100,6 @@ class TrainLog(Callback):
             if count:  # a last batch may have fewer images than ranks; the mean of none is NaN
                 scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
-        self._watch_rate(trainer)
         if (batch_idx + 1) % LOOK_EVERY == 0:
             check_loss(trainer, pl_module)
 
@@ -111,13 +116,6 @@ class TrainLog(Callback):
                     _log_same(pl_module, key, value)
         if self.lr is not None:
             _log_same(pl_module, "lr", self.lr)
-
-    def _watch_rate(self, trainer: Trainer) -> None:
-        """Notes the rate of each step of the first optimizer, which a callback may replace."""
-        for optimizer in trainer.optimizers[:1]:
-            if optimizer is not self.watched:
-                self.watched, self.lr = optimizer, None
-                optimizer.register_step_pre_hook(self._note_rate)
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer

@@ -16,6 +16,8 @@ from lit_mnist.runs.old_layout import with_moved_classes
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
+# Options by which EarlyStopping may end a run later
+_PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
 _say = rank_zero_only(print)
 
 
@@ -121,10 +123,11 @@ def _check_patience(
 ) -> None:
     """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
     ended = results.get("status") == "complete" and results.get("ended_by") == "EarlyStopping"
-    if ended and raised and old.get("trainer.callbacks") == new.get("trainer.callbacks"):
+    unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)
+    if ended and raised and unchanged:
         raise UserError(
-            f"{'; '.join(raised)}: has no effect, as EarlyStopping has ended the run; give it more"
-            " patience instead"
+            f"{'; '.join(raised)}: has no effect, as EarlyStopping has ended the run; if its"
+            " patience ran out, give it more, or else choose another --name"
         )
 
 

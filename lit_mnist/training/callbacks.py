@@ -18,10 +18,11 @@ from lit_mnist.training.watch import Watch
 class MetricsCSV(Callback):
     """Adds a row to `metrics.csv` and prints a line for each epoch.
 
-    What a module or callback logs besides has columns of its own behind the others. The rows are
-    saved in the checkpoints, so a resumed run continues exactly those that belong to it. An epoch's
-    row is written once the module and all callbacks have logged: when a checkpoint is assembled, or
-    at the latest when the next epoch begins. The file is therefore never behind a checkpoint.
+    Every other value that a module or callback logs has its own column, after the fixed ones. The
+    rows are saved in the checkpoints, so a resumed run continues exactly those that belong to it.
+    An epoch's row is written once the module and all callbacks have logged: when a checkpoint is
+    assembled, or at the latest when the next epoch begins. The file is therefore never behind a
+    checkpoint.
 
     Args:
         run: The folder.
@@ -119,12 +120,9 @@ class MetricsCSV(Callback):
 
 def _once(logged: dict[str, float]) -> dict[str, float]:
     """Leaves out the second and third name of a value that is logged for each step and epoch."""
-    ends = ("_step", "_epoch")
-    return {
-        name: value
-        for name, value in logged.items()
-        if not any(name.endswith(end) and name.removesuffix(end) in logged for end in ends)
-    }
+    copies = [(f"{name}_step", f"{name}_epoch") for name in logged]
+    doubled = {copy for both in copies if logged.keys() >= {*both} for copy in both}
+    return {name: value for name, value in logged.items() if name not in doubled}
 
 
 class ProgressBar(TQDMProgressBar):

@@ -151,7 +151,7 @@ class LastCheckpoint(ModelCheckpoint):
         self.saved_at = trainer.global_step
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Saves within the epoch; the work-around `save_after_the_module` does so later."""
+        """Saves within the epoch; `save_after_the_module` moves this behind the module's hook."""
         self.save_within_epoch(trainer)
 
     def save_within_epoch(self, trainer: Trainer) -> None:

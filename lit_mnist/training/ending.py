@@ -28,7 +28,8 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect.
     """
     for one in _all(trainer, EarlyStopping):
-        if one.stopping_reason != _TRAINING:
+        # The reason is of the rank that decides, the epoch of all
+        if one.stopped_epoch or one.stopping_reason != _TRAINING:
             return type(one).__name__
     limit = limits.reached(config, progress(trainer))
     if limit:

@@ -10,6 +10,7 @@ from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_mnist.training.checkpointing import LastCheckpoint
+from lit_mnist.training.ending import WholeSteps
 from lit_mnist.training.patching import replaced
 
 
@@ -74,7 +75,9 @@ def save_after_the_module() -> AbstractContextManager[None]:
         returned = call_module(trainer, hook, *args, **kwargs)
         if hook == "on_train_batch_end":
             for callback in trainer.checkpoint_callbacks:
-                if isinstance(callback, LastCheckpoint):
+                if isinstance(callback, WholeSteps):  # the module may have asked to stop
+                    callback.on_train_batch_end(trainer)
+                elif isinstance(callback, LastCheckpoint):
                     callback.save_within_epoch(trainer)
         return returned
 

@@ -80,7 +80,7 @@ def whole_means() -> AbstractContextManager[None]:
 
 WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "quiet": quiet,
-    "light_steps": light_steps,  # before those that patch the same calls, to stay within them
+    "light_steps": light_steps,  # first, so that later patches of the same calls wrap it
     "agree_on_sigterm": agree_on_sigterm,
     "second_interrupt": second_interrupt,
     "ranks_end_with_the_first": ranks_end_with_the_first,

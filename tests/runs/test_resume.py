@@ -77,7 +77,7 @@ def test_is_complete_after_early_stopping(run):
 
 def test_refuses_more_epochs_after_early_stopping(run):
     run.update_results(status="complete", ended_by="EarlyStopping")
-    with pytest.raises(UserError, match=r"max_epochs: 5, now 9: has no effect.*more patience"):
+    with pytest.raises(UserError, match=r"max_epochs: 5, now 9: has no effect.*out, give it more"):
         resume_point(run, with_epochs(9))
 
 
