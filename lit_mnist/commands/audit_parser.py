@@ -1,9 +1,8 @@
 """The options of `audit`, without torch."""
 
 import argparse
-from pathlib import Path
 
-from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.commands.command_parser import CommandParser, path
 from lit_mnist.errors import UserError
 
 
@@ -23,9 +22,9 @@ class Audit(CommandParser):
         self.usage = "%(prog)s RUN [--data_dir DIR] [--output DIR]"
         add = self.add_argument
         run = "the folder of a committee of folds, such as tb_logs/fast/committee_5_folds_5"
-        add("runs", nargs="*", type=Path, metavar="RUN", help=run)
-        add("--data_dir", type=Path, metavar="DIR", help="folder of the data (the run's)")
-        add("--output", type=Path, metavar="DIR", help="folder to write to (the run's)")
+        add("runs", nargs="*", type=path, metavar="RUN", help=run)
+        add("--data_dir", type=path, metavar="DIR", help="folder of the data (the run's)")
+        add("--output", type=path, metavar="DIR", help="folder to write to (the run's)")
 
     def check(self, options: argparse.Namespace) -> None:
         """Turns the named run into its folder.

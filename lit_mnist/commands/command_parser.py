@@ -1,7 +1,9 @@
 """The base class of our own commands' parsers: help, errors, passing on the options of `fit`."""
 
 import argparse
+import os
 from collections.abc import Sequence
+from pathlib import Path
 from typing import NoReturn
 
 from lit_mnist import program
@@ -67,6 +69,11 @@ class CommandParser(argparse.ArgumentParser):
     def error(self, message: str) -> NoReturn:
         """Raises UserError."""
         raise UserError(f"{message.removeprefix('argument ')}; see {self.prog} --help")
+
+
+def path(text: str) -> Path:
+    """Reads a path; no shell replaces `~` behind a `=`."""
+    return Path(os.path.expanduser(text))
 
 
 def positive(text: str) -> int:

@@ -89,12 +89,11 @@ def read(path: Path) -> Predictions:
             ]
         indices, labels, predictions = np.array(rows).T
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        if file.name != run.predictions.name:
-            problem = "holds no predictions; name a run, or its predictions.csv"
-        else:
-            problem = "damaged; test the run again"
+        damaged = file.name == run.predictions.name
+        other = "holds no predictions; name a run, or its predictions.csv"
+        problem = "damaged; test the run again" if damaged else other
         raise UserError(f"{file}: {problem}") from error
-    name = str(file.parent if file.name == "predictions.csv" else file)
+    name = str(file.parent if file.name == run.predictions.name else file)
     return Predictions(name, data_sha256, indices, labels, labels == predictions)
 
 

@@ -25,14 +25,16 @@ def check(option: str, chosen: Any) -> None:
     Raises:
         UserError: Names the argument.
     """
+    given = chosen.get("init_args", Namespace())
     for argument, known in _parameters(chosen.class_path).items():
         if known.kind is known.POSITIONAL_ONLY:
             raise UserError(
                 f"{option} {chosen.class_path}: its constructor takes {argument} by position only,"
                 " and options are given by name; leave out the / behind it"
             )
+        typed = known.annotation not in (inspect.Parameter.empty, Any)
         takes_none = known.default is None or type(None) in get_args(known.annotation)
-        if argument in chosen.init_args and chosen.init_args[argument] is None and not takes_none:
+        if typed and not takes_none and given.get(argument, 0) is None:
             raise UserError(f"{option}.{argument} null: give a value, or leave the option out")
 
 
@@ -53,24 +55,39 @@ def check_nulls(parser: Any, config: Any) -> None:
             raise UserError(f"--{action.dest} null: give a value, or leave the option out")
 
 
-def settle_callbacks(callbacks: Any) -> None:
-    """Refuses callbacks of no class, and names the values of enumerations, as YAML has none.
+def check_callbacks(callbacks: Any) -> None:
+    """Refuses callbacks of no class, and `null` where an option of theirs needs a value.
 
     Args:
         callbacks: Value of `--trainer.callbacks`, as parsed: one, a list, or none.
 
     Raises:
-        UserError: The parser took a mapping without `class_path` for Lightning's empty base class.
+        UserError: Names the option; the parser takes a mapping without `class_path` for
+            Lightning's empty base class.
     """
-    for callback in callbacks if isinstance(callbacks, list) else filter(None, [callbacks]):
+    for callback in _listed(callbacks):
         if callback.get("class_path") == "lightning.Callback":
             raise UserError(
                 "--trainer.callbacks: a callback without class_path would do nothing; write"
                 " class_path: NAME, and its options below init_args"
             )
+        check("--trainer.callbacks", callback)
+
+
+def name_enums(callbacks: Any) -> None:
+    """Puts the values of enumerations, such as Timer's, in their place, as YAML has none.
+
+    Args:
+        callbacks: Value of `--trainer.callbacks`, as parsed: one, a list, or none.
+    """
+    for callback in _listed(callbacks):
         for name, value in vars(callback.get("init_args", Namespace())).items():
-            if isinstance(value, Enum):  # Timer's
+            if isinstance(value, Enum):
                 callback.init_args[name] = value.value
+
+
+def _listed(callbacks: Any) -> list[Any]:
+    return callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
 
 
 def _parameters(class_path: str) -> dict[str, inspect.Parameter]:

@@ -39,13 +39,13 @@ def explained(error: Exception) -> Exception:
     if failed := constructors.failed(error):
         return failed
     text = " ".join(str(error).split())
-    message = device_errors.explained(error, text) or _of_training(text)
+    frames = traceback.extract_tb(error.__traceback__)
+    message = device_errors.explained(error, text) or _of_training(text, frames)
     if not message and (isinstance(error, DistError) or "by peer" in text):  # gloo has no own type
         return PeerError(
             "another process of this run has failed; see its message, or the system's log if it"
             " was killed"
         )
-    frames = traceback.extract_tb(error.__traceback__)
     message = message or _of_resuming(error, text, frames) or _of_callback(error, text, frames)
     message = message or _of_limit(text) or _of_optimizers(error, text, frames)
     message = message or _of_option(error, text, frames)
@@ -58,14 +58,16 @@ def of_trainer(error: Exception) -> UserError:
     return UserError(message or f"--trainer: {condensed(str(error)):.400}")
 
 
-def _of_training(text: str) -> str:
+def _of_training(text: str, frames: Frames) -> str:
     """Explains what autograd or DDP refuses; empty for other errors, as below."""
     if _NOTHING_TRAINED.search(text):
         return (
             "the loss depends on no trained weight; return the network's output from forward"
             " (not detached, no labels), and leave some layer unfrozen"
         )
-    if "grad can be implicitly created only for scalar outputs" in text:
+    callers = [_library(frame.filename) for frame in frames]
+    by_lightning = [name for name in callers if name != "torch"][-1:] == ["lightning"]
+    if by_lightning and "grad can be implicitly created only for scalar outputs" in text:
         return "the loss is not a single number; return the mean over the batch from training_step"
     if _UNUSED.search(text):
         return (
@@ -122,14 +124,15 @@ def _of_limit(text: str) -> str:
 
 
 def _of_optimizers(error: Exception, text: str, frames: Frames) -> str:
-    """Explains what Lightning cannot use of what a module's `configure_optimizers` returns."""
+    """Explains what Lightning refuses of a module's `configure_optimizers`, or of its result."""
     in_lightning = bool(frames) and _library(frames[-1].filename) == "lightning"
-    if not in_lightning or all(f.name != "_init_optimizers_and_lr_schedulers" for f in frames):
+    functions = {frame.name for frame in frames}
+    if not in_lightning or "_init_optimizers_and_lr_schedulers" not in functions:
         return ""
-    return (
-        "training cannot use what the model's configure_optimizers returns"
-        f" ({type(error).__name__}: {text:.400}); correct it"
-    )
+    reason = f"({type(error).__name__}: {text:.400}); correct it"
+    if "configure_optimizers" in functions:
+        return f"the model's configure_optimizers fails {reason}"
+    return f"training cannot use what the model's configure_optimizers returns {reason}"
 
 
 def _of_option(error: Exception, text: str, frames: Frames) -> str:
@@ -140,7 +143,7 @@ def _of_option(error: Exception, text: str, frames: Frames) -> str:
         return ""
     if isinstance(error, ZeroDivisionError):
         place = Path(frames[-1].filename).stem
-        return f"--trainer: Lightning divides by a number of 0 in {place}; give it 1 or more"
+        return f"--trainer: division by zero in Lightning's {place}; give its numbers 1 or more"
     found = _CLASS_ERROR.search(text)
     return f"{found[1]}: {found[2]}" if found else f"--trainer: {condensed(str(error)):.400}"
 

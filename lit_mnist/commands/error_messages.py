@@ -62,7 +62,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
         reason = "expected the name of a class"
     value = re.search(r"Given value: (.+)", report)
     if reason.startswith("expected") and ", got" not in reason and value:
-        reason += ", got " + _INSTANCE.sub(r"\1", value[1])
+        shown = _INSTANCE.sub(r"\1", value[1])
+        reason += f", got {shown}" + "]" * (shown.count("[") - shown.count("]"))
     option = "--" + ".".join(keys) if keys else ""
     culprit = option or _unknown(reason)
     typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)

@@ -1,8 +1,8 @@
 """The options of `export`, without torch."""
 
 import argparse
-from pathlib import Path
 
+from lit_mnist.commands.command_parser import path
 from lit_mnist.commands.one_run_parser import OneRun
 from lit_mnist.errors import UserError
 from lit_mnist.export.formats import FORMATS, PIXELS
@@ -30,13 +30,13 @@ class Export(OneRun):
         )
         add("--format", choices=FORMATS, metavar="FORMAT", help=kinds)
         output = "the file (model.onnx, .pt2 or .safetensors in the run's folder)"
-        add("--output", type=Path, metavar="FILE", help=output)
+        add("--output", type=path, metavar="FILE", help=output)
         pixels = "type of input pixels: uint8 from 0 to 255 (default), or float32 from 0 to 1"
         add("--input", choices=PIXELS, default="uint8", metavar="TYPE", help=pixels)
         data_dir = "folder of the run's data (that of its config)"
         hidden = argparse.SUPPRESS  # options that are refused with a reason
         add("--model.cascade", "--cascade", dest="cascade", nargs="?", const="true", help=hidden)
-        add("--data_dir", type=Path, metavar="DIR", help=data_dir)
+        add("--data_dir", type=path, metavar="DIR", help=data_dir)
 
     def check(self, options: argparse.Namespace) -> None:
         """Completes run, format and file.

@@ -1,9 +1,8 @@
 """Common options of `export` and `demo`: one run, the user's classes and labels."""
 
 import argparse
-from pathlib import Path
 
-from lit_mnist.commands.command_parser import CommandParser
+from lit_mnist.commands.command_parser import CommandParser, path
 from lit_mnist.errors import UserError
 from lit_mnist.shape import CLASSES
 
@@ -15,7 +14,7 @@ class OneRun(CommandParser):
         """Adds the options for the run, its classes and labels; `what` describes the run."""
         self.usage = "%(prog)s RUN [options]"
         add = self.add_argument
-        add("runs", nargs="*", type=Path, metavar="RUN", help=what)
+        add("runs", nargs="*", type=path, metavar="RUN", help=what)
         classes = "your own classes that its checkpoints name, such as my_module.Net"
         add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
         labels = "names of the ten classes of your own data"

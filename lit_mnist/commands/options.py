@@ -67,7 +67,8 @@ class RunOptions(RunParser):
         self.output = output and option_checks.plain_path("--output", output)
         constructors.check("--model", config.model)
         option_checks.check_checkpoint(config.get("ckpt_path"))
-        constructors.settle_callbacks(config.trainer.callbacks)
+        constructors.check_callbacks(config.trainer.callbacks)
+        constructors.name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold
         check_fold(*part, needed=named is None)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from lit_mnist.commands.audit_parser import Audit
-from lit_mnist.commands.command_parser import CommandParser, positive, positive_or_auto
+from lit_mnist.commands.command_parser import CommandParser, path, positive, positive_or_auto
 from lit_mnist.commands.demo_parser import Demo
 from lit_mnist.commands.doctor_parser import Doctor
 from lit_mnist.commands.export_parser import Export
@@ -112,7 +112,7 @@ class Reproduce(CommandParser):
         add("--seeds", type=positive, default=1, metavar="N", help=seeds)
         _add_jobs(self)
         output = "folder for table and pictures (reproduce in --log_dir)"
-        add("--output", type=Path, metavar="DIR", help=output)
+        add("--output", type=path, metavar="DIR", help=output)
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses options that each system sets itself."""
@@ -138,7 +138,7 @@ class Compare(CommandParser):
         super().__init__()
         self.usage = "%(prog)s RUN RUN [RUN ...]"
         run = "a run's folder, such as tb_logs/deep/seed_42, or a predictions.csv"
-        self.add_argument("runs", nargs="*", type=Path, metavar="RUN", help=run)
+        self.add_argument("runs", nargs="*", type=path, metavar="RUN", help=run)
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses fewer than two runs."""
@@ -161,9 +161,9 @@ class Report(CommandParser):
     def __init__(self) -> None:
         super().__init__()
         run = "a run's folder, such as tb_logs/deep/seed_42; also a committee's, or a sweep's"
-        self.add_argument("runs", nargs="+", type=Path, metavar="RUN", help=run)
+        self.add_argument("runs", nargs="+", type=path, metavar="RUN", help=run)
         output = "the file to write (report.html in the first run's folder)"
-        self.add_argument("--output", type=Path, metavar="FILE", help=output)
+        self.add_argument("--output", type=path, metavar="FILE", help=output)
 
 
 class Runs(CommandParser):
@@ -180,7 +180,7 @@ class Runs(CommandParser):
         super().__init__()
         add = self.add_argument
         folder = "the folder of all runs (%(default)s)"
-        add("folder", nargs="?", type=Path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
+        add("folder", nargs="?", type=path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
         add("--json", action="store_true", help="print JSON, one object per run")
         keys = ("name", "state", "seed", "epoch", "val_acc", "test_acc", "time")
         order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: highest first"

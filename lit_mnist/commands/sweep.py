@@ -60,11 +60,7 @@ class Sweep(NamedTuple):
         """
         searched, options = space.read(path), plans.resolved(spec)
         plans.check_trains(options)
-        if options["trainer"]["limit_val_batches"] == 0:
-            raise UserError(
-                "--trainer.limit_val_batches 0: trials are chosen by validation accuracy; leave it"
-                " out"
-            )
+        _check_validates(options)
         _check_values(spec, path, searched)
         return cls(spec, searched, wanted, options)
 
@@ -114,7 +110,7 @@ def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
     try:
         for place in range(max(map(len, extremes.values()))):
             row = {option: ends[place % len(ends)] for option, ends in extremes.items()}
-            parsed_options(spec.with_settings(row))
+            _check_validates(parsed_options(spec.with_settings(row)))
     except UserError:
         for option, ends in extremes.items():
             for value in ends:
@@ -123,9 +119,24 @@ def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
 
 def _check_value(spec: RunSpec, path: Path, option: str, value: Any) -> None:
     try:
-        parsed_options(spec.with_settings({option: value}))
+        _check_validates(parsed_options(spec.with_settings({option: value})))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _check_validates(options: Mapping[str, Any]) -> None:
+    """Refuses trials that would end without a validation."""
+    trainer = options["trainer"]
+    every, epochs = trainer["check_val_every_n_epoch"] or 1, trainer["max_epochs"] or 0
+    if trainer["limit_val_batches"] == 0:
+        option = "limit_val_batches 0"
+    elif 0 < epochs < every:
+        option = f"check_val_every_n_epoch {every}"
+    else:
+        return
+    raise UserError(
+        f"--trainer.{option}: trials are chosen by validation accuracy; have each one validated"
+    )
 
 
 _ONE = plans.ONE_PROCESS  # for the trials; the run itself may use more

@@ -2,9 +2,8 @@
 
 import argparse
 import textwrap
-from pathlib import Path
 
-from lit_mnist.commands.command_parser import CommandParser, positive
+from lit_mnist.commands.command_parser import CommandParser, path, positive
 from lit_mnist.errors import UserError
 
 SPACE = """
@@ -37,7 +36,7 @@ class Sweep(CommandParser):
         self.description = textwrap.fill(str(self.description), 78)
         self.epilog = f"{SPACE.strip()}\n\n{self.epilog}"
         add = self.add_argument
-        add("--space", type=Path, metavar="FILE", help="the options to search; see below")
+        add("--space", type=path, metavar="FILE", help="the options to search; see below")
         trials = "trials in total, with those of other processes and earlier calls (%(default)s)"
         add("--trials", type=positive, default=30, metavar="N", help=trials)
         spared = "epochs before a trial may be ended early (%(default)s)"

@@ -43,8 +43,8 @@ def opened(
         before = study.user_attrs.get(key, value)
         if before != value:
             raise UserError(
-                f"the sweep {name} was begun with other {key}: {_difference(before, value)};"
-                " choose another --name"
+                f"the {key} of the sweep {name} changed: {_difference(before, value)}; choose"
+                " another --name"
             )
         study.set_user_attr(key, value)
     return study

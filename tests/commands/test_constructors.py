@@ -40,6 +40,14 @@ def test_null_stays_allowed_for_options_that_may_have_none(run_cli, here):
     assert run_cli("fit", "--config", "null.yaml", "--trainer.fast_dev_run", "true")[0] == 0
 
 
+def test_null_is_refused_for_a_callback_s_option_that_needs_a_value(run_cli):
+    stop = ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor=val_loss")
+    status, _, problems = run_cli("fit", *stop, "--trainer.callbacks.patience=null")
+    assert status == 2
+    line = "error: --trainer.callbacks.patience null: give a value, or leave the option out\n"
+    assert problems == line
+
+
 @pytest.mark.parametrize("text", ["{}", "[EarlyStopping: {}]"], ids=str)
 def test_a_callback_of_no_class_is_refused(run_cli, here, text):
     (here / "none.yaml").write_text(f"trainer: {{callbacks: {text}}}\n")

@@ -104,30 +104,36 @@ def test_a_loss_without_gradient_is_reported_with_the_remedy():
     assert str(explanation).startswith("the loss depends on no trained weight")
 
 
-def test_a_loss_per_image_is_reported_with_the_remedy():
-    explanation = raised(torch.zeros(2, requires_grad=True).backward)
-    assert isinstance(explanation, UserError)
-    assert str(explanation).startswith("the loss is not a single number")
-
-
 def two_optimizers(parameters):
     return [torch.optim.SGD([one], lr=0.1) for one in parameters]
 
 
+@pytest.fixture
+def trainer(tmp_path):
+    off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False)
+    return Trainer(accelerator="cpu", default_root_dir=tmp_path, **off)
+
+
 @pytest.mark.parametrize("returned", [two_optimizers, lambda _: {"optimiser": None}])
-def test_unusable_optimizers_are_reported_as_the_model_s(returned, tmp_path):
+def test_unusable_optimizers_are_reported_as_the_model_s(returned, trainer):
     model = BoringModel()
     model.configure_optimizers = lambda: returned(model.parameters())
-    trainer = Trainer(
-        accelerator="cpu",
-        logger=False,
-        enable_checkpointing=False,
-        enable_progress_bar=False,
-        default_root_dir=tmp_path,
-    )
     explanation = raised(lambda: trainer.fit(model))
     assert isinstance(explanation, UserError)
     assert str(explanation).startswith("training cannot use what the model's configure_optimizers")
+
+
+def test_a_loss_per_image_is_reported_with_the_remedy(trainer):
+    model = BoringModel()
+    model.training_step = lambda batch, batch_idx: model(batch)
+    explanation = raised(lambda: trainer.fit(model))
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith("the loss is not a single number")
+
+
+def test_an_error_of_the_users_own_autograd_call_is_not_explained():
+    error = raised(torch.zeros(2, requires_grad=True).backward)
+    assert isinstance(error, RuntimeError)
 
 
 @pytest.fixture
@@ -169,5 +175,5 @@ def test_ddp_s_refusals_are_reported_with_the_remedy(call, line):
 def test_a_division_by_zero_within_lightning_names_its_place():
     with pytest.raises(ZeroDivisionError) as caught:
         _ExponentialLR(torch.optim.SGD([torch.zeros(1)], 0.1), 1.0, num_iter=0)
-    message = "--trainer: Lightning divides by a number of 0 in lr_finder; give it 1 or more"
+    message = "--trainer: division by zero in Lightning's lr_finder; give its numbers 1 or more"
     assert str(explained(caught.value)) == message

@@ -45,6 +45,14 @@ def test_a_committee_accepts_a_model_without_a_config(model):
     assert PARSERS["committee"]().parse(model).spec.typed == tuple(model)
 
 
+def test_home_is_found_where_no_shell_has_replaced_it(monkeypatch):
+    monkeypatch.setenv("HOME", "/home/me")
+    options = PARSERS["report"]().parse(["~/run", "--output=~/page.html"])
+    assert (options.runs, options.output) == ([Path("/home/me/run")], Path("/home/me/page.html"))
+    actions = [action for kind in PARSERS.values() for action in kind()._actions]
+    assert not [action.dest for action in actions if action.type is Path]
+
+
 @pytest.mark.parametrize("flag", ["-h", "--help"])
 @pytest.mark.parametrize("command", PARSERS)
 def test_help_wins_over_other_options(command, flag, capsys):

@@ -184,6 +184,9 @@ def test_a_value_that_fit_refuses_is_named_before_anything_is_trained(sweep, spa
 
 
 def test_a_sweep_without_validation_is_refused_before_anything_is_trained(sweep):
+    status, _, problems = sweep("--trainer.check_val_every_n_epoch", "9")
+    assert (status, problems.count("\n")) == (2, 1)
+    assert problems.startswith("error: --trainer.check_val_every_n_epoch 9: trials are chosen by")
     status, output, problems = sweep("--trainer.limit_val_batches", "0")
     assert (status, output) == (2, "")
     assert problems.startswith("error: --trainer.limit_val_batches 0: trials are chosen by")
@@ -193,11 +196,11 @@ def test_a_sweep_without_validation_is_refused_before_anything_is_trained(sweep)
 def test_another_space_or_storage_is_refused(quick, sweep):
     status, _, problems = sweep("--trials", "2", "--trainer.limit_train_batches", "1")
     assert status == 2
-    assert "begun with other options: trainer.max_epochs 1, now 3;" in problems
+    assert "the options of the sweep dense changed: trainer.max_epochs 1, now 3;" in problems
     assert "; trainer.limit_train_batches None, now 1" in problems
     Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
     status, _, problems = sweep(*QUICK)
-    assert "begun with other space: model.lr" in problems
+    assert "the space of the sweep dense changed: model.lr" in problems
     for url, said in (("nothing", "no such database"), ("oracle+x://a:secret@b/c", "a:***@b/c")):
         status, _, problems = sweep("--storage", url)
         assert (status, problems.count("\n")) == (2, 1)
