@@ -1,7 +1,7 @@
 """Constructors of classes that options name: checks of their arguments, and their errors."""
 
-import importlib
 import inspect
+import pkgutil
 import traceback
 from enum import Enum
 from pathlib import Path
@@ -32,7 +32,8 @@ def check(option: str, chosen: Any) -> None:
                 f"{option} {chosen.class_path}: its constructor takes {argument} by position only,"
                 " and options are given by name; leave out the / behind it"
             )
-        typed = known.annotation not in (inspect.Parameter.empty, Any)
+        # An annotation is text in a module with `from __future__ import annotations`
+        typed = known.annotation not in (inspect.Parameter.empty, Any, str(known.annotation))
         takes_none = known.default is None or type(None) in get_args(known.annotation)
         if typed and not takes_none and given.get(argument, 0) is None:
             raise UserError(f"{option}.{argument} null: give a value, or leave the option out")
@@ -91,8 +92,7 @@ def _listed(callbacks: Any) -> list[Any]:
 
 
 def _parameters(class_path: str) -> dict[str, inspect.Parameter]:
-    module, _, name = class_path.rpartition(".")
-    kind = getattr(importlib.import_module(module), name)  # the parser has imported it
+    kind = pkgutil.resolve_name(class_path)  # also of a class within a class
     return dict(inspect.signature(kind).parameters)
 
 

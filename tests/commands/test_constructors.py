@@ -57,6 +57,19 @@ def test_a_callback_of_no_class_is_refused(run_cli, here, text):
     assert problems.count("\n") == 1
 
 
+class Outer:
+    class Inner:
+        def __init__(self, known: int = 1, unknown=1, text: "int | None" = 1):
+            pass
+
+
+def test_null_passes_where_no_type_is_known_also_in_a_nested_class():
+    chosen = {"class_path": f"{__name__}.Outer.Inner"}
+    check("--model", Namespace(init_args=Namespace(unknown=None, text=None), **chosen))
+    with pytest.raises(UserError, match=r"--model\.known null"):
+        check("--model", Namespace(init_args=Namespace(known=None), **chosen))
+
+
 class ByPosition(DenseModule):
     def __init__(self, width: int = 3, /, lr: float = 0.1):
         super().__init__(lr=lr)
