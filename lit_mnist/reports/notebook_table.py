@@ -105,7 +105,8 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         {", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in facts.values()}
     )
     made_with = [*places, f"precision {', '.join(kinds)}" if kinds else "", *versions]
-    return [*notes, f"- {'; '.join(filter(None, made_with))}."]
+    known = "; ".join(filter(None, made_with))
+    return [*notes, f"- {known}."] if known else notes
 
 
 def _row(row: dict[str, Any]) -> str:

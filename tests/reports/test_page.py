@@ -107,6 +107,7 @@ def test_a_run_s_name_is_escaped(trained):
     [
         (lambda run: run.predictions.write_text("index,label\n1"), "test_predictions"),
         (lambda run: run.file("results.json").write_text("{"), "results.json: damaged"),
+        (lambda run: run.update_results(calibration={"temperature": 1.0}), "results.json lacks"),
         (lambda run: run.file("metrics.csv").write_text("epoch,lr\nx,y\n"), "metrics.csv: damaged"),
         (lambda run: run.file("config.yaml").write_text("- 1"), "config.yaml: damaged"),
         (lambda run: run.file("config.yaml").write_text("data: 1"), "config.yaml: damaged"),

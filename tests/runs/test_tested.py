@@ -184,6 +184,7 @@ def test_reproduce_repeats_a_partial_test(
     (FOLDER / "results.json").unlink()  # what it knew of the machine is lost, and left out
     assert main(["reproduce", *options]) == 0
     assert results()["seed"] == 42
+    assert "\n- ." not in Path("tb_logs/reproduce/tutorial.md").read_text()
 
 
 def test_testing_no_batch_is_refused(call):
