@@ -20,6 +20,7 @@ from torch import nn
 KEY = "model_code"  # in checkpoints
 _PYTHON = str(sys.implementation.cache_tag)  # bytecode is compared within a version of Python only
 _BUILDING = ("setup", "configure_model")  # hooks that may create layers
+_NOT_OWN = {"lit_mnist", *sys.stdlib_module_names}
 
 
 def fingerprint(module: nn.Module) -> dict[str, dict[str, str]]:
@@ -45,7 +46,7 @@ def _is_own(kind: type) -> bool:
     """Returns whether a class is of no installed package."""
     file = getattr(sys.modules.get(kind.__module__), "__file__", None) or ""
     root = kind.__module__.partition(".")[0]
-    return root not in ("lit_mnist", *sys.stdlib_module_names) and "-packages" not in file
+    return root not in _NOT_OWN and "-packages" not in file
 
 
 def _of_class(kind: type) -> str:
