@@ -64,8 +64,13 @@ def read(run: Run) -> Answers:
 
 
 def _check_weights(run: Run, config: dict[str, Any]) -> None:
-    """Refuses predictions of weights that have been replaced, where the members are still there."""
+    """Refuses predictions of unknown weights, or of replaced ones where the members still exist."""
     options, found = flat(config), run.results().get(KEY) or {}
+    if not found:
+        raise UserError(
+            f"{run.file('results.json')}: does not say of which weights {run.out_of_fold.name} is;"
+            " run committee --folds again"
+        )
     try:
         paths = members.find(options.get("model.init_args.checkpoints") or ())
     except UserError:

@@ -14,6 +14,8 @@ from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES
+from lit_mnist.runs.restored import restore
+from lit_mnist.runs.resume import newest
 
 
 def run(options: argparse.Namespace) -> None:
@@ -64,6 +66,7 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
     for plan in planned:
         if plan.complete:
             print(f"{plan.run.folder} is complete", flush=True)  # before what the jobs print
+            restore_lost(plan)
     todo = [Job(plan.label, plan.spec) for plan in planned if not plan.complete]
     if jobs is None:
         jobs = jobs_at_once([job.spec for job in todo])
@@ -77,6 +80,12 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
     if failed:
         names = ", ".join(job.name for job in failed)
         raise UserError(f"{names}: not trained, see the error above; the same command continues")
+
+
+def restore_lost(plan: Plan) -> None:
+    """Writes the results of a complete run again if the file was lost, as `fit` would."""
+    if "name" not in plan.run.results():
+        restore(plan.run, plan.config, newest(plan.run)[0])
 
 
 def test(planned: Sequence[Plan], average: AVERAGES) -> Path:

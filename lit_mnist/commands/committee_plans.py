@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.commands import plans, run_cli
+from lit_mnist.commands import evaluation, plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
@@ -18,7 +18,7 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
     per_member = ("seed", "images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
-    paths = [plans.weights_of(one.run) for one in members]
+    paths = [one.run.evaluated()[0] for one in members]
     classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name
     spec = RunSpec(
         settings={
@@ -45,6 +45,7 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
     Returns:
         The committee's folder.
     """
+    _say_which(members)
     planned = plan(members, average)
     if planned.tested:
         print(f"{planned.run.folder} is tested: see report.md in it")
@@ -55,7 +56,15 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
 
 def validate(members: Sequence[Plan], average: AVERAGES) -> None:
     """Scores the average of trained runs on the images that they have held out of training."""
+    _say_which(members)
     run_cli.run(plan(members, average).spec.argv("validate"))
+
+
+def _say_which(members: Sequence[Plan]) -> None:
+    """Tells which members are in the committee with other weights than their best."""
+    for one in members:
+        if note := one.run.evaluated()[1]:
+            evaluation.warn(note)
 
 
 def _classes(model: Any) -> list[str]:

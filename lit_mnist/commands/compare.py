@@ -3,6 +3,7 @@
 import argparse
 import csv
 import re
+import sys
 from collections.abc import Sequence
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +13,7 @@ import numpy as np
 
 from lit_mnist.errors import UserError
 from lit_mnist.reports.statistics import holm, mcnemar, mean_sd, welch, wilson_interval
-from lit_mnist.runs import tested
+from lit_mnist.runs import tested, tested_files
 from lit_mnist.runs.folder import Run
 
 SIGNIFICANT = 0.05
@@ -49,8 +50,13 @@ def tested_runs(path: Path) -> list[Path]:
     """Returns the run itself, or all seeds in the folder of a system, such as `tb_logs/deep`."""
     if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
         return [path]
-    tables = sorted(path.glob("seed_*/predictions.csv"), key=lambda file: (len(str(file)), file))
-    return [file.parent for file in tables if _is_seed(file.parent)] or [path]
+    seeds = [folder for folder in path.glob("seed_*") if _is_seed(folder)]
+    seeds.sort(key=lambda folder: (len(str(folder)), folder))
+    tested_ones = [folder for folder in seeds if Run(folder).predictions.exists()]
+    for folder in seeds if tested_ones else ():
+        if folder not in tested_ones:
+            print(f"{folder}: has no predictions, so it is left out; test it", file=sys.stderr)
+    return tested_ones or [path]
 
 
 def _is_seed(folder: Path) -> bool:
@@ -94,6 +100,8 @@ def read(path: Path) -> Predictions:
         problem = "damaged; test the run again" if damaged else other
         raise UserError(f"{file}: {problem}") from error
     name = str(file.parent if file.name == run.predictions.name else file)
+    if other := tested_files.foreign(run.folder, run.results()):
+        name = f"{name} (weights of {other})"
     return Predictions(name, data_sha256, indices, labels, labels == predictions)
 
 

@@ -1,13 +1,15 @@
 """The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
 import sys
+from collections.abc import Mapping
+from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
-from lit_mnist.models import classes
+from lit_mnist.models import classes, definition
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, tested
@@ -48,7 +50,7 @@ def scores(trainer: Trainer, stage: str) -> str:
 
 
 def trained(
-    run: Run, model: ScoredModule, ckpt_path: str | None
+    run: Run, model: ScoredModule, ckpt_path: str | None, options: Mapping[str, Any]
 ) -> tuple[str | None, tested.Weights]:
     """Returns the checkpoint to evaluate, None for a committee, and its weights.
 
@@ -56,6 +58,7 @@ def trained(
         run: The folder.
         model: The model that the checkpoint must fit.
         ckpt_path: The user's choice; by default the run's best, or its last if there is no best.
+        options: The resolved config.
 
     Raises:
         UserError: There is no checkpoint, or it is of another model.
@@ -67,22 +70,24 @@ def trained(
             )
         model.configure_model()
         return None, tested.Weights(model.sha256, ())
-    path = starting_point.checkpoint_of(run, ckpt_path or "best")
-    if not ckpt_path and not path.exists() and run.last.exists():
-        kept = "best_val_acc" in run.results()
-        why = "was deleted or moved" if kept else "no such checkpoint, as no best was kept"
-        _warn(f"{path}: {why}; taking {run.last}")
-        path = run.last
+    named = (starting_point.checkpoint_of(run, ckpt_path), "") if ckpt_path else None
+    path, note = named or run.evaluated()
+    if note:
+        warn(note)
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
     model.configure_model()  # Lightning calls it again, which does no harm
     checkpoints.refuse(path, checkpoints.written_by_hand(checkpoint))
     checkpoints.check_fits(checkpoint, model, path)
-    classes.check_same_module(checkpoint, model, path)
+    given = options["model"].get("init_args") or {}
+    classes.check_same_module(checkpoint, model, path, given)
+    if name := definition.changed(checkpoint, model):
+        warn(f"{path}: was trained with other code of {name} than it has now, which is evaluated")
     return str(path), tested.Weights.of(path, checkpoint)
 
 
 @rank_zero_only
-def _warn(text: str) -> None:
+def warn(text: str) -> None:
+    """Prints a line about the run on standard error."""
     print(text, file=sys.stderr)

@@ -1,8 +1,10 @@
 """The command `export`: a run or a committee as a model file for other programs."""
 
 import argparse
+from pathlib import Path
 
 from lit_mnist.commands.named_class import named_class
+from lit_mnist.errors import UserError
 from lit_mnist.export import model_card
 from lit_mnist.export.exporter import Order, export
 from lit_mnist.export.facts import Facts
@@ -13,6 +15,8 @@ from lit_mnist.runs.folder import Run
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `export_parser.Export`."""
+    if options.output and options.output.exists() and not _is_export(options.output):
+        raise UserError(f"--output {options.output}: exists and is no export of ours; name another")
     require(options.format)
     one = Run(options.run)
     classes = [named_class(name) for name in options.classes]
@@ -27,3 +31,8 @@ def run(options: argparse.Namespace) -> None:
         f" difference of a probability is {outcome.difference:.1e}"
     )
     print(f"{output.with_name(model_card.NAME)}: what it is, and how to load it")
+
+
+def _is_export(path: Path) -> bool:
+    """Whether a file may be replaced, which only an earlier export may."""
+    return b"lit-mnist" in path.read_bytes()  # its metadata, which no format compresses

@@ -159,10 +159,5 @@ def test_data_sha256(config: Mapping[str, Any]) -> str:
 def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
     if "test_weights_sha256" not in run.results():
         return tested.NEVER  # damaged weights do not matter here: fit reports them
-    weights = tested.weights_sha256([weights_of(run)])
+    weights = tested.weights_sha256([run.evaluated()[0]])
     return tested.doubt(run, weights, test_data_sha256(config))
-
-
-def weights_of(run: Run) -> Path:
-    """Returns the checkpoint that `test` uses: the best, or the last if nothing was validated."""
-    return run.last if run.last.exists() and not run.best.exists() else run.best

@@ -4,7 +4,7 @@ import argparse
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.reports import page, page_facts, sweep_page
+from lit_mnist.reports import page, page_facts, run_names, sweep_page
 from lit_mnist.sweep import record
 
 
@@ -21,7 +21,8 @@ def run(options: argparse.Namespace) -> None:
     if sweeps:
         text = sweep_page.html(record.Record.read(sweeps[0]))
     else:
-        text = page.html([page_facts.read(folder) for folder in options.runs])
+        named = zip(options.runs, run_names.of_folders(options.runs), strict=True)
+        text = page.html([page_facts.read(folder)._replace(name=name) for folder, name in named])
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(output, text)
     print(f"{output}: open it in a browser; it is self-contained")

@@ -75,6 +75,8 @@ def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
         planned = list(map(plans.plan, specs))
         if not all(plan.complete and plan.tested for plan in planned):
             return []
+        for plan in planned:
+            committee.restore_lost(plan)
         if system.members > 1 and not committee_plans.plan(planned).tested:
             return []
     except UserError:  # made with other options, or damaged

@@ -101,7 +101,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path = evaluation.trained(self.run, model, ckpt_path)[0]
+        path = evaluation.trained(self.run, model, ckpt_path, self.options)[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             report = OutOfFold(self.run, model, self.options)
@@ -116,7 +116,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "test")
         if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
             files.check_writable(self.run.folder)
-        path, weights = evaluation.trained(self.run, model, ckpt_path)
+        path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
@@ -133,7 +133,7 @@ class RunCLI(RunOptions):
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
         evaluation.refuse_zero_limit(self.trainer, "predict")
-        path, weights = evaluation.trained(self.run, model, ckpt_path)
+        path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:

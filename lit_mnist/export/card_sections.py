@@ -65,7 +65,7 @@ def metrics(facts: Facts) -> dict[str, dict[str, float]]:
             "accuracy": facts.results["test_acc"],
             "loss": facts.results["test_loss"],
         }
-    if "best_val_acc" in facts.results:
+    if _is_best(facts):
         found["validation"] = {"accuracy": facts.results["best_val_acc"]}
     return found
 
@@ -76,7 +76,7 @@ def scores(facts: Facts, val_count: int) -> str:
     if not facts.doubt:
         rows.append(_row("test", results))
         rows += [_row(f"test: {one['run']} alone", one) for one in results.get("members", [])]
-    if "best_val_acc" in results:
+    if _is_best(facts):
         name = "validation, which chose the epoch"
         rows.append([name, f"{val_count:,}", f"{results['best_val_acc']:.4f}", "", "", ""])
     head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
@@ -84,6 +84,11 @@ def scores(facts: Facts, val_count: int) -> str:
     if "test_reads" in results and not facts.doubt:
         note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
     return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
+
+
+def _is_best(facts: Facts) -> bool:
+    """Returns whether the weights are those that the best validation accuracy is of."""
+    return "best_val_acc" in facts.results and facts.trained.paths == [facts.run.best]
 
 
 def _row(name: str, test: dict[str, Any]) -> list[str]:

@@ -1,6 +1,7 @@
 """The trained networks of a run or a committee, and how they are averaged."""
 
 import os
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args
@@ -52,9 +53,11 @@ class TrainedRun(NamedTuple):
         Raises:
             UserError: There is no such run, or a checkpoint is damaged.
         """
-        paths, average = [run.best if run.best.is_file() else run.last], DEFAULT_AVERAGE
-        results = run.results()
-        if not paths[0].is_file():
+        path, note = run.evaluated()
+        if note:
+            print(note, file=sys.stderr)
+        paths, average, results = [path], DEFAULT_AVERAGE, run.results()
+        if not path.is_file():
             paths, average = _committee(run, results)
         essentials = [
             {

@@ -7,18 +7,19 @@ weight shapes prove nothing: the same layers may be joined by another activation
 
 import inspect
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.models.trained import OF_READING
 from lit_mnist.runs import checkpoints
 
 OURS = "lit_mnist"
 # These affect how a network is trained, not what it predicts
-RECIPE = frozenset(inspect.signature(ClassifierModule).parameters)
+RECIPE = frozenset(inspect.signature(ClassifierModule).parameters) - {*OF_READING}
 
 
 def trained_class(
@@ -68,21 +69,33 @@ def is_named(kind: type, name: str) -> bool:
     return name == f"{kind.__module__}.{kind.__qualname__}" or _loaded(name) is kind
 
 
-def check_same_module(checkpoint: dict[str, Any], model: ScoredModule, path: Path) -> None:
+def check_same_module(
+    checkpoint: dict[str, Any],
+    model: ScoredModule,
+    path: Path,
+    given: Mapping[str, Any] | None = None,
+) -> None:
     """Refuses to evaluate weights with another module than the one that trained them.
+
+    Args:
+        checkpoint: As returned by `checkpoints.read`.
+        model: The module.
+        path: The checkpoint's file, for error messages.
+        given: The arguments that the module was built with, where it keeps no hyperparameters.
 
     Raises:
         UserError: Naming the class, or the hyperparameter that differs.
     """
     name, kind = checkpoints.class_name(checkpoint), type(model)
-    if name and not is_named(kind, name) and not name.startswith("__main__."):
+    of_script = name.startswith("__main__.") and name.rpartition(".")[2] == kind.__name__
+    if name and not is_named(kind, name) and not of_script:
         raise UserError(
             f"{path}: trained with {ascii(name)[1:-1]:.99}, not {kind.__module__}.{kind.__name__};"
             " take the --config or the --model that it was trained with"
         )
     free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
     for key, trained in public_hyperparameters(checkpoint).items():
-        current = model.hparams.get(key, trained)
+        current = {**(given or {}), **model.hparams}.get(key, trained)
         if key not in free and _is_plain(trained) and _is_plain(current) and current != trained:
             raise UserError(
                 f"{path}: trained with --model.{key} {_shown(trained)}, not {_shown(current)};"
@@ -104,8 +117,15 @@ def _loaded(name: str) -> object:
 
 
 def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    """Returns the hyperparameters without the entries that Lightning adds for itself."""
-    values = checkpoint.get("hyper_parameters", {})
+    """Returns what a module was built with, without the entries that Lightning adds for itself.
+
+    A module may save no hyperparameters, or only some; the command line notes them all.
+    """
+    given = checkpoint.get(checkpoints.OPTIONS_KEY, {}).get("init_args")
+    values = {
+        **(given if isinstance(given, dict) else {}),
+        **checkpoint.get("hyper_parameters", {}),
+    }
     return {k: v for k, v in values.items() if isinstance(k, str) and not k.startswith("_")}
 
 

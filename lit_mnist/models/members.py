@@ -119,12 +119,12 @@ def in_common(members: Sequence[Member]) -> dict[str, Any]:
 
 def _read(path: Path, known_classes: Sequence[type]) -> Member:
     checkpoint = checkpoints.read(path)
-    rows = checkpoints.history(checkpoint) or [{}]
+    score = checkpoints.scores(checkpoint).get("val_acc")
     return Member(
         path=path,
         sha256=checkpoints.weights_sha256(checkpoint["state_dict"]),
         module=rebuild(checkpoint, path, known_classes),
         trained_on=checkpoint.get("MNISTDataModule", {}),
         epoch=checkpoint.get("epoch"),
-        val_acc=rows[-1].get("val_acc"),
+        val_acc=None if score is None else float(f"{score:.7g}"),  # as in metrics.csv
     )

@@ -11,6 +11,7 @@ from torchmetrics import Metric
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
+from lit_mnist.models import definition
 from lit_mnist.models.logits import checked
 
 
@@ -122,9 +123,10 @@ class ScoredModule(LightningModule):
             setattr(self, f"{stage}_{name}", Score(scores, name))
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Stores the class's name for runs started in Python; LightningCLI stores it by itself."""
+        """Stores the class's name, which LightningCLI does by itself, and hashes of its code."""
         kind = type(self)
         checkpoint["model_class"] = f"{kind.__module__}.{kind.__qualname__}"
+        checkpoint[definition.KEY] = definition.fingerprint(self)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and returns its probabilities (B, 10)."""

@@ -17,6 +17,7 @@ out_of_fold       predictions of a committee of folds for the training images
 label_issues      labels that out-of-fold predictions contradict
 committee_table   report.md: a committee's scores beside its members'
 page              one HTML file about one or several runs
+run_names         names of runs in tables and charts
 page_facts        reads the content of that page from a run's folder
 page_charts       charts of that page
 sweep_page        one HTML file about a sweep

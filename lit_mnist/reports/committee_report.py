@@ -13,7 +13,7 @@ from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plots
+from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plots, run_names
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import markdown
 from lit_mnist.reports.predictions import Predictions
@@ -117,14 +117,15 @@ class CommitteeReport(EvaluationReport):
 
     def curves(self, trainer: Trainer) -> None:
         """Draws the members' curves and the committee's test accuracy."""
-        paths = [member.path.parent.parent for member in self.committee.members]
-        histories = {
-            member.name: Run(path).history()
-            for member, path in zip(self.committee.members, paths, strict=True)
-        }
+        named = zip(self._names(), self.committee.members, strict=True)
+        histories = {name: Run(one.path.parent.parent).history() for name, one in named}
         accuracy = {"committee": self.run.results()["test_acc"]}
         figure = plots.curves(histories, accuracy)
         show(trainer, self.run, "curves", figure, step=self.weights.step)
+
+    def _names(self) -> list[str]:
+        members = self.committee.members
+        return run_names.distinct([one.name for one in members], [one.path for one in members])
 
     def _facts(self, trainer: Trainer, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
         average = self.committee.average
@@ -133,8 +134,10 @@ class CommitteeReport(EvaluationReport):
         return {
             **committee_facts(trainer, self.committee, self.config["name"]),
             "members": [
-                member_facts(member, own, labels)
-                for member, own in zip(self.committee.members, log_probs, strict=True)
+                member_facts(member, own, labels) | {"run": name}
+                for member, own, name in zip(
+                    self.committee.members, log_probs, self._names(), strict=True
+                )
             ],
             "errors_by_size": [
                 {"mean": round(row.mean, 6), "fewest": row.fewest, "most": row.most}

@@ -68,9 +68,10 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
         "mean_loss": loss[0],
         "sd_loss": loss[1] if len(runs) > 1 else None,
         "seconds": round(sum(run["seconds"] for run in runs), 1),
-        "precision": sorted({run["precision"] for run in runs}),
-        "hardware": sorted({run["hardware"] for run in runs}),
-        "versions": whole["versions"],
+        # not known of a run whose results.json was lost
+        "precision": sorted({run["precision"] for run in runs if "precision" in run}),
+        "hardware": sorted({run["hardware"] for run in runs if "hardware" in run}),
+        "versions": whole.get("versions", {}),
     }
 
 
@@ -103,8 +104,9 @@ def _notes(facts: dict[str, Any]) -> list[str]:
     versions = sorted(
         {", ".join(f"{k} {v}" for k, v in row["versions"].items()) for row in facts.values()}
     )
-    made_with = [*places, f"precision {', '.join(kinds)}", *versions]
-    return [*notes, f"- {'; '.join(made_with)}."]
+    made_with = [*places, f"precision {', '.join(kinds)}" if kinds else "", *versions]
+    known = "; ".join(filter(None, made_with))
+    return [*notes, f"- {known}."] if known else notes
 
 
 def _row(row: dict[str, Any]) -> str:

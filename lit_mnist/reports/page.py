@@ -10,6 +10,7 @@ import jinja2
 import numpy as np
 from PIL import Image
 
+from lit_mnist.errors import UserError
 from lit_mnist.reports import page_charts
 from lit_mnist.reports.page_facts import Evaluation, RunFacts, known
 from lit_mnist.reports.plots import confusion_matrix
@@ -26,13 +27,19 @@ def html(runs: Sequence[RunFacts]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    template = environment.get_template("report.html")
     together = {run.name: run.history for run in runs if run.history}
-    return environment.get_template("report.html").render(
-        title=", ".join(run.name for run in runs),
-        runs=[_section(run) for run in runs],
-        together=page_charts.accuracy_and_loss(together, None) if len(together) > 1 else "",
-        columns=_COLUMNS,
-    )
+    names = ", ".join(run.name for run in runs)
+    try:
+        return template.render(
+            title=names,
+            runs=[_section(run) for run in runs],
+            together=page_charts.accuracy_and_loss(together, None) if len(together) > 1 else "",
+            columns=_COLUMNS,
+        )
+    except jinja2.UndefinedError as error:
+        text = f"{names}: results.json lacks what a test has written ({error}); test again"
+        raise UserError(text) from error
 
 
 def _percent(value: float) -> str:
@@ -62,13 +69,15 @@ def _section(run: RunFacts) -> dict[str, Any]:
     results = run.results
     histories = {"": run.history} if run.history else run.histories
     best = results.get("best_epoch") if run.history else None
+    elsewhere = {"weights tested": run.elsewhere} if run.elsewhere and run.test else {}
     return {
         "facts": run,
         "figures": {
             name: form(results[key])
             for key, name, form in _COLUMNS
             if _is_shown(results.get(key)) and not (run.untested and key.startswith("test_"))
-        },
+        }
+        | elsewhere,
         "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
         "epoch_seconds": _epoch_seconds(run),
         "calibration": results.get("calibration"),

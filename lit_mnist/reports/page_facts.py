@@ -10,9 +10,11 @@ import numpy as np
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
+from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs import ledger, safe_yaml, tested
+from lit_mnist.runs import ledger, safe_yaml, tested, tested_files
 from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.shape import CLASSES
 
 
 class Evaluation(NamedTuple):
@@ -50,6 +52,7 @@ class RunFacts(NamedTuple):
         histories: Rows of `metrics.csv` of a committee's members, by name.
         test: Its test; None if there is no valid one.
         untested: Why there is no valid test; empty if there is one.
+        elsewhere: The tested checkpoint, if it is not one of the run's own; else empty.
         class_names: Names of the ten classes.
         reads: Rows of the ledger, one for each time that the test set was read.
     """
@@ -61,6 +64,7 @@ class RunFacts(NamedTuple):
     histories: dict[str, list[dict[str, float]]]
     test: Evaluation | None
     untested: str
+    elsewhere: str
     class_names: list[str]
     reads: list[dict[str, str]]
 
@@ -87,6 +91,7 @@ def read(folder: Path) -> RunFacts:
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),
         untested=untested,
+        elsewhere=tested_files.foreign(folder, results),
         class_names=labels(dataset if dataset in DATASETS else "MNIST"),
         reads=_rows(run.file(ledger.NAME)),
     )
@@ -97,14 +102,24 @@ def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation
     if table.ndim != 2 or table.shape[1] != 13 or not np.isfinite(table).all():
         raise UserError(f"{run.predictions}: damaged; test the run again")
     indices, labels, predictions = table[:, :3].astype(int).T
-    votes = np.array([list(row.values())[3:] for row in _rows(run.votes)]).astype(int)
     return Evaluation(
         indices,
         Answers(table[:, 3:], labels),
         predictions,
-        votes if len(votes) == len(table) else None,
+        _votes(run, len(table)),
         _images(data, str(results["test_data_sha256"]), len(table)),
     )
+
+
+def _votes(run: Run, count: int) -> np.ndarray | None:
+    """Returns the members' votes on the tested images, int (N, M), if they are on disk."""
+    try:
+        votes = np.array([list(map(int, row.values()))[3:] for row in _rows(run.votes)], int)
+    except ValueError:
+        votes = np.array([-1])
+    if votes.size and not 0 <= votes.min() <= votes.max() < CLASSES:
+        raise UserError(f"{run.votes}: damaged; test the committee again")
+    return votes if len(votes) == count else None
 
 
 def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
@@ -121,7 +136,8 @@ def _members_histories(run: Run, results: dict[str, Any]) -> dict[str, list[dict
     """Reads the histories of a committee's members, as far as they still exist."""
     paths = results.get("test_checkpoints") if "members" in results else None
     folders = [(run.folder / path).parent.parent for path in paths or []]
-    histories = {"/".join(one.resolve().parts[-2:]): Run(one).history() for one in folders}
+    named = zip(run_names.of_folders(folders), folders, strict=True)
+    histories = {name: Run(one).history() for name, one in named}
     return {name: history for name, history in histories.items() if history}
 
 

@@ -19,6 +19,8 @@ from lit_mnist.runs.weights import (
     shapes,
 )
 
+# Key of the model's class and arguments, as the command line or the config gave them
+OPTIONS_KEY = "model_options"
 # Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
@@ -27,13 +29,10 @@ KINDS = {
     "callbacks": dict,
     "loops": dict,
     "MNISTDataModule": dict,
+    OPTIONS_KEY: dict,
 }
-
-
-# Key, among the states of callbacks, of the rows of metrics.csv
-METRICS_KEY = "metrics"
-# Likewise, of the scores of the last validation
-BEST_KEY = "best"
+# Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
+METRICS_KEY, BEST_KEY = "metrics", "best"
 # Key of what a checkpoint lacks for an exact resume
 LACKS_KEY = "lacks"
 _LACKS = {
@@ -193,8 +192,9 @@ def committee_sha256(average: str, members: Iterable[str]) -> str:
 def class_name(checkpoint: dict[str, Any]) -> str:
     """Returns the class that a checkpoint names as its module's; empty if it names none.
 
-    LightningCLI saves `_class_path` among the hyperparameters; runs started in Python have
-    `model_class`.
+    Runs started in Python have `model_class`; LightningCLI saves `_class_path`, if a module saves
+    its hyperparameters.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
-    return str(named or checkpoint.get("model_class", ""))
+    options = checkpoint.get(OPTIONS_KEY, {})
+    return str(named or options.get("class_path") or checkpoint.get("model_class", ""))

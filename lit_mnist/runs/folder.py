@@ -1,12 +1,12 @@
 """A run's folder: the paths of its files, and reading its small ones."""
 
 import csv
-import json
 import math
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from types import NoneType
 from typing import Any, Self
 
 import yaml
@@ -14,18 +14,13 @@ from filelock import FileLock, Timeout
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import safe_yaml
+from lit_mnist.runs import results_file, safe_yaml
 from lit_mnist.runs.old_layout import with_moved_classes
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 FINAL = "final"  # sub-folder of what TensorBoard's HParams tab shows
 # Columns of metrics.csv; what a user logs follows them
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
-# Keys of results.json, where they are known
-NUMBERS = (
-    *("epochs", "steps", "seconds", "parameters", "best_epoch", "best_val_acc", "best_val_loss"),
-    *("test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
-)
 _NO_CONFIG = "restore it, or remove it (fit goes by its checkpoint then), or start over: --fresh"
 
 
@@ -94,16 +89,15 @@ class Run:
 
     def results(self) -> dict[str, Any]:
         """Content of `results.json`; empty before the first epoch."""
-        path = self.file("results.json")
-        try:
-            results = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
-        except (ValueError, RecursionError):
-            results = None
-        if isinstance(results, dict):
-            kinds = (int, float, type(None))
-            if all(isinstance(results.get(name), kinds) for name in NUMBERS):
-                return results
-        raise UserError(f"{path}: damaged; remove it, and fit and test write it again")
+        return results_file.read(self.file("results.json"))
+
+    def evaluated(self) -> tuple[Path, str]:
+        """The checkpoint to evaluate, and why it is not the best; empty if it is."""
+        if self.best.exists() or not self.last.exists():
+            return self.best, ""
+        kept = "best_val_acc" in self.results()
+        why = "was deleted or moved" if kept else "no such checkpoint, as no best was kept"
+        return self.last, f"{self.best}: {why}; taking {self.last}"
 
     def update_results(self, **values: Any) -> None:
         """Updates entries of `results.json` and keeps the others."""
@@ -183,7 +177,8 @@ def read_config(path: Path) -> dict[str, Any]:
         content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged; {_NO_CONFIG}") from error
-    if not isinstance(content, dict):
+    groups = isinstance(content, dict) and [content.get(name) for name in ("data", "trainer")]
+    if not groups or not all(isinstance(group, (dict, NoneType)) for group in groups):
         raise UserError(f"{path}: damaged; {_NO_CONFIG}")
     return with_moved_classes(content)
 

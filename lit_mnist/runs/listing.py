@@ -132,6 +132,8 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     if tested_files.changed(folder, known):
         known = {key: value for key, value in known.items() if not key.startswith("test_")}
         problems.append(f"{tested_files.CHANGED}; test it again")
+    if other := tested_files.foreign(folder, known):
+        problems.append(f"its test is of {other}")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
     return config, Listed(

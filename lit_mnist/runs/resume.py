@@ -148,7 +148,7 @@ def _check_unchanged(run: Run, changed: list[str]) -> None:
         )
 
 
-def newest(run: Run, fault: Fault) -> tuple[Path, dict[str, Any]]:
+def newest(run: Run, fault: Fault = lambda _: "") -> tuple[Path, dict[str, Any]]:
     """Reads the newest intact checkpoint; damaged ones are reported and skipped.
 
     Args:

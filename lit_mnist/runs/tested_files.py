@@ -34,11 +34,28 @@ def changed(folder: Path, results: Mapping[str, Any]) -> bool:
         return False  # never tested, or by an earlier version
     paths = [folder / str(name) for name in named]
     try:
-        since = (folder / "results.json").stat().st_mtime_ns
+        # both: a validation of a committee writes results.json again, and is no test
+        written = [folder / name for name in ("results.json", "predictions.csv")]
+        since = min(path.stat().st_mtime_ns for path in written if path.exists())
         newer = [path for path in paths if _touched(path) > since]
         return bool(newer) and files_sha256(paths) != sha256
     except OSError:  # they are gone or cannot be read
         return False
+
+
+def foreign(folder: Path, results: Mapping[str, Any]) -> str:
+    """Returns the tested checkpoint if it lies outside of a run that has its own; else nothing.
+
+    Args:
+        folder: The run's folder.
+        results: Content of its `results.json`.
+    """
+    named = results.get("test_checkpoints") or []
+    own = any((folder / "checkpoints").glob("*.ckpt"))  # which a committee has not
+    outside = [
+        name for name in named if Path(name).is_absolute() or Path(name).parts[:1] == ("..",)
+    ]
+    return outside[0] if own and outside else ""
 
 
 def _touched(path: Path) -> int:

@@ -6,6 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
+from lit_mnist.training.checkpointing import BestCheckpoint
 
 
 class FinalWeights(Callback):
@@ -28,6 +29,9 @@ class FinalWeights(Callback):
         # on every rank, as sharded weights are put together by all of them
         weights = trainer.strategy.lightning_module_state_dict()
         if trainer.strategy.broadcast(self._changed(trainer, weights)):
+            for one in trainer.checkpoint_callbacks:
+                if isinstance(one, BestCheckpoint):
+                    one.measured = {}  # the last validation was of other weights
             trainer.save_checkpoint(self.run.last)
             if trainer.is_global_zero:
                 named = " and ".join(type(one).__name__ for one in _finishing(trainer))

@@ -1,5 +1,6 @@
 """Prepares a run's folder for training: clears it for a fresh start, writes config and status."""
 
+import inspect
 import shutil
 from pathlib import Path
 from typing import Any
@@ -7,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files
-from lit_mnist.runs import safe_yaml
+from lit_mnist.runs import checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import board, ending
@@ -44,7 +45,7 @@ class RunFolder(Callback):
         board.withdraw_test(self.run)
         files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
         # Test scores belong to the weights before this training
-        other = ("test_", "best_", "ended_by", "calibration")
+        other = ("test_", "best_", "ended_by", "calibration", "novelty")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
 
@@ -76,6 +77,22 @@ class RunFolder(Callback):
             "precision": str(trainer.precision),
             "channels_last": bool(pl_module.hparams.get("channels_last")),
             "versions": versions(),
+        }
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Stores the model's options, as a module may save no hyperparameters, or only some."""
+        model, taken = self.config["model"], inspect.signature(type(pl_module)).parameters
+        defaults = {name: one.default for name, one in taken.items()}
+        given = {
+            name: value
+            for name, value in (model.get("init_args") or {}).items()
+            if isinstance(defaults.get(name), str) or value != str(defaults.get(name))  # an object
+        }
+        checkpoint[checkpoints.OPTIONS_KEY] = {
+            "class_path": model["class_path"],
+            "init_args": given,
         }
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -120,6 +120,19 @@ def test_a_file_of_another_kind_is_reported(compare, tmp_path):
     assert compare(good, str(other)) == (2, [], message)
 
 
+def test_a_seed_without_predictions_is_left_out_with_a_line(compare, tmp_path):
+    (tmp_path / "system").mkdir()
+    for seed in (1, 2):
+        write(tmp_path / "system" / f"seed_{seed}", "+-")
+    (tmp_path / "system" / "seed_10").mkdir()
+    status, lines, problems = compare("system", write(tmp_path / "other", "--"))
+    assert (status, problems) == (
+        0,
+        "system/seed_10: has no predictions, so it is left out; test it\n",
+    )
+    assert len([line for line in lines if ": accuracy" in line]) == 3
+
+
 def test_an_untested_run_is_reported(compare, tmp_path):
     good = write(tmp_path / "good", "+")
     status, lines, problems = compare(good, "tb_logs/none")

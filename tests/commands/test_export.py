@@ -122,7 +122,7 @@ def test_a_package_broken_at_late_import_is_not_blamed_on_the_network(
 def test_edited_results_are_refused(refused, news):
     MEMBER.update_results(**news)
     assert str(MEMBER.folder) in (line := refused(MEMBER.folder, *QUICK))
-    assert "no card can be made of" in line or "results.json: damaged; remove it" in line
+    assert "no card can be made of" in line or "results.json: damaged, its entry" in line
 
 
 def test_labels_must_be_ten_different_ones(refused):
@@ -204,6 +204,12 @@ def test_a_full_disk_while_writing_the_file_is_reported(refused):
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, (before, most))
     assert text == f"error: {earlier}: File too large; make room or choose another\n"
+
+
+def test_a_user_s_file_is_not_overwritten(refused):
+    Path("mine.onnx").write_text("mine")
+    message = "--output mine.onnx: exists and is no export of ours"
+    assert message in refused(MEMBER.folder, "--output", "mine.onnx")
 
 
 def test_a_user_s_card_is_not_overwritten(refused, capsys):

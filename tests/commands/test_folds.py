@@ -273,3 +273,6 @@ def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, cop
     shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if training had continued
     assert main(["audit", str(COMMITTEE)]) == 2
     assert "was made with other weights than the members have now" in capsys.readouterr().err
+    (COMMITTEE / "results.json").unlink()
+    assert main(["audit", str(COMMITTEE)]) == 2
+    assert "does not say of which weights out_of_fold.csv is" in capsys.readouterr().err

@@ -75,7 +75,7 @@ def test_an_updated_plan_reflects_changes_in_the_folder(members, trained):
     assert (again.spec, again.run, again.config) == (plan.spec, plan.run, plan.config)
 
 
-def test_runs_without_validation_form_a_committee(members, trained):
+def test_runs_without_validation_form_a_committee(members, trained, monkeypatch, capsys):
     for number in (42, 43):
         Path(f"tb_logs/dense/seed_{number}/checkpoints/best.ckpt").unlink()
     own = seeds(members, 42, 43)
@@ -83,6 +83,11 @@ def test_runs_without_validation_form_a_committee(members, trained):
     assert committee_plans.plan(own).spec.settings["model.checkpoints"] == [
         f"tb_logs/dense/seed_{number}/checkpoints/last.ckpt" for number in (42, 43)
     ]
+    monkeypatch.setattr(plans, "test", lambda _: None)
+    committee_plans.test(own, "probabilities")
+    assert capsys.readouterr().err == "".join(
+        f"{one.run.best}: was deleted or moved; taking {one.run.last}\n" for one in own
+    )
 
 
 def test_several_devices_train_but_one_process_tests(members, here):

@@ -238,6 +238,16 @@ def test_the_recipe_has_every_option_of_the_network(trained):
     assert "and zoomed, elastic 0.7" in card_sections.data(facts, ValidationData(None, 5, 1))
 
 
+def test_the_best_validation_accuracy_is_not_that_of_other_weights(trained, capsys):
+    run = Run(MEMBER)
+    assert "validation" in card_sections.metrics(Facts.of(run, TrainedRun.read(run)))
+    run.best.unlink()
+    facts = Facts.of(run, TrainedRun.read(run))
+    assert "validation" not in card_sections.metrics(facts)
+    assert "validation, which chose" not in card_sections.scores(facts, 5)
+    assert capsys.readouterr().err == f"{run.best}: was deleted or moved; taking {run.last}\n"
+
+
 def test_the_card_imports_a_class_of_the_users_own(trained):
     facts = Facts.of(Run(MEMBER), TrainedRun.read(Run(MEMBER), [TinyModule]))
     text = card_sections.use(facts, "it.safetensors", "safetensors", "uint8")

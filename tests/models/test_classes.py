@@ -10,9 +10,11 @@ from torch import nn
 
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
-from lit_mnist.models import classes
+from lit_mnist.models import classes, trained
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
+from lit_mnist.runs.folder import Run
+from lit_mnist.training.run_folder import RunFolder
 from tests import own_modules
 from tests.conftest import SMALL, digits
 
@@ -174,6 +176,13 @@ CHECKED = {
         {},
         "x.ckpt: trained with --model.activation tanh, not relu; take the --config",
     ),
+    "a way of reading": (
+        DenseModule,
+        {"shifts": False},
+        DenseModule,
+        {"shifts": True},
+        "x.ckpt: trained with --model.shifts False, not True; take the --config",
+    ),
 }
 
 
@@ -194,3 +203,25 @@ def test_training_options_may_differ_in_evaluation(here):
     written("x.ckpt", DenseModule(), lr=0.5, patience=7, channels_last=True)
     checkpoint = torch.load("x.ckpt", weights_only=True)
     classes.check_same_module(checkpoint, DenseModule(lr=0.1), here / "x.ckpt")
+
+
+def test_a_class_of_a_script_is_not_another_of_that_shape(here):
+    written("x.ckpt", own_modules.TanhModule(), "__main__.TanhModule")
+    checkpoint = torch.load("x.ckpt", weights_only=True)
+    with pytest.raises(UserError, match=r"trained with __main__\.TanhModule, not lit_mnist"):
+        classes.check_same_module(checkpoint, DenseModule(), here / "x.ckpt")
+    classes.check_same_module(checkpoint, own_modules.TanhModule(), here / "x.ckpt")
+
+
+def test_options_that_a_module_does_not_keep_are_those_of_the_command_line(here):
+    module = own_modules.ChoiceModule("tanh", nn.Hardtanh(-0.5, 0.5)).eval()
+    head = {"class_path": "torch.nn.Hardtanh", "init_args": {"min_val": -0.5, "max_val": 0.5}}
+    name = f"{own_modules.__name__}.ChoiceModule"
+    options = {"class_path": name, "init_args": {"activation": "tanh", "head": head}}
+    checkpoint = {"state_dict": module.state_dict()}
+    RunFolder(Run(here), {"model": options}, False).on_save_checkpoint(None, module, checkpoint)
+    torch.testing.assert_close(trained.network(checkpoint, here / "x")(IMAGES), module(IMAGES))
+    plain = own_modules.ChoiceModule("tanh")
+    classes.check_same_module(checkpoint, plain, here / "x", options["init_args"])
+    with pytest.raises(UserError, match=r"trained with --model\.head {.*}, not None"):
+        classes.check_same_module(checkpoint, plain, here / "x", {"head": None})

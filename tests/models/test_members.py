@@ -23,7 +23,7 @@ def save(path, kind=DenseModule, seed=0, **identity):
     named = {"_class_path": f"lit_mnist.models.{kind.__name__}"}
     content = {"state_dict": module.state_dict(), "hyper_parameters": named, "epoch": 3}
     content["MNISTDataModule"] = identity
-    torch.save(content | {"callbacks": {"metrics": {"rows": [{"val_acc": 0.5}]}}}, path)
+    torch.save(content | {"callbacks": {"metrics": {"rows": [{"epoch": 3, "val_acc": 0.5}]}}}, path)
     return module.net.eval()
 
 
@@ -186,3 +186,16 @@ def test_members_may_have_weights_of_another_precision(here, dtype):
         output = EnsembleModule("*.ckpt")(shown).exp()
         mean = (nets[0](shown).softmax(1) + nets[1](shown).softmax(1)) / 2
     torch.testing.assert_close(output, mean, atol=1e-3, rtol=0)
+
+
+def test_a_member_s_score_is_that_of_its_own_weights(here):
+    """The rows of metrics.csv end with the epoch before, within an epoch."""
+    for seed in range(2):
+        save(here / f"{seed}.ckpt", seed=seed)
+    content = torch.load("1.ckpt", weights_only=True) | {"global_step": 7}
+    for step, expected in ((7, 0.75), (6, None)):
+        content["callbacks"]["best"] = {"measured": {"epoch": 3, "step": step, "val_acc": 0.75}}
+        torch.save(content, "1.ckpt")
+        committee = EnsembleModule("*.ckpt")
+        committee.configure_model()
+        assert [member.val_acc for member in committee.members] == [0.5, expected]

@@ -107,8 +107,10 @@ def test_a_run_s_name_is_escaped(trained):
     [
         (lambda run: run.predictions.write_text("index,label\n1"), "test_predictions"),
         (lambda run: run.file("results.json").write_text("{"), "results.json: damaged"),
+        (lambda run: run.update_results(calibration={"temperature": 1.0}), "results.json lacks"),
         (lambda run: run.file("metrics.csv").write_text("epoch,lr\nx,y\n"), "metrics.csv: damaged"),
         (lambda run: run.file("config.yaml").write_text("- 1"), "config.yaml: damaged"),
+        (lambda run: run.file("config.yaml").write_text("data: 1"), "config.yaml: damaged"),
     ],
 )
 def test_a_damaged_file_is_reported(trained, capsys, damage, problem):
@@ -123,6 +125,14 @@ def test_a_damaged_file_is_reported(trained, capsys, damage, problem):
     assert problem in errors
     assert errors.count("\n") == 1
     assert not Path("page.html").exists()
+
+
+@pytest.mark.parametrize("vote", ["x", "10", "-1"])
+def test_votes_that_are_no_classes_are_reported(trained, capsys, vote):
+    votes = Run(COMMITTEE).votes
+    votes.write_text(f"index,label,prediction,member_0\n0,1,2,{vote}\n")
+    assert report(COMMITTEE, output="page.html") == 2
+    assert capsys.readouterr().err == f"error: {votes}: damaged; test the committee again\n"
 
 
 def test_folders_without_a_run_and_foreign_outputs_are_refused(trained, capsys):
