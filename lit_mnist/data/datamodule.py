@@ -9,11 +9,13 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from lit_mnist.data import download as downloads
+from lit_mnist.data.as_batch import unit_floats
 from lit_mnist.data.augment import Interpolation, augmentation
 from lit_mnist.data.batches import Batch, TrainBatches, check_batch_size, seed_generators
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
+from lit_mnist.data.module_hook import after_transfer
 from lit_mnist.data.option_types import Folds, Seed
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
@@ -148,16 +150,15 @@ class MNISTDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scales images to [0, 1] and augments training batches; seeds the step's randomness.
 
-        What a loader of a subclass gives is left to the module, which takes images and labels.
+        What a loader of a subclass gives is left to the module, whose own hook of this name follows.
         """
-        if not isinstance(batch, Batch):
-            return batch
-        images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
-        if batch.seed is not None:
-            seed_generators(batch.seed, images.device)  # dropout draws from the same generator next
-            if self.augment:
-                images = self.augment(images)
-        return batch._replace(images=images)
+        if isinstance(batch, Batch):
+            images = unit_floats(batch.images)
+            if batch.seed is not None:
+                seed_generators(batch.seed, images.device)  # dropout draws from it next
+                images = self.augment(images) if self.augment else images
+            batch = batch._replace(images=images)
+        return after_transfer(self.trainer, batch, dataloader_idx)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
         """Returns hashes (SHA-256) of the images that a model is trained and validated on.
@@ -165,8 +166,7 @@ class MNISTDataModule(LightningDataModule):
         Args:
             partition: A split to use in place of the module's own.
         """
-        train_set = getattr(self, "train_set", None)
-        return fingerprint(self.dataset, train_set, partition or self.partition)
+        return fingerprint(self, partition)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the fingerprint, which each checkpoint stores."""
@@ -178,8 +178,8 @@ class MNISTDataModule(LightningDataModule):
         Raises:
             UserError: Naming what differs.
         """
-        part = self.partition
-        if part.whole:  # a committee's, of whose members each has left out a part of its own
+        part = self.partition if self.partition.whole else None
+        if part:  # a committee's, of whose members each has left out a part of its own
             part = part._replace(fold=state_dict.get("fold"))
         check_same(self.fingerprint(part), state_dict)
 
