@@ -23,6 +23,11 @@ _SHORTER = (
     (r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", r"expected \1"),
     (r"\. Got value: ", ", got "),
     (r"Expected a dot import path string: (.*)", r"there is no class \1"),
+    (
+        r"Import path (\S+) does not correspond to a subclass of (ClassifierModule|ScoredModule)",
+        r"\1 is not derived from lit_mnist.models.ClassifierModule, as a model must be here",
+    ),
+    (r"Import path (\S+) does not correspond to a subclass of (\w+)", r"\1 is no \2"),
     (r"Option '(.*?)' is not accepted", r"there is no option \1"),
     (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
     (r"unrecognized arguments: ", "there is no option "),
