@@ -1,0 +1,42 @@
+"""A user's module that cannot be imported is named with the line at fault."""
+
+import pytest
+
+from lit_mnist.main import main
+
+BROKEN = {
+    "a name": ("import torch\n\nlr = rate\n", "NameError: name 'rate' is not defined", 3),
+    "syntax": ("class Net(\n    pass\n", "SyntaxError: ", 2),
+    "a number": ("int('many')\n", "ValueError: invalid literal", 1),
+    "a dependency": ("\nimport no_such_library\n", "No module named 'no_such_library'", 2),
+}
+
+
+@pytest.mark.parametrize(("text", "said", "line"), BROKEN.values(), ids=BROKEN)
+@pytest.mark.parametrize("option", ["--model", "--trainer.callbacks"])
+def test_an_error_of_a_user_s_module_is_one_line(
+    run_cli, here, monkeypatch, option, text, said, line
+):
+    name = f"broken_{abs(hash(text))}"
+    (here / f"{name}.py").write_text(text)
+    monkeypatch.syspath_prepend(here)
+    status, _, problems = run_cli("fit", option, f"{name}.Net")
+    assert status == 2
+    assert problems.startswith(f"error: {name}.Net: cannot be imported (")
+    assert said in problems
+    assert f"{name}.py, line {line}); correct that file" in problems
+    assert problems.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("no_such_module.Net", "No module named 'no_such_module'"),
+        ("lightning.pytorch.demos.boring_classes.BoringModel", "is not derived from lit_mnist."),
+    ],
+)
+def test_a_class_that_is_no_model_is_told(run_cli, name, said):
+    status, _, problems = run_cli("fit", "--model", name)
+    assert status == 2
+    assert said in problems
+    assert problems.count("\n") == 1
