@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lit_mnist.errors import UserError
+
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -13,6 +15,9 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """Splits a command line into its config files and the rest, each in order.
 
     A config can be given as `--config FILE`, `--config=FILE`, `-c FILE`, `-c=FILE` or `-cFILE`.
+
+    Raises:
+        UserError: A longer option has a single dash, so that its rest would be taken for a file.
     """
     configs: list[str] = []
     others: list[str] = []
@@ -25,6 +30,8 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
             others += [] if following else [arg]  # the parser refuses it
         elif equals and option in ("--config", "-c"):
             configs.append(value)
+        elif arg.startswith(("-config", "-ckpt_path")):
+            raise UserError(f"{arg}: options begin with two dashes; write -{option}")
         elif arg.startswith("-c"):
             configs.append(arg.removeprefix("-c"))
         else:

@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lit_mnist import program
-from lit_mnist.commands.arguments import config_files
+from lit_mnist.commands.arguments import config_files, find_config
 
 # Lines of jsonargparse's report on its attempts to parse a value, not on the problem itself
 _CLUTTER = re.compile(
@@ -75,7 +76,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     typed = typed or reason.startswith("--")  # the words of the command line are wrong themselves
     where = "" if typed or option == "--config" else ", ".join(config_files(args))
     parts = [part for part in (where, option, reason) if part]
-    return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
+    remedy = _dashes_missing(reason, args) or _remedy(reason, args[0], known)
+    return f"{': '.join(parts)}; {remedy}"
 
 
 def condensed(report: str) -> str:
@@ -95,6 +97,15 @@ def _unknown(reason: str) -> str:
     """Returns the word unknown to the parser, as typed; empty if that is not the problem."""
     match = re.search(r"there is no (?:option|class) ((?:--?)?[\w.]+)", reason)
     return match[1] if match else ""
+
+
+def _dashes_missing(reason: str, args: Sequence[str]) -> str:
+    """Returns a remedy for a word of the command line that lacks its option, or its dashes."""
+    found = re.match(r"there is no option ([^-\s]\S*)", reason)
+    word = found[1] if found and found[1] in args else ""
+    if "=" in word:
+        return f"did you mean --{word}?"
+    return f"did you mean --config {word}?" if Path(find_config(word)).is_file() else ""
 
 
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:

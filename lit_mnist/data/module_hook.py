@@ -5,6 +5,9 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
 
+from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
+
 HOOK = "on_after_batch_transfer"
 
 
@@ -15,8 +18,17 @@ def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> 
         trainer: The data module's; None in a loop of the user's own.
         batch: What the data module has prepared.
         dataloader_idx: As Lightning gives it.
+
+    Raises:
+        UserError: The hook does not return the batch, on whose fields all reports rely.
     """
     module = None if trainer is None else trainer.lightning_module
     if module is None or not is_overridden(HOOK, module):
         return batch
-    return module.on_after_batch_transfer(batch, dataloader_idx)
+    changed = module.on_after_batch_transfer(batch, dataloader_idx)
+    if isinstance(batch, Batch) and not isinstance(changed, Batch):
+        raise UserError(
+            f"{type(module).__name__}.{HOOK} returns a {type(changed).__name__}; return the batch"
+            " that it gets, changed as in batch._replace(images=…)"
+        )
+    return changed

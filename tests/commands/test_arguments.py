@@ -81,3 +81,9 @@ def test_image_arguments_become_one_list(last):
 def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
     assert images_as_list(args) == args
+
+
+@pytest.mark.parametrize("typed", ["-config", "-config=deep", "-ckpt_path"])
+def test_an_option_with_one_dash_is_no_config(typed):
+    with pytest.raises(UserError, match=f"^{typed}: options begin with two dashes"):
+        split_configs(["fit", typed, "deep"])

@@ -100,3 +100,16 @@ def test_bounds_and_null_are_reported_in_plain_words():
     assert condensed("int() argument must be a string or a real number, not 'NoneType'") == (
         "expected an integer, not NoneType"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ("deep", "did you mean --config deep?"),
+        ("model.lr=0.1", "did you mean --model.lr=0.1?"),
+        ("nothing", "see lit-mnist fit --help"),
+    ],
+)
+def test_a_word_without_its_option_is_explained(typed, remedy):
+    line = parser_error(f"unrecognized arguments: {typed}", ["fit", typed], ["lr", "--config"])
+    assert line == f"there is no option {typed}; {remedy}"

@@ -2,11 +2,9 @@
 
 import pytest
 
-from lit_mnist.main import main
-
 BROKEN = {
     "a name": ("import torch\n\nlr = rate\n", "NameError: name 'rate' is not defined", 3),
-    "syntax": ("class Net(\n    pass\n", "SyntaxError: ", 2),
+    "syntax": ("rate = 1\ndef net(:\n", "SyntaxError: invalid syntax", 2),
     "a number": ("int('many')\n", "ValueError: invalid literal", 1),
     "a dependency": ("\nimport no_such_library\n", "No module named 'no_such_library'", 2),
 }
