@@ -1,5 +1,6 @@
 """The data module: images in memory, the notebook's split, augmentation of training batches."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -42,7 +43,8 @@ class MNISTDataModule(LightningDataModule):
         split_seed: Seed that decides which images validate.
         folds: Number of parts that the training images are cut into, in place of the 5 : 1 split.
         fold: With folds: the part that validates, from 0; the others are trained on.
-        seed: Seed for the order of batches, augmentation and dropout: `--seed_everything`.
+        seed: Seed for the order of batches, augmentation and dropout: `--seed_everything`. In Python,
+            that of Lightning's `seed_everything` by default, or 42.
         download: Whether missing or damaged files may be downloaded.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
         layout: For `predict`: "single" if each picture holds one digit, "auto" for any number.
@@ -61,7 +63,7 @@ class MNISTDataModule(LightningDataModule):
         split_seed: Seed = 42,
         folds: Folds | None = None,
         fold: NonNegativeInt | None = None,
-        seed: Seed = 42,
+        seed: Seed | None = None,
         download: bool = True,
         images: list[str] | None = None,
         layout: Layout = "auto",
@@ -72,7 +74,7 @@ class MNISTDataModule(LightningDataModule):
         self.partition = Partition(int(split_seed), *part)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
-        self.seed = int(seed)
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images, self.layout = images or [], layout
         self.turns = Turns(self)

@@ -13,6 +13,7 @@ from lit_mnist.commands.arguments import (
     shipped_configs,
     split_configs,
 )
+from lit_mnist.errors import UserError
 
 
 @pytest.mark.parametrize(

@@ -285,3 +285,10 @@ def test_a_module_s_own_hook_gets_the_prepared_batch(module):
     trainer.fit(model, data)
     expected = 1 - data.train_set.images[model.seen.indices].unsqueeze(1) / 255
     assert torch.equal(model.seen.images, expected)
+
+
+def test_the_seed_in_python_is_that_of_seed_everything(module, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "5")  # as seed_everything does
+    assert (module().seed, module(seed=7).seed) == (5, 7)
+    monkeypatch.delenv("PL_GLOBAL_SEED")
+    assert module().seed == 42
