@@ -43,8 +43,7 @@ class MNISTDataModule(LightningDataModule):
         split_seed: Seed that decides which images validate.
         folds: Number of parts that the training images are cut into, in place of the 5 : 1 split.
         fold: With folds: the part that validates, from 0; the others are trained on.
-        seed: Seed for the order of batches, augmentation and dropout: `--seed_everything`. In Python,
-            that of Lightning's `seed_everything` by default, or 42.
+        seed: Seed of batches, augmentation, dropout; None: that of `seed_everything`, else 42.
         download: Whether missing or damaged files may be downloaded.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
         layout: For `predict`: "single" if each picture holds one digit, "auto" for any number.
