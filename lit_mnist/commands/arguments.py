@@ -45,10 +45,23 @@ def config_files(args: Sequence[str]) -> list[str]:
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves the config files right behind the command, so that other options override them."""
+    """Moves the config files and the model right behind the command; other options override them."""
     others = split_configs(args)[1]
     configs = [part for path in config_files(args) for part in ("--config", path)]
-    return [*others[:1], *configs, *others[1:]]
+    return [*others[:1], *configs, *_model_first(others[1:])]
+
+
+def _model_first(args: Sequence[str]) -> list[str]:
+    """Moves the model's class before its options, which the parser would not know."""
+    chosen: list[str] = []
+    others: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        if arg in ("--model", "--model.class_path"):
+            chosen += [arg, *itertools.islice(rest, 1)]
+        else:
+            (chosen if arg.startswith(("--model=", "--model.class_path=")) else others).append(arg)
+    return [*chosen, *others]
 
 
 def find_config(name: str) -> str:

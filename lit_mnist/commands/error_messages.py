@@ -25,10 +25,16 @@ _SHORTER = (
     (r"\. Got value: ", ", got "),
     (r"Expected a dot import path string: (.*)", r"there is no class \1"),
     (
-        r"Import path (\S+) does not correspond to a subclass of (ClassifierModule|ScoredModule)",
-        r"\1 is not derived from lit_mnist.models.ClassifierModule, as a model must be here",
+        r"Import path (?:\S+ )?does not correspond to a subclass of (?:Classifier|Scored)Module",
+        "expected a class derived from lit_mnist.models.ClassifierModule",
     ),
-    (r"Import path (\S+) does not correspond to a subclass of (\w+)", r"\1 is no \2"),
+    (
+        r"Import path (?:\S+ )?does not correspond to a subclass of (\w+)",
+        r"expected a subclass of \1",
+    ),
+    (r"Unexpected import path format: .*", "expected a class such as my_module.Net"),
+    (r"Invalid content in sub-config file \S+\.py: .*", "expected a class such as my_module.Net"),
+    (r"Unable to load config (['\"])(.*?)\1", r"cannot read options from \2"),
     (r"Option '(.*?)' is not accepted", r"there is no option \1"),
     (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
     (r"unrecognized arguments: ", "there is no option "),
@@ -43,6 +49,7 @@ _SHORTER = (
         r"argument (--\S+): expected one argument",
         r"\1: give a value; join one that begins with a dash by =",
     ),
+    (r"argument (--\S+): ignored explicit argument .*", r"\1: takes no value; leave it out for no"),
     (r'in "<unicode string>", ', "in its "),
     (r"there is no option class_path$", "options beside class_path belong below init_args"),
     (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),
@@ -109,6 +116,8 @@ def _dashes_missing(reason: str, args: Sequence[str]) -> str:
 
 
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
+    if "No module named" in reason:
+        return "modules are looked for in this folder and those of PYTHONPATH"
     unknown = _unknown(reason)
     dashes = "--" if unknown.startswith("-") else ""  # none in a file or for a model's arguments
     words = [option.removeprefix("--") for option in known if option.startswith(dashes)]

@@ -43,7 +43,7 @@ def check_typed(args: Sequence[str]) -> None:
 
 def _check_data(where: str, value: Any) -> None:
     """Refuses a data module of the user's own: reports rely on the splits and files of ours."""
-    if not isinstance(value, str) or Path(value).is_file():
+    if not value or not isinstance(value, str) or Path(value).is_file():
         return  # options, or whatever else the parser takes or refuses
     if value in DATASETS:
         raise UserError(f"{where} {value}: a data set is named by --data.dataset {value}")
