@@ -14,6 +14,7 @@ _CLUTTER = re.compile(
     r"|Problem with given class_path|Expected a path but|Problems parsing config"
     r"|Not a valid subclass of|Subclass types expect one of|a class path \(str\)|a dict with"
 )
+_NO_MODEL = "no model is named; give a config, such as --config deep"
 _SHORTER = (
     (r'Parser key "[^"]*":?\s*', ""),
     (r"Not of type \w+: ", ""),
@@ -42,18 +43,20 @@ _SHORTER = (
     (r"could not convert string to float: (.*)", r"\1 is not a number"),
     (
         r".*arguments are required: .*model",
-        "no model is named; give a config, such as --config deep",
+        _NO_MODEL,
     ),
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
     (
         r"argument (--\S+): expected one argument",
         r"\1: give a value; join one that begins with a dash by =",
     ),
+    (r'Expected a string with form "h:m:s".*', "a time in a file is in quotes: '01:12:00:00'"),
     (r"argument (--\S+): ignored explicit argument .*", r"\1: takes no value; leave it out for no"),
     (r'in "<unicode string>", ', "in its "),
     (r"there is no option class_path$", "options beside class_path belong below init_args"),
     (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),
 )
+_BASE = "Problem with given class_path 'lit_mnist.models.scoring.ScoredModule'"
 # jsonargparse's form of a class and all its arguments
 _INSTANCE = re.compile(r"Namespace\(class_path='([\w.]+)'.*")
 
@@ -70,7 +73,9 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     if len(keys) > 1:  # the option that has a wrong value is none of another class that was tried
         report = report.replace(f"Option '{keys[-1]}' is not accepted", "")
-    reason = condensed(report)
+    reason = condensed(report).removeprefix("expected list; ")  # one of several types
+    if _BASE in report:  # the model's options are given, but not its class
+        reason = _NO_MODEL
     if not reason and "Not a valid subclass of" in report:
         reason = "expected the name of a class"
     value = re.search(r"Given value: (.+)", report)

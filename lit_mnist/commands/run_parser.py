@@ -119,6 +119,8 @@ class RunParser(CommandLineWins):
         command = self.args[0]
         config = self.config[command]
         constructors.check_nulls(self._subcommand_parsers[command], config)
+        if not isinstance(config.fresh, bool):  # a file's "false" would replace the run
+            raise UserError(f"--fresh {config.fresh!r:.99}: give true or false, without quotes")
         config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))

@@ -113,3 +113,15 @@ def test_bounds_and_null_are_reported_in_plain_words():
 def test_a_word_without_its_option_is_explained(typed, remedy):
     line = parser_error(f"unrecognized arguments: {typed}", ["fit", typed], ["lr", "--config"])
     assert line == f"there is no option {typed}; {remedy}"
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (NESTED.replace("modules.DeepConvModule", "scoring.ScoredModule"), "no model is named"),
+        ("argument --fresh: ignored explicit argument 'false'", "--fresh: takes no value"),
+        ('Parser key "data":\nUnable to load config "a"\n', "--data: cannot read options from a;"),
+    ],
+)
+def test_further_reports_are_put_in_plain_words(report, line):
+    assert line in parser_error(report, ["fit", "--model.lr", "abc", "--fresh=false"], [])
