@@ -56,7 +56,8 @@ _SHORTER = (
     (r"there is no option class_path$", "options beside class_path belong below init_args"),
     (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),
 )
-_BASE = "Problem with given class_path 'lit_mnist.models.scoring.ScoredModule'"
+# The model's options are given, but not its class
+_WITHOUT_CLASS = re.compile(r"class_path '[\w.]+\.ScoredModule':\s+Option '(?!class|init)")
 # jsonargparse's form of a class and all its arguments
 _INSTANCE = re.compile(r"Namespace\(class_path='([\w.]+)'.*")
 
@@ -73,8 +74,9 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     if len(keys) > 1:  # the option that has a wrong value is none of another class that was tried
         report = report.replace(f"Option '{keys[-1]}' is not accepted", "")
-    reason = condensed(report).removeprefix("expected list; ")  # one of several types
-    if _BASE in report:  # the model's options are given, but not its class
+    # of several types, a list is not what was meant
+    reason = re.sub("^expected list; (?=expected)", "", condensed(report))
+    if _WITHOUT_CLASS.search(report):
         reason = _NO_MODEL
     if not reason and "Not a valid subclass of" in report:
         reason = "expected the name of a class"

@@ -115,10 +115,16 @@ def test_a_word_without_its_option_is_explained(typed, remedy):
     assert line == f"there is no option {typed}; {remedy}"
 
 
+BASE = """Parser key "model":
+  Errors:
+    - Problem with given class_path 'lit_mnist.models.scoring.ScoredModule':
+        Option 'lr' is not accepted"""
+
+
 @pytest.mark.parametrize(
     ("report", "line"),
     [
-        (NESTED.replace("modules.DeepConvModule", "scoring.ScoredModule"), "no model is named"),
+        (BASE, "no model is named"),
         ("argument --fresh: ignored explicit argument 'false'", "--fresh: takes no value"),
         ('Parser key "data":\nUnable to load config "a"\n', "--data: cannot read options from a;"),
     ],
