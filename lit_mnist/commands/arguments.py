@@ -45,7 +45,7 @@ def config_files(args: Sequence[str]) -> list[str]:
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves the config files and the model right behind the command; other options override them."""
+    """Moves the configs and the model right behind the command, so that other options override."""
     others = split_configs(args)[1]
     configs = [part for path in config_files(args) for part in ("--config", path)]
     return [*others[:1], *configs, *_model_first(others[1:])]

@@ -151,7 +151,7 @@ class MNISTDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scales images to [0, 1] and augments training batches; seeds the step's randomness.
 
-        What a loader of a subclass gives is left to the module, whose own hook of this name follows.
+        What a loader of a subclass gives is left to the module, whose own such hook follows.
         """
         if isinstance(batch, Batch):
             images = unit_floats(batch.images)

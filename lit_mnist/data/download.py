@@ -85,7 +85,9 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
-def _check_own(spec: DatasetSpec, split: SplitName, folder: Path, faults: Mapping[str, str]) -> None:
+def _check_own(
+    spec: DatasetSpec, split: SplitName, folder: Path, faults: Mapping[str, str]
+) -> None:
     """Refuses to complete what may be a user's own data set with files of the original.
 
     Raises:

@@ -131,11 +131,15 @@ def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
     if stored.dtype == torch.int32 and stored.shape[1:] == (8,):
         stored = stored[:, 0]
     elif stored.dtype != torch.uint8 or stored.ndim != 1:
-        raise UserError(f"{path} holds {_kind(stored)}, not uint8 labels (N,); give classes 0 to 9{_OR}")
+        raise UserError(
+            f"{path} holds {_kind(stored)}, not uint8 labels (N,); give classes 0 to 9{_OR}"
+        )
     labels = stored.long()
     wrong = labels[(labels < 0) | (labels > 9)]
     if len(wrong):
-        raise UserError(f"{path} holds the label {int(wrong[0])}, not only 0 to 9; give classes 0 to 9{_OR}")
+        raise UserError(
+            f"{path} holds the label {int(wrong[0])}, not only 0 to 9; give classes 0 to 9{_OR}"
+        )
     return labels
 
 

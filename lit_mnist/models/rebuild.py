@@ -98,7 +98,7 @@ def _check_hooks(kind: type[ScoredModule], path: Path) -> None:
     for hook in ("on_before_batch_transfer", "on_after_batch_transfer"):
         if getattr(kind, hook) is not getattr(LightningModule, hook):
             raise UserError(
-                f"{path}: {kind.__name__} changes its batches in {hook}, which only a trainer calls;"
+                f"{path}: {kind.__name__} changes its batches in {hook}, which a trainer calls;"
                 " do it in forward, augmentation under `if self.training`, and keep the weights"
             )
 

@@ -30,7 +30,10 @@ def test_an_error_of_a_user_s_module_is_one_line(
     ("name", "said"),
     [
         ("no_such_module.Net", "No module named 'no_such_module'"),
-        ("lightning.pytorch.demos.boring_classes.BoringModel", "expected a class derived from lit_mnist.models."),
+        (
+            "lightning.pytorch.demos.boring_classes.BoringModel",
+            "expected a class derived from lit_mnist.models.",
+        ),
     ],
 )
 def test_a_class_that_is_no_model_is_told(run_cli, name, said):

@@ -84,7 +84,7 @@ def test_more_folds_than_images_are_refused():
 
 
 def test_fewer_images_than_a_sixth_needs_are_refused_in_plain_words():
-    with pytest.raises(UserError, match="^5 training images: a sixth of them validates"):
+    with pytest.raises(UserError, match=r"^5 training images: a sixth of them validates"):
         Partition(42).split(5)
     assert [len(part) for part in Partition(42).split(6)] == [5, 1]
     assert [len(part) for part in Partition(42, 2, 0).split(4)] == [2, 2]
