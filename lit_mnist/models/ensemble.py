@@ -80,9 +80,11 @@ class EnsembleModule(ScoredModule):
         """
         self.configure_model()
         data = self._own_data()
-        for member in self.members if data else ():
+        if data is None:
+            return
+        for member in self.members:
             data.load_state_dict(member.trained_on)
-        if data and data.partition.folds and data.partition.whole:
+        if data.partition.folds and data.partition.whole:
             self._check_folds(data.partition.folds)
 
     def _own_data(self) -> MNISTDataModule | None:
