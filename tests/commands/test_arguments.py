@@ -88,3 +88,10 @@ def test_the_parser_s_own_list_is_unchanged():
 def test_an_option_with_one_dash_is_no_config(typed):
     with pytest.raises(UserError, match=f"^{typed}: options begin with two dashes"):
         split_configs(["fit", typed, "deep"])
+
+
+@pytest.mark.parametrize("model", [["--model", "my.Net"], ["--model.class_path=my.Net"]])
+def test_the_model_comes_before_its_options_and_behind_the_configs(model):
+    typed = ["--model.lr", "0.1", *model, "--config", "deep.yaml", "--name", "x"]
+    expected = ["fit", "--config", find_config("deep.yaml"), *model]
+    assert configs_first(["fit", *typed]) == [*expected, "--model.lr", "0.1", "--name", "x"]
