@@ -2,20 +2,25 @@
 
 import pytest
 
-BROKEN = {
-    "a name": ("import torch\n\nlr = rate\n", "NameError: name 'rate' is not defined", 3),
-    "syntax": ("rate = 1\ndef net(:\n", "SyntaxError: invalid syntax", 2),
-    "a number": ("int('many')\n", "ValueError: invalid literal", 1),
-    "a dependency": ("\nimport no_such_library\n", "No module named 'no_such_library'", 2),
+BROKEN = {  # the text of a module, what is said, the line, and the option that names its class
+    "a name": (
+        "import torch\n\nlr = rate\n",
+        "NameError: name 'rate' is not defined",
+        3,
+        "--model",
+    ),
+    "syntax": ("rate = 1\ndef net(:\n", "SyntaxError: invalid syntax", 2, "--model"),
+    "a number": ("int('many')\n", "ValueError: invalid literal", 1, "--model"),
+    "a dependency": ("import no_such_library\n", "named 'no_such_library'", 1, "--model"),
+    "a callback's": ("import no_such_library\n", "'no_such_library'", 1, "--trainer.callbacks"),
 }
 
 
-@pytest.mark.parametrize(("text", "said", "line"), BROKEN.values(), ids=BROKEN)
-@pytest.mark.parametrize("option", ["--model", "--trainer.callbacks"])
+@pytest.mark.parametrize(("text", "said", "line", "option"), BROKEN.values(), ids=BROKEN)
 def test_an_error_of_a_user_s_module_is_one_line(
-    run_cli, here, monkeypatch, option, text, said, line
+    run_cli, here, monkeypatch, text, said, line, option
 ):
-    name = f"broken_{abs(hash(text))}"
+    name = f"broken_{abs(hash((text, option)))}"
     (here / f"{name}.py").write_text(text)
     monkeypatch.syspath_prepend(here)
     status, _, problems = run_cli("fit", option, f"{name}.Net")
