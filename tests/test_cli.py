@@ -213,6 +213,14 @@ def test_fresh_with_a_bad_option_deletes_nothing(run_cli, fitted, tmp_path):
     assert equal(weights(), before)
 
 
+def test_fresh_in_quotes_replaces_nothing(run_cli, fitted):
+    Path("own.yaml").write_text("fresh: 'false'\n")
+    status, _, problems = run_cli("fit", "--config", "own.yaml", "--model.lr", "0.5")
+    assert status == 2
+    assert "--fresh 'false': give true or false" in problems
+    assert (FOLDER / "checkpoints" / "last.ckpt").exists()
+
+
 def test_a_damaged_last_checkpoint_is_reported_and_best_is_used(run_cli, fitted):
     last = FOLDER / "checkpoints" / "last.ckpt"
     last.write_bytes(last.read_bytes()[:1000])

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import re
+import runpy
 import shlex
 import signal
 import time
@@ -15,6 +16,7 @@ from PIL import Image
 from torch.optim.lr_scheduler import OneCycleLR
 
 from lit_mnist.main import main
+from lit_mnist.runs.trained_on import fingerprint_of
 from tests import holding
 from tests.conftest import SMALL, digits
 from tests.warm import Program
@@ -106,7 +108,7 @@ def learn(name, *options, call=call):
     return folder
 
 
-@pytest.mark.parametrize("name", ["my_net", "my_recipe", "my_data"])
+@pytest.mark.parametrize("name", ["my_net", "my_recipe", "my_data", "my_script"])
 def test_an_example_has_fewer_than_30_lines(name):
     assert len((ROOT / "examples" / f"{name}.py").read_text().splitlines()) < 30
 
@@ -147,3 +149,13 @@ def test_the_example_dataset(here, call_here):
             Image.fromarray(image.numpy()).save(path)
     assert "test: 101 images" in call(convert)
     learn("mine", call=call_here)
+
+
+def test_the_example_script(small_data, here, monkeypatch, capsys):
+    """A subclass of the data module, under Lightning's own Trainer."""
+    monkeypatch.setattr("sys.argv", ["my_script.py", str(small_data), SMALL])
+    ran = runpy.run_path(str(ROOT / "examples" / "my_script.py"))
+    assert ran["trainer"].callback_metrics["test_acc"] > 0.5
+    (path,) = here.rglob("*.ckpt")
+    checkpoint = torch.load(path, weights_only=True)
+    assert fingerprint_of(checkpoint)["dataset"] == SMALL  # though saved as that of NoisyData

@@ -23,7 +23,7 @@ doctor_parser   the parser of doctor
 sweep_parser    the parser of sweep
 one_run_parser  common options of export and demo: the run, its classes and labels
 command_parser  the base class of these parsers
-named_class     imports a class that the user names
+named_class     imports a class that the user names; explains errors of its module
 overview        the list of all commands for --help
 run_parser      the parser of fit, validate, test and predict
 options         sets up run folder, trainer and callbacks from the parsed options
@@ -35,6 +35,7 @@ jobs            runs fit in processes of their own, several at a time
 jobs_at_once    how many of them run at a time by default
 arguments       prepares the command line for the parser; finds configs by name
 constructors    the constructors of classes that options name
+groups          checks what is given for a whole group of options, such as --data
 option_checks   refuses bad values that the parser or Lightning would accept silently
 error_messages  turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line

@@ -6,6 +6,8 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
+from lit_mnist.errors import UserError
+
 PACKAGE = Path(__file__).parents[1]
 
 
@@ -13,6 +15,9 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
     """Splits a command line into its config files and the rest, each in order.
 
     A config can be given as `--config FILE`, `--config=FILE`, `-c FILE`, `-c=FILE` or `-cFILE`.
+
+    Raises:
+        UserError: A longer option has a single dash, so that its rest would be taken for a file.
     """
     configs: list[str] = []
     others: list[str] = []
@@ -25,6 +30,8 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
             others += [] if following else [arg]  # the parser refuses it
         elif equals and option in ("--config", "-c"):
             configs.append(value)
+        elif arg.startswith(("-config", "-ckpt_path")):
+            raise UserError(f"{arg}: options begin with two dashes; write -{option}")
         elif arg.startswith("-c"):
             configs.append(arg.removeprefix("-c"))
         else:
@@ -38,10 +45,23 @@ def config_files(args: Sequence[str]) -> list[str]:
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves the config files right behind the command, so that other options override them."""
+    """Moves the configs and the model right behind the command, so that other options override."""
     others = split_configs(args)[1]
     configs = [part for path in config_files(args) for part in ("--config", path)]
-    return [*others[:1], *configs, *others[1:]]
+    return [*others[:1], *configs, *_model_first(others[1:])]
+
+
+def _model_first(args: Sequence[str]) -> list[str]:
+    """Moves the model's class before its options, which the parser would not know."""
+    chosen: list[str] = []
+    others: list[str] = []
+    rest = iter(args)
+    for arg in rest:
+        if arg in ("--model", "--model.class_path"):
+            chosen += [arg, *itertools.islice(rest, 1)]
+        else:
+            (chosen if arg.startswith(("--model=", "--model.class_path=")) else others).append(arg)
+    return [*chosen, *others]
 
 
 def find_config(name: str) -> str:

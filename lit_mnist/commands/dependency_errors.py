@@ -75,6 +75,11 @@ def _of_training(text: str, frames: Frames) -> str:
             " gradients; take --trainer.strategy ddp_find_unused_parameters_true, or remove or"
             " freeze those weights"
         )
+    if "Expected more than 1 value per channel when training" in text:
+        return (
+            "batch normalisation needs two images or more on each rank, and a batch, the last of an"
+            " epoch perhaps, has one; take another --data.batch_size"
+        )
     if "SyncBatchNorm layers only work with" in text:
         return (
             "--trainer.sync_batchnorm: ranks on a CPU cannot share batch statistics; leave it out,"

@@ -3,9 +3,10 @@
 import difflib
 import re
 from collections.abc import Sequence
+from pathlib import Path
 
 from lit_mnist import program
-from lit_mnist.commands.arguments import config_files
+from lit_mnist.commands.arguments import config_files, find_config
 
 # Lines of jsonargparse's report on its attempts to parse a value, not on the problem itself
 _CLUTTER = re.compile(
@@ -13,6 +14,7 @@ _CLUTTER = re.compile(
     r"|Problem with given class_path|Expected a path but|Problems parsing config"
     r"|Not a valid subclass of|Subclass types expect one of|a class path \(str\)|a dict with"
 )
+_NO_MODEL = "no model is named; give a config, such as --config deep"
 _SHORTER = (
     (r'Parser key "[^"]*":?\s*', ""),
     (r"Not of type \w+: ", ""),
@@ -23,6 +25,17 @@ _SHORTER = (
     (r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", r"expected \1"),
     (r"\. Got value: ", ", got "),
     (r"Expected a dot import path string: (.*)", r"there is no class \1"),
+    (
+        r"Import path (?:\S+ )?does not correspond to a subclass of (?:Classifier|Scored)Module",
+        "expected a class derived from lit_mnist.models.ClassifierModule",
+    ),
+    (
+        r"Import path (?:\S+ )?does not correspond to a subclass of (\w+)",
+        r"expected a subclass of \1",
+    ),
+    (r"Unexpected import path format: .*", "expected a class such as my_module.Net"),
+    (r"Invalid content in sub-config file \S+\.py: .*", "expected a class such as my_module.Net"),
+    (r"Unable to load config (['\"])(.*?)\1", r"cannot read options from \2"),
     (r"Option '(.*?)' is not accepted", r"there is no option \1"),
     (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
     (r"unrecognized arguments: ", "there is no option "),
@@ -30,17 +43,21 @@ _SHORTER = (
     (r"could not convert string to float: (.*)", r"\1 is not a number"),
     (
         r".*arguments are required: .*model",
-        "no model is named; give a config, such as --config deep",
+        _NO_MODEL,
     ),
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
     (
         r"argument (--\S+): expected one argument",
         r"\1: give a value; join one that begins with a dash by =",
     ),
+    (r'Expected a string with form "h:m:s".*', "a time in a file is in quotes: '01:12:00:00'"),
+    (r"argument (--\S+): ignored explicit argument .*", r"\1: takes no value; leave it out for no"),
     (r'in "<unicode string>", ', "in its "),
     (r"there is no option class_path$", "options beside class_path belong below init_args"),
     (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),
 )
+# The model's options are given, but not its class
+_WITHOUT_CLASS = re.compile(r"class_path '[\w.]+\.ScoredModule':\s+Option '(?!class|init)")
 # jsonargparse's form of a class and all its arguments
 _INSTANCE = re.compile(r"Namespace\(class_path='([\w.]+)'.*")
 
@@ -57,7 +74,10 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     if len(keys) > 1:  # the option that has a wrong value is none of another class that was tried
         report = report.replace(f"Option '{keys[-1]}' is not accepted", "")
-    reason = condensed(report)
+    # of several types, a list is not what was meant
+    reason = re.sub("^expected list; (?=expected)", "", condensed(report))
+    if _WITHOUT_CLASS.search(report):
+        reason = _NO_MODEL
     if not reason and "Not a valid subclass of" in report:
         reason = "expected the name of a class"
     value = re.search(r"Given value: (.+)", report)
@@ -70,7 +90,8 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     typed = typed or reason.startswith("--")  # the words of the command line are wrong themselves
     where = "" if typed or option == "--config" else ", ".join(config_files(args))
     parts = [part for part in (where, option, reason) if part]
-    return f"{': '.join(parts)}; {_remedy(reason, args[0], known)}"
+    remedy = _dashes_missing(reason, args) or _remedy(reason, args[0], known)
+    return f"{': '.join(parts)}; {remedy}"
 
 
 def condensed(report: str) -> str:
@@ -92,7 +113,18 @@ def _unknown(reason: str) -> str:
     return match[1] if match else ""
 
 
+def _dashes_missing(reason: str, args: Sequence[str]) -> str:
+    """Returns a remedy for a word of the command line that lacks its option, or its dashes."""
+    found = re.match(r"there is no option ([^-\s]\S*)", reason)
+    word = found[1] if found and found[1] in args else ""
+    if "=" in word:
+        return f"did you mean --{word}?"
+    return f"did you mean --config {word}?" if Path(find_config(word)).is_file() else ""
+
+
 def _remedy(reason: str, command: str, known: Sequence[str]) -> str:
+    if "No module named" in reason:
+        return "modules are looked for in this folder and those of PYTHONPATH"
     unknown = _unknown(reason)
     dashes = "--" if unknown.startswith("-") else ""  # none in a file or for a model's arguments
     words = [option.removeprefix("--") for option in known if option.startswith(dashes)]

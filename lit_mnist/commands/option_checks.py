@@ -11,12 +11,12 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
+from lit_mnist.commands import groups
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import BEST, LAST
 
-GROUPS = ("trainer", "data")  # the parser would ignore a list given for one of these
 # Smallest sensible values, where Lightning does not check
 _LOWEST = {
     "accumulate_grad_batches": 1,
@@ -68,9 +68,7 @@ def check_configs(paths: Iterable[str]) -> None:
             raise UserError(f"{name}: holds no options, such as `name: value` on each line")
         if "config" in content:
             raise UserError(f"{name}: config: a file cannot name another; give each with --config")
-        for group in GROUPS:
-            if isinstance(content.get(group), list):
-                raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
+        groups.check_file(name, content)
 
 
 def check_checkpoint(path: Any) -> None:

@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.cli import LightningCLI
 
 from lit_mnist import program
-from lit_mnist.commands import constructors, option_checks
+from lit_mnist.commands import constructors, groups, named_class, option_checks
 from lit_mnist.commands.arguments import config_files, configs_first
 from lit_mnist.commands.error_messages import parser_error
 from lit_mnist.commands.overview import RUN_COMMANDS
@@ -100,9 +100,14 @@ class RunParser(CommandLineWins):
         """Parses the command line; errors are one line."""
         safe_yaml.guard_parser()
         option_checks.check_configs(config_files(self.args))
+        groups.check_typed(self.args)
         try:
             super().parse_arguments(parser, args)
-        except (ArgumentError, ValueError, TypeError, RecursionError) as error:
+        except Exception as error:
+            if failed := named_class.failed_import(error):
+                raise failed from error
+            if not isinstance(error, (ArgumentError, ValueError, TypeError, RecursionError)):
+                raise
             raise UserError(parser_error(str(error), self.args, self._known_words())) from error
 
     def checked(self) -> Any:
@@ -114,6 +119,8 @@ class RunParser(CommandLineWins):
         command = self.args[0]
         config = self.config[command]
         constructors.check_nulls(self._subcommand_parsers[command], config)
+        if not isinstance(config.fresh, bool):  # a file's "false" would replace the run
+            raise UserError(f"--fresh {config.fresh!r:.99}: give true or false, without quotes")
         config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))

@@ -16,7 +16,8 @@ def as_batch(batch: Any) -> Batch:
 
     Args:
         batch: A `Batch`; a tuple or list of images, labels and possibly more; or only images.
-            Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 from 0 to 255.
+            Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 from 0 to 255; labels are
+            integers (B,), the numbers of the classes.
 
     Raises:
         UserError: It is anything else, or a training batch that the data module has not prepared,
@@ -30,7 +31,7 @@ def as_batch(batch: Any) -> Batch:
                 "the data module prepares its training batches itself; give the trainer the module,"
                 " as in fit(model, datamodule=data), in place of its loader"
             )
-        return batch._replace(images=_floats(batch.images))
+        return batch._replace(images=unit_floats(batch.images))
     images, *others = batch if isinstance(batch, (tuple, list)) and batch else [batch]
     labels = others[0] if others else None
     if not isinstance(images, Tensor) or not (labels is None or isinstance(labels, Tensor)):
@@ -39,10 +40,22 @@ def as_batch(batch: Any) -> Batch:
             " or override the step that takes them"
         )
     unknown = torch.full((len(images),), UNKNOWN, device=images.device)
-    return Batch(_floats(images), unknown if labels is None else labels, unknown, len(images))
+    known = unknown if labels is None else _class_numbers(labels, len(images))
+    return Batch(unit_floats(images), known, unknown, len(images))
 
 
-def _floats(images: Tensor) -> Tensor:
-    """Converts images to float (B, 1, 28, 28); uint8 is scaled to [0, 1]."""
+def _class_numbers(labels: Tensor, count: int) -> Tensor:
+    """Returns labels as int64 (B,); one-hot or mixed ones would be scored wrongly."""
+    if labels.shape == (count,) and not labels.is_floating_point():
+        return labels.long()
+    kind = str(labels.dtype).removeprefix("torch.")
+    raise UserError(
+        f"a loader returned labels {tuple(labels.shape)} of {kind} for {count} images; return an"
+        " integer per image, the number of its class, or override the step that takes them"
+    )
+
+
+def unit_floats(images: Tensor) -> Tensor:
+    """Converts images to float (B, 1, 28, 28); uint8 is scaled to [0, 1], floats are so already."""
     images = images.unsqueeze(1) if images.ndim == 3 else images
-    return images if images.is_floating_point() else images.float() / 255
+    return images if images.is_floating_point() else images.float().div_(255)

@@ -1,5 +1,6 @@
 """The data module: images in memory, the notebook's split, augmentation of training batches."""
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -9,11 +10,13 @@ from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
 from lit_mnist.data import download as downloads
+from lit_mnist.data.as_batch import unit_floats
 from lit_mnist.data.augment import Interpolation, augmentation
 from lit_mnist.data.batches import Batch, TrainBatches, check_batch_size, seed_generators
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
+from lit_mnist.data.module_hook import after_transfer
 from lit_mnist.data.option_types import Folds, Seed
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
@@ -40,7 +43,7 @@ class MNISTDataModule(LightningDataModule):
         split_seed: Seed that decides which images validate.
         folds: Number of parts that the training images are cut into, in place of the 5 : 1 split.
         fold: With folds: the part that validates, from 0; the others are trained on.
-        seed: Seed for the order of batches, augmentation and dropout: `--seed_everything`.
+        seed: Seed of batches, augmentation, dropout; None: that of `seed_everything`, else 42.
         download: Whether missing or damaged files may be downloaded.
         images: The user's pictures for `predict`: files, folders, patterns such as `scans/*.png`.
         layout: For `predict`: "single" if each picture holds one digit, "auto" for any number.
@@ -59,7 +62,7 @@ class MNISTDataModule(LightningDataModule):
         split_seed: Seed = 42,
         folds: Folds | None = None,
         fold: NonNegativeInt | None = None,
-        seed: Seed = 42,
+        seed: Seed | None = None,
         download: bool = True,
         images: list[str] | None = None,
         layout: Layout = "auto",
@@ -70,7 +73,7 @@ class MNISTDataModule(LightningDataModule):
         self.partition = Partition(int(split_seed), *part)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
         self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
-        self.seed = int(seed)
+        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images, self.layout = images or [], layout
         self.turns = Turns(self)
@@ -148,16 +151,15 @@ class MNISTDataModule(LightningDataModule):
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scales images to [0, 1] and augments training batches; seeds the step's randomness.
 
-        What a loader of a subclass gives is left to the module, which takes images and labels.
+        What a loader of a subclass gives is left to the module, whose own such hook follows.
         """
-        if not isinstance(batch, Batch):
-            return batch
-        images = batch.images.unsqueeze(1).float().div_(255)  # (B, 28, 28) -> (B, 1, 28, 28)
-        if batch.seed is not None:
-            seed_generators(batch.seed, images.device)  # dropout draws from the same generator next
-            if self.augment:
-                images = self.augment(images)
-        return batch._replace(images=images)
+        if isinstance(batch, Batch):
+            images = unit_floats(batch.images)
+            if batch.seed is not None:
+                seed_generators(batch.seed, images.device)  # dropout draws from it next
+                images = self.augment(images) if self.augment else images
+            batch = batch._replace(images=images)
+        return after_transfer(self.trainer, batch, dataloader_idx)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
         """Returns hashes (SHA-256) of the images that a model is trained and validated on.
@@ -165,8 +167,7 @@ class MNISTDataModule(LightningDataModule):
         Args:
             partition: A split to use in place of the module's own.
         """
-        train_set = getattr(self, "train_set", None)
-        return fingerprint(self.dataset, train_set, partition or self.partition)
+        return fingerprint(self, partition)
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the fingerprint, which each checkpoint stores."""
@@ -178,8 +179,8 @@ class MNISTDataModule(LightningDataModule):
         Raises:
             UserError: Naming what differs.
         """
-        part = self.partition
-        if part.whole:  # a committee's, of whose members each has left out a part of its own
+        part = self.partition if self.partition.whole else None
+        if part:  # a committee's, of whose members each has left out a part of its own
             part = part._replace(fold=state_dict.get("fold"))
         check_same(self.fingerprint(part), state_dict)
 

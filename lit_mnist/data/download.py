@@ -4,6 +4,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+from collections.abc import Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 
@@ -11,10 +12,14 @@ from filelock import FileLock, Timeout
 
 from lit_mnist.data import mirrors, package_index
 from lit_mnist.data.datasets import DATASETS, DatasetSpec, SplitName
-from lit_mnist.data.read import Split, UnusableError, note_hash, read_split
+from lit_mnist.data.read import Split, UnusableError, known_hashes, note_hash, read_split
 from lit_mnist.errors import UserError
 
 SCRATCH = ".fetch-"
+
+
+class OwnFileError(UserError):
+    """A file is a user's own, which no download may replace."""
 
 
 def ensure(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> None:
@@ -34,7 +39,8 @@ def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = 
         allow_download: Whether files may be downloaded.
 
     Raises:
-        UserError: The dataset is unknown, or a missing or damaged file cannot be downloaded.
+        UserError: The dataset is unknown, a missing or damaged file cannot be downloaded, or a
+            download would replace or complete a user's own files.
     """
     if dataset not in DATASETS:
         raise UserError(f"dataset {dataset!r} is unknown; choose one of {', '.join(DATASETS)}")
@@ -42,7 +48,8 @@ def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = 
     folder = spec.folder(data_dir)
     try:
         return read_split(spec, split, folder)  # without the lock: a read-only folder will do
-    except UnusableError:
+    except UnusableError as unusable:
+        _check_own(spec, split, folder, unusable.faults)
         refusal = _refresh(spec, split, folder) if allow_download else "downloading is off"
     try:
         return read_split(spec, split, folder)
@@ -78,6 +85,29 @@ def _locked(folder: Path) -> AbstractContextManager[object]:
         return lock.acquire()
 
 
+def _check_own(
+    spec: DatasetSpec, split: SplitName, folder: Path, faults: Mapping[str, str]
+) -> None:
+    """Refuses to complete what may be a user's own data set with files of the original.
+
+    Raises:
+        UserError: A missing file is there, but packed; or the other split's files are the user's.
+    """
+    if spec.sha256:
+        return
+    for name in faults:
+        if (folder / f"{name}.gz").is_file() and not (folder / name).exists():
+            raise UserError(f"{folder / name}.gz: is packed; unpack it, as gunzip --keep does")
+    known, names = known_hashes(spec, folder), spec.files[split]
+    others = [name for name in spec.all_files if name not in names]
+    missing = not any((folder / name).exists() for name in names)
+    if missing and all((folder / name).is_file() and name not in known for name in others):
+        raise UserError(
+            f"{folder}: has no {' and '.join(names)}; put them there, as {spec.name}'s own may not"
+            f" fit the {' and '.join(others)} that lie there"
+        )
+
+
 def _wanted(spec: DatasetSpec, folder: Path, unusable: UnusableError) -> tuple[str, ...]:
     """Lists the files to download, printing which are damaged; all four in an empty folder."""
     present = {path.name for path in folder.iterdir()}
@@ -102,6 +132,8 @@ def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
                 for fetched in source(spec, frozenset(missing), Path(scratch)):
                     _install(spec, fetched, folder)
                     missing.remove(fetched.name)
+            except OwnFileError:
+                raise
             except UserError as error:
                 refusals.append(str(error))
             if not missing:
@@ -114,14 +146,36 @@ def _install(spec: DatasetSpec, fetched: Path, folder: Path) -> None:
 
     Raises:
         UserError: The hash differs; an existing file stays as it is.
+        OwnFileError: That file holds other data than the downloaded one.
     """
     with fetched.open("rb+") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         os.fsync(file.fileno())  # so that after a crash the name never stands for half a file
     if digest != spec.sha256.get(fetched.name, digest):
         raise UserError(f"{fetched.name} came with SHA-256 {digest}")
+    _check_replaces(spec.name, fetched, folder / fetched.name)
     fetched.replace(folder / fetched.name)
     note_hash(spec, folder, fetched.name, digest)
+
+
+def _check_replaces(dataset: str, fetched: Path, target: Path) -> None:
+    """Refuses to replace an IDX file whose header is not the original's: it is a user's own.
+
+    Raises:
+        OwnFileError: Naming it.
+    """
+    if not target.is_file():
+        return
+    with fetched.open("rb") as new, target.open("rb") as old:
+        start = new.read(4)
+        header = start + new.read(4 * start[3])
+        found = old.read(len(header))
+    if found[:3] == header[:3] and not header.startswith(found):
+        raise OwnFileError(
+            f"{target}: by its header it is not {dataset}'s but may be your own, so it stays;"
+            " move it away, and keep data of your own in a --data.data_dir of their own, as"
+            " FashionMNIST"
+        )
 
 
 def _advice(spec: DatasetSpec, folder: Path, unusable: UnusableError, refusal: str) -> str:

@@ -8,22 +8,25 @@ from lit_mnist.data.split import Partition, split_sha256
 from lit_mnist.errors import UserError
 
 
-def fingerprint(dataset: str, train_set: Split | None, partition: Partition) -> dict[str, Any]:
+def fingerprint(data: Any, partition: Partition | None) -> dict[str, Any]:
     """Returns the fingerprint, as far as it is known; hashes are SHA-256.
 
     Args:
-        dataset: Name of the dataset.
-        train_set: The training images; None if they were not read.
-        partition: How they are split.
+        data: The data module, which may be a subclass that has chosen its images itself.
+        partition: A split to use in place of the one that it has.
     """
-    identity: dict[str, Any] = {"dataset": dataset, "pixels": "0 to 1"}
-    if train_set is None:
+    identity: dict[str, Any] = {"dataset": data.dataset, "pixels": "0 to 1"}
+    train_set = getattr(data, "train_set", None)
+    if not isinstance(train_set, Split):
         return identity
     identity["data_sha256"] = train_set.sha256
-    if partition.folds:
-        fields = {"folds": partition.folds, "fold": partition.fold, "split_seed": partition.seed}
+    part = partition or data.partition
+    if part.folds:
+        fields = {"folds": part.folds, "fold": part.fold, "split_seed": part.seed}
         identity |= {key: value for key, value in fields.items() if value is not None}
-    identity["split_sha256"] = split_sha256(*partition.split(len(train_set.labels)))
+    count = len(train_set.labels)
+    split = part.split(count) if partition else (data.train_indices, data.val_indices)
+    identity["split_sha256"] = split_sha256(*split)
     return identity
 
 

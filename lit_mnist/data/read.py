@@ -15,7 +15,7 @@ from lit_mnist.files import write_text
 from lit_mnist.shape import SIDE_PX
 
 MANIFEST = "SHA256SUMS"
-_OTHER = "; give images of ten classes, or remove the file so that the original is fetched"
+_OR = ", or remove the file so that the original is fetched"
 
 
 class Split(NamedTuple):
@@ -119,7 +119,10 @@ def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
 
 def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
     if stored.dtype != torch.uint8 or stored.shape[1:] != (SIDE_PX, SIDE_PX) or len(stored) == 0:
-        raise UserError(f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28){_OTHER}")
+        raise UserError(
+            f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28); give grey ones of that"
+            f" size{_OR}"
+        )
     return stored
 
 
@@ -128,11 +131,15 @@ def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
     if stored.dtype == torch.int32 and stored.shape[1:] == (8,):
         stored = stored[:, 0]
     elif stored.dtype != torch.uint8 or stored.ndim != 1:
-        raise UserError(f"{path} holds {_kind(stored)}, not uint8 labels (N,){_OTHER}")
+        raise UserError(
+            f"{path} holds {_kind(stored)}, not uint8 labels (N,); give classes 0 to 9{_OR}"
+        )
     labels = stored.long()
     wrong = labels[(labels < 0) | (labels > 9)]
     if len(wrong):
-        raise UserError(f"{path} holds the label {int(wrong[0])}, not only 0 to 9{_OTHER}")
+        raise UserError(
+            f"{path} holds the label {int(wrong[0])}, not only 0 to 9; give classes 0 to 9{_OR}"
+        )
     return labels
 
 

@@ -31,9 +31,9 @@ class Partition(NamedTuple):
         """Splits the indices of `count` images, int64, into those to train and to validate on.
 
         Raises:
-            UserError: There are more parts than images.
+            UserError: There are more parts than images, or fewer than six images.
         """
-        parts = _parts(count, self.seed, self.folds or NOTEBOOKS)
+        parts = _parts(count, self.seed, self.folds)
         fold = self.fold if self.folds else 0
         if fold is None:
             return torch.empty(0, dtype=torch.int64), torch.cat(parts)
@@ -42,7 +42,7 @@ class Partition(NamedTuple):
     def fold_of_each(self, count: int) -> Tensor:
         """Returns the number of the part that each of `count` images is in: int64 (count,)."""
         numbers = torch.empty(count, dtype=torch.int64)
-        for number, part in enumerate(_parts(count, self.seed, self.folds or NOTEBOOKS)):
+        for number, part in enumerate(_parts(count, self.seed, self.folds)):
             numbers[part] = number
         return numbers
 
@@ -64,7 +64,7 @@ def train_val_split(count: int, seed: int) -> tuple[Tensor, Tensor]:
 
 def split_sha256(train: Tensor, val: Tensor) -> str:
     """Hashes which images are trained on and which validated on, in their order."""
-    order = torch.cat([val, train])
+    order = torch.cat([val, train]).cpu()
     digest = hashlib.sha256(order.numpy().astype("<i8").tobytes())
     if len(val) != -(-len(order) // NOTEBOOKS):  # not the notebook's split: its length counts too
         digest.update(str(len(val)).encode())
@@ -93,9 +93,13 @@ def check_fold(folds: int | None, fold: int | None, *, needed: bool = False) -> 
         raise UserError(f"--data.fold {fold}: is not one of {folds}; take 0 to {folds - 1}")
 
 
-def _parts(count: int, seed: int, folds: int) -> tuple[Tensor, ...]:
-    if folds > count:
+def _parts(count: int, seed: int, folds: int | None) -> tuple[Tensor, ...]:
+    if folds is None and count < NOTEBOOKS:
+        raise UserError(
+            f"{count} training images: a sixth of them validates, so give {NOTEBOOKS} or more"
+        )
+    if folds is not None and folds > count:
         raise UserError(f"--data.folds {folds}: is more than the {count} training images")
     # The legacy generator, because that is what scikit-learn's random_state=42 means
     order = torch.from_numpy(np.random.RandomState(seed).permutation(count))
-    return order.tensor_split(folds)
+    return order.tensor_split(folds or NOTEBOOKS)

@@ -14,6 +14,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.trained_on import fingerprint_of
 
 # Parts of a checkpoint that only training needs; the rest, to which a module's own
 # `on_save_checkpoint` may have added, rebuilds the network
@@ -109,7 +110,7 @@ def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str
         UserError: They were trained on different datasets, or on an unknown one.
     """
     datasets = {
-        str(one.get("MNISTDataModule", {}).get("dataset", "MNIST")): path
+        str(fingerprint_of(one).get("dataset", "MNIST")): path
         for one, path in zip(essentials, paths, strict=True)
     }
     for name, path in datasets.items():

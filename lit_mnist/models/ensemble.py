@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
+from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
 from lit_mnist.models import cascade, members
 from lit_mnist.models.averaging import AVERAGES, combine
@@ -78,11 +79,18 @@ class EnsembleModule(ScoredModule):
             UserError: Naming what differs.
         """
         self.configure_model()
-        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
-        for member in self.members if data else ():
+        data = self._own_data()
+        if data is None:
+            return
+        for member in self.members:
             data.load_state_dict(member.trained_on)
-        if data and data.partition.whole:
+        if data.partition.folds and data.partition.whole:
             self._check_folds(data.partition.folds)
+
+    def _own_data(self) -> MNISTDataModule | None:
+        """Returns the data module, if it is ours: no other knows hashes and folds."""
+        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        return data if isinstance(data, MNISTDataModule) else None
 
     def _check_folds(self, folds: int) -> None:
         held_out = {member.fold for member in self.members}
@@ -118,7 +126,7 @@ class EnsembleModule(ScoredModule):
         Args:
             indices: int64 (N,): positions in the training set.
         """
-        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        data = self._own_data()
         if not (data and data.partition.whole):
             return torch.ones(len(indices), len(self.members), dtype=torch.bool)
         folds = data.partition.fold_of_each(len(data.train_set.labels))[indices.cpu()]
@@ -127,7 +135,7 @@ class EnsembleModule(ScoredModule):
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
         """Returns log-probabilities (B, 10); with folds, of the members that held the image out."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        data = self._own_data()
         if not (data and data.partition.whole):
             return self.evaluate(batch)
         by = self.held_out_by(batch.indices)

@@ -11,6 +11,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.trained_on import fingerprint_of
 
 
 class Member(NamedTuple):
@@ -124,7 +125,7 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
         path=path,
         sha256=checkpoints.weights_sha256(checkpoint["state_dict"]),
         module=rebuild(checkpoint, path, known_classes),
-        trained_on=checkpoint.get("MNISTDataModule", {}),
+        trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),
         val_acc=None if score is None else float(f"{score:.7g}"),  # as in metrics.csv
     )

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import instantiate_module
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
@@ -49,6 +50,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             hyperparameters or weights, or returns no logits.
     """
     kind = trained_class(checkpoint, path, classes)
+    _check_hooks(kind, path)
     arguments = _arguments(checkpoint, kind, path)
     try:
         # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
@@ -85,6 +87,20 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         module = Evaluating(module).eval()
     _check_answer(module, path)
     return module
+
+
+def _check_hooks(kind: type[ScoredModule], path: Path) -> None:
+    """Refuses a module that changes its images outside of `forward`, which alone is called here.
+
+    Raises:
+        UserError: Naming the hook.
+    """
+    for hook in ("on_before_batch_transfer", "on_after_batch_transfer"):
+        if getattr(kind, hook) is not getattr(LightningModule, hook):
+            raise UserError(
+                f"{path}: {kind.__name__} changes its batches in {hook}, which a trainer calls;"
+                " do it in forward, augmentation under `if self.training`, and keep the weights"
+            )
 
 
 class Evaluating(ScoredModule):

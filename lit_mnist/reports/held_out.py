@@ -17,6 +17,7 @@ from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.trained_on import fingerprint_of
 
 OWN_KEYS = ("data_sha256", "split_sha256")  # of a fingerprint; they identify the images
 
@@ -78,7 +79,7 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
         return "--trainer.limit_val_batches 0 leaves out validation"
     if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
         return f"{type(module).__name__} has a test_step of its own, made for test images"
-    fingerprints = [checkpoints.read(path).get("MNISTDataModule", {}) for path in paths]
+    fingerprints = [fingerprint_of(checkpoints.read(path)) for path in paths]
     if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
         return "a checkpoint does not record which images were held out of its training"
     data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one

@@ -11,6 +11,7 @@ safe_yaml       loads YAML without trusting it
 config_changes  options that differ between two configs, and which of them may
 limits          the limits at which training ends
 resume          where a run is resumed
+trained_on      the images that a checkpoint was trained on, by their hashes
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
 optimization    the optimizers and schedules of a module, built before training

@@ -13,6 +13,7 @@ from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
+from lit_mnist.runs.trained_on import fingerprint_of
 
 
 def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
@@ -48,7 +49,7 @@ def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
         "name": config["name"],
         "seed": config["seed_everything"],
         "model": checkpoints.class_name(checkpoint).rpartition(".")[2],
-        **checkpoint.get("MNISTDataModule", {}),
+        **fingerprint_of(checkpoint),
         "epochs": checkpoints.progress(checkpoint)[0],
         "steps": checkpoint.get("global_step", 0),
         "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 2),

@@ -14,6 +14,7 @@ _NOISE = (
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it
     r"GPU available but not used",  # as was asked for
+    r"You have overridden `on_after_batch_transfer` in both",  # our data module calls both
     r"Glyph .* missing from font",  # the name of a run, in a plot's legend
     r"Trying to infer the `batch_size` from an ambiguous collection",  # images come first
     r"SWA is currently only supported every epoch\. Found .*interval='epoch, before",  # our Plateau

@@ -13,6 +13,7 @@ from lit_mnist.commands.arguments import (
     shipped_configs,
     split_configs,
 )
+from lit_mnist.errors import UserError
 
 
 @pytest.mark.parametrize(
@@ -81,3 +82,16 @@ def test_image_arguments_become_one_list(last):
 def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
     assert images_as_list(args) == args
+
+
+@pytest.mark.parametrize("typed", ["-config", "-config=deep", "-ckpt_path"])
+def test_an_option_with_one_dash_is_no_config(typed):
+    with pytest.raises(UserError, match=f"^{typed}: options begin with two dashes"):
+        split_configs(["fit", typed, "deep"])
+
+
+@pytest.mark.parametrize("model", [["--model", "my.Net"], ["--model.class_path=my.Net"]])
+def test_the_model_comes_before_its_options_and_behind_the_configs(model):
+    typed = ["--model.lr", "0.1", *model, "--config", "deep.yaml", "--name", "x"]
+    expected = ["fit", "--config", find_config("deep.yaml"), *model]
+    assert configs_first(["fit", *typed]) == [*expected, "--model.lr", "0.1", "--name", "x"]

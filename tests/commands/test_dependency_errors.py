@@ -177,3 +177,9 @@ def test_a_division_by_zero_within_lightning_names_its_place():
         _ExponentialLR(torch.optim.SGD([torch.zeros(1)], 0.1), 1.0, num_iter=0)
     message = "--trainer: division by zero in Lightning's lr_finder; give its numbers 1 or more"
     assert str(explained(caught.value)) == message
+
+
+def test_batch_normalisation_of_a_single_image_is_reported_with_the_remedy():
+    line = str(raised(lambda: nn.BatchNorm1d(4)(torch.zeros(1, 4))))
+    assert line.startswith("batch normalisation needs two images or more")
+    assert "--data.batch_size" in line

@@ -100,3 +100,34 @@ def test_bounds_and_null_are_reported_in_plain_words():
     assert condensed("int() argument must be a string or a real number, not 'NoneType'") == (
         "expected an integer, not NoneType"
     )
+
+
+@pytest.mark.parametrize(
+    ("typed", "remedy"),
+    [
+        ("deep", "did you mean --config deep?"),
+        ("model.lr=0.1", "did you mean --model.lr=0.1?"),
+        ("nothing", "see lit-mnist fit --help"),
+    ],
+)
+def test_a_word_without_its_option_is_explained(typed, remedy):
+    line = parser_error(f"unrecognized arguments: {typed}", ["fit", typed], ["lr", "--config"])
+    assert line == f"there is no option {typed}; {remedy}"
+
+
+BASE = """Parser key "model":
+  Errors:
+    - Problem with given class_path 'lit_mnist.models.scoring.ScoredModule':
+        Option 'lr' is not accepted"""
+
+
+@pytest.mark.parametrize(
+    ("report", "line"),
+    [
+        (BASE, "no model is named"),
+        ("argument --fresh: ignored explicit argument 'false'", "--fresh: takes no value"),
+        ('Parser key "data":\nUnable to load config "a"\n', "--data: cannot read options from a;"),
+    ],
+)
+def test_further_reports_are_put_in_plain_words(report, line):
+    assert line in parser_error(report, ["fit", "--model.lr", "abc", "--fresh=false"], [])

@@ -43,3 +43,15 @@ def test_an_unprepared_training_batch_is_refused():
 def test_any_other_batch_is_refused(given):
     with pytest.raises(UserError, match="a loader returned a"):
         as_batch(given)
+
+
+def test_labels_of_any_integers_are_class_numbers():
+    labels = as_batch((BYTES, LABELS.byte())).labels
+    assert labels.dtype == torch.int64
+    assert torch.equal(labels, LABELS)
+
+
+@pytest.mark.parametrize("labels", [torch.eye(2), LABELS.float(), LABELS[:, None], LABELS[:1]])
+def test_labels_that_are_no_class_numbers_are_refused(labels):
+    with pytest.raises(UserError, match="an integer per image"):
+        as_batch((BYTES, labels))

@@ -11,6 +11,7 @@ from torch.utils.data import DataLoader, TensorDataset
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.split import split_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 
@@ -229,3 +230,65 @@ def test_a_subclass_may_have_loaders_of_its_own(module, tmp_path):
     assert trainer.global_step == 5
     assert trainer.callback_metrics["train_loss"].isfinite()
     assert trainer.callback_metrics["val_loss"].isfinite()
+
+
+class FewImages(MNISTDataModule):
+    """Trains on a part of the images, already scaled, by its own choice."""
+
+    def setup(self, stage):
+        super().setup(stage)
+        self.train_indices = self.train_indices[:60]
+        self.train_set = self.train_set._replace(images=self.train_set.images / 255)
+
+
+def test_the_fingerprint_of_a_subclass_is_of_its_own_split(module):
+    data, plain = FewImages(module().data_dir, "KMNIST"), module()
+    for one in (data, plain):
+        one.setup("validate")
+    assert data.fingerprint()["data_sha256"] == plain.fingerprint()["data_sha256"]
+    found = data.fingerprint()["split_sha256"]
+    assert found == split_sha256(plain.train_indices[:60], plain.val_indices)
+    data.load_state_dict(data.state_dict())  # of its own checkpoint
+    with pytest.raises(UserError, match="split_sha256"):
+        data.load_state_dict(plain.state_dict())
+
+
+def test_images_that_a_subclass_has_scaled_are_not_scaled_again(module):
+    data, plain = FewImages(module().data_dir, "KMNIST"), module()
+    for one in (data, plain):
+        one.setup("fit")
+    found, expected = (
+        one.on_after_batch_transfer(next(iter(one.val_dataloader())), 0).images
+        for one in (data, plain)
+    )
+    assert torch.equal(found, expected)
+
+
+class Inverting(DenseModule):
+    """Changes its batches in a hook of Lightning's."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        self.seen = batch._replace(images=1 - batch.images)
+        return self.seen
+
+
+def test_a_module_s_own_hook_gets_the_prepared_batch(module):
+    data, model = module(), Inverting()
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        limit_val_batches=0,
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+    )
+    trainer.fit(model, data)
+    expected = 1 - data.train_set.images[model.seen.indices].unsqueeze(1) / 255
+    assert torch.equal(model.seen.images, expected)
+
+
+def test_the_seed_in_python_is_that_of_seed_everything(module, monkeypatch):
+    monkeypatch.setenv("PL_GLOBAL_SEED", "5")  # as seed_everything does
+    assert (module().seed, module(seed=7).seed) == (5, 7)
+    monkeypatch.delenv("PL_GLOBAL_SEED")
+    assert module().seed == 42

@@ -12,6 +12,9 @@ from lit_mnist.errors import UserError
 from tests.small_sets import (
     NOWHERE,
     Mirror,
+    idx,
+    images,
+    labels,
     mirrored,
     packed_files,
     place,
@@ -151,6 +154,34 @@ def test_a_damaged_file_stays_if_no_source_has_it(tmp_path, offline):
         assert f"{name} (SHA-256 {sha256(content)})" in message
     assert f"into {folder}" in message
     assert contents(folder) == before
+
+
+@pytest.mark.parametrize("dataset", ["MNIST", "KMNIST"])
+def test_no_download_replaces_a_file_of_other_data(monkeypatch, tmp_path, dataset):
+    """Two more images than the original, and a label missing: a user's own, and a mistake."""
+    folder = tmp_path / dataset / "raw"
+    with mirrored(monkeypatch, dataset, None) as (files, _):
+        own = {IMAGES: idx(images(22)), LABELS: idx(labels(21))}
+        place({**files, **own}, folder)
+        message = refused(dataset, "train", tmp_path)
+
+    assert message.startswith(f"{folder / IMAGES}: by its header it is not {dataset}'s")
+    assert contents(folder) == {**files, **own}
+
+
+def test_no_download_completes_a_data_set_of_the_user_s_own(monkeypatch, tmp_path):
+    folder = tmp_path / "KMNIST" / "raw"
+    with mirrored(monkeypatch, "KMNIST", None) as (files, (mirror,)):
+        place({name: files[name] for name in (IMAGES, LABELS)}, folder)
+        message = refused("KMNIST", "test", tmp_path)
+        assert message.startswith(f"{folder}: has no t10k-images-idx3-ubyte and t10k-labels")
+        place({f"{name}.gz": b"" for name in files}, folder)
+        assert refused("KMNIST", "test", tmp_path) == (
+            f"{folder / 't10k-images-idx3-ubyte.gz'}: is packed; unpack it, as gunzip --keep does"
+        )
+        assert not mirror.requests
+        (folder / IMAGES).unlink()
+        assert "train-images-idx3-ubyte.gz: is packed" in refused("KMNIST", "train", tmp_path)
 
 
 @pytest.mark.parametrize("fault", ["wrong", "short", "reset"])

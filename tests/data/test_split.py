@@ -81,3 +81,10 @@ def test_an_invalid_fold_is_refused(part, message):
 def test_more_folds_than_images_are_refused():
     with pytest.raises(UserError, match=r"--data\.folds 10: is more than the 9 training images"):
         Partition(0, 10, 1).split(9)
+
+
+def test_fewer_images_than_a_sixth_needs_are_refused_in_plain_words():
+    with pytest.raises(UserError, match=r"^5 training images: a sixth of them validates"):
+        Partition(42).split(5)
+    assert [len(part) for part in Partition(42).split(6)] == [5, 1]
+    assert [len(part) for part in Partition(42, 2, 0).split(4)] == [2, 2]

@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningDataModule, Trainer
 from PIL import Image
 from torch import nn
+from torch.utils.data import DataLoader, TensorDataset
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -219,3 +220,22 @@ def test_other_data_are_refused_from_python(trained, hard_data):
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
     with pytest.raises(UserError, match=r"split_sha256 .*--data\.split_seed"):
         trainer.validate(EnsembleModule(PATTERN), data, verbose=False)
+
+
+class OtherData(LightningDataModule):
+    """A data module that is not the program's."""
+
+    def test_dataloader(self):
+        return DataLoader(TensorDataset(*digits(TEST, 1)), batch_size=50)
+
+    val_dataloader = test_dataloader
+
+
+def test_a_committee_is_scored_on_any_data_module_in_python(trained, tmp_path):
+    paths = sorted(map(str, Path().glob(PATTERN)))
+    trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)
+    (found,) = trainer.test(EnsembleModule(paths), OtherData(), verbose=False)
+    (loaded,) = trainer.test(EnsembleModule(paths), OtherData().test_dataloader(), verbose=False)
+    assert found == loaded
+    (validated,) = trainer.validate(EnsembleModule(paths), OtherData(), verbose=False)
+    assert validated["val_loss"] == pytest.approx(found["test_loss"], rel=1e-6)

@@ -1,10 +1,12 @@
 """Modules rebuilt from their checkpoints."""
 
+import pytest
 import torch
 from torch import nn
 
+from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.models.modules import ClassifierModule
+from lit_mnist.models.modules import ClassifierModule, DenseModule
 from lit_mnist.models.nets import Dense
 from lit_mnist.models.trained import network
 
@@ -49,3 +51,15 @@ def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeyp
     name = {"_class_path": f"{__name__}.Unpacking"}
     content = {"state_dict": Unpacking().state_dict(), "hyper_parameters": name}
     assert network(content, tmp_path / "a.ckpt")(torch.rand(2, 1, 28, 28)).shape == (2, 10)
+
+
+class Inverting(DenseModule):
+    def on_before_batch_transfer(self, batch, dataloader_idx):
+        return batch
+
+
+def test_a_module_that_changes_its_batches_in_a_hook_is_refused(tmp_path):
+    name = {"_class_path": f"{__name__}.Inverting"}
+    content = {"state_dict": Inverting().state_dict(), "hyper_parameters": name}
+    with pytest.raises(UserError, match="Inverting changes its batches in on_before_batch"):
+        network(content, tmp_path / "a.ckpt")

@@ -1,0 +1,34 @@
+"""Calls the module's own batch hook, which Lightning leaves out beside a data module's."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.utilities.model_helpers import is_overridden
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
+
+HOOK = "on_after_batch_transfer"
+
+
+def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> Any:
+    """Returns a batch on its device as the module's own `on_after_batch_transfer` leaves it.
+
+    Args:
+        trainer: The data module's; None in a loop of the user's own.
+        batch: What the data module has prepared.
+        dataloader_idx: As Lightning gives it.
+
+    Raises:
+        UserError: The hook does not return the batch, on whose fields all reports rely.
+    """
+    module = None if trainer is None else trainer.lightning_module
+    if module is None or not is_overridden(HOOK, module):
+        return batch
+    changed = module.on_after_batch_transfer(batch, dataloader_idx)
+    if isinstance(batch, Batch) and not isinstance(changed, Batch):
+        raise UserError(
+            f"{type(module).__name__}.{HOOK} returns a {type(changed).__name__}; return the batch"
+            " that it gets, changed as in batch._replace(images=…)"
+        )
+    return changed
