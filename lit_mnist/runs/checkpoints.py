@@ -37,6 +37,7 @@ METRICS_KEY, BEST_KEY = "metrics", "best"
 LACKS_KEY = "lacks"
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
+    "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
     "masks": "without ModelPruning's masks, so that pruned weights would be trained again",
 }
 
