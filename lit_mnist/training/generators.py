@@ -48,7 +48,7 @@ class Generators(Callback):
             kind, words, *rest = states["numpy"]
             np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
             device = trainer.strategy.root_device
-            if "cpu" in states:  # not in those of version 0.1
+            if "cpu" in states:  # which older checkpoints lack
                 torch.set_rng_state(states["cpu"])
             if "cuda" in states and device.type == "cuda":
                 torch.cuda.set_rng_state(states["cuda"], device)
