@@ -56,7 +56,8 @@ class RunCLI(RunOptions):
         try:
             with warnings.catch_warnings():
                 if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    warnings.filterwarnings("ignore", "Be aware that when using `ckpt_path`")
+                    for begins in ("Be aware that when using `ckpt_path`", ".*WeightAveraging callb"):
+                        warnings.filterwarnings("ignore", begins)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
