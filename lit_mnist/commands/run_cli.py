@@ -56,8 +56,8 @@ class RunCLI(RunOptions):
         try:
             with warnings.catch_warnings():
                 if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    for begins in ("Be aware that when using `ckpt_path`", ".*WeightAveraging callb"):
-                        warnings.filterwarnings("ignore", begins)
+                    for text in ("Be aware that when using", ".*the WeightAveraging callback"):
+                        warnings.filterwarnings("ignore", text)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
