@@ -267,6 +267,31 @@ class NoOptimizer(DenseModule):
         """Returns nothing."""
 
 
+class Finishing(DenseModule):
+    """Logs an epoch's values at its end, and sets its weights at the end of training."""
+
+    def on_train_epoch_end(self):
+        self.log("train_acc", 0.5)
+        self.log("lr", 0.25)
+
+    def on_train_end(self):
+        self.net[1].weight.data.fill_(0.5)
+
+
+class AsksToStop(DenseModule):
+    """Asks to stop at its fifth batch."""
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        self.trainer.should_stop |= batch_idx == 4
+
+
+class AsksAfterValidation(DenseModule):
+    """Asks to stop after its first validation."""
+
+    def on_validation_end(self):
+        self.trainer.should_stop = not self.trainer.sanity_checking
+
+
 class SkipsAnEpoch(DenseModule):
     """Ends its second epoch before the first step."""
 

@@ -1,6 +1,7 @@
-"""A callback that presses Ctrl-C, requests a stop or delays, as set in the environment."""
+"""A callback that presses Ctrl-C, requests a stop, fails or delays, as set in the environment."""
 
 import os
+import sys
 import time
 
 from lightning.pytorch import Callback
@@ -16,6 +17,10 @@ class StopAt(Callback):
             raise KeyboardInterrupt
         if os.environ.get("STOP_AT") == f"told {self.batches}":
             trainer.should_stop = True
+        if os.environ.get("STOP_AT") == f"exit at {self.batches}":
+            sys.exit(3)
+        if os.environ.get("STOP_AT") == f"error at {self.batches}":
+            raise RuntimeError
         if os.environ.get("STOP_AT") == "never, and slowly":
             time.sleep(0.05)
 

@@ -41,6 +41,7 @@ def test_a_run_with_stock_callbacks_resumes_bit_identically(run_cli, monkeypatch
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     fitted(run_cli("fit", *same, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
+    fitted(run_cli("test", *same, "--name", "cut"))
 
 
 def test_fresh_ignores_a_checkpoint_saved_on_exception(run_cli, monkeypatch):

@@ -122,7 +122,8 @@ def test_other_callbacks_see_the_current_epoch_s_loss(run_cli):
 
 def test_logged_values_have_columns_of_their_own(run_cli):
     options = (*callback("LearningRateMonitor"), "--trainer.check_val_every_n_epoch", "2")
-    fitted(run_cli("fit", *recipe("OddModule"), *options))
+    output = fitted(run_cli("fit", *recipe("OddModule"), *options))
+    assert "log_every_n_steps 50: an epoch has 9 steps, so that few values of noise are" in output
     own = ["started", "highest", "noise", "lr-Adam"]
     assert sorted(rows("OddModule")[0]) == sorted([*COLUMNS, *own])
     assert list(rows("OddModule")[0])[: len(COLUMNS)] == list(COLUMNS)
@@ -130,6 +131,14 @@ def test_logged_values_have_columns_of_their_own(run_cli):
     assert column("lr-Adam", "OddModule") == column("lr", "OddModule")
     mean, highest = column("train_loss", "OddModule"), column("highest", "OddModule")
     assert all(one < other for one, other in zip(mean, highest, strict=True))
+
+
+def test_what_a_module_does_at_the_end_of_an_epoch_and_of_training_counts(run_cli):
+    output = fitted(run_cli("fit", *recipe("Finishing"), "--trainer.max_epochs", "2"))
+    assert [(row["train_acc"], row["lr"]) for row in rows("Finishing")] == [("0.5", "0.25")] * 2
+    assert "last.ckpt holds the weights that Finishing set at the end" in output
+    last = torch.load("tb_logs/Finishing/seed_42/checkpoints/last.ckpt", weights_only=True)
+    assert (last["state_dict"]["net.1.weight"] == 0.5).all()
 
 
 def test_numpy_numbers_are_saved_as_plain_numbers(run_cli):
@@ -250,12 +259,20 @@ def test_sums_are_exact_in_half_precision(run_cli):
     fitted(run_cli("test"))
 
 
-def test_a_suggested_rate_is_used(run_cli):
+def test_a_suggested_rate_is_used(run_cli, caplog):
     sweep = callback("LearningRateFinder", num_training_steps=18, early_stop_threshold="null")
-    status, output, _ = run_cli("fit", *sweep, "--data.batch_size", "20")
-    assert status == 0
-    assert "epoch   1" in output
-    assert 1e-8 < column("lr")[0] != 0.001
+    cycle = ("--data.batch_size", "20", "--model.one_cycle", "true")
+    assert "epoch   1" in fitted(run_cli("fit", *sweep, *cycle))
+    rate = float(re.search(r"Learning rate set to (\S+)", caplog.text).group(1))
+    assert 1e-8 < rate != 0.001
+    adam = torch.optim.Adam([torch.nn.Parameter(torch.zeros(1))])
+    schedule = torch.optim.lr_scheduler.OneCycleLR(adam, rate, total_steps=50)
+    rates = [schedule.get_last_lr()[0]]
+    for _ in range(49):
+        adam.step()
+        schedule.step()
+        rates += schedule.get_last_lr()
+    assert column("lr") == pytest.approx(rates[24::25], rel=1e-5)
 
 
 @pytest.mark.parametrize("name", ["BackboneFinetuning", "BaseFinetuning"])

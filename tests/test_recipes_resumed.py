@@ -13,7 +13,7 @@ from tests.trained import contents
 
 RECIPES = {
     "a schedule of epochs, all augmentation": [
-        *(*recipe("Cosine"), "--data.augment", "true"),
+        *(*recipe("Cosine"), *callback("LearningRateMonitor"), "--data.augment", "true"),
         *("--data.shear", "9", "--data.elastic", "0.7"),
     ],
     "a schedule of steps": recipe("OneCycle"),

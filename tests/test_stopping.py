@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from lit_mnist.main import main
+from lit_mnist.runs.folder import Run
 from tests import kept
 from tests.trained import contents
 
@@ -380,6 +381,49 @@ def test_should_stop_ends_after_a_full_step_and_the_run_resumes(run_cli, monkeyp
     assert "ended by a callback" in run_cli("fit", "--name", "cut", *options, "2")[1]
     assert run_cli("fit", "--name", "cut", *options, "3")[0] == 0
     assert_same_end(folder("whole"), folder("cut"))
+
+
+@pytest.mark.parametrize(
+    ("name", "validation"),
+    [("AsksToStop", "limit_val_batches=0"), ("AsksAfterValidation", "val_check_interval=5")],
+)
+def test_a_module_that_asks_to_stop_is_given_a_full_step(run_cli, name, validation):
+    options = (
+        "--model", f"tests.recipes.{name}", "--name", name, f"--trainer.{validation}",
+        "--trainer.accumulate_grad_batches", "2",
+    )  # fmt: skip
+    assert run_cli("fit", *options)[0] == 0
+    recorded, last = results(folder(name)), checkpoint("last", folder(name))
+    assert (recorded["epochs"], recorded["steps"], recorded["ended_by"]) == (0, 3, "a callback")
+    assert (last["global_step"], "lacks" in last) == (3, False)
+
+
+def test_an_error_and_an_exit_of_the_user_s_code_leave_a_run_that_resumes(
+    run_cli, shared, monkeypatch
+):
+    kept.fitted(shared, run_cli)
+    cut = ("fit", STOP_AT, "--name", "cut", "--every_n_train_steps", "3")
+    for moment, kind, by in (
+        ("exit at 5", SystemExit, "sys.exit"),
+        ("error at 8", RuntimeError, "an error"),
+    ):
+        monkeypatch.setenv("STOP_AT", moment)
+        with pytest.raises(kind) as raised:
+            run_cli(*cut)
+        assert getattr(raised.value, "code", 3) == 3
+        recorded = results(folder("cut"))
+        assert (recorded["status"], recorded["ended_by"]) == ("interrupted", by)
+    monkeypatch.setenv("STOP_AT", "")
+    assert run_cli(*cut)[0] == 0
+    assert_same_end(RUN, folder("cut"))
+
+
+def test_a_run_that_was_stopped_after_its_last_step_is_ended_by_its_limit(run_cli, shared):
+    kept.fitted(shared, run_cli)
+    before = results()
+    Run(RUN).update_results(status="interrupted", ended_by="SIGTERM", steps=0)
+    assert "is complete: 2 epochs" in run_cli("fit")[1]
+    assert results() == before
 
 
 def test_checkpoints_within_an_epoch_wait_for_the_optimizer_step(run_cli, monkeypatch):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import progress
+from lightning.pytorch.callbacks import SpikeDetection, progress
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -37,6 +37,7 @@ from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights
 from lit_mnist.training.schedule_lengths import ScheduleLengths
 from lit_mnist.training.searched import Searched
+from lit_mnist.training.step_logs import StepLogs
 from lit_mnist.training.watch import Watch
 
 # jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
@@ -126,6 +127,8 @@ class RunOptions(RunParser):
         kwargs["plugins"] = self._plugins(config["plugins"])
         configured = config["callbacks"] or []
         users = configured if isinstance(configured, list) else [configured]
+        if self.subcommand != "fit":  # it has nothing to do, and cannot load its state by itself
+            users = [one for one in users if not isinstance(one, SpikeDetection)]
         for one in users:
             option_checks.check_checkpoint_name(one, self.run.folder)
         if config["enable_progress_bar"] is None:
@@ -165,7 +168,7 @@ class RunOptions(RunParser):
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
         own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]
-        return [*own, *self._checkpoints(), Curves(self.run), *self.extra]
+        return [*own, StepLogs(), *self._checkpoints(), Curves(self.run), *self.extra]
 
     def _checkpoints(self) -> list[Callback]:
         steps = self.options["every_n_train_steps"]

@@ -1,6 +1,7 @@
 """The commands fit, validate, test and predict, by LightningCLI."""
 
 import signal
+import warnings
 from collections.abc import Sequence
 from typing import Any
 
@@ -53,9 +54,15 @@ class RunCLI(RunOptions):
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:
-            super()._run_subcommand(subcommand)
+            with warnings.catch_warnings():
+                if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
+                    for text in ("Be aware that when using", ".*the WeightAveraging callback"):
+                        warnings.filterwarnings("ignore", text)
+                super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
+            if not terminated and not isinstance(ended.__context__, KeyboardInterrupt):
+                raise  # a user's own code has called sys.exit
             number = signal.SIGTERM if terminated else signal.SIGINT
             again = "; the same command resumes from the last checkpoint"
             say(f"stopped by {number.name}{again if subcommand == 'fit' else ''}")

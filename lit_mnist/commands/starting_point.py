@@ -6,12 +6,17 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits, resume_check
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import ResumePoint, Start, best_before, resume_point
+
+# Options of a module whose effect is in the state of its optimizer or its schedule
+_RECIPE = ("lr", "factor", "min_lr")
+_say = rank_zero_only(print)
 
 
 class StartingPoint(NamedTuple):
@@ -59,6 +64,7 @@ def find(
     reached = limits.reached(options, Progress.of(checkpoint))
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
+    _say_kept(named, checkpoint, model)
     steps = checkpoint.get("global_step", 0)
     point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
     return StartingPoint(point, Start(named, best_before(named, checkpoint)))
@@ -84,3 +90,15 @@ def checkpoint_of(run: Run, ckpt_path: str) -> Path:
     """Resolves `--ckpt_path`: the run's `best` or `last`, or a path."""
     path = Path(os.path.expanduser(ckpt_path))
     return {"best": run.best, "last": run.last}.get(ckpt_path, path)
+
+
+def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -> None:
+    """Tells which options of the recipe have no effect, as optimizer and schedule go on."""
+    before, now = checkpoint.get("hyper_parameters", {}), model.hparams
+    kept = [
+        f"{name} {before[name]} (not {now[name]})"
+        for name in _RECIPE
+        if isinstance(before.get(name), float) and name in now and before[name] != now[name]
+    ]
+    if kept:
+        _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")

@@ -22,6 +22,7 @@ TRAINING_KEYS = frozenset(
     {
         *("callbacks", "loops", "optimizer_states", "lr_schedulers", "train_scores", "train_logs"),
         *("current_model_state", "averaging_state", "generators", "frozen", "plateaus_due"),
+        "optimization",
     }
 )
 

@@ -10,8 +10,9 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 # An improvement is more than one image in 10,000 (Keras' min_delta of 1e-4). The threshold lies
 # between one and two images, where the rounding of a float cannot decide.
 IMPROVEMENT = 1.5e-4
-# An `interval` that Lightning ignores: it steps the schedules of "epoch" and "step" only
-INTERVAL = "epoch, before its checkpoint"
+# A `frequency` at which Lightning never steps a schedule. Its `interval` stays "epoch", by which
+# LearningRateMonitor finds it
+NEVER = 1_000_000_000
 
 
 class Plateau(ReduceLROnPlateau):
@@ -56,12 +57,13 @@ class PlateauBeforeCheckpoint(Callback):
     def __init__(self) -> None:
         self.ended: tuple[Trainer, int] | None = None  # an epoch not counted yet
         self.counted: Tensor | None = None
+        self.frequencies: dict[object, int] = {}  # of each Plateau, in epochs
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the stepping of the schedule from Lightning."""
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, Plateau) and config.interval == "epoch":
-                config.interval = INTERVAL
+                self.frequencies[config.scheduler], config.frequency = config.frequency, NEVER
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that an epoch has to be counted, once the module has logged its metrics."""
@@ -83,7 +85,8 @@ class PlateauBeforeCheckpoint(Callback):
         (trainer, epoch), self.ended = self.ended, None
         for config in trainer.lr_scheduler_configs:
             accuracy = trainer.callback_metrics.get(str(config.monitor))
-            due = config.interval == INTERVAL and (epoch + 1) % config.frequency == 0
+            frequency = self.frequencies.get(config.scheduler)
+            due = frequency is not None and (epoch + 1) % frequency == 0
             if due and accuracy is not None and accuracy is not self.counted:
                 self.counted = accuracy
                 mean = mean_over_ranks(trainer, accuracy)

@@ -18,6 +18,9 @@ from lit_mnist.models.scoring import RunningScores, Scores
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
 # Key of a checkpoint for each rank's sums of an unfinished epoch
 PARTIAL_KEY = "train_scores"
+# The hook that Lightning takes these values to be logged in, one that training does not call: in
+# `on_train_epoch_end` it would refuse a module that logs its own train_loss, as logged twice
+_LOGGED_IN = "on_test_epoch_end"
 
 
 class TrainLog(Callback):
@@ -78,7 +81,8 @@ class TrainLog(Callback):
         _scores(pl_module).reset()
         self.ended, self.updates = False, 0
         logged = trainer.callback_metrics
-        self.before = {f"train_{name}": logged.get(f"train_{name}") for name in Scores._fields}
+        names = ("lr", *(f"train_{name}" for name in Scores._fields))
+        self.before = {name: logged.get(name) for name in names}
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         """Watches the rate of the first optimizer, which a callback may have replaced."""
@@ -108,14 +112,13 @@ class TrainLog(Callback):
         self.ended = True
         check_loss(trainer, pl_module)
         scores = _scores(pl_module)
+        values: dict[str, Any] = {} if self.lr is None else {"lr": self.lr}
         if scores.update_called:
-            for name, value in scores.compute()._asdict().items():
-                key = f"train_{name}"
-                logged = trainer.callback_metrics.get(key)
-                if logged is self.before.get(key) and value.isfinite():
-                    _log_same(pl_module, key, value)
-        if self.lr is not None:
-            _log_same(pl_module, "lr", self.lr)
+            known = scores.compute()._asdict().items()
+            values |= {f"train_{name}": value for name, value in known if value.isfinite()}
+        for name, value in values.items():
+            if trainer.callback_metrics.get(name) is self.before.get(name):
+                _log_same(pl_module, name, value)
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
@@ -147,7 +150,9 @@ def named_sums(partial: Any) -> Any:
 
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:
     """Logs a value that is equal on all ranks; as a maximum, so that Lightning does not warn."""
+    hook, module._current_fx_name = module._current_fx_name, _LOGGED_IN
     module.log(name, value, sync_dist=True, reduce_fx="max")
+    module._current_fx_name = hook
 
 
 def _scores(module: LightningModule) -> RunningScores:

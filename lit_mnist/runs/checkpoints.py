@@ -33,10 +33,10 @@ KINDS = {
 }
 # Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
 METRICS_KEY, BEST_KEY = "metrics", "best"
-# Key of what a checkpoint lacks for an exact resume
-LACKS_KEY = "lacks"
+LACKS_KEY = "lacks"  # key of what a checkpoint lacks for an exact resume
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
+    "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
     "masks": "without ModelPruning's masks, so that pruned weights would be trained again",
 }
 

@@ -48,10 +48,23 @@ def reached(config: dict[str, Any], done: Progress) -> Limit | None:
         limit = options.get(option)
         if limit is not None and 0 <= limit <= value:
             return Limit(option, limit)
-    for seconds in _durations(options):
+    for seconds in () if short_of_minimum(config, done) else _durations(options):
         if seconds <= done.seconds:
             return Limit("max_time", timedelta(seconds=seconds))
     return None
+
+
+def short_of_minimum(config: dict[str, Any], done: Progress) -> bool:
+    """Whether training goes on to `min_epochs` or `min_steps`, whatever asks it to stop.
+
+    Only `max_epochs` and `max_steps` end it before.
+    """
+    options = config.get("trainer", {})
+    steps = options.get("min_steps")
+    epochs = options.get("min_epochs")
+    if epochs is None:
+        epochs = 0 if steps is None else 1  # as Lightning takes it
+    return done.epochs < epochs or done.steps < (steps or 0)
 
 
 def exceeded(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
@@ -83,7 +96,7 @@ def _durations(options: dict[str, Any]) -> Iterator[float]:
     timers = [
         callback.get("init_args", {}).get("duration") for callback in _callbacks(options, "Timer")
     ]
-    for duration in (options.get("max_time"), *timers):
+    for duration in timers or [options.get("max_time")]:  # Lightning takes either
         seconds = Timer(duration)._duration
         if seconds is not None:
             yield seconds

@@ -1,8 +1,9 @@
 """The optimizers and schedules of a module, built before training begins."""
 
+from collections.abc import Callable, Iterable
 from typing import Any
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import BaseFinetuning, StochasticWeightAveraging
 from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
@@ -10,6 +11,8 @@ from torch.optim import Optimizer
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
+# Key of a checkpoint for the names of the classes of its optimizers, and of its schedules
+KINDS_KEY = "optimization"
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
 _STEPS = 10_000
@@ -30,14 +33,17 @@ def optimization(
     """
     plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    if not plain or any(isinstance(one, REBUILDERS) for one in callbacks):
+    brought = _ask(trainer, model, model.configure_callbacks) or ()
+    own = [brought] if isinstance(brought, Callback) else [*brought]
+    if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *own)):
         return [], None
     try:
         return _listed(model.configure_optimizers())
     except RuntimeError as error:
         if "not attached to a `Trainer`" not in str(error):
             raise
-    return _attached(trainer, model), None  # whose form may depend on the length of training
+    # The form of the schedules may depend on the length of training
+    return _ask(trainer, model, lambda: _listed(model.configure_optimizers())[0]) or [], None
 
 
 def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
@@ -47,13 +53,13 @@ def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
     return optimizers, [one["scheduler"] if isinstance(one, dict) else one for one in schedules]
 
 
-def _attached(trainer: Trainer, model: LightningModule) -> list[Optimizer]:
-    """Builds the optimizers of a model that needs its trainer; none if that is not possible yet."""
+def _ask(trainer: Trainer, model: LightningModule, question: Callable[[], Any]) -> Any:
+    """Asks a model that needs its trainer; None if it cannot answer yet."""
     model.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
     try:
-        return _listed(model.configure_optimizers())[0]
+        return question()
     except Exception:  # what the trainer does not know yet; a mistake comes up again in training
-        return []
+        return None
     finally:
         model.trainer = None
 
@@ -68,3 +74,27 @@ class _StandIn:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._trainer, name)
+
+
+def kinds(
+    optimizers: Iterable[Optimizer] | None, schedules: Iterable[Any] | None
+) -> dict[str, list[str]]:
+    """Names the classes of those that are known; none can continue with the state of another."""
+    made = {"optimizers": optimizers, "schedules": schedules}
+    known = {what: ones for what, ones in made.items() if ones is not None}
+    return {what: [type(one).__name__ for one in ones] for what, ones in known.items()}
+
+
+def other_kinds(before: Any, now: dict[str, list[str]]) -> str:
+    """Says how the kinds of a checkpoint differ from those that a model makes; empty if not.
+
+    Args:
+        before: As `kinds` has returned them; anything else is not compared.
+        now: Likewise.
+    """
+    kept = before if isinstance(before, dict) else {}
+    for what, names in now.items():
+        if isinstance(kept.get(what), list) and kept[what] != names:
+            old, new = (", ".join(map(str, ones)) or f"no {what}" for ones in (kept[what], names))
+            return f"saved with {old!a:.99}, and configure_optimizers now makes {new!a:.99}"
+    return ""

@@ -4,7 +4,7 @@ A callback or an optimiser may hold NumPy numbers, or objects of its own. `torch
 them, but `weights_only=True` could never load the file again.
 """
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from typing import Any
 
 import numpy as np
@@ -39,7 +39,8 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     if depth >= safe_torch.MAX_DEPTH - 1:
         raise UserError(f"the checkpoint's {place:.99} is nested too deeply{_REMEDY}")
     if isinstance(value, dict):
-        content: dict[Any, Any] = OrderedDict() if isinstance(value, OrderedDict) else {}
+        kinds: tuple[type[dict[Any, Any]], ...] = (OrderedDict, Counter, dict)
+        content = next(kind() for kind in kinds if isinstance(value, kind))
         for key, part in value.items():
             below = _below(place, key), depth + 1
             content[checked(key, f"a key of {place}", depth + 1)] = checked(part, *below)

@@ -81,13 +81,14 @@ def resume_point(
     ]
     _check_unchanged(run, lowered)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
-    limit = limits.reached(config, Progress.of(checkpoint))
+    done = Progress.of(checkpoint)
+    limit = limits.reached(config, done)
     cut_short = results.get("status") != "complete"
     if limit and not (cut_short and limits.averages_at_the_end(config)):
         _check_effect(raised, str(limit))
         return ResumePoint(*place, f"{limit} is reached")
     unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
-    if not cut_short and unchanged:
+    if not cut_short and unchanged and not limits.short_of_minimum(config, done):
         return ResumePoint(*place, f"ended by {results.get('ended_by', 'a callback')}")
     _check_patience(old, new, results, raised)
     if lack := checkpoints.lack(checkpoint):

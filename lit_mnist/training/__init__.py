@@ -3,10 +3,10 @@
 board          writes a run's epochs, config, graph and summary for TensorBoard
 callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpointing  writes best.ckpt and last.ckpt, and says when
-final_weights  saves weights that a callback changes after the last epoch, such as an average
+final_weights  saves weights that are changed after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers: across a resume, and for DDP
-generators     keeps the states of Python's and NumPy's random generators across a resume
+generators     keeps the states of the random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
@@ -21,6 +21,7 @@ run_folder     clears a run's folder and writes its config and status
 same_weights   checks that all ranks hold the same weights
 schedule_lengths  checks that schedules are as long as training
 searched       keeps learning rates and batch sizes that a finder has found
+step_logs      tells where values that are logged by step reach no logger
 tiles          small pictures as arrays: rows of images, a confusion matrix
 trial_pruning  ends trials of a sweep early if others did better
 validated      results of a validation: confusion matrix, recalls, worst images

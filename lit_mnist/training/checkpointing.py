@@ -30,8 +30,7 @@ class BestCheckpoint(ModelCheckpoint):
     """
 
     def __init__(self, run: Run) -> None:
-        path = run.best
-        super().__init__(path.parent, path.stem, monitor="val_acc", mode="max", **_OPTIONS)
+        super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **_OPTIONS)
         self.run = run
         self.measured: dict[str, float] = {}  # scores of the last validation, and its step
         self.due = False  # whether this epoch was validated at its end
@@ -44,7 +43,7 @@ class BestCheckpoint(ModelCheckpoint):
         """Notes the weights before a callback averages them."""
         self.validated.forget()
         if validates_next(trainer):
-            self.validated.note(pl_module)
+            self.validated.note(trainer)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
@@ -59,7 +58,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the weights again, as a hook of the module may have changed them."""
-        self.validated.note(pl_module)
+        self.validated.note(trainer)
 
     def on_validation_batch_end(
         self,
@@ -72,16 +71,16 @@ class BestCheckpoint(ModelCheckpoint):
     ) -> None:
         """Notes them again, as DDP's first forward pass copies rank 0's buffers to the others."""
         if trainer.world_size > 1 and batch_idx == 0:
-            self.validated.note(pl_module)
+            self.validated.note(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Records the score; saves, unless the epoch ends here, which `on_train_epoch_end` does."""
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
-        scores = {name: trainer.callback_metrics.get(name) for name in ("val_acc", "val_loss")}
+        metrics, self.due = trainer.callback_metrics, trainer.is_last_batch
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        known = {name: float(score) for name, score in scores.items() if score is not None}
-        self.measured, self.due = place | known, trainer.is_last_batch
+        names = [name for name in ("val_acc", "val_loss") if name in metrics]
+        self.measured = place | {name: float(metrics[name]) for name in names}
         if not self.due:
             self._save_if_best(trainer)
 
@@ -106,7 +105,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
-        unchanged = self.validated.include(trainer.lightning_module)
+        unchanged = self.validated.include(trainer)
         if not trainer.strategy.reduce_boolean_decision(unchanged):
             self.measured = {}
             if not self.reported and trainer.is_global_zero:
@@ -143,8 +142,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     def __init__(self, run: Run, every_n_train_steps: int = 0) -> None:
         super().__init__(run.last.parent, run.last.stem, **_OPTIONS)
-        self.every = every_n_train_steps
-        self.saved_at = 0  # global step
+        self.every, self.saved_at = every_n_train_steps, 0  # optimizer steps
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Counts steps from where training begins."""
@@ -162,7 +160,11 @@ class LastCheckpoint(ModelCheckpoint):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves again where training ends, to include what this validation has changed."""
+        """Saves again where training ends; likewise."""
+        self.save_after_validation(trainer)
+
+    def save_after_validation(self, trainer: Trainer) -> None:
+        """Saves where training ends, to include what this validation has changed."""
         fitting = trainer.state.fn == "fit" and not trainer.sanity_checking
         if fitting and ends_within_epoch(trainer) and not trainer.fit_loop._should_accumulate():
             self._save(trainer)
@@ -193,6 +195,6 @@ def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:
     """Returns the callbacks that write `best.ckpt` and `last.ckpt`.
 
     There are two because since Lightning 2.6, `save_last=True` leaves `last` at the best epoch
-    (#21244). The one for the best comes first because `ckpt_path="best"` uses the first.
+    (#21244). The one for the best comes first: it is then `trainer.checkpoint_callback`.
     """
-    return [WholeSteps(), BestCheckpoint(run), LastCheckpoint(run, every_n_train_steps)]
+    return [BestCheckpoint(run), WholeSteps(), LastCheckpoint(run, every_n_train_steps)]

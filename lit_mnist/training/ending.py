@@ -12,6 +12,7 @@ from lit_mnist.runs.limits import Progress
 from lit_mnist.training.trial_pruning import TrialPruning
 
 _TRAINING = EarlyStoppingReason.NOT_STOPPED
+_OF_PATIENCE = (_TRAINING, EarlyStoppingReason.PATIENCE_EXHAUSTED)
 
 
 def progress(trainer: Trainer) -> Progress:
@@ -28,8 +29,7 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect.
     """
     for one in _all(trainer, EarlyStopping):
-        # The reason is of the rank that decides, the epoch of all
-        if one.stopped_epoch or one.stopping_reason != _TRAINING:
+        if _has_stopped(one):
             return type(one).__name__
     limit = limits.reached(config, progress(trainer))
     if limit:
@@ -39,9 +39,11 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
 
 
 def interrupted_by(exception: BaseException) -> str:
-    """Names the signal that has interrupted training, or calls it an error."""
+    """Names the signal or call that has interrupted training, or calls it an error."""
     if isinstance(exception, SIGTERMException):
         return "SIGTERM"
+    if isinstance(exception, SystemExit):
+        return "sys.exit"
     return "SIGINT" if isinstance(exception, KeyboardInterrupt) else "an error"
 
 
@@ -79,10 +81,11 @@ class WholeSteps(Checkpoint):
 
 
 class OwnPatience(Callback):
-    """Lets a run that EarlyStopping has ended be resumed with more patience.
+    """Lets a run that EarlyStopping has ended be resumed with more patience, and no other.
 
-    EarlyStopping restores its patience from the checkpoint and so ignores the new option, and it
-    restores why it has stopped.
+    EarlyStopping restores its patience from the checkpoint and so ignores the new option. It also
+    restores why it has stopped, but the trainer does not restore that it was told to: a run killed
+    on its way to `min_epochs`, or before it could end, would train on beyond.
     """
 
     def __init__(self) -> None:
@@ -95,8 +98,23 @@ class OwnPatience(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets that patience again, for training that goes on."""
         for one, patience in self.patience.items():
-            one.patience = patience
-            one.stopped_epoch, one.stopping_reason, one.stopping_reason_message = 0, _TRAINING, None
+            raised, one.patience = patience > one.patience, patience
+            if raised and one.wait_count < patience and one.stopping_reason in _OF_PATIENCE:
+                one.stopped_epoch, one.stopping_reason = 0, _TRAINING
+                one.stopping_reason_message = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Tells the trainer again to stop, with a message; not before, or it would not start."""
+        for one in filter(_has_stopped, self.patience):
+            trainer.should_stop = True
+            if trainer.is_global_zero:
+                why = one.stopping_reason_message or "has asked to stop"
+                print(f"{type(one).__name__}, before this resume: {why}")
+
+
+def _has_stopped(one: EarlyStopping) -> bool:
+    """Whether it has asked to stop: the reason is of the rank that decides, the epoch of all."""
+    return bool(one.stopped_epoch) or one.stopping_reason != _TRAINING
 
 
 def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""Saves weights that callbacks change after the last epoch."""
+"""Saves weights that callbacks or the module change after the last epoch."""
 
 from typing import Any
 
@@ -6,14 +6,16 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.weights import shapes
 from lit_mnist.training.checkpointing import BestCheckpoint
+from lit_mnist.training.patching import overrides
 
 
 class FinalWeights(Callback):
-    """Saves in `last.ckpt` the weights that a callback sets at the end of training.
+    """Saves in `last.ckpt` the weights that a callback or the module sets at the end of training.
 
     Lightning's StochasticWeightAveraging does so after the last checkpoint is written, so that its
-    average would be in none. This callback must come after the user's.
+    average would be in none.
 
     Args:
         run: The folder.
@@ -23,8 +25,13 @@ class FinalWeights(Callback):
         self.run = run
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Saves them; `save_after_the_module` moves this behind the hooks of all others."""
+        self.save(trainer)
+
+    def save(self, trainer: Trainer) -> None:
         """Writes `last.ckpt` again if its weights are no longer the module's."""
-        if not _finishing(trainer):
+        finishing = _finishing(trainer)
+        if not finishing:
             return
         # on every rank, as sharded weights are put together by all of them
         weights = trainer.strategy.lightning_module_state_dict()
@@ -34,23 +41,27 @@ class FinalWeights(Callback):
                     one.measured = {}  # the last validation was of other weights
             trainer.save_checkpoint(self.run.last)
             if trainer.is_global_zero:
-                named = " and ".join(type(one).__name__ for one in _finishing(trainer))
-                print(f"{self.run.last} holds the weights that {named} set at the end")
+                print(f"{self.run.last} holds the weights that {finishing} set at the end")
 
     def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
         if not trainer.is_global_zero or not self.run.last.exists():
             return False
         saved = checkpoints.read(self.run.last)["state_dict"]
+        if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
+            return False
         return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(weights)
 
 
-def _finishing(trainer: Trainer) -> list[Callback]:
-    """Lists the user's callbacks that act after the last epoch."""
+def _finishing(trainer: Trainer) -> str:
+    """Names the user's callbacks that act after the last epoch, and the module if it does."""
     callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    return [
-        callback
+    names = [
+        type(callback).__name__
         for callback in callbacks
-        if type(callback).on_train_end is not Callback.on_train_end
+        if overrides(callback, Callback, "on_train_end")
         and not type(callback).__module__.startswith("lit_mnist.")
         and not callback.__class__.__name__.endswith("ProgressBar")
     ]
+    if overrides(trainer.lightning_module, LightningModule, "on_train_end"):
+        names.append(type(trainer.lightning_module).__name__)
+    return " and ".join(names)

@@ -23,6 +23,11 @@ class Frozen(Callback):
 
     def __init__(self) -> None:
         self.averaged: list[str] = []  # names of the weights whose gradients DDP averages
+        self.before: dict[str, list[str]] = {}  # what was frozen before training, or a resume
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Notes what the module and its callbacks have frozen before training."""
+        self.before = self.before or _frozen(pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes for which weights DDP was built."""
@@ -45,27 +50,43 @@ class Frozen(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves the names of the frozen weights."""
-        weights = [name for name, one in pl_module.named_parameters() if not one.requires_grad]
-        norms = [name for name, one in _norms(pl_module) if not one.track_running_stats]
-        checkpoint[_KEY] = {"weights": weights, "statistics": norms}
+        """Saves the names of the frozen weights, and of those that were before training."""
+        checkpoint[_KEY] = {**_frozen(pl_module), "before": self.before}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Freezes these and no others, after `setup` and before DDP looks for trainable weights."""
+        """Freezes these and no others, after `setup` and before DDP looks for trainable weights.
+
+        A layer that the module now freezes or leaves free otherwise than when the run began, as in
+        a run that begins with a checkpoint of another, stays as the module has it.
+        """
         if trainer.state.fn != TrainerFn.FITTING or _KEY not in checkpoint:
             return
+        saved, self.before = checkpoint[_KEY], _frozen(pl_module)
+        changed = {
+            kind: {*names} ^ {*saved.get("before", {}).get(kind, names)}
+            for kind, names in self.before.items()
+        }
         for name, weights in pl_module.named_parameters():
-            weights.requires_grad_(name not in checkpoint[_KEY]["weights"])
+            if name not in changed["weights"]:
+                weights.requires_grad_(name not in saved["weights"])
         for name, norm in _norms(pl_module):
-            norm.track_running_stats = name not in checkpoint[_KEY]["statistics"]
+            if name not in changed["statistics"]:
+                norm.track_running_stats = name not in saved["statistics"]
 
 
 def _wait(device: torch.device) -> None:
     """Waits for a GPU, as Lightning builds DDP on a stream that runs beside the training's."""
     if device.type == "cuda":
         torch.cuda.synchronize(device)
+
+
+def _frozen(module: LightningModule) -> dict[str, list[str]]:
+    """Lists the names of frozen weights, and of batch norms without statistics."""
+    weights = [name for name, one in module.named_parameters() if not one.requires_grad]
+    norms = [name for name, one in _norms(module) if not one.track_running_stats]
+    return {"weights": weights, "statistics": norms}
 
 
 def _trained(module: LightningModule) -> list[str]:

@@ -1,4 +1,4 @@
-"""Preserves the states of Python's and NumPy's random generators across a resume."""
+"""Preserves the states of the random generators across a resume."""
 
 import random
 from typing import Any
@@ -8,14 +8,14 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-_KEY = "generators"  # in a checkpoint: the states of both generators on each rank
+_KEY = "generators"  # in a checkpoint: the states of the generators on each rank
 
 
 class Generators(Callback):
     """Saves the generators' states in checkpoints and restores them, as a user's net may use them.
 
-    PyTorch's generators are seeded at each step instead; for these two that would cost 26 us a
-    step, and this package does not draw from them.
+    PyTorch's are seeded at each step as well, but a hook may draw from them between two epochs. For
+    Python's and NumPy's that would cost 26 us a step, and this package does not draw from them.
     """
 
     def __init__(self) -> None:
@@ -25,10 +25,11 @@ class Generators(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the states of each rank."""
-        all_ranks: list[Any] = [_states()]
+        states = _states(trainer.strategy.root_device)
+        all_ranks: list[Any] = [states]
         if trainer.world_size > 1:
             all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, _states())
+            torch.distributed.all_gather_object(all_ranks, states)
         checkpoint[_KEY] = all_ranks
 
     def on_load_checkpoint(
@@ -46,15 +47,22 @@ class Generators(Callback):
             random.setstate((version, tuple(words.tolist()), gauss))
             kind, words, *rest = states["numpy"]
             np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
+            device = trainer.strategy.root_device
+            if "cpu" in states:  # which older checkpoints lack
+                torch.set_rng_state(states["cpu"])
+            if "cuda" in states and device.type == "cuda":
+                torch.cuda.set_rng_state(states["cuda"], device)
         self.loaded = []
 
 
-def _states() -> dict[str, Any]:
-    """Returns the states of both generators as tensors and plain values."""
+def _states(device: torch.device) -> dict[str, Any]:
+    """Returns the states of all generators as tensors and plain values."""
     version, words, gauss = random.getstate()
     state: Any = np.random.get_state()  # noqa: NPY002 # likewise
     kind, keys, *rest = state
-    return {
+    states = {
         "python": (version, torch.tensor(words), gauss),
         "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
+        "cpu": torch.get_rng_state(),
     }
+    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})

@@ -9,7 +9,7 @@ from lightning.pytorch.loops import training_epoch_loop
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.trainer import call
 
-from lit_mnist.training.patching import replaced
+from lit_mnist.training.patching import overrides, replaced
 
 # Hooks of a training step that do nothing unless they are overridden
 _STEP_HOOKS = frozenset(
@@ -38,7 +38,7 @@ def light_steps() -> AbstractContextManager[None]:
             call_callbacks(trainer, hook, *args, **kwargs)
             return
         all_callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # likewise
-        active = [one for one in all_callbacks if _overrides(one, Callback, hook)]
+        active = [one for one in all_callbacks if overrides(one, Callback, hook)]
         if active:
             model: Any = trainer.lightning_module
             previous, model._current_fx_name = model._current_fx_name, hook  # which `log` asks for
@@ -48,7 +48,7 @@ def light_steps() -> AbstractContextManager[None]:
 
     @functools.wraps(call_module)
     def module(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:
-        if hook in _STEP_HOOKS and not _overrides(trainer.lightning_module, LightningModule, hook):
+        if hook in _STEP_HOOKS and not overrides(trainer.lightning_module, LightningModule, hook):
             return None
         return call_module(trainer, hook, *args, **kwargs)
 
@@ -63,7 +63,3 @@ def light_steps() -> AbstractContextManager[None]:
         (training_epoch_loop, "is_param_in_hook_signature", remembered),
         (PassThroughProfiler, "profile", profile),
     )
-
-
-def _overrides(thing: object, base: type, hook: str) -> bool:
-    return hook in vars(thing) or getattr(type(thing), hook) is not getattr(base, hook)

@@ -22,7 +22,7 @@ class RunLogger(TensorBoardLogger):
     would log twice at the end of each epoch.
     """
 
-    tested_step = 0
+    tested_step: int | None = None  # of the weights that are tested; None while training
     outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
     begun = False  # whether training has begun or a test has logged its scores
 
@@ -44,7 +44,7 @@ class RunLogger(TensorBoardLogger):
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
         """Logs scalars."""
         self.begun = True
-        if any(name.startswith("test_") for name in metrics):
+        if self.tested_step is not None and any(name.startswith("test_") for name in metrics):
             step = self.tested_step
             for path in self.outdated:
                 path.unlink(missing_ok=True)

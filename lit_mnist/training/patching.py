@@ -1,4 +1,4 @@
-"""Replaces attributes for as long as a context lasts."""
+"""Replaces attributes for as long as a context lasts; finds what is overridden."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -13,3 +13,8 @@ def replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
             stack.callback(setattr, place, name, getattr(place, name))
             setattr(place, name, value)
         yield
+
+
+def overrides(thing: object, base: type, hook: str) -> bool:
+    """Whether a callback or a module has a hook of its own, in its class or set on it alone."""
+    return hook in vars(thing) or getattr(type(thing), hook) is not getattr(base, hook)

@@ -5,15 +5,16 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import (
     GradientAccumulationScheduler,
+    LearningRateMonitor,
     ModelPruning,
     SpikeDetection,
     StochasticWeightAveraging,
 )
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, optimization
 
 # Lightning's callbacks that set up state at the start of an epoch which no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
@@ -67,12 +68,16 @@ class ResumedEpoch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the steps still due, and what the checkpoint lacks for an exact resume."""
+        schedules = (config.scheduler for config in trainer.lr_scheduler_configs)
+        checkpoint[optimization.KINDS_KEY] = optimization.kinds(trainer.optimizers, schedules)
         if due := self._values(trainer):
             checkpoint[_KEY] = due
         for detector in _spike_detectors(trainer):
             checkpoint[_SPIKES_KEY] = detector.running_mean._num_vals_seen
         if trainer.fit_loop._should_accumulate():
             checkpoint[checkpoints.LACKS_KEY] = "gradients"
+        elif _within_a_step(trainer):
+            checkpoint[checkpoints.LACKS_KEY] = "end of step"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
         if prunes and prune.is_pruned(pl_module):
             checkpoint[checkpoints.LACKS_KEY] = "masks"
@@ -85,6 +90,8 @@ class ResumedEpoch(Callback):
         for callback in _callbacks(trainer):
             if self.resumed and isinstance(callback, _SET_UP):
                 callback.on_train_epoch_start(trainer, pl_module)
+            if self.resumed and isinstance(callback, LearningRateMonitor):
+                _monitor(callback, trainer)
         for detector in _spike_detectors(trainer):
             detector.running_mean.to(trainer.strategy.root_device)
 
@@ -135,11 +142,28 @@ def unmasked(weights: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+def _within_a_step(trainer: Trainer) -> bool:
+    """Whether an error or Ctrl-C has interrupted a training step or a validation.
+
+    OnExceptionCheckpoint saves then. A resumed run would leave out what was left of it.
+    """
+    if trainer.state.status != TrainerStatus.INTERRUPTED:
+        return False
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    return trainer.validating or batches.ready != batches.processed
+
+
 def _step(trainer: Trainer, values: dict[int, float]) -> None:
     """Steps schedules with their monitored values."""
     for place, value in values.items():
         schedule = trainer.lr_scheduler_configs[place].scheduler
         trainer.lightning_module.lr_scheduler_step(schedule, value)
+
+
+def _monitor(callback: LearningRateMonitor, trainer: Trainer) -> None:
+    """Notes the rates of this epoch for its row; the loggers have them."""
+    if callback.logging_interval != "step":
+        callback._extract_stats(trainer, "epoch" if callback.logging_interval is None else "any")
 
 
 def _spike_detectors(trainer: Trainer) -> list[SpikeDetection]:

@@ -11,7 +11,14 @@ from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
+from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.patching import replaced
+
+# What LastCheckpoint does in which hook within an epoch
+_SAVES = {
+    "on_train_batch_end": LastCheckpoint.save_within_epoch,
+    "on_validation_end": LastCheckpoint.save_after_validation,
+}
 
 
 def place_in_epoch() -> AbstractContextManager[None]:
@@ -61,29 +68,47 @@ def whole_epochs() -> AbstractContextManager[None]:
     return replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
 
 
+def end_by_the_hooks() -> AbstractContextManager[None]:
+    """Ends training by its hooks, even if a resumed run has no step left to train.
+
+    It may have been killed between its last step and its end, where StochasticWeightAveraging sets
+    its average. Lightning would return at once (lightning/pytorch/loops/fit_loop.py, `skip`).
+    """
+    skip: Any = fit_loop._FitLoop.skip
+
+    def unless_resumed(loop: Any) -> bool:
+        begins = not loop.is_resuming or loop.trainer.limit_train_batches == 0
+        return begins and skip.fget(loop)
+
+    return replaced((fit_loop._FitLoop, "skip", property(unless_resumed)))
+
+
 def save_after_the_module() -> AbstractContextManager[None]:
-    """Saves within an epoch only after the module's own `on_train_batch_end`.
+    """Saves within an epoch, and at the end of training, only after the module's own hook.
 
     Lightning calls that of the callbacks first, ModelCheckpoint's among them. A resumed run would
-    lack what the module does there, such as one update of an average of its weights
-    (lightning/pytorch/loops/training_epoch_loop.py, `advance`).
+    lack what the module does there, such as one update of an average of its weights, and would be
+    too late for a stop that it asks for (lightning/pytorch/loops/training_epoch_loop.py, `advance`;
+    evaluation_loop.py, `_on_evaluation_end`; fit_loop.py, `on_run_end`).
     """
     call_module = call._call_lightning_module_hook
 
     @functools.wraps(call_module)
     def module_first(trainer: Any, hook: str, *args: Any, **kwargs: Any) -> Any:
         returned = call_module(trainer, hook, *args, **kwargs)
-        if hook == "on_train_batch_end":
-            for callback in trainer.checkpoint_callbacks:
-                if isinstance(callback, WholeSteps):  # the module may have asked to stop
-                    callback.on_train_batch_end(trainer)
-                elif isinstance(callback, LastCheckpoint):
-                    callback.save_within_epoch(trainer)
+        for callback in trainer.callbacks if hook in (*_SAVES, "on_train_end") else ():
+            if isinstance(callback, WholeSteps) and hook in _SAVES:  # if the module asks to stop
+                getattr(callback, hook)(trainer, trainer.lightning_module)
+            elif isinstance(callback, LastCheckpoint) and hook in _SAVES:
+                _SAVES[hook](callback, trainer)
+            elif isinstance(callback, FinalWeights) and hook not in _SAVES:
+                callback.save(trainer)
         return returned
 
     return replaced(
         (call, "_call_lightning_module_hook", module_first),
-        (LastCheckpoint, "on_train_batch_end", Callback.on_train_batch_end),
+        *((LastCheckpoint, hook, getattr(Callback, hook)) for hook in _SAVES),
+        (FinalWeights, "on_train_end", Callback.on_train_end),
     )
 
 

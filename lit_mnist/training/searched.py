@@ -28,6 +28,22 @@ class Searched(Callback):
         if stage == "fit":
             self.found = dict.fromkeys(_searched(trainer, pl_module))
 
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Makes schedules anew after a search: for its rate, and its number of steps.
+
+        Lightning gives the rate to the optimizer alone, in which the next step of a schedule like
+        OneCycleLR replaces it, and leaves schedules as long as they were with another batch size.
+        """
+        finders = _finders(trainer)
+        if not finders or not trainer.lr_scheduler_configs:
+            return
+        trainer.strategy.setup_optimizers(trainer)
+        searches = [one.optimal_lr for one in finders if getattr(one, "_update_attr", False)]
+        for rate in filter(None, (search.suggestion() for search in searches)):
+            for group in (group for one in trainer.optimizers for group in one.param_groups):
+                if rate not in (group["lr"], group.get("initial_lr"), group.get("max_lr")):
+                    group["lr"] = rate  # as Lightning does, for a module with a rate of its own
+
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes the values that were found."""
         self.began = True
@@ -52,19 +68,22 @@ class Searched(Callback):
 
 def stop_searching(trainer: Trainer) -> None:
     """Removes the finders from the trainer of a resumed run, with a message."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    finders = [one for one in callbacks if isinstance(one, _FINDERS)]
-    for finder in finders:
-        callbacks.remove(finder)
+    for finder in _finders(trainer):
+        trainer.callbacks.remove(finder)  # type: ignore[attr-defined] # set in its __init__
         if trainer.is_global_zero:
             name = type(finder).__name__
             print(f"{name}: searches only in a new run; this one continues with what was found")
 
 
+def _finders(trainer: Trainer) -> list[Any]:
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # likewise
+    return [one for one in callbacks if isinstance(one, _FINDERS)]
+
+
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:
     """Lists the attributes of the module or the data module that finders set."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    sizes = [one._batch_arg_name for one in callbacks if isinstance(one, BatchSizeFinder)]
-    finders = [one for one in callbacks if isinstance(one, LearningRateFinder)]
+    found = _finders(trainer)
+    sizes = [one._batch_arg_name for one in found if isinstance(one, BatchSizeFinder)]
+    finders = [one for one in found if isinstance(one, LearningRateFinder)]
     rates = [_determine_lr_attr_name(module, one._attr_name) for one in finders if one._update_attr]
     return [*sizes, *rates]

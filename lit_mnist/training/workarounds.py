@@ -30,6 +30,7 @@ from lit_mnist.training.light_steps import light_steps
 from lit_mnist.training.noise import quiet
 from lit_mnist.training.patching import replaced
 from lit_mnist.training.resuming import (
+    end_by_the_hooks,
     only_what_is_named,
     place_in_epoch,
     save_after_the_module,
@@ -87,6 +88,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "place_in_epoch": place_in_epoch,
     "whole_doubles": whole_doubles,
     "whole_epochs": whole_epochs,
+    "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
     "whole_means": whole_means,

@@ -1,9 +1,13 @@
 """The plateau schedule against recorded sequences of Keras 3's ReduceLROnPlateau."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
+from lightning.pytorch.callbacks import LearningRateMonitor
+from lightning.pytorch.utilities.types import LRSchedulerConfig
 
-from lit_mnist.models.plateau import Plateau
+from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 
 
 def rates(accuracies, **options):
@@ -72,3 +76,15 @@ def test_continues_the_same_schedule_from_its_state():
             second.step(accuracy)
             continued.append(resumed.param_groups[0]["lr"])
         assert continued == whole[cut:]
+
+
+def test_stock_callbacks_see_a_schedule_of_epochs_which_lightning_does_not_step():
+    optimizer = torch.optim.Adam([torch.zeros(1, requires_grad=True)], lr=1e-3)
+    config = LRSchedulerConfig(Plateau(optimizer), monitor="val_acc")
+    trainer = SimpleNamespace(
+        lr_scheduler_configs=[config], optimizers=[optimizer], callback_metrics={},
+        strategy=SimpleNamespace(root_device=torch.device("cpu")),
+    )  # fmt: skip
+    PlateauBeforeCheckpoint().on_fit_start(trainer, None)
+    assert LearningRateMonitor()._extract_stats(trainer, "epoch") == {"lr-Adam": 1e-3}
+    assert all(epoch % config.frequency for epoch in range(1, 10_000))

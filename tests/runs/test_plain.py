@@ -1,5 +1,7 @@
 """Values for a checkpoint can be loaded again, or are refused with their place."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 import torch
@@ -18,11 +20,15 @@ def within_itself():
     return content
 
 
-@pytest.mark.parametrize("content", [nested(60), torch.ones(1).expand(1000), np.float32(0.5)])
+SAVED = [nested(60), torch.ones(1).expand(1000), np.float32(0.5), Counter([3, 3])]
+
+
+@pytest.mark.parametrize("content", SAVED)
 def test_plain_values_are_preserved(tmp_path, content):
     torch.save(plain.checked({"x": content}), tmp_path / "a.pt")
     found = safe_torch.load(tmp_path / "a.pt")["x"]
     assert torch.equal(found, content) if torch.is_tensor(content) else found == content
+    assert isinstance(found, Counter) is isinstance(content, Counter)  # of MultiStepLR
 
 
 REFUSED = [nested(100), within_itself(), torch.eye(3).to_sparse(), {"y": object()}]

@@ -99,6 +99,19 @@ def test_more_patience_resumes(run):
     assert not resume_point(run, with_patience(2)).ended_by
 
 
+def test_a_minimum_that_is_raised_resumes_and_comes_before_a_limit_of_time(run):
+    def with_minimum(**options):
+        return CONFIG | {"trainer": {"max_epochs": 5, "max_time": "00:00:00:00"} | options}
+
+    run.file("config.yaml").write_text(json.dumps(with_minimum()))
+    run.update_results(status="complete", ended_by="max_time")
+    assert "max_time" in resume_point(run, with_minimum(min_epochs=3)).ended_by
+    assert not resume_point(run, with_minimum(min_epochs=4)).ended_by
+    assert not resume_point(run, with_minimum(min_steps=STEPS + 1)).ended_by
+    run.update_results(status="interrupted", ended_by="SIGINT")
+    assert not resume_point(run, with_minimum(min_epochs=4)).ended_by
+
+
 def test_resumes_without_a_limit(run):
     assert not resume_point(run, with_epochs(-1)).ended_by
 

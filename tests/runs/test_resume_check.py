@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.models.modules import SimpleConvModule
 from lit_mnist.models.scoring import RunningScores
@@ -43,6 +44,14 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
     "one beta": (
         put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)),
         "betas does not have 2",
+    ),
+    "another optimizer": (
+        put("optimization", {"optimizers": ["SGD"]}),
+        "saved with 'SGD', and configure_optimizers now makes 'Adam'",
+    ),
+    "no schedule then": (
+        put("optimization", {"optimizers": ["Adam"], "schedules": []}),
+        "saved with 'no schedules', and configure_optimizers now makes 'Plateau'",
     ),
     "no schedule": (put("lr_schedulers", []), "lr_schedulers does not have 1 items"),
     "schedule of text": (
@@ -164,3 +173,18 @@ def test_numpy_numbers_are_compared_as_stored(whole, trainer):
     broken = copy.deepcopy(whole)
     put("optimizer_states", 0, "param_groups", 0, "eps", "x")(broken)
     assert "param_groups.0.eps is not a number" in fault(broken, trainer, model)
+
+
+class Averaged(SimpleConvModule):
+    """Brings a callback that replaces its schedule."""
+
+    def configure_callbacks(self):
+        return StochasticWeightAveraging(0.1)
+
+
+def test_a_module_s_own_callback_may_replace_its_schedule(whole, trainer):
+    replaced = copy.deepcopy(whole)
+    put("lr_schedulers", [])(replaced)
+    model = Averaged(plateau=True)
+    assert fault(replaced, trainer, model) == ""
+    assert model._trainer is None

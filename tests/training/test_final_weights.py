@@ -3,6 +3,7 @@
 from types import SimpleNamespace
 
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.runs.folder import Run
@@ -16,12 +17,13 @@ def test_each_rank_helps_to_put_sharded_weights_together(tmp_path):
         lightning_module_state_dict=lambda: asked.append("weights"),
         broadcast=lambda changed: asked.append(changed),
     )
-    trainer = SimpleNamespace(strategy=strategy, is_global_zero=False, callbacks=[])
+    rank = SimpleNamespace(strategy=strategy, is_global_zero=False, callbacks=[])
+    rank.lightning_module = LightningModule()
     last = FinalWeights(Run(tmp_path))
-    last.on_train_end(trainer, None)
+    last.on_train_end(rank, None)
     assert asked == []
-    trainer.callbacks.append(StochasticWeightAveraging(0.1))
-    last.on_train_end(trainer, None)
+    rank.callbacks.append(StochasticWeightAveraging(0.1))
+    last.on_train_end(rank, None)
     assert asked == ["weights", False]
 
 
@@ -40,6 +42,7 @@ def test_an_average_has_no_score_of_the_weights_before(tmp_path):
         is_global_zero=True,
         callbacks=[StochasticWeightAveraging(0.1)],
         checkpoint_callbacks=[best],
+        lightning_module=LightningModule(),
         save_checkpoint=lambda path: saved.append((path, best.state_dict()["measured"])),
     )
     FinalWeights(run).on_train_end(trainer, None)

@@ -7,6 +7,7 @@ import pytest
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.data.datasets import labels
+from lit_mnist.training.loggers import RunLogger
 from tests.conftest import SMALL
 
 RUN = Path("tb_logs/dense/seed_42")
@@ -48,3 +49,14 @@ def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
     files = {path.name.rpartition("_")[0].split("_0_")[0] for path in Path("x").rglob("*.png")}
     kinds = ("first_batch", "val_confusion", "curves")
     assert all(any(name.startswith(kind) for name in files) for kind in kinds), files
+
+
+def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path):
+    for step, logged in ((None, 7), (3, 3)):
+        logger = RunLogger(tmp_path, "run", str(step))
+        if step is not None:
+            logger.set_test_step(step)
+        logger.log_metrics({"test_ratio": 0.5}, 7)
+        logger.finalize("success")
+        events = EventAccumulator(str(tmp_path / "run" / str(step))).Reload()
+        assert [one.step for one in events.Scalars("test_ratio")] == [logged]

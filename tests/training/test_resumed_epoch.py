@@ -3,9 +3,10 @@
 import copy
 from types import SimpleNamespace
 
+import pytest
 import torch
 from lightning.pytorch.callbacks import SpikeDetection
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from tests.test_recipes import fitted, recipe
@@ -36,8 +37,10 @@ def detector():
     """A SpikeDetection of three losses, and a trainer's callback that completes its state."""
     spikes, resumed = SpikeDetection(window=3), ResumedEpoch()
     fit_loop = SimpleNamespace(_should_accumulate=lambda: False)
-    state = SimpleNamespace(fn=TrainerFn.FITTING)
-    trainer = SimpleNamespace(callbacks=[spikes], fit_loop=fit_loop, state=state)
+    state = SimpleNamespace(fn=TrainerFn.FITTING, status=TrainerStatus.RUNNING)
+    trainer = SimpleNamespace(
+        callbacks=[spikes], fit_loop=fit_loop, state=state, optimizers=[], lr_scheduler_configs=[]
+    )
     resumed.setup(trainer, None, "fit")
     return spikes, resumed, trainer
 
@@ -57,3 +60,16 @@ def test_a_loss_takes_the_place_of_the_oldest_after_a_resume_too():
     for spikes in (whole, cut):
         spikes._update_stats(torch.tensor(8.0))
         assert spikes.running_mean.compute() == (3 + 4 + 8) / 3
+
+
+@pytest.mark.parametrize(
+    ("processed", "validating", "lacks"),
+    [(4, False, None), (3, False, "end of step"), (4, True, "end of step")],
+)
+def test_a_checkpoint_saved_within_a_step_says_so(processed, validating, lacks):
+    _, resumed, trainer = detector()
+    current, checkpoint = SimpleNamespace(ready=4, processed=processed), {}
+    trainer.fit_loop.epoch_loop = SimpleNamespace(batch_progress=SimpleNamespace(current=current))
+    trainer.state.status, trainer.validating = TrainerStatus.INTERRUPTED, validating
+    resumed.on_save_checkpoint(trainer, None, checkpoint)
+    assert checkpoint.get("lacks") == lacks

@@ -70,7 +70,7 @@ def test_only_known_noise_is_hidden(caplog):
     with warnings.catch_warnings(record=True) as caught, workarounds.quiet():
         rank_zero_info("GPU available: False, used: False")
         rank_zero_info("Metric val_loss improved. New best score: 0.5")
-        warnings.warn("Checkpoint directory /x exists and is not empty.", stacklevel=1)
+        warnings.warn("Checkpoint directory /x/checkpoints exists and is not empty.", stacklevel=1)
         warnings.warn("GPU available but not used. You can set it by doing", stacklevel=1)
         warnings.warn("Glyph 21517 (\\N{CJK}) missing from font(s) DejaVu Sans.", stacklevel=1)
         warnings.warn("something is wrong", stacklevel=1)
@@ -331,6 +331,7 @@ CHANGED = (
     (subprocess_script, "subprocess"),
     (fit_loop._FitLoop, "setup_data"),
     (fit_loop._FitLoop, "_iteration_based_training"),
+    (fit_loop._FitLoop, "skip"),
     (checkpoint_connector._CheckpointConnector, "restore_model"),
     (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
     (result._ResultMetric, "compute"),
@@ -507,3 +508,16 @@ def test_upstream_still_saves_before_the_module_s_hook(tmp_path, changed, saved)
     with workarounds.applied() if changed else contextlib.nullcontext():
         trainer(tmp_path, callbacks=[last], max_epochs=1, limit_train_batches=2).fit(model)
     assert list(model.seen) == saved
+
+
+@pytest.mark.parametrize(("changed", "ended"), [(False, 0), (True, 1)])
+def test_upstream_still_leaves_out_the_end_of_a_run_that_was_killed_there(tmp_path, changed, ended):
+    keeper = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True)
+    trainer(tmp_path, max_epochs=1, callbacks=[keeper]).fit(BoringModel())
+    ends = []
+    seen = LambdaCallback(on_train_end=lambda *_: ends.append(1))
+    with workarounds.end_by_the_hooks() if changed else contextlib.nullcontext():
+        trainer(tmp_path, max_epochs=1, callbacks=[seen]).fit(
+            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
+        )
+    assert len(ends) == ended
