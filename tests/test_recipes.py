@@ -123,7 +123,7 @@ def test_other_callbacks_see_the_current_epoch_s_loss(run_cli):
 def test_logged_values_have_columns_of_their_own(run_cli):
     options = (*callback("LearningRateMonitor"), "--trainer.check_val_every_n_epoch", "2")
     output = fitted(run_cli("fit", *recipe("OddModule"), *options))
-    assert "log_every_n_steps 50: an epoch has 9 steps, so that few values of noise are" in output
+    assert "steps 50: an epoch has only 9 batches, so few or no values of noise are" in output
     own = ["started", "highest", "noise", "lr-Adam"]
     assert sorted(rows("OddModule")[0]) == sorted([*COLUMNS, *own])
     assert list(rows("OddModule")[0])[: len(COLUMNS)] == list(COLUMNS)

@@ -68,7 +68,7 @@ def _check_weights(run: Run, config: dict[str, Any]) -> None:
     options, found = flat(config), run.results().get(KEY) or {}
     if not found:
         raise UserError(
-            f"{run.file('results.json')}: does not say of which weights {run.out_of_fold.name} is;"
+            f"{run.file('results.json')}: does not record the weights of {run.out_of_fold.name};"
             " run committee --folds again"
         )
     try:

@@ -3,7 +3,8 @@
 A checkpoint names its class. But two projects may each have a `net.py` with a `Net`, and a class
 may have been changed since it was trained; equal shapes prove nothing. So a checkpoint also holds a
 hash of the code of each class that its module is built of, unless it is of an installed package.
-Comments, names of local variables, and hooks that only training calls do not count.
+Comments, names of local variables, hooks that only training calls, and what is outside of the
+classes do not count.
 """
 
 import dis
@@ -18,7 +19,8 @@ from lightning.pytorch import LightningModule
 from torch import nn
 
 KEY = "model_code"  # in checkpoints
-_PYTHON = str(sys.implementation.cache_tag)  # bytecode is compared within a version of Python only
+# Bytecode is compared within a version of Python only, and with or without asserts (`python -O`)
+_PYTHON = f"{sys.implementation.cache_tag}-O{sys.flags.optimize}".removesuffix("-O0")
 _BUILDING = ("setup", "configure_model")  # hooks that may create layers
 _NOT_OWN = {"lit_mnist", *sys.stdlib_module_names}
 
@@ -79,6 +81,10 @@ def _of_code(code: CodeType) -> Iterator[str]:
 
 def _plain(value: Any) -> str:
     """Formats a value that is equal in every process; other objects by their class."""
+    if isinstance(value, dict):
+        return _plain([*value.items()])
+    if isinstance(value, (set, frozenset)):
+        return _plain(sorted(map(_plain, value)))
     if isinstance(value, (tuple, list)):
         return f"({', '.join(map(_plain, value))})"
     if isinstance(value, (bool, int, float, complex, str, bytes, type(None))):

@@ -51,7 +51,7 @@ def foreign(folder: Path, results: Mapping[str, Any]) -> str:
         results: Content of its `results.json`.
     """
     named = results.get("test_checkpoints") or []
-    own = any((folder / "checkpoints").glob("*.ckpt"))  # which a committee has not
+    own = any((folder / "checkpoints").glob("*.ckpt"))  # of which a committee has none
     outside = [
         name for name in named if Path(name).is_absolute() or Path(name).parts[:1] == ("..",)
     ]

@@ -38,7 +38,8 @@ class Searched(Callback):
         if not finders or not trainer.lr_scheduler_configs:
             return
         trainer.strategy.setup_optimizers(trainer)
-        searches = [one.optimal_lr for one in finders if getattr(one, "_update_attr", False)]
+        finders = [one for one in finders if getattr(one, "_update_attr", False)]
+        searches = [one.optimal_lr for one in finders if one.optimal_lr]  # none in a fast_dev_run
         for rate in filter(None, (search.suggestion() for search in searches)):
             for group in (group for one in trainer.optimizers for group in one.param_groups):
                 if rate not in (group["lr"], group.get("initial_lr"), group.get("max_lr")):

@@ -30,7 +30,8 @@ class StepLogs(Callback):
         names += [type(one).__name__ for one in callbacks if isinstance(one, _BY_STEP)]
         if names:
             self.told = True
+            logged = ", ".join(dict.fromkeys(names))
             print(
-                f"--trainer.log_every_n_steps {every}: an epoch has {batches} steps, so that few"
-                f" values of {', '.join(dict.fromkeys(names))} are logged, or none; take less"
+                f"--trainer.log_every_n_steps {every}: an epoch has only {batches} batches, so few"
+                f" or no values of {logged} are logged; take {batches} or less"
             )

@@ -275,4 +275,4 @@ def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, cop
     assert "was made with other weights than the members have now" in capsys.readouterr().err
     (COMMITTEE / "results.json").unlink()
     assert main(["audit", str(COMMITTEE)]) == 2
-    assert "does not say of which weights out_of_fold.csv is" in capsys.readouterr().err
+    assert "does not record the weights of out_of_fold.csv" in capsys.readouterr().err

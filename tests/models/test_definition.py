@@ -70,6 +70,13 @@ def test_what_changes_no_prediction_does_not_count(here, monkeypatch, source):
     assert definition.changed(content, defined(monkeypatch, OTHER)()) == "net.Net"
 
 
+@pytest.mark.parametrize("value", ["{{'units': {}}}", "frozenset({{5, {}}})"])
+def test_constants_of_a_class_count(here, monkeypatch, value):
+    content = save("a.ckpt", defined(monkeypatch, f"{NET}\n    sizes = {value.format(1)}\n"))
+    changed = defined(monkeypatch, f"{NET}\n    sizes = {value.format(2)}\n")
+    assert definition.changed(content, changed()) == "net.NetModule"
+
+
 def test_of_older_files_and_other_versions_of_python_nothing_is_known(here, monkeypatch):
     module = defined(monkeypatch, OTHER)()
     content = save("a.ckpt", defined(monkeypatch, NET))
