@@ -25,7 +25,7 @@ from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.training import launcher, loggers, process, workarounds
 from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.searched import stop_searching
+from lit_mnist.training.searched import Searched
 
 say = rank_zero_only(print)
 
@@ -90,8 +90,6 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
-        if point:
-            stop_searching(self.trainer)
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -102,6 +100,8 @@ class RunCLI(RunOptions):
         for callback in callbacks:
             if isinstance(callback, RunFolder):
                 callback.start = begin.start
+            if isinstance(callback, Searched):
+                callback.resumes = begin.resume is not None
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""

@@ -20,13 +20,20 @@ class Searched(Callback):
     """
 
     def __init__(self) -> None:
+        self.resumes = False  # whether training begins with a checkpoint; set by the command
         self.found: dict[str, Any] = {}
         self.began = False  # until then, only the search saves and loads checkpoints
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Notes which attributes are searched for."""
-        if stage == "fit":
-            self.found = dict.fromkeys(_searched(trainer, pl_module))
+        """Notes which attributes are searched for; ends the search in a run that is resumed.
+
+        By now the trainer also has the callbacks of the module's `configure_callbacks`.
+        """
+        if stage != "fit":
+            return
+        if self.resumes:
+            _stop_searching(trainer)
+        self.found = dict.fromkeys(_searched(trainer, pl_module))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Makes schedules anew after a search: for its rate, and its number of steps.
@@ -67,13 +74,15 @@ class Searched(Callback):
                 lightning_setattr(pl_module, name, value)
 
 
-def stop_searching(trainer: Trainer) -> None:
-    """Removes the finders from the trainer of a resumed run, with a message."""
-    for finder in _finders(trainer):
-        trainer.callbacks.remove(finder)  # type: ignore[attr-defined] # set in its __init__
-        if trainer.is_global_zero:
-            name = type(finder).__name__
-            print(f"{name}: searches only in a new run; this one continues with what was found")
+def _stop_searching(trainer: Trainer) -> None:
+    """Takes the finders from the trainer, with a message."""
+    finders = _finders(trainer)
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    # a new list, as Lightning is going through the other one
+    trainer.callbacks = [one for one in callbacks if one not in finders]  # type: ignore[attr-defined] # likewise
+    for finder in finders if trainer.is_global_zero else ():
+        name = type(finder).__name__
+        print(f"{name}: searches only in a new run; this one continues with what was found")
 
 
 def _finders(trainer: Trainer) -> list[Any]:
