@@ -6,8 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
@@ -15,7 +13,6 @@ from lit_mnist.commands import groups
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
-from lit_mnist.runs.folder import BEST, LAST
 
 # Smallest sensible values, where Lightning does not check
 _LOWEST = {
@@ -165,26 +162,6 @@ def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
                 f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another;"
                 " give it another save_dir, name or version"
             )
-
-
-def check_checkpoint_name(callback: Callback, folder: Path) -> None:
-    """Keeps a user's ModelCheckpoint from writing where this program writes its own.
-
-    A whole `last.ckpt`, of `save_last`, does no harm: the run can be resumed from it.
-
-    Raises:
-        UserError: Naming the file.
-    """
-    if not isinstance(callback, ModelCheckpoint):
-        return
-    last = callback.save_last and callback.save_weights_only
-    path = folder / "checkpoints" / (LAST if last else f"{callback.filename}.ckpt")
-    there = callback.dirpath is None or Path(callback.dirpath).resolve() == path.parent.resolve()
-    if there and path.name in (BEST, LAST):
-        raise UserError(
-            f"--trainer.callbacks: ModelCheckpoint would write {path}, which is this program's;"
-            f" change its {'save_last' if last else 'filename'} or dirpath"
-        )
 
 
 def _check_processes(devices: Any, accelerator: Any) -> None:

@@ -129,8 +129,6 @@ class RunOptions(RunParser):
         users = configured if isinstance(configured, list) else [configured]
         if self.subcommand != "fit":  # it has nothing to do, and cannot load its state by itself
             users = [one for one in users if not isinstance(one, SpikeDetection)]
-        for one in users:
-            option_checks.check_checkpoint_name(one, self.run.folder)
         if config["enable_progress_bar"] is None:
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
