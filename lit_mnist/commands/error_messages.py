@@ -41,10 +41,7 @@ _SHORTER = (
     (r"unrecognized arguments: ", "there is no option "),
     (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not an integer"),
     (r"could not convert string to float: (.*)", r"\1 is not a number"),
-    (
-        r".*arguments are required: .*model",
-        _NO_MODEL,
-    ),
+    (r".*arguments are required: .*model", _NO_MODEL),
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
     (
         r"argument (--\S+): expected one argument",

@@ -50,7 +50,8 @@ def _unusable(
 ) -> Finding:
     absent = [name for name in spec.files[split] if not (folder / name).exists()]
     if len(absent) < len(unusable.faults):  # a file is there, and damaged
-        remedy = "fit downloads it again" if download else "replace it, or allow --data.download"
+        replaced = "fit downloads it again, unless it may be your own"
+        remedy = replaced if download else "replace it, or allow --data.download"
         return Finding("data", "error", f"{spec.name}, {split}: {unusable}", remedy)
     text = f"{spec.name}, {split}: no {' and no '.join(absent)} in {folder}"
     if not download:
