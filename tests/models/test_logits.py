@@ -110,7 +110,8 @@ def test_a_module_whose_steps_handle_its_output_is_accepted():
 def test_fit_reports_a_wrong_output_in_one_line(small_data, here, capsys):
     options = ["--data.data_dir", str(small_data), "--data.dataset", SMALL]
     model = f"{__name__}.Wide"
-    assert main(["fit", "--model", model, *options, "--trainer.accelerator", "cpu"]) == 2
+    options += ["--trainer.accelerator", "cpu", "--trainer.precision", "32-true"]
+    assert main(["fit", "--model", model, *options]) == 2
     problems = capsys.readouterr().err
     assert f"error: {model}: returns a tensor (86, 11) of float32 for 86 images" in problems
     assert "Traceback" not in problems

@@ -164,9 +164,9 @@ def trained(module, batches):
 
 @pytest.mark.parametrize("kind", [SimpleConvModule, DeepConvModule])
 def test_memory_layout_changes_only_rounding(kind):
-    torch.manual_seed(1)  # other weights may have a gradient near zero
-    first = kind(channels_last=False)
-    second = kind(channels_last=True)
+    # In float64: Adam turns a rounding error in a gradient near zero into a whole step
+    first = kind(channels_last=False).double()
+    second = kind(channels_last=True).double()
     second.load_state_dict(first.state_dict())
     convolution = next(layer for layer in second.net if isinstance(layer, torch.nn.Conv2d))
     assert convolution.weight.is_contiguous(memory_format=torch.channels_last)
@@ -175,8 +175,7 @@ def test_memory_layout_changes_only_rounding(kind):
     weights, others = trained(first, batches), trained(second, batches)
     assert not torch.equal(weights["net.0.weight"], before["net.0.weight"])
     for name, value in weights.items():
-        # Adam turns a rounding error in a gradient near zero into a whole step of 1e-3 at most
-        assert (value - others[name]).abs().mean() < 1e-5, name
+        assert (value - others[name]).abs().max() < 1e-12, name
 
 
 def test_evaluation_is_in_float32_for_any_training_precision():
@@ -238,7 +237,7 @@ class Diverging(ClassifierModule):
 
     def training_step(self, batch, batch_idx):
         images = batch.images * (float("nan") if batch_idx >= self.breaks_at else 1)
-        return super().training_step(batch._replace(images=images), batch_idx)
+        return super().training_step(batch.replace(images=images), batch_idx)
 
 
 def test_a_nan_loss_stops_the_run_and_names_the_step(small_data, tmp_path):
