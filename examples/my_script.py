@@ -20,7 +20,7 @@ class NoisyData(MNISTDataModule):
         """Images are float (B, 1, 28, 28) in [0, 1] on their device."""
         batch = super().on_after_batch_transfer(batch, dataloader_idx)
         noise = 0.1 * torch.randn_like(batch.images) if batch.seed is not None else 0
-        return batch._replace(images=(batch.images + noise).clamp(0, 1))
+        return batch.replace(images=(batch.images + noise).clamp(0, 1))
 
 
 seed_everything(42)

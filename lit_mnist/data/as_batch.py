@@ -31,7 +31,7 @@ def as_batch(batch: Any) -> Batch:
                 "the data module prepares its training batches itself; give the trainer the module,"
                 " as in fit(model, datamodule=data), in place of its loader"
             )
-        return batch._replace(images=unit_floats(batch.images))
+        return batch.replace(images=unit_floats(batch.images))
     images, *others = batch if isinstance(batch, (tuple, list)) and batch else [batch]
     labels = others[0] if others else None
     if not isinstance(images, Tensor) or not (labels is None or isinstance(labels, Tensor)):

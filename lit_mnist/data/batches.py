@@ -6,8 +6,9 @@ functions of (seed, epoch, step, rank) and never of what ran before, so a resume
 batches as an uninterrupted one.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -16,14 +17,34 @@ from torch import Tensor
 from lit_mnist.errors import UserError
 
 
-class Batch(NamedTuple):
-    """A batch of B images on this rank."""
+@dataclasses.dataclass(slots=True)
+class Batch:
+    """A batch of B images on this rank; `images, labels = batch` unpacks it as any loader's."""
 
     images: Tensor  # uint8 (B, 28, 28); float (B, 1, 28, 28) in [0, 1] once on the device
     labels: Tensor  # int64 (B,)
     indices: Tensor  # int64 (B,): positions in the data set
     loss_divisor: float  # images in the batch on all ranks / number of ranks; divides the loss sum
     seed: int | None = None  # for augmentation and dropout in this step; None: no randomness
+
+    # It is no tuple: a module in DDP on GPUs gets each tuple of its inputs rebuilt, as a plain one
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yields the images and the labels."""
+        return iter((self.images, self.labels))
+
+    def __getitem__(self, place: int) -> Tensor:
+        """Returns the images, 0, or the labels, 1."""
+        return (self.images, self.labels)[place]
+
+    def __len__(self) -> int:
+        """Number of parts that it unpacks to; that of its images is `len(batch.images)`."""
+        return 2
+
+    def replace(self, **changes: Any) -> "Batch":
+        """Returns a copy with other values of the fields that are named."""
+        return dataclasses.replace(self, **changes)
+
+    _replace = replace  # its name while this was a named tuple
 
     def to(self, device: torch.device, non_blocking: bool = False) -> "Batch":
         """Moves the batch; Lightning would search every field, even if all are there already."""
@@ -33,7 +54,7 @@ class Batch(NamedTuple):
             part.to(device, non_blocking=non_blocking)
             for part in (self.images, self.labels, self.indices)
         )
-        return self._replace(images=images, labels=labels, indices=indices)
+        return self.replace(images=images, labels=labels, indices=indices)
 
 
 def derive_seeds(seed: int, *path: int, count: int = 1) -> list[int]:

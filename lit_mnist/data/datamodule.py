@@ -158,7 +158,7 @@ class MNISTDataModule(LightningDataModule):
             if batch.seed is not None:
                 seed_generators(batch.seed, images.device)  # dropout draws from it next
                 images = self.augment(images) if self.augment else images
-            batch = batch._replace(images=images)
+            batch = batch.replace(images=images)
         return after_transfer(self.trainer, batch, dataloader_idx)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:

@@ -29,6 +29,6 @@ def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> 
     if isinstance(batch, Batch) and not isinstance(changed, Batch):
         raise UserError(
             f"{type(module).__name__}.{HOOK} returns a {type(changed).__name__}; return the batch"
-            " that it gets, changed as in batch._replace(images=…)"
+            " that it gets, changed as in batch.replace(images=…)"
         )
     return changed

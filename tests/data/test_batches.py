@@ -5,6 +5,8 @@ import itertools
 import pytest
 import torch
 from lightning.fabric.utilities.apply_func import move_data_to_device
+from lightning.pytorch.utilities.data import extract_batch_size
+from lightning_utilities.core.apply_func import apply_to_collection
 
 from lit_mnist.data.batches import Batch, TrainBatches, Turn, derive_seeds, seed_generators
 from lit_mnist.data.eval_batches import EvalBatches
@@ -151,8 +153,23 @@ def test_a_batch_is_moved_as_a_whole_if_needed():
     batch = Batch(torch.zeros(2, 28, 28), torch.zeros(2), torch.arange(2), loss_divisor=2, seed=7)
     assert move_data_to_device(batch, torch.device("cpu")) is batch
     moved = move_data_to_device(batch, torch.device("meta"))
-    assert [part.device.type for part in moved[:3]] == ["meta"] * 3
-    assert moved[3:] == (2, 7)
+    tensors = moved.images, moved.labels, moved.indices
+    assert [part.device.type for part in tensors] == ["meta"] * 3
+    assert (moved.loss_divisor, moved.seed) == (2, 7)
+
+
+def test_a_batch_unpacks_to_images_and_labels():
+    batch = Batch(torch.zeros(3, 28, 28), torch.ones(3), torch.arange(3), loss_divisor=3, seed=7)
+    images, labels = batch
+    assert (images, labels) == (batch.images, batch.labels) == (batch[0], batch[1])
+    assert extract_batch_size(batch) == 3  # by which Lightning weights what a module logs
+
+
+def test_lightning_finds_the_tensors_of_a_batch():
+    """As it does for the 16-bit precisions."""
+    batch = Batch(torch.zeros(2, 28, 28), torch.ones(2), torch.arange(2), loss_divisor=2, seed=7)
+    halved = apply_to_collection(batch, torch.Tensor, torch.Tensor.half)
+    assert (halved.images.dtype, halved.seed, batch.images.dtype) == (torch.half, 7, torch.float)
 
 
 def test_each_step_seeds_the_cpu_and_the_device(monkeypatch):

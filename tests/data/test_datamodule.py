@@ -1,11 +1,13 @@
 """The data module: its stages, and the images that reach the network."""
 
+import copy
 import itertools
 
 import numpy as np
 import pytest
 import torch
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
+from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
 from lit_mnist.data.batches import Batch
@@ -268,7 +270,7 @@ class Inverting(DenseModule):
     """Changes its batches in a hook of Lightning's."""
 
     def on_after_batch_transfer(self, batch, dataloader_idx):
-        self.seen = batch._replace(images=1 - batch.images)
+        self.seen = batch.replace(images=1 - batch.images)
         return self.seen
 
 
@@ -285,6 +287,50 @@ def test_a_module_s_own_hook_gets_the_prepared_batch(module):
     trainer.fit(model, data)
     expected = 1 - data.train_set.images[model.seen.indices].unsqueeze(1) / 255
     assert torch.equal(model.seen.images, expected)
+
+
+class Plain(LightningModule):
+    """As tutorials write it, without a class of ours."""
+
+    def __init__(self):
+        super().__init__()
+        self.net = nn.Sequential(nn.Flatten(), nn.Linear(784, 10))
+
+    def training_step(self, batch, batch_idx):
+        images, labels = batch
+        return nn.functional.cross_entropy(self.net(images), labels)
+
+    def validation_step(self, batch, batch_idx):
+        images, labels = batch
+        self.log("val_loss", nn.functional.cross_entropy(self.net(images), labels))
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.filterwarnings("error:Trying to infer:UserWarning")
+def test_a_plain_lightning_module_trains_on_our_batches(module):
+    torch.manual_seed(0)
+    data, model = module(batch_size=100, eval_batch_size=40), Plain()
+    by_hand = copy.deepcopy(model)
+    trainer = Trainer(
+        accelerator="cpu",
+        max_epochs=1,
+        logger=False,
+        enable_progress_bar=False,
+        enable_checkpointing=False,
+    )
+    trainer.fit(model, data)
+    optimizer, same = by_hand.configure_optimizers(), module(batch_size=100)
+    same.setup("fit")
+    for batch in same.train_dataloader():
+        optimizer.zero_grad()
+        nn.functional.cross_entropy(by_hand.net(batch.images / 255), batch.labels).backward()
+        optimizer.step()
+    assert torch.allclose(model.net[1].weight, by_hand.net[1].weight, atol=1e-6)
+    held_out = data.train_set.images[data.val_indices], data.train_set.labels[data.val_indices]
+    loss = nn.functional.cross_entropy(by_hand.net(held_out[0] / 255), held_out[1])
+    assert float(trainer.callback_metrics["val_loss"]) == pytest.approx(loss.item(), rel=1e-5)
 
 
 def test_the_seed_in_python_is_that_of_seed_everything(module, monkeypatch):
