@@ -9,7 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
-from lit_mnist.models import classes, definition
+from lit_mnist.models import answers, classes
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, tested
@@ -82,8 +82,9 @@ def trained(
     checkpoints.check_fits(checkpoint, model, path)
     given = options["model"].get("init_args") or {}
     classes.check_same_module(checkpoint, model, path, given)
-    if name := definition.changed(checkpoint, model):
-        warn(f"{path}: was trained with other code of {name} than it has now, which is evaluated")
+    if answers.differ(checkpoint, model):
+        name = type(model).__name__
+        warn(f"{path}: {name} answers otherwise than in training; it is evaluated as it is now")
     return str(path), tested.Weights.of(path, checkpoint)
 
 

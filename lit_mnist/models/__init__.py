@@ -20,7 +20,7 @@ sureness      temperature and threshold above which a prediction counts as sure
 averages      names of the ways to average, importable without torch
 averaging     how a committee averages: logits of its members -> log-probabilities
 classes       finds the class that trained a checkpoint, by its name
-definition    tells classes of one name apart by their code
+answers       tells by a module's answers whether it computes what it did in training
 rebuild       rebuilds a module from its checkpoint
 trained       loads a checkpoint's network, without Lightning where possible
 members       finds and loads the members of a committee

@@ -22,7 +22,7 @@ from torch import Tensor
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import definition
+from lit_mnist.models import answers
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
@@ -46,8 +46,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         another whose forward evaluates, as `test` does.
 
     Raises:
-        UserError: Its class is unknown, has other code now, does not accept the file's
-            hyperparameters or weights, or returns no logits.
+        UserError: Its class is unknown, answers otherwise than in training, does not accept the
+            file's hyperparameters or weights, or returns no logits.
     """
     kind = trained_class(checkpoint, path, classes)
     _check_hooks(kind, path)
@@ -77,12 +77,13 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
             " training"
         ) from error
-    if name := definition.changed(checkpoint, module):
-        raise UserError(
-            f"{path}: trained with another {name} than this one, or its code has been changed"
-            " since; use the class as it was in training, and give each class its own name"
-        )
     module = module.float().eval()
+    if answers.differ(checkpoint, module):
+        raise UserError(
+            f"{path}: {kind.__module__}.{kind.__qualname__} answers otherwise than in training: its"
+            " code or that of a function it calls has changed, it saves not all of its options, or"
+            " it is another class of that name; use the one that trained it"
+        )
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()
     _check_answer(module, path)
