@@ -1,7 +1,7 @@
 """Whether a run's test is valid: of the present weights, of all images, and unaltered.
 
 A valid test is recorded in `results.json` by the hashes of the weights, of the test images and of
-`predictions.csv`. A test of only some of the images leaves no record.
+`predictions.csv`. A test of only some of the images, or in another precision, leaves no record.
 """
 
 import hashlib
@@ -59,6 +59,19 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
         "test_data_sha256": data_sha256,
         "test_predictions_sha256": _sha256(run.predictions),
     }
+
+
+def other_precision(run: Run, precision: str) -> str:
+    """Describes a Trainer's precision that converts weights to another type than the run's own.
+
+    Returns:
+        The description; empty if the type is the same, as a mixed precision leaves weights alone.
+    """
+    own = str(run.results().get("precision", "32-true"))  # a committee's folder has none
+    here, there = (
+        one.removesuffix("-true") if one.endswith("-true") else "32" for one in (precision, own)
+    )
+    return "" if here == there else f"tested in {precision}, but the run's precision is {own}"
 
 
 def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
