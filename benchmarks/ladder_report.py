@@ -57,7 +57,7 @@ def table(result: Result, rungs: Rungs) -> str:
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
         option = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
-        reached = "met" if accuracy[0] >= rung.accuracy else "missed"
+        reached = "met" if round(accuracy[0], 6) >= rung.accuracy else "missed"
         on_cpu = "thread" in runs[0]["hardware"]  # of which `device_name` gives the threads
         limit = rung.seconds if on_cpu else rung.gpu_seconds
         in_time = f"{limit:g}, {'met' if seconds[0] <= limit else 'missed'}" if limit else ""

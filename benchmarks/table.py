@@ -3,11 +3,12 @@
     python benchmarks/table.py
 
 Replaces the text between the marks of README.md (whole epochs, in short) and figures.md (all
-figures). Results of --quick are left out.
+figures). Results of --quick are left out. Those of a machine without bfloat16 are in results/avx2/.
 """
 
 import json
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -49,8 +50,10 @@ def summary(results: list[dict[str, Any]]) -> str:
     for system, rows in systems.items():
         cells = " | ".join(_cell(rows[name]) if name in rows else "" for name in COLUMNS)
         lines.append(f"| {system} | {rows['fit']['n']} | {cells} | {rows['commit']} |")
-    conditions = dict.fromkeys(map(_conditions, measured))  # each once
-    return "\n".join([*lines, "", *conditions])
+    days: dict[str, set[str]] = {}  # by conditions
+    for result in measured:
+        days.setdefault(_conditions(result), set()).add(result["date"][:10])
+    return "\n".join([*lines, "", *(f"{one}, {' and '.join(sorted(days[one]))}" for one in days)])
 
 
 def _cell(row: dict[str, Any]) -> str:
@@ -62,7 +65,8 @@ def _cell(row: dict[str, Any]) -> str:
 
 def section(result: dict[str, Any]) -> str:
     """Returns a benchmark's figures in Markdown, under the conditions of the measurement."""
-    lines = [f"**{result['benchmark']}**: {_conditions(result)}", "", HEAD]
+    conditions = f"{_conditions(result)}, {result['date'][:10]}"
+    lines = [f"**{result['benchmark']}**: {conditions}", "", HEAD]
     return "\n".join(lines + [_line(row) for row in result["rows"]])
 
 
@@ -71,8 +75,7 @@ def _conditions(result: dict[str, Any]) -> str:
     place = [result["hardware"], f"{result['cores']} cores"]
     place += [result["precision"]] if "precision" in result else []
     versions = [f"{name} {result['versions'][name]}" for name in ("torch", "lightning")]
-    measured = f"commit {result['commit']}, {result['date'][:10]}"
-    return f"{', '.join(place)}; {', '.join(versions)}; {measured}"
+    return f"{', '.join(place)}; {', '.join(versions)}; commit {result['commit']}"
 
 
 def _line(row: dict[str, Any]) -> str:
@@ -103,18 +106,17 @@ def filled(text: str, name: str, body: str) -> str:
     )
 
 
-def bodies(results: list[dict[str, Any]]) -> dict[str, tuple[str, str]]:
-    """Returns for each file the name of its marks and the text between them."""
-    return {
-        "README.md": ("summary", summary(results)),
-        "figures.md": ("table", "\n\n".join(map(section, results))),
-    }
+def bodies(folder: Path) -> Iterator[tuple[str, str, str]]:
+    """Yields for a folder's results a file, the name of marks in it, and the text for there."""
+    for suffix, results in (("", read(folder)), (" avx2", read(folder / "avx2"))):
+        yield "README.md", f"summary{suffix}", summary(results)
+        yield "figures.md", f"table{suffix}", "\n\n".join(map(section, results))
 
 
 def main() -> int:
     """Fills the tables, and draws the results of each benchmark's newest commit."""
     results = read(FOLDER / "results")
-    for file, (name, body) in bodies(results).items():
+    for file, name, body in bodies(FOLDER / "results"):
         path = FOLDER / file
         path.write_text(filled(path.read_text(), name, body))
     for name, draw in PICTURES.items():
