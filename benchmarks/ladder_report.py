@@ -24,6 +24,7 @@ class Rung(NamedTuple):
     accuracy: float  # at least
     seconds: float  # at most, on a CPU
     gpu_seconds: float | None = None  # likewise on a GPU
+    options: tuple[str, ...] = ()  # beside the config
 
 
 Rungs = Mapping[str, Rung]
@@ -55,7 +56,8 @@ def table(result: Result, rungs: Rungs) -> str:
     lines = [HEAD]
     for name in climbed(result, rungs):
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
-        option = f" --trainer.max_epochs {rung.epochs}" if rung.epochs else ""
+        epochs = ("--trainer.max_epochs", str(rung.epochs)) if rung.epochs else ()
+        option = "".join(f" {part}" for part in (*epochs, *rung.options))
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
         reached = "met" if round(accuracy[0], 6) >= rung.accuracy else "missed"
         on_cpu = "thread" in runs[0]["hardware"]  # of which `device_name` gives the threads

@@ -106,6 +106,13 @@ def test_the_table_marks_reached_targets(ladder, page):
     fast, small = page.table({"runs": runs}, ladder.RUNGS).splitlines()[2:]
     assert "| 2 | 0.9902 ± 0.0001 | 0.990, met | 4.0 ± 0.0 | 5, met | abc |" in fast
     assert "| 1 | 0.9949 | 0.995, missed | 100.0 | 120, met | xyz |" in small
+    # Their mean is 0.995 but for the rounding of floats
+    scores = enumerate((0.9956, 0.9952, 0.9953, 0.9947, 0.9942))
+    exactly = [run_of("small", seed, acc) for seed, acc in scores]
+    assert "| 0.995, met |" in page.table({"runs": exactly}, ladder.RUNGS)
+    longer = page.table({"runs": [run_of("longer", 42)]}, ladder.RUNGS)
+    options = "--trainer.max_epochs 8 --data.augment true --data.interpolation nearest"
+    assert f"| `fit --config configs/fast.yaml {options}` |" in longer
     gpu = [run_of(name, 42, seconds=2.0, hardware="NVIDIA H100") for name in ("fast", "small")]
     fast, small = page.table({"runs": gpu}, ladder.RUNGS).splitlines()[2:]
     assert "| 0.990, met | 2.0 | 0.76, missed | abc |" in fast
