@@ -3,12 +3,14 @@
 A checkpoint names its class. But two projects may each have a `net.py` with a `Net`; a class, or a
 function that it calls, may have been changed since; a module may save none of its options. Equal
 shapes prove nothing. So a checkpoint also holds how a user's module answers a few fixed images, and
-whatever rebuilds the module asks it again. A change that leaves its answers alone does no harm.
+whatever rebuilds the module asks it again. A change that leaves its answers alone, up to 1 % of the
+largest logit, does no harm.
 """
 
+import copy
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, nullcontext
+from collections.abc import Callable, Mapping
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -17,29 +19,18 @@ from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
+from lit_mnist.runs import checkpoints
 from lit_mnist.shape import CLASSES, SIDE_PX
 
 if TYPE_CHECKING:
     from lit_mnist.models.scoring import ScoredModule
 
-KEY = "model_answers"  # in checkpoints: logits, float32 (COUNT, 10)
+KEY = "model_answers"  # in checkpoints: logits, float32 (COUNT, 10), and the weights' hash
 COUNT = 8
 # Relative to the largest logit: float32 on a GPU may be TF32, with 10 bits; bfloat16 has 8
 _TOLERANCE, _TOLERANCE_16 = 0.01, 0.05
 # Packages that our own modules are built of
 _NOT_OWN = {"lit_mnist", "torch", "torchmetrics", "lightning", "abc", "typing"}
-
-
-class _Reader(nn.Module):
-    """Calls `evaluate` where `functional_call` calls `forward`."""
-
-    def __init__(self, module: "ScoredModule") -> None:
-        super().__init__()
-        self.module = module
-
-    def forward(self, images: Tensor) -> Tensor:
-        unknown = torch.full((len(images),), UNKNOWN, device=images.device)
-        return self.module.evaluate(Batch(images, unknown, unknown, len(images)))
 
 
 def images() -> Tensor:
@@ -52,45 +43,87 @@ def images() -> Tensor:
     return bars.unsqueeze(1).float()
 
 
-def answers(module: "ScoredModule", weights: Mapping[str, Any]) -> Tensor | None:
-    """Evaluates a user's module on `images`, leaving it and all generators as they were.
+def store(module: "ScoredModule", checkpoint: dict[str, Any]) -> None:
+    """Adds a user's module's answers to a checkpoint, if it gives any.
 
     Args:
-        module: The module.
-        weights: A `state_dict` to evaluate it with.
-
-    Returns:
-        Its logits, float32 (COUNT, 10); None for a module of ours, and if it cannot answer here or
-        answers differently each time.
+        module: The module, which stays as it is.
+        checkpoint: What is about to be saved: a callback may have averaged its weights.
     """
-    if not any(map(_is_own, module.modules())):
-        return None
-    try:
-        with _as_in_evaluation(module):
-            first, second = _evaluated(module, weights), _evaluated(module, weights)
-    except Exception:  # a user's module may need what there is only within training
-        return None
-    is_answer = first.shape == (COUNT, CLASSES) and bool(first.isfinite().all())
-    return first.float().cpu() if is_answer and torch.equal(first, second) else None
+    weights = checkpoint.get("state_dict", {})
+    logits = _ask(module, lambda asked: asked.load_state_dict(weights, strict=False))
+    if logits is not None:
+        digest = checkpoints.weights_sha256(weights)
+        checkpoint[KEY] = {"logits": logits, "weights_sha256": digest}
 
 
 def differ(checkpoint: Mapping[str, Any], module: "ScoredModule") -> bool:
     """Returns whether a module, with a checkpoint's weights, answers otherwise than in training.
 
-    Nothing is known, so False, of checkpoints of older versions and of modules without answers.
+    Nothing is known, so False, of a module without answers, of checkpoints of older versions, and
+    of those whose weights have been replaced since they were asked.
     """
-    then = checkpoint.get(KEY)
-    if not isinstance(then, Tensor) or then.shape != (COUNT, CLASSES):
+    weights = checkpoint["state_dict"]
+    then = _stored(checkpoint)
+    if then is None:
         return False
-    weights = {k: v for k, v in checkpoint["state_dict"].items() if isinstance(v, Tensor)}
-    halves = {k for k, v in weights.items() if v.is_floating_point() and v.element_size() == 2}
-    now = answers(module, {k: v.float() if k in halves else v for k, v in weights.items()})
+
+    def restore(asked: "ScoredModule") -> None:
+        asked.on_load_checkpoint({**checkpoint, "state_dict": dict(weights)})
+        asked.load_state_dict(weights, strict=False)
+
+    now = _ask(module, restore)
     if now is None:
         return False
     # Probabilities do not depend on what is added to all logits of an image
-    then, now = (one - one.mean(dim=1, keepdim=True) for one in (then.float(), now))
-    tolerance = _TOLERANCE_16 if halves else _TOLERANCE
+    then, now = (one - one.mean(dim=1, keepdim=True) for one in (then, now))
+    tolerance = _TOLERANCE_16 if any(map(_is_half, weights.values())) else _TOLERANCE
     return bool((then - now).abs().max() > tolerance * then.abs().max())
+
+
+def _stored(checkpoint: Mapping[str, Any]) -> Tensor | None:
+    """Returns a checkpoint's answers if they are of its weights."""
+    known = checkpoint.get(KEY)
+    if not isinstance(known, dict) or not isinstance(known.get("logits"), Tensor):
+        return None
+    digest = checkpoints.weights_sha256(checkpoint["state_dict"])
+    is_sound = known["logits"].shape == (COUNT, CLASSES) and known.get("weights_sha256") == digest
+    return known["logits"].float() if is_sound else None
+
+
+def _ask(module: "ScoredModule", prepare: Callable[["ScoredModule"], object]) -> Tensor | None:
+    """Evaluates a copy of a user's module on `images`, once it is prepared.
+
+    Returns:
+        Its logits, float32 (COUNT, 10); None for a module of ours, whose code is known, for one
+        that shares its weights among processes, that can answer only within a training, or that
+        answers differently each time.
+    """
+    if not any(map(_is_own, module.modules())) or _is_sharded(module):
+        return None
+    with isolate_rng(include_cuda=torch.cuda.is_initialized()), torch.no_grad():
+        try:  # within, as isolate_rng restores nothing after an error
+            return _evaluated(module, prepare)
+        except Exception:  # whatever a user's module may raise
+            return None
+
+
+def _evaluated(
+    module: "ScoredModule", prepare: Callable[["ScoredModule"], object]
+) -> Tensor | None:
+    asked = copy.deepcopy(module)  # forward may count, collect, or change a buffer; has no trainer
+    prepare(asked)
+    asked.eval()
+    for part in asked.modules():
+        part._forward_hooks.clear()  # callbacks' own
+        vars(part).pop("_compiled_call_impl", None)  # which calls the original
+    is_compiled = "torch._dynamo" in sys.modules  # which takes seconds to import
+    unknown = torch.full((COUNT,), UNKNOWN, device=module.device)
+    batch = Batch(images().to(module.device), unknown, unknown, COUNT)
+    with torch.compiler.set_stance("force_eager") if is_compiled else nullcontext():
+        first, second = asked.evaluate(batch), asked.evaluate(batch)
+    is_answer = first.shape == (COUNT, CLASSES) and bool(first.isfinite().all())
+    return first.float().cpu() if is_answer and torch.equal(first, second) else None
 
 
 def _is_own(part: nn.Module) -> bool:
@@ -99,30 +132,13 @@ def _is_own(part: nn.Module) -> bool:
     return not roots <= _NOT_OWN
 
 
-@contextmanager
-def _as_in_evaluation(module: nn.Module) -> Iterator[None]:
-    """Sets eval mode, and makes gradients, generators and compiled graphs none of our business."""
-    modes = {part: part.training for part in module.modules()}
-    is_compiled = "torch._dynamo" in sys.modules  # which takes seconds to import
-    eager = torch.compiler.set_stance("force_eager") if is_compiled else nullcontext()
-    try:
-        for part in modes:
-            part.training = False  # not by `train`, which a user's module may override
-        with isolate_rng(include_cuda=torch.cuda.is_initialized()), torch.no_grad(), eager:
-            yield
-    finally:
-        for part, training in modes.items():
-            part.training = training
+def _is_sharded(module: "ScoredModule") -> bool:
+    """Returns whether a process may hold only a part of the weights, so that all had to ask."""
+    from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+
+    whole = (SingleDeviceStrategy, DDPStrategy)  # not DeepSpeed's, which is a kind of DDP's
+    return module._trainer is not None and type(module._trainer.strategy) not in whole
 
 
-def _evaluated(module: "ScoredModule", weights: Mapping[str, Any]) -> Tensor:
-    from torch.func import functional_call  # takes a while to import; our own nets do without
-
-    copies = {  # of buffers, too, which a forward may change in place
-        f"module.{name}": value.detach().clone()
-        for name, value in weights.items()
-        if isinstance(value, Tensor)
-    }
-    device = next((value.device for value in copies.values()), None)
-    given = (images().to(device),)
-    return functional_call(_Reader(module), copies, given, tie_weights=False)
+def _is_half(value: object) -> bool:
+    return isinstance(value, Tensor) and value.is_floating_point() and value.element_size() == 2

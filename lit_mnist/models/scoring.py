@@ -126,9 +126,7 @@ class ScoredModule(LightningModule):
         """Stores the class's name, as LightningCLI does by itself, and a user's net's answers."""
         kind = type(self)
         checkpoint["model_class"] = f"{kind.__module__}.{kind.__qualname__}"
-        found = answers.answers(self, checkpoint.get("state_dict", {}))
-        if found is not None:
-            checkpoint[answers.KEY] = found
+        answers.store(self, checkpoint)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and returns its probabilities (B, 10)."""

@@ -1,11 +1,13 @@
 """A module that does not compute what it did in training is told by its answers."""
 
 import sys
-from types import ModuleType
+from types import ModuleType, SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from torch import nn
+from torchmetrics import SumMetric
 
 from lit_mnist.errors import UserError
 from lit_mnist.models import answers
@@ -13,7 +15,9 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import ClassifierModule, ConvNetModule
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.runs import checkpoints
 
+LOGIT = torch.zeros(1)
 NET = """
 import torch
 from torch import nn
@@ -77,7 +81,7 @@ def built(kind, seed=0, **options):
 def test_what_changes_no_answer_does_not_count(here, monkeypatch, source, dtype):
     for seed, path in enumerate(("a.ckpt", "b.ckpt")):
         content = save(path, built(defined(monkeypatch, NET), seed), dtype)
-        assert content[answers.KEY].shape == (answers.COUNT, 10)
+        assert content[answers.KEY]["logits"].shape == (answers.COUNT, 10)
     defined(monkeypatch, source)
     EnsembleModule(["a.ckpt", "b.ckpt"]).configure_model()
 
@@ -117,27 +121,39 @@ def test_a_module_that_saves_no_options_is_not_rebuilt_with_others(tmp_path):
 
 
 class Counting(ClassifierModule):
-    """Changes a buffer whenever it is called, and drops out."""
+    """Counts its calls in every way, drops out, and has layers and weights of two names."""
 
     net_type = nn.Identity
 
     def __init__(self):
         super().__init__()
+        self.block = nn.Linear(784, 784)
         self.net = nn.Sequential(
-            nn.Flatten(), nn.Linear(784, 10), nn.BatchNorm1d(10), nn.Dropout(0.5)
+            *(nn.Flatten(), self.block, nn.Tanh(), self.block, nn.Tanh()),
+            *(nn.Linear(784, 10), nn.BatchNorm1d(10), nn.Dropout(0.5)),
         )
+        self.head = self.net[5]
+        self.tied = nn.Linear(10, 10)
+        self.tied.bias = self.head.bias
         self.register_buffer("calls", torch.tensor(0))
+        self.register_buffer("unsaved", torch.tensor(0), persistent=False)
+        self.count, self.hooked, self.metric = 0, [], SumMetric()
+        self.net.register_forward_hook(lambda *_: self.hooked.append(0))
 
     def forward(self, images):
         self.calls += 1
-        return self.net(images)
+        self.unsaved += 1
+        self.count += 1
+        self.metric.update(1)
+        return self.tied(self.net(images))
 
 
 def test_asking_leaves_module_weights_and_generators_as_they_were():
     module = built(Counting)
-    module.net[2].eval()  # frozen by hand
+    module.net[6].eval()  # frozen by hand
     weights = {name: value.clone() for name, value in module.state_dict().items()}
     modes, drawn = [part.training for part in module.modules()], torch.get_rng_state()
+    identities = [*map(id, module.parameters()), *map(id, module.buffers())]
     content = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(content)
     assert answers.KEY in content
@@ -145,7 +161,11 @@ def test_asking_leaves_module_weights_and_generators_as_they_were():
     assert torch.equal(torch.get_rng_state(), drawn)
     for state in (module.state_dict(), content["state_dict"]):
         assert all(torch.equal(state[name], weights[name]) for name in weights)
+    assert identities == [*map(id, module.parameters()), *map(id, module.buffers())]
     assert all(value.grad is None and value.requires_grad for value in module.parameters())
+    assert (int(module.unsaved), module.count, module.hooked) == (0, 0, [])
+    assert float(module.metric.sum_value) == 0
+    assert not answers.differ(content, built(Counting, 1))
 
 
 def test_the_answers_are_those_of_the_weights_that_are_saved():
@@ -154,7 +174,7 @@ def test_the_answers_are_those_of_the_weights_that_are_saved():
     content = {"state_dict": averaged.state_dict()}
     module.on_save_checkpoint(content)
     expected = averaged.eval()(answers.images())
-    assert torch.allclose(content[answers.KEY], expected, atol=1e-6)
+    assert torch.allclose(content[answers.KEY]["logits"], expected, atol=1e-6)
 
 
 class Noisy(Forgetful):
@@ -165,19 +185,101 @@ class Noisy(Forgetful):
 
 
 class Trained(Forgetful):
-    """Needs a trainer."""
+    """Needs a trainer, and draws before it knows."""
 
     def forward(self, images):
+        torch.rand(1)
         return super().forward(images) * self.trainer.current_epoch
 
 
-@pytest.mark.parametrize("kind", [Noisy, Trained])
+class Twofold(Forgetful):
+    """Evaluates to more than logits, as its own steps may expect."""
+
+    def evaluate(self, batch):
+        return self(batch.images), batch.labels
+
+
+@pytest.mark.parametrize("kind", [Noisy, Trained, Twofold])
 def test_of_a_module_without_fixed_answers_nothing_is_known(kind):
-    content = {"state_dict": built(kind).state_dict()}
-    built(kind).on_save_checkpoint(content)
+    module = built(kind)
+    content = {"state_dict": module.state_dict()}
+    drawn = torch.get_rng_state()
+    module.on_save_checkpoint(content)
+    assert torch.equal(torch.get_rng_state(), drawn)
     assert answers.KEY not in content
     assert not answers.differ(content, built(kind, 1))
-    assert not answers.differ({**content, answers.KEY: torch.zeros(answers.COUNT, 10)}, built(kind))
+    other = {"state_dict": built(Forgetful).state_dict()}
+    built(Forgetful).on_save_checkpoint(other)
+    assert not answers.differ(other, module)
+
+
+class Averaging(Forgetful):
+    """Saves other weights than those that it was asked with."""
+
+    def on_save_checkpoint(self, checkpoint):
+        super().on_save_checkpoint(checkpoint)
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {name: value / 2 for name, value in weights.items()}
+
+
+class Switching(Forgetful):
+    """Has a mode of its own, which `train` switches."""
+
+    is_sharp = False
+
+    def train(self, mode=True):
+        self.is_sharp = not mode
+        return super().train(mode)
+
+    def forward(self, images):
+        return super().forward(images) * (3 if self.is_sharp else 1)
+
+
+class Warm(Forgetful):
+    """Keeps numbers in its checkpoint that are no weights."""
+
+    temperature = scale = 1.0
+
+    def on_save_checkpoint(self, checkpoint):
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["temperature"] = self.temperature
+
+    def on_load_checkpoint(self, checkpoint):
+        self.temperature = checkpoint.pop("temperature")
+
+    def get_extra_state(self):
+        return self.scale
+
+    def set_extra_state(self, state):
+        self.scale = state
+
+    def forward(self, images):
+        return (super().forward(images) + torch.arange(10) * self.scale) / self.temperature
+
+
+@pytest.mark.parametrize("kind", [Averaging, Switching, Warm])
+def test_a_module_that_is_as_it_was_is_accepted(tmp_path, kind):
+    module = built(kind)
+    module.temperature, module.scale = 3.0, 2.0
+    content = save(tmp_path / "a.ckpt", module)
+    assert answers.KEY in content
+    assert not answers.differ(content, built(kind, 1))  # which has not loaded it yet, as in `test`
+    rebuild(content, tmp_path / "a.ckpt")
+
+
+def test_answers_of_weights_that_were_replaced_since_do_not_count(tmp_path):
+    content = save(tmp_path / "a.ckpt", built(Forgetful))
+    content["state_dict"]["last.bias"] = torch.arange(10) * 100.0
+    rebuild(content, tmp_path / "a.ckpt")
+
+
+def test_a_module_in_part_of_the_processes_is_not_asked():
+    module = built(Forgetful)
+    for strategy, is_asked in ((DDPStrategy(), True), (FSDPStrategy(), False)):
+        module._trainer = SimpleNamespace(strategy=strategy)
+        content = {"state_dict": module.state_dict()}
+        answers.store(module, content)
+        assert (answers.KEY in content) is is_asked
 
 
 def test_our_own_modules_and_damaged_answers_are_not_asked():
@@ -186,8 +288,10 @@ def test_our_own_modules_and_damaged_answers_are_not_asked():
     module.on_save_checkpoint(content)
     assert answers.KEY not in content
     user = built(Forgetful)
-    for found in (None, 3, torch.zeros(3)):
-        assert not answers.differ({"state_dict": user.state_dict(), answers.KEY: found}, user)
+    weights = user.state_dict()
+    digest = checkpoints.weights_sha256(weights)
+    for found in (None, 3, {}, *({"logits": one, "weights_sha256": digest} for one in (3, LOGIT))):
+        assert not answers.differ({"state_dict": weights, answers.KEY: found}, user)
 
 
 def test_the_images_are_bars_in_eight_directions():
