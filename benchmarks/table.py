@@ -107,7 +107,7 @@ def filled(text: str, name: str, body: str) -> str:
 
 
 def bodies(folder: Path) -> Iterator[tuple[str, str, str]]:
-    """Yields for a folder's results a file, the name of marks in it, and the text for there."""
+    """Yields each text made of a folder's results, after its file and the name of its marks."""
     for suffix, results in (("", read(folder)), (" avx2", read(folder / "avx2"))):
         yield "README.md", f"summary{suffix}", summary(results)
         yield "figures.md", f"table{suffix}", "\n\n".join(map(section, results))

@@ -27,7 +27,7 @@ class Batch:
     loss_divisor: float  # images in the batch on all ranks / number of ranks; divides the loss sum
     seed: int | None = None  # for augmentation and dropout in this step; None: no randomness
 
-    # It is no tuple: a module in DDP on GPUs gets each tuple of its inputs rebuilt, as a plain one
+    # No tuple: DDP on GPUs may rebuild the tuples among its inputs, as plain ones
     def __iter__(self) -> Iterator[Tensor]:
         """Yields the images and the labels."""
         return iter((self.images, self.labels))

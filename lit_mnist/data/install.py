@@ -52,11 +52,11 @@ def _check_replaces(dataset: str, fetched: Path, target: Path) -> None:
 
 
 def _keep(fetched: Path, target: Path) -> None:
-    """Keeps a file of the original's very size: damaged, or a user's own of as many images."""
-    if fetched.stat().st_size != target.stat().st_size:
-        return
-    with target.open("rb") as file:
-        digest = hashlib.file_digest(file, "sha256").hexdigest()
-    kept = target.with_name(f"{target.name}.{digest[:8]}")
+    """Keeps the file that was there, unless it is a part of what has been downloaded."""
+    with fetched.open("rb") as new, target.open("rb") as old:
+        found = old.read()
+        if found == new.read(len(found)):
+            return
+    kept = target.with_name(f"{target.name}.{hashlib.sha256(found).hexdigest()[:8]}")
     target.replace(kept)
     print(f"the file that was there is kept as {kept}, in case it is your own", flush=True)

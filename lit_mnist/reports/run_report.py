@@ -31,7 +31,7 @@ from lit_mnist.training.loggers import RunLogger
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of only some images, or in another precision, leaves nothing but the line in the ledger.
+    A test of only some images, or of rounded weights, leaves nothing but the line in the ledger.
 
     Args:
         run: The folder to write to.
@@ -59,9 +59,9 @@ class EvaluationReport(Collector):
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
         # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0
-        unlike = tested.other_precision(self.run, str(trainer.precision))
-        if scored < total or unlike:
-            why = unlike or f"only {scored:,} of {total:,} images were tested"
+        rounded = tested.lower_precision(self.run, str(trainer.precision))
+        if scored < total or rounded:
+            why = rounded or f"only {scored:,} of {total:,} images were tested"
             noted = self.run.file(ledger.NAME)
             self.summary = [f"{why}: nothing is recorded except a line in {noted}"]
             return

@@ -1,7 +1,7 @@
 """Whether a run's test is valid: of the present weights, of all images, and unaltered.
 
 A valid test is recorded in `results.json` by the hashes of the weights, of the test images and of
-`predictions.csv`. A test of only some of the images, or in another precision, leaves no record.
+`predictions.csv`. A test of only some of the images, or of rounded weights, leaves no record.
 """
 
 import hashlib
@@ -61,17 +61,17 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
     }
 
 
-def other_precision(run: Run, precision: str) -> str:
-    """Describes a Trainer's precision that converts weights to another type than the run's own.
+def lower_precision(run: Run, precision: str) -> str:
+    """Describes a Trainer's precision that rounds the weights to fewer digits than the run's own.
 
     Returns:
-        The description; empty if the type is the same, as a mixed precision leaves weights alone.
+        The description; empty if the weights stay exact.
     """
-    own = str(run.results().get("precision", "32-true"))  # a committee's folder has none
-    here, there = (
-        one.removesuffix("-true") if one.endswith("-true") else "32" for one in (precision, own)
-    )
-    return "" if here == there else f"tested in {precision}, but the run's precision is {own}"
+    rounds = precision.endswith("-true") and not precision.startswith(("32", "64"))
+    own = run.results().get("precision", "float32")  # a committee's folder has none
+    if not rounds or precision == own:
+        return ""
+    return f"tested in {precision}, which rounds the weights of a run in {own}"
 
 
 def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:

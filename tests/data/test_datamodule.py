@@ -93,7 +93,7 @@ def test_training_images_are_augmented_with_the_step_s_seed(module):
     again = augmented.on_after_batch_transfer(batch, 0).images
     assert torch.equal(once, again)
     assert torch.equal(dropout, torch.rand(3))
-    other = augmented.on_after_batch_transfer(batch._replace(seed=batch.seed + 1), 0).images
+    other = augmented.on_after_batch_transfer(batch.replace(seed=batch.seed + 1), 0).images
     assert (raw - once).abs().mean() > 0.01
     assert (other - once).abs().mean() > 0.01
     assert once.min() >= 0

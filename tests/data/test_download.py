@@ -141,6 +141,19 @@ def test_a_file_of_another_size_is_replaced(monkeypatch, tmp_path, capsys):
 
     assert bytes(part.labels.tolist()) == files[LABELS][8:]
     assert f"{LABELS} holds 27 bytes" in capsys.readouterr().out
+    assert {path.name for path in (tmp_path / "KMNIST" / "raw").iterdir()} == {
+        *(*files, "SHA256SUMS", ".lock")
+    }  # a part of the original is no loss
+
+
+@pytest.mark.parametrize("own", [b"\0\0\x0d\1\0\0\0\1" + bytes(4), b"no IDX file"])
+def test_a_file_that_is_no_part_of_the_original_is_kept(monkeypatch, tmp_path, own):
+    folder = tmp_path / "KMNIST" / "raw"
+    with mirrored(monkeypatch, "KMNIST", None) as (files, _):
+        place({**files, LABELS: own}, folder)
+        load("KMNIST", "train", tmp_path)
+    assert (folder / LABELS).read_bytes() == files[LABELS]
+    assert (folder / f"{LABELS}.{sha256(own)[:8]}").read_bytes() == own
 
 
 def test_a_damaged_file_stays_if_no_source_has_it(tmp_path, offline):
