@@ -25,7 +25,7 @@ from typing import Any
 import measuring  # first, as it puts this clone on the path
 import torch
 import yaml
-from ladder_report import Rung, write
+from ladder_report import Rung, options_of, write
 
 from lit_mnist import files
 from lit_mnist.training import hardware, process
@@ -76,7 +76,7 @@ def recorded(path: Path) -> list[Facts]:
 
 def is_of(run: Facts, place: Facts) -> bool:
     """Returns whether a run was trained in this environment."""
-    return all(run[key] == value for key, value in place.items())
+    return all(run.get(key) == value for key, value in place.items())
 
 
 def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
@@ -111,6 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     place, runs = environment(options), recorded(options.output)
     for name in options.rungs:
+        place |= {"options": options_of(RUNGS[name])}
         done = {run["seed"] for run in runs if run["rung"] == name and is_of(run, place)}
         count = options.seeds or RUNGS[name].seeds
         for seed in sorted({*range(FIRST_SEED, FIRST_SEED + count)} - done):

@@ -36,6 +36,12 @@ HEAD = (
 )
 
 
+def options_of(rung: Rung) -> list[str]:
+    """Returns the options that a rung's runs are trained with, beside its config."""
+    epochs = ("--trainer.max_epochs", str(rung.epochs)) if rung.epochs else ()
+    return [*epochs, *rung.options]
+
+
 def spread(result: Result, name: str, of: str) -> tuple[float, float]:
     """Returns mean and standard deviation of a rung's runs; the latter is NaN for one run.
 
@@ -56,8 +62,7 @@ def table(result: Result, rungs: Rungs) -> str:
     lines = [HEAD]
     for name in climbed(result, rungs):
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
-        epochs = ("--trainer.max_epochs", str(rung.epochs)) if rung.epochs else ()
-        option = "".join(f" {part}" for part in (*epochs, *rung.options))
+        option = "".join(f" {part}" for part in runs[0].get("options", options_of(rung)))
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
         reached = "met" if round(accuracy[0], 6) >= rung.accuracy else "missed"
         on_cpu = "thread" in runs[0]["hardware"]  # of which `device_name` gives the threads

@@ -30,7 +30,7 @@ def far(monkeypatch):
     def send(self, batch, dataloader_idx):
         batch = prepared(self, batch, dataloader_idx)
         names = ("images", "labels", "indices")
-        return batch._replace(**{name: getattr(batch, name).as_subclass(Far) for name in names})
+        return batch.replace(**{name: getattr(batch, name).as_subclass(Far) for name in names})
 
     monkeypatch.setattr(MNISTDataModule, "on_after_batch_transfer", send)
 

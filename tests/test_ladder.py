@@ -62,9 +62,10 @@ def test_trains_missing_runs_and_sums_their_seconds(
     assert target.with_suffix(".png").read_bytes().startswith(b"\x89PNG")
 
 
-def test_a_new_run_replaces_a_rung_s_runs_of_another_commit(ladder, tmp_path, monkeypatch):
-    target = tmp_path / "ladder.json"
-    old = [run_of("fast", 42, commit="old"), run_of("fast", 43, commit="old"), run_of("small", 42)]
+@pytest.mark.parametrize("other", [{"commit": "old"}, {"options": ["--trainer.max_epochs", "5"]}])
+def test_a_new_run_replaces_a_rung_s_runs_of_another_recipe(ladder, tmp_path, monkeypatch, other):
+    target, own = tmp_path / "ladder.json", {"options": []}
+    old = [run_of("fast", seed) | own | other for seed in (42, 43)] + [run_of("small", 42) | own]
     target.write_text(json.dumps({"benchmark": "ladder", "runs": old}))
     place = {key: old[2][key] for key in ("commit", "hardware", "versions", "dataset")}
     monkeypatch.setattr(ladder, "environment", lambda options: place)

@@ -163,6 +163,7 @@ def test_a_batch_unpacks_to_images_and_labels():
     images, labels = batch
     assert (images, labels) == (batch.images, batch.labels) == (batch[0], batch[1])
     assert extract_batch_size(batch) == 3  # by which Lightning weights what a module logs
+    assert batch._replace(seed=8) == batch.replace(seed=8) != batch
 
 
 def test_lightning_finds_the_tensors_of_a_batch():
