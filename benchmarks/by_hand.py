@@ -128,7 +128,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         report.add(name, values, "s")
     report.ratio("by hand / bare", measured["by hand"], measured["bare"])
     report.ratio("fraction of the limit", measured["limit"], measured["by hand"])
-    report.save()
+    report.save(precision="32-true")
     report.show()
     return 0
 

@@ -69,10 +69,15 @@ class Report:
         """Adds the ratios of two contenders, pair by pair as they were measured."""
         self.add(what, [a / b for a, b in zip(values, base, strict=True)], "ratio", target)
 
-    def save(self, device: str = "cpu") -> None:
-        """Writes the JSON with versions and hardware, whole or not at all."""
+    def save(self, device: str = "cpu", precision: str = "") -> None:
+        """Writes the JSON with versions and hardware, whole or not at all.
+
+        Args:
+            device: What was measured on.
+            precision: As of a Trainer; that of `fit` by default.
+        """
         name = hardware.device_name(torch.device(device))
-        precision = hardware.precision(torch.device(device).type)  # that of `fit` by default
+        precision = precision or hardware.precision(torch.device(device).type)
         machine = {"hardware": name, "cores": os.cpu_count(), "precision": precision}
         facts = self.facts | machine | {"versions": hardware.versions()}
         files.write_json(self.output, facts | {"rows": self.rows})
