@@ -8,6 +8,7 @@ weights         form, finiteness and bytes of a checkpoint's weights and extra s
 safe_torch      loads files of torch.save without trusting them
 plain           checks what goes into a checkpoint: tensors and plain values
 safe_yaml       loads YAML without trusting it
+callback_kinds  the callbacks among a config's options, and their classes
 config_changes  options that differ between two configs, and which of them may
 limits          the limits at which training ends
 resume          where a run is resumed

@@ -4,7 +4,7 @@ import hashlib
 import math
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 
@@ -126,16 +126,16 @@ def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
     return found if {"epoch", "val_acc"} <= found.keys() else {}
 
 
-def _is_number(value: object) -> bool:
+def _is_number(value: object) -> TypeGuard[float]:
     return isinstance(value, (int, float)) and math.isfinite(value)
 
 
 def seconds(checkpoint: dict[str, Any]) -> float:
     """Returns the duration of training in seconds, as a time limit counts it."""
-    state = checkpoint.get("callbacks", {}).get("Timer", {})
-    elapsed = state.get("time_elapsed", {}) if isinstance(state, dict) else {}
-    value = elapsed.get("train", 0.0) if isinstance(elapsed, dict) else 0.0
-    return float(value) if _is_number(value) else 0.0
+    states = checkpoint.get("callbacks", {}).values()  # of Lightning's Timer, or one below it
+    elapsed = [one.get("time_elapsed") for one in states if isinstance(one, dict)]
+    values = [one.get("train") for one in elapsed if isinstance(one, dict)]
+    return max((float(value) for value in values if _is_number(value)), default=0.0)
 
 
 def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:

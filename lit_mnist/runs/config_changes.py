@@ -1,7 +1,9 @@
 """Options that differ between two configs of a run, and which of them may."""
 
+from collections.abc import Iterator
 from typing import Any
 
+from lit_mnist.runs.callback_kinds import is_of, listed
 from lit_mnist.runs.folder import flat
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
@@ -97,20 +99,33 @@ def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
     """Lists all options that differ, including those that may."""
     old, new = _comparable(before), _comparable(now)
+    for one, other in ((old, new), (new, old)):  # an object in place of a plain value, or of none
+        for key in one.keys() - other.keys():
+            if kind := other.get(f"{key}.class_path"):
+                other[key] = kind
     common = old.keys() & new.keys()
     return [f"{key}: {old[key]}, now {new[key]}" for key in common if old[key] != new[key]]
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
     """Flattens a config, marks shares apart from counts, and drops limits held by callbacks."""
-    options = flat(config)
+    options = dict(_options(listed(config)))
     options |= {key: _share(options[key]) for key in _SHARES if key in options}
-    callbacks = options.get("trainer.callbacks", ())
-    as_list = callbacks if isinstance(callbacks, (list, tuple)) else [callbacks]
-    kept = [_without_limit(one) for one in as_list if one]
     if "trainer.callbacks" in options:
+        kept = map(_without_limit, options["trainer.callbacks"])
         options["trainer.callbacks"] = [one for one in kept if one]
     return options
+
+
+def _options(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Yields each option's whole value, which may be a dict, by its dotted name."""
+    for key, value in config.items():
+        name = f"{prefix}{key}"
+        is_group = not prefix or key == "init_args"
+        if isinstance(value, dict) and (is_group or "class_path" in value):
+            yield from _options(value, f"{name}.")
+        else:
+            yield name, value
 
 
 def _share(value: Any) -> str:
@@ -122,10 +137,9 @@ def _without_limit(callback: Any) -> Any:
     """Removes the limits from a callback's config; nothing remains of a Timer."""
     if not isinstance(callback, dict):
         return callback
-    kind = str(callback.get("class_path")).rpartition(".")[2]
-    if kind == "Timer":
+    if is_of(callback, "Timer"):
         return None
-    if kind != "EarlyStopping":
+    if not is_of(callback, "EarlyStopping"):
         return callback
     values = callback.get("init_args") or {}
     return callback | {"init_args": {k: v for k, v in values.items() if k != "patience"}}

@@ -6,7 +6,11 @@ from typing import Any, NamedTuple
 
 from lightning.pytorch.callbacks import Timer
 
-from lit_mnist.runs import checkpoints
+from lit_mnist.errors import UserError
+from lit_mnist.runs import callback_kinds, checkpoints
+
+# What `results.json` may name as the limit that has ended a run
+OPTIONS = ("max_epochs", "max_steps", "max_time", "limit_train_batches")
 
 
 class Progress(NamedTuple):
@@ -48,7 +52,7 @@ def reached(config: dict[str, Any], done: Progress) -> Limit | None:
         limit = options.get(option)
         if limit is not None and 0 <= limit <= value:
             return Limit(option, limit)
-    for seconds in () if short_of_minimum(config, done) else _durations(options):
+    for seconds in () if short_of_minimum(config, done) else _durations(config):
         if seconds <= done.seconds:
             return Limit("max_time", timedelta(seconds=seconds))
     return None
@@ -79,24 +83,38 @@ def exceeded(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
     ]
 
 
+def check_effect(raised: list[str], reached_limit: Limit) -> None:
+    """Refuses to raise a limit if another one is reached already.
+
+    Args:
+        raised: Lines of `config_changes.changes`.
+        reached_limit: The limit that is reached.
+
+    Raises:
+        UserError: Naming both.
+    """
+    useless = [
+        line for line in raised if line.partition(":")[0] != f"trainer.{reached_limit.option}"
+    ]
+    if useless:
+        raise UserError(
+            f"{'; '.join(useless)}: has no effect, as {reached_limit} is reached; raise"
+            f" --trainer.{reached_limit.option} instead"
+        )
+
+
 def averages_at_the_end(config: dict[str, Any]) -> bool:
     """Whether weights are averaged after the last epoch, for which an epoch may be added."""
-    return bool(_callbacks(config.get("trainer", {}), "StochasticWeightAveraging"))
+    return bool(callback_kinds.all_of(config, "StochasticWeightAveraging"))
 
 
-def _callbacks(options: dict[str, Any], kind: str) -> list[dict[str, Any]]:
-    configured = options.get("callbacks") or []
-    as_list = configured if isinstance(configured, list) else [configured]
-    callbacks = [callback for callback in as_list if isinstance(callback, dict)]
-    return [callback for callback in callbacks if str(callback.get("class_path")).endswith(kind)]
-
-
-def _durations(options: dict[str, Any]) -> Iterator[float]:
+def _durations(config: dict[str, Any]) -> Iterator[float]:
     """Yields the time limits, in seconds: of the option, and of Timer callbacks."""
     timers = [
-        callback.get("init_args", {}).get("duration") for callback in _callbacks(options, "Timer")
+        (callback.get("init_args") or {}).get("duration")
+        for callback in callback_kinds.all_of(config, "Timer")
     ]
-    for duration in timers or [options.get("max_time")]:  # Lightning takes either
+    for duration in timers or [config.get("trainer", {}).get("max_time")]:  # Lightning takes either
         seconds = Timer(duration)._duration
         if seconds is not None:
             yield seconds

@@ -9,6 +9,7 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits
+from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import LIMITS, changes, differences
 from lit_mnist.runs.folder import BEST, Run, flat, read_config
 from lit_mnist.runs.limits import Progress
@@ -73,7 +74,7 @@ def resume_point(
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
     place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
-    results, old, new = run.results(), flat(before), flat(config)
+    results, old, new = run.results(), flat(listed(before)), flat(listed(config))
     lowered = [
         line
         for line in limits.exceeded(config, checkpoint)
@@ -85,11 +86,13 @@ def resume_point(
     limit = limits.reached(config, done)
     cut_short = results.get("status") != "complete"
     if limit and not (cut_short and limits.averages_at_the_end(config)):
-        _check_effect(raised, str(limit))
+        limits.check_effect(raised, limit)
         return ResumePoint(*place, f"{limit} is reached")
     unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
-    if not cut_short and unchanged and not limits.short_of_minimum(config, done):
-        return ResumePoint(*place, f"ended by {results.get('ended_by', 'a callback')}")
+    by = results.get("ended_by", "a callback")
+    stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
+    if not cut_short and unchanged and stays:
+        return ResumePoint(*place, f"ended by {by}")
     _check_patience(old, new, results, raised)
     if lack := checkpoints.lack(checkpoint):
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
@@ -109,26 +112,17 @@ def _options_without_config(run: Run) -> dict[str, Any]:
     return {}
 
 
-def _check_effect(raised: list[str], limit: str) -> None:
-    """Refuses to raise a limit if another one is reached already."""
-    option = limit.partition(" ")[0].removeprefix("--")
-    useless = [line for line in raised if line.partition(":")[0] != option]
-    if useless:
-        raise UserError(
-            f"{'; '.join(useless)}: has no effect, as {limit} is reached; raise --{option} instead"
-        )
-
-
 def _check_patience(
     old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
 ) -> None:
     """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
-    ended = results.get("status") == "complete" and results.get("ended_by") == "EarlyStopping"
+    by = str(results.get("ended_by", ""))
+    stopped = by not in ("", "a callback", "TrialPruning", *limits.OPTIONS)
     unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)
-    if ended and raised and unchanged:
+    if results.get("status") == "complete" and stopped and raised and unchanged:
         raise UserError(
-            f"{'; '.join(raised)}: has no effect, as EarlyStopping has ended the run; if its"
-            " patience ran out, give it more, or else choose another --name"
+            f"{'; '.join(raised)}: has no effect, as {by} has ended the run; if its patience ran"
+            " out, give it more, or else choose another --name"
         )
 
 

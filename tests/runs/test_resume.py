@@ -4,8 +4,10 @@ import json
 
 import pytest
 import torch
+from lightning.pytorch.callbacks import EarlyStopping
 
 from lit_mnist.errors import UserError
+from lit_mnist.runs import limits
 from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
@@ -32,6 +34,27 @@ def test_differences_are_named_with_both_values():
     now = {"model": {"init_args": {"lr": 0.2}}, "data": {"batch_size": 86}}
     assert differences(CONFIG, now) == ["model.init_args.lr: 0.1, now 0.2"]
     assert differences(CONFIG, CONFIG) == []
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "line"),
+    [
+        ({"a": 1}, {"b": 2}, "{'a': 1}, now {'b': 2}"),
+        ({}, {"b": 2}, "{}, now {'b': 2}"),
+        (None, {"b": 2}, "None, now {'b': 2}"),
+        (None, {"class_path": "x.Y", "init_args": {"a": 1}}, "None, now x.Y"),
+        ({"class_path": "x.Y", "init_args": {"a": 1}}, None, "x.Y, now None"),
+        ({"class_path": "x.Y"}, {"class_path": "x.Z"}, ".class_path: x.Y, now x.Z"),
+        ({"class_path": "x.Y"}, {"class_path": "x.Y", "init_args": {"new": 1}}, ""),
+    ],
+)
+def test_values_that_are_dicts_or_objects_are_compared(before, now, line):
+    found = differences(
+        {"model": {"init_args": {"o": before}}}, {"model": {"init_args": {"o": now}}}
+    )
+    assert [one.removeprefix("model.init_args.o").removeprefix(": ") for one in found] == (
+        [line] if line else []
+    )
 
 
 @pytest.mark.parametrize(
@@ -81,6 +104,40 @@ def test_refuses_more_epochs_after_early_stopping(run):
         resume_point(run, with_epochs(9))
 
 
+@pytest.mark.parametrize("ended_by", ["MyStop", "Timer"])
+def test_refuses_more_epochs_after_another_callback_s_stop(run, ended_by):
+    run.update_results(status="complete", ended_by=ended_by)
+    with pytest.raises(UserError, match=f"has no effect, as {ended_by} has ended the run"):
+        resume_point(run, with_epochs(9))
+
+
+@pytest.mark.parametrize("ended_by", limits.OPTIONS)
+def test_a_run_that_a_lowered_limit_has_ended_goes_on_to_its_own(run, ended_by):
+    run.update_results(status="complete", ended_by=ended_by)
+    assert resume_point(run, with_epochs(3)).ended_by == "--trainer.max_epochs 3 is reached"
+    assert not resume_point(run, with_epochs(5)).ended_by
+
+
+class Stop(EarlyStopping):
+    """A user's own."""
+
+
+@pytest.mark.parametrize("kind", ["lightning.pytorch.callbacks.EarlyStopping", f"{__name__}.Stop"])
+@pytest.mark.parametrize("form", [lambda one: one, lambda one: [one]])
+def test_callbacks_are_compared_in_every_form(run, form, kind):
+    def with_patience(patience, **others):
+        callback = {"class_path": kind, "init_args": {"patience": patience} | others}
+        return CONFIG | {"trainer": {"max_epochs": 5, "callbacks": form(callback)}}
+
+    run.file("config.yaml").write_text(json.dumps(with_patience(1)))
+    run.update_results(status="complete", ended_by=kind.rpartition(".")[2])
+    assert resume_point(run, with_patience(1)).ended_by.startswith("ended by")
+    assert not resume_point(run, with_patience(2)).ended_by
+    for other in (with_patience(1, mode="max"), CONFIG | {"trainer": {"callbacks": None}}):
+        with pytest.raises(UserError, match=r"trainer\.callbacks"):
+            resume_point(run, other)
+
+
 def test_refuses_to_raise_a_limit_while_another_is_reached(run):
     trainer = {"max_epochs": 3, "max_steps": 900}
     run.file("config.yaml").write_text(json.dumps(CONFIG | {"trainer": trainer | {"max_steps": 7}}))
@@ -90,7 +147,10 @@ def test_refuses_to_raise_a_limit_while_another_is_reached(run):
 
 def test_more_patience_resumes(run):
     def with_patience(patience):
-        stopping = {"class_path": "a.EarlyStopping", "init_args": {"patience": patience}}
+        stopping = {
+            "class_path": "lightning.pytorch.callbacks.EarlyStopping",
+            "init_args": {"patience": patience},
+        }
         return CONFIG | {"trainer": {"max_epochs": 5, "callbacks": [stopping]}}
 
     run.file("config.yaml").write_text(json.dumps(with_patience(1)))
