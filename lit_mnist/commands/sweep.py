@@ -89,8 +89,9 @@ class Sweep(NamedTuple):
 
     def run_of(self, number: int) -> Run:
         """Returns the folder of a trial's run."""
+        seed, data = self.options["seed_everything"], self.options["data"]
         name = record.trial_name(number)
-        return Run.of_seed(self.folder, name, self.options["seed_everything"])
+        return Run.of_seed(self.folder, name, seed, data["folds"], data["fold"])
 
     def write_best(self, values: Mapping[str, Any]) -> Path:
         """Writes a trial's config as one for a run of its own, and returns its path."""

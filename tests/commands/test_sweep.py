@@ -109,6 +109,13 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     assert study().trials[1].state == TrialState.PRUNED
 
 
+def test_trials_of_a_fold_are_found(sweep):
+    status, output, _ = sweep(*QUICK, "--data.folds", "5", "--data.fold", "0")
+    assert status == 0
+    assert "failed: " not in output
+    assert [one["state"] for one in record()["trials"]] == ["complete"] * 2
+
+
 def test_the_test_labels_reach_no_trial(quick, sweep, hard_data):
     before = drawn()
     weights = [torch.load(trial(k) / "checkpoints/best.ckpt", weights_only=True) for k in (0, 1)]
