@@ -90,8 +90,9 @@ def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
     if system.members == 1:
         return folders
     config = planned[0].config
-    committee_run = Run.of_committee(Path(config["log_dir"]), config["name"], system.members)
-    return [*folders, committee_run.folder]
+    part = config["data"]["folds"], config["data"]["fold"]  # the same of all members
+    name, log_dir = config["name"], Path(config["log_dir"])
+    return [*folders, Run.of_committee(log_dir, name, system.members, *part).folder]
 
 
 class Clock:

@@ -127,6 +127,16 @@ def test_the_table_is_written_under_the_log_folder(call):
     assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}
 
 
+def test_a_committee_on_a_fold_has_its_row(call):
+    fold = ("--data.folds", "5", "--data.fold", "0")
+    status, _, problems = call("--only", "committee_deep", *fold)
+    assert (status, problems) == (0, "")
+    whole = results("dense/committee_2_fold_0_of_5")
+    assert facts()["committee_deep"]["ours"]["test_acc"] == whole["test_acc"]
+    assert call("--only", "dense", *fold)[0] == 0
+    assert list(facts()) == ["dense", "committee_deep"]
+
+
 def test_systems_that_were_not_requested_are_ignored_if_invalid(call, order):
     assert call("--only", "dense")[0] == 0
     shutil.copytree("tb_logs/dense", "tb_logs/simple")  # made with other options
