@@ -236,3 +236,12 @@ def test_what_is_missing_is_named(options, capsys):
     assert "name what is searched: --space FILE" in capsys.readouterr().err
     assert main([*options, "--fresh"]) == 2
     assert "--fresh: a sweep is always resumed" in capsys.readouterr().err
+
+
+def test_fresh_in_a_config_is_refused_before_anything_is_trained(sweep):
+    Path("again.yaml").write_text("fresh: true\n")
+    status, output, problems = sweep("--config", "again.yaml")
+    assert (status, output) == (2, "")
+    assert problems.startswith("error: --fresh: a sweep is always resumed")
+    assert problems.count("\n") == 1
+    assert not Path("tb_logs").exists()
