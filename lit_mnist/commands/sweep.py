@@ -59,6 +59,8 @@ class Sweep(NamedTuple):
             UserError: A value is wrong; names the file and the value, or the run's option.
         """
         searched, options = space.read(path), plans.resolved(spec)
+        if parsed_options(spec)["fresh"]:  # typed or in a config
+            raise UserError("--fresh: a sweep is always resumed; use another --name for a new one")
         plans.check_trains(options)
         _check_validates(options)
         _check_values(spec, path, searched)
