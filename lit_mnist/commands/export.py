@@ -1,6 +1,7 @@
 """The command `export`: a run or a committee as a model file for other programs."""
 
 import argparse
+import mmap
 from pathlib import Path
 
 from lit_mnist.commands.named_class import named_class
@@ -35,4 +36,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _is_export(path: Path) -> bool:
     """Whether a file may be replaced, which only an earlier export may."""
-    return b"lit-mnist" in path.read_bytes()  # its metadata, which no format compresses
+    if not path.stat().st_size:  # which cannot be mapped
+        return False
+    with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+        return content.find(b"lit-mnist") >= 0  # its metadata, which no format compresses

@@ -59,3 +59,5 @@ class Export(OneRun):
             raise UserError(f"--output {output}: give it a name that ends in {ending}")
         if output and output.is_dir():
             raise UserError(f"--output {output}: is a folder; name a file")
+        if output and output.exists() and not output.is_file():  # a pipe or a device
+            raise UserError(f"--output {output}: is no regular file; choose another name")

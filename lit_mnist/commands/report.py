@@ -13,6 +13,8 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or options.runs[0] / "report.html"
     if output.is_dir():
         raise UserError(f"--output {output}: is a folder; name a file in it, such as report.html")
+    if output.exists() and not output.is_file():  # reading a pipe would wait for its writer
+        raise UserError(f"--output {output}: is no regular file; choose another name")
     if output.exists() and not _is_report(output):
         raise UserError(f"--output {output}: exists and is no report of ours; choose another name")
     sweeps = [folder for folder in options.runs if (folder / record.NAME).is_file()]

@@ -3,6 +3,7 @@
 import argparse
 import time
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from lit_mnist.commands import committee, committee_plans, plans
@@ -27,11 +28,13 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
     _make(output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
-    rows = {system.name: _finished(system, specs[system.name]) for system in skipped}
+    rows: dict[str, list[Path]] = {}
     for system in chosen:
         _finish(system, planned[system.name], options.jobs)
         rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
+        # only now, as a run that was trained afresh may be a member of another system
+        rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
         finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
         write(output, finished)
         if system is not chosen[-1]:
@@ -72,7 +75,7 @@ def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
 def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
     """Returns a system's folders if an earlier call with these options finished it; else none."""
     try:
-        planned = list(map(plans.plan, specs))
+        planned = [plans.plan(_without_fresh(spec)) for spec in specs]
         if not all(plan.complete and plan.tested for plan in planned):
             return []
         for plan in planned:
@@ -84,14 +87,20 @@ def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:
     return _folders(system, planned)
 
 
+def _without_fresh(spec: RunSpec) -> RunSpec:
+    """Leaves out the option that is only for the systems that a call trains."""
+    return replace(spec, typed=tuple(arg for arg in spec.typed if arg != "--fresh"))
+
+
 def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
     """Returns the runs' folders, followed by the committee's own."""
     folders = [plan.run.folder for plan in planned]
     if system.members == 1:
         return folders
     config = planned[0].config
-    committee_run = Run.of_committee(Path(config["log_dir"]), config["name"], system.members)
-    return [*folders, committee_run.folder]
+    part = config["data"]["folds"], config["data"]["fold"]  # the same of all members
+    name, log_dir = config["name"], Path(config["log_dir"])
+    return [*folders, Run.of_committee(log_dir, name, system.members, *part).folder]
 
 
 class Clock:

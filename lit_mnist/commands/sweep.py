@@ -59,6 +59,8 @@ class Sweep(NamedTuple):
             UserError: A value is wrong; names the file and the value, or the run's option.
         """
         searched, options = space.read(path), plans.resolved(spec)
+        if parsed_options(spec)["fresh"]:  # typed or in a config
+            raise UserError("--fresh: a sweep is always resumed; use another --name for a new one")
         plans.check_trains(options)
         _check_validates(options)
         _check_values(spec, path, searched)
@@ -89,8 +91,9 @@ class Sweep(NamedTuple):
 
     def run_of(self, number: int) -> Run:
         """Returns the folder of a trial's run."""
+        seed, data = self.options["seed_everything"], self.options["data"]
         name = record.trial_name(number)
-        return Run.of_seed(self.folder, name, self.options["seed_everything"])
+        return Run.of_seed(self.folder, name, seed, data["folds"], data["fold"])
 
     def write_best(self, values: Mapping[str, Any]) -> Path:
         """Writes a trial's config as one for a run of its own, and returns its path."""

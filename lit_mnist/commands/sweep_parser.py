@@ -49,9 +49,7 @@ class Sweep(CommandParser):
         add("--storage", metavar="URL", help=storage)
 
     def check(self, options: argparse.Namespace) -> None:
-        """Refuses a sweep without a space, and one with `--fresh`."""
+        """Refuses a sweep without a space."""
         if options.space is None:
             self.refuse_unknown(options.spec)
             raise UserError(f"sweep: name what is searched: --space FILE; see {self.prog} --help")
-        if any(arg.partition("=")[0] == "--fresh" for arg in options.spec.typed):
-            raise UserError("--fresh: a sweep is always resumed; use another --name for a new one")

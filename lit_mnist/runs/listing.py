@@ -141,7 +141,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         name=str(known.get("name", config.get("name", folder.parent.name))),
         seed=None if committee or not isinstance(seed, int) else seed,
         state="damaged" if results is None else _state(run, known),
-        epoch=None if committee else epochs or _number(known, "epochs"),
+        epoch=None if committee else _finished_epochs(known, epochs),
         max_epochs=None if committee else _number(config, "trainer.max_epochs"),
         best_val_acc=_number(known, "best_val_acc"),
         test_acc=_number(known, "test_acc"),
@@ -150,6 +150,16 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         differs={},
         problem=", ".join(problems),
     )
+
+
+def _finished_epochs(results: dict[str, Any], rows: int) -> int | None:
+    """Returns the number of finished epochs; while a run trains, its rows are ahead of the file.
+
+    The last row of a run that has ended may be of an epoch that it has not finished.
+    """
+    count = _number(results, "epochs")
+    ended = results.get("status") == "complete" and count is not None
+    return count if ended else rows or count
 
 
 def _state(run: Run, results: dict[str, Any]) -> str:

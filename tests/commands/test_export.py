@@ -212,6 +212,18 @@ def test_a_user_s_file_is_not_overwritten(refused):
     assert message in refused(MEMBER.folder, "--output", "mine.onnx")
 
 
+def test_an_empty_file_is_not_overwritten(refused):
+    Path("mine.onnx").touch()
+    assert "no export of ours" in refused(MEMBER.folder, "--output", "mine.onnx")
+
+
+def test_a_pipe_is_refused_without_waiting_for_its_writer(trained, capsys):
+    os.mkfifo("pipe.onnx")
+    assert main(["export", str(MEMBER.folder), "--output", "pipe.onnx"]) == 2
+    message = "error: --output pipe.onnx: is no regular file; choose another name\n"
+    assert capsys.readouterr().err == message
+
+
 def test_a_user_s_card_is_not_overwritten(refused, capsys):
     """A user's card, new or edited, is kept; an unedited one is replaced."""
     card = MEMBER.file("MODEL_CARD.md")
@@ -223,6 +235,11 @@ def test_a_user_s_card_is_not_overwritten(refused, capsys):
     capsys.readouterr()
     card.write_text(card.read_text() + "\nA line of mine.\n")
     assert "changed since" in refused(MEMBER.folder, *QUICK)
+
+
+def test_an_earlier_export_is_replaced(trained):
+    for _ in range(2):
+        assert main(["export", str(MEMBER.folder), "--output", "it.safetensors"]) == 0
 
 
 def test_fresh_keeps_exported_files(trained):

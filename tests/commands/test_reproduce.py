@@ -7,6 +7,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
+import torch
 from PIL import Image
 
 from lit_mnist.commands import plans, reproduce
@@ -125,6 +126,41 @@ def test_all_systems_are_trained_tested_and_compared(call, order):
 def test_the_table_is_written_under_the_log_folder(call):
     assert call("--only", "dense", "--log_dir", "elsewhere")[0] == 0
     assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}
+
+
+def test_fresh_keeps_the_rows_of_the_other_systems(call, order):
+    assert call()[0] == 0
+    before = facts()
+    assert call("--only", "simple", "--fresh")[0] == 0
+    assert order == ["simple/seed_42"]
+    assert list(facts()) == ["dense", "simple", "committee_deep"]
+    assert facts()["dense"] == before["dense"]
+
+
+def test_a_committee_with_a_member_that_was_trained_anew_has_no_row(call, monkeypatch):
+    assert call("--only", "dense", "committee_deep")[0] == 0
+    best = Path("tb_logs/dense/seed_42/checkpoints/best.ckpt")
+
+    def train_otherwise(jobs, todo):
+        failed = train_here(jobs, todo)
+        checkpoint = torch.load(best, weights_only=True)
+        checkpoint["state_dict"]["net.1.weight"] *= 2
+        torch.save(checkpoint, best)
+        return failed
+
+    monkeypatch.setattr(Jobs, "run", train_otherwise)
+    assert call("--only", "dense", "--fresh")[0] == 0
+    assert list(facts()) == ["dense"]
+
+
+def test_a_committee_on_a_fold_has_its_row(call):
+    fold = ("--data.folds", "5", "--data.fold", "0")
+    status, _, problems = call("--only", "committee_deep", *fold)
+    assert (status, problems) == (0, "")
+    whole = results("dense/committee_2_fold_0_of_5")
+    assert facts()["committee_deep"]["ours"]["test_acc"] == whole["test_acc"]
+    assert call("--only", "dense", *fold)[0] == 0
+    assert list(facts()) == ["dense", "committee_deep"]
 
 
 def test_systems_that_were_not_requested_are_ignored_if_invalid(call, order):

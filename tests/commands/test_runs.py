@@ -87,6 +87,13 @@ def test_figures_and_differing_options_are_listed(listed):
     ]
 
 
+def test_an_epoch_that_max_steps_cuts_short_is_not_counted(run_cli, listed):
+    assert run_cli("fit", "--trainer.max_steps", "5")[0] == 0
+    results = json.loads(Path("tb_logs/dense/seed_42/results.json").read_text())
+    assert (results["status"], results["epochs"]) == ("complete", 0)
+    assert listed()["dense/seed_42"]["epoch"] == 0
+
+
 def test_the_table_shows_the_same_figures(here, capsys):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/a/seed_1"), seconds=3661, **scores)

@@ -109,6 +109,13 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     assert study().trials[1].state == TrialState.PRUNED
 
 
+def test_trials_of_a_fold_are_found(sweep):
+    status, output, _ = sweep(*QUICK, "--data.folds", "5", "--data.fold", "0")
+    assert status == 0
+    assert "failed: " not in output
+    assert [one["state"] for one in record()["trials"]] == ["complete"] * 2
+
+
 def test_the_test_labels_reach_no_trial(quick, sweep, hard_data):
     before = drawn()
     weights = [torch.load(trial(k) / "checkpoints/best.ckpt", weights_only=True) for k in (0, 1)]
@@ -229,3 +236,12 @@ def test_what_is_missing_is_named(options, capsys):
     assert "name what is searched: --space FILE" in capsys.readouterr().err
     assert main([*options, "--fresh"]) == 2
     assert "--fresh: a sweep is always resumed" in capsys.readouterr().err
+
+
+def test_fresh_in_a_config_is_refused_before_anything_is_trained(sweep):
+    Path("again.yaml").write_text("fresh: true\n")
+    status, output, problems = sweep("--config", "again.yaml")
+    assert (status, output) == (2, "")
+    assert problems.startswith("error: --fresh: a sweep is always resumed")
+    assert problems.count("\n") == 1
+    assert not Path("tb_logs").exists()

@@ -5,6 +5,7 @@ import csv
 import html
 import io
 import json
+import os
 import re
 import shutil
 from pathlib import Path
@@ -143,6 +144,13 @@ def test_folders_without_a_run_and_foreign_outputs_are_refused(trained, capsys):
     assert Path("notes.html").read_text() == "mine"
     assert report(MEMBER, output="page.html") == 0
     assert report(MEMBER, output="page.html") == 0  # its own may be replaced
+
+
+def test_a_pipe_is_refused_without_waiting_for_its_writer(trained, capsys):
+    os.mkfifo("pipe.html")
+    assert report(MEMBER, output="pipe.html") == 2
+    message = "error: --output pipe.html: is no regular file; choose another name\n"
+    assert capsys.readouterr().err == message
 
 
 def test_an_image_is_kept_as_it_is():
