@@ -304,3 +304,11 @@ class FewLogits(DenseModule):
 
     def forward(self, images):
         return super().forward(images)[:, :3]
+
+
+class LogsSeconds(DenseModule):
+    """Logs under the names of two columns that the program measures."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        self.log("seconds", 1234.5)
+        self.log("epoch", float(self.current_epoch + 1), on_step=True, on_epoch=True)

@@ -236,6 +236,15 @@ def test_only_real_validations_count(run_cli):
     assert column("lr") == [0.001] * 6
 
 
+def test_a_value_that_is_called_as_a_measured_column_is_kept_beside_it(run_cli):
+    fitted(run_cli("fit", *recipe("LogsSeconds")))
+    assert column("logged_seconds", "LogsSeconds") == [1234.5] * 2
+    assert max(column("seconds", "LogsSeconds")) < 1000
+    assert column("logged_epoch", "LogsSeconds") == [1, 2]
+    assert column("epoch", "LogsSeconds") == [0, 1]
+    assert [*rows("LogsSeconds")[0]][7:] == ["logged_seconds", "logged_epoch"]
+
+
 def test_a_run_without_checkpoints_is_reported(run_cli):
     output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
     assert "no checkpoint was kept" in output

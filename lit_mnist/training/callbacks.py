@@ -14,11 +14,14 @@ from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
 from lit_mnist.training.watch import Watch
 
+_MEASURED = ("epoch", "seconds")  # columns that no module or callback fills
+
 
 class MetricsCSV(Callback):
     """Adds a row to `metrics.csv` and prints a line for each epoch.
 
-    Every other value that a module or callback logs has its own column, after the fixed ones. The
+    Every other value that a module or callback logs has its own column, after the fixed ones:
+    `logged_epoch` or `logged_seconds` if its name is that of a column that is measured here. The
     rows are saved in the checkpoints, so a resumed run continues exactly those that belong to it.
     An epoch's row is written once the module and all callbacks have logged: when a checkpoint is
     assembled, or at the latest when the next epoch begins. The file is therefore never behind a
@@ -119,10 +122,14 @@ class MetricsCSV(Callback):
 
 
 def _once(logged: dict[str, float]) -> dict[str, float]:
-    """Leaves out the second and third name of a value that is logged for each step and epoch."""
+    """Leaves out the second and third name of a value that is logged for each step and epoch.
+
+    What is called as a measured column keeps its value under another name.
+    """
     copies = [(f"{name}_step", f"{name}_epoch") for name in logged]
     doubled = {copy for both in copies if logged.keys() >= {*both} for copy in both}
-    return {name: value for name, value in logged.items() if name not in doubled}
+    names = {name: f"logged_{name}" if name in _MEASURED else name for name in logged}
+    return {names[name]: value for name, value in logged.items() if name not in doubled}
 
 
 class ProgressBar(TQDMProgressBar):
