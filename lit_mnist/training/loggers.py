@@ -24,6 +24,7 @@ class RunLogger(TensorBoardLogger):
 
     tested_step: int | None = None  # of the weights that are tested; None while training
     outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
+    withheld = False  # whether the test does not count, so that nothing is logged or replaced
     begun = False  # whether training has begun or a test has logged its scores
 
     def set_test_step(self, step: int) -> None:
@@ -42,7 +43,9 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Logs scalars."""
+        """Logs scalars, unless they are of a test that does not count."""
+        if self.withheld:
+            return
         self.begun = True
         if self.tested_step is not None and any(name.startswith("test_") for name in metrics):
             step = self.tested_step
@@ -140,6 +143,13 @@ def set_tested_step(trainer: Trainer, step: int) -> None:
     for logger in trainer.loggers:
         if isinstance(logger, RunLogger):
             logger.set_test_step(step)
+
+
+def withhold(trainer: Trainer) -> None:
+    """Tells the run's own logger that the test does not count: an earlier one's scores stay."""
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            logger.withheld = True
 
 
 def shows_pictures(logger: Logger) -> bool:
