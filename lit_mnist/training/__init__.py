@@ -29,6 +29,7 @@ validated      results of a validation: confusion matrix, recalls, worst images
 validated_weights  tells whether a checkpoint's weights are those that were validated
 watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
+  kept_rows      the earlier rows of a CSVLogger
   light_steps    training steps without needless overhead
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended

@@ -1,6 +1,7 @@
 """Equal numbers and pictures for all loggers of a user."""
 
 import csv
+import json
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,18 @@ def test_two_loggers_get_the_run_s_metrics_and_supported_pictures(run_cli):
             own = [float(row[name]) for row in rows(RUN / "metrics.csv")]
             assert [v for _, v in written] == pytest.approx(own)
     assert {"first_batch", "val_confusion", "curves"} <= {*events.Tags()["images"]}
+
+
+def test_a_csv_logger_keeps_the_rows_of_earlier_commands(run_cli):
+    options = {"save_dir": "x", "name": "y", "version": 0}
+    logger = f"--trainer.logger={json.dumps({'class_path': 'CSVLogger', 'init_args': options})}"
+    table, before = Path("x/y/version_0/metrics.csv"), []
+    for command, more in (("fit", "2"), ("test", "2"), ("fit", "3")):
+        assert run_cli(command, logger, "--trainer.max_epochs", more)[0] == 0
+        now = [{name: text for name, text in row.items() if text} for row in rows(table)]
+        assert now[: len(before)] == before
+        assert len(now) > len(before)
+        before = now
 
 
 def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
