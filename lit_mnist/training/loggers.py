@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped] # has no types
 
@@ -153,8 +153,11 @@ def withhold(trainer: Trainer) -> None:
 
 
 def shows_pictures(logger: Logger) -> bool:
-    """Whether a logger accepts pictures: TensorBoard's, and those with `log_image` like Wandb's."""
-    return isinstance(logger, TensorBoardLogger) or hasattr(logger, "log_image")
+    """Whether a logger accepts pictures: TensorBoard's, Wandb's, and their subclasses.
+
+    A `log_image` of a user's own logger may take anything.
+    """
+    return isinstance(logger, (TensorBoardLogger, WandbLogger))
 
 
 def add_picture(logger: Any, name: str, picture: np.ndarray, step: int) -> None:
