@@ -57,6 +57,21 @@ def test_only_fit_adds_to_the_training_curves(run_cli, shared):
     assert images["curves"] == [before["val_acc"][-1][0]]
 
 
+@pytest.mark.parametrize(
+    "part",
+    [
+        ("--trainer.limit_test_batches", "1", "--data.eval_batch_size", "20"),
+        ("--trainer.precision", "bf16-true"),
+    ],
+)
+def test_a_test_that_does_not_count_leaves_the_full_one_s_scores(run_cli, shared, part):
+    kept.fitted(shared, run_cli)
+    assert run_cli("test")[0] == 0
+    before = {path: path.read_bytes() for path in RUN.glob("events.out.tfevents.*")}
+    assert run_cli("test", *part)[0] == 0
+    assert {path: path.read_bytes() for path in RUN.glob("events.out.tfevents.*")} == before
+
+
 def pictures(folder):
     """Each picture's steps."""
     events = EventAccumulator(str(folder), size_guidance={"images": 0}).Reload()

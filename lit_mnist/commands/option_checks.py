@@ -13,6 +13,7 @@ from lit_mnist.commands import groups
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
+from lit_mnist.runs.folder import Run
 
 # Smallest sensible values, where Lightning does not check
 _LOWEST = {
@@ -151,13 +152,22 @@ def check_launcher(launcher: object) -> None:
 
 
 def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
-    """Refuses a CSVLogger in the run's folder, where it would overwrite `metrics.csv`.
+    """Refuses a CSVLogger in the run's folder, where it would write to the run's `metrics.csv`.
+
+    In the folder of another run, any logger is refused.
 
     Raises:
         UserError: Naming the folder.
     """
     for logger in loggers:
-        if isinstance(logger, CSVLogger) and Path(logger.log_dir).resolve() == folder.resolve():
+        place = Path(logger.log_dir or os.devnull)  # None for loggers without a folder
+        own = place.resolve() == folder.resolve()
+        if not own and (Run(place).exists() or (place / "results.json").exists()):
+            raise UserError(
+                f"--trainer.logger: {type(logger).__name__} would write to {place}, which is"
+                " another run's; give it another save_dir, name or version"
+            )
+        if own and isinstance(logger, CSVLogger):
             raise UserError(
                 f"--trainer.logger: CSVLogger has a metrics.csv of its own, and {folder} another;"
                 " give it another save_dir, name or version"

@@ -20,7 +20,7 @@ from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
-from lit_mnist.training import hardware
+from lit_mnist.training import checkpoint_names, hardware
 from lit_mnist.training.board import EpochBoard
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
@@ -119,7 +119,8 @@ class RunOptions(RunParser):
         config = self.config_init[self.subcommand]["trainer"]
         # A trial of a few steps leaves nothing behind
         self.fast_dev_run = bool(config["fast_dev_run"])
-        ours: list[Callback] = [] if self.fast_dev_run else self._callbacks()
+        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run)]
+        ours += [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
             # what validate measures would be one more point at step 0 of training's curve
             logs = self.subcommand in ("fit", "test")
@@ -140,6 +141,7 @@ class RunOptions(RunParser):
             raise dependency_errors.of_trainer(error) from error
         option_checks.check_launcher(trainer.strategy.launcher)
         option_checks.check_loggers(trainer.loggers, self.run.folder)
+        checkpoint_names.check(trainer, self.run)
         return trainer
 
     def _logger(self) -> RunLogger:

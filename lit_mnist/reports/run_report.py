@@ -25,7 +25,7 @@ from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.training import board
-from lit_mnist.training.loggers import RunLogger
+from lit_mnist.training.loggers import RunLogger, withhold
 
 
 class EvaluationReport(Collector):
@@ -44,6 +44,12 @@ class EvaluationReport(Collector):
         self.summary: list[str] = []  # lines for the user, once the test has ended
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
 
+    def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Keeps the scores of a test that does not count from the run's own logger."""
+        batches = len(trainer.test_dataloaders)  # type: ignore[arg-type] # the data module's
+        if trainer.num_test_batches[0] < batches or self._rounded(trainer):
+            withhold(trainer)
+
     def on_test_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
     ) -> None:
@@ -59,7 +65,7 @@ class EvaluationReport(Collector):
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
         # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0
-        rounded = tested.lower_precision(self.run, str(trainer.precision))
+        rounded = self._rounded(trainer)
         if scored < total or rounded:
             why = rounded or f"only {scored:,} of {total:,} images were tested"
             noted = self.run.file(ledger.NAME)
@@ -108,6 +114,9 @@ class EvaluationReport(Collector):
         if self.held_out is None:
             return {"missing": missing}
         return no_digit.fit(self.run, self.weights.sha256, self.held_out, module, features)
+
+    def _rounded(self, trainer: Trainer) -> str:
+        return tested.lower_precision(self.run, str(trainer.precision))
 
     def _note(self, scores: dict[str, Any]) -> int:
         digest, folder = self.weights.sha256, self.run.folder

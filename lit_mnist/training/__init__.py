@@ -2,7 +2,7 @@
 
 board          writes a run's epochs, config, graph and summary for TensorBoard
 callbacks      writes metrics.csv and prints a line per epoch; the progress bar
-checkpoint_names  refuses a user's checkpoints under the names of ours
+checkpoint_names  refuses callbacks that would write or delete our checkpoints
 checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that are changed after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
@@ -29,6 +29,7 @@ validated      results of a validation: confusion matrix, recalls, worst images
 validated_weights  tells whether a checkpoint's weights are those that were validated
 watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
+  kept_rows      the earlier rows of a CSVLogger
   light_steps    training steps without needless overhead
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger
+from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped] # has no types
 
@@ -24,6 +24,7 @@ class RunLogger(TensorBoardLogger):
 
     tested_step: int | None = None  # of the weights that are tested; None while training
     outdated: Sequence[Path] = ()  # files of an earlier test of the same weights
+    withheld = False  # whether the test does not count, so that nothing is logged or replaced
     begun = False  # whether training has begun or a test has logged its scores
 
     def set_test_step(self, step: int) -> None:
@@ -42,7 +43,9 @@ class RunLogger(TensorBoardLogger):
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
-        """Logs scalars."""
+        """Logs scalars, unless they are of a test that does not count."""
+        if self.withheld:
+            return
         self.begun = True
         if self.tested_step is not None and any(name.startswith("test_") for name in metrics):
             step = self.tested_step
@@ -142,9 +145,19 @@ def set_tested_step(trainer: Trainer, step: int) -> None:
             logger.set_test_step(step)
 
 
+def withhold(trainer: Trainer) -> None:
+    """Tells the run's own logger that the test does not count: an earlier one's scores stay."""
+    for logger in trainer.loggers:
+        if isinstance(logger, RunLogger):
+            logger.withheld = True
+
+
 def shows_pictures(logger: Logger) -> bool:
-    """Whether a logger accepts pictures: TensorBoard's, and those with `log_image` like Wandb's."""
-    return isinstance(logger, TensorBoardLogger) or hasattr(logger, "log_image")
+    """Whether a logger accepts pictures: TensorBoard's, Wandb's, and their subclasses.
+
+    A `log_image` of a user's own logger may take anything.
+    """
+    return isinstance(logger, (TensorBoardLogger, WandbLogger))
 
 
 def add_picture(logger: Any, name: str, picture: np.ndarray, step: int) -> None:

@@ -11,7 +11,7 @@ from lit_mnist import files
 from lit_mnist.runs import checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
-from lit_mnist.training import board, checkpoint_names, ending
+from lit_mnist.training import board, ending
 from lit_mnist.training.hardware import device_name, versions
 
 
@@ -31,10 +31,6 @@ class RunFolder(Callback):
         self.outdated = _outdated(run, fresh)  # listed before the logger adds its file
         self.start: Start | None = None  # another run's checkpoint to begin with
         self.began = False
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Refuses a checkpoint of the user's that would replace one of the run."""
-        checkpoint_names.check(trainer, self.run)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes config and status, and removes files that are out of date."""

@@ -25,6 +25,7 @@ from lit_mnist.training.decisions import (
     one_schedule,
     one_search,
 )
+from lit_mnist.training.kept_rows import kept_rows
 from lit_mnist.training.light_imports import SWITCH
 from lit_mnist.training.light_steps import light_steps
 from lit_mnist.training.noise import quiet
@@ -92,6 +93,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
     "whole_means": whole_means,
+    "kept_rows": kept_rows,
     "one_schedule": one_schedule,
     "one_moment_to_validate": one_moment_to_validate,
     "one_search": one_search,

@@ -1,6 +1,7 @@
 """Checks of values that the parser or Lightning would accept silently."""
 
 import os
+import shutil
 from contextlib import nullcontext
 
 import pytest
@@ -116,6 +117,20 @@ def test_a_csv_logger_in_the_run_s_folder_is_refused(tmp_path):
     for logger in (CSVLogger(tmp_path, "name", "seed_1"), CSVLogger(folder, "", "")):
         with pytest.raises(UserError, match=r"CSVLogger has a metrics\.csv of its own"):
             check_loggers([*others, logger], folder)
+
+
+@pytest.mark.parametrize("kind", [CSVLogger, TensorBoardLogger])
+def test_a_logger_in_another_run_s_folder_is_refused(tmp_path, kind):
+    folder, logger = tmp_path / "name" / "seed_1", kind(tmp_path, "name", "seed_2")
+    check_loggers([logger], folder)
+    for file in ("results.json", "checkpoints/last.ckpt"):
+        (folder.parent / "seed_2" / file).parent.mkdir(parents=True)
+        (folder.parent / "seed_2" / file).touch()
+        with pytest.raises(
+            UserError, match=r"Logger would write to \S+/seed_2, .*another save_dir"
+        ):
+            check_loggers([logger], folder)
+        shutil.rmtree(folder.parent / "seed_2")
 
 
 @pytest.mark.parametrize("unit", ["epochs", "steps"])

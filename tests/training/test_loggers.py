@@ -1,13 +1,16 @@
 """Equal numbers and pictures for all loggers of a user."""
 
 import csv
+import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.data.datasets import labels
-from lit_mnist.training.loggers import RunLogger
+from lit_mnist.training.loggers import RunLogger, add_picture, shows_pictures
 from tests.conftest import SMALL
 
 RUN = Path("tb_logs/dense/seed_42")
@@ -38,6 +41,18 @@ def test_two_loggers_get_the_run_s_metrics_and_supported_pictures(run_cli):
     assert {"first_batch", "val_confusion", "curves"} <= {*events.Tags()["images"]}
 
 
+def test_a_csv_logger_keeps_the_rows_of_earlier_commands(run_cli):
+    options = {"save_dir": "x", "name": "y", "version": 0}
+    logger = f"--trainer.logger={json.dumps({'class_path': 'CSVLogger', 'init_args': options})}"
+    table, before = Path("x/y/version_0/metrics.csv"), []
+    for command, more in (("fit", "2"), ("test", "2"), ("fit", "3")):
+        assert run_cli(command, logger, "--trainer.max_epochs", more)[0] == 0
+        now = [{name: text for name, text in row.items() if text} for row in rows(table)]
+        assert now[: len(before)] == before
+        assert len(now) > len(before)
+        before = now
+
+
 def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
     wandb = pytest.importorskip("wandb", reason="wandb is not installed")
     monkeypatch.setenv("WANDB_MODE", "offline")
@@ -49,6 +64,38 @@ def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
     files = {path.name.rpartition("_")[0].split("_0_")[0] for path in Path("x").rglob("*.png")}
     kinds = ("first_batch", "val_confusion", "curves")
     assert all(any(name.startswith(kind) for name in files) for kind in kinds), files
+
+
+class OwnLogger(CSVLogger):
+    """Has a `log_image` that takes other arguments than Wandb's."""
+
+    def log_image(self, name, image):
+        raise AssertionError
+
+
+class OwnWandbLogger(WandbLogger):
+    """Notes the names of the pictures, and needs no Wandb."""
+
+    def __init__(self):
+        self.names = []
+
+    def log_image(self, key, images, step=None, **kwargs):
+        self.names.append((key, len(images), step))
+
+
+def test_only_the_log_image_of_lightning_s_loggers_is_called(tmp_path):
+    own, wandb = OwnLogger(tmp_path), OwnWandbLogger()
+    assert [*map(shows_pictures, (own, wandb))] == [False, True]
+    for logger in (own, wandb):
+        add_picture(logger, "curves", np.zeros((2, 2, 3), np.uint8), 7)
+    assert wandb.names == [("curves", 1, 7)]
+
+
+def test_a_logger_with_a_log_image_of_its_own_is_left_alone(run_cli):
+    logger = {"class_path": f"{__name__}.OwnLogger", "init_args": {"save_dir": "x"}}
+    status, _, problems = run_cli("fit", f"--trainer.logger={json.dumps(logger)}")
+    assert status == 0, problems
+    assert json.loads((RUN / "results.json").read_text())["status"] == "complete"
 
 
 def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path):

@@ -1,6 +1,7 @@
 """One test per work-around: it fails once upstream is fixed and the work-around can be removed."""
 
 import contextlib
+import csv
 import inspect
 import subprocess
 import sys
@@ -10,12 +11,13 @@ from pathlib import Path
 
 import pytest
 import torch
+from lightning.fabric.loggers import csv_logs
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
 from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
-from lightning.pytorch.loggers import TensorBoardLogger
+from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -340,6 +342,7 @@ CHANGED = (
     (lr_finder._LRCallback, "on_train_batch_end"),
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
+    (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
 )
 
 
@@ -491,6 +494,17 @@ def test_upstream_still_resumes_from_an_unnamed_checkpoint(tmp_path, changed):
     with workarounds.only_what_is_named() if changed else contextlib.nullcontext():
         trainer(tmp_path, max_epochs=2, callbacks=callbacks).fit(BoringModel(), weights_only=True)
     assert seen.ends == ([(0, 1), (1, 2)] if changed else [(1, 2)])
+
+
+@pytest.mark.parametrize(("changed", "kept"), [(False, []), (True, ["1.0"])])
+def test_upstream_still_deletes_the_rows_of_an_earlier_csv_logger(tmp_path, changed, kept):
+    for name in ("before", "now"):
+        with workarounds.kept_rows() if changed else contextlib.nullcontext():
+            logger = CSVLogger(tmp_path, "x", 0)
+            logger.log_metrics({name: 1.0})
+            logger.save()
+    with open(tmp_path / "x" / "version_0" / "metrics.csv", newline="") as file:
+        assert [row["before"] for row in csv.DictReader(file) if row.get("before")] == kept
 
 
 @pytest.mark.parametrize(("changed", "saved"), [(False, [0, 2]), (True, [1, 2])])
