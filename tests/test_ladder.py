@@ -120,6 +120,15 @@ def test_the_table_marks_reached_targets(ladder, page):
     assert "| 0.995, missed | 2.0 |  | abc |" in small
 
 
+def test_a_single_net_s_point_is_one_run(ladder):
+    points = importlib.import_module("ladder_points").systems()
+    rows = json.loads((CONFIGS.parent / "results" / "tutorial.json").read_text())
+    dense, deep = rows["dense"], rows["committee_deep"]
+    assert points[0].seconds == pytest.approx(dense["seconds"] / len(dense["runs"]))
+    assert points[0].test_acc == dense["mean_acc"]
+    assert (points[-1].seconds, points[-1].test_acc) == (deep["seconds"], deep["ours"]["test_acc"])
+
+
 def test_the_chart_shows_rungs_systems_and_published_points(ladder, page):
     points = importlib.import_module("ladder_points")
     runs = [run_of("fast", 42, 0.99, 4.0), run_of("longer", 42, 0.993, 12.0)]
