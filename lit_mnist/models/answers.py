@@ -17,8 +17,7 @@ import torch
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
-from lit_mnist.data.as_batch import UNKNOWN
-from lit_mnist.data.batches import Batch
+from lit_mnist.data.as_batch import as_batch
 from lit_mnist.runs import checkpoints
 from lit_mnist.shape import CLASSES, SIDE_PX
 
@@ -118,8 +117,7 @@ def _evaluated(
         part._forward_hooks.clear()  # callbacks' own
         vars(part).pop("_compiled_call_impl", None)  # which calls the original
     is_compiled = "torch._dynamo" in sys.modules  # which takes seconds to import
-    unknown = torch.full((COUNT,), UNKNOWN, device=module.device)
-    batch = Batch(images().to(module.device), unknown, unknown, COUNT)
+    batch = as_batch(images().to(module.device))
     with torch.compiler.set_stance("force_eager") if is_compiled else nullcontext():
         first, second = asked.evaluate(batch), asked.evaluate(batch)
     is_answer = first.shape == (COUNT, CLASSES) and bool(first.isfinite().all())
