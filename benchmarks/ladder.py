@@ -75,8 +75,8 @@ def recorded(path: Path) -> list[Facts]:
 
 
 def is_of(run: Facts, place: Facts) -> bool:
-    """Returns whether a run was trained in this environment."""
-    return all(run.get(key) == value for key, value in place.items())
+    """Returns whether a run was trained in this environment and with these options."""
+    return all(run[key] == value for key, value in place.items())
 
 
 def train(options: argparse.Namespace, name: str, seed: int) -> Facts:
@@ -111,7 +111,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return 2
     place, runs = environment(options), recorded(options.output)
     for name in options.rungs:
-        place |= {"options": options_of(RUNGS[name])}
+        place |= {"options": options_of(RUNGS[name], options.epochs)}
         done = {run["seed"] for run in runs if run["rung"] == name and is_of(run, place)}
         count = options.seeds or RUNGS[name].seeds
         for seed in sorted({*range(FIRST_SEED, FIRST_SEED + count)} - done):

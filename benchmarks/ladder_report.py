@@ -36,10 +36,11 @@ HEAD = (
 )
 
 
-def options_of(rung: Rung) -> list[str]:
-    """Returns the options that a rung's runs are trained with, beside its config."""
-    epochs = ("--trainer.max_epochs", str(rung.epochs)) if rung.epochs else ()
-    return [*epochs, *rung.options]
+def options_of(rung: Rung, epochs: int | None = None) -> list[str]:
+    """Returns the options of a rung's runs beside its config; `epochs` in place of its own."""
+    epochs = epochs or rung.epochs
+    length = ("--trainer.max_epochs", str(epochs)) if epochs else ()
+    return [*length, *rung.options]
 
 
 def spread(result: Result, name: str, of: str) -> tuple[float, float]:
@@ -62,7 +63,7 @@ def table(result: Result, rungs: Rungs) -> str:
     lines = [HEAD]
     for name in climbed(result, rungs):
         rung, runs = rungs[name], [run for run in result["runs"] if run["rung"] == name]
-        option = "".join(f" {part}" for part in runs[0].get("options", options_of(rung)))
+        option = "".join(f" {part}" for part in runs[0]["options"])
         accuracy, seconds = (spread(result, name, of) for of in ("val_acc", "seconds"))
         reached = "met" if round(accuracy[0], 6) >= rung.accuracy else "missed"
         on_cpu = "thread" in runs[0]["hardware"]  # of which `device_name` gives the threads
