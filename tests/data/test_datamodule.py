@@ -26,6 +26,12 @@ def module(small_data):
     return build
 
 
+def one_epoch(**options):
+    """A trainer that leaves nothing behind."""
+    quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False)
+    return Trainer(accelerator="cpu", max_epochs=1, **quiet, **options)
+
+
 def test_fit_uses_the_split_and_no_global_generator(module):
     data = module(seed=5)
     torch.manual_seed(3)
@@ -220,14 +226,7 @@ class OwnLoaders(MNISTDataModule):
 def test_a_subclass_may_have_loaders_of_its_own(module, tmp_path):
     data = OwnLoaders(module().data_dir, "KMNIST")
     model = DenseModule()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-        default_root_dir=tmp_path,
-    )
+    trainer = one_epoch(default_root_dir=tmp_path)
     trainer.fit(model, data)
     assert trainer.global_step == 5
     assert trainer.callback_metrics["train_loss"].isfinite()
@@ -276,14 +275,7 @@ class Inverting(DenseModule):
 
 def test_a_module_s_own_hook_gets_the_prepared_batch(module):
     data, model = module(), Inverting()
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        limit_val_batches=0,
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-    )
+    trainer = one_epoch(limit_val_batches=0)
     trainer.fit(model, data)
     expected = 1 - data.train_set.images[model.seen.indices].unsqueeze(1) / 255
     assert torch.equal(model.seen.images, expected)
@@ -313,13 +305,7 @@ def test_a_plain_lightning_module_trains_on_our_batches(module):
     torch.manual_seed(0)
     data, model = module(batch_size=100, eval_batch_size=40), Plain()
     by_hand = copy.deepcopy(model)
-    trainer = Trainer(
-        accelerator="cpu",
-        max_epochs=1,
-        logger=False,
-        enable_progress_bar=False,
-        enable_checkpointing=False,
-    )
+    trainer = one_epoch()
     trainer.fit(model, data)
     optimizer, same = by_hand.configure_optimizers(), module(batch_size=100)
     same.setup("fit")
