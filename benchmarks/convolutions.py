@@ -22,7 +22,18 @@ from torch.nn import functional as F
 
 from lit_mnist.models.nets import DeepConv, SimpleConv
 
-NETS: dict[str, type[nn.Sequential]] = {"simple": SimpleConv, "deep": DeepConv}
+
+class Padded(SimpleConv):
+    """The simple net with maps that fill oneDNN's lanes; six of them would have to stay zero."""
+
+    maps = 16
+
+
+NETS: dict[str, type[nn.Sequential]] = {
+    "simple": SimpleConv,
+    "simple, 16 maps": Padded,
+    "deep": DeepConv,
+}
 TYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
 

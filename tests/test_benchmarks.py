@@ -226,7 +226,7 @@ def test_the_plain_net_has_the_layers_of_a_straight_port():
 def test_convolutions(run):
     status, result = run("convolutions", "--quick")
     assert status == 0
-    assert len(check(result, "convolutions", n=1)) == 2 * 5 + 2
+    assert len(check(result, "convolutions", n=1)) == 3 * 5 + 2
 
 
 def test_members(run):
