@@ -16,15 +16,12 @@ from lit_mnist.reports.statistics import mean_sd
 
 
 class Rung(NamedTuple):
-    """A config, its training length, and its targets."""
+    """How often the config of its name is trained, and its targets."""
 
-    config: str
-    epochs: int | None  # None: as many as the config says
     seeds: int
     accuracy: float  # at least
     seconds: float  # at most, on a CPU
     gpu_seconds: float | None = None  # likewise on a GPU
-    options: tuple[str, ...] = ()  # beside the config
 
 
 Rungs = Mapping[str, Rung]
@@ -34,13 +31,6 @@ HEAD = (
     "| commit |\n"
     "|---|---|---|---|---|---|---|---|"
 )
-
-
-def options_of(rung: Rung, epochs: int | None = None) -> list[str]:
-    """Returns the options of a rung's runs beside its config; `epochs` in place of its own."""
-    epochs = epochs or rung.epochs
-    length = ("--trainer.max_epochs", str(epochs)) if epochs else ()
-    return [*length, *rung.options]
 
 
 def spread(result: Result, name: str, of: str) -> tuple[float, float]:
@@ -70,7 +60,7 @@ def table(result: Result, rungs: Rungs) -> str:
         limit = rung.seconds if on_cpu else rung.gpu_seconds
         in_time = f"{limit:g}, {'met' if seconds[0] <= limit else 'missed'}" if limit else ""
         cells = [
-            *(name, f"`fit --config configs/{rung.config}.yaml{option}`", str(len(runs))),
+            *(name, f"`fit --config configs/{runs[0]['config']}.yaml{option}`", str(len(runs))),
             *(_with_sd(*accuracy, digits=4), f"{rung.accuracy:.3f}, {reached}"),
             *(_with_sd(*seconds, digits=1), in_time, runs[0]["commit"]),
         ]

@@ -21,10 +21,11 @@ EXPECTED = {
     "simple_plateau": ("SimpleConvModule", True, True, 86, 30),
     "deep": ("DeepConvModule", True, True, 86, 30),
     "fast": ("ConvNetModule", False, False, 256, 3),
+    "longer": ("ConvNetModule", True, False, 256, 9),
     "small": ("ConvNetModule", True, False, 128, 16),
     "record": ("ConvNetModule", True, False, 128, 30),
 }
-LADDER = ("fast", "small", "record")
+LADDER = ("fast", "longer", "small", "record")
 
 
 def resolved(capsys, *options):
