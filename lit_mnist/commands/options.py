@@ -164,7 +164,8 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         ours = self.options["trainer"]["logger"] in (None, True)
-        watch = Watch(EpochBoard(self.run, self.options) if ours else LoggerBoard(self.run))
+        users = LoggerBoard(self.run, self.fresh)
+        watch = Watch(EpochBoard(self.run, self.options) if ours else users)
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
         own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]
