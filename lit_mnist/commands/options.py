@@ -13,6 +13,7 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvi
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands import constructors, dependency_errors, option_checks
+from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
@@ -140,6 +141,8 @@ class RunOptions(RunParser):
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
         option_checks.check_launcher(trainer.strategy.launcher)
+        if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
+            refuse_pipes(self.args, "ranks")
         option_checks.check_loggers(trainer.loggers, self.run.folder)
         checkpoint_names.check(trainer, self.run)
         return trainer
