@@ -79,7 +79,8 @@ def trained(
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
     model.configure_model()  # Lightning calls it again, which does no harm
-    checkpoints.refuse(path, checkpoints.written_by_hand(checkpoint))
+    of_lightning = "pytorch-lightning_version" in checkpoint
+    checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)
     given = options["model"].get("init_args") or {}
     classes.check_same_module(checkpoint, model, path, given)

@@ -19,7 +19,7 @@ from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
-from lit_mnist.runs import safe_yaml
+from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names, hardware
 from lit_mnist.training.board import EpochBoard
@@ -78,6 +78,7 @@ class RunOptions(RunParser):
             self.run = Run.of_seed(log_dir, name, config.seed_everything, *part)
         else:
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
+        regular_files.check(self.run)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
         self.options = self._resolved()

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
@@ -156,7 +157,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     Raises:
         UserError: It is damaged.
     """
-    if not path.is_file():
+    if not files.is_file(path):
         return []
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -8,6 +8,7 @@ from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_torch
 from lit_mnist.runs.weights import (
@@ -47,7 +48,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         UserError: The file is missing, damaged, or not a checkpoint.
     """
-    if not path.is_file():
+    if not files.is_file(path):
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
     try:
         checkpoint = safe_torch.load(path)
@@ -168,11 +169,6 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
         f" {type(model).__name__}; take the --config that it was trained with"
     )
-
-
-def written_by_hand(checkpoint: dict[str, Any]) -> str:
-    """Returns "written by hand" for a checkpoint that Lightning did not write; else nothing."""
-    return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
 
 
 def weights_sha256(weights: dict[str, Any]) -> str:
