@@ -114,6 +114,19 @@ def test_another_average_only_tests_the_committee_again(committee, trained):
     assert files().items() >= before.items()
 
 
+def test_the_committee_s_own_test_has_its_members_logger(committee, trained):
+    shutil.rmtree(OWN)
+    places = {"save_dir": "x", "name": "y", "version": "z"}
+    for logger in ("false", json.dumps({"class_path": "CSVLogger", "init_args": places})):
+        status, _, problems = committee(
+            "--members", "3", "--trainer.logger", logger, "--average=logits"
+        )
+        assert (status, problems) == (0, "")
+        assert not [*OWN.rglob("events.out.tfevents.*")]
+        assert Path("x/y/z/metrics.csv").exists() is (logger != "false")
+        (OWN / "results.json").unlink()
+
+
 def test_an_interrupted_test_is_repeated(committee, trained, monkeypatch):
     expected = results()
     shutil.rmtree(OWN)
