@@ -1,11 +1,13 @@
 """The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
+import copy
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
@@ -62,7 +64,7 @@ def trained(
         options: The resolved config.
 
     Raises:
-        UserError: There is no checkpoint, or it is of another model.
+        UserError: There is no checkpoint, it is of another model, or the model's code has changed.
     """
     if isinstance(model, EnsembleModule):
         if ckpt_path:
@@ -84,10 +86,22 @@ def trained(
     checkpoints.check_fits(checkpoint, model, path)
     given = options["model"].get("init_args") or {}
     classes.check_same_module(checkpoint, model, path, given)
-    if not makes_layers_late(model) and answers.differ(checkpoint, model):
-        name = type(model).__name__
-        warn(f"{path}: {name} answers otherwise than in training; it is evaluated as it is now")
+    # a score belongs to the weights and the code, and a run's results to those that it trained
+    answers.check(checkpoint, _with_all_layers(model), path)
     return str(path), tested.Weights.of(path, checkpoint)
+
+
+def _with_all_layers(model: ScoredModule) -> ScoredModule:
+    """Returns a copy of a module whose own `setup` makes layers, with them; any other as it is."""
+    if not makes_layers_late(model):
+        return model
+    try:
+        with isolate_rng(include_cuda=False):
+            made = copy.deepcopy(model)
+            made.setup("test")
+    except Exception:  # whatever a user's module may raise, such as that it has no trainer yet
+        return model
+    return made
 
 
 @rank_zero_only
