@@ -102,6 +102,7 @@ class RunCLI(RunOptions):
                 callback.start = begin.start
             if isinstance(callback, Searched):
                 callback.resumes = begin.resume is not None
+                callback.is_own = begin.start is None
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""

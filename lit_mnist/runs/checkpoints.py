@@ -22,6 +22,7 @@ from lit_mnist.runs.weights import (
 
 # Key of the model's class and arguments, as the command line or the config gave them
 OPTIONS_KEY = "model_options"
+SEARCHED_KEY = "searched"  # key of the values that finders have found, by attribute
 # Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
@@ -31,6 +32,7 @@ KINDS = {
     "loops": dict,
     "MNISTDataModule": dict,
     OPTIONS_KEY: dict,
+    SEARCHED_KEY: dict,
 }
 # Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
 METRICS_KEY, BEST_KEY = "metrics", "best"
