@@ -12,7 +12,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
 from lit_mnist.models import answers, classes
-from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.ensemble import EnsembleModule, nets_of
+from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.runs.folder import Run
@@ -89,6 +90,23 @@ def trained(
     # a score belongs to the weights and the code, and a run's results to those that it trained
     answers.check(checkpoint, _with_all_layers(model), path)
     return str(path), tested.Weights.of(path, checkpoint)
+
+
+def say_unused(model: ScoredModule, step: str) -> None:
+    """Tells which members of a committee have a step of their own, as it is not called there.
+
+    Args:
+        model: The model, whose members are loaded if it is a committee.
+        step: The step, such as `test_step`.
+    """
+    nets = nets_of(model) if isinstance(model, EnsembleModule) else []
+    kinds = [type(net.module if isinstance(net, Evaluating) else net) for net in nets]
+    for kind in dict.fromkeys(kinds):
+        if getattr(kind, step) is not getattr(ScoredModule, step):
+            warn(
+                f"{kind.__module__}.{kind.__qualname__}: its own {step} is not called in a"
+                " committee, which averages what its members' `evaluate` returns"
+            )
 
 
 def _with_all_layers(model: ScoredModule) -> ScoredModule:
