@@ -20,5 +20,5 @@ optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs
-ledger          writes ledger.csv: a line for each time that the test set was read
+ledger          reads ledger.csv, and adds a line for each time that the test set was read
 """
