@@ -84,7 +84,7 @@ def is_file(path: Path) -> bool:
         UserError: Something else is in its place.
     """
     if is_irregular(path):
-        raise UserError(f"{path}: is no regular file; remove it, or put the file in its place")
+        raise UserError(f"{path}: is no regular file; move it elsewhere, or restore the file")
     return path.is_file()
 
 

@@ -8,7 +8,6 @@ from typing import Any, TypeGuard
 
 from torch import Tensor, nn
 
-from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_torch
 from lit_mnist.runs.weights import (
@@ -50,7 +49,7 @@ def read(path: Path) -> dict[str, Any]:
     Raises:
         UserError: The file is missing, damaged, or not a checkpoint.
     """
-    if not files.is_file(path):
+    if not path.is_file():
         raise UserError(f"{path}: no such checkpoint; train one with fit, or name another")
     try:
         checkpoint = safe_torch.load(path)
