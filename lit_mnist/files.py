@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from lit_mnist.errors import UserError
+
 
 @contextlib.contextmanager
 def replacing(path: Path) -> Iterator[Path]:
@@ -64,6 +66,34 @@ def write_text(path: Path, text: str) -> None:
 def write_json(path: Path, content: dict[str, Any]) -> None:
     """Writes `content` to `path` atomically, as indented JSON."""
     write_text(path, json.dumps(content, indent=2) + "\n")
+
+
+def append_text(path: Path, text: str) -> None:
+    """Adds `text` to the end of a file, whose other bytes stay as they are."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("a", encoding="utf-8", newline="") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def is_file(path: Path) -> bool:
+    """Returns whether there is a file to read.
+
+    Raises:
+        UserError: Something else is in its place.
+    """
+    if is_irregular(path):
+        raise UserError(f"{path}: is no regular file; move it elsewhere, or restore the file")
+    return path.is_file()
+
+
+def is_irregular(path: Path) -> bool:
+    """Returns whether a folder, a pipe or the like is in a file's place.
+
+    To read a pipe would be to wait for its writer.
+    """
+    return path.exists() and not path.is_file()
 
 
 def check_writable(folder: Path) -> None:

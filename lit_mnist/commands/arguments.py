@@ -100,3 +100,30 @@ def images_as_list(args: Sequence[str]) -> list[str]:
     if args[start + 1 : start + 2] and args[start + 1].startswith("["):
         return args  # already in the parser's list syntax
     return [*args[:start], f"--data.images={json.dumps(args[start + 1 : end])}", *args[end:]]
+
+
+def refuse_pipes(args: Sequence[str], readers: str) -> None:
+    """Refuses options in a pipe, such as a shell's `<(…)`, where several would read it.
+
+    Args:
+        args: A command line, or a part of it.
+        readers: Who would read it, such as "ranks".
+
+    Raises:
+        UserError: Naming the pipe.
+    """
+    for arg in args:
+        value = arg.partition("=")[2] if arg.startswith("--") else arg.removeprefix("-c")
+        value = value.removeprefix("=")
+        if _is_pipe(value):
+            raise UserError(
+                f"{value}: is a pipe, which only one of the {readers} could read; write it to a"
+                " file, and name that"
+            )
+
+
+def _is_pipe(text: str) -> bool:
+    try:
+        return Path(os.path.expanduser(text)).is_fifo()
+    except OSError:  # no file name, such as a long list
+        return False

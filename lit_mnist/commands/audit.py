@@ -50,7 +50,7 @@ def read(run: Run) -> Answers:
         UserError: The table is missing or damaged.
     """
     path = run.out_of_fold
-    if not path.is_file():
+    if not files.is_file(path):
         raise UserError(f"{path}: no such file; committee --folds K writes it")
     try:
         with path.open(encoding="utf-8", newline="") as file:

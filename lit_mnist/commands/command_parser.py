@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import NoReturn
 
 from lit_mnist import program
+from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 
@@ -44,6 +45,7 @@ class CommandParser(argparse.ArgumentParser):
             self._refuse_abbreviated(arg.partition("=")[0])
         if rest and not self.fit:
             self.error(f"{rest[0]}: there is no such option")
+        refuse_pipes(rest, f"runs of {self.command}")
         options.spec = RunSpec.from_args(rest)
         self.check(options)
         return options

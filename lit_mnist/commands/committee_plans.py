@@ -11,6 +11,9 @@ from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 
+# The members' options of the trainer that also hold for the committee's own test
+_OF_TRAINER = ("accelerator", "logger", "enable_progress_bar")
+
 
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
@@ -18,6 +21,7 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
     per_member = ("seed", "images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
+    trainer = {key: config["trainer"][key] for key in _OF_TRAINER}
     paths = [one.run.evaluated()[0] for one in members]
     classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name
     spec = RunSpec(
@@ -29,7 +33,7 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
             "model.average": average,
             **({"model.classes": classes} if classes else {}),
             **{f"data.{key}": value for key, value in data.items()},
-            "trainer.accelerator": config["trainer"]["accelerator"],
+            **{f"trainer.{key}": value for key, value in trainer.items() if value is not None},
         }
     )
     part = data["folds"], data.get("fold")

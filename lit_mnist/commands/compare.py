@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.reports.statistics import holm, mcnemar, mean_sd, welch, wilson_interval
 from lit_mnist.runs import tested, tested_files
@@ -78,7 +79,7 @@ def read(path: Path) -> Predictions:
         UserError: The file is missing or damaged, or the run's test is no longer valid.
     """
     file = path if path.is_file() else Run(path).predictions
-    if not file.is_file():
+    if not files.is_file(file):
         raise UserError(f"{file}: no predictions; test the run first")
     run, data_sha256 = Run(file.parent), ""
     of_run = bool(run.results()) or run.exists()  # otherwise it is a table of the user's own

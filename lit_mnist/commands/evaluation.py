@@ -1,16 +1,19 @@
 """The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
+import copy
 import sys
 from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
 from lit_mnist.models import answers, classes
-from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.models.ensemble import EnsembleModule, nets_of
+from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.runs.folder import Run
@@ -62,7 +65,7 @@ def trained(
         options: The resolved config.
 
     Raises:
-        UserError: There is no checkpoint, or it is of another model.
+        UserError: There is no checkpoint, it is of another model, or the model's code has changed.
     """
     if isinstance(model, EnsembleModule):
         if ckpt_path:
@@ -79,14 +82,44 @@ def trained(
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
     model.configure_model()  # Lightning calls it again, which does no harm
-    checkpoints.refuse(path, checkpoints.written_by_hand(checkpoint))
+    of_lightning = "pytorch-lightning_version" in checkpoint
+    checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)
     given = options["model"].get("init_args") or {}
     classes.check_same_module(checkpoint, model, path, given)
-    if not makes_layers_late(model) and answers.differ(checkpoint, model):
-        name = type(model).__name__
-        warn(f"{path}: {name} answers otherwise than in training; it is evaluated as it is now")
+    # a score belongs to the weights and the code, and a run's results to those that it trained
+    answers.check(checkpoint, _with_all_layers(model), path)
     return str(path), tested.Weights.of(path, checkpoint)
+
+
+def say_unused(model: ScoredModule, step: str) -> None:
+    """Tells which members of a committee have a step of their own, as it is not called there.
+
+    Args:
+        model: The model, whose members are loaded if it is a committee.
+        step: The step, such as `test_step`.
+    """
+    nets = nets_of(model) if isinstance(model, EnsembleModule) else []
+    kinds = [type(net.module if isinstance(net, Evaluating) else net) for net in nets]
+    for kind in dict.fromkeys(kinds):
+        if getattr(kind, step) is not getattr(ScoredModule, step):
+            warn(
+                f"{kind.__module__}.{kind.__qualname__}: its own {step} is not called in a"
+                " committee, which averages what its members' `evaluate` returns"
+            )
+
+
+def _with_all_layers(model: ScoredModule) -> ScoredModule:
+    """Returns a copy of a module whose own `setup` makes layers, with them; any other as it is."""
+    if not makes_layers_late(model):
+        return model
+    try:
+        with isolate_rng(include_cuda=False):
+            made = copy.deepcopy(model)
+            made.setup("test")
+    except Exception:  # whatever a user's module may raise, such as that it has no trainer yet
+        return model
+    return made
 
 
 @rank_zero_only

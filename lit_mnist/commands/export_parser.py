@@ -2,6 +2,7 @@
 
 import argparse
 
+from lit_mnist import files
 from lit_mnist.commands.command_parser import path
 from lit_mnist.commands.one_run_parser import OneRun
 from lit_mnist.errors import UserError
@@ -59,5 +60,5 @@ class Export(OneRun):
             raise UserError(f"--output {output}: give it a name that ends in {ending}")
         if output and output.is_dir():
             raise UserError(f"--output {output}: is a folder; name a file")
-        if output and output.exists() and not output.is_file():  # a pipe or a device
+        if output and files.is_irregular(output):
             raise UserError(f"--output {output}: is no regular file; choose another name")

@@ -13,12 +13,13 @@ from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvi
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.commands import constructors, dependency_errors, option_checks
+from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
-from lit_mnist.runs import safe_yaml
+from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names, hardware
 from lit_mnist.training.board import EpochBoard
@@ -77,6 +78,7 @@ class RunOptions(RunParser):
             self.run = Run.of_seed(log_dir, name, config.seed_everything, *part)
         else:
             self.run = Run.of_committee(log_dir, name, len(members.find(named)), *part)
+        regular_files.check(self.run)
         self._suit_launcher(config.trainer)
         self._suit_machine(config)
         self.options = self._resolved()
@@ -140,6 +142,8 @@ class RunOptions(RunParser):
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
         option_checks.check_launcher(trainer.strategy.launcher)
+        if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
+            refuse_pipes(self.args, "ranks")
         option_checks.check_loggers(trainer.loggers, self.run.folder)
         checkpoint_names.check(trainer, self.run)
         return trainer
@@ -164,7 +168,8 @@ class RunOptions(RunParser):
         if self.subcommand != "fit":
             return []  # those of test and predict need to know the checkpoint
         ours = self.options["trainer"]["logger"] in (None, True)
-        watch = Watch(EpochBoard(self.run, self.options) if ours else LoggerBoard(self.run))
+        users = LoggerBoard(self.run, self.fresh)
+        watch = Watch(EpochBoard(self.run, self.options) if ours else users)
         folder = RunFolder(self.run, self.options, self.fresh)
         own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
         own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]

@@ -1,6 +1,7 @@
 """The command `report`: one HTML file about a run, a committee, a sweep, or several runs."""
 
 import argparse
+import sys
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
@@ -13,7 +14,7 @@ def run(options: argparse.Namespace) -> None:
     output = options.output or options.runs[0] / "report.html"
     if output.is_dir():
         raise UserError(f"--output {output}: is a folder; name a file in it, such as report.html")
-    if output.exists() and not output.is_file():  # reading a pipe would wait for its writer
+    if files.is_irregular(output):
         raise UserError(f"--output {output}: is no regular file; choose another name")
     if output.exists() and not _is_report(output):
         raise UserError(f"--output {output}: exists and is no report of ours; choose another name")
@@ -24,7 +25,10 @@ def run(options: argparse.Namespace) -> None:
         text = sweep_page.html(record.Record.read(sweeps[0]))
     else:
         named = zip(options.runs, run_names.of_folders(options.runs), strict=True)
-        text = page.html([page_facts.read(folder)._replace(name=name) for folder, name in named])
+        facts = [page_facts.read(folder)._replace(name=name) for folder, name in named]
+        for problem in [one.damaged for one in facts if one.damaged]:
+            print(problem, file=sys.stderr)
+        text = page.html(facts)
     output.parent.mkdir(parents=True, exist_ok=True)
     files.write_text(output, text)
     print(f"{output}: open it in a browser; it is self-contained")

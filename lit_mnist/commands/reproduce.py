@@ -2,7 +2,7 @@
 
 import argparse
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -29,8 +29,10 @@ def run(options: argparse.Namespace) -> None:
     _make(output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     rows: dict[str, list[Path]] = {}
+    trained: set[Path] = set()
     for system in chosen:
-        _finish(system, planned[system.name], options.jobs)
+        _finish(system, _once(planned[system.name], trained), options.jobs)
+        trained |= {plan.run.folder for plan in planned[system.name]}
         rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
         # only now, as a run that was trained afresh may be a member of another system
@@ -60,6 +62,16 @@ def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSp
     """Returns the runs of a system, one per seed: its members, or as many as the user wants."""
     count = system.members if system.members > 1 else seeds
     return [_spec(system, users).with_seed(first + place) for place in range(count)]
+
+
+def _once(planned: Sequence[Plan], trained: Container[Path]) -> list[Plan]:
+    """Returns plans that replace no run that this call has trained for an earlier system."""
+    return [
+        replace(plan, spec=_without_fresh(plan.spec), fresh=False)
+        if plan.run.folder in trained
+        else plan
+        for plan in planned
+    ]
 
 
 def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:

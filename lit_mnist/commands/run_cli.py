@@ -102,6 +102,7 @@ class RunCLI(RunOptions):
                 callback.start = begin.start
             if isinstance(callback, Searched):
                 callback.resumes = begin.resume is not None
+                callback.is_own = begin.start is None
 
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
@@ -109,6 +110,7 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
         path = evaluation.trained(self.run, model, ckpt_path, self.options)[0]
+        evaluation.say_unused(model, "validation_step")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             report = OutOfFold(self.run, model, self.options)
@@ -124,6 +126,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
             files.check_writable(self.run.folder)
         path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
+        evaluation.say_unused(model, "test_step")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
@@ -141,6 +144,7 @@ class RunCLI(RunOptions):
         """Names the digits in the user's pictures."""
         evaluation.refuse_zero_limit(self.trainer, "predict")
         path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
+        evaluation.say_unused(model, "predict_step")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:

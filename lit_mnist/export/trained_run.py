@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self, get_args
 
+from lit_mnist import files
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
@@ -59,7 +60,7 @@ class TrainedRun(NamedTuple):
         if note:
             print(note, file=sys.stderr)
         paths, average, results = [path], DEFAULT_AVERAGE, run.results()
-        if not path.is_file():
+        if not files.is_file(path):
             paths, average = _committee(run, results)
         essentials = [
             {

@@ -11,6 +11,7 @@ import copy
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -18,6 +19,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
+from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints
 from lit_mnist.shape import CLASSES, SIDE_PX
 
@@ -54,6 +56,26 @@ def store(module: "ScoredModule", checkpoint: dict[str, Any]) -> None:
     if logits is not None:
         digest = checkpoints.weights_sha256(weights)
         checkpoint[KEY] = {"logits": logits, "weights_sha256": digest}
+
+
+def check(checkpoint: Mapping[str, Any], module: "ScoredModule", path: Path) -> None:
+    """Refuses weights to a module that does not compute with them what it did in training.
+
+    Args:
+        checkpoint: As returned by `checkpoints.read`.
+        module: The module, with any weights.
+        path: The checkpoint's file, for error messages.
+
+    Raises:
+        UserError: `differ` is true of them; names the class.
+    """
+    kind = type(module)
+    if differ(checkpoint, module):
+        raise UserError(
+            f"{path}: {kind.__module__}.{kind.__qualname__} answers otherwise than in training: its"
+            " code or that of a function it calls has changed, it saves not all of its options, or"
+            " it is another class of that name; use the one that trained it, or train again"
+        )
 
 
 def differ(checkpoint: Mapping[str, Any], module: "ScoredModule") -> bool:

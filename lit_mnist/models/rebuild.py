@@ -78,12 +78,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             " training"
         ) from error
     module = module.float().eval()
-    if answers.differ(checkpoint, module):
-        raise UserError(
-            f"{path}: {kind.__module__}.{kind.__qualname__} answers otherwise than in training: its"
-            " code or that of a function it calls has changed, it saves not all of its options, or"
-            " it is another class of that name; use the one that trained it"
-        )
+    answers.check(checkpoint, module, path)
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()
     _check_answer(module, path)

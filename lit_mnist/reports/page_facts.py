@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
@@ -55,6 +56,7 @@ class RunFacts(NamedTuple):
         elsewhere: The tested checkpoint, if it is not one of the run's own; else empty.
         class_names: Names of the ten classes.
         reads: Rows of the ledger, one for each time that the test set was read.
+        damaged: Which lines of the ledger are damaged; empty if none are.
     """
 
     name: str
@@ -67,6 +69,7 @@ class RunFacts(NamedTuple):
     elsewhere: str
     class_names: list[str]
     reads: list[dict[str, str]]
+    damaged: str
 
 
 def read(folder: Path) -> RunFacts:
@@ -83,6 +86,7 @@ def read(folder: Path) -> RunFacts:
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
     untested = tested.doubt(run)
+    looks = ledger.read(folder)
     return RunFacts(
         name="/".join(folder.resolve().parts[-2:]),
         results=results,
@@ -93,8 +97,14 @@ def read(folder: Path) -> RunFacts:
         untested=untested,
         elsewhere=tested_files.foreign(folder, results),
         class_names=labels(dataset if dataset in DATASETS else "MNIST"),
-        reads=_rows(run.file(ledger.NAME)),
+        reads=looks.looks,
+        damaged=_damaged(run.file(ledger.NAME), looks.damaged),
     )
+
+
+def _damaged(path: Path, lines: list[int]) -> str:
+    numbers = ", ".join(map(str, lines))
+    return f"{path}: damaged in line {numbers}; such a line stays, and counts" if lines else ""
 
 
 def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation:
@@ -147,7 +157,7 @@ def _rows(path: Path) -> list[dict[str, str]]:
     Raises:
         UserError: It is damaged.
     """
-    if not path.is_file():
+    if not files.is_file(path):
         return []
     try:
         with path.open(encoding="utf-8", newline="") as file:

@@ -2,6 +2,7 @@
 
 folder          paths and names of a run's files, best.ckpt and last.ckpt among them
 listing         lists the runs under a folder: state, scores, differing options
+regular_files   refuses a folder or a pipe in the place of a run's file
 results_file    reads results.json, and checks the kinds of its entries
 checkpoints     reads checkpoints safely
 weights         form, finiteness and bytes of a checkpoint's weights and extra states
@@ -19,5 +20,5 @@ optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs
-ledger          writes ledger.csv: a line for each time that the test set was read
+ledger          reads ledger.csv, and adds a line for each time that the test set was read
 """

@@ -21,6 +21,7 @@ from lit_mnist.runs.weights import (
 
 # Key of the model's class and arguments, as the command line or the config gave them
 OPTIONS_KEY = "model_options"
+SEARCHED_KEY = "searched"  # key of the values that finders have found, by attribute
 # Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
@@ -30,6 +31,7 @@ KINDS = {
     "loops": dict,
     "MNISTDataModule": dict,
     OPTIONS_KEY: dict,
+    SEARCHED_KEY: dict,
 }
 # Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
 METRICS_KEY, BEST_KEY = "metrics", "best"
@@ -168,11 +170,6 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
         f" {type(model).__name__}; take the --config that it was trained with"
     )
-
-
-def written_by_hand(checkpoint: dict[str, Any]) -> str:
-    """Returns "written by hand" for a checkpoint that Lightning did not write; else nothing."""
-    return "" if "pytorch-lightning_version" in checkpoint else "written by hand"
 
 
 def weights_sha256(weights: dict[str, Any]) -> str:

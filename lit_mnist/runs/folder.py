@@ -106,7 +106,7 @@ class Run:
     def history(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""
         path = self.file("metrics.csv")
-        if not path.exists():
+        if not files.is_file(path):
             return []
         try:
             with path.open(encoding="utf-8", newline="") as file:
@@ -171,10 +171,10 @@ def read_config(path: Path) -> dict[str, Any]:
     """Reads a run's own `config.yaml`; empty if there is none.
 
     Raises:
-        UserError: It is not a YAML mapping.
+        UserError: It is no file, or not a YAML mapping.
     """
     try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8")) if path.exists() else {}
+        content = safe_yaml.load(path.read_text(encoding="utf-8")) if files.is_file(path) else {}
     except (yaml.YAMLError, UnicodeDecodeError) as error:
         raise UserError(f"{path}: damaged; {_NO_CONFIG}") from error
     groups = isinstance(content, dict) and [content.get(name) for name in ("data", "trainer")]

@@ -129,7 +129,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
     epochs = len(_tolerant(run.history, [], problems))
     known = results or {}
-    if tested_files.changed(folder, known):
+    if _tolerant(lambda: tested_files.changed(folder, known), False, problems):
         known = {key: value for key, value in known.items() if not key.startswith("test_")}
         problems.append(f"{tested_files.CHANGED}; test it again")
     if other := tested_files.foreign(folder, known):

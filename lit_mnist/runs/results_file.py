@@ -6,6 +6,7 @@ from pathlib import Path
 from types import NoneType
 from typing import Any
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 
 Kind = Callable[[Any], bool]
@@ -15,9 +16,9 @@ def read(path: Path) -> dict[str, Any]:
     """Returns the content of a run's `results.json`; empty if there is none.
 
     Raises:
-        UserError: It is no JSON object, or an entry is of the wrong kind; names the entry.
+        UserError: It is no file, no JSON object, or an entry is of the wrong kind; names the entry.
     """
-    if not path.exists():
+    if not files.is_file(path):
         return {}
     problem = ""
     try:

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, tested_files
 from lit_mnist.runs.folder import Run
@@ -88,7 +89,7 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
         return NEVER
     if not {"test_predictions_sha256", "test_data_sha256"} <= results.keys():
         return "it was tested by an earlier version, which did not note on which images"
-    if not run.predictions.is_file():
+    if not files.is_file(run.predictions):
         return f"its {run.predictions.name} is gone"
     if results["test_predictions_sha256"] != _sha256(run.predictions):
         return f"its {run.predictions.name} is not that of its test"

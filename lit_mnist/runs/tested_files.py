@@ -9,6 +9,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from lit_mnist import files
+
 CHANGED = "its weights are no longer those that were tested"
 KEY = "test_files_sha256"  # in results.json
 
@@ -17,6 +19,7 @@ def files_sha256(paths: Iterable[Path]) -> str:
     """Hashes the hashes of files, in order."""
     digest = hashlib.sha256()
     for path in paths:
+        files.is_file(path)  # or a pipe would be waited for
         with path.open("rb") as file:
             digest.update(hashlib.file_digest(file, "sha256").digest())
     return digest.hexdigest()

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.loggers import Logger, TensorBoardLogger, WandbLogger
+from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped] # has no types
 
 from lit_mnist.runs.folder import Run
+from lit_mnist.training import kept_rows
 from lit_mnist.training.validated import Validated
 
 
@@ -37,9 +38,7 @@ class RunLogger(TensorBoardLogger):
     def resume_at(self, step: int) -> None:
         """Purges what a killed process logged for this step and later ones."""
         self.begun = True
-        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        writer = self.experiment._get_file_writer()
-        writer.add_event(event_pb2.Event(step=step, session_log=session))
+        purge(self, step)
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:
@@ -73,14 +72,19 @@ class LoggerBoard:
 
     Args:
         run: The folder.
+        fresh: Whether the run replaces an earlier one.
     """
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, fresh: bool = False) -> None:
         self.run = run
+        # another run's rows may be in a table that a new one only adds to
+        self.again = fresh or run.exists() or run.file("results.json").exists()
 
     def begin(self, trainer: Trainer, module: LightningModule) -> None:
-        """Keeps the trainer."""
+        """Keeps the trainer; purges what the same run has logged from this step on."""
         self.trainer = trainer
+        for logger in trainer.loggers if self.again else ():
+            purge(logger, trainer.global_step)
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch."""
@@ -93,6 +97,7 @@ class LoggerBoard:
             scores |= {f"recall_{name}": value for name, value in seen.recalls().items()}
         for logger in self.trainer.loggers:
             logger.log_metrics(scores, last_step(self.trainer))
+            logger.save()  # before the checkpoint, behind which a resumed run goes on
         if (
             seen
             and best_of_epoch(rows, self.run.results())
@@ -136,6 +141,19 @@ def best_of_epoch(
 def last_step(trainer: Trainer) -> int:
     """Returns the step at which Lightning logs the results of the last step and its validation."""
     return max(trainer.global_step - 1, 0)
+
+
+def purge(logger: Logger, step: int) -> None:
+    """Removes what was logged for this step and later ones; TensorBoard passes over it.
+
+    Other loggers than TensorBoard's and the CSVLogger are left as they are.
+    """
+    if isinstance(logger, CSVLogger):
+        kept_rows.purge(logger, step)
+    elif isinstance(logger, TensorBoardLogger):
+        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
+        writer = logger.experiment._get_file_writer()
+        writer.add_event(event_pb2.Event(step=step, session_log=session))
 
 
 def set_tested_step(trainer: Trainer, step: int) -> None:

@@ -8,8 +8,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
 from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
 
+from lit_mnist.runs.checkpoints import SEARCHED_KEY
+
 _FINDERS = (BatchSizeFinder, LearningRateFinder)
-_KEY = "searched"  # in a checkpoint: the found values, by attribute
 
 
 class Searched(Callback):
@@ -20,7 +21,8 @@ class Searched(Callback):
     """
 
     def __init__(self) -> None:
-        self.resumes = False  # whether training begins with a checkpoint; set by the command
+        # whether training begins with a checkpoint, and with the run's own; set by the command
+        self.resumes, self.is_own = False, True
         self.found: dict[str, Any] = {}
         self.began = False  # until then, only the search saves and loads checkpoints
 
@@ -31,9 +33,9 @@ class Searched(Callback):
         """
         if stage != "fit":
             return
+        self.found = dict.fromkeys(_searched(trainer, pl_module))
         if self.resumes:
             _stop_searching(trainer)
-        self.found = dict.fromkeys(_searched(trainer, pl_module))
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Makes schedules anew after a search: for its rate, and its number of steps.
@@ -62,16 +64,22 @@ class Searched(Callback):
     ) -> None:
         """Saves the values that were found."""
         if self.began and self.found:
-            checkpoint[_KEY] = dict(self.found)
+            checkpoint[SEARCHED_KEY] = dict(self.found)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Restores the values, before optimizers and batches are created."""
-        if trainer.state.fn == TrainerFn.FITTING and _KEY in checkpoint:
-            self.found = dict(checkpoint[_KEY])
-            for name, value in self.found.items():
-                lightning_setattr(pl_module, name, value)
+        """Restores the values, before optimizers and batches are created.
+
+        A new run that begins with another's checkpoint takes those alone that it would search for;
+        otherwise its own options hold.
+        """
+        if trainer.state.fn != TrainerFn.FITTING:
+            return
+        found = checkpoint.get(SEARCHED_KEY, {})
+        self.found |= {name: found[name] for name in found if self.is_own or name in self.found}
+        for name in self.found.keys() & found.keys():
+            lightning_setattr(pl_module, name, found[name])
 
 
 def _stop_searching(trainer: Trainer) -> None:
@@ -82,7 +90,7 @@ def _stop_searching(trainer: Trainer) -> None:
     trainer.callbacks = [one for one in callbacks if one not in finders]  # type: ignore[attr-defined] # likewise
     for finder in finders if trainer.is_global_zero else ():
         name = type(finder).__name__
-        print(f"{name}: searches only in a new run; this one continues with what was found")
+        print(f"{name}: searches only in a new run; this one continues from a checkpoint")
 
 
 def _finders(trainer: Trainer) -> list[Any]:

@@ -1,6 +1,7 @@
 """The command line before it is parsed."""
 
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -10,10 +11,13 @@ from lit_mnist.commands.arguments import (
     configs_first,
     find_config,
     images_as_list,
+    refuse_pipes,
     shipped_configs,
     split_configs,
 )
 from lit_mnist.errors import UserError
+from lit_mnist.main import main
+from tests.conftest import CONFIGS
 
 
 @pytest.mark.parametrize(
@@ -95,3 +99,34 @@ def test_the_model_comes_before_its_options_and_behind_the_configs(model):
     typed = ["--model.lr", "0.1", *model, "--config", "deep.yaml", "--name", "x"]
     expected = ["fit", "--config", find_config("deep.yaml"), *model]
     assert configs_first(["fit", *typed]) == [*expected, "--model.lr", "0.1", "--name", "x"]
+
+
+@pytest.mark.parametrize(
+    "form", [["--config", "P"], ["--config=P"], ["-cP"], ["-c=P"], ["--data", "P"], ["--model=P"]]
+)
+def test_a_pipe_that_several_would_read_is_refused(here, form):
+    os.mkfifo("P")
+    args = ["--name", "x" * 5000, "--trainer.callbacks=[a]", *form]
+    with pytest.raises(UserError, match=r"^P: is a pipe, which only one of the ranks could read;"):
+        refuse_pipes(args, "ranks")
+    Path("P").unlink()
+    refuse_pipes(args, "ranks")
+
+
+@pytest.mark.parametrize("command", ["committee", "sweep", "reproduce"])
+def test_commands_of_several_runs_refuse_a_pipe_before_they_read_it(here, command, capsys):
+    os.mkfifo("P")
+    assert main([command, "--config", "P"]) == 2
+    error = f"error: P: is a pipe, which only one of the runs of {command} could read; "
+    assert capsys.readouterr().err.startswith(error)
+
+
+def test_ranks_that_the_program_starts_itself_cannot_read_a_pipe(run_cli, here):
+    with open(os.path.join(CONFIGS, "dense.yaml")) as config:
+        content = config.read()
+    reading, writing = os.pipe()
+    os.write(writing, content.encode())
+    os.close(writing)
+    status, _, problems = run_cli("fit", "--config", f"/dev/fd/{reading}", "--trainer.devices", "2")
+    assert (status, problems.startswith(f"error: /dev/fd/{reading}: is a pipe")) == (2, True)
+    os.close(reading)

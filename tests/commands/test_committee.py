@@ -16,6 +16,7 @@ from PIL import Image
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
+from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports import committee_plots
 from tests import holding, warm
 from tests.conftest import CONFIGS, SMALL, TEST, digits, equal_weights
@@ -112,6 +113,50 @@ def test_another_average_only_tests_the_committee_again(committee, trained):
     assert (results()["average"], results()["test_reads"], looks(OWN)) == ("vote", 2, 2)
     assert "Average of vote" in (OWN / "report.md").read_text()
     assert files().items() >= before.items()
+
+
+def test_the_committee_s_own_test_has_its_members_logger(committee, trained):
+    shutil.rmtree(OWN)
+    places = {"save_dir": "x", "name": "y", "version": "z"}
+    for logger in ("false", json.dumps({"class_path": "CSVLogger", "init_args": places})):
+        status, _, problems = committee(
+            "--members", "3", "--trainer.logger", logger, "--average=logits"
+        )
+        assert (status, problems) == (0, "")
+        assert not [*OWN.rglob("events.out.tfevents.*")]
+        assert Path("x/y/z/metrics.csv").exists() is (logger != "false")
+        (OWN / "results.json").unlink()
+
+
+class OwnSteps(DenseModule):
+    """A user's module that shows its images twice in a test."""
+
+    def test_step(self, batch, batch_idx):
+        probabilities = super().test_step(batch, batch_idx)
+        return (probabilities + self(batch.images.flip(2)).softmax(1)) / 2
+
+    def validation_step(self, batch, batch_idx):
+        return super().validation_step(batch, batch_idx)
+
+
+class OwnAnswers(OwnSteps):
+    """Likewise, and it evaluates in its own way."""
+
+    def evaluate(self, batch):
+        return super().evaluate(batch)
+
+
+@pytest.mark.parametrize("kind", [OwnSteps, OwnAnswers])
+def test_a_step_of_the_members_own_that_a_committee_does_not_call_is_told(committee, here, kind):
+    named = f"{kind.__module__}.{kind.__name__}"
+    options = ("--members", "2", "--model", named, "--trainer.max_epochs", "1")
+    for more, step in ((["--skip_test"], "validation_step"), ([], "test_step")):
+        status, _, problems = committee(*options, *more)
+        assert status == 0
+        assert problems == (
+            f"{named}: its own {step} is not called in a committee, which averages what its"
+            " members' `evaluate` returns\n"
+        )
 
 
 def test_an_interrupted_test_is_repeated(committee, trained, monkeypatch):

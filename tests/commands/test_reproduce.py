@@ -137,6 +137,22 @@ def test_fresh_keeps_the_rows_of_the_other_systems(call, order):
     assert facts()["dense"] == before["dense"]
 
 
+def test_fresh_trains_and_tests_what_two_systems_share_once(call, order):
+    assert call()[0] == 0
+    before = snapshot()
+    status, _, problems = call("--fresh")
+    assert (status, problems) == (0, "")
+    assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
+    assert {name: facts()[name]["ours"]["test_reads"] for name in facts()} == {
+        "dense": 2,
+        "simple": 2,
+        "committee_deep": 1,  # of the same weights again
+    }
+    after = snapshot()
+    replaced = {path for path, when in before.items() if after.get(path) != when}
+    assert {Path(f"tb_logs/{run}/checkpoints/best.ckpt") for run in order} <= replaced
+
+
 def test_a_committee_with_a_member_that_was_trained_anew_has_no_row(call, monkeypatch):
     assert call("--only", "dense", "committee_deep")[0] == 0
     best = Path("tb_logs/dense/seed_42/checkpoints/best.ckpt")

@@ -136,6 +136,18 @@ def test_votes_that_are_no_classes_are_reported(trained, capsys, vote):
     assert capsys.readouterr().err == f"error: {votes}: damaged; test the committee again\n"
 
 
+@pytest.mark.parametrize("line", [b"2026-01-01T00", b"\xff\0,\xfe", b"1,2,3,4,5,6", b"a,b,c,d,e"])
+def test_a_damaged_line_of_the_ledger_is_told_and_hides_nothing(trained, capsys, line):
+    ledger = COMMITTEE / "ledger.csv"
+    ledger.write_bytes(ledger.read_bytes() + line + b"\n")
+    before = ledger.read_bytes()
+    assert report(COMMITTEE, MEMBER, output="page.html") == 0
+    problem = f"{ledger}: damaged in line 3; such a line stays, and counts\n"
+    assert capsys.readouterr().err == problem
+    assert "<td>damaged</td>" in Path("page.html").read_text()
+    assert ledger.read_bytes() == before
+
+
 def test_folders_without_a_run_and_foreign_outputs_are_refused(trained, capsys):
     Path("notes.html").write_text("mine")
     for runs, output in (([Path("tb_logs")], "x.html"), ([MEMBER], "notes.html"), ([MEMBER], ".")):

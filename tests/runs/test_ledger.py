@@ -29,23 +29,34 @@ def test_each_test_adds_a_line_and_is_counted(tmp_path):
     assert all(-1 <= age.total_seconds() < 60 for age in ages)
 
 
+LOOK = f"2026-01-01T00:00:00+00:00,{SHA},0.990000,0.100000,100\n".encode()
+HEADER = b"when,weights_sha256,test_acc,test_loss,test_errors\n"
+
+
 @pytest.mark.parametrize(
-    ("before", "looks"),
+    ("before", "looks", "damaged"),
     [
-        (b"", 1),  # cut to nothing
-        (b"when,weights_sha256,test_acc,test_loss,test_errors\n2026-01-01T00", 2),  # a torn line
-        (b"\xff\xfe\nnot a ledger\n", 2),
+        (b"", 0, []),  # cut to nothing
+        (LOOK, 1, []),  # without its header
+        (HEADER + LOOK.replace(b"\n", b"\r\n"), 1, []),
+        (HEADER + LOOK[:20], 1, [2]),  # a torn line
+        (HEADER + LOOK[:-1], 1, []),
+        (HEADER + LOOK + b"\xff\0\n" + LOOK, 3, [3]),
+        (HEADER + LOOK.replace(b",100", b",100,5") + LOOK.replace(b"0.1", b"x"), 2, [2, 3]),
+        (HEADER + LOOK.replace(b",100", b""), 1, [2]),
+        (b"\xff\xfe\nnot a ledger\n", 1, [1, 2]),
     ],
 )
-def test_a_damaged_ledger_prevents_no_test_and_loses_no_line(tmp_path, before, looks):
+def test_a_damaged_ledger_prevents_no_test_and_loses_no_byte(tmp_path, before, looks, damaged):
     (tmp_path / "ledger.csv").write_bytes(before)
-    assert note(tmp_path) == looks
-    after = (tmp_path / "ledger.csv").read_text(encoding="utf-8").splitlines()
-    assert after[-1].endswith(f",{SHA},0.990000,0.100000,100")
-    assert len(after) == looks + 1
-    kept = before.decode("utf-8", "replace").splitlines()
-    assert after[: len(kept)] == kept
+    found = ledger.read(tmp_path)
+    assert (len(found.looks), found.damaged) == (looks, damaged)
     assert note(tmp_path) == looks + 1
+    after = (tmp_path / "ledger.csv").read_bytes()
+    assert after.startswith(before)
+    assert after.endswith(f",{SHA},0.990000,0.100000,100\n".encode())
+    assert ledger.read(tmp_path).looks[-1]["test_errors"] == "100"
+    assert note(tmp_path) == looks + 2
 
 
 def test_training_afresh_keeps_the_ledger(run_cli, fitted, here):

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from lit_mnist.commands import reproduce
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
+from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports.notebook import System
 from lit_mnist.runs import tested, tested_files
 from lit_mnist.runs.folder import Run
@@ -228,3 +230,42 @@ def test_runs_tested_on_other_images_with_equal_labels_are_not_compared(call, ca
     assert call("test", *options)[0] == 0
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
     assert "were tested on different images" in capsys.readouterr().err
+
+
+class Scaled(DenseModule):
+    """A user's module, whose code tests change."""
+
+    slope = 1.0
+
+    def forward(self, images):
+        return super().forward(images).sinh() * self.slope
+
+
+class ScaledLate(Scaled):
+    """Likewise, with a layer made in `setup`."""
+
+    def setup(self, stage):
+        self.last = nn.Linear(10, 10)
+
+    def forward(self, images):
+        return self.last(super().forward(images))
+
+
+@pytest.mark.parametrize("kind", [Scaled, ScaledLate])
+def test_a_run_is_not_tested_with_code_that_did_not_train_it(run_cli, here, monkeypatch, kind):
+    named = ("--model", f"{__name__}.{kind.__name__}", "--name", "own")
+    assert run_cli("fit", *named)[0] == 0
+    folder = Path("tb_logs/own/seed_42")
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with monkeypatch.context() as patch:
+        patch.setattr(kind, "slope", 2.0)
+        for command in ("test", "validate", "predict"):
+            status, _, problems = run_cli(command, *named)
+            assert status == 2
+            expected = f"best.ckpt: {__name__}.{kind.__name__} answers otherwise than in training"
+            assert expected in problems
+            assert problems.count("\n") == 1
+    after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    assert after == before
+    assert run_cli("test", *named)[0] == 0
+    assert tested.doubt(Run(folder)) == ""

@@ -2,10 +2,12 @@
 
 import csv
 import json
+import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+from lightning.pytorch import Callback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -51,6 +53,64 @@ def test_a_csv_logger_keeps_the_rows_of_earlier_commands(run_cli):
         assert now[: len(before)] == before
         assert len(now) > len(before)
         before = now
+
+
+def fixed(save_dir, *kinds):
+    places = {"save_dir": save_dir, "name": "y", "version": "z"}
+    loggers = [{"class_path": kind, "init_args": places} for kind in kinds]
+    return f"--trainer.logger={json.dumps(loggers)}"
+
+
+BOTH = ("CSVLogger", "TensorBoardLogger")
+TABLE = Path("x/y/z/metrics.csv")
+
+
+def validated():
+    """The steps of the validations, in the table and in TensorBoard's files."""
+    events = EventAccumulator(str(TABLE.parent)).Reload()
+    in_table = [int(row["step"]) for row in rows(TABLE) if row["val_acc"]]
+    return in_table, [one.step for one in events.Scalars("val_acc")]
+
+
+class Dying(Callback):
+    """Ends the process' work before the checkpoint of an epoch, as a kill would."""
+
+    def __init__(self, epoch: int = 1):
+        self.epoch = epoch
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch and os.environ.get("DYING"):
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("epoch", [0, 1])  # before the first checkpoint, and after
+def test_a_killed_run_s_rows_are_there_once(run_cli, monkeypatch, epoch):
+    dying = {"class_path": f"{__name__}.Dying", "init_args": {"epoch": epoch}}
+    options = (fixed("x", *BOTH), f"--trainer.callbacks={json.dumps(dying)}")
+    monkeypatch.setenv("DYING", "1")
+    with pytest.raises(RuntimeError, match="killed"):
+        run_cli("fit", *options)
+    with TABLE.open("a") as file:
+        file.write("0.1,")  # half of a row
+    monkeypatch.delenv("DYING")
+    assert run_cli("fit", *options)[0] == 0
+    assert validated() == ([8, 17], [8, 17])
+    whole = (*options, "--log_dir", "whole", fixed("whole", "CSVLogger"))
+    assert run_cli("fit", *whole)[0] == 0
+    tables = [rows(path) for path in (TABLE, Path("whole/y/z/metrics.csv"))]
+    first, second = ([(row["step"], row["val_loss"]) for row in table] for table in tables)
+    assert first == second
+
+
+def test_a_fresh_run_starts_its_rows_over_and_a_new_one_adds_to_another_s(run_cli):
+    options = (fixed("x", *BOTH), "--trainer.max_epochs", "1")
+    assert run_cli("fit", *options)[0] == 0
+    before = len(rows(TABLE))
+    assert run_cli("fit", *options, "--fresh", "--model.lr", "0.002")[0] == 0
+    assert len(rows(TABLE)) == before
+    assert validated() == ([8], [8])
+    assert run_cli("fit", *options, "--seed_everything", "7")[0] == 0
+    assert validated()[0] == [8, 8]
 
 
 def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
