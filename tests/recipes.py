@@ -5,7 +5,7 @@ import random
 import numpy as np
 import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import BaseFinetuning
+from lightning.pytorch.callbacks import BaseFinetuning, ModelCheckpoint, SpikeDetection
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
@@ -276,6 +276,20 @@ class Finishing(DenseModule):
 
     def on_train_end(self):
         self.net[1].weight.data.fill_(0.5)
+
+
+class Keeping(DenseModule):
+    """Brings callbacks with a state: the best checkpoint by the loss, and a detector of spikes."""
+
+    def configure_callbacks(self):
+        return [SpikeDetection(rtol=9.0), ModelCheckpoint(filename="{epoch}", monitor="val_loss")]
+
+
+class BringsNone(DenseModule):
+    """Brings what is no callback."""
+
+    def configure_callbacks(self):
+        return [None]
 
 
 class AsksToStop(DenseModule):

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import SpikeDetection, progress
+from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins import CheckpointIO
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
@@ -128,8 +128,6 @@ class RunOptions(RunParser):
         kwargs["plugins"] = self._plugins(config["plugins"])
         configured = config["callbacks"] or []
         users = configured if isinstance(configured, list) else [configured]
-        if self.subcommand != "fit":  # it has nothing to do, and cannot load its state by itself
-            users = [one for one in users if not isinstance(one, SpikeDetection)]
         if config["enable_progress_bar"] is None:
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()

@@ -31,6 +31,7 @@ watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
   kept_rows      the earlier rows of a CSVLogger
   light_steps    training steps without needless overhead
+  module_callbacks  the callbacks that a module brings
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended
   decisions      what ranks must decide together

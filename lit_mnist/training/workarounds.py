@@ -28,6 +28,7 @@ from lit_mnist.training.decisions import (
 from lit_mnist.training.kept_rows import kept_rows
 from lit_mnist.training.light_imports import SWITCH
 from lit_mnist.training.light_steps import light_steps
+from lit_mnist.training.module_callbacks import module_callbacks
 from lit_mnist.training.noise import quiet
 from lit_mnist.training.patching import replaced
 from lit_mnist.training.resuming import (
@@ -92,6 +93,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
+    "module_callbacks": module_callbacks,
     "whole_means": whole_means,
     "kept_rows": kept_rows,
     "one_schedule": one_schedule,

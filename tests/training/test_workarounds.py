@@ -23,7 +23,11 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
+from lightning.pytorch.trainer.connectors import (
+    callback_connector,
+    checkpoint_connector,
+    signal_connector,
+)
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
@@ -343,6 +347,7 @@ CHANGED = (
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
+    (callback_connector._CallbackConnector, "_attach_model_callbacks"),
 )
 
 
