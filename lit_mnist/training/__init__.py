@@ -35,6 +35,6 @@ workarounds    work-arounds for Lightning, each with its upstream reference and 
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended
   decisions      what ranks must decide together
-  checkpoint_io  checkpoints that are written whole or not at all
+  checkpoint_io  checkpoints that are written whole or not at all, and read once they are
   patching       how they replace what is Lightning's
 """

@@ -7,6 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.weights import shapes
+from lit_mnist.training.checkpoint_io import finish_writing
 from lit_mnist.training.checkpointing import BestCheckpoint
 from lit_mnist.training.patching import overrides
 
@@ -29,7 +30,11 @@ class FinalWeights(Callback):
         self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
-        """Writes `last.ckpt` again if its weights are no longer the module's."""
+        """Writes `last.ckpt` again if its weights are no longer the module's.
+
+        A run is complete once this has returned, so all checkpoints must be on disk by then.
+        """
+        finish_writing(trainer)
         finishing = _finishing(trainer)
         if not finishing:
             return
@@ -40,6 +45,7 @@ class FinalWeights(Callback):
                 if isinstance(one, BestCheckpoint):
                     one.measured = {}  # the last validation was of other weights
             trainer.save_checkpoint(self.run.last)
+            finish_writing(trainer)
             if trainer.is_global_zero:
                 print(f"{self.run.last} holds the weights that {finishing} set at the end")
 

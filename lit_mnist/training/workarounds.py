@@ -19,6 +19,7 @@ from lightning.pytorch.trainer.connectors.logger_connector import result
 
 from lit_mnist.errors import UserError
 from lit_mnist.training import light_imports
+from lit_mnist.training.checkpoint_io import written_first
 from lit_mnist.training.decisions import (
     no_rescue_by_one,
     one_moment_to_validate,
@@ -94,6 +95,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
     "module_callbacks": module_callbacks,
+    "written_first": written_first,
     "whole_means": whole_means,
     "kept_rows": kept_rows,
     "one_schedule": one_schedule,
