@@ -19,6 +19,14 @@ from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folde
 ASYNC = ("--trainer.plugins", "AsyncCheckpointIO")
 
 
+SAVE = WholeFileCheckpointIO.save_checkpoint
+
+
+def late(*args, **kwargs):
+    threading.Event().wait(0.1)
+    SAVE(*args, **kwargs)
+
+
 class Slow(TorchCheckpointIO):
     """Begins to write only when it is told to."""
 
@@ -60,12 +68,6 @@ def test_a_run_saved_beside_its_training_resumes_bit_identically(run_cli, shared
 
 
 def test_weights_set_at_the_end_are_saved_beside_the_training(run_cli, monkeypatch):
-    save = WholeFileCheckpointIO.save_checkpoint
-
-    def late(*args, **kwargs):
-        threading.Event().wait(0.1)
-        save(*args, **kwargs)
-
     monkeypatch.setattr(WholeFileCheckpointIO, "save_checkpoint", late)
     output = fitted(run_cli("fit", *recipe("Finishing"), *ASYNC))
     assert "last.ckpt holds the weights that Finishing set at the end" in output
@@ -73,7 +75,8 @@ def test_weights_set_at_the_end_are_saved_beside_the_training(run_cli, monkeypat
     assert (weights["net.1.weight"] == 0.5).all()
 
 
-def test_a_rate_is_searched_for_beside_the_training(run_cli):
+def test_a_rate_is_searched_for_beside_the_training(run_cli, monkeypatch):
+    monkeypatch.setattr(WholeFileCheckpointIO, "save_checkpoint", late)
     search = callback("LearningRateFinder", num_training_steps=2, early_stop_threshold="null")
     fitted(run_cli("fit", *search, *ASYNC, "--trainer.max_epochs", "1"))
 
@@ -88,10 +91,14 @@ def test_an_error_of_a_save_beside_the_training_ends_the_run(run_cli):
 
 
 def test_a_disk_that_is_full_at_the_last_save_leaves_no_complete_run(run_cli, monkeypatch):
-    def fails(*_):
-        raise RuntimeError("inline_container.cc: unexpected pos")
+    save = torch.save
 
-    monkeypatch.setattr(torch, "save", fails)
+    def full(checkpoint, path):
+        if "last" in path.name:
+            raise RuntimeError("inline_container.cc: unexpected pos")
+        save(checkpoint, path)
+
+    monkeypatch.setattr(torch, "save", full)
     status, _, problems = run_cli("fit", *ASYNC, "--trainer.max_epochs", "1")
     assert status != 0
     assert "could not be written whole" in problems
