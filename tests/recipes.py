@@ -292,6 +292,21 @@ class BringsNone(DenseModule):
         return [None]
 
 
+class OwnEntries(DenseModule):
+    """Saves entries whose names are those of the program's, but for their prefix."""
+
+    names = (
+        *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
+        *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
+    )
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint |= {name: f"its own {name}" for name in self.names}
+
+    def on_load_checkpoint(self, checkpoint):
+        assert all(checkpoint[name] == f"its own {name}" for name in self.names)
+
+
 class AsksToStop(DenseModule):
     """Asks to stop at its fifth batch."""
 

@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import safe_torch
+from lit_mnist.runs import entries, safe_torch
 from lit_mnist.runs.weights import (
     hashed_parts,
     infinite,
@@ -19,8 +19,6 @@ from lit_mnist.runs.weights import (
     shapes,
 )
 
-# Key of the model's class and arguments, as the command line or the config gave them
-OPTIONS_KEY = "model_options"
 # Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
@@ -29,11 +27,9 @@ KINDS = {
     "callbacks": dict,
     "loops": dict,
     "MNISTDataModule": dict,
-    OPTIONS_KEY: dict,
 }
 # Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
 METRICS_KEY, BEST_KEY = "metrics", "best"
-LACKS_KEY = "lacks"  # key of what a checkpoint lacks for an exact resume
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
     "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
@@ -84,6 +80,8 @@ def _fault(checkpoint: dict[str, Any]) -> str:
     for key, kind in KINDS.items():
         if key in checkpoint and not isinstance(checkpoint[key], kind):
             return f"damaged, its {key} is of another type than {kind.__name__}"
+    if not isinstance(entries.get(checkpoint, entries.MODEL_OPTIONS, {}), dict):
+        return "damaged, the model's options are no dict"
     if _history(checkpoint) is None:
         return "damaged, its rows of metrics.csv are invalid"
     for name, value in checkpoint["state_dict"].items():
@@ -151,7 +149,7 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
 
 def lack(checkpoint: dict[str, Any]) -> str:
     """Returns what the checkpoint lacks for an exact resume; empty if nothing."""
-    return _LACKS.get(str(checkpoint.get(LACKS_KEY)), "")
+    return _LACKS.get(str(entries.get(checkpoint, entries.LACKS)), "")
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
@@ -192,9 +190,10 @@ def committee_sha256(average: str, members: Iterable[str]) -> str:
 def class_name(checkpoint: dict[str, Any]) -> str:
     """Returns the class that a checkpoint names as its module's; empty if it names none.
 
-    Runs started in Python have `model_class`; LightningCLI saves `_class_path`, if a module saves
-    its hyperparameters.
+    Runs started in Python have the entry `MODEL_CLASS`; LightningCLI saves `_class_path`, if a
+    module saves its hyperparameters.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
-    options = checkpoint.get(OPTIONS_KEY, {})
-    return str(named or options.get("class_path") or checkpoint.get("model_class", ""))
+    options = entries.get(checkpoint, entries.MODEL_OPTIONS, {})
+    own = entries.get(checkpoint, entries.MODEL_CLASS, "")
+    return str(named or options.get("class_path") or own)

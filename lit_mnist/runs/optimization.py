@@ -11,8 +11,6 @@ from torch.optim import Optimizer
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
-# Key of a checkpoint for the names of the classes of its optimizers, and of its schedules
-KINDS_KEY = "optimization"
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
 _STEPS = 10_000

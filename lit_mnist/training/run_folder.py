@@ -8,7 +8,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files
-from lit_mnist.runs import checkpoints, safe_yaml
+from lit_mnist.runs import entries, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import board, ending
@@ -90,7 +90,7 @@ class RunFolder(Callback):
             for name, value in (model.get("init_args") or {}).items()
             if isinstance(defaults.get(name), str) or value != str(defaults.get(name))  # an object
         }
-        checkpoint[checkpoints.OPTIONS_KEY] = {
+        checkpoint[entries.MODEL_OPTIONS] = {
             "class_path": model["class_path"],
             "init_args": given,
         }

@@ -8,8 +8,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
 from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
 
+from lit_mnist.runs import entries
+
 _FINDERS = (BatchSizeFinder, LearningRateFinder)
-_KEY = "searched"  # in a checkpoint: the found values, by attribute
 
 
 class Searched(Callback):
@@ -62,14 +63,15 @@ class Searched(Callback):
     ) -> None:
         """Saves the values that were found."""
         if self.began and self.found:
-            checkpoint[_KEY] = dict(self.found)
+            checkpoint[entries.SEARCHED] = dict(self.found)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Restores the values, before optimizers and batches are created."""
-        if trainer.state.fn == TrainerFn.FITTING and _KEY in checkpoint:
-            self.found = dict(checkpoint[_KEY])
+        found = entries.get(checkpoint, entries.SEARCHED)
+        if trainer.state.fn == TrainerFn.FITTING and found is not None:
+            self.found = dict(found)
             for name, value in self.found.items():
                 lightning_setattr(pl_module, name, value)
 
