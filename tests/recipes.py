@@ -341,3 +341,10 @@ class LogsSeconds(DenseModule):
     def on_train_batch_start(self, batch, batch_idx):
         self.log("seconds", 1234.5)
         self.log("epoch", float(self.current_epoch + 1), on_step=True, on_epoch=True)
+
+
+class StopsAResume(Callback):
+    """Stops a resumed training before its first batch, as a spent budget of some service would."""
+
+    def on_train_start(self, trainer, pl_module):
+        trainer.should_stop = trainer.should_stop or trainer.global_step > 0

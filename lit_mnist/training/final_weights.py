@@ -10,6 +10,7 @@ from lit_mnist.runs.weights import shapes
 from lit_mnist.training.checkpoint_io import finish_writing
 from lit_mnist.training.checkpointing import BestCheckpoint
 from lit_mnist.training.patching import overrides
+from lit_mnist.training.run_folder import drop_test
 
 
 class FinalWeights(Callback):
@@ -44,6 +45,8 @@ class FinalWeights(Callback):
             for one in trainer.checkpoint_callbacks:
                 if isinstance(one, BestCheckpoint):
                     one.measured = {}  # the last validation was of other weights
+            if trainer.is_global_zero:
+                drop_test(self.run)  # also if no batch was trained
             trainer.save_checkpoint(self.run.last)
             finish_writing(trainer)
             if trainer.is_global_zero:
