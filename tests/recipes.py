@@ -5,7 +5,14 @@ import random
 import numpy as np
 import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import BaseFinetuning, ModelCheckpoint, SpikeDetection
+from lightning.pytorch.callbacks import (
+    BaseFinetuning,
+    EarlyStopping,
+    ModelCheckpoint,
+    SpikeDetection,
+    StochasticWeightAveraging,
+    Timer,
+)
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
@@ -348,3 +355,36 @@ class StopsAResume(Callback):
 
     def on_train_start(self, trainer, pl_module):
         trainer.should_stop = trainer.should_stop or trainer.global_step > 0
+
+
+class Timed(DenseModule):
+    """Brings a limit of time, which its first epoch uses up."""
+
+    milliseconds = 1
+
+    def configure_callbacks(self):
+        limit = {"milliseconds": self.milliseconds}
+        return Timer(limit, interval="epoch")
+
+
+class Patient(DenseModule):
+    """Brings a stop by a score that cannot become better."""
+
+    waits = 1  # epochs
+
+    def configure_callbacks(self):
+        return EarlyStopping("val_acc", min_delta=2.0, patience=self.waits, mode="max")
+
+
+class Halving(DenseModule):
+    """Halves a layer's weights at the end of training."""
+
+    def on_train_end(self):
+        self.net[1].weight.data.mul_(0.5)
+
+
+class Averaging(DenseModule):
+    """Brings an average of weights, which is set at the end of training."""
+
+    def configure_callbacks(self):
+        return StochasticWeightAveraging(0.01, swa_epoch_start=1)

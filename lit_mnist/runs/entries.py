@@ -11,6 +11,7 @@ _PREFIX = "lit_mnist."
 MODEL_CLASS = f"{_PREFIX}model_class"  # the module's class
 MODEL_OPTIONS = f"{_PREFIX}model_options"  # its class and arguments, as the user gave them
 MODEL_ANSWERS = f"{_PREFIX}model_answers"  # logits, float32 (COUNT, 10), and the weights' hash
+AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after the last step
 LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
@@ -21,7 +22,9 @@ PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their mo
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Those that only training needs
-_OF_TRAINING = (LACKS, SCORES, LOGS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES, SEARCHED)
+_OF_TRAINING = (
+    *(AT_END, LACKS, SCORES, LOGS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES, SEARCHED),
+)
 
 
 def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:

@@ -9,6 +9,7 @@ ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of the random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
+known_ends     how a run will end, before it is trained
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
 loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
