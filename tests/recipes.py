@@ -300,18 +300,39 @@ class BringsNone(DenseModule):
 
 
 class OwnEntries(DenseModule):
-    """Saves entries whose names are those of the program's, but for their prefix."""
+    """Saves entries and states whose names are those of the program's, but for their prefix."""
 
     names = (
         *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
         *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
     )
 
+    def configure_callbacks(self):
+        return [OwnState(name) for name in ("metrics", "best", "last")]
+
     def on_save_checkpoint(self, checkpoint):
         checkpoint |= {name: f"its own {name}" for name in self.names}
 
     def on_load_checkpoint(self, checkpoint):
         assert all(checkpoint[name] == f"its own {name}" for name in self.names)
+
+
+class OwnState(Callback):
+    """Counts the saves under a key of its own."""
+
+    def __init__(self, key):
+        self.key, self.saves = key, 0
+
+    @property
+    def state_key(self):
+        return self.key
+
+    def state_dict(self):
+        self.saves += 1
+        return {"saves": self.saves}
+
+    def load_state_dict(self, state):
+        self.saves = state["saves"]
 
 
 class AsksToStop(DenseModule):

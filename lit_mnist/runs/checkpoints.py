@@ -28,8 +28,6 @@ KINDS = {
     "loops": dict,
     "MNISTDataModule": dict,
 }
-# Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
-METRICS_KEY, BEST_KEY = "metrics", "best"
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
     "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
@@ -98,9 +96,9 @@ def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
 
 
 def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
-    states = checkpoint.get("callbacks", {})
     # In version 0.1 the key was the callback's class name
-    state = states.get(METRICS_KEY, states.get("History", {"rows": []}))
+    first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    state = entries.state(checkpoint, entries.METRICS, first)
     rows = state.get("rows") if isinstance(state, dict) else None
     sound = isinstance(rows, list) and all(
         isinstance(row, dict)
@@ -112,7 +110,7 @@ def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
     """Returns epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
-    state = checkpoint.get("callbacks", {}).get(BEST_KEY, {})
+    state = entries.state(checkpoint, entries.BEST, {})
     measured = state.get("measured") if isinstance(state, dict) else None
     rows = history(checkpoint)
     if measured is None and rows and progress(checkpoint)[1] == 0:  # of version 0.1

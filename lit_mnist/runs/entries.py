@@ -21,6 +21,8 @@ KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and 
 PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
+# Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
+METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 # Those that only training needs
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES, SEARCHED),
@@ -30,6 +32,11 @@ _OF_TRAINING = (
 def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:
     """Returns the entry of a key above; of an older checkpoint, that without the prefix."""
     return checkpoint.get(_known(checkpoint, key), default)
+
+
+def state(checkpoint: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    """Returns the state of one of our callbacks; likewise."""
+    return get(checkpoint.get("callbacks", {}), key, default)
 
 
 def of_training(checkpoint: Mapping[Any, Any]) -> set[str]:

@@ -71,7 +71,7 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
         "step is not a number",
     ),
     "sums of text": (put(entries.SCORES, ["x"]), "train_scores.total is not a tensor"),
-    "rows of others": (put("callbacks", "metrics", "rows", [{"a": 1}]), "rows are not those"),
+    "rows of others": (put("callbacks", entries.METRICS, "rows", [{"a": 1}]), "rows are not those"),
     "no epoch": (put("epoch", ...), "epoch is missing"),
     "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
 }
