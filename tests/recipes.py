@@ -5,7 +5,14 @@ import random
 import numpy as np
 import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import BaseFinetuning
+from lightning.pytorch.callbacks import (
+    BaseFinetuning,
+    EarlyStopping,
+    ModelCheckpoint,
+    SpikeDetection,
+    StochasticWeightAveraging,
+    Timer,
+)
 from torch import nn
 from torch.nn import functional as F
 from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
@@ -278,6 +285,56 @@ class Finishing(DenseModule):
         self.net[1].weight.data.fill_(0.5)
 
 
+class Keeping(DenseModule):
+    """Brings callbacks with a state: the best checkpoint by the loss, and a detector of spikes."""
+
+    def configure_callbacks(self):
+        return [SpikeDetection(rtol=9.0), ModelCheckpoint(filename="{epoch}", monitor="val_loss")]
+
+
+class BringsNone(DenseModule):
+    """Brings what is no callback."""
+
+    def configure_callbacks(self):
+        return [None]
+
+
+class OwnEntries(DenseModule):
+    """Saves entries and states whose names are those of the program's, but for their prefix."""
+
+    names = (
+        *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
+        *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
+    )
+
+    def configure_callbacks(self):
+        return [OwnState(name) for name in ("metrics", "best", "last")]
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint |= {name: f"its own {name}" for name in self.names}
+
+    def on_load_checkpoint(self, checkpoint):
+        assert all(checkpoint[name] == f"its own {name}" for name in self.names)
+
+
+class OwnState(Callback):
+    """Counts the saves under a key of its own."""
+
+    def __init__(self, key):
+        self.key, self.saves = key, 0
+
+    @property
+    def state_key(self):
+        return self.key
+
+    def state_dict(self):
+        self.saves += 1
+        return {"saves": self.saves}
+
+    def load_state_dict(self, state):
+        self.saves = state["saves"]
+
+
 class AsksToStop(DenseModule):
     """Asks to stop at its fifth batch."""
 
@@ -312,3 +369,43 @@ class LogsSeconds(DenseModule):
     def on_train_batch_start(self, batch, batch_idx):
         self.log("seconds", 1234.5)
         self.log("epoch", float(self.current_epoch + 1), on_step=True, on_epoch=True)
+
+
+class StopsAResume(Callback):
+    """Stops a resumed training before its first batch, as a spent budget of some service would."""
+
+    def on_train_start(self, trainer, pl_module):
+        trainer.should_stop = trainer.should_stop or trainer.global_step > 0
+
+
+class Timed(DenseModule):
+    """Brings a limit of time, which its first epoch uses up."""
+
+    milliseconds = 1
+
+    def configure_callbacks(self):
+        limit = {"milliseconds": self.milliseconds}
+        return Timer(limit, interval="epoch")
+
+
+class Patient(DenseModule):
+    """Brings a stop by a score that cannot become better."""
+
+    waits = 1  # epochs
+
+    def configure_callbacks(self):
+        return EarlyStopping("val_acc", min_delta=2.0, patience=self.waits, mode="max")
+
+
+class Halving(DenseModule):
+    """Halves a layer's weights at the end of training."""
+
+    def on_train_end(self):
+        self.net[1].weight.data.mul_(0.5)
+
+
+class Averaging(DenseModule):
+    """Brings an average of weights, which is set at the end of training."""
+
+    def configure_callbacks(self):
+        return StochasticWeightAveraging(0.01, swa_epoch_start=1)

@@ -103,7 +103,7 @@ def test_a_hostile_config_ends_at_once(with_config, here, content, said):
 OPTIONS = [
     *(["--trainer.devices", value] for value in ("0", "99", "x", "[]", "-2")),
     *(["--trainer.precision", value] for value in ("nonsense", "17", "transformer-engine")),
-    *(["--trainer.strategy", value] for value in ("nonsense", "")),
+    *(["--trainer.strategy", value] for value in ("nonsense", "", "fsdp")),
     *(["--trainer.accelerator", value] for value in ("nonsense", "tpu", "")),
     *(["--trainer.max_epochs", value] for value in ("-5", "nan", "1.5")),
     *(["--model.lr", value] for value in ("nan", "-1", "0", "null", "[1]")),

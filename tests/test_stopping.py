@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from lit_mnist.main import main
+from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from tests import kept
 from tests.trained import contents
@@ -395,7 +396,7 @@ def test_a_module_that_asks_to_stop_is_given_a_full_step(run_cli, name, validati
     assert run_cli("fit", *options)[0] == 0
     recorded, last = results(folder(name)), checkpoint("last", folder(name))
     assert (recorded["epochs"], recorded["steps"], recorded["ended_by"]) == (0, 3, "a callback")
-    assert (last["global_step"], "lacks" in last) == (3, False)
+    assert (last["global_step"], entries.LACKS in last) == (3, False)
 
 
 def test_an_error_and_an_exit_of_the_user_s_code_leave_a_run_that_resumes(

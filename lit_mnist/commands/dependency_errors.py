@@ -48,7 +48,7 @@ def explained(error: Exception) -> Exception:
         )
     message = message or _of_resuming(error, text, frames) or _of_callback(error, text, frames)
     message = message or _of_limit(text) or _of_optimizers(error, text, frames)
-    message = message or _of_option(error, text, frames)
+    message = message or _of_strategy(error, text, frames) or _of_option(error, text, frames)
     return UserError(message) if message else error
 
 
@@ -138,6 +138,15 @@ def _of_optimizers(error: Exception, text: str, frames: Frames) -> str:
     if "configure_optimizers" in functions:
         return f"the model's configure_optimizers fails {reason}"
     return f"training cannot use what the model's configure_optimizers returns {reason}"
+
+
+def _of_strategy(error: Exception, text: str, frames: Frames) -> str:
+    """Explains what one of Lightning's strategies, such as a sharding one, refuses of a module."""
+    path = Path(frames[-1].filename) if frames else Path()
+    stock = _library(str(path)) == "lightning" and "strategies" in path.parts
+    if not stock or not isinstance(error, (NotImplementedError, RuntimeError, TypeError)):
+        return ""
+    return f"--trainer.strategy: {text.rstrip('.'):.400}; take auto or ddp, or change the model"
 
 
 def _of_option(error: Exception, text: str, frames: Frames) -> str:

@@ -10,9 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_mnist import program
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
-from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.restored import restore
 
 
@@ -26,8 +24,7 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     print("To train on, raise that limit; to start afresh, add --fresh.")
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
-        limit = limits.reached(options, Progress.of(checkpoints.read(begin.resume.checkpoint)))
-        by = {"ended_by": limit.option} if limit else {}
+        by = {"ended_by": begin.resume.limit} if begin.resume.limit else {}
         counts = {"epochs": begin.resume.epochs, "steps": begin.resume.total_steps}
         run.update_results(status="complete", **by, **counts)
 

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.callbacks import SpikeDetection, progress
-from lightning.pytorch.plugins import CheckpointIO
+from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
@@ -24,7 +23,7 @@ from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names, hardware
 from lit_mnist.training.board import EpochBoard
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
-from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
+from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
@@ -130,8 +129,6 @@ class RunOptions(RunParser):
         kwargs["plugins"] = self._plugins(config["plugins"])
         configured = config["callbacks"] or []
         users = configured if isinstance(configured, list) else [configured]
-        if self.subcommand != "fit":  # it has nothing to do, and cannot load its state by itself
-            users = [one for one in users if not isinstance(one, SpikeDetection)]
         if config["enable_progress_bar"] is None:
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
@@ -157,8 +154,7 @@ class RunOptions(RunParser):
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
         plugins = list(users) if isinstance(users, list) else [users] if users else []
-        if not any(isinstance(plugin, CheckpointIO) for plugin in plugins):
-            plugins.append(WholeFileCheckpointIO())
+        plugins = whole_files(plugins)
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))

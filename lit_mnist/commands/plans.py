@@ -136,7 +136,9 @@ def _parse(spec: RunSpec) -> _Parsed:
 def updated(planned: Plan) -> Plan:
     """Reads the state again from the run's folder."""
     point = None if planned.fresh else resume_point(planned.run, dict(planned.config))
-    complete = point is not None and point.complete
+    # one that was killed before its end may have something left to do that its code alone tells
+    ended = planned.run.results().get("status") == "complete"
+    complete = point is not None and point.complete and ended
     max_epochs = planned.config["trainer"]["max_epochs"] or 0
     epochs_left = 0 if complete else max(0, max_epochs - (point.epochs if point else 0))
     doubt = tested.NEVER if planned.fresh else _run_doubt(planned.run, planned.config)

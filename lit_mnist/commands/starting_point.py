@@ -1,6 +1,7 @@
 """Where `fit` begins: from scratch, from the run's own checkpoint, or from one the user names."""
 
 import os
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,9 +11,10 @@ from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits, resume_check
-from lit_mnist.runs.folder import Run
+from lit_mnist.runs.folder import BEST, Run
 from lit_mnist.runs.limits import Progress
-from lit_mnist.runs.resume import ResumePoint, Start, best_before, resume_point
+from lit_mnist.runs.resume import ResumePoint, Start, resume_point
+from lit_mnist.training.known_ends import known_ends
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
 _RECIPE = ("lr", "factor", "min_lr")
@@ -50,24 +52,25 @@ def find(
     """
     model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
+    ends = known_ends(trainer, model)
     if run.exists() and not fresh:
-        point = resume_point(run, options, fault)
+        point = resume_point(run, options, fault, ends)
         if named:
             _check_same(run, named, point)
         return StartingPoint(point, done=point.ended_by if point else "")
     if named is None:
-        nothing = limits.reached(options, Progress())
+        nothing = limits.reached(options, Progress(), ends.timers)
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
     checkpoints.check_fits(checkpoint, model, named)
     checkpoints.refuse(named, checkpoints.lack(checkpoint) or fault(checkpoint))
-    reached = limits.reached(options, Progress.of(checkpoint))
+    reached = limits.reached(options, Progress.of(checkpoint), ends.timers)
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
     _say_kept(named, checkpoint, model)
     steps = checkpoint.get("global_step", 0)
     point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
-    return StartingPoint(point, Start(named, best_before(named, checkpoint)))
+    return StartingPoint(point, Start(named, _best_before(named, checkpoint)))
 
 
 def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:
@@ -102,3 +105,27 @@ def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -
     ]
     if kept:
         _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
+
+
+def _best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
+    """Finds the best weights of the training that led to a checkpoint: its own or `best.ckpt`'s.
+
+    Args:
+        start: The checkpoint's file.
+        checkpoint: Its content.
+
+    Returns:
+        A file whose score is known; None if there is none.
+    """
+    scored = {start: checkpoints.scores(checkpoint)}
+    neighbour = start.with_name(BEST)
+    with suppress(UserError):
+        other = checkpoints.read(neighbour)
+        rows = checkpoints.history(other)
+        if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
+            scored[neighbour] = checkpoints.scores(other)
+    known = {path: scores for path, scores in scored.items() if scores}
+    # Of equal scores the first, as in an uninterrupted run
+    return max(
+        known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
+    )

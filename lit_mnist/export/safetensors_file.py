@@ -15,7 +15,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 
 NETWORKS, AVERAGE = "networks", "average"  # keys of the metadata
 
@@ -38,12 +38,12 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
         for place, one in enumerate(trained.checkpoints)
         for name, value in one["state_dict"].items()
     }
-    entries = [
+    others = [
         {key: value for key, value in one.items() if key != "state_dict" and _is_kept(key, value)}
         for one in trained.checkpoints
     ]
     try:
-        networks = json.dumps(entries)
+        networks = json.dumps(others)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{trained.paths[0]}: safetensors cannot hold its hyperparameters ({error});"
@@ -57,7 +57,7 @@ def _is_kept(key: str, value: Any) -> bool:
     try:
         json.dumps(value)
     except (TypeError, ValueError):
-        return key in ("hyper_parameters", "MNISTDataModule", "model_class")
+        return key in ("hyper_parameters", "MNISTDataModule", entries.MODEL_CLASS)
     return True
 
 

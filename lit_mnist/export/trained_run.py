@@ -13,17 +13,16 @@ from lit_mnist.export.model import WholeModel
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import fingerprint_of
 
-# Parts of a checkpoint that only training needs; the rest, to which a module's own
-# `on_save_checkpoint` may have added, rebuilds the network
+# Parts of a checkpoint, by Lightning, that only training needs; beside ours, the rest, to which a
+# module's own `on_save_checkpoint` may have added, rebuilds the network
 TRAINING_KEYS = frozenset(
     {
-        *("callbacks", "loops", "optimizer_states", "lr_schedulers", "train_scores", "train_logs"),
-        *("current_model_state", "averaging_state", "generators", "frozen", "plateaus_due"),
-        "optimization",
+        *("callbacks", "loops", "optimizer_states", "lr_schedulers"),
+        *("current_model_state", "averaging_state"),
     }
 )
 
@@ -62,14 +61,7 @@ class TrainedRun(NamedTuple):
         paths, average, results = [path], DEFAULT_AVERAGE, run.results()
         if not files.is_file(path):
             paths, average = _committee(run, results)
-        essentials = [
-            {
-                key: value
-                for key, value in checkpoints.read(path).items()
-                if key not in TRAINING_KEYS
-            }
-            for path in paths
-        ]
+        essentials = [_essentials(checkpoints.read(path)) for path in paths]
         abstention = Abstention.of(results, _weights_sha256(essentials, average))
         return cls(paths, essentials, average, _dataset(paths, essentials), abstention, classes)
 
@@ -92,6 +84,11 @@ class TrainedRun(NamedTuple):
     def weights_sha256(self) -> str:
         """Hash of the weights, comparable to that of the tested weights in `results.json`."""
         return _weights_sha256(self.checkpoints, self.average)
+
+
+def _essentials(checkpoint: dict[str, Any]) -> dict[str, Any]:
+    unneeded = TRAINING_KEYS | entries.of_training(checkpoint)
+    return {key: value for key, value in checkpoint.items() if key not in unneeded}
 
 
 def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]:

@@ -20,13 +20,12 @@ from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.shape import CLASSES, SIDE_PX
 
 if TYPE_CHECKING:
     from lit_mnist.models.scoring import ScoredModule
 
-KEY = "model_answers"  # in checkpoints: logits, float32 (COUNT, 10), and the weights' hash
 COUNT = 8
 # Relative to the largest logit: float32 on a GPU may be TF32, with 10 bits; bfloat16 has 8
 _TOLERANCE, _TOLERANCE_16 = 0.01, 0.05
@@ -55,7 +54,7 @@ def store(module: "ScoredModule", checkpoint: dict[str, Any]) -> None:
     logits = _ask(module, lambda asked: asked.load_state_dict(weights, strict=False))
     if logits is not None:
         digest = checkpoints.weights_sha256(weights)
-        checkpoint[KEY] = {"logits": logits, "weights_sha256": digest}
+        checkpoint[entries.MODEL_ANSWERS] = {"logits": logits, "weights_sha256": digest}
 
 
 def check(checkpoint: Mapping[str, Any], module: "ScoredModule", path: Path) -> None:
@@ -104,7 +103,7 @@ def differ(checkpoint: Mapping[str, Any], module: "ScoredModule") -> bool:
 
 def _stored(checkpoint: Mapping[str, Any]) -> Tensor | None:
     """Returns a checkpoint's answers if they are of its weights."""
-    known = checkpoint.get(KEY)
+    known = entries.get(checkpoint, entries.MODEL_ANSWERS)
     if not isinstance(known, dict) or not isinstance(known.get("logits"), Tensor):
         return None
     digest = checkpoints.weights_sha256(checkpoint["state_dict"])

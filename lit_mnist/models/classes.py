@@ -15,7 +15,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.models.trained import OF_READING
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 
 OURS = "lit_mnist"
 # These affect how a network is trained, not what it predicts
@@ -121,7 +121,7 @@ def public_hyperparameters(checkpoint: dict[str, Any]) -> dict[str, Any]:
 
     A module may save no hyperparameters, or only some; the command line notes them all.
     """
-    given = checkpoint.get(checkpoints.OPTIONS_KEY, {}).get("init_args")
+    given = entries.get(checkpoint, entries.MODEL_OPTIONS, {}).get("init_args")
     values = {
         **(given if isinstance(given, dict) else {}),
         **checkpoint.get("hyper_parameters", {}),

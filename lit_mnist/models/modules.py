@@ -5,7 +5,7 @@ in its place, a one-cycle schedule.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial, wraps
 from typing import Any
 
@@ -29,7 +29,7 @@ from lit_mnist.models.shifts import average_over_shifts
 from lit_mnist.models.train_log import TrainLog
 
 CALLBACKS = (TrainLog, PlateauBeforeCheckpoint, ClipFused)  # that come with every module
-Configure = Callable[["ClassifierModule"], Sequence[Callback] | Callback]
+Configure = Callable[["ClassifierModule"], Sequence[Callback] | Callback | None]
 
 
 def _with_callbacks(configure: Configure) -> Configure:
@@ -37,8 +37,8 @@ def _with_callbacks(configure: Configure) -> Configure:
 
     @wraps(configure)
     def both(self: "ClassifierModule") -> Sequence[Callback]:
-        configured = configure(self)
-        own = [configured] if isinstance(configured, Callback) else list(configured or ())
+        configured = configure(self) or ()
+        own = list(configured) if isinstance(configured, Iterable) else [configured]
         present = [*own, *self.trainer.callbacks]  # type: ignore[attr-defined] # set in its __init__
         missing = [kind for kind in CALLBACKS if not any(type(one) is kind for one in present)]
         return [*(kind() for kind in missing), *own]

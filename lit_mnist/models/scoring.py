@@ -13,6 +13,7 @@ from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import answers
 from lit_mnist.models.logits import checked
+from lit_mnist.runs import entries
 
 
 class Scores(NamedTuple):
@@ -125,7 +126,7 @@ class ScoredModule(LightningModule):
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Stores the class's name, as LightningCLI does by itself, and a user's net's answers."""
         kind = type(self)
-        checkpoint["model_class"] = f"{kind.__module__}.{kind.__qualname__}"
+        checkpoint[entries.MODEL_CLASS] = f"{kind.__module__}.{kind.__qualname__}"
         answers.store(self, checkpoint)
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:

@@ -14,10 +14,9 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.scoring import RunningScores, Scores
+from lit_mnist.runs import entries
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
-# Key of a checkpoint for each rank's sums of an unfinished epoch
-PARTIAL_KEY = "train_scores"
 # The hook that Lightning takes these values to be logged in, one that training does not call: in
 # `on_train_epoch_end` it would refuse a module that logs its own train_loss, as logged twice
 _LOGGED_IN = "on_test_epoch_end"
@@ -50,7 +49,7 @@ class TrainLog(Callback):
     ) -> None:
         """Remembers each rank's sums until training starts."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.partial = named_sums(checkpoint.get(PARTIAL_KEY, {}))
+            self.partial = named_sums(entries.get(checkpoint, entries.SCORES, {}))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -59,7 +58,7 @@ class TrainLog(Callback):
         if self.ended:
             return
         single = trainer.world_size == 1
-        checkpoint[PARTIAL_KEY] = {
+        checkpoint[entries.SCORES] = {
             name: torch.stack([value] if single else gather_all_tensors(value)).cpu()
             for name, value in _scores(pl_module).partial_sums().items()
         }

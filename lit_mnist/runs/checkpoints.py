@@ -9,7 +9,7 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import safe_torch
+from lit_mnist.runs import entries, safe_torch
 from lit_mnist.runs.weights import (
     hashed_parts,
     infinite,
@@ -19,9 +19,6 @@ from lit_mnist.runs.weights import (
     shapes,
 )
 
-# Key of the model's class and arguments, as the command line or the config gave them
-OPTIONS_KEY = "model_options"
-SEARCHED_KEY = "searched"  # key of the values that finders have found, by attribute
 # Entries that are used before Lightning loads the file
 KINDS = {
     "epoch": int,
@@ -30,12 +27,7 @@ KINDS = {
     "callbacks": dict,
     "loops": dict,
     "MNISTDataModule": dict,
-    OPTIONS_KEY: dict,
-    SEARCHED_KEY: dict,
 }
-# Keys, among the states of callbacks: rows of metrics.csv, and scores of the last validation
-METRICS_KEY, BEST_KEY = "metrics", "best"
-LACKS_KEY = "lacks"  # key of what a checkpoint lacks for an exact resume
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
     "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
@@ -86,6 +78,9 @@ def _fault(checkpoint: dict[str, Any]) -> str:
     for key, kind in KINDS.items():
         if key in checkpoint and not isinstance(checkpoint[key], kind):
             return f"damaged, its {key} is of another type than {kind.__name__}"
+    for key in (entries.MODEL_OPTIONS, entries.SEARCHED):
+        if not isinstance(entries.get(checkpoint, key, {}), dict):
+            return f"damaged, its {key} is no dict"
     if _history(checkpoint) is None:
         return "damaged, its rows of metrics.csv are invalid"
     for name, value in checkpoint["state_dict"].items():
@@ -102,9 +97,9 @@ def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
 
 
 def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
-    states = checkpoint.get("callbacks", {})
     # In version 0.1 the key was the callback's class name
-    state = states.get(METRICS_KEY, states.get("History", {"rows": []}))
+    first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+    state = entries.state(checkpoint, entries.METRICS, first)
     rows = state.get("rows") if isinstance(state, dict) else None
     sound = isinstance(rows, list) and all(
         isinstance(row, dict)
@@ -116,7 +111,7 @@ def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
     """Returns epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
-    state = checkpoint.get("callbacks", {}).get(BEST_KEY, {})
+    state = entries.state(checkpoint, entries.BEST, {})
     measured = state.get("measured") if isinstance(state, dict) else None
     rows = history(checkpoint)
     if measured is None and rows and progress(checkpoint)[1] == 0:  # of version 0.1
@@ -153,7 +148,7 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
 
 def lack(checkpoint: dict[str, Any]) -> str:
     """Returns what the checkpoint lacks for an exact resume; empty if nothing."""
-    return _LACKS.get(str(checkpoint.get(LACKS_KEY)), "")
+    return _LACKS.get(str(entries.get(checkpoint, entries.LACKS)), "")
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
@@ -189,9 +184,10 @@ def committee_sha256(average: str, members: Iterable[str]) -> str:
 def class_name(checkpoint: dict[str, Any]) -> str:
     """Returns the class that a checkpoint names as its module's; empty if it names none.
 
-    Runs started in Python have `model_class`; LightningCLI saves `_class_path`, if a module saves
-    its hyperparameters.
+    Runs started in Python have the entry `MODEL_CLASS`; LightningCLI saves `_class_path`, if a
+    module saves its hyperparameters.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
-    options = checkpoint.get(OPTIONS_KEY, {})
-    return str(named or options.get("class_path") or checkpoint.get("model_class", ""))
+    options = entries.get(checkpoint, entries.MODEL_OPTIONS, {})
+    own = entries.get(checkpoint, entries.MODEL_CLASS, "")
+    return str(named or options.get("class_path") or own)

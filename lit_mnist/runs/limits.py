@@ -1,5 +1,6 @@
 """The limits at which training ends, and how far a run has come."""
 
+import math
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -28,22 +29,51 @@ class Progress(NamedTuple):
 
 
 class Limit(NamedTuple):
-    """An option that ends training, and its value."""
+    """An option that ends training, and its value.
+
+    Attributes:
+        option: Its name.
+        value: Its value.
+        place: Where the limit is, if the option is not what sets it.
+    """
 
     option: str
     value: object
+    place: str = ""
 
     def __str__(self) -> str:
         """Formats it as on the command line."""
-        return f"--trainer.{self.option} {self.value}"
+        return f"{self.name} ({self.value})" if self.place else f"{self.name} {self.value}"
+
+    @property
+    def name(self) -> str:
+        """What to raise."""
+        return self.place or f"--trainer.{self.option}"
 
 
-def reached(config: dict[str, Any], done: Progress) -> Limit | None:
+class Ends(NamedTuple):
+    """What ends training, or acts at its end, beside the options.
+
+    Attributes:
+        timers: Limits of all Timer callbacks, in seconds, each with its place; None if unknown.
+        acts: Whether a callback or the module acts after the last step, as to average weights.
+        patience: That of each EarlyStopping, by its key in checkpoints.
+    """
+
+    timers: dict[float, str] | None = None
+    acts: bool = False
+    patience: dict[str, int] = {}  # noqa: RUF012 # a default, which nothing changes
+
+
+def reached(
+    config: dict[str, Any], done: Progress, timers: dict[float, str] | None = None
+) -> Limit | None:
     """Returns the limit that training has reached; None if it can continue.
 
     Args:
         config: The run's resolved config.
         done: How far the run has come.
+        timers: As in `Ends`; if None, those of the config.
     """
     options = config.get("trainer", {})
     if options.get("limit_train_batches") == 0:
@@ -52,9 +82,12 @@ def reached(config: dict[str, Any], done: Progress) -> Limit | None:
         limit = options.get(option)
         if limit is not None and 0 <= limit <= value:
             return Limit(option, limit)
-    for seconds in () if short_of_minimum(config, done) else _durations(config):
+    known = dict.fromkeys(_durations(config), "") if timers is None else timers
+    by_callback = bool(callback_kinds.all_of(config, "Timer"))  # which replaces the option
+    default = "the Timer of --trainer.callbacks" if by_callback else ""
+    for seconds, place in () if short_of_minimum(config, done) else known.items():
         if seconds <= done.seconds:
-            return Limit("max_time", timedelta(seconds=seconds))
+            return Limit("max_time", timedelta(seconds=seconds), place or default)
     return None
 
 
@@ -93,19 +126,23 @@ def check_effect(raised: list[str], reached_limit: Limit) -> None:
     Raises:
         UserError: Naming both.
     """
-    useless = [
-        line for line in raised if line.partition(":")[0] != f"trainer.{reached_limit.option}"
-    ]
+    useful = "" if reached_limit.place else f"trainer.{reached_limit.option}"
+    useless = [line for line in raised if line.partition(":")[0] != useful]
     if useless:
         raise UserError(
             f"{'; '.join(useless)}: has no effect, as {reached_limit} is reached; raise"
-            f" --trainer.{reached_limit.option} instead"
+            f" {reached_limit.name} instead"
         )
 
 
-def averages_at_the_end(config: dict[str, Any]) -> bool:
-    """Whether weights are averaged after the last epoch, for which an epoch may be added."""
-    return bool(callback_kinds.all_of(config, "StochasticWeightAveraging"))
+def more_patience(checkpoint: dict[str, Any], ends: Ends) -> bool:
+    """Whether an EarlyStopping has more patience than a checkpoint says."""
+    states = checkpoint.get("callbacks", {})
+    saved = {key: states.get(key) for key in ends.patience}
+    return any(
+        isinstance(state, dict) and ends.patience[key] > state.get("patience", math.inf)
+        for key, state in saved.items()
+    )
 
 
 def _durations(config: dict[str, Any]) -> Iterator[float]:

@@ -11,8 +11,6 @@ from torch.optim import Optimizer
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
-# Key of a checkpoint for the names of the classes of its optimizers, and of its schedules
-KINDS_KEY = "optimization"
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
 _STEPS = 10_000
@@ -31,11 +29,10 @@ def optimization(
         The optimizers, empty if they cannot be known in advance; and the schedules, None if these
         cannot.
     """
+    given = trainer, model
     plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    brought = _ask(trainer, model, model.configure_callbacks) or ()
-    own = [brought] if isinstance(brought, Callback) else [*brought]
-    if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *own)):
+    if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *brought(*given))):
         return [], None
     try:
         return _listed(model.configure_optimizers())
@@ -44,6 +41,13 @@ def optimization(
             raise
     # The form of the schedules may depend on the length of training
     return _ask(trainer, model, lambda: _listed(model.configure_optimizers())[0]) or [], None
+
+
+def brought(trainer: Trainer, model: LightningModule) -> list[Callback]:
+    """Returns the callbacks that a model's `configure_callbacks` brings, as far as it can tell."""
+    found = _ask(trainer, model, model.configure_callbacks) or ()
+    several = found if isinstance(found, Iterable) else [found]
+    return [one for one in several if isinstance(one, Callback)]  # training refuses others
 
 
 def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:

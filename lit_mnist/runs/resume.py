@@ -8,17 +8,18 @@ from typing import Any, NamedTuple
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, limits
+from lit_mnist.runs import checkpoints, entries, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import LIMITS, changes, differences
-from lit_mnist.runs.folder import BEST, Run, flat, read_config
-from lit_mnist.runs.limits import Progress
+from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.limits import Ends, Progress
 from lit_mnist.runs.old_layout import with_moved_classes
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 # Options by which EarlyStopping may end a run later
 _PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
+_UNKNOWN = Ends()
 _say = rank_zero_only(print)
 
 
@@ -36,7 +37,8 @@ class ResumePoint(NamedTuple):
     epochs: int  # finished epochs
     step: int  # finished steps of the next epoch
     total_steps: int  # optimizer steps so far
-    ended_by: str = ""  # the limit that leaves nothing to do; empty if training can continue
+    ended_by: str = ""  # why nothing is left to do; empty if training can continue
+    limit: str = ""  # the option that limits it, if that is why
 
     @property
     def complete(self) -> bool:
@@ -52,7 +54,7 @@ class ResumePoint(NamedTuple):
 
 
 def resume_point(
-    run: Run, config: dict[str, Any], fault: Fault = lambda _: ""
+    run: Run, config: dict[str, Any], fault: Fault = lambda _: "", ends: Ends = _UNKNOWN
 ) -> ResumePoint | None:
     """Finds where `fit` with this config resumes.
 
@@ -60,6 +62,7 @@ def resume_point(
         run: The folder.
         config: The resolved config.
         fault: Returns what prevents resuming from a checkpoint; empty if nothing does.
+        ends: How the callbacks and the module end training.
 
     Returns:
         The point; None if the run has no checkpoint yet.
@@ -82,19 +85,22 @@ def resume_point(
     ]
     _check_unchanged(run, lowered)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
-    done = Progress.of(checkpoint)
-    limit = limits.reached(config, done)
-    cut_short = results.get("status") != "complete"
-    if limit and not (cut_short and limits.averages_at_the_end(config)):
+    done, lack = Progress.of(checkpoint), checkpoints.lack(checkpoint)
+    limit = limits.reached(config, done, ends.timers)
+    at_end = entries.get(checkpoint, entries.AT_END, False)
+    cut_short = results.get("status") != "complete" and not at_end
+    if limit and not (cut_short and ends.acts and not lack):
         limits.check_effect(raised, limit)
-        return ResumePoint(*place, f"{limit} is reached")
+        return ResumePoint(*place, f"{limit} is reached", limit.option)
+    patient = limits.more_patience(checkpoint, ends)
     unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     by = results.get("ended_by", "a callback")
     stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
-    if not cut_short and unchanged and stays:
+    if not cut_short and unchanged and stays and not patient:
         return ResumePoint(*place, f"ended by {by}")
-    _check_patience(old, new, results, raised)
-    if lack := checkpoints.lack(checkpoint):
+    if not patient:
+        _check_patience(old, new, results, raised)
+    if lack:
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
     return ResumePoint(*place)
 
@@ -167,27 +173,3 @@ def newest(run: Run, fault: Fault = lambda _: "") -> tuple[Path, dict[str, Any]]
         return path, checkpoint
     problem = problems[0] if run.last.exists() else problems[-1]
     raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")
-
-
-def best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
-    """Finds the best weights of the training that led to a checkpoint: its own or `best.ckpt`'s.
-
-    Args:
-        start: The checkpoint's file.
-        checkpoint: Its content.
-
-    Returns:
-        A file whose score is known; None if there is none.
-    """
-    scored = {start: checkpoints.scores(checkpoint)}
-    neighbour = start.with_name(BEST)
-    with suppress(UserError):
-        other = checkpoints.read(neighbour)
-        rows = checkpoints.history(other)
-        if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
-            scored[neighbour] = checkpoints.scores(other)
-    known = {path: scores for path, scores in scored.items() if scores}
-    # Of equal scores the first, as in an uninterrupted run
-    return max(
-        known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
-    )

@@ -15,9 +15,9 @@ from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS
-from lit_mnist.runs.optimization import KINDS_KEY, kinds, optimization, other_kinds
+from lit_mnist.runs.optimization import kinds, optimization, other_kinds
 from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
 
 
@@ -37,7 +37,8 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
     optimizers, schedules = ([], None) if late else optimization(trainer, model)
-    if other := other_kinds(checkpoint.get(KINDS_KEY), kinds(optimizers or None, schedules)):
+    made = kinds(optimizers or None, schedules)
+    if other := other_kinds(entries.get(checkpoint, entries.KINDS), made):
         return other
     expected["optimizer_states"] = [
         {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
@@ -139,7 +140,7 @@ def _unlike_partial(checkpoint: dict[str, Any], model: LightningModule) -> str:
     """Checks the partial sums of an unfinished epoch."""
     place = checkpoint["loops"]["fit_loop"]["state_dict"].get("combined_loader")
     found = unlike([{"epoch": 0, "step": 0}], place, "combined_loader") if place else ""
-    kept, scores = checkpoint.get("train_scores"), getattr(model, "train_scores", None)
+    kept, scores = entries.get(checkpoint, entries.SCORES), getattr(model, "train_scores", None)
     if found or not kept or scores is None:
         return found
     sums = scores.partial_sums()

@@ -9,6 +9,7 @@ ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of the random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
+known_ends     how a run will end, before it is trained
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
 loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
@@ -31,9 +32,10 @@ watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
   kept_rows      the earlier rows of a CSVLogger
   light_steps    training steps without needless overhead
+  module_callbacks  the callbacks that a module brings
   resuming       resuming a run
   signals        SIGTERM, Ctrl-C, and ranks whose first has ended
   decisions      what ranks must decide together
-  checkpoint_io  checkpoints that are written whole or not at all
+  checkpoint_io  checkpoints that are written whole or not at all, and read once they are
   patching       how they replace what is Lightning's
 """

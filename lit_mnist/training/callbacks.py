@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from torch import Tensor
 
 from lit_mnist import files
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
 from lit_mnist.training.watch import Watch
@@ -101,7 +101,7 @@ class MetricsCSV(Callback):
     @property
     def state_key(self) -> str:
         """Key of the rows in a checkpoint, independent of the class's name."""
-        return checkpoints.METRICS_KEY
+        return entries.METRICS
 
     def _summary(self) -> dict[str, Any]:
         """Summarises the run for `results.json`; BestCheckpoint adds the best score."""

@@ -1,14 +1,21 @@
-"""A work-around: checkpoints are written whole or not at all."""
+"""Work-arounds: checkpoints are written whole or not at all, and read once they are written."""
 
 import errno
+import functools
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.plugins import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from lit_mnist.files import replacing
 from lit_mnist.runs import plain
+from lit_mnist.training.patching import replaced
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -35,3 +42,56 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
                 if "inline_container" not in str(error):
                     raise
                 raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
+
+
+def whole_files(plugins: list[Any]) -> list[Any]:
+    """Returns a trainer's plugins with ours in the place of Lightning's, or added to them.
+
+    One that wraps another, such as AsyncCheckpointIO, gets ours to wrap.
+    """
+    if not any(isinstance(one, CheckpointIO) for one in plugins):
+        return [*plugins, WholeFileCheckpointIO()]
+    return [_whole(one) for one in plugins]
+
+
+def _whole(plugin: Any) -> Any:
+    if isinstance(plugin, _WrappingCheckpointIO):
+        plugin._checkpoint_io = _whole(plugin.checkpoint_io or TorchCheckpointIO())
+    return WholeFileCheckpointIO() if type(plugin) is TorchCheckpointIO else plugin
+
+
+def finish_writing(trainer: Trainer) -> None:
+    """Waits until all checkpoints are written.
+
+    Raises:
+        Exception: What has prevented one from being written.
+    """
+    _finish(trainer.strategy.checkpoint_io)
+
+
+def written_first() -> AbstractContextManager[None]:
+    """Has AsyncCheckpointIO read and remove checkpoints only once all are written.
+
+    A finder reads the one that it has just saved. ModelCheckpoint removes an older one when it has
+    saved a better (lightning/pytorch/plugins/io/async_plugin.py).
+    """
+
+    def after(name: str) -> tuple[type, str, Callable[..., Any]]:
+        call = getattr(AsyncCheckpointIO, name)
+
+        @functools.wraps(call)
+        def waiting(plugin: AsyncCheckpointIO, *args: Any, **kwargs: Any) -> Any:
+            _finish(plugin)
+            return call(plugin, *args, **kwargs)
+
+        return AsyncCheckpointIO, name, waiting
+
+    return replaced(after("load_checkpoint"), after("remove_checkpoint"))
+
+
+def _finish(plugin: CheckpointIO) -> None:
+    """Waits; a plugin that has ended its thread starts another when it saves again."""
+    if isinstance(plugin, AsyncCheckpointIO):
+        plugin.teardown()
+    elif isinstance(plugin, _WrappingCheckpointIO) and plugin.checkpoint_io:
+        _finish(plugin.checkpoint_io)

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.ending import WholeSteps, ends_within_epoch, validates_next
 from lit_mnist.training.validated_weights import ValidatedWeights
@@ -28,6 +28,9 @@ class BestCheckpoint(ModelCheckpoint):
     Args:
         run: The folder.
     """
+
+    state_key = entries.BEST  # independent of the class's name
+    _legacy_state_key = "best"  # type: ignore[assignment] # that of earlier versions; a property of Lightning's
 
     def __init__(self, run: Run) -> None:
         super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **_OPTIONS)
@@ -98,11 +101,6 @@ class BestCheckpoint(ModelCheckpoint):
         """Restores the last validation only: the score to beat is in `best.ckpt` itself."""
         self.measured = dict(state_dict.get("measured", {}))
 
-    @property
-    def state_key(self) -> str:
-        """Fixes the key of the state in a checkpoint, independent of the class name."""
-        return checkpoints.BEST_KEY
-
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
         unchanged = self.validated.include(trainer)
@@ -140,6 +138,8 @@ class LastCheckpoint(ModelCheckpoint):
         every_n_train_steps: Optimizer steps between checkpoints within an epoch; 0: none.
     """
 
+    state_key = entries.LAST  # likewise
+
     def __init__(self, run: Run, every_n_train_steps: int = 0) -> None:
         super().__init__(run.last.parent, run.last.stem, **_OPTIONS)
         self.every, self.saved_at = every_n_train_steps, 0  # optimizer steps
@@ -176,11 +176,6 @@ class LastCheckpoint(ModelCheckpoint):
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores nothing, as the folder may have been moved since."""
-
-    @property
-    def state_key(self) -> str:
-        """Fixes the key of the state in a checkpoint, independent of the class name."""
-        return "last"
 
     def _is_due(self, trainer: Trainer) -> bool:
         return self.every > 0 and trainer.global_step // self.every > self.saved_at // self.every

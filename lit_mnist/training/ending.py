@@ -1,5 +1,6 @@
 """How training ends: which limit it has reached, and stopping only where it can be resumed."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -31,11 +32,17 @@ def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
     for one in _all(trainer, EarlyStopping):
         if _has_stopped(one):
             return type(one).__name__
-    limit = limits.reached(config, progress(trainer))
+    limit = limits.reached(config, progress(trainer), timers(trainer.callbacks))  # type: ignore[attr-defined] # set in its __init__
     if limit:
         return limit.option
     pruned = any(one.stopped_epoch for one in _all(trainer, TrialPruning))
     return TrialPruning.__name__ if pruned else "a callback"
+
+
+def timers(callbacks: Iterable[Callback]) -> dict[float, str]:
+    """Returns the limits of Timer callbacks, in seconds, as in `Ends`."""
+    found = [one._duration for one in callbacks if isinstance(one, Timer)]
+    return dict.fromkeys([one for one in found if one is not None], "")
 
 
 def interrupted_by(exception: BaseException) -> str:

@@ -1,14 +1,21 @@
 """Saves weights that callbacks or the module change after the last epoch."""
 
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.weights import shapes
+from lit_mnist.training.checkpoint_io import finish_writing
 from lit_mnist.training.checkpointing import BestCheckpoint
 from lit_mnist.training.patching import overrides
+from lit_mnist.training.run_folder import drop_test
+
+# Hooks of Lightning's that leave the weights alone
+_HARMLESS = (ModelCheckpoint.on_train_end, Timer.on_train_end)
 
 
 class FinalWeights(Callback):
@@ -23,14 +30,20 @@ class FinalWeights(Callback):
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.at_end = False  # whether the checkpoint that is saved is the one at the end
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Saves them; `save_after_the_module` moves this behind the hooks of all others."""
         self.save(trainer)
 
     def save(self, trainer: Trainer) -> None:
-        """Writes `last.ckpt` again if its weights are no longer the module's."""
-        finishing = _finishing(trainer)
+        """Writes `last.ckpt` again if its weights are no longer the module's.
+
+        A run is complete once this has returned, so all checkpoints must be on disk by then.
+        """
+        finish_writing(trainer)
+        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+        finishing = " and ".join(acting(callbacks, trainer.lightning_module))
         if not finishing:
             return
         # on every rank, as sharded weights are put together by all of them
@@ -39,9 +52,21 @@ class FinalWeights(Callback):
             for one in trainer.checkpoint_callbacks:
                 if isinstance(one, BestCheckpoint):
                     one.measured = {}  # the last validation was of other weights
+            if trainer.is_global_zero:
+                drop_test(self.run)  # also if no batch was trained
+            self.at_end = True
             trainer.save_checkpoint(self.run.last)
+            self.at_end = False
+            finish_writing(trainer)
             if trainer.is_global_zero:
                 print(f"{self.run.last} holds the weights that {finishing} set at the end")
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Notes that nobody has to set these weights again, if the process is killed now."""
+        if self.at_end:
+            checkpoint[entries.AT_END] = True
 
     def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
         if not trainer.is_global_zero or not self.run.last.exists():
@@ -52,16 +77,16 @@ class FinalWeights(Callback):
         return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(weights)
 
 
-def _finishing(trainer: Trainer) -> str:
-    """Names the user's callbacks that act after the last epoch, and the module if it does."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+def acting(callbacks: Iterable[Callback], module: LightningModule) -> list[str]:
+    """Names the user's callbacks that act after the last step, and the module if it does."""
     names = [
         type(callback).__name__
         for callback in callbacks
         if overrides(callback, Callback, "on_train_end")
+        and type(callback).on_train_end not in _HARMLESS
         and not type(callback).__module__.startswith("lit_mnist.")
         and not callback.__class__.__name__.endswith("ProgressBar")
     ]
-    if overrides(trainer.lightning_module, LightningModule, "on_train_end"):
-        names.append(type(trainer.lightning_module).__name__)
-    return " and ".join(names)
+    if overrides(module, LightningModule, "on_train_end"):
+        names.append(type(module).__name__)
+    return names

@@ -8,7 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
-_KEY = "frozen"  # in a checkpoint: names of weights, and of batch norms without statistics
+from lit_mnist.runs import entries
 
 
 class Frozen(Callback):
@@ -51,7 +51,7 @@ class Frozen(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the names of the frozen weights, and of those that were before training."""
-        checkpoint[_KEY] = {**_frozen(pl_module), "before": self.before}
+        checkpoint[entries.FROZEN] = {**_frozen(pl_module), "before": self.before}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -61,9 +61,10 @@ class Frozen(Callback):
         A layer that the module now freezes or leaves free otherwise than when the run began, as in
         a run that begins with a checkpoint of another, stays as the module has it.
         """
-        if trainer.state.fn != TrainerFn.FITTING or _KEY not in checkpoint:
+        saved = entries.get(checkpoint, entries.FROZEN)
+        if trainer.state.fn != TrainerFn.FITTING or saved is None:
             return
-        saved, self.before = checkpoint[_KEY], _frozen(pl_module)
+        self.before = _frozen(pl_module)
         changed = {
             kind: {*names} ^ {*saved.get("before", {}).get(kind, names)}
             for kind, names in self.before.items()

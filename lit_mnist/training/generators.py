@@ -8,7 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
-_KEY = "generators"  # in a checkpoint: the states of the generators on each rank
+from lit_mnist.runs import entries
 
 
 class Generators(Callback):
@@ -30,14 +30,14 @@ class Generators(Callback):
         if trainer.world_size > 1:
             all_ranks = [None] * trainer.world_size
             torch.distributed.all_gather_object(all_ranks, states)
-        checkpoint[_KEY] = all_ranks
+        checkpoint[entries.GENERATORS] = all_ranks
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Keeps the states until training starts."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.loaded = list(checkpoint.get(_KEY, []))
+            self.loaded = list(entries.get(checkpoint, entries.GENERATORS, []))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's states; if the number of ranks has changed, the seed's stay."""

@@ -9,7 +9,8 @@ from contextlib import ExitStack, contextmanager
 # Warnings that the user can do nothing about, or that repeat this program's own output
 _NOISE = (
     r"Checkpoint directory .*[/\\]checkpoints exists and is not empty",  # as in any resume
-    r"Be aware that when using `ckpt_path`.*: \['(Timer|History)'\]",  # a limit; ours of 0.1
+    # A limit, and ours of earlier versions
+    r"Be aware that when using `ckpt_path`.*: \[('(Timer|History|metrics|best|last)'(, )?)+\]",
     r"The number of training batches .* is smaller than the logging interval",  # see StepLogs
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it

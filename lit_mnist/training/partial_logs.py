@@ -9,8 +9,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lit_mnist.models.scoring import RunningScores
+from lit_mnist.runs import entries
 
-_KEY = "train_logs"  # in a checkpoint: for each rank, the sums of logged values and of metrics
 Sums = dict[str, dict[str, Any]]
 
 
@@ -32,7 +32,7 @@ class PartialLogs(Callback):
     ) -> None:
         """Remembers the sums until training starts."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.loaded = list(checkpoint.get(_KEY, []))
+            self.loaded = list(entries.get(checkpoint, entries.LOGS, []))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -51,7 +51,7 @@ class PartialLogs(Callback):
             all_ranks = [None] * trainer.world_size
             torch.distributed.all_gather_object(all_ranks, local)
         if any(sums for rank in all_ranks for sums in rank.values()):
-            checkpoint[_KEY] = all_ranks
+            checkpoint[entries.LOGS] = all_ranks
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's sums; if the number of ranks has changed, none, with a message."""

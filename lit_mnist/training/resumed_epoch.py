@@ -14,12 +14,10 @@ from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
-from lit_mnist.runs import checkpoints, optimization
+from lit_mnist.runs import entries, optimization
 
 # Lightning's callbacks that set up state at the start of an epoch which no checkpoint holds
 _SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
-_KEY = "plateaus_due"  # in a checkpoint: schedules to step, by index, and their monitored values
-_SPIKES_KEY = "spikes_seen"  # likewise: number of losses that SpikeDetection has averaged
 
 
 class ResumedEpoch(Callback):
@@ -56,9 +54,10 @@ class ResumedEpoch(Callback):
     ) -> None:
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.loaded = dict(checkpoint.get(_KEY, {}))
+            self.loaded = dict(entries.get(checkpoint, entries.PLATEAUS, {}))
             for detector in _spike_detectors(trainer):
-                detector.running_mean._num_vals_seen = checkpoint.get(_SPIKES_KEY, 0)
+                seen = entries.get(checkpoint, entries.SPIKES, 0)
+                detector.running_mean._num_vals_seen = seen
             batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
             skipped = batches["processed"] - batches["started"]
             for name in ("started", "completed"):
@@ -69,18 +68,18 @@ class ResumedEpoch(Callback):
     ) -> None:
         """Saves the steps still due, and what the checkpoint lacks for an exact resume."""
         schedules = (config.scheduler for config in trainer.lr_scheduler_configs)
-        checkpoint[optimization.KINDS_KEY] = optimization.kinds(trainer.optimizers, schedules)
+        checkpoint[entries.KINDS] = optimization.kinds(trainer.optimizers, schedules)
         if due := self._values(trainer):
-            checkpoint[_KEY] = due
+            checkpoint[entries.PLATEAUS] = due
         for detector in _spike_detectors(trainer):
-            checkpoint[_SPIKES_KEY] = detector.running_mean._num_vals_seen
+            checkpoint[entries.SPIKES] = detector.running_mean._num_vals_seen
         if trainer.fit_loop._should_accumulate():
-            checkpoint[checkpoints.LACKS_KEY] = "gradients"
+            checkpoint[entries.LACKS] = "gradients"
         elif _within_a_step(trainer):
-            checkpoint[checkpoints.LACKS_KEY] = "end of step"
+            checkpoint[entries.LACKS] = "end of step"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
         if prunes and prune.is_pruned(pl_module):
-            checkpoint[checkpoints.LACKS_KEY] = "masks"
+            checkpoint[entries.LACKS] = "masks"
             checkpoint["state_dict"] = unmasked(checkpoint["state_dict"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

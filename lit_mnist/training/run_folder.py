@@ -8,11 +8,13 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files
-from lit_mnist.runs import checkpoints, safe_yaml
+from lit_mnist.runs import entries, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import board, ending
 from lit_mnist.training.hardware import device_name, versions
+
+_OF_TEST = ("test_", "calibration", "novelty")  # how entries of results.json begin
 
 
 class RunFolder(Callback):
@@ -31,21 +33,22 @@ class RunFolder(Callback):
         self.outdated = _outdated(run, fresh)  # listed before the logger adds its file
         self.start: Start | None = None  # another run's checkpoint to begin with
         self.began = False
+        self.batches = 0  # seen before this training
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes config and status, and removes files that are out of date."""
-        self.began = trainer.is_global_zero
+        self.began, self.batches = trainer.is_global_zero, _batches(trainer)
         if not self.began:
             return
+        if self.fresh or self.start:
+            drop_test(self.run)
         before = {} if self.fresh else self.run.results()
         kept = self._take_over(self.start) if self.start else set()
         for path in self.outdated:
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
-        board.withdraw_test(self.run)
         files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
-        # Test scores belong to the weights before this training
-        other = ("test_", "best_", "ended_by", "calibration", "novelty")
+        other = ("best_", "ended_by")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
 
@@ -82,7 +85,13 @@ class RunFolder(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Stores the model's options, as a module may save no hyperparameters, or only some."""
+        """Stores the model's options, as a module may save no hyperparameters, or only some.
+
+        A test of the weights before is dropped here, and not at once: this training may see no
+        batch, as a callback or the module may stop it.
+        """
+        if self.began and _batches(trainer) != self.batches:
+            drop_test(self.run)
         model, taken = self.config["model"], inspect.signature(type(pl_module)).parameters
         defaults = {name: one.default for name, one in taken.items()}
         given = {
@@ -90,7 +99,7 @@ class RunFolder(Callback):
             for name, value in (model.get("init_args") or {}).items()
             if isinstance(defaults.get(name), str) or value != str(defaults.get(name))  # an object
         }
-        checkpoint[checkpoints.OPTIONS_KEY] = {
+        checkpoint[entries.MODEL_OPTIONS] = {
             "class_path": model["class_path"],
             "init_args": given,
         }
@@ -110,6 +119,20 @@ class RunFolder(Callback):
         if self.began and self.run.file("results.json").exists():
             by = ending.interrupted_by(exception)
             self.run.update_results(status="interrupted", ended_by=by)
+
+
+def drop_test(run: Run) -> None:
+    """Removes a test's scores from `results.json` and TensorBoard, as other weights are saved."""
+    board.withdraw_test(run)
+    before = run.results()
+    kept = {key: value for key, value in before.items() if not key.startswith(_OF_TEST)}
+    if kept != before:
+        files.write_json(run.file("results.json"), kept)
+
+
+def _batches(trainer: Trainer) -> int:
+    progress: Any = trainer.fit_loop.epoch_loop.batch_progress
+    return int(progress.total.ready)
 
 
 def _outdated(run: Run, fresh: bool) -> list[Path]:

@@ -8,7 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
 from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
 
-from lit_mnist.runs.checkpoints import SEARCHED_KEY
+from lit_mnist.runs import entries
 
 _FINDERS = (BatchSizeFinder, LearningRateFinder)
 
@@ -64,7 +64,7 @@ class Searched(Callback):
     ) -> None:
         """Saves the values that were found."""
         if self.began and self.found:
-            checkpoint[SEARCHED_KEY] = dict(self.found)
+            checkpoint[entries.SEARCHED] = dict(self.found)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -76,7 +76,7 @@ class Searched(Callback):
         """
         if trainer.state.fn != TrainerFn.FITTING:
             return
-        found = checkpoint.get(SEARCHED_KEY, {})
+        found = entries.get(checkpoint, entries.SEARCHED, {})
         self.found |= {name: found[name] for name in found if self.is_own or name in self.found}
         for name in self.found.keys() & found.keys():
             lightning_setattr(pl_module, name, found[name])

@@ -19,6 +19,7 @@ from lightning.pytorch.trainer.connectors.logger_connector import result
 
 from lit_mnist.errors import UserError
 from lit_mnist.training import light_imports
+from lit_mnist.training.checkpoint_io import written_first
 from lit_mnist.training.decisions import (
     no_rescue_by_one,
     one_moment_to_validate,
@@ -28,6 +29,7 @@ from lit_mnist.training.decisions import (
 from lit_mnist.training.kept_rows import kept_rows
 from lit_mnist.training.light_imports import SWITCH
 from lit_mnist.training.light_steps import light_steps
+from lit_mnist.training.module_callbacks import module_callbacks
 from lit_mnist.training.noise import quiet
 from lit_mnist.training.patching import replaced
 from lit_mnist.training.resuming import (
@@ -92,6 +94,8 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
     "only_what_is_named": only_what_is_named,
+    "module_callbacks": module_callbacks,
+    "written_first": written_first,
     "whole_means": whole_means,
     "kept_rows": kept_rows,
     "one_schedule": one_schedule,

@@ -1,9 +1,13 @@
 """Errors of libraries are put on one line; a bug of the program keeps its traceback."""
 
+import re
+
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.accelerators import CPUAccelerator
 from lightning.pytorch.demos.boring_classes import BoringModel
+from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.tuner.lr_finder import _ExponentialLR
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import distributed, nn
@@ -64,6 +68,15 @@ def test_lightnings_refusals_become_a_line_about_the_option():
     assert str(explanation).startswith("--trainer: You have passed invalid value -3")
     assert isinstance(explained(MisconfigurationException("a\n b")), UserError)
     assert str(explained(MisconfigurationException("a\n b"))) == "--trainer: a; b"
+
+
+def test_what_a_strategy_refuses_of_a_module_becomes_a_line_about_the_option():
+    strategy = ModelParallelStrategy()
+    strategy.accelerator = CPUAccelerator()
+    strategy.connect(BoringModel())
+    explanation = raised(lambda: strategy.setup(None))
+    assert isinstance(explanation, UserError)
+    assert re.match(r"--trainer\.strategy: .*`configure_model\(\)`.*; take auto", str(explanation))
 
 
 def test_a_peer_s_failure_is_not_a_user_error():

@@ -54,6 +54,12 @@ def test_an_interrupted_run_has_epochs_left(members, trained):
     assert (plan.complete, plan.epochs_left) == (False, 2)
 
 
+def test_a_run_killed_after_its_last_epoch_has_its_end_left(members, trained):
+    cut_back(3)
+    plan = planned(*members)
+    assert (plan.complete, plan.epochs_left) == (False, 0)
+
+
 @pytest.mark.parametrize("lost", ["predictions.csv", "results.json", "weights"])
 def test_a_test_of_other_weights_or_without_predictions_is_invalid(members, trained, lost):
     if lost == "weights":

@@ -15,7 +15,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import ClassifierModule, ConvNetModule
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 
 LOGIT = torch.zeros(1)
 NET = """
@@ -81,7 +81,7 @@ def built(kind, seed=0, **options):
 def test_what_changes_no_answer_does_not_count(here, monkeypatch, source, dtype):
     for seed, path in enumerate(("a.ckpt", "b.ckpt")):
         content = save(path, built(defined(monkeypatch, NET), seed), dtype)
-        assert content[answers.KEY]["logits"].shape == (answers.COUNT, 10)
+        assert content[entries.MODEL_ANSWERS]["logits"].shape == (answers.COUNT, 10)
     defined(monkeypatch, source)
     EnsembleModule(["a.ckpt", "b.ckpt"]).configure_model()
 
@@ -156,7 +156,7 @@ def test_asking_leaves_module_weights_and_generators_as_they_were():
     identities = [*map(id, module.parameters()), *map(id, module.buffers())]
     content = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(content)
-    assert answers.KEY in content
+    assert entries.MODEL_ANSWERS in content
     assert [part.training for part in module.modules()] == modes
     assert torch.equal(torch.get_rng_state(), drawn)
     for state in (module.state_dict(), content["state_dict"]):
@@ -174,7 +174,7 @@ def test_the_answers_are_those_of_the_weights_that_are_saved():
     content = {"state_dict": averaged.state_dict()}
     module.on_save_checkpoint(content)
     expected = averaged.eval()(answers.images())
-    assert torch.allclose(content[answers.KEY]["logits"], expected, atol=1e-6)
+    assert torch.allclose(content[entries.MODEL_ANSWERS]["logits"], expected, atol=1e-6)
 
 
 class Noisy(Forgetful):
@@ -206,7 +206,7 @@ def test_of_a_module_without_fixed_answers_nothing_is_known(kind):
     drawn = torch.get_rng_state()
     module.on_save_checkpoint(content)
     assert torch.equal(torch.get_rng_state(), drawn)
-    assert answers.KEY not in content
+    assert entries.MODEL_ANSWERS not in content
     assert not answers.differ(content, built(kind, 1))
     other = {"state_dict": built(Forgetful).state_dict()}
     built(Forgetful).on_save_checkpoint(other)
@@ -262,7 +262,7 @@ def test_a_module_that_is_as_it_was_is_accepted(tmp_path, kind):
     module = built(kind)
     module.temperature, module.scale = 3.0, 2.0
     content = save(tmp_path / "a.ckpt", module)
-    assert answers.KEY in content
+    assert entries.MODEL_ANSWERS in content
     assert not answers.differ(content, built(kind, 1))  # which has not loaded it yet, as in `test`
     rebuild(content, tmp_path / "a.ckpt")
 
@@ -279,19 +279,19 @@ def test_a_module_in_part_of_the_processes_is_not_asked():
         module._trainer = SimpleNamespace(strategy=strategy)
         content = {"state_dict": module.state_dict()}
         answers.store(module, content)
-        assert (answers.KEY in content) is is_asked
+        assert (entries.MODEL_ANSWERS in content) is is_asked
 
 
 def test_our_own_modules_and_damaged_answers_are_not_asked():
     module = built(ConvNetModule, widths=[[4]], kernels=[3])
     content = {"state_dict": module.state_dict()}
     module.on_save_checkpoint(content)
-    assert answers.KEY not in content
+    assert entries.MODEL_ANSWERS not in content
     user = built(Forgetful)
     weights = user.state_dict()
     digest = checkpoints.weights_sha256(weights)
     for found in (None, 3, {}, *({"logits": one, "weights_sha256": digest} for one in (3, LOGIT))):
-        assert not answers.differ({"state_dict": weights, answers.KEY: found}, user)
+        assert not answers.differ({"state_dict": weights, entries.MODEL_ANSWERS: found}, user)
 
 
 def test_the_images_are_bars_in_eight_directions():

@@ -10,6 +10,7 @@ from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.main import main
 from lit_mnist.models import ClassifierModule, EnsembleModule
 from lit_mnist.models.logits import checked
+from lit_mnist.runs import entries
 from tests.conftest import SMALL
 
 LOGITS = torch.zeros(3, 10)
@@ -120,8 +121,8 @@ def test_fit_reports_a_wrong_output_in_one_line(small_data, here, capsys):
 def test_a_committee_and_an_export_need_logits_from_forward(tmp_path):
     paths = [tmp_path / f"{place}.ckpt" for place in range(2)]
     for path in paths:
-        module = Twofold()
-        torch.save({"state_dict": module.state_dict(), "model_class": f"{__name__}.Twofold"}, path)
+        named = {entries.MODEL_CLASS: f"{__name__}.Twofold"}
+        torch.save({"state_dict": Twofold().state_dict(), **named}, path)
     committee = EnsembleModule(checkpoints=list(map(str, paths)), classes=[Twofold])
     with pytest.raises(UserError, match="Twofold: returns a tuple of 2 for 1 image;"):
         committee.configure_model()

@@ -10,6 +10,7 @@ from torch import nn
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import DeepConvModule, DenseModule, SimpleConvModule
+from lit_mnist.runs import entries
 from tests.conftest import digits
 
 IDENTITY = {"dataset": "MNIST", "pixels": "0 to 1", "data_sha256": "d1", "split_sha256": "s1"}
@@ -194,7 +195,9 @@ def test_a_member_s_score_is_that_of_its_own_weights(here):
         save(here / f"{seed}.ckpt", seed=seed)
     content = torch.load("1.ckpt", weights_only=True) | {"global_step": 7}
     for step, expected in ((7, 0.75), (6, None)):
-        content["callbacks"]["best"] = {"measured": {"epoch": 3, "step": step, "val_acc": 0.75}}
+        content["callbacks"][entries.BEST] = {
+            "measured": {"epoch": 3, "step": step, "val_acc": 0.75}
+        }
         torch.save(content, "1.ckpt")
         committee = EnsembleModule("*.ckpt")
         committee.configure_model()

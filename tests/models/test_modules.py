@@ -21,6 +21,7 @@ from lit_mnist.models.modules import (
 )
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.scoring import RunningScores
+from lit_mnist.runs import entries
 from tests.no_dropout import LinearModule
 
 PAIRS = {DenseModule: Dense, SimpleConvModule: SimpleConv, DeepConvModule: DeepConv}
@@ -330,7 +331,7 @@ def test_a_module_from_load_from_checkpoint_starts_a_new_epoch(small_data, tmp_p
         )
     )
     fit(DenseModule(), callbacks=[save])
-    assert torch.load(within, weights_only=True)["train_scores"]["count"] == 5 * 60
+    assert torch.load(within, weights_only=True)[entries.SCORES]["count"] == 5 * 60
     loaded, copied = DenseModule.load_from_checkpoint(within), DenseModule()
     copied.load_state_dict(loaded.state_dict())
     assert fit(loaded) == fit(copied)

@@ -7,6 +7,7 @@ from torch import nn
 
 from lit_mnist.models import ConvNetModule, DenseModule, trained
 from lit_mnist.models.shifts import average_over_shifts
+from lit_mnist.runs import entries
 
 
 def digits(count=3):
@@ -55,7 +56,7 @@ def test_a_checkpoint_keeps_its_shifts_option(shifts, tmp_path):
     checkpoint = {
         "state_dict": module.state_dict(),
         "hyper_parameters": dict(module.hparams),
-        "model_class": "lit_mnist.models.modules.DenseModule",
+        entries.MODEL_CLASS: "lit_mnist.models.modules.DenseModule",
         "pytorch-lightning_version": "2.6.6",
     }
     images = digits()

@@ -6,6 +6,7 @@ import torch
 from lit_mnist.errors import UserError
 from lit_mnist.models import modules, rebuild
 from lit_mnist.models.trained import NETS, network
+from lit_mnist.runs import entries
 from lit_mnist.runs.checkpoints import class_name
 
 
@@ -18,7 +19,7 @@ def test_loading_without_lightning_gives_equal_outputs(name, channels_last, tmp_
     checkpoint = {
         "state_dict": module.state_dict(),
         "hyper_parameters": dict(module.hparams),
-        "model_class": f"{modules.__name__}.{name}",
+        entries.MODEL_CLASS: f"{modules.__name__}.{name}",
     }
     images, before = torch.rand(3, 1, 28, 28), torch.random.get_rng_state()
     expected = rebuild.rebuild(checkpoint, tmp_path).eval()
@@ -33,7 +34,7 @@ def test_loading_without_lightning_gives_equal_outputs(name, channels_last, tmp_
 def test_a_checkpoint_of_another_shape_is_loaded_through_its_class(tmp_path):
     module = modules.DenseModule()
     weights = module.state_dict() | {"net.1.weight": torch.zeros(2, 2)}
-    checkpoint = {"state_dict": weights, "model_class": f"{modules.__name__}.DenseModule"}
+    checkpoint = {"state_dict": weights, entries.MODEL_CLASS: f"{modules.__name__}.DenseModule"}
     assert class_name(checkpoint).endswith("DenseModule")
     with pytest.raises(Exception, match="do not fit DenseModule"):
         network(checkpoint, tmp_path)
@@ -46,7 +47,7 @@ def test_absurd_sizes_are_refused_before_memory_is_allocated(widths, tmp_path):
     checkpoint = {
         "state_dict": weights,
         "hyper_parameters": sizes | {"widths": widths},
-        "model_class": f"{modules.__name__}.ConvNetModule",
+        entries.MODEL_CLASS: f"{modules.__name__}.ConvNetModule",
     }
     with pytest.raises(UserError):
         network(checkpoint, tmp_path)

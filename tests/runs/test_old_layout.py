@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.runs import entries
 from lit_mnist.runs.old_layout import with_moved_classes
 from tests.conftest import equal_weights
 
@@ -36,7 +37,7 @@ def make_old():
     for path in (RUN / "checkpoints").iterdir():
         checkpoint = torch.load(path, weights_only=True)
         checkpoint["hyper_parameters"]["_class_path"] = "lit_mnist.modules.DenseModule"
-        checkpoint["callbacks"]["History"] = checkpoint["callbacks"].pop("metrics")
+        checkpoint["callbacks"]["History"] = checkpoint["callbacks"].pop(entries.METRICS)
         torch.save(checkpoint, path)
 
 

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.models.modules import SimpleConvModule
 from lit_mnist.models.scoring import RunningScores
+from lit_mnist.runs import entries
 from lit_mnist.runs.resume_check import fault, unlike
 from tests.trained import put
 
@@ -46,11 +47,11 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
         "betas does not have 2",
     ),
     "another optimizer": (
-        put("optimization", {"optimizers": ["SGD"]}),
+        put(entries.KINDS, {"optimizers": ["SGD"]}),
         "saved with 'SGD', and configure_optimizers now makes 'Adam'",
     ),
     "no schedule then": (
-        put("optimization", {"optimizers": ["Adam"], "schedules": []}),
+        put(entries.KINDS, {"optimizers": ["Adam"], "schedules": []}),
         "saved with 'no schedules', and configure_optimizers now makes 'Plateau'",
     ),
     "no schedule": (put("lr_schedulers", []), "lr_schedulers does not have 1 items"),
@@ -69,8 +70,8 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
         put(*LOOP, "state_dict", {"combined_loader": [{"epoch": 0, "step": "x"}]}),
         "step is not a number",
     ),
-    "sums of text": (put("train_scores", ["x"]), "train_scores.total is not a tensor"),
-    "rows of others": (put("callbacks", "metrics", "rows", [{"a": 1}]), "rows are not those"),
+    "sums of text": (put(entries.SCORES, ["x"]), "train_scores.total is not a tensor"),
+    "rows of others": (put("callbacks", entries.METRICS, "rows", [{"a": 1}]), "rows are not those"),
     "no epoch": (put("epoch", ...), "epoch is missing"),
     "no weight": (put("state_dict", "net.0.bias", ...), "weights do not fit"),
 }
@@ -109,7 +110,7 @@ def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):
     named = dict(zip(RunningScores().partial_sums(), [*kept, torch.tensor([0, 0])], strict=True))
     for partial in (kept, named):
         model = SimpleConvModule(plateau=True)
-        assert fault(within | {"train_scores": partial}, trainer, model) == ""
+        assert fault(within | {entries.SCORES: partial}, trainer, model) == ""
 
 
 def test_a_weight_without_optimizer_state_has_no_fault(whole, trainer):

@@ -14,6 +14,7 @@ from lit_mnist.training.final_weights import FinalWeights
 def test_each_rank_helps_to_put_sharded_weights_together(tmp_path):
     asked = []
     strategy = SimpleNamespace(
+        checkpoint_io=None,
         lightning_module_state_dict=lambda: asked.append("weights"),
         broadcast=lambda changed: asked.append(changed),
     )
@@ -34,6 +35,7 @@ def test_an_average_has_no_score_of_the_weights_before(tmp_path):
     best = BestCheckpoint(run)
     best.measured = {"epoch": 1, "step": 8, "val_acc": 0.5}
     strategy = SimpleNamespace(
+        checkpoint_io=None,
         lightning_module_state_dict=lambda: {"weight": torch.ones(2)},
         broadcast=lambda changed: changed,
     )

@@ -6,6 +6,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torchmetrics import CatMetric, SumMetric
 
+from lit_mnist.runs import entries
 from lit_mnist.training.partial_logs import PartialLogs
 from tests.far import Far
 
@@ -47,4 +48,4 @@ def test_ranks_send_each_other_sums_that_need_no_gpu_of_theirs(monkeypatch):
     logs.on_save_checkpoint(SimpleNamespace(world_size=2, fit_loop=loop), module, checkpoint)
     assert sent[0]["images"]["sum_value"].numpy() == 3
     assert [part.numpy().tolist() for part in sent[0]["rates"]["value"]] == [[1, 1, 1]]
-    assert len(checkpoint["train_logs"]) == 2
+    assert len(checkpoint[entries.LOGS]) == 2

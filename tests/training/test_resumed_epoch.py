@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import SpikeDetection
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 
+from lit_mnist.runs import entries
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from tests.test_recipes import fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
@@ -72,4 +73,4 @@ def test_a_checkpoint_saved_within_a_step_says_so(processed, validating, lacks):
     trainer.fit_loop.epoch_loop = SimpleNamespace(batch_progress=SimpleNamespace(current=current))
     trainer.state.status, trainer.validating = TrainerStatus.INTERRUPTED, validating
     resumed.on_save_checkpoint(trainer, None, checkpoint)
-    assert checkpoint.get("lacks") == lacks
+    assert checkpoint.get(entries.LACKS) == lacks

@@ -19,11 +19,15 @@ from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
-from lightning.pytorch.plugins.io import TorchCheckpointIO
+from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import checkpoint_connector, signal_connector
+from lightning.pytorch.trainer.connectors import (
+    callback_connector,
+    checkpoint_connector,
+    signal_connector,
+)
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
@@ -343,6 +347,9 @@ CHANGED = (
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
+    (callback_connector._CallbackConnector, "_attach_model_callbacks"),
+    (AsyncCheckpointIO, "load_checkpoint"),
+    (AsyncCheckpointIO, "remove_checkpoint"),
 )
 
 
@@ -368,6 +375,7 @@ def test_patches_are_removed_after_an_exception():
 @pytest.mark.parametrize("name", workarounds.WORKAROUNDS)
 def test_each_workaround_can_be_switched_off(name, monkeypatch):
     several = {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2, "no_rescue_by_one": 2}
+    several["written_first"] = 2
     before = lightning_now()
     others = [other for other in workarounds.WORKAROUNDS if other != name]
     monkeypatch.setenv(workarounds.SWITCH, ",".join(others))

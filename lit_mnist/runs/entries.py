@@ -1,0 +1,49 @@
+"""Our own entries in a checkpoint: their names, which no entry of a user's module has.
+
+A module's `on_save_checkpoint` may add what it likes, such as a "frozen" of its own. Earlier
+versions wrote ours without the prefix.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+_PREFIX = "lit_mnist."
+MODEL_CLASS = f"{_PREFIX}model_class"  # the module's class
+MODEL_OPTIONS = f"{_PREFIX}model_options"  # its class and arguments, as the user gave them
+MODEL_ANSWERS = f"{_PREFIX}model_answers"  # logits, float32 (COUNT, 10), and the weights' hash
+AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after the last step
+LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
+SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
+LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
+GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
+FROZEN = f"{_PREFIX}frozen"  # names of weights, and of batch norms without statistics
+KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
+PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
+SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
+SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
+# Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
+METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
+# Those that only training needs
+_OF_TRAINING = (
+    *(AT_END, LACKS, SCORES, LOGS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES, SEARCHED),
+)
+
+
+def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:
+    """Returns the entry of a key above; of an older checkpoint, that without the prefix."""
+    return checkpoint.get(_known(checkpoint, key), default)
+
+
+def state(checkpoint: Mapping[str, Any], key: str, default: Any = None) -> Any:
+    """Returns the state of one of our callbacks; likewise."""
+    return get(checkpoint.get("callbacks", {}), key, default)
+
+
+def of_training(checkpoint: Mapping[Any, Any]) -> set[str]:
+    """Returns the keys that a checkpoint may have for entries that only training needs."""
+    return {_known(checkpoint, key) for key in _OF_TRAINING}
+
+
+def _known(checkpoint: Mapping[Any, Any], key: str) -> str:
+    new = any(isinstance(name, str) and name.startswith(_PREFIX) for name in checkpoint)
+    return key if new else key.removeprefix(_PREFIX)

@@ -1,0 +1,105 @@
+"""Checkpoints that are written in a thread beside the training."""
+
+import contextlib
+import json
+import re
+import threading
+
+import pytest
+import torch
+from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
+from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
+
+from lit_mnist.training import workarounds
+from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
+from tests import kept
+from tests.test_recipes import callback, fitted, recipe
+from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
+
+ASYNC = ("--trainer.plugins", "AsyncCheckpointIO")
+
+
+SAVE = WholeFileCheckpointIO.save_checkpoint
+
+
+def late(*args, **kwargs):
+    threading.Event().wait(0.1)
+    SAVE(*args, **kwargs)
+
+
+class Slow(TorchCheckpointIO):
+    """Begins to write only when it is told to."""
+
+    def __init__(self):
+        self.told = threading.Event()
+
+    def save_checkpoint(self, *args, **kwargs):
+        self.told.wait(0.3)
+        super().save_checkpoint(*args, **kwargs)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_upstream_still_reads_a_checkpoint_before_it_is_written(tmp_path, changed):
+    slow = Slow()
+    plugin = AsyncCheckpointIO(slow)
+    plugin.save_checkpoint({"a": 1}, tmp_path / "a.ckpt")
+    early = contextlib.nullcontext() if changed else pytest.raises(FileNotFoundError)
+    with workarounds.written_first() if changed else contextlib.nullcontext(), early:
+        assert plugin.load_checkpoint(tmp_path / "a.ckpt", weights_only=True) == {"a": 1}
+    slow.told.set()
+    plugin.teardown()
+
+
+@pytest.mark.parametrize("base", [None, TorchCheckpointIO(), AsyncCheckpointIO()])
+def test_whole_files_are_written_also_beneath_another_plugin(base):
+    (plugin,) = whole_files([_WrappingCheckpointIO(base)])
+    while isinstance(plugin, _WrappingCheckpointIO):
+        plugin = plugin.checkpoint_io
+    assert type(plugin) is WholeFileCheckpointIO
+
+
+def test_a_run_saved_beside_its_training_resumes_bit_identically(run_cli, shared, monkeypatch):
+    kept.fitted(shared, run_cli)
+    same = ("fit", STOP_AT, *ASYNC, "--every_n_train_steps", "3", "--name", "cut")
+    for moment in ("5", "10"):
+        stopped(run_cli, monkeypatch, moment, *same)
+    fitted(run_cli(*same))
+    assert_same_end(RUN, folder("cut"))
+
+
+def test_weights_set_at_the_end_are_saved_beside_the_training(run_cli, monkeypatch):
+    monkeypatch.setattr(WholeFileCheckpointIO, "save_checkpoint", late)
+    output = fitted(run_cli("fit", *recipe("Finishing"), *ASYNC))
+    assert "last.ckpt holds the weights that Finishing set at the end" in output
+    weights = checkpoint("last", folder("Finishing"))["state_dict"]
+    assert (weights["net.1.weight"] == 0.5).all()
+
+
+def test_a_rate_is_searched_for_beside_the_training(run_cli, monkeypatch):
+    monkeypatch.setattr(WholeFileCheckpointIO, "save_checkpoint", late)
+    search = callback("LearningRateFinder", num_training_steps=2, early_stop_threshold="null")
+    fitted(run_cli("fit", *search, *ASYNC, "--trainer.max_epochs", "1"))
+
+
+def test_an_error_of_a_save_beside_the_training_ends_the_run(run_cli):
+    odd = callback("tests.recipes.OddState")
+    status, _, problems = run_cli("fit", *odd, *ASYNC, "--trainer.max_epochs", "1")
+    assert status == 2
+    assert re.fullmatch(r"error: .*callbacks.OddState.best is a builtins.object[^\n]*\n", problems)
+    assert not list((RUN / "checkpoints").glob("*"))
+    assert json.loads((RUN / "results.json").read_text())["status"] == "interrupted"
+
+
+def test_a_disk_that_is_full_at_the_last_save_leaves_no_complete_run(run_cli, monkeypatch):
+    save = torch.save
+
+    def full(checkpoint, path):
+        if "last" in path.name:
+            raise RuntimeError("inline_container.cc: unexpected pos")
+        save(checkpoint, path)
+
+    monkeypatch.setattr(torch, "save", full)
+    status, _, problems = run_cli("fit", *ASYNC, "--trainer.max_epochs", "1")
+    assert status != 0
+    assert "could not be written whole" in problems
+    assert json.loads((RUN / "results.json").read_text())["status"] == "interrupted"

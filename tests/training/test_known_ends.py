@@ -1,0 +1,94 @@
+"""Runs that a module's own callbacks end, or at whose end its own code acts."""
+
+import pytest
+from lightning.pytorch.callbacks import StochasticWeightAveraging
+
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.tested import doubt
+from tests import recipes
+from tests.conftest import equal_weights
+from tests.test_recipes import callback, fitted, recipe
+from tests.test_stopping import folder, results
+from tests.trained import contents
+
+
+def refused(outcome):
+    status, _, problems = outcome
+    assert status == 2
+    *notes, line = problems.splitlines()
+    assert not any(note.startswith(("error", "Traceback")) for note in notes)
+    return line
+
+
+def test_a_limit_of_time_of_the_module_is_named(run_cli):
+    timed = ("fit", *recipe("Timed"))
+    fitted(run_cli(*timed))
+    assert (results(folder("Timed"))["epochs"], results(folder("Timed"))["ended_by"]) == (
+        1,
+        "max_time",
+    )
+    fitted(run_cli("test", *recipe("Timed")))
+    before = contents()
+    place = "the Timer of Timed.configure_callbacks"
+    assert f"is complete: 1 epochs; {place} (0:00:00.001000) is reached" in fitted(run_cli(*timed))
+    for option, value in (("max_epochs", "9"), ("max_time", "00:00:01:00")):
+        problems = refused(run_cli(*timed, f"--trainer.{option}", value))
+        assert f"has no effect, as {place} (0:00:00.001000) is reached; raise {place}" in problems
+    assert contents() == before
+    assert doubt(Run(folder("Timed"))) == ""
+
+
+def test_a_run_goes_on_once_the_module_gives_it_more_time(run_cli, monkeypatch):
+    timed = ("fit", *recipe("Timed"))
+    fitted(run_cli(*timed))
+    monkeypatch.setattr(recipes.Timed, "milliseconds", 60_000)
+    fitted(run_cli(*timed))
+    assert results(folder("Timed"))["epochs"] == 2
+
+
+def test_more_of_another_limit_than_of_a_timer_among_the_options_is_refused(run_cli):
+    def timed(seconds):
+        return ("fit", *callback("Timer", duration=f"00:00:00:{seconds:02}", interval="epoch"))
+
+    fitted(run_cli(*timed(0), "--trainer.min_epochs", "1"))
+    problems = refused(run_cli(*timed(0), "--trainer.max_time", "00:00:01:00"))
+    assert "raise the Timer of --trainer.callbacks instead" in problems
+    fitted(run_cli(*timed(59)))
+    assert results()["epochs"] == 2
+
+
+def test_a_run_goes_on_once_the_module_gives_it_more_patience(run_cli, monkeypatch):
+    patient = ("fit", *recipe("Patient"), "--trainer.max_epochs")
+    fitted(run_cli(*patient, "5"))
+    assert results(folder("Patient"))["epochs"] == 2
+    assert "has no effect, as EarlyStopping has ended the run" in refused(run_cli(*patient, "6"))
+    assert "is complete: 2 epochs; ended by EarlyStopping" in fitted(run_cli(*patient, "5"))
+    monkeypatch.setattr(recipes.Patient, "waits", 2)
+    fitted(run_cli(*patient, "6"))
+    assert results(folder("Patient"))["epochs"] == 3
+
+
+@pytest.mark.parametrize(
+    ("name", "place"), [("Halving", recipes.Halving), ("Averaging", StochasticWeightAveraging)]
+)
+def test_a_run_killed_before_its_end_is_ended_by_the_same_command(
+    run_cli, monkeypatch, name, place
+):
+    def killed(*_):
+        raise KeyboardInterrupt
+
+    fitted(run_cli("fit", *recipe(name)))
+    cut = ("fit", *recipe(name), "--name", "cut")
+    with monkeypatch.context() as patch:
+        patch.setattr(place, "on_train_end", killed)
+        with pytest.raises(SystemExit):
+            run_cli(*cut)
+    assert "last.ckpt holds the weights that" in fitted(run_cli(*cut))
+    assert equal_weights(folder(name), folder("cut"), "last")
+    assert results(folder("cut"))["status"] == "complete"
+    Run(folder("cut")).update_results(status="running")  # as if killed just after
+    assert "is complete: 2 epochs" in fitted(run_cli(*cut))
+    assert equal_weights(folder(name), folder("cut"), "last")
+    assert results(folder("cut"))["status"] == "complete"
+    fitted(run_cli(*cut, "--trainer.max_epochs", "3"))
+    assert results(folder("cut"))["epochs"] == 3
