@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.runs import entries
 from tests.test_recipes import callback, fitted, recipe, rows
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 from tests.trained import contents
@@ -48,18 +49,18 @@ def test_a_new_run_from_another_s_weights_takes_its_own_options(run_cli):
     """Except for what the optimizer's state sets, which is told, and what it would search for."""
     fitted(run_cli("fit", *FINDERS, "--name", "first", "--trainer.max_epochs", "1"))
     start = folder("first") / "checkpoints" / "last.ckpt"
-    found = torch.load(start, weights_only=True)["searched"]
+    found = torch.load(start, weights_only=True)[entries.SEARCHED]
     assert found["batch_size"] == 40
     begun = ("--ckpt_path", str(start), "--trainer.max_epochs", "2")
     output = fitted(run_cli("fit", *begun, "--name", "own", "--data.batch_size", "50"))
     assert f"its optimizer and schedule go on, with lr {found['lr']} (not 0.001)" in output
     last = torch.load(folder("own") / "checkpoints" / "last.ckpt", weights_only=True)
     assert last["global_step"] - torch.load(start, weights_only=True)["global_step"] == 10
-    assert "searched" not in last
+    assert entries.SEARCHED not in last
     output = fitted(run_cli("fit", *begun, "--name", "searching", *FINDERS))
     assert "searches only in a new run" in output
     last = torch.load(folder("searching") / "checkpoints" / "last.ckpt", weights_only=True)
-    assert last["searched"] == found
+    assert last[entries.SEARCHED] == found
 
 
 def test_fresh_ignores_a_checkpoint_saved_on_exception(run_cli, monkeypatch):
