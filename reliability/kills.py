@@ -75,9 +75,12 @@ def kill(
         name, number = f"cut_{runs}", chance.choice(SIGNALS)
         moment = chance.uniform(0.2, life_s) if kills < options.kills else None
         ended = lives.run(lives.command(name, log_dir, options, *shape), moment, number)
-        bad["tracebacks"] += "Traceback" in ended.output and number != signal.SIGKILL
+        traceback = "Traceback" in ended.output and number != signal.SIGKILL
+        bad["tracebacks"] += traceback
         bad["other exit statuses"] += ended.status not in (0, -number, 128 + number)
         print(f"{name}: status {ended.status}, {kills} kills", file=sys.stderr, flush=True)
+        if traceback:
+            print(ended.output, file=sys.stderr, flush=True)
         if ended.status:
             kills += 1
             continue
