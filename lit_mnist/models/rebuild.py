@@ -70,7 +70,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         ) from error
     checkpoints.check_fits(checkpoint, module, path)
     try:
-        module.load_state_dict(checkpoint["state_dict"])
+        # what a module leaves out of its checkpoints is as its constructor makes it
+        module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
     except RuntimeError as error:  # of a module whose layers are made late
         why = " ".join(str(error).split())
         raise UserError(

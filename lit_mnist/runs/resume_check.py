@@ -18,7 +18,7 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import kinds, optimization, other_kinds
-from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
+from lit_mnist.runs.weights import fit, infinite, makes_layers_late
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -28,7 +28,7 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
     for key in ("state_dict", "current_model_state"):  # the latter: beside an average
         weights = checkpoint[key] if key in checkpoint else model.state_dict()
-        fits = shapes(weights) == shapes(model.state_dict())
+        fits = key not in checkpoint or fit(weights, model, checkpoint)
         late = late or (not fits and makes_layers_late(model))
         if not fits and not late:
             return "damaged, its weights do not fit the model"
