@@ -42,7 +42,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         classes: Classes that the user names.
 
     Returns:
-        The module on the CPU, in eval mode, in float32; one that overrides `evaluate`, inside of
+        The module on the CPU, in eval mode, each weight in the precision of its constructor, as in
+        `test`: float32 unless the class says otherwise. One that overrides `evaluate`, inside of
         another whose forward evaluates, as `test` does.
 
     Raises:
@@ -78,7 +79,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
             " training"
         ) from error
-    module = module.float().eval()
+    module = module.eval()
     answers.check(checkpoint, module, path)
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()
