@@ -116,6 +116,24 @@ class Unfreeze(BaseFinetuning):
             self.unfreeze_and_add_param_group(pl_module.net[1], optimizer, lr=1e-4)
 
 
+class UnfreezesByHand(DenseModule):
+    """Trains the first layer from the second epoch on, as a group of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[1].requires_grad_(False)
+
+    def configure_optimizers(self):
+        last = [weights for weights in self.parameters() if weights.requires_grad]
+        return torch.optim.Adam(last)
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 1:
+            self.net[1].requires_grad_(True)
+            group = {"params": list(self.net[1].parameters()), "lr": 1e-4}
+            self.optimizers().add_param_group(group)
+
+
 class OddModule(DenseModule):
     """Has a complex weight, a mask of infinities and a count that is not a weight; logs by itself.
 

@@ -69,6 +69,18 @@ def test_a_pruned_run_is_not_resumed_without_its_masks(run_cli):
     assert "is complete: 1 epochs" in fitted(run_cli(*once))
 
 
+def test_a_run_whose_optimizer_has_grown_is_complete_and_says_why_it_cannot_go_on(run_cli):
+    twice = ("fit", *recipe("UnfreezesByHand"))
+    fitted(run_cli(*twice))
+    assert "is complete: 2 epochs" in fitted(run_cli(*twice))
+    (folder("UnfreezesByHand") / "checkpoints" / "best.ckpt").unlink()
+    status, _, problems = run_cli(*twice, "--trainer.max_epochs", "3")
+    assert status == 2
+    told = "last.ckpt: saved with groups of [24] and 2 weights in its Adam, and configure_optim"
+    assert re.search(told, problems)
+    assert problems.count("\n") == 1
+
+
 def test_the_epoch_added_by_weight_averaging_is_resumed(run_cli, monkeypatch):
     average = RECIPES["an average at the end, with batch norm"]
     same = (*average, STOP_AT, "--trainer.max_epochs", "2")

@@ -52,9 +52,10 @@ def find(
     """
     model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
+    other = partial(resume_check.other, trainer=trainer, model=model)
     ends = known_ends(trainer, model)
     if run.exists() and not fresh:
-        point = resume_point(run, options, fault, ends)
+        point = resume_point(run, options, fault, other, ends)
         if named:
             _check_same(run, named, point)
         return StartingPoint(point, done=point.ended_by if point else "")
@@ -63,7 +64,8 @@ def find(
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
     checkpoints.check_fits(checkpoint, model, named)
-    checkpoints.refuse(named, checkpoints.lack(checkpoint) or fault(checkpoint))
+    lack = checkpoints.lack(checkpoint) or other(checkpoint)
+    checkpoints.refuse(named, lack or fault(checkpoint))
     reached = limits.reached(options, Progress.of(checkpoint), ends.timers)
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
