@@ -15,7 +15,13 @@ from lightning.pytorch.callbacks import (
 )
 from torch import nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LambdaLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.models import DenseModule
@@ -67,6 +73,24 @@ class WholeCosine(DenseModule):
         adam = torch.optim.Adam(self.parameters())
         cosine = CosineAnnealingLR(adam, T_max=self.trainer.max_epochs)
         return {"optimizer": adam, "lr_scheduler": cosine}
+
+
+class WholeSteps(DenseModule):
+    """Lowers the rate in the middle of training."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        return [adam], [StepLR(adam, self.trainer.max_epochs // 2)]
+
+
+class WholeLine(DenseModule):
+    """Lowers the rate to zero, step by step, by a function."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        steps = self.trainer.estimated_stepping_batches
+        line = LambdaLR(adam, lambda step: 1 - step / steps)
+        return [adam], [{"scheduler": line, "interval": "step"}]
 
 
 class Tenth(DenseModule):

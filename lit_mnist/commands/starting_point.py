@@ -17,7 +17,7 @@ from lit_mnist.runs.resume import ResumePoint, Start, resume_point
 from lit_mnist.training.known_ends import known_ends
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
-_RECIPE = ("lr", "factor", "min_lr")
+_RECIPE = ("lr", "patience", "factor", "min_lr")
 _say = rank_zero_only(print)
 
 
@@ -103,7 +103,7 @@ def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -
     kept = [
         f"{name} {before[name]} (not {now[name]})"
         for name in _RECIPE
-        if isinstance(before.get(name), float) and name in now and before[name] != now[name]
+        if isinstance(before.get(name), (int, float)) and name in now and before[name] != now[name]
     ]
     if kept:
         _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")

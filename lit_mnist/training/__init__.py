@@ -21,7 +21,8 @@ rank_errors    prints an error that all ranks meet only once
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
 run_folder     clears a run's folder and writes its config and status
 same_weights   checks that all ranks hold the same weights
-schedule_lengths  checks that schedules are as long as training
+schedule_lengths  checks that schedules are those of before, and as long as training
+schedule_values  how a schedule differs from the one whose state is loaded
 searched       keeps learning rates and batch sizes that a finder has found
 step_logs      tells where values that are logged by step reach no logger
 tiles          small pictures as arrays: rows of images, a confusion matrix
