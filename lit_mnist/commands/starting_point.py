@@ -45,12 +45,11 @@ def find(
         named: The checkpoint that the user names.
         fresh: Whether to replace an existing run.
         trainer: The trainer that must be able to resume from the checkpoint.
-        model: The model that the checkpoint must fit.
+        model: The model that the checkpoint must fit, with all of its layers.
 
     Raises:
         UserError: The checkpoint cannot be used, or training cannot begin from it.
     """
-    model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
     other = partial(resume_check.other, trainer=trainer, model=model)
     ends = known_ends(trainer, model)

@@ -22,7 +22,7 @@ from torch import Tensor
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import answers
+from lit_mnist.models import answers, lazy
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
@@ -59,7 +59,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             # the module is rebuilt from these very options, so the warning does not apply
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
-            module.configure_model()
+            lazy.complete(module)
             if makes_layers_late(module):
                 module.setup("predict")
             module.on_load_checkpoint(checkpoint)

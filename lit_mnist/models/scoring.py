@@ -123,6 +123,9 @@ class ScoredModule(LightningModule):
         for name in Scores._fields:
             setattr(self, f"{stage}_{name}", Score(scores, name))
 
+    def lay_out(self) -> None:
+        """Does what needs the sizes of all layers; called once they are known."""
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Stores the class's name, as LightningCLI does by itself, and a user's net's answers."""
         kind = type(self)

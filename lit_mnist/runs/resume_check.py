@@ -43,9 +43,9 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     if "optimizer_states" not in checkpoint:
         return "holds weights only, not the state needed to resume training"
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
-    for key in ("state_dict", "current_model_state"):  # the latter: beside an average
-        weights = checkpoint[key] if key in checkpoint else model.state_dict()
-        fits = key not in checkpoint or fit(weights, model, checkpoint)
+    kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
+    for weights in kept:  # the latter: beside an average
+        fits = fit(weights, model, checkpoint)
         late = late or (not fits and makes_layers_late(model))
         if not fits and not late:
             return "damaged, its weights do not fit the model"

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 # PyTorch's suffix of the key under which a module's `get_extra_state` is saved
 _EXTRA = "_extra_state"
@@ -20,11 +21,11 @@ def is_extra(name: str) -> bool:
 def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
     """Returns for each weight, by name, whether it is float, whether it is complex, and its shape.
 
-    Extra state may change its shape, so it has an empty entry.
+    Extra state may change its shape, so it has an empty entry, as has what has no shape yet.
     """
     return {
         name: ()
-        if is_extra(name)
+        if is_extra(name) or is_lazy(value)
         else (value.is_floating_point(), value.is_complex(), *value.shape)
         for name, value in weights.items()
     }
