@@ -32,6 +32,7 @@ validated_weights  tells whether a checkpoint's weights are those that were vali
 watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
   kept_rows      the earlier rows of a CSVLogger
+  writer_errors  what TensorBoard's thread cannot write
   light_steps    training steps without needless overhead
   module_callbacks  the callbacks that a module brings
   resuming       resuming a run
