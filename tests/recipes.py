@@ -377,6 +377,16 @@ class OwnState(Callback):
         self.saves = state["saves"]
 
 
+class LogsDoubles(DenseModule):
+    """Logs values in float64 and in float32."""
+
+    def training_step(self, batch, batch_idx):
+        value = torch.tensor(1.23456789012345, dtype=torch.float64)
+        self.log("double", value, on_step=False, on_epoch=True, reduce_fx="max")
+        self.log("single", value.float(), on_step=False, on_epoch=True, reduce_fx="max")
+        return super().training_step(batch, batch_idx)
+
+
 class AsksToStop(DenseModule):
     """Asks to stop at its fifth batch."""
 

@@ -245,6 +245,13 @@ def test_a_value_that_is_called_as_a_measured_column_is_kept_beside_it(run_cli):
     assert [*rows("LogsSeconds")[0]][7:] == ["logged_seconds", "logged_epoch"]
 
 
+def test_a_value_has_the_digits_of_its_precision(run_cli):
+    fitted(run_cli("fit", *recipe("LogsDoubles"), "--trainer.max_epochs", "1"))
+    assert [rows("LogsDoubles")[0][name] for name in ("double", "single")] == [
+        *("1.23456789012345", "1.234568")
+    ]
+
+
 def test_a_run_without_checkpoints_is_reported(run_cli):
     output = fitted(run_cli("fit", "--trainer.enable_checkpointing", "false"))
     assert "no checkpoint was kept" in output

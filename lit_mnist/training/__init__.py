@@ -5,6 +5,7 @@ callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_names  refuses callbacks that would write or delete our checkpoints
 checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that are changed after the last epoch, such as an average
+digits         how many digits of a logged value are kept
 ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of the random generators across a resume
