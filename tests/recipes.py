@@ -259,8 +259,19 @@ class NumpyState(Callback):
 class OddState(Callback):
     """Saves an object that cannot be loaded."""
 
+    best = object()
+
     def state_dict(self):
-        return {"best": object()}
+        return {"best": self.best}
+
+
+class LateOddState(OddState):
+    """Has such an object only once it has seen a batch."""
+
+    best = None
+
+    def on_train_batch_end(self, *_):
+        self.best = object()
 
 
 class StepPlateau(DenseModule):

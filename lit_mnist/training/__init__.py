@@ -17,6 +17,7 @@ loggers        the run's TensorBoard logger, and pictures for the loggers that a
 net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
 partial_logs   keeps what a module has logged of an epoch, and its metrics, across a resume
+plain_states   checks before the first step what checkpoints will hold
 process        settings of the process: for speed on a CPU, and to end with its parent
 rank_errors    prints an error that all ranks meet only once
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
