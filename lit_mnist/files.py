@@ -100,8 +100,23 @@ def check_writable(folder: Path) -> None:
     """Checks that files can be created in a folder, or the folder itself where it is missing.
 
     Raises:
-        PermissionError: They cannot.
+        OSError: They cannot.
     """
     place = next(above for above in (folder, *folder.parents) if above.exists())
     if not os.access(place, os.W_OK | os.X_OK):
-        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(folder))
+        code = errno.EROFS if _is_read_only(place) else errno.EACCES
+        raise OSError(code, os.strerror(code), str(folder))
+
+
+def _is_read_only(place: Path) -> bool:
+    """Returns whether a place is in a file system that is mounted for reading only."""
+    return hasattr(os, "statvfs") and bool(os.statvfs(place).f_flag & os.ST_RDONLY)
+
+
+def remedy(error: OSError) -> str:
+    """Returns what the user can do about a file that cannot be written."""
+    if error.errno == errno.EROFS:
+        return "mount it for writing or choose another"
+    if isinstance(error, PermissionError):
+        return "allow this user to write there or choose another"
+    return "make room or choose another"

@@ -15,6 +15,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any
 
+from lit_mnist import files
 from lit_mnist.commands import overview
 from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
@@ -114,7 +115,7 @@ def _answer(argv: list[str]) -> int:
     except OSError as error:  # a full disk, a folder that may not be written to
         place = error.filename or "a file"
         place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
-        problem = UserError(f"{place}: {error.strerror or error}; make room or choose another")
+        problem = UserError(f"{place}: {error.strerror or error}; {files.remedy(error)}")
         rank_errors.report(one_line(problem))
         return 2
     return 0

@@ -15,7 +15,13 @@ from lightning.pytorch.callbacks import (
 )
 from torch import nn
 from torch.nn import functional as F
-from torch.optim.lr_scheduler import CosineAnnealingLR, OneCycleLR, ReduceLROnPlateau
+from torch.optim.lr_scheduler import (
+    CosineAnnealingLR,
+    LambdaLR,
+    OneCycleLR,
+    ReduceLROnPlateau,
+    StepLR,
+)
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.models import DenseModule
@@ -69,6 +75,24 @@ class WholeCosine(DenseModule):
         return {"optimizer": adam, "lr_scheduler": cosine}
 
 
+class WholeSteps(DenseModule):
+    """Lowers the rate in the middle of training."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        return [adam], [StepLR(adam, self.trainer.max_epochs // 2)]
+
+
+class WholeLine(DenseModule):
+    """Lowers the rate to zero, step by step, by a function."""
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters())
+        steps = self.trainer.estimated_stepping_batches
+        line = LambdaLR(adam, lambda step: 1 - step / steps)
+        return [adam], [{"scheduler": line, "interval": "step"}]
+
+
 class Tenth(DenseModule):
     """Passes another rate to super()."""
 
@@ -114,6 +138,24 @@ class Unfreeze(BaseFinetuning):
     def finetune_function(self, pl_module, epoch, optimizer):
         if epoch == 1:
             self.unfreeze_and_add_param_group(pl_module.net[1], optimizer, lr=1e-4)
+
+
+class UnfreezesByHand(DenseModule):
+    """Trains the first layer from the second epoch on, as a group of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[1].requires_grad_(False)
+
+    def configure_optimizers(self):
+        last = [weights for weights in self.parameters() if weights.requires_grad]
+        return torch.optim.Adam(last)
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 1:
+            self.net[1].requires_grad_(True)
+            group = {"params": list(self.net[1].parameters()), "lr": 1e-4}
+            self.optimizers().add_param_group(group)
 
 
 class OddModule(DenseModule):
@@ -217,8 +259,19 @@ class NumpyState(Callback):
 class OddState(Callback):
     """Saves an object that cannot be loaded."""
 
+    best = object()
+
     def state_dict(self):
-        return {"best": object()}
+        return {"best": self.best}
+
+
+class LateOddState(OddState):
+    """Has such an object only once it has seen a batch."""
+
+    best = None
+
+    def on_train_batch_end(self, *_):
+        self.best = object()
 
 
 class StepPlateau(DenseModule):
@@ -333,6 +386,16 @@ class OwnState(Callback):
 
     def load_state_dict(self, state):
         self.saves = state["saves"]
+
+
+class LogsDoubles(DenseModule):
+    """Logs values in float64 and in float32."""
+
+    def training_step(self, batch, batch_idx):
+        value = torch.tensor(1.23456789012345, dtype=torch.float64)
+        self.log("double", value, on_step=False, on_epoch=True, reduce_fx="max")
+        self.log("single", value.float(), on_step=False, on_epoch=True, reduce_fx="max")
+        return super().training_step(batch, batch_idx)
 
 
 class AsksToStop(DenseModule):

@@ -6,7 +6,9 @@ import resource
 import signal
 import string
 import time
+from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -255,18 +257,24 @@ def test_any_bytes_as_an_image_are_read_or_refused(here, data):
     assert "\n" not in problem
 
 
-def test_a_full_disk_keeps_the_run_and_says_where(run_cli, trained_runs, here):
-    """A limit on the size of files stands for the disk: both let a write fail halfway."""
-    trained.copy(trained_runs, here)
-    before = trained.contents(RUN / "checkpoints")
+@contextmanager
+def small_files(size):
+    """A limit on the size of files, which stands for the disk: both let a write fail halfway."""
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, limits[1]))
-        outcome = run_cli("fit", "--trainer.max_epochs", "3", config="simple_plateau")
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size, limits[1]))
+        yield
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, handler)
+
+
+def test_a_full_disk_keeps_the_run_and_says_where(run_cli, trained_runs, here):
+    trained.copy(trained_runs, here)
+    before = trained.contents(RUN / "checkpoints")
+    with small_files(100_000):
+        outcome = run_cli("fit", "--trainer.max_epochs", "3", config="simple_plateau")
     refused(outcome, ".ckpt", "full disk", "make room")
     assert trained.contents(RUN / "checkpoints") == before
     assert run_cli("fit", "--trainer.max_epochs", "3", config="simple_plateau")[0] == 0
@@ -280,8 +288,23 @@ def test_a_run_that_may_not_be_written_to_is_told_before_its_test(
     monkeypatch.setattr(  # which root, as whom tests may run, may always do
         os, "access", lambda path, mode: path != RUN and access(path, mode)
     )
-    refused(run_cli("test", config="simple_plateau"), f"error: {RUN}: Permission denied; ")
+    refused(run_cli("test", config="simple_plateau"), f"error: {RUN}: Permission denied; allow")
+    monkeypatch.setattr(os, "statvfs", lambda path: SimpleNamespace(f_flag=os.ST_RDONLY))
+    told = f"error: {RUN}: Read-only file system; mount it for writing or choose another"
+    refused(run_cli("test", config="simple_plateau"), told)
     assert trained.contents() == before
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+@pytest.mark.parametrize("command", ["test", "fit"])
+def test_a_disk_too_full_for_tensorboard_is_told_once(run_cli, trained_runs, here, command):
+    trained.copy(trained_runs, here)
+    before = trained.contents()
+    with small_files(50):
+        outcome = run_cli(command, "--trainer.max_epochs", "3", config="simple_plateau")
+    refused(outcome, "events.out.tfevents", "make room")
+    now = trained.contents()
+    assert {path: now[path] for path in before} == before
 
 
 def test_deterministic_mode_is_exact_on_a_cpu(run_cli):

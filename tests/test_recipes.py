@@ -17,6 +17,7 @@ from tests import kept
 from tests.conftest import equal_weights
 from tests.no_dropout import LinearModule
 from tests.recipes import Late
+from tests.trained import contents
 
 
 def rows(name="dense"):
@@ -149,11 +150,22 @@ def test_numpy_numbers_are_saved_as_plain_numbers(run_cli):
     assert "resuming after epoch 0" in fitted(run_cli("fit", *state))
 
 
-def test_state_that_cannot_be_loaded_is_refused_at_the_first_save(run_cli):
-    status, _, problems = run_cli("fit", *callback("tests.recipes.OddState"))
+@pytest.mark.parametrize("name", ["OddState", "LateOddState"])
+def test_state_that_cannot_be_loaded_is_refused_before_it_is_saved(run_cli, name):
+    status, output, problems = run_cli("fit", *callback(f"tests.recipes.{name}"))
     assert status == 2
-    assert re.fullmatch(r"error: .*callbacks.OddState.best is a builtins.object[^\n]*\n", problems)
+    told = rf"error: .*callbacks.{name}.best is a builtins.object[^\n]*\n"
+    assert re.fullmatch(told, problems)
+    assert ("epoch   0" in output) == (name == "LateOddState")
     assert not list(Path("tb_logs").rglob("*.ckpt"))
+    assert Path("tb_logs").exists() == (name == "LateOddState")
+
+
+def test_a_fresh_start_with_such_a_state_leaves_the_run_as_it_is(run_cli, shared):
+    kept.fitted(shared, run_cli)
+    before = contents(Path("tb_logs/dense/seed_42/checkpoints"))
+    assert run_cli("fit", "--fresh", *callback("tests.recipes.OddState"))[0] == 2
+    assert contents(Path("tb_logs/dense/seed_42/checkpoints")) == before
 
 
 @pytest.mark.parametrize("algorithm", ["norm", "value"])
@@ -243,6 +255,13 @@ def test_a_value_that_is_called_as_a_measured_column_is_kept_beside_it(run_cli):
     assert column("logged_epoch", "LogsSeconds") == [1, 2]
     assert column("epoch", "LogsSeconds") == [0, 1]
     assert [*rows("LogsSeconds")[0]][7:] == ["logged_seconds", "logged_epoch"]
+
+
+def test_a_value_has_the_digits_of_its_precision(run_cli):
+    fitted(run_cli("fit", *recipe("LogsDoubles"), "--trainer.max_epochs", "1"))
+    assert [rows("LogsDoubles")[0][name] for name in ("double", "single")] == [
+        *("1.23456789012345", "1.234568")
+    ]
 
 
 def test_a_run_without_checkpoints_is_reported(run_cli):

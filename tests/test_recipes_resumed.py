@@ -69,6 +69,18 @@ def test_a_pruned_run_is_not_resumed_without_its_masks(run_cli):
     assert "is complete: 1 epochs" in fitted(run_cli(*once))
 
 
+def test_a_run_whose_optimizer_has_grown_is_complete_and_says_why_it_cannot_go_on(run_cli):
+    twice = ("fit", *recipe("UnfreezesByHand"))
+    fitted(run_cli(*twice))
+    assert "is complete: 2 epochs" in fitted(run_cli(*twice))
+    (folder("UnfreezesByHand") / "checkpoints" / "best.ckpt").unlink()
+    status, _, problems = run_cli(*twice, "--trainer.max_epochs", "3")
+    assert status == 2
+    told = "last.ckpt: saved with groups of [24] and 2 weights in its Adam, and configure_optim"
+    assert re.search(told, problems)
+    assert problems.count("\n") == 1
+
+
 def test_the_epoch_added_by_weight_averaging_is_resumed(run_cli, monkeypatch):
     average = RECIPES["an average at the end, with batch norm"]
     same = (*average, STOP_AT, "--trainer.max_epochs", "2")
@@ -83,14 +95,29 @@ def without_events():
     return {path: content for path, content in contents().items() if "tfevents" not in path.name}
 
 
-@pytest.mark.parametrize("name", ["OneCycle", "WholeCosine"])
-def test_a_schedule_of_fixed_length_is_not_resumed_with_another_length(run_cli, name):
+@pytest.mark.parametrize(
+    ("name", "told"),
+    [
+        ("OneCycle", "OneCycleLR was made for total_steps 18 "),
+        ("WholeCosine", "CosineAnnealingLR was made for T_max 2 "),
+        ("WholeSteps", "StepLR was made for step_size 1 "),
+        ("WholeLine", r"LambdaLR was made for a rate of 0 at its step 18 and would "),
+    ],
+)
+def test_a_schedule_of_fixed_length_is_not_resumed_with_another_length(run_cli, name, told):
     fitted(run_cli("fit", *recipe(name)))
     before = without_events()
-    status, _, problems = run_cli("fit", *recipe(name), "--trainer.max_epochs", "3")
+    status, _, problems = run_cli("fit", *recipe(name), "--trainer.max_epochs", "4")
     assert status == 2
-    assert re.fullmatch(r"error: \w+ was made for (total_steps 18|T_max 2) [^\n]+\n", problems)
+    assert re.fullmatch(rf"error: {told}[^\n]+\n", problems)
     assert without_events() == before
+
+
+@pytest.mark.parametrize("name", ["WholeSteps", "WholeLine"])
+def test_a_schedule_that_depends_on_the_length_goes_on_within_it(run_cli, monkeypatch, name):
+    same = ("fit", *recipe(name), STOP_AT, "--every_n_train_steps", "3")
+    stopped(run_cli, monkeypatch, "13", *same)
+    assert "resuming after step 3 of epoch 1" in fitted(run_cli(*same))
 
 
 def test_a_schedule_that_ends_before_training_is_refused(run_cli):

@@ -62,3 +62,14 @@ def test_a_committee_s_own_files_are_no_pipes_either(trained, members, in_proces
     again = ["committee", *members, "--members", "3", "--average", "logits"]
     assert main(again) == 2
     assert f"{COMMITTEE / name}: is no regular file" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("place", [MEMBER, MEMBER.parent, MEMBER.parents[1]])
+def test_a_folder_that_is_a_link_to_nowhere_is_told(here, members, capsys, place):
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.symlink_to("gone")
+    for command in ("fit", "test"):
+        assert main(arguments(command, members)) == 2
+        told = rf"error: {place}: is a link to gone, which is not there; [^\n]+\n"
+        assert re.fullmatch(told, capsys.readouterr().err)
+    assert not Path("gone").exists()

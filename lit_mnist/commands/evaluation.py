@@ -11,7 +11,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
-from lit_mnist.models import answers, classes
+from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
@@ -81,7 +81,7 @@ def trained(
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
-    model.configure_model()  # Lightning calls it again, which does no harm
+    lazy.complete(model)
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)

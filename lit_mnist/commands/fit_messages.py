@@ -10,6 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from lit_mnist import program
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
+from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
 
@@ -40,7 +41,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
         named: Whether the user named a checkpoint to begin with.
     """
     results = run.results()
-    why = _why_no_best(run)
+    why = why_no_best(run)
     best = f"{why}, so there is no best.ckpt; test takes last.ckpt"
     kept = run.exists()
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
@@ -60,13 +61,21 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     print(f"tensorboard --logdir {options['log_dir']}")
 
 
-def _why_no_best(run: Run) -> str:
+def why_no_best(run: Run) -> str:
+    """Returns why a run that was trained has no best checkpoint."""
     known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
     if "val_acc" in known:
         return "a callback changed the weights after each validation"
-    if "val_loss" in known:
+    if "val_loss" in known or _validated(run):  # under names of the module's own
         return "the model logs no val_acc, by which the best is chosen"
     return "nothing was validated"
+
+
+def _validated(run: Run) -> bool:
+    if not run.last.exists():
+        return False
+    loops = checkpoints.read(run.last).get("loops", {}).get("fit_loop", {})
+    return bool(loops["epoch_loop.val_loop.batch_progress"]["total"]["ready"])
 
 
 def for_test(args: list[str], named: bool) -> list[str]:

@@ -32,6 +32,7 @@ from lit_mnist.training.generators import Generators
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.loggers import LoggerBoard, RunLogger
 from lit_mnist.training.partial_logs import PartialLogs
+from lit_mnist.training.plain_states import PlainStates
 from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights
@@ -120,7 +121,7 @@ class RunOptions(RunParser):
         config = self.config_init[self.subcommand]["trainer"]
         # A trial of a few steps leaves nothing behind
         self.fast_dev_run = bool(config["fast_dev_run"])
-        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run)]
+        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run), PlainStates()]
         ours += [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
             # what validate measures would be one more point at step 0 of training's curve

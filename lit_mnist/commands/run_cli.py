@@ -5,9 +5,10 @@ import warnings
 from collections.abc import Sequence
 from typing import Any
 
-from lightning.pytorch import Callback, LightningDataModule, LightningModule
+from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
+from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
 from lit_mnist.commands import dependency_errors, evaluation, fit_messages, starting_point
@@ -15,6 +16,7 @@ from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
+from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports import cascade_report
@@ -69,7 +71,7 @@ class RunCLI(RunOptions):
             raise SystemExit(128 + number) from None
 
     def fit(
-        self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
+        self, model: ScoredModule, datamodule: LightningDataModule, ckpt_path: Any, **_: Any
     ) -> None:
         """Trains, from scratch or from the run's newest checkpoint."""
         if isinstance(model, EnsembleModule):
@@ -79,14 +81,15 @@ class RunCLI(RunOptions):
         with self.run.lock():
             return self._fit(model, datamodule, ckpt_path)
 
-    def _fit(self, model: LightningModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
+    def _fit(self, model: ScoredModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
+        lazy.complete(model)
         begin = self._starting_point(ckpt_path)
         if begin.done:
             fit_messages.say_done(self.run, self.options, begin)
             return
         point = begin.resume
         self._set_start(begin)
-        count = sum(weights.numel() for weights in model.parameters())
+        count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())

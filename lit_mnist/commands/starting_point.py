@@ -17,7 +17,7 @@ from lit_mnist.runs.resume import ResumePoint, Start, resume_point
 from lit_mnist.training.known_ends import known_ends
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
-_RECIPE = ("lr", "factor", "min_lr")
+_RECIPE = ("lr", "patience", "factor", "min_lr")
 _say = rank_zero_only(print)
 
 
@@ -45,16 +45,16 @@ def find(
         named: The checkpoint that the user names.
         fresh: Whether to replace an existing run.
         trainer: The trainer that must be able to resume from the checkpoint.
-        model: The model that the checkpoint must fit.
+        model: The model that the checkpoint must fit, with all of its layers.
 
     Raises:
         UserError: The checkpoint cannot be used, or training cannot begin from it.
     """
-    model.configure_model()  # Lightning calls it again, which does no harm
     fault = partial(resume_check.fault, trainer=trainer, model=model)
+    other = partial(resume_check.other, trainer=trainer, model=model)
     ends = known_ends(trainer, model)
     if run.exists() and not fresh:
-        point = resume_point(run, options, fault, ends)
+        point = resume_point(run, options, fault, other, ends)
         if named:
             _check_same(run, named, point)
         return StartingPoint(point, done=point.ended_by if point else "")
@@ -63,7 +63,8 @@ def find(
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
     checkpoints.check_fits(checkpoint, model, named)
-    checkpoints.refuse(named, checkpoints.lack(checkpoint) or fault(checkpoint))
+    lack = checkpoints.lack(checkpoint) or other(checkpoint)
+    checkpoints.refuse(named, lack or fault(checkpoint))
     reached = limits.reached(options, Progress.of(checkpoint), ends.timers)
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
@@ -101,7 +102,7 @@ def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -
     kept = [
         f"{name} {before[name]} (not {now[name]})"
         for name in _RECIPE
-        if isinstance(before.get(name), float) and name in now and before[name] != now[name]
+        if isinstance(before.get(name), (int, float)) and name in now and before[name] != now[name]
     ]
     if kept:
         _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")

@@ -9,6 +9,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from lit_mnist import program
 from lit_mnist.commands import run_cli
+from lit_mnist.commands.fit_messages import why_no_best
 from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError, one_line
 from lit_mnist.sweep import record, study, workers
@@ -99,9 +100,13 @@ class Trials:
             return trial.should_prune()
 
         run_cli.run(self.sweep.trial(number, values).argv("fit"), [TrialPruning(hopeless)])
-        results = self.sweep.run_of(number).results()
+        run = self.sweep.run_of(number)
+        results = run.results()
         if "best_val_acc" not in results:
-            raise UserError("nothing was validated, so nothing can be chosen; let fit validate")
+            raise UserError(
+                f"{why_no_best(run)}, so nothing can be chosen; have validation log the val_acc of"
+                " the weights that are saved"
+            )
         if results.get("ended_by") == TrialPruning.__name__:
             print(f"trial {number}: pruned after {results['epochs']} epochs", flush=True)
             raise optuna.TrialPruned

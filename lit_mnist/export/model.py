@@ -33,5 +33,5 @@ class WholeModel(nn.Module):
     def log_probs(self, images: Tensor) -> Tensor:
         """Returns each network's log-probabilities, float32 (M, N, 10)."""
         scaled = images.float() / 255 if images.dtype == torch.uint8 else images.float()
-        logits = [network(scaled[:, None]) for network in self.networks]
-        return torch.stack(logits).float().log_softmax(2)
+        logits = [network(scaled[:, None]).float() for network in self.networks]
+        return torch.stack(logits).log_softmax(2)

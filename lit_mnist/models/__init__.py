@@ -6,6 +6,7 @@ layers        a faster dropout, and a last layer that always computes in float32
 plateau       the plateau schedule, with its patience counted as in Keras
 one_cycle     the one-cycle schedule, over the steps of the run at hand
 shifts        test-time shifts: five shifted copies of an image, averaged
+lazy          sizes lazy layers before anything asks for their weights
 logits        checks that a network's output is logits (N, 10)
 scoring       loss and accuracy; ScoredModule: validation, test and prediction steps
 modules       ClassifierModule, the training recipe, and one subclass per architecture

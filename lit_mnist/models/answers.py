@@ -70,10 +70,16 @@ def check(checkpoint: Mapping[str, Any], module: "ScoredModule", path: Path) -> 
     """
     kind = type(module)
     if differ(checkpoint, module):
+        lacking = (
+            ""
+            if module.strict_loading
+            else " its constructor makes other weights in place of those that it does not save,"
+        )
         raise UserError(
             f"{path}: {kind.__module__}.{kind.__qualname__} answers otherwise than in training: its"
-            " code or that of a function it calls has changed, it saves not all of its options, or"
-            " it is another class of that name; use the one that trained it, or train again"
+            f" code or that of a function it calls has changed,{lacking} it saves not all of its"
+            " options, or it is another class of that name; use the one that trained it, or train"
+            " again"
         )
 
 

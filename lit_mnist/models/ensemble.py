@@ -17,9 +17,9 @@ from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
 from lit_mnist.models import cascade, members
 from lit_mnist.models.averaging import AVERAGES, combine
+from lit_mnist.models.logits import exact
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints as checkpoint_files
-from lit_mnist.shape import CLASSES
 
 
 class CommitteeScores(NamedTuple):
@@ -112,13 +112,13 @@ class EnsembleModule(ScoredModule):
     def run_cascade(self, images: Tensor, thresholds: Sequence[float]) -> cascade.Outcome:
         """Runs the cascade on float images (N, 1, 28, 28) in [0, 1]; its outcome is on the CPU."""
         self.configure_model()
-        calls = [lambda some, net=net: net(some).log_softmax(1) for net in self.nets]
+        calls = [lambda some, net=net: exact(net(some)).log_softmax(1) for net in self.nets]
         return cascade.run(calls, images, thresholds)
 
     def log_probs(self, images: Tensor) -> Tensor:
         """Returns each member's log-probabilities (M, N, 10)."""
         self.configure_model()
-        return torch.stack([net(images) for net in self.nets]).log_softmax(dim=2)
+        return torch.stack([exact(net(images)) for net in self.nets]).log_softmax(dim=2)
 
     def held_out_by(self, indices: Tensor) -> Tensor:
         """Returns which members held out which images: bool (N, M), on the CPU.
@@ -139,14 +139,15 @@ class EnsembleModule(ScoredModule):
         if not (data and data.partition.whole):
             return self.evaluate(batch)
         by = self.held_out_by(batch.indices)
-        log_probs = batch.images.new_empty(len(by), CLASSES)
+        places, log_probs = [], []  # of one group each: their precision may differ
         with torch.autocast(self.device.type, enabled=False):
             for group in by.unique(dim=0):  # the members of one fold
                 rows = (by == group).all(dim=1).to(batch.images.device)
                 nets = [net for net, used in zip(self.nets, group, strict=True) if used]
-                logits = torch.stack([net(batch.images[rows]) for net in nets])
-                log_probs[rows] = combine(logits.log_softmax(dim=2), self.average)
-        return log_probs
+                logits = torch.stack([exact(net(batch.images[rows])) for net in nets])
+                log_probs.append(combine(logits.log_softmax(dim=2), self.average))
+                places.append(rows.nonzero()[:, 0])
+        return torch.cat(log_probs)[torch.cat(places).argsort()]
 
     def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of held-out images and returns its probabilities (B, 10)."""

@@ -1,5 +1,6 @@
-"""Checks that a network, which may be a user's own, returns logits."""
+"""Checks that a network, which may be a user's own, returns logits; in which precision."""
 
+import torch
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
@@ -29,6 +30,11 @@ def checked(output: object, images: int, network: nn.Module) -> Tensor:
         f" image{'s' if images != 1 else ''}; expected are logits, a float tensor {expected}:"
         " return only these from forward"
     )
+
+
+def exact(logits: Tensor) -> Tensor:
+    """Returns logits in float32 at least; those of a network in float64 stay as they are."""
+    return logits.to(torch.promote_types(logits.dtype, torch.float32))
 
 
 def _described(output: object) -> str:

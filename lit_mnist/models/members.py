@@ -21,7 +21,7 @@ class Member(NamedTuple):
         path: Its checkpoint.
         sha256: Hash of its weights.
         module: The LightningModule with its own forward and hyperparameters; on the CPU, in eval
-            mode, in float32.
+            mode, in the precision that `rebuild` gives it.
         trained_on: Dataset, data and split, as given by `MNISTDataModule.fingerprint`.
         epoch: Epoch of the weights; None if unknown.
         val_acc: Validation accuracy of the weights, in [0, 1]; None if unknown.

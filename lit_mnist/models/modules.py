@@ -20,6 +20,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.clipping import ClipFused
 from lit_mnist.models.conv_net import ConvNet
+from lit_mnist.models.lazy import unsized
 from lit_mnist.models.logits import checked
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.one_cycle import OneCycle
@@ -91,12 +92,19 @@ class ClassifierModule(ScoredModule):
         self.patience, self.factor, self.min_lr = int(patience), float(factor), float(min_lr)
         self.shifts = shifts
         self.net = self.net_type()
-        if channels_last:
-            self.net.to(memory_format=torch.channels_last)
-        if compile:
-            self.net.compile()  # in place, so that the names in checkpoints stay as they are
+        self._layout = channels_last, compile
+        if not unsized(self.net):
+            self.lay_out()
         self.train_scores = RunningScores()
         self.add_scores("train")
+
+    def lay_out(self) -> None:
+        """Applies the memory format and compiles."""
+        channels_last, compiled = self._layout
+        if channels_last:
+            self.net.to(memory_format=torch.channels_last)
+        if compiled:
+            self.net.compile()  # in place, so that the names in checkpoints stay as they are
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         """Lets a subclass override `configure_callbacks` without calling `super()`."""

@@ -22,7 +22,7 @@ from torch import Tensor
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import answers
+from lit_mnist.models import answers, lazy
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
@@ -42,7 +42,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         classes: Classes that the user names.
 
     Returns:
-        The module on the CPU, in eval mode, in float32; one that overrides `evaluate`, inside of
+        The module on the CPU, in eval mode, each weight in the precision of its constructor, as in
+        `test`: float32 unless the class says otherwise. One that overrides `evaluate`, inside of
         another whose forward evaluates, as `test` does.
 
     Raises:
@@ -58,7 +59,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             # the module is rebuilt from these very options, so the warning does not apply
             warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
             module = _instance(kind, arguments)
-            module.configure_model()
+            lazy.complete(module)
             if makes_layers_late(module):
                 module.setup("predict")
             module.on_load_checkpoint(checkpoint)
@@ -70,14 +71,15 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         ) from error
     checkpoints.check_fits(checkpoint, module, path)
     try:
-        module.load_state_dict(checkpoint["state_dict"])
+        # what a module leaves out of its checkpoints is as its constructor makes it
+        module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
     except RuntimeError as error:  # of a module whose layers are made late
         why = " ".join(str(error).split())
         raise UserError(
             f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
             " training"
         ) from error
-    module = module.float().eval()
+    module = module.eval()
     answers.check(checkpoint, module, path)
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()

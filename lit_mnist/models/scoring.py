@@ -12,7 +12,7 @@ from torchmetrics import Metric
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import answers
-from lit_mnist.models.logits import checked
+from lit_mnist.models.logits import checked, exact
 from lit_mnist.runs import entries
 
 
@@ -123,6 +123,9 @@ class ScoredModule(LightningModule):
         for name in Scores._fields:
             setattr(self, f"{stage}_{name}", Score(scores, name))
 
+    def lay_out(self) -> None:
+        """Does what needs the sizes of all layers; called once they are known."""
+
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
         """Stores the class's name, as LightningCLI does by itself, and a user's net's answers."""
         kind = type(self)
@@ -157,7 +160,7 @@ class ScoredModule(LightningModule):
         """
         with torch.autocast(self.device.type, enabled=False):
             logits = checked(self(batch.images), len(batch.images), self)
-        return logits.to(torch.promote_types(logits.dtype, torch.float32))
+        return exact(logits)
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:
         """Computes logits (B, 10) of images that were held out of training."""

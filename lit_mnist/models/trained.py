@@ -39,7 +39,7 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         classes: Classes that the user names.
 
     Returns:
-        The network on the CPU, in eval mode, in float32.
+        The network on the CPU, in eval mode, in float32 unless a user's class says otherwise.
 
     Raises:
         UserError: Its class is unknown or does not accept the file's hyperparameters or weights.

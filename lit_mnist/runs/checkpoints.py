@@ -11,12 +11,12 @@ from torch import Tensor, nn
 from lit_mnist.errors import UserError
 from lit_mnist.runs import entries, safe_torch
 from lit_mnist.runs.weights import (
+    fit,
     hashed_parts,
     infinite,
     is_extra,
     makes_layers_late,
     not_finite,
-    shapes,
 )
 
 # Entries that are used before Lightning loads the file
@@ -152,13 +152,14 @@ def lack(checkpoint: dict[str, Any]) -> str:
 
 
 def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
-    """Checks that a checkpoint has exactly the weights of `model`, in their shapes and finite.
+    """Checks that a checkpoint has the weights of `model`, in their shapes and finite.
 
     Raises:
         UserError: Naming both architectures, or the weight.
     """
-    if makes_layers_late(model) or shapes(checkpoint["state_dict"]) == shapes(model.state_dict()):
-        refuse(path, infinite(checkpoint["state_dict"], model))
+    weights = checkpoint["state_dict"]
+    if makes_layers_late(model) or fit(weights, model, checkpoint):
+        refuse(path, infinite(weights, model))
         return
     named = class_name(checkpoint) or "another architecture"
     raise UserError(

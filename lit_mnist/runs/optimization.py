@@ -1,6 +1,6 @@
 """The optimizers and schedules of a module, built before training begins."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -102,3 +102,32 @@ def other_kinds(before: Any, now: dict[str, list[str]]) -> str:
             old, new = (", ".join(map(str, ones)) or f"no {what}" for ones in (kept[what], names))
             return f"saved with {old!a:.99}, and configure_optimizers now makes {new!a:.99}"
     return ""
+
+
+def other_groups(states: Any, optimizers: Sequence[Optimizer]) -> str:
+    """Says how the groups of weights in a checkpoint differ from those that a model makes.
+
+    Training may have added one, as for a layer that was frozen.
+
+    Args:
+        states: The states of the checkpoint's optimizers; what has not their form is not compared.
+        optimizers: Those that the model makes.
+    """
+    if not isinstance(states, list) or len(states) != len(optimizers):
+        return ""
+    for found, optimizer in zip(states, optimizers, strict=True):
+        before, now = (_sizes(one) for one in (found, optimizer.state_dict()))
+        if before and before != now:
+            old, new = (" and ".join(map(str, sizes)) for sizes in (before, now))
+            return (
+                f"saved with groups of {old} weights in its {type(optimizer).__name__}, and"
+                f" configure_optimizers now makes {new}"
+            )
+    return ""
+
+
+def _sizes(state: Any) -> list[int]:
+    """Counts the weights in each group of an optimizer's state; empty if that has not its form."""
+    groups = state.get("param_groups") if isinstance(state, dict) else None
+    listed = [one.get("params") for one in groups or () if isinstance(one, dict)]
+    return [len(one) for one in listed if isinstance(one, list)]

@@ -54,14 +54,19 @@ class ResumePoint(NamedTuple):
 
 
 def resume_point(
-    run: Run, config: dict[str, Any], fault: Fault = lambda _: "", ends: Ends = _UNKNOWN
+    run: Run,
+    config: dict[str, Any],
+    fault: Fault = lambda _: "",
+    other: Fault = lambda _: "",
+    ends: Ends = _UNKNOWN,
 ) -> ResumePoint | None:
     """Finds where `fit` with this config resumes.
 
     Args:
         run: The folder.
         config: The resolved config.
-        fault: Returns what prevents resuming from a checkpoint; empty if nothing does.
+        fault: Returns what is wrong with a checkpoint; empty if nothing is.
+        other: Returns why this model cannot go on from a sound one; empty if it can.
         ends: How the callbacks and the module end training.
 
     Returns:
@@ -102,6 +107,9 @@ def resume_point(
         _check_patience(old, new, results, raised)
     if lack:
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
+    if other(checkpoint):
+        path, checkpoint = newest(run, lambda one: fault(one) or other(one))
+        place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
     return ResumePoint(*place)
 
 

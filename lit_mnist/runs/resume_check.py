@@ -17,18 +17,35 @@ from torch.optim import Adam, Optimizer
 
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS
-from lit_mnist.runs.optimization import kinds, optimization, other_kinds
-from lit_mnist.runs.weights import infinite, makes_layers_late, shapes
+from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
+from lit_mnist.runs.weights import fit, infinite, makes_layers_late
+
+
+def other(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
+    """Returns how a sound checkpoint's optimizers are others than the model makes; empty if not.
+
+    The model's code may have changed since, or training itself may have changed its optimizers.
+    """
+    if makes_layers_late(model) and not fit(checkpoint["state_dict"], model, checkpoint):
+        return ""
+    optimizers, schedules = optimization(trainer, model)
+    made = kinds(optimizers or None, schedules)
+    return other_kinds(entries.get(checkpoint, entries.KINDS), made) or other_groups(
+        checkpoint.get("optimizer_states"), optimizers
+    )
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
-    """Returns what prevents resuming from a checkpoint; empty if nothing does."""
+    """Returns what is wrong with a checkpoint for resuming; empty if nothing is.
+
+    Optimizers are only compared if they are those that the model makes: see `other`.
+    """
     if "optimizer_states" not in checkpoint:
         return "holds weights only, not the state needed to resume training"
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
-    for key in ("state_dict", "current_model_state"):  # the latter: beside an average
-        weights = checkpoint[key] if key in checkpoint else model.state_dict()
-        fits = shapes(weights) == shapes(model.state_dict())
+    kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
+    for weights in kept:  # the latter: beside an average
+        fits = fit(weights, model, checkpoint)
         late = late or (not fits and makes_layers_late(model))
         if not fits and not late:
             return "damaged, its weights do not fit the model"
@@ -36,10 +53,8 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
             return wrong
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    optimizers, schedules = ([], None) if late else optimization(trainer, model)
-    made = kinds(optimizers or None, schedules)
-    if other := other_kinds(entries.get(checkpoint, entries.KINDS), made):
-        return other
+    unknown = late or other(checkpoint, trainer, model)
+    optimizers, schedules = ([], None) if unknown else optimization(trainer, model)
     expected["optimizer_states"] = [
         {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
     ]

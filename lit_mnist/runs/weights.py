@@ -1,10 +1,13 @@
 """A checkpoint's weights and its modules' extra state: shapes, finiteness, bytes to hash."""
 
-from collections.abc import Iterator
+import copy
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.parameter import is_lazy
 
 # PyTorch's suffix of the key under which a module's `get_extra_state` is saved
 _EXTRA = "_extra_state"
@@ -18,14 +21,37 @@ def is_extra(name: str) -> bool:
 def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
     """Returns for each weight, by name, whether it is float, whether it is complex, and its shape.
 
-    Extra state may change its shape, so it has an empty entry.
+    Extra state may change its shape, so it has an empty entry, as has what has no shape yet.
     """
     return {
         name: ()
-        if is_extra(name)
+        if is_extra(name) or is_lazy(value)
         else (value.is_floating_point(), value.is_complex(), *value.shape)
         for name, value in weights.items()
     }
+
+
+def fit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, Any]) -> bool:
+    """Returns whether weights are those of a model, as Lightning loads them.
+
+    A module may leave some out of its checkpoints, such as those of a frozen layer: it sets
+    `strict_loading` to False, or adds them again in its `on_load_checkpoint`.
+
+    Args:
+        weights: Of a checkpoint, by name.
+        model: The model, which is left unchanged.
+        checkpoint: The checkpoint, for the model's hook.
+    """
+    if shapes(weights) != shapes(model.state_dict()) and _overrides(model, "on_load_checkpoint"):
+        given = {**checkpoint, "state_dict": dict(weights)}
+        with suppress(Exception):  # whatever a user's module may raise; Lightning calls it again
+            copy.deepcopy(model).on_load_checkpoint(given)  # type: ignore[operator] # a module's
+        weights = given["state_dict"]
+    found, made = shapes(weights), shapes(model.state_dict())
+    if getattr(model, "strict_loading", True):
+        return found == made
+    shared = found.keys() & made.keys()
+    return all(found[name] == made[name] for name in shared)
 
 
 def makes_layers_late(model: nn.Module) -> bool:
@@ -33,8 +59,13 @@ def makes_layers_late(model: nn.Module) -> bool:
 
     Lightning calls it before it loads a checkpoint, and then checks that the weights fit.
     """
+    return _overrides(model, "setup")
+
+
+def _overrides(model: nn.Module, hook: str) -> bool:
+    """Returns whether a user's module, or one that it is derived from, has a hook of its own."""
     return any(
-        "setup" in vars(kind)
+        hook in vars(kind)
         for kind in type(model).__mro__
         if kind.__module__.partition(".")[0] not in ("lightning", "lit_mnist")
     )

@@ -5,6 +5,7 @@ callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_names  refuses callbacks that would write or delete our checkpoints
 checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that are changed after the last epoch, such as an average
+digits         how many digits of a logged value are kept
 ending         which limit ended training; stops only where a run can be resumed
 frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of the random generators across a resume
@@ -16,12 +17,14 @@ loggers        the run's TensorBoard logger, and pictures for the loggers that a
 net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
 partial_logs   keeps what a module has logged of an epoch, and its metrics, across a resume
+plain_states   checks before the first step what checkpoints will hold
 process        settings of the process: for speed on a CPU, and to end with its parent
 rank_errors    prints an error that all ranks meet only once
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch
 run_folder     clears a run's folder and writes its config and status
 same_weights   checks that all ranks hold the same weights
-schedule_lengths  checks that schedules are as long as training
+schedule_lengths  checks that schedules are those of before, and as long as training
+schedule_values  how a schedule differs from the one whose state is loaded
 searched       keeps learning rates and batch sizes that a finder has found
 step_logs      tells where values that are logged by step reach no logger
 tiles          small pictures as arrays: rows of images, a confusion matrix
@@ -31,6 +34,7 @@ validated_weights  tells whether a checkpoint's weights are those that were vali
 watch          collects validation results and the first batch for the loggers
 workarounds    work-arounds for Lightning, each with its upstream reference and a switch:
   kept_rows      the earlier rows of a CSVLogger
+  writer_errors  what TensorBoard's thread cannot write
   light_steps    training steps without needless overhead
   module_callbacks  the callbacks that a module brings
   resuming       resuming a run

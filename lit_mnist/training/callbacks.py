@@ -12,6 +12,7 @@ from lit_mnist import files
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
+from lit_mnist.training.digits import rounded
 from lit_mnist.training.watch import Watch
 
 _MEASURED = ("epoch", "seconds")  # columns that no module or callback fills
@@ -82,10 +83,9 @@ class MetricsCSV(Callback):
             return
         measured, self.ended = self.ended, None
         metrics = dict(trainer.callback_metrics)
-        # Lightning keeps metrics of earlier epochs: an identical tensor was not logged again.
-        # Seven digits are the precision of float32: 0.001, not 0.0010000000474974513.
+        # Lightning keeps metrics of earlier epochs: an identical tensor was not logged again
         logged = {
-            name: float(f"{value:.7g}")
+            name: rounded(name, value)
             for name, value in metrics.items()
             if value is not self.written.get(name)
         }

@@ -72,6 +72,8 @@ class FinalWeights(Callback):
         if not trainer.is_global_zero or not self.run.last.exists():
             return False
         saved = checkpoints.read(self.run.last)["state_dict"]
+        if saved.keys() < weights.keys():  # as the module leaves some out
+            weights = {name: weights[name] for name in saved}
         if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
             return False
         return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(weights)

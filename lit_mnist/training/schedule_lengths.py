@@ -1,6 +1,7 @@
-"""Checks that learning-rate schedules with a fixed length are as long as training."""
+"""Checks that learning-rate schedules are those that a run began with, and as long as training."""
 
 import math
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -8,14 +9,12 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
 from lit_mnist.errors import UserError
-
-# Attributes in which PyTorch's schedules store their length, and the epochs at which they change
-_LENGTHS = ("total_steps", "T_max", "total_iters", "milestones", "_milestones")
-_PARTS = "_schedulers"  # those that SequentialLR and ChainedScheduler are made of
+from lit_mnist.runs import entries
+from lit_mnist.training import schedule_values
 
 
 class ScheduleLengths(Callback):
-    """Refuses schedules whose length differs from that of training.
+    """Refuses schedules that are not those whose state is loaded, or end before training.
 
     A checkpoint restores its schedule's old length, even if the limit of training was raised since.
     A cosine would then silently rise again, and OneCycleLR would end in a traceback. This callback
@@ -24,38 +23,38 @@ class ScheduleLengths(Callback):
 
     def __init__(self) -> None:
         self.stored: list[dict[str, Any]] = []
+        self.kinds: Any = None  # names of their classes, if they are known
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Notes the lengths of the checkpoint's schedules."""
+        """Notes the states of the checkpoint's schedules."""
         if trainer.state.fn == TrainerFn.FITTING:
+            known = entries.get(checkpoint, entries.KINDS)
+            self.kinds = known.get("schedules") if isinstance(known, dict) else None
             self.stored = checkpoint.get("lr_schedulers", [])
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Compares these lengths with those of this training.
+        """Compares them with the schedules that this training has made.
 
         Raises:
-            UserError: They differ.
+            UserError: One was made with other arguments.
         """
-        for config, stored in zip(trainer.lr_scheduler_configs, self.stored, strict=False):
-            kind, now = type(config.scheduler).__name__, config.scheduler.state_dict()
-            for (name, before), (_, after) in zip(_lengths(stored), _lengths(now), strict=False):
-                if before != after:
-                    raise UserError(
-                        f"{kind} was made for {name} {before} and would now have {after}:"
-                        " a schedule of fixed length cannot be resumed with another length;"
-                        " choose another --name, or replace the run with --fresh"
-                    )
-        self.stored = []
+        made = [config.scheduler for config in trainer.lr_scheduler_configs]
+        if self.kinds not in (None, [type(one).__name__ for one in made]):
+            self.stored = []  # a callback has replaced them, and will do so again
+        for schedule, stored in zip(made, self.stored, strict=False):
+            _refuse(schedule, schedule_values.changed(schedule, stored))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Checks that no schedule with interval "step" ends before training does.
+        """Checks the rates of functions, and that no schedule by steps ends before training does.
 
         Raises:
-            UserError: One does.
+            UserError: A function gives another rate than before; a schedule ends too early.
         """
         for config in trainer.lr_scheduler_configs:
+            if self.stored:
+                _refuse(config.scheduler, schedule_values.other_rates(config.scheduler))
             total = getattr(config.scheduler, "total_steps", None)
             if total is not None and config.interval == "step" and config.frequency == 1:
                 steps = _steps(trainer)
@@ -66,16 +65,18 @@ class ScheduleLengths(Callback):
                     )
 
 
+def _refuse(schedule: Any, differences: Iterable[str]) -> None:
+    for difference in differences:
+        raise UserError(
+            f"{type(schedule).__name__} was made for {difference}: its state cannot go on in"
+            " another schedule; set what it depends on, such as --trainer.max_epochs, as it was,"
+            " choose another --name, or replace the run with --fresh"
+        )
+
+
 def _steps(trainer: Trainer) -> float:
     """Returns the number of optimizer steps of the whole training; infinite if it is not known."""
     try:
         return trainer.estimated_stepping_batches
     except MisconfigurationException:  # with GradientAccumulationScheduler
         return math.inf
-
-
-def _lengths(state: dict[str, Any]) -> list[tuple[str, Any]]:
-    """Lists the lengths in a schedule's state, and in those of the schedules it is made of."""
-    found = [(name, state[name]) for name in _LENGTHS if name in state]
-    own = [(name, sorted(one) if isinstance(one, dict) else one) for name, one in found]
-    return [*own, *(one for part in state.get(_PARTS, ()) for one in _lengths(part))]

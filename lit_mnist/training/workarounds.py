@@ -41,6 +41,7 @@ from lit_mnist.training.resuming import (
     whole_epochs,
 )
 from lit_mnist.training.signals import agree_on_sigterm, ranks_end_with_the_first, second_interrupt
+from lit_mnist.training.writer_errors import writer_errors
 
 
 @contextmanager
@@ -98,6 +99,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "written_first": written_first,
     "whole_means": whole_means,
     "kept_rows": kept_rows,
+    "writer_errors": writer_errors,
     "one_schedule": one_schedule,
     "one_moment_to_validate": one_moment_to_validate,
     "one_search": one_search,

@@ -245,3 +245,11 @@ def test_fresh_in_a_config_is_refused_before_anything_is_trained(sweep):
     assert problems.startswith("error: --fresh: a sweep is always resumed")
     assert problems.count("\n") == 1
     assert not Path("tb_logs").exists()
+
+
+def test_trials_that_log_no_val_acc_say_so(sweep):
+    named = ("--model", "tests.commands.test_fit_messages.OwnNames", "--data.batch_size", "100")
+    Path("space.yaml").write_text("model.lr: [0.001, 0.002]\n")
+    status, output, _ = sweep(*QUICK, "--trials", "1", *named)
+    assert status == 2
+    assert "trial 0 failed: the model logs no val_acc, by which the best is chosen, so" in output

@@ -53,6 +53,50 @@ def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeyp
     assert network(content, tmp_path / "a.ckpt")(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 
 
+class Doubled(nn.Module):
+    """A layer of another precision than that of the images, to which its forward brings them."""
+
+    dtype = torch.float64
+
+    def __init__(self):
+        super().__init__()
+        self.last = nn.Linear(784, 10).to(self.dtype)
+
+    def forward(self, images):
+        return self.last(images.flatten(1).to(self.dtype))
+
+
+class Halved(Doubled):
+    dtype = torch.bfloat16
+
+
+class DoubledModule(ClassifierModule):
+    net_type = Doubled
+
+
+class HalvedModule(ClassifierModule):
+    net_type = Halved
+
+
+def test_each_layer_keeps_the_precision_of_its_class(tmp_path):
+    images, paths, expected = torch.rand(4, 1, 28, 28), [], []
+    for kind in (DoubledModule, HalvedModule, DenseModule):
+        module = kind().eval()
+        name = {"_class_path": f"{kind.__module__}.{kind.__name__}"}
+        content = {"state_dict": module.state_dict(), "hyper_parameters": name}
+        paths.append(tmp_path / f"{kind.__name__}.ckpt")
+        torch.save(content, paths[-1])
+        with torch.no_grad():
+            expected.append(module(images))
+            assert torch.equal(network(content, paths[-1])(images), expected[-1])
+    committee = EnsembleModule(list(map(str, paths)))
+    with torch.no_grad():
+        found = committee(images)
+    assert found.dtype == torch.float64
+    mean = torch.stack([logits.double().softmax(1) for logits in expected]).mean(0)
+    torch.testing.assert_close(found.exp(), mean)
+
+
 class Inverting(DenseModule):
     def on_before_batch_transfer(self, batch, dataloader_idx):
         return batch

@@ -11,7 +11,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 from lit_mnist.models.modules import SimpleConvModule
 from lit_mnist.models.scoring import RunningScores
 from lit_mnist.runs import entries
-from lit_mnist.runs.resume_check import fault, unlike
+from lit_mnist.runs.resume_check import fault, other, unlike
 from tests.trained import put
 
 ADAM = ("optimizer_states", 0, "state", 0)  # of the small net's first kernels, (4, 1, 5, 5)
@@ -45,14 +45,6 @@ BROKEN = {  # faults of a loadable checkpoint, and their descriptions
     "one beta": (
         put("optimizer_states", 0, "param_groups", 0, "betas", (0.9,)),
         "betas does not have 2",
-    ),
-    "another optimizer": (
-        put(entries.KINDS, {"optimizers": ["SGD"]}),
-        "saved with 'SGD', and configure_optimizers now makes 'Adam'",
-    ),
-    "no schedule then": (
-        put(entries.KINDS, {"optimizers": ["Adam"], "schedules": []}),
-        "saved with 'no schedules', and configure_optimizers now makes 'Plateau'",
     ),
     "no schedule": (put("lr_schedulers", []), "lr_schedulers does not have 1 items"),
     "schedule of text": (
@@ -101,6 +93,32 @@ def test_a_fault_is_reported_with_its_place(whole, trainer, action, message):
     broken = copy.deepcopy(whole)
     action(broken)
     assert message in fault(broken, trainer, SimpleConvModule(plateau=True))
+
+
+OTHERS = [
+    (
+        put(entries.KINDS, {"optimizers": ["SGD"]}),
+        "saved with 'SGD', and configure_optimizers now makes 'Adam'",
+    ),
+    (
+        put(entries.KINDS, {"optimizers": ["Adam"], "schedules": []}),
+        "saved with 'no schedules', and configure_optimizers now makes 'Plateau'",
+    ),
+    (
+        lambda saved: saved["optimizer_states"][0]["param_groups"].append({"params": [8, 9]}),
+        "saved with groups of 8 and 2 weights in its Adam, and configure_optimizers now makes 8",
+    ),
+]
+
+
+@pytest.mark.parametrize(("action", "message"), OTHERS)
+def test_other_optimizers_are_no_damage(whole, trainer, action, message):
+    changed = copy.deepcopy(whole)
+    model = SimpleConvModule(plateau=True)
+    assert other(changed, trainer, model) == ""
+    action(changed)
+    assert fault(changed, trainer, model) == ""
+    assert other(changed, trainer, model) == message
 
 
 def test_a_checkpoint_within_an_epoch_has_no_fault(whole, trainer):

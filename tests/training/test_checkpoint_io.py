@@ -82,10 +82,12 @@ def test_a_rate_is_searched_for_beside_the_training(run_cli, monkeypatch):
 
 
 def test_an_error_of_a_save_beside_the_training_ends_the_run(run_cli):
-    odd = callback("tests.recipes.OddState")
+    odd = callback("tests.recipes.LateOddState")
     status, _, problems = run_cli("fit", *odd, *ASYNC, "--trainer.max_epochs", "1")
     assert status == 2
-    assert re.fullmatch(r"error: .*callbacks.OddState.best is a builtins.object[^\n]*\n", problems)
+    assert re.fullmatch(
+        r"error: .*callbacks.LateOddState.best is a builtins.object[^\n]*\n", problems
+    )
     assert not list((RUN / "checkpoints").glob("*"))
     assert json.loads((RUN / "results.json").read_text())["status"] == "interrupted"
 

@@ -2,12 +2,15 @@
 
 import contextlib
 import csv
+import errno
 import inspect
+import os
 import subprocess
 import sys
 import textwrap
 import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -31,6 +34,7 @@ from lightning.pytorch.trainer.connectors import (
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
+from tensorboard.summary.writer import event_file_writer
 
 from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
@@ -347,6 +351,8 @@ CHANGED = (
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
+    (event_file_writer._AsyncWriterThread, "run"),
+    (event_file_writer._AsyncWriter, "_check_worker_status"),
     (callback_connector._CallbackConnector, "_attach_model_callbacks"),
     (AsyncCheckpointIO, "load_checkpoint"),
     (AsyncCheckpointIO, "remove_checkpoint"),
@@ -375,7 +381,7 @@ def test_patches_are_removed_after_an_exception():
 @pytest.mark.parametrize("name", workarounds.WORKAROUNDS)
 def test_each_workaround_can_be_switched_off(name, monkeypatch):
     several = {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2, "no_rescue_by_one": 2}
-    several["written_first"] = 2
+    several |= {"written_first": 2, "writer_errors": 2}
     before = lightning_now()
     others = [other for other in workarounds.WORKAROUNDS if other != name]
     monkeypatch.setenv(workarounds.SWITCH, ",".join(others))
@@ -543,3 +549,34 @@ def test_upstream_still_leaves_out_the_end_of_a_run_that_was_killed_there(tmp_pa
             BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
         )
     assert len(ends) == ended
+
+
+class FullDisk:
+    """A file that nothing can be written to."""
+
+    filename = b"events"
+
+    def write(self, _):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def failed_writer():
+    """The error that a writer of TensorBoard's tells of a full disk, after its thread's end."""
+    record_writer = SimpleNamespace(_writer=FullDisk(), write=FullDisk().write)
+    writer = event_file_writer._AsyncWriter(record_writer)
+    with pytest.raises(OSError, match="No space") as caught:  # noqa: PT012 # by either write
+        writer.write(b"one")
+        writer._worker.join()
+        writer.write(b"two")
+    return caught.value.filename
+
+
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
+def test_upstream_still_does_not_name_a_file_that_cannot_be_written():
+    assert failed_writer() is None
+
+
+@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
+def test_a_file_of_tensorboard_s_that_cannot_be_written_is_named_once():
+    with workarounds.applied():
+        assert failed_writer() == b"events"
