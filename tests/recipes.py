@@ -356,6 +356,13 @@ class SkipsAnEpoch(DenseModule):
         return -1 if self.current_epoch == 1 else None
 
 
+class LeavesAnEpoch(OddModule):
+    """Ends its second epoch after four of its nine batches."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        return -1 if (self.current_epoch, batch_idx) == (1, 4) else None
+
+
 class FewLogits(DenseModule):
     """Fails at its first step."""
 
@@ -409,3 +416,47 @@ class Averaging(DenseModule):
 
     def configure_callbacks(self):
         return StochasticWeightAveraging(0.01, swa_epoch_start=1)
+
+
+class LogsRarely(DenseModule):
+    """Logs by name in one epoch only: of each step, of its last, at its start and at its end."""
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 0:
+            self.log("start", 1.0)
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        if self.current_epoch == 0:
+            self.log("both", 2.0, on_step=True, on_epoch=True)
+        if self.current_epoch == 1 and batch_idx == 2:
+            self.log("step", 3.0)
+            self.log("early", 3.5, on_step=True, on_epoch=True)
+        return loss
+
+    def on_validation_epoch_end(self):
+        if self.current_epoch == 1:
+            self.log("validated", 4.0)
+
+    def on_train_epoch_end(self):
+        if self.current_epoch == 1:
+            self.log("end", 5.0)
+
+
+class SavesThenLogs(DenseModule):
+    """Saves a checkpoint at each epoch's end, and logs only then."""
+
+    def on_train_epoch_end(self):
+        self.trainer.save_checkpoint(f"{self.current_epoch}.ckpt")
+        self.log("after", float(self.current_epoch))
+
+
+class Saves(Callback):
+    """Saves a checkpoint at the end of each validation and of each epoch."""
+
+    def on_validation_end(self, trainer, pl_module):
+        if not trainer.sanity_checking:
+            trainer.save_checkpoint(f"{trainer.global_step}.validated.ckpt")
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        trainer.save_checkpoint(f"{trainer.global_step}.ended.ckpt")

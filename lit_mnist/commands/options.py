@@ -22,7 +22,7 @@ from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names, hardware
 from lit_mnist.training.board import EpochBoard
-from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
+from lit_mnist.training.callbacks import EpochRow, MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
@@ -43,6 +43,8 @@ from lit_mnist.training.watch import Watch
 # jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
 # library's function
 _UNSERIALIZED = "Unable to serialize instance "
+# Callbacks of ours that come before the user's; they say why
+_FIRST = (MetricsCSV, PartialLogs)
 # Options of a single call; left out of config.yaml, which any command may be given
 FOR_THIS_CALL = ("config", "fresh", "output", "ckpt_path", "weights_only", "verbose")
 
@@ -133,7 +135,7 @@ class RunOptions(RunParser):
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
             ours += [ProgressBar()] if sys.stdout.isatty() and not has_bar else []
-        config["callbacks"] = [*users, *ours]
+        config["callbacks"] = sorted([*users, *ours], key=lambda one: not isinstance(one, _FIRST))
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
@@ -167,11 +169,12 @@ class RunOptions(RunParser):
         users = LoggerBoard(self.run, self.fresh)
         watch = Watch(EpochBoard(self.run, self.options) if ours else users)
         folder = RunFolder(self.run, self.options, self.fresh)
-        own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
+        metrics = MetricsCSV(self.run, watch)
+        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience()]
         own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]
-        return [*own, StepLogs(), *self._checkpoints(), Curves(self.run), *self.extra]
+        return [*own, StepLogs(), *self._checkpoints(metrics), Curves(self.run), *self.extra]
 
-    def _checkpoints(self) -> list[Callback]:
+    def _checkpoints(self, metrics: MetricsCSV) -> list[Callback]:
         steps = self.options["every_n_train_steps"]
         if self.options["trainer"]["enable_checkpointing"] is False:
             if steps:
@@ -180,7 +183,7 @@ class RunOptions(RunParser):
                     " --trainer.enable_checkpointing false; leave one of them out"
                 )
             return []
-        return [FinalWeights(self.run), *checkpoints_of(self.run, steps)]
+        return [FinalWeights(self.run), EpochRow(metrics), *checkpoints_of(self.run, steps)]
 
 
 def _as_given(value: Any) -> Any:

@@ -12,6 +12,8 @@ hardware       what decides bf16 and channels-last on a machine; its name and ve
 known_ends     how a run will end, before it is trained
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
+logged_sums    the sums behind what is logged for an epoch: saved, added, or logged again
+logged_values  what was logged in an epoch, and its columns in metrics.csv
 loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
 net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
