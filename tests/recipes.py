@@ -8,6 +8,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import (
     BaseFinetuning,
     EarlyStopping,
+    GradientAccumulationScheduler,
     ModelCheckpoint,
     SpikeDetection,
     StochasticWeightAveraging,
@@ -416,6 +417,78 @@ class Averaging(DenseModule):
 
     def configure_callbacks(self):
         return StochasticWeightAveraging(0.01, swa_epoch_start=1)
+
+
+class SetsUpEpochs(DenseModule):
+    """At an epoch's start, sets up what no checkpoint holds, and changes what they do hold."""
+
+    class net_type(nn.Sequential):  # as the attribute is called
+        """A user's net."""
+
+        def __init__(self):
+            super().__init__(nn.Flatten(), nn.Linear(784, 16), nn.Dropout(0.5), nn.Linear(16, 10))
+
+    def __init__(self):
+        super().__init__()
+        self.right, self.epochs = MulticlassAccuracy(10, average="micro"), 0
+        self.register_buffer("begun", torch.zeros(()))
+
+    def on_train_epoch_start(self):
+        self.losses, self.net[2].p = [], 0.5 / (1 + self.current_epoch)
+        self.right.reset()
+        self.epochs += 1
+        self.begun += random.random() + torch.rand(()).item()
+        self.net[1].bias.requires_grad_(self.current_epoch != 1)
+        self.optimizers().param_groups[0]["lr"] *= 0.9
+        self.lr_schedulers().step()
+        self.log("begun", float(self.epochs), reduce_fx="sum")
+
+    def training_step(self, batch, batch_idx):
+        logits = self(batch.images)
+        loss = F.cross_entropy(logits, batch.labels) * self.epochs
+        self.right.update(logits, batch.labels)
+        self.losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self):
+        self.log("right", self.right.compute())
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["epochs"] = self.epochs
+
+    def on_load_checkpoint(self, checkpoint):
+        self.epochs = checkpoint["epochs"]
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters(), lr=0.002)
+        return [adam], [CosineAnnealingLR(adam, T_max=20)]
+
+
+class CountsEpochs(Callback):
+    """Weights are decayed from the second epoch on, by a count that is saved."""
+
+    def __init__(self):
+        self.epochs = 0
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.epochs += 1
+        self.decay = 1 - 0.01 * trainer.current_epoch
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        pl_module.net[-1].bias.data.mul_(self.decay * self.epochs)
+
+    def state_dict(self):
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state):
+        self.epochs = state["epochs"]
+
+
+class Accumulating(DenseModule):
+    """Brings a growing number of batches per step."""
+
+    def configure_callbacks(self):
+        return [GradientAccumulationScheduler({1: 2})]
 
 
 class LogsRarely(DenseModule):

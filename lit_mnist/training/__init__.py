@@ -6,9 +6,11 @@ checkpoint_names  refuses callbacks that would write or delete our checkpoints
 checkpointing  writes best.ckpt and last.ckpt, and says when
 final_weights  saves weights that are changed after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
+epoch_start    calls the hooks of an epoch's start again, when it is resumed from within
 frozen         keeps track of frozen layers: across a resume, and for DDP
 generators     keeps the states of the random generators across a resume
 hardware       what decides bf16 and channels-last on a machine; its name and versions
+kept_state     keeps what a checkpoint holds, while hooks are called
 known_ends     how a run will end, before it is trained
 launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages

@@ -37,21 +37,23 @@ class MetricsCSV(Callback):
         self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
         self.ended: dict[str, float] | None = None  # measures of an epoch whose row is not final
+        self.unfinished = False  # whether more of this epoch may follow
         self.logged = LoggedValues()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock; a resumed epoch calls no other hook at its start."""
-        self.began = time.perf_counter()
+        self.began, self.unfinished = time.perf_counter(), True
         self.logged.begin_training(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
         self.finish(trainer)
-        self.began = time.perf_counter()
+        self.began, self.unfinished = time.perf_counter(), True
         self.logged.begin_epoch(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock; epochs count from 0, as in Lightning."""
+        self.unfinished = False
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # not before its first batch
             seconds = time.perf_counter() - self.began
             self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
@@ -64,7 +66,7 @@ class MetricsCSV(Callback):
         rows = self._with_ended(values)
         checkpoint["callbacks"][self.state_key] = {
             "rows": rows,
-            "logged": values if self.ended is None else {},
+            "logged": values if self.unfinished else {},
         }
         if self.ended and trainer.is_global_zero:
             self._write(rows)
