@@ -268,6 +268,23 @@ class TwoOptimizers(DenseModule):
         return torch.optim.SGD(body, lr=0.1), torch.optim.Adam([weight, bias], lr=0.01)
 
 
+class SumsGradients(TwoOptimizers):
+    """Steps its last layer at each batch, and the others at every fourth."""
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 0:
+            self.zero_grad()
+
+    def training_step(self, batch, batch_idx):
+        body, last = self.optimizers()
+        last.zero_grad()
+        self.manual_backward(DenseModule.training_step(self, batch, batch_idx))
+        last.step()
+        if (batch_idx + 1) % 4 == 0:
+            body.step()
+            body.zero_grad()
+
+
 class NoOptimizer(DenseModule):
     """Trains nothing, as a module that is only measured."""
 
@@ -306,6 +323,7 @@ class OwnEntries(DenseModule):
     names = (
         *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
         *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
+        "gradients",
     )
 
     def configure_callbacks(self):

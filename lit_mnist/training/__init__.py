@@ -1,5 +1,6 @@
 """What surrounds a training run: callbacks, launchers, hardware, work-arounds for Lightning.
 
+across_resumes  the callbacks that keep state across a resume
 board          writes a run's epochs, config, graph and summary for TensorBoard
 callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_names  refuses callbacks that would write or delete our checkpoints
@@ -20,6 +21,7 @@ loggers        the run's TensorBoard logger, and pictures for the loggers that a
 net_graph      a net's graph for TensorBoard
 noise          hides known messages of the libraries, one by one
 partial_logs   keeps what a module has logged of an epoch, and its metrics, across a resume
+pending_gradients  keeps the gradients of manual optimization across a resume
 process        settings of the process: for speed on a CPU, and to end with its parent
 rank_errors    prints an error that all ranks meet only once
 resumed_epoch  restores what Lightning skips when a run is resumed within an epoch

@@ -31,10 +31,13 @@ def kept_state(trainer: Trainer) -> Iterator[None]:
 
 @contextmanager
 def _weights(module: LightningModule) -> Iterator[None]:
-    """Keeps weights, and which are frozen."""
+    """Keeps weights, which of them are frozen, and gradients that were not used yet."""
     weights = {name: _copy(value) for name, value in module.state_dict().items()}
     trained = {name: one.requires_grad for name, one in module.named_parameters()}
+    gradients = [(one, _copy(one.grad)) for one in module.parameters() if one.grad is not None]
     yield
+    for one, gradient in gradients:
+        one.grad = gradient
     module.load_state_dict(weights, strict=False)  # a module may leave some out of checkpoints
     for name, one in module.named_parameters():
         one.requires_grad_(trained.get(name, one.requires_grad))
