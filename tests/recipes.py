@@ -437,6 +437,18 @@ class Averaging(DenseModule):
         return StochasticWeightAveraging(0.01, swa_epoch_start=1)
 
 
+class ScoresNaN(DenseModule):
+    """Logs no number as val_acc, but in its second epoch."""
+
+    def validation_step(self, batch, batch_idx):
+        known = self.trainer.state.fn == "fit" and self.current_epoch == 1
+        self.log("val_acc", 0.5 if known else float("nan"))
+        self.log("val_loss", 1.0)
+
+    def test_step(self, batch, batch_idx):
+        self.log_dict({"test_acc": float("nan"), "test_loss": float("nan")})
+
+
 class SetsUpEpochs(DenseModule):
     """At an epoch's start, sets up what no checkpoint holds, and changes what they do hold."""
 

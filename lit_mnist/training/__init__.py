@@ -1,10 +1,11 @@
 """What surrounds a training run: callbacks, launchers, hardware, work-arounds for Lightning.
 
 across_resumes  the callbacks that keep state across a resume
+best_checkpoint  writes best.ckpt
 board          writes a run's epochs, config, graph and summary for TensorBoard
 callbacks      writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_names  refuses callbacks that would write or delete our checkpoints
-checkpointing  writes best.ckpt and last.ckpt, and says when
+checkpointing  writes last.ckpt, and lists what writes checkpoints
 final_weights  saves weights that are changed after the last epoch, such as an average
 ending         which limit ended training; stops only where a run can be resumed
 epoch_start    calls the hooks of an epoch's start again, when it is resumed from within
