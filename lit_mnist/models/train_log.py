@@ -33,6 +33,7 @@ class TrainLog(Callback):
     def __init__(self) -> None:
         self.ended = True  # whether the sums belong to a finished epoch
         self.partial: dict[str, Tensor] = {}
+        self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
         self.lr: float | None = None
@@ -70,10 +71,10 @@ class TrainLog(Callback):
         scores, rank = _scores(pl_module), trainer.global_rank
         partial, self.partial = self.partial, {}
         scores.reset()
-        self.ended, self.before = False, {}
+        self.ended, self.updates, self.before = False, 0, {}
+        self.resumed = bool(partial)
         lr = partial.pop("lr", None)
         self.lr = lr.item() if isinstance(lr, Tensor) and lr.numel() == 1 else None
-        scores._update_count = self.updates = int(bool(partial))  # if no step should follow
         if partial and len(partial["count"]) == trainer.world_size:
             scores.load({name: value[rank] for name, value in partial.items()})
         elif partial and rank == 0:
@@ -83,7 +84,7 @@ class TrainLog(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
-        self.ended, self.updates, self.lr = False, 0, None
+        self.ended, self.updates, self.lr, self.resumed = False, 0, None, False
         logged = trainer.callback_metrics
         names = ("lr", *(f"train_{name}" for name in Scores._fields))
         self.before = {name: logged.get(name) for name in names}
@@ -118,6 +119,8 @@ class TrainLog(Callback):
         check_loss(trainer, pl_module)
         scores = _scores(pl_module)
         values: dict[str, Any] = {} if self.lr is None else {"lr": self.lr}
+        if self.resumed:  # also if no step has followed
+            scores._update_count = max(1, scores._update_count)
         if scores.update_called:
             known = scores.compute()._asdict().items()
             values |= {f"train_{name}": value for name, value in known if value.isfinite()}

@@ -9,6 +9,7 @@ from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.runs import entries, optimization
+from lit_mnist.training.ending import ends_within_epoch, validates_next
 from lit_mnist.training.epoch_start import call_again
 
 
@@ -71,6 +72,8 @@ class ResumedEpoch(Callback):
             checkpoint[entries.LACKS] = "gradients"
         elif _within_a_step(trainer):
             checkpoint[entries.LACKS] = "end of step"
+        elif _before_the_end(trainer):
+            checkpoint[entries.LACKS] = "end of epoch"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
         if prunes and prune.is_pruned(pl_module):
             checkpoint[entries.LACKS] = "masks"
@@ -145,6 +148,19 @@ def _within_a_step(trainer: Trainer) -> bool:
         return False
     batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
     return trainer.validating or batches.ready != batches.processed
+
+
+def _before_the_end(trainer: Trainer) -> bool:
+    """Whether this is the end of a batch that a validation, or the end of its epoch, follows.
+
+    ModelCheckpoint saves there every N steps. A resumed run would go on with the next batch. Where
+    training ends, `LastCheckpoint` saves there, and again after the validation.
+    """
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    if not batches.completed < batches.started == batches.ready == batches.processed:
+        return False
+    follows = trainer.is_last_batch or validates_next(trainer)
+    return follows and not ends_within_epoch(trainer)
 
 
 def _step(trainer: Trainer, values: dict[int, float]) -> None:

@@ -48,3 +48,16 @@ def test_an_epoch_that_ends_right_after_a_resume_keeps_its_scores(run_cli, model
     assert_same_end(folder("whole"), folder("cut"))
     known = [{name for name in ("train_acc", "lr") if row[name]} for row in rows(folder("cut"))]
     assert known[1] == ({"train_acc", "lr"} if model == "LeavesAnEpoch" else set())
+
+
+@pytest.mark.parametrize(("every", "interval"), [("9", "9"), ("4", "4")])
+def test_a_checkpoint_before_a_validation_is_not_begun_with(run_cli, every, interval):
+    keeper = callback("ModelCheckpoint", dirpath="kept", every_n_train_steps=every, save_top_k="-1")
+    once = ("--trainer.val_check_interval", interval, "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *once, *keeper))
+    start = f"kept/epoch=0-step={every}.ckpt"
+    status, _, problems = run_cli("fit", "--name", "new", "--ckpt_path", start)
+    assert status == 2
+    assert f"{start}: saved after a batch, before the validation" in problems
+    assert problems.count("\n") == 1
+    fitted(run_cli("test", "--ckpt_path", start))
