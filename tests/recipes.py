@@ -8,6 +8,7 @@ from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import (
     BaseFinetuning,
     EarlyStopping,
+    GradientAccumulationScheduler,
     ModelCheckpoint,
     SpikeDetection,
     StochasticWeightAveraging,
@@ -320,6 +321,23 @@ class TwoOptimizers(DenseModule):
         return torch.optim.SGD(body, lr=0.1), torch.optim.Adam([weight, bias], lr=0.01)
 
 
+class SumsGradients(TwoOptimizers):
+    """Steps its last layer at each batch, and the others at every fourth."""
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 0:
+            self.zero_grad()
+
+    def training_step(self, batch, batch_idx):
+        body, last = self.optimizers()
+        last.zero_grad()
+        self.manual_backward(DenseModule.training_step(self, batch, batch_idx))
+        last.step()
+        if (batch_idx + 1) % 4 == 0:
+            body.step()
+            body.zero_grad()
+
+
 class NoOptimizer(DenseModule):
     """Trains nothing, as a module that is only measured."""
 
@@ -358,6 +376,7 @@ class OwnEntries(DenseModule):
     names = (
         *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
         *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
+        "gradients",
     )
 
     def configure_callbacks(self):
@@ -419,6 +438,13 @@ class SkipsAnEpoch(DenseModule):
         return -1 if self.current_epoch == 1 else None
 
 
+class LeavesAnEpoch(OddModule):
+    """Ends its second epoch after four of its nine batches."""
+
+    def on_train_batch_start(self, batch, batch_idx):
+        return -1 if (self.current_epoch, batch_idx) == (1, 4) else None
+
+
 class FewLogits(DenseModule):
     """Fails at its first step."""
 
@@ -472,3 +498,131 @@ class Averaging(DenseModule):
 
     def configure_callbacks(self):
         return StochasticWeightAveraging(0.01, swa_epoch_start=1)
+
+
+class ScoresNaN(DenseModule):
+    """Logs no number as val_acc, but in its second epoch."""
+
+    def validation_step(self, batch, batch_idx):
+        known = self.trainer.state.fn == "fit" and self.current_epoch == 1
+        self.log("val_acc", 0.5 if known else float("nan"))
+        self.log("val_loss", 1.0)
+
+    def test_step(self, batch, batch_idx):
+        self.log_dict({"test_acc": float("nan"), "test_loss": float("nan")})
+
+
+class SetsUpEpochs(DenseModule):
+    """At an epoch's start, sets up what no checkpoint holds, and changes what they do hold."""
+
+    class net_type(nn.Sequential):  # as the attribute is called
+        """A user's net."""
+
+        def __init__(self):
+            super().__init__(nn.Flatten(), nn.Linear(784, 16), nn.Dropout(0.5), nn.Linear(16, 10))
+
+    def __init__(self):
+        super().__init__()
+        self.right, self.epochs = MulticlassAccuracy(10, average="micro"), 0
+        self.register_buffer("begun", torch.zeros(()))
+
+    def on_train_epoch_start(self):
+        self.losses, self.net[2].p = [], 0.5 / (1 + self.current_epoch)
+        self.right.reset()
+        self.epochs += 1
+        self.begun += random.random() + torch.rand(()).item()
+        self.net[1].bias.requires_grad_(self.current_epoch != 1)
+        self.optimizers().param_groups[0]["lr"] *= 0.9
+        self.lr_schedulers().step()
+        self.log("begun", float(self.epochs), reduce_fx="sum")
+
+    def training_step(self, batch, batch_idx):
+        logits = self(batch.images)
+        loss = F.cross_entropy(logits, batch.labels) * self.epochs
+        self.right.update(logits, batch.labels)
+        self.losses.append(loss.detach())
+        return loss
+
+    def on_train_epoch_end(self):
+        self.log("right", self.right.compute())
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["epochs"] = self.epochs
+
+    def on_load_checkpoint(self, checkpoint):
+        self.epochs = checkpoint["epochs"]
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.parameters(), lr=0.002)
+        return [adam], [CosineAnnealingLR(adam, T_max=20)]
+
+
+class CountsEpochs(Callback):
+    """Weights are decayed from the second epoch on, by a count that is saved."""
+
+    def __init__(self):
+        self.epochs = 0
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        self.epochs += 1
+        self.decay = 1 - 0.01 * trainer.current_epoch
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        pl_module.net[-1].bias.data.mul_(self.decay * self.epochs)
+
+    def state_dict(self):
+        return {"epochs": self.epochs}
+
+    def load_state_dict(self, state):
+        self.epochs = state["epochs"]
+
+
+class Accumulating(DenseModule):
+    """Brings a growing number of batches per step."""
+
+    def configure_callbacks(self):
+        return [GradientAccumulationScheduler({1: 2})]
+
+
+class LogsRarely(DenseModule):
+    """Logs by name in one epoch only: of each step, of its last, at its start and at its end."""
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 0:
+            self.log("start", 1.0)
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        if self.current_epoch == 0:
+            self.log("both", 2.0, on_step=True, on_epoch=True)
+        if self.current_epoch == 1 and batch_idx == 2:
+            self.log("step", 3.0)
+            self.log("early", 3.5, on_step=True, on_epoch=True)
+        return loss
+
+    def on_validation_epoch_end(self):
+        if self.current_epoch == 1:
+            self.log("validated", 4.0)
+
+    def on_train_epoch_end(self):
+        if self.current_epoch == 1:
+            self.log("end", 5.0)
+
+
+class SavesThenLogs(DenseModule):
+    """Saves a checkpoint at each epoch's end, and logs only then."""
+
+    def on_train_epoch_end(self):
+        self.trainer.save_checkpoint(f"{self.current_epoch}.ckpt")
+        self.log("after", float(self.current_epoch))
+
+
+class Saves(Callback):
+    """Saves a checkpoint at the end of each validation and of each epoch."""
+
+    def on_validation_end(self, trainer, pl_module):
+        if not trainer.sanity_checking:
+            trainer.save_checkpoint(f"{trainer.global_step}.validated.ckpt")
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        trainer.save_checkpoint(f"{trainer.global_step}.ended.ckpt")

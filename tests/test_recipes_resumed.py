@@ -25,6 +25,11 @@ RECIPES = {
         *recipe("Fixed"),
         *callback("GradientAccumulationScheduler", scheduling="{1: 2}"),
     ],
+    "a module's number of batches a step": recipe("Accumulating"),
+    "what is set up at an epoch's start": [
+        *(*recipe("SetsUpEpochs"), *callback("tests.recipes.CountsEpochs")),
+        *callback("LearningRateMonitor", logging_interval="epoch"),
+    ],
     "odd weights, means and metrics of the user's, noise of NumPy": recipe("OddModule"),
     "a plateau of the user's, each step": recipe("StepPlateau"),
     "a plateau of the user's, each epoch, an average of the weights": [

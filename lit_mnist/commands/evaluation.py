@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.seed import isolate_rng
+from torch import Tensor
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
@@ -46,11 +47,16 @@ def scores(trainer: Trainer, stage: str) -> str:
     """
     metrics = trainer.callback_metrics
     names = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in metrics]
-    text = "  ".join(f"{name} {metrics[name]:.4f}" for name in names) or "no scores were logged"
+    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names)
+    text = text or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
     read_batches, total = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
     return text if read_batches == total else f"{text}  (of {read_batches} of {total} batches)"
+
+
+def _number(score: Tensor) -> str:
+    return "is not a number" if score.isnan() else f"{score:.4f}"
 
 
 def trained(

@@ -67,7 +67,7 @@ def why_no_best(run: Run) -> str:
     if "val_acc" in known:
         return "a callback changed the weights after each validation"
     if "val_loss" in known or _validated(run):  # under names of the module's own
-        return "the model logs no val_acc, by which the best is chosen"
+        return "the model logs no number as val_acc, by which the best is chosen"
     return "nothing was validated"
 
 

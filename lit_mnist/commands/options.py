@@ -21,23 +21,19 @@ from lit_mnist.reports.run_curves import Curves
 from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names, hardware
+from lit_mnist.training.across_resumes import in_order, keepers
 from lit_mnist.training.board import EpochBoard
-from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
+from lit_mnist.training.callbacks import EpochRow, MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
-from lit_mnist.training.frozen import Frozen
-from lit_mnist.training.generators import Generators
 from lit_mnist.training.launcher import by_slurm, launched
 from lit_mnist.training.loggers import LoggerBoard, RunLogger
-from lit_mnist.training.partial_logs import PartialLogs
 from lit_mnist.training.plain_states import PlainStates
-from lit_mnist.training.resumed_epoch import ResumedEpoch
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights
 from lit_mnist.training.schedule_lengths import ScheduleLengths
-from lit_mnist.training.searched import Searched
 from lit_mnist.training.step_logs import StepLogs
 from lit_mnist.training.watch import Watch
 
@@ -134,7 +130,7 @@ class RunOptions(RunParser):
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
             ours += [ProgressBar()] if sys.stdout.isatty() and not has_bar else []
-        config["callbacks"] = [*users, *ours]
+        config["callbacks"] = in_order([*users, *ours])
         try:
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
@@ -168,11 +164,11 @@ class RunOptions(RunParser):
         users = LoggerBoard(self.run, self.fresh)
         watch = Watch(EpochBoard(self.run, self.options) if ours else users)
         folder = RunFolder(self.run, self.options, self.fresh)
-        own = [ScheduleLengths(), MetricsCSV(self.run, watch), folder, watch, OwnPatience()]
-        own += [ResumedEpoch(), Searched(), Frozen(), PartialLogs(), Generators(), SameWeights()]
-        return [*own, StepLogs(), *self._checkpoints(), Curves(self.run), *self.extra]
+        metrics = MetricsCSV(self.run, watch)
+        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), *keepers(), SameWeights()]
+        return [*own, StepLogs(), *self._checkpoints(metrics), Curves(self.run), *self.extra]
 
-    def _checkpoints(self) -> list[Callback]:
+    def _checkpoints(self, metrics: MetricsCSV) -> list[Callback]:
         steps = self.options["every_n_train_steps"]
         if self.options["trainer"]["enable_checkpointing"] is False:
             if steps:
@@ -181,7 +177,7 @@ class RunOptions(RunParser):
                     " --trainer.enable_checkpointing false; leave one of them out"
                 )
             return []
-        return [FinalWeights(self.run), *checkpoints_of(self.run, steps)]
+        return [FinalWeights(self.run), EpochRow(metrics), *checkpoints_of(self.run, steps)]
 
 
 def _as_given(value: Any) -> Any:

@@ -33,6 +33,7 @@ class TrainLog(Callback):
     def __init__(self) -> None:
         self.ended = True  # whether the sums belong to a finished epoch
         self.partial: dict[str, Tensor] = {}
+        self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
         self.lr: float | None = None
@@ -49,7 +50,7 @@ class TrainLog(Callback):
     ) -> None:
         """Remembers each rank's sums until training starts."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.partial = named_sums(entries.get(checkpoint, entries.SCORES, {}))
+            self.partial = dict(named_sums(entries.get(checkpoint, entries.SCORES, {})))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -62,6 +63,8 @@ class TrainLog(Callback):
             name: torch.stack([value] if single else gather_all_tensors(value)).cpu()
             for name, value in _scores(pl_module).partial_sums().items()
         }
+        if self.lr is not None:
+            checkpoint[entries.SCORES]["lr"] = torch.tensor(float(self.lr), dtype=torch.float64)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's sums; if the number of ranks has changed, rank 0 takes all."""
@@ -69,6 +72,9 @@ class TrainLog(Callback):
         partial, self.partial = self.partial, {}
         scores.reset()
         self.ended, self.updates, self.before = False, 0, {}
+        self.resumed = bool(partial)
+        lr = partial.pop("lr", None)
+        self.lr = lr.item() if isinstance(lr, Tensor) and lr.numel() == 1 else None
         if partial and len(partial["count"]) == trainer.world_size:
             scores.load({name: value[rank] for name, value in partial.items()})
         elif partial and rank == 0:
@@ -78,7 +84,7 @@ class TrainLog(Callback):
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
-        self.ended, self.updates = False, 0
+        self.ended, self.updates, self.lr, self.resumed = False, 0, None, False
         logged = trainer.callback_metrics
         names = ("lr", *(f"train_{name}" for name in Scores._fields))
         self.before = {name: logged.get(name) for name in names}
@@ -87,7 +93,8 @@ class TrainLog(Callback):
         """Watches the rate of the first optimizer, which a callback may have replaced."""
         for optimizer in trainer.optimizers[:1]:
             if optimizer is not self.watched:
-                self.watched, self.lr = optimizer, None
+                self.lr = self.lr if self.watched is None else None
+                self.watched = optimizer
                 optimizer.register_step_pre_hook(self._note_rate)
 
     def on_train_batch_end(
@@ -112,6 +119,8 @@ class TrainLog(Callback):
         check_loss(trainer, pl_module)
         scores = _scores(pl_module)
         values: dict[str, Any] = {} if self.lr is None else {"lr": self.lr}
+        if self.resumed:  # also if no step has followed
+            scores._update_count = max(1, scores._update_count)
         if scores.update_called:
             known = scores.compute()._asdict().items()
             values |= {f"train_{name}": value for name, value in known if value.isfinite()}

@@ -1,5 +1,7 @@
 """Predictions of a module for each image, gathered from all ranks."""
 
+import math
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -39,6 +41,11 @@ class Predictions(NamedTuple):
     def loss(self) -> float:
         """Mean negative logarithm of the labels' probabilities, in nats."""
         return F.nll_loss(self.probabilities.log(), self.labels).item()
+
+    def loss_as_logged(self, metrics: Mapping[str, Tensor]) -> float:
+        """Returns the test_loss that was logged; `loss` if there is none, or it is not a number."""
+        logged = float(metrics.get("test_loss", math.nan))
+        return self.loss if math.isnan(logged) else logged
 
     @property
     def answers(self) -> Answers:

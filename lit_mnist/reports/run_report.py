@@ -61,7 +61,7 @@ class EvaluationReport(Collector):
         predictions = self.gathered(trainer)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         scored, total = len(predictions.labels), len(data.test_set.labels)
-        loss = float(trainer.callback_metrics.get("test_loss", predictions.loss))
+        loss = predictions.loss_as_logged(trainer.callback_metrics)
         scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
         # first, as the test set was read even if something below fails
         reads = self._note(scores) if trainer.is_global_zero else 0

@@ -31,6 +31,7 @@ KINDS = {
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",
     "end of step": "saved at an error or Ctrl-C, in the middle of a step or a validation",
+    "end of epoch": "saved after a batch, before the validation or the epoch's end that follows",
     "masks": "without ModelPruning's masks, so that pruned weights would be trained again",
 }
 

@@ -15,6 +15,7 @@ AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after 
 LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
+GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has used, by weight
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
 FROZEN = f"{_PREFIX}frozen"  # names of weights, and of batch norms without statistics
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
@@ -25,7 +26,8 @@ SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 # Those that only training needs
 _OF_TRAINING = (
-    *(AT_END, LACKS, SCORES, LOGS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES, SEARCHED),
+    *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
+    SEARCHED,
 )
 
 

@@ -5,17 +5,14 @@ import time
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import TQDMProgressBar
-from torch import Tensor
+from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
-from lit_mnist.training.digits import rounded
+from lit_mnist.training.logged_values import LoggedValues, columns
 from lit_mnist.training.watch import Watch
-
-_MEASURED = ("epoch", "seconds")  # columns that no module or callback fills
 
 
 class MetricsCSV(Callback):
@@ -24,9 +21,12 @@ class MetricsCSV(Callback):
     Every other value that a module or callback logs has its own column, after the fixed ones:
     `logged_epoch` or `logged_seconds` if its name is that of a column that is measured here. The
     rows are saved in the checkpoints, so a resumed run continues exactly those that belong to it.
-    An epoch's row is written once the module and all callbacks have logged: when a checkpoint is
-    assembled, or at the latest when the next epoch begins. The file is therefore never behind a
-    checkpoint.
+    A checkpoint that anyone saves at an epoch's end holds the row as known by then, and the file is
+    never behind a checkpoint. The row is final once the module and all callbacks have logged:
+    `EpochRow` says when, or else the next epoch begins.
+
+    It comes before the user's callbacks, so that what these log at an epoch's start is not taken
+    for a value of the epoch before, and what they save at its end has its row.
 
     Args:
         run: The folder.
@@ -36,77 +36,79 @@ class MetricsCSV(Callback):
     def __init__(self, run: Run, watch: Watch | None = None) -> None:
         self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
-        self.ended: dict[str, float] | None = None  # row of an epoch that is not written yet
-        self.written: dict[str, Tensor] = {}  # the metrics that the last row was written from
+        self.ended: dict[str, float] | None = None  # measures of an epoch whose row is not final
+        self.unfinished = False  # whether more of this epoch may follow
+        self.logged = LoggedValues()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the clock; a resumed epoch calls no other hook at its start."""
-        self.began = time.perf_counter()
+        self.began, self.unfinished = time.perf_counter(), True
+        self.logged.begin_training(trainer)
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the epoch's clock."""
-        self._write(trainer)
-        self.began = time.perf_counter()
+        self.finish(trainer)
+        self.began, self.unfinished = time.perf_counter(), True
+        self.logged.begin_epoch(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Stops the clock and prepares the epoch's row; epochs count from 0, as in Lightning."""
-        batches = trainer.fit_loop.epoch_loop.batch_progress.current
-        if not batches.ready:  # before its first batch
-            return
-        seconds = time.perf_counter() - self.began
-        self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
-        # skipped by `on_train_batch_start`: Lightning keeps earlier scores
-        if not batches.started:  # type: ignore[attr-defined] # typed as its base class
-            self.ended |= dict.fromkeys(("train_loss", "train_acc"), math.nan)
+        """Stops the clock; epochs count from 0, as in Lightning."""
+        self.unfinished = False
+        if trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # not before its first batch
+            seconds = time.perf_counter() - self.began
+            self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves the rows in each checkpoint."""
-        self._write(trainer)
-        checkpoint["callbacks"][self.state_key] = {"rows": list(self.rows)}
+        """Saves in each checkpoint the rows, and the values of an epoch that has not ended."""
+        values = self.logged.of_epoch(trainer)
+        rows = self._with_ended(values)
+        checkpoint["callbacks"][self.state_key] = {
+            "rows": rows,
+            "logged": values if self.unfinished else {},
+        }
+        if self.ended and trainer.is_global_zero:
+            self._write(rows)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the last epoch's row, if no checkpoint has."""
-        self._write(trainer)
+        """Writes the last epoch's row, if that was not done."""
+        self.finish(trainer)
         if self.watch and trainer.is_global_zero:
             self.watch.board.close()
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Restores the rows from the checkpoint."""
+        """Restores the rows and the values from the checkpoint."""
         self.rows = list(checkpoints.history(checkpoint))
+        self.logged.load(checkpoint)
 
-    def _write(self, trainer: Trainer) -> None:
+    def finish(self, trainer: Trainer) -> None:
+        """Writes and prints the row of an epoch that has ended, once."""
         if self.ended is None:
             return
-        measured, self.ended = self.ended, None
-        metrics = dict(trainer.callback_metrics)
-        # Lightning keeps metrics of earlier epochs: an identical tensor was not logged again
-        logged = {
-            name: rounded(name, value)
-            for name, value in metrics.items()
-            if value is not self.written.get(name)
-        }
-        self.written = metrics
-        self.rows.append(dict.fromkeys(COLUMNS, math.nan) | _once(logged) | measured)
+        self.rows, self.ended = self._with_ended(self.logged.of_epoch(trainer)), None
         if trainer.is_global_zero:
-            files.write_text(self.run.file("metrics.csv"), metrics_csv(self.rows))
-            self.run.update_results(**self._summary())
+            self._write(self.rows)
             if self.watch:
                 self.watch.write(self.rows)
             self._print(trainer)
+
+    def _with_ended(self, values: dict[str, float]) -> list[dict[str, float]]:
+        row = dict.fromkeys(COLUMNS, math.nan) | columns(values)
+        return [*self.rows, *([] if self.ended is None else [row | self.ended])]
+
+    def _write(self, rows: list[dict[str, float]]) -> None:
+        """Writes the rows, and their summary to `results.json`; BestCheckpoint adds the best."""
+        files.write_text(self.run.file("metrics.csv"), metrics_csv(rows))
+        seconds = round(sum(row["seconds"] for row in rows), 2)
+        self.run.update_results(epochs=len(rows), seconds=seconds)
 
     @property
     def state_key(self) -> str:
         """Key of the rows in a checkpoint, independent of the class's name."""
         return entries.METRICS
-
-    def _summary(self) -> dict[str, Any]:
-        """Summarises the run for `results.json`; BestCheckpoint adds the best score."""
-        seconds = round(sum(row["seconds"] for row in self.rows), 2)
-        return {"epochs": len(self.rows), "seconds": seconds}
 
     def _print(self, trainer: Trainer) -> None:
         row, last = self.rows[-1], trainer.max_epochs
@@ -121,15 +123,21 @@ class MetricsCSV(Callback):
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
 
 
-def _once(logged: dict[str, float]) -> dict[str, float]:
-    """Leaves out the second and third name of a value that is logged for each step and epoch.
+class EpochRow(Checkpoint):
+    """Finishes an epoch's row, after all others have logged and before our checkpoints are saved.
 
-    What is called as a measured column keeps its value under another name.
+    It is a `Checkpoint` only because Lightning calls those last.
+
+    Args:
+        metrics: Writes the rows.
     """
-    copies = [(f"{name}_step", f"{name}_epoch") for name in logged]
-    doubled = {copy for both in copies if logged.keys() >= {*both} for copy in both}
-    names = {name: f"logged_{name}" if name in _MEASURED else name for name in logged}
-    return {names[name]: value for name, value in logged.items() if name not in doubled}
+
+    def __init__(self, metrics: MetricsCSV) -> None:
+        self.metrics = metrics
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Finishes the row."""
+        self.metrics.finish(trainer)
 
 
 class ProgressBar(TQDMProgressBar):

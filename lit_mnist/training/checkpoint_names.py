@@ -7,7 +7,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import BEST, LAST, Run
-from lit_mnist.training.checkpointing import BestCheckpoint, LastCheckpoint
+from lit_mnist.training.best_checkpoint import BestCheckpoint
+from lit_mnist.training.checkpointing import LastCheckpoint
 
 
 class CheckpointNames(Callback):

@@ -9,8 +9,8 @@ from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.weights import shapes
+from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpoint_io import finish_writing
-from lit_mnist.training.checkpointing import BestCheckpoint
 from lit_mnist.training.patching import overrides
 from lit_mnist.training.run_folder import drop_test
 

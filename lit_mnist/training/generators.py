@@ -25,11 +25,11 @@ class Generators(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the states of each rank."""
-        states = _states(trainer.strategy.root_device)
-        all_ranks: list[Any] = [states]
+        own = states(trainer.strategy.root_device)
+        all_ranks: list[Any] = [own]
         if trainer.world_size > 1:
             all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, states)
+            torch.distributed.all_gather_object(all_ranks, own)
         checkpoint[entries.GENERATORS] = all_ranks
 
     def on_load_checkpoint(
@@ -42,27 +42,30 @@ class Generators(Callback):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's states; if the number of ranks has changed, the seed's stay."""
         if len(self.loaded) == trainer.world_size:
-            states = self.loaded[trainer.global_rank]
-            version, words, gauss = states["python"]
-            random.setstate((version, tuple(words.tolist()), gauss))
-            kind, words, *rest = states["numpy"]
-            np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
-            device = trainer.strategy.root_device
-            if "cpu" in states:  # which older checkpoints lack
-                torch.set_rng_state(states["cpu"])
-            if "cuda" in states and device.type == "cuda":
-                torch.cuda.set_rng_state(states["cuda"], device)
+            restore(self.loaded[trainer.global_rank], trainer.strategy.root_device)
         self.loaded = []
 
 
-def _states(device: torch.device) -> dict[str, Any]:
+def states(device: torch.device) -> dict[str, Any]:
     """Returns the states of all generators as tensors and plain values."""
     version, words, gauss = random.getstate()
     state: Any = np.random.get_state()  # noqa: NPY002 # likewise
     kind, keys, *rest = state
-    states = {
+    found = {
         "python": (version, torch.tensor(words), gauss),
         "numpy": (kind, torch.from_numpy(keys.astype(np.int64)), *rest),
         "cpu": torch.get_rng_state(),
     }
-    return states | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+    return found | ({"cuda": torch.cuda.get_rng_state(device)} if device.type == "cuda" else {})
+
+
+def restore(saved: dict[str, Any], device: torch.device) -> None:
+    """Restores what `states` gave."""
+    version, words, gauss = saved["python"]
+    random.setstate((version, tuple(words.tolist()), gauss))
+    kind, words, *rest = saved["numpy"]
+    np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
+    if "cpu" in saved:  # which older checkpoints lack
+        torch.set_rng_state(saved["cpu"])
+    if "cuda" in saved and device.type == "cuda":
+        torch.cuda.set_rng_state(saved["cuda"], device)

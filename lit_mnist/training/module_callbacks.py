@@ -10,12 +10,14 @@ from lightning.pytorch.trainer.connectors import callback_connector
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.errors import UserError
-from lit_mnist.training.checkpointing import BestCheckpoint, LastCheckpoint
+from lit_mnist.training.best_checkpoint import BestCheckpoint
+from lit_mnist.training.callbacks import EpochRow
+from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
 from lit_mnist.training.patching import replaced
 
 _CONNECTOR = callback_connector._CallbackConnector
-_SAVING = (BestCheckpoint, WholeSteps, LastCheckpoint)
+_SAVING = (EpochRow, BestCheckpoint, WholeSteps, LastCheckpoint)
 
 
 def module_callbacks() -> AbstractContextManager[None]:

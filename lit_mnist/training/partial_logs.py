@@ -10,8 +10,8 @@ from torchmetrics import Metric
 
 from lit_mnist.models.scoring import RunningScores
 from lit_mnist.runs import entries
-
-Sums = dict[str, dict[str, Any]]
+from lit_mnist.training import logged_sums
+from lit_mnist.training.logged_sums import Sums, states
 
 
 class PartialLogs(Callback):
@@ -20,6 +20,8 @@ class PartialLogs(Callback):
     Lightning saves neither, so an epoch's mean would cover only the steps after the resume
     (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` saves the scores of
     this package's modules.
+
+    It comes before the user's callbacks: a checkpoint that they save at an epoch's end has no sums.
     """
 
     def __init__(self) -> None:
@@ -40,11 +42,8 @@ class PartialLogs(Callback):
         """Saves each rank's sums of an epoch that has not ended."""
         if self.ended:
             return
-        logged = {
-            name: _states(one) | {"name": one.meta.forked_name(on_step=False)}
-            for name, one in _logged(trainer).items()
-        }
-        metrics = {name: _states(one) for name, one in _metrics(pl_module).items()}
+        logged = {name: logged_sums.saved(one) for name, one in logged_sums.of(trainer).items()}
+        metrics = {name: states(one) for name, one in _metrics(pl_module).items()}
         local = {"logged": self.due | logged, "metrics": metrics}
         all_ranks: list[Any] = [local]
         if trainer.world_size > 1:
@@ -60,9 +59,9 @@ class PartialLogs(Callback):
             local = self.loaded[trainer.global_rank]
             self.due = local["logged"]
             modules = dict(pl_module.named_modules())
-            for name, states in local["metrics"].items():
+            for name, values in local["metrics"].items():
                 if name in modules:
-                    _load(modules[name], states)
+                    _load(modules[name], values)
         elif self.loaded and trainer.is_global_zero:
             print(
                 f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
@@ -83,33 +82,14 @@ class PartialLogs(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds sums of values logged after `on_train_batch_end`; logs those not logged again."""
         self._add(trainer)
-        for sums in self.due.values():
-            count = sums.get("cumulated_batch_size", 1)
-            pl_module.log(sums["name"], (sums["value"] / count).to(pl_module.device))
+        for key, sums in self.due.items():
+            logged_sums.log_again(trainer, key, sums)
         self.ended, self.due = True, {}
 
     def _add(self, trainer: Trainer) -> None:
-        logged = _logged(trainer) if self.due else {}
+        logged = logged_sums.of(trainer) if self.due else {}
         for name in self.due.keys() & logged.keys():
-            result, before = logged[name], self.due.pop(name)
-            join: Any = torch.add
-            if result.meta.is_max_reduction or result.meta.is_min_reduction:
-                join = torch.maximum if result.meta.is_max_reduction else torch.minimum
-            del before["name"]
-            for state, value in before.items():
-                since = getattr(result, state)
-                setattr(result, state, join(value.to(since), since))
-            result._computed = None  # drops a cached result
-
-
-def _logged(trainer: Trainer) -> dict[str, Any]:
-    """Returns the numbers, not metrics, that are logged for the epoch, by hook and name."""
-    results = trainer.fit_loop.epoch_loop._results
-    return {
-        name: one
-        for name, one in results.items()
-        if one.is_tensor and one.meta.on_epoch and one.update_called
-    }
+            logged_sums.add(logged[name], self.due.pop(name))
 
 
 def _metrics(module: LightningModule) -> dict[str, Metric]:
@@ -124,24 +104,8 @@ def _metrics(module: LightningModule) -> dict[str, Metric]:
     }
 
 
-def _states(metric: Metric) -> dict[str, Any]:
-    """Copies a metric's states, which are tensors or lists of tensors, to the CPU.
-
-    A GPU's tensors would be unpickled on that GPU by every other rank, if it has so many.
-    """
-    states = {name: getattr(metric, name) for name in metric._defaults}
-    return {
-        name: _copy(value) if isinstance(value, Tensor) else [_copy(part) for part in value]
-        for name, value in states.items()
-    }
-
-
-def _copy(value: Tensor) -> Tensor:
-    return value.detach().to("cpu", copy=True)
-
-
-def _load(metric: Metric, states: dict[str, Any]) -> None:
-    for name, value in states.items():
+def _load(metric: Metric, values: dict[str, Any]) -> None:
+    for name, value in values.items():
         if name in metric._defaults:
             single = isinstance(value, Tensor)
             parts = [part.to(metric.device) for part in ([value] if single else value)]

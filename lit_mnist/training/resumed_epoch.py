@@ -3,21 +3,14 @@
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import (
-    GradientAccumulationScheduler,
-    LearningRateMonitor,
-    ModelPruning,
-    SpikeDetection,
-    StochasticWeightAveraging,
-)
+from lightning.pytorch.callbacks import ModelPruning, SpikeDetection
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.runs import entries, optimization
-
-# Lightning's callbacks that set up state at the start of an epoch which no checkpoint holds
-_SET_UP = (GradientAccumulationScheduler, StochasticWeightAveraging)
+from lit_mnist.training.ending import ends_within_epoch, validates_next
+from lit_mnist.training.epoch_start import call_again
 
 
 class ResumedEpoch(Callback):
@@ -27,8 +20,8 @@ class ResumedEpoch(Callback):
        resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
        end of an epoch that was resumed (Lightning #14699). Our `Plateau` is stepped before its
        checkpoint and needs none of this.
-    2. A run resumed within an epoch does not call `on_train_epoch_start`, which some of Lightning's
-       own callbacks need to restore their schedule or the number of batches per step.
+    2. A run resumed within an epoch does not call `on_train_epoch_start`, in which callbacks and
+       modules set up the epoch: `start_of_epoch` calls `begin_epoch` for it.
     3. SpikeDetection does not save its running mean, nor which of its values is the oldest, loads
        it into an attribute that it does not have, and moves it to the device only at an epoch's
        first batch (lightning/fabric/utilities/spike.py).
@@ -40,6 +33,7 @@ class ResumedEpoch(Callback):
     def __init__(self) -> None:
         self.due: tuple[str, int] | None = None  # interval and count of the next step
         self.loaded: dict[int, float] = {}
+        self.checkpoint: dict[str, Any] = {}  # until training has begun
         self.resumed = False  # whether this epoch was resumed from within
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -54,6 +48,7 @@ class ResumedEpoch(Callback):
     ) -> None:
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
+            self.checkpoint = checkpoint
             self.loaded = dict(entries.get(checkpoint, entries.PLATEAUS, {}))
             for detector in _spike_detectors(trainer):
                 seen = entries.get(checkpoint, entries.SPIKES, 0)
@@ -77,22 +72,25 @@ class ResumedEpoch(Callback):
             checkpoint[entries.LACKS] = "gradients"
         elif _within_a_step(trainer):
             checkpoint[entries.LACKS] = "end of step"
+        elif _before_the_end(trainer):
+            checkpoint[entries.LACKS] = "end of epoch"
         prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
         if prunes and prune.is_pruned(pl_module):
             checkpoint[entries.LACKS] = "masks"
             checkpoint["state_dict"] = unmasked(checkpoint["state_dict"])
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps the schedules that were due, and calls the skipped hook of the epoch's start."""
+        """Steps the schedules that were due."""
         _step(trainer, self.loaded)
         self.loaded, self.resumed = {}, trainer.fit_loop.restarted_mid_epoch
-        for callback in _callbacks(trainer):
-            if self.resumed and isinstance(callback, _SET_UP):
-                callback.on_train_epoch_start(trainer, pl_module)
-            if self.resumed and isinstance(callback, LearningRateMonitor):
-                _monitor(callback, trainer)
         for detector in _spike_detectors(trainer):
             detector.running_mean.to(trainer.strategy.root_device)
+
+    def begin_epoch(self, trainer: Trainer) -> None:
+        """Calls the skipped hooks of the epoch's start, after all of the start of training."""
+        if self.resumed:
+            call_again(trainer, self.checkpoint)
+        self.checkpoint = {}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Steps the schedules that Lightning has skipped after a resumed epoch."""
@@ -152,17 +150,24 @@ def _within_a_step(trainer: Trainer) -> bool:
     return trainer.validating or batches.ready != batches.processed
 
 
+def _before_the_end(trainer: Trainer) -> bool:
+    """Whether this is the end of a batch that a validation, or the end of its epoch, follows.
+
+    ModelCheckpoint saves there every N steps. A resumed run would go on with the next batch. Where
+    training ends, `LastCheckpoint` saves there, and again after the validation.
+    """
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
+    if not batches.completed < batches.started == batches.ready == batches.processed:
+        return False
+    follows = trainer.is_last_batch or validates_next(trainer)
+    return follows and not ends_within_epoch(trainer)
+
+
 def _step(trainer: Trainer, values: dict[int, float]) -> None:
     """Steps schedules with their monitored values."""
     for place, value in values.items():
         schedule = trainer.lr_scheduler_configs[place].scheduler
         trainer.lightning_module.lr_scheduler_step(schedule, value)
-
-
-def _monitor(callback: LearningRateMonitor, trainer: Trainer) -> None:
-    """Notes the rates of this epoch for its row; the loggers have them."""
-    if callback.logging_interval != "step":
-        callback._extract_stats(trainer, "epoch" if callback.logging_interval is None else "any")
 
 
 def _spike_detectors(trainer: Trainer) -> list[SpikeDetection]:

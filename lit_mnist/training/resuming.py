@@ -13,6 +13,7 @@ from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.patching import replaced
+from lit_mnist.training.resumed_epoch import ResumedEpoch
 
 # What LastCheckpoint does in which hook within an epoch
 _SAVES = {
@@ -110,6 +111,24 @@ def save_after_the_module() -> AbstractContextManager[None]:
         *((LastCheckpoint, hook, getattr(Callback, hook)) for hook in _SAVES),
         (FinalWeights, "on_train_end", Callback.on_train_end),
     )
+
+
+def start_of_epoch() -> AbstractContextManager[None]:
+    """Calls the hooks of an epoch's start, too, when a run is resumed within an epoch.
+
+    Lightning does not, so what they set up would be missing: an attribute of the module, or the
+    number of batches per step (lightning/pytorch/loops/fit_loop.py, `on_advance_start`).
+    """
+    start = fit_loop._FitLoop.on_run_start
+
+    @functools.wraps(start)
+    def also_of_epoch(loop: Any) -> None:
+        start(loop)
+        for callback in loop.trainer.callbacks:
+            if isinstance(callback, ResumedEpoch):
+                callback.begin_epoch(loop.trainer)
+
+    return replaced((fit_loop._FitLoop, "on_run_start", also_of_epoch))
 
 
 def only_what_is_named() -> AbstractContextManager[None]:

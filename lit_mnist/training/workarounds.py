@@ -37,6 +37,7 @@ from lit_mnist.training.resuming import (
     only_what_is_named,
     place_in_epoch,
     save_after_the_module,
+    start_of_epoch,
     whole_doubles,
     whole_epochs,
 )
@@ -94,6 +95,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "whole_epochs": whole_epochs,
     "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
+    "start_of_epoch": start_of_epoch,
     "only_what_is_named": only_what_is_named,
     "module_callbacks": module_callbacks,
     "written_first": written_first,

@@ -14,7 +14,7 @@ from lit_mnist.models import DenseModule
     ("row", "message"),
     [
         ({"val_loss": 0.1, "val_acc": 0.9}, "a callback changed the weights after each validation"),
-        ({"val_loss": 0.1, "val_acc": math.nan}, "the model logs no val_acc"),
+        ({"val_loss": 0.1, "val_acc": math.nan}, "the model logs no number as val_acc"),
         ({"val_loss": math.nan, "val_acc": math.nan}, "nothing was validated"),
     ],
 )

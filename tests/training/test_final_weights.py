@@ -7,7 +7,7 @@ from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.checkpointing import BestCheckpoint
+from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.final_weights import FinalWeights
 
 

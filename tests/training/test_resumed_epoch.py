@@ -37,7 +37,9 @@ def test_the_mean_of_spike_detection_is_where_the_losses_are():
 def detector():
     """A SpikeDetection of three losses, and a trainer's callback that completes its state."""
     spikes, resumed = SpikeDetection(window=3), ResumedEpoch()
-    fit_loop = SimpleNamespace(_should_accumulate=lambda: False)
+    batches = SimpleNamespace(ready=4, started=4, processed=4, completed=4)
+    loop = SimpleNamespace(batch_progress=SimpleNamespace(current=batches))
+    fit_loop = SimpleNamespace(_should_accumulate=lambda: False, epoch_loop=loop)
     state = SimpleNamespace(fn=TrainerFn.FITTING, status=TrainerStatus.RUNNING)
     trainer = SimpleNamespace(
         callbacks=[spikes], fit_loop=fit_loop, state=state, optimizers=[], lr_scheduler_configs=[]
@@ -69,8 +71,7 @@ def test_a_loss_takes_the_place_of_the_oldest_after_a_resume_too():
 )
 def test_a_checkpoint_saved_within_a_step_says_so(processed, validating, lacks):
     _, resumed, trainer = detector()
-    current, checkpoint = SimpleNamespace(ready=4, processed=processed), {}
-    trainer.fit_loop.epoch_loop = SimpleNamespace(batch_progress=SimpleNamespace(current=current))
+    trainer.fit_loop.epoch_loop.batch_progress.current.processed, checkpoint = processed, {}
     trainer.state.status, trainer.validating = TrainerStatus.INTERRUPTED, validating
     resumed.on_save_checkpoint(trainer, None, checkpoint)
     assert checkpoint.get(entries.LACKS) == lacks

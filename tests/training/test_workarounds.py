@@ -44,6 +44,7 @@ from lit_mnist.training import workarounds
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.loggers import RunLogger
+from lit_mnist.training.resumed_epoch import ResumedEpoch
 from tests import warm
 
 
@@ -340,6 +341,7 @@ CHANGED = (
     (call, "_interrupt"),
     (subprocess_script, "subprocess"),
     (fit_loop._FitLoop, "setup_data"),
+    (fit_loop._FitLoop, "on_run_start"),
     (fit_loop._FitLoop, "_iteration_based_training"),
     (fit_loop._FitLoop, "skip"),
     (checkpoint_connector._CheckpointConnector, "restore_model"),
@@ -536,6 +538,20 @@ def test_upstream_still_saves_before_the_module_s_hook(tmp_path, changed, saved)
     with workarounds.applied() if changed else contextlib.nullcontext():
         trainer(tmp_path, callbacks=[last], max_epochs=1, limit_train_batches=2).fit(model)
     assert list(model.seen) == saved
+
+
+@pytest.mark.parametrize(("changed", "begun"), [(False, [1]), (True, [0, 1])])
+def test_upstream_still_leaves_out_the_start_of_a_resumed_epoch(tmp_path, changed, begun):
+    limits = {"limit_train_batches": 4, "limit_val_batches": 0}
+    keeper = ModelCheckpoint(tmp_path, "one", every_n_train_steps=2)
+    trainer(tmp_path, max_steps=2, callbacks=[keeper], **limits).fit(BoringModel())
+    epochs = []
+    seen = LambdaCallback(on_train_epoch_start=lambda one, _: epochs.append(one.current_epoch))
+    with workarounds.start_of_epoch() if changed else contextlib.nullcontext():
+        trainer(tmp_path, max_epochs=2, callbacks=[seen, ResumedEpoch()], **limits).fit(
+            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
+        )
+    assert epochs == begun
 
 
 @pytest.mark.parametrize(("changed", "ended"), [(False, 0), (True, 1)])

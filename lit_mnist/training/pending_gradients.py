@@ -1,0 +1,80 @@
+"""Preserves gradients that manual optimization has not used yet, across a resume."""
+
+from pathlib import Path
+from typing import Any
+
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from lit_mnist.runs import checkpoints, entries
+
+
+class PendingGradients(Callback):
+    """Saves the gradients in checkpoints if the module optimizes by hand, and restores them.
+
+    It may step only every few batches, and Lightning does not know where. With automatic
+    optimization, `WholeSteps` and `LastCheckpoint` wait for the step.
+    """
+
+    def __init__(self) -> None:
+        self.loaded: list[dict[str, Tensor]] = []
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Saves those of each rank, as a rank may not have shared its own yet."""
+        if pl_module.automatic_optimization:
+            return
+        own = {
+            name: one.grad.detach().to("cpu", copy=True)
+            for name, one in pl_module.named_parameters()
+            if one.grad is not None
+        }
+        all_ranks: list[Any] = [own]
+        if trainer.world_size > 1:
+            all_ranks = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, own)
+        if any(all_ranks):
+            checkpoint[entries.GRADIENTS] = all_ranks
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keeps the gradients until training starts.
+
+        Raises:
+            UserError: They are not those of this module.
+        """
+        if trainer.state.fn != TrainerFn.FITTING or pl_module.automatic_optimization:
+            return
+        self.loaded = entries.get(checkpoint, entries.GRADIENTS, [])
+        if not _fit(self.loaded, pl_module):
+            fault = "damaged, its gradients do not fit the model"
+            checkpoints.refuse(Path(str(trainer.ckpt_path)), fault)
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restores this rank's; if the number of ranks has changed, each takes their mean.
+
+        That is what DDP makes of them at the next step in any case.
+        """
+        ranks = self.loaded
+        if len(ranks) == trainer.world_size:
+            ranks = ranks[trainer.global_rank :][:1]
+        for name, one in pl_module.named_parameters():
+            found = [rank[name] for rank in ranks if name in rank]
+            if found:
+                one.grad = (sum(found[1:], found[0]) / len(ranks)).to(one)
+        self.loaded = []
+
+
+def _fit(ranks: Any, module: LightningModule) -> bool:
+    """Whether each rank's gradients have the shapes of the weights of these names."""
+    shapes = {name: one.shape for name, one in module.named_parameters()}
+    return isinstance(ranks, list) and all(
+        isinstance(rank, dict)
+        and rank.keys() <= shapes.keys()
+        and all(isinstance(one, Tensor) and one.shape == shapes[key] for key, one in rank.items())
+        for rank in ranks
+    )

@@ -1,0 +1,63 @@
+"""What metrics.csv has of each epoch."""
+
+import pytest
+
+from tests.test_recipes import callback, fitted, recipe
+from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
+
+
+def test_a_value_is_in_the_row_of_the_epoch_that_logged_it_also_after_a_resume(
+    run_cli, monkeypatch
+):
+    same = (*recipe("LogsRarely"), STOP_AT, "--trainer.max_epochs", "4")
+    same += ("--every_n_train_steps", "1")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    names = ("start", "both", "step", "early", "validated", "end")
+    table = [{name: row[name] for name in names if row[name]} for row in rows(folder("whole"))]
+    second = {"step": "3.0", "early": "3.5", "validated": "4.0", "end": "5.0"}
+    assert table == [{"start": "1.0", "both": "2.0"}, second, {}, {}]
+    assert not {"both_epoch", "early_epoch", "early_step"} & rows(folder("whole"))[0].keys()
+    for moment in ("4", "10", "22"):  # in the first epoch, after those steps, and in the third
+        stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_what_is_logged_after_a_checkpoint_is_in_its_epoch_s_row(run_cli):
+    fitted(run_cli("fit", *recipe("SavesThenLogs"), "--trainer.max_epochs", "3"))
+    assert [row["after"] for row in rows(folder("SavesThenLogs"))] == ["0.0", "1.0", "2.0"]
+
+
+@pytest.mark.parametrize("model", [(), recipe("OddModule")], ids=["ours", "a user's"])
+def test_a_run_begun_with_what_a_callback_saved_has_all_rows(run_cli, model):
+    fit = ("fit", *model, *callback("tests.recipes.Saves"), "--trainer.max_epochs", "3")
+    fit += ("--trainer.val_check_interval", "3")  # of 9 batches
+    fitted(run_cli(*fit, "--name", "whole"))
+    # within the second epoch, at its last validation, and at its end
+    for name in ("15.validated", "18.validated", "18.ended"):
+        fitted(run_cli(*fit, "--name", name, "--ckpt_path", f"{name}.ckpt"))
+        assert_same_end(folder("whole"), folder(name))
+
+
+@pytest.mark.parametrize("model", ["LeavesAnEpoch", "SkipsAnEpoch"])
+def test_an_epoch_that_ends_right_after_a_resume_keeps_its_scores(run_cli, model):
+    fit = ("fit", *recipe(model), "--trainer.max_epochs", "3", "--trainer.max_steps")
+    fitted(run_cli(*fit, "20", "--name", "whole"))
+    fitted(run_cli(*fit, "13" if model == "LeavesAnEpoch" else "9", "--name", "cut"))
+    fitted(run_cli(*fit, "20", "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+    known = [{name for name in ("train_acc", "lr") if row[name]} for row in rows(folder("cut"))]
+    assert known[1] == ({"train_acc", "lr"} if model == "LeavesAnEpoch" else set())
+
+
+@pytest.mark.parametrize(("every", "interval"), [("9", "9"), ("4", "4")])
+def test_a_checkpoint_before_a_validation_is_not_begun_with(run_cli, every, interval):
+    keeper = callback("ModelCheckpoint", dirpath="kept", every_n_train_steps=every, save_top_k="-1")
+    once = ("--trainer.val_check_interval", interval, "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *once, *keeper))
+    start = f"kept/epoch=0-step={every}.ckpt"
+    status, _, problems = run_cli("fit", "--name", "new", "--ckpt_path", start)
+    assert status == 2
+    assert f"{start}: saved after a batch, before the validation" in problems
+    assert problems.count("\n") == 1
+    fitted(run_cli("test", "--ckpt_path", start))
