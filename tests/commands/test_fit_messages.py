@@ -34,4 +34,7 @@ def test_a_validation_under_other_names_is_one(run_cli):
     named = ("--model", f"{__name__}.OwnNames", "--trainer.max_epochs", "1")
     status, output, problems = run_cli("fit", *named)
     assert status == 0, problems
-    assert "the model logs no val_acc, by which the best is chosen, so there is no best" in output
+    assert (
+        "the model logs no number as val_acc, by which the best is chosen, so there is no best"
+        in output
+    )

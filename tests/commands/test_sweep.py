@@ -252,4 +252,7 @@ def test_trials_that_log_no_val_acc_say_so(sweep):
     Path("space.yaml").write_text("model.lr: [0.001, 0.002]\n")
     status, output, _ = sweep(*QUICK, "--trials", "1", *named)
     assert status == 2
-    assert "trial 0 failed: the model logs no val_acc, by which the best is chosen, so" in output
+    assert (
+        "trial 0 failed: the model logs no number as val_acc, by which the best is chosen, so"
+        in output
+    )
