@@ -21,7 +21,7 @@ EXPECTED = {
     "simple_plateau": ("SimpleConvModule", True, True, 86, 30),
     "deep": ("DeepConvModule", True, True, 86, 30),
     "fast": ("ConvNetModule", False, False, 256, 3),
-    "longer": ("ConvNetModule", True, False, 256, 8),
+    "longer": ("ConvNetModule", True, False, 256, 7),
     "small": ("ConvNetModule", True, False, 128, 16),
     "record": ("ConvNetModule", True, False, 128, 30),
 }
