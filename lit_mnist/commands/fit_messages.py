@@ -74,7 +74,7 @@ def why_no_best(run: Run) -> str:
 def _validated(run: Run) -> bool:
     if not run.last.exists():
         return False
-    loops = checkpoints.read(run.last).get("loops", {}).get("fit_loop", {})
+    loops = checkpoints.read(run.last)["loops"]["fit_loop"]
     return bool(loops["epoch_loop.val_loop.batch_progress"]["total"]["ready"])
 
 

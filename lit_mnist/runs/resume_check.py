@@ -28,7 +28,12 @@ def other(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     """
     if makes_layers_late(model) and not fit(checkpoint["state_dict"], model, checkpoint):
         return ""
-    optimizers, schedules = optimization(trainer, model)
+    return _other(checkpoint, *optimization(trainer, model))
+
+
+def _other(
+    checkpoint: dict[str, Any], optimizers: list[Optimizer], schedules: list[Any] | None
+) -> str:
     made = kinds(optimizers or None, schedules)
     return other_kinds(entries.get(checkpoint, entries.KINDS), made) or other_groups(
         checkpoint.get("optimizer_states"), optimizers
@@ -53,8 +58,9 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
             return wrong
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
     expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    unknown = late or other(checkpoint, trainer, model)
-    optimizers, schedules = ([], None) if unknown else optimization(trainer, model)
+    optimizers, schedules = ([], None) if late else optimization(trainer, model)
+    if _other(checkpoint, optimizers, schedules):
+        optimizers, schedules = [], None
     expected["optimizer_states"] = [
         {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
     ]
