@@ -24,15 +24,22 @@ class Unpacking(ClassifierModule):
         return 2 * self(batch.images)[0]
 
 
+def saved(module, path):
+    """Writes a checkpoint, as far as a network is rebuilt from it; returns its content."""
+    kind = type(module)
+    name = {"_class_path": f"{kind.__module__}.{kind.__name__}"}
+    content = {"state_dict": module.state_dict(), "hyper_parameters": name}
+    torch.save(content, path)
+    return content
+
+
 def test_a_module_with_its_own_evaluation_is_rebuilt_with_it(tmp_path):
     images, paths, expected = torch.rand(4, 1, 28, 28), [], []
     for seed in (1, 2):
         torch.manual_seed(seed)
         module = Unpacking().eval()
-        name = {"_class_path": f"{__name__}.Unpacking"}
-        content = {"state_dict": module.state_dict(), "hyper_parameters": name}
         paths.append(tmp_path / f"{seed}.ckpt")
-        torch.save(content, paths[-1])
+        content = saved(module, paths[-1])
         with torch.no_grad():
             expected.append(2 * module.net(images)[0])
             torch.testing.assert_close(network(content, paths[-1])(images), expected[-1])
@@ -48,8 +55,7 @@ def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeyp
 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
     monkeypatch.setattr(torch.cuda, "get_rng_state_all", set_up)
-    name = {"_class_path": f"{__name__}.Unpacking"}
-    content = {"state_dict": Unpacking().state_dict(), "hyper_parameters": name}
+    content = saved(Unpacking(), tmp_path / "a.ckpt")
     assert network(content, tmp_path / "a.ckpt")(torch.rand(2, 1, 28, 28)).shape == (2, 10)
 
 
@@ -82,10 +88,8 @@ def test_each_layer_keeps_the_precision_of_its_class(tmp_path):
     images, paths, expected = torch.rand(4, 1, 28, 28), [], []
     for kind in (DoubledModule, HalvedModule, DenseModule):
         module = kind().eval()
-        name = {"_class_path": f"{kind.__module__}.{kind.__name__}"}
-        content = {"state_dict": module.state_dict(), "hyper_parameters": name}
         paths.append(tmp_path / f"{kind.__name__}.ckpt")
-        torch.save(content, paths[-1])
+        content = saved(module, paths[-1])
         with torch.no_grad():
             expected.append(module(images))
             assert torch.equal(network(content, paths[-1])(images), expected[-1])
