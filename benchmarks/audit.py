@@ -24,7 +24,7 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.errors import UserError, one_line
-from lit_mnist.training import hardware
+from lit_mnist.machine import hardware
 
 AS = "KMNIST"  # the copy's name: MNIST's own files are pinned by their hashes
 SEED, FIRST = 0, 300  # of the flips; number of audited labels that are checked

@@ -27,10 +27,10 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import Dataset
 from lit_mnist.errors import UserError, one_line
 from lit_mnist.export.reader import load
+from lit_mnist.machine import hardware
 from lit_mnist.pictures.form import mnist_form
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 from lit_mnist.runs.folder import Run
-from lit_mnist.training import hardware
 
 ENLARGED = 8  # times, before the digit is brought to MNIST's form
 MNIST_TEST = 10_000  # QMNIST's test images begin with MNIST's

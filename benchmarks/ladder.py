@@ -28,7 +28,7 @@ import yaml
 from ladder_report import Rung, write
 
 from lit_mnist import files
-from lit_mnist.training import hardware, process
+from lit_mnist.machine import hardware, process
 
 FIRST_SEED = 42
 # Targets on two cores with AVX-512, and of two rungs on a GPU, where that of `fast` is the time of

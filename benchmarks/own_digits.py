@@ -35,9 +35,9 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import SplitName
 from lit_mnist.data.split import train_val_split
 from lit_mnist.errors import UserError
+from lit_mnist.machine import hardware
 from lit_mnist.models import members
 from lit_mnist.pictures import read
-from lit_mnist.training import hardware
 
 SEED = 0
 

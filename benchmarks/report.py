@@ -14,7 +14,7 @@ import torch
 from measuring import ROOT  # first, as it puts this clone on the path
 
 from lit_mnist import files
-from lit_mnist.training import hardware
+from lit_mnist.machine import hardware
 
 Target = tuple[str, float]  # such as (">=", 1.3)
 VERDICTS = {True: "met", False: "MISSED", None: ""}

@@ -7,7 +7,7 @@ import measuring  # noqa: F401 # first, as it puts this clone on the path
 import torch
 from torch import Tensor, nn
 
-from lit_mnist.training import hardware, process
+from lit_mnist.machine import hardware, process
 
 
 class Settings(NamedTuple):

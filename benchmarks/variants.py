@@ -23,8 +23,8 @@ import measuring  # first, as it puts this clone on the path
 import yaml
 from report import Report
 
+from lit_mnist.machine.hardware import BFLOAT16, FLOAT32
 from lit_mnist.reports.statistics import mean_sd
-from lit_mnist.training.hardware import BFLOAT16, FLOAT32
 
 LAST = 3  # epochs that are averaged
 FIRST_SEED = 42

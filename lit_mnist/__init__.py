@@ -9,7 +9,11 @@ A room imports only from rooms below it, and each room's `__init__` is the map o
     reports    results of a run, a test and a committee: tables, pictures, statistics
     sweep      a search over options with Optuna
     export     trained networks for other programs
-    training   callbacks, when checkpoints are written, what decides bf16, work-arounds
+    workarounds  what is changed in Lightning while a command runs
+    resuming   what an exact resume needs beyond Lightning's checkpoints
+    training   a run's callbacks, when checkpoints are written, how training ends
+    logs       what a run writes to metrics.csv, TensorBoard and other loggers
+    machine    what decides bf16, how many ranks there are, what is imported
     models     nets, LightningModules, the plateau schedule and its patience, committees
     data       the data module, the split, batches, augmentation, downloads
     pictures   finds digits in a user's pictures and brings them to MNIST's form, for `predict`

@@ -19,7 +19,7 @@ from lit_mnist import files
 from lit_mnist.commands import overview
 from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
-from lit_mnist.training import rank_errors
+from lit_mnist.machine import rank_errors
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -127,7 +127,7 @@ def _run(argv: list[str]) -> None:
     _check_command(command)
     options = PARSERS[command]().parse(argv[1:]) if command in PARSERS else argv
     name = command if command in PARSERS else "run_cli"
-    from lit_mnist.training.light_imports import light_imports  # not needed for help
+    from lit_mnist.machine.light_imports import light_imports  # not needed for help
 
     # Imported modules stay alive: collecting garbage took a seventh of the time and found none
     gc.disable()

@@ -6,8 +6,8 @@ import pickle
 import numpy as np
 from matplotlib.figure import Figure
 
+from lit_mnist.logs import tiles
 from lit_mnist.reports import committee_plots, gallery, plots
-from lit_mnist.training import tiles
 
 DRAWN = (
     *((plots, name) for name in ("curves", "confusion")),

@@ -13,8 +13,8 @@ import pytest
 import scipy.stats
 import torch
 
+from lit_mnist.machine.hardware import versions
 from lit_mnist.models.nets import Dense, SimpleConv
-from lit_mnist.training.hardware import versions
 from tests import warm
 from tests.conftest import SMALL
 

@@ -503,11 +503,11 @@ def test_early_stopping_completes_a_run(run_cli):
 def test_precision_and_layout_are_printed_recorded_and_kept(run_cli, monkeypatch):
     short = ("--trainer.limit_train_batches", "2", "--trainer.limit_val_batches", "1")
     short += ("--data.batch_size", "10", "--data.eval_batch_size", "10")
-    monkeypatch.setattr("lit_mnist.training.hardware._fast_bfloat16", lambda: True)
+    monkeypatch.setattr("lit_mnist.machine.hardware._fast_bfloat16", lambda: True)
     run_cli("fit", *short, "--trainer.max_epochs", "1", config="simple")
     folder = Path("tb_logs/simple/seed_42")
     monkeypatch.setattr(
-        "lit_mnist.training.hardware._fast_bfloat16", lambda: False
+        "lit_mnist.machine.hardware._fast_bfloat16", lambda: False
     )  # another machine
     monkeypatch.setattr("platform.machine", lambda: "arm64")
     status, output, _ = run_cli("fit", *short, "--trainer.max_epochs", "2", config="simple")

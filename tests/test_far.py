@@ -17,7 +17,7 @@ from lit_mnist.models import cascade, train_log
 from lit_mnist.models.nets import Dense
 from lit_mnist.models.scoring import RunningScores
 from lit_mnist.runs import plain
-from lit_mnist.training import workarounds
+from lit_mnist.workarounds import applied
 from tests.conftest import CONFIGS, digits
 from tests.far import Far
 
@@ -105,7 +105,7 @@ def test_ranks_send_tensors_of_their_device_as_nccl_takes_no_others(monkeypatch)
     monkeypatch.setattr(train_log, "gather_all_tensors", send)
     parts = {"strategy": SimpleNamespace(root_device=GPU), "world_size": 2}
     trainer = SimpleNamespace(_signal_connector=SimpleNamespace(), **parts)
-    with workarounds.agree_on_sigterm(), pytest.raises(SentError):
+    with applied.agree_on_sigterm(), pytest.raises(SentError):
         training_epoch_loop._TrainingEpochLoop._broadcast_sigterm_tensor(
             SimpleNamespace(batch_idx=15, trainer=trainer)
         )

@@ -16,9 +16,9 @@ import torch
 from torch.distributed import run as torchrun
 
 from lit_mnist.errors import UserError
+from lit_mnist.machine.launcher import Launched, launched
 from lit_mnist.main import main
-from lit_mnist.training import workarounds
-from lit_mnist.training.launcher import Launched, launched
+from lit_mnist.workarounds import applied
 from tests import holding, warm
 from tests.conftest import CONFIGS, SMALL
 from tests.warm import CLI
@@ -339,6 +339,6 @@ def test_the_hint_about_srun_is_hidden(here, monkeypatch, recwarn):
     monkeypatch.setenv("PATH", str(here))
     launched()
     assert "`srun` command is available" in str(recwarn.pop().message)  # upstream still does
-    with workarounds.quiet():
+    with applied.quiet():
         launched()
     assert not [warning for warning in recwarn if "srun" in str(warning.message)]

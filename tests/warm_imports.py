@@ -22,7 +22,7 @@ import torch.distributed.run
 import torch.utils.tensorboard
 
 from lit_mnist.errors import UserError
-from lit_mnist.training.light_imports import light_imports
+from lit_mnist.machine.light_imports import light_imports
 
 with light_imports():  # as the program does
     import lit_mnist.commands.committee

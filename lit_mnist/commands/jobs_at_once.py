@@ -9,8 +9,8 @@ import torch
 from lit_mnist.commands.arguments import find_config
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
+from lit_mnist.machine import hardware
 from lit_mnist.runs.folder import flat, read_config
-from lit_mnist.training import hardware
 
 # A run's processes take up to 1 GiB (dense, simple and deep on a CPU); half as much in reserve
 RUN_GIB = 1.5

@@ -16,26 +16,27 @@ from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
+from lit_mnist.logs.board import EpochBoard
+from lit_mnist.logs.loggers import LoggerBoard, RunLogger
+from lit_mnist.logs.step_logs import StepLogs
+from lit_mnist.logs.watch import Watch
+from lit_mnist.machine import hardware
+from lit_mnist.machine.launcher import by_slurm, launched
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
+from lit_mnist.resuming.across_resumes import in_order, keepers
+from lit_mnist.resuming.plain_states import PlainStates
+from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
-from lit_mnist.training import checkpoint_names, hardware
-from lit_mnist.training.across_resumes import in_order, keepers
-from lit_mnist.training.board import EpochBoard
+from lit_mnist.training import checkpoint_names
 from lit_mnist.training.callbacks import EpochRow, MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
-from lit_mnist.training.launcher import by_slurm, launched
-from lit_mnist.training.loggers import LoggerBoard, RunLogger
-from lit_mnist.training.plain_states import PlainStates
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights
-from lit_mnist.training.schedule_lengths import ScheduleLengths
-from lit_mnist.training.step_logs import StepLogs
-from lit_mnist.training.watch import Watch
 
 # jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
 # library's function

@@ -5,7 +5,7 @@ from typing import Any
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.models import modules
-from lit_mnist.training import workarounds
+from lit_mnist.workarounds.applied import applied
 
 
 class _Parsed(RunParser):
@@ -27,6 +27,6 @@ def parsed_options(spec: RunSpec) -> dict[str, Any]:
     named = {arg.partition("=")[0] for arg in spec.typed} & {"--model", "--model.class_path"}
     if not spec.configs and not named:
         spec = spec.with_settings({"model": modules.DenseModule.__name__})
-    with workarounds.applied():
+    with applied():
         options: dict[str, Any] = _Parsed(spec.argv("fit")).checked().as_dict()
     return options

@@ -18,7 +18,7 @@ from lit_mnist.runs import limits, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
-from lit_mnist.training import workarounds
+from lit_mnist.workarounds.applied import applied
 
 # Even a run that trains on several devices is inspected and tested by this one process
 ONE_PROCESS: dict[str, object] = {
@@ -124,7 +124,7 @@ def check_trains(config: Mapping[str, Any]) -> None:
 
 
 def _parse(spec: RunSpec) -> _Parsed:
-    with workarounds.applied():
+    with applied():
         parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
     if isinstance(parsed.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")

@@ -16,6 +16,9 @@ from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
+from lit_mnist.logs import loggers
+from lit_mnist.machine import launcher, process
+from lit_mnist.machine.hardware import device_name
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
@@ -24,10 +27,9 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.training import launcher, loggers, process, workarounds
-from lit_mnist.training.hardware import device_name
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.searched import Searched
+from lit_mnist.workarounds.applied import applied
 
 say = rank_zero_only(print)
 
@@ -40,7 +42,7 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
         extra: Callbacks for `fit` beside those of the options; they are not saved in configs.
     """
     try:
-        with process.configured(), workarounds.applied():
+        with process.configured(), applied():
             RunCLI(images_as_list(argv), extra)
     except Exception as error:
         explained = dependency_errors.explained(error)

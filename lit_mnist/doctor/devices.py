@@ -5,7 +5,7 @@ from pathlib import Path
 import torch
 
 from lit_mnist.doctor.finding import Finding
-from lit_mnist.training import hardware
+from lit_mnist.machine import hardware
 
 INSTALL = "install a PyTorch for your driver: https://pytorch.org/get-started"
 DRIVERS = ("/proc/driver/nvidia/version", "/dev/nvidiactl", "/dev/dxg")  # the last: in WSL

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 
 from lit_mnist.doctor.finding import Finding
 from lit_mnist.errors import UserError
-from lit_mnist.training.launcher import by_slurm, launched
+from lit_mnist.machine.launcher import by_slurm, launched
 
 
 def launcher(devices: object, num_nodes: int, environ: Mapping[str, str] = os.environ) -> Finding:

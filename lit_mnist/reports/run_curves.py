@@ -5,9 +5,9 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import nn
 
+from lit_mnist.logs import loggers
 from lit_mnist.reports import figures, plots
 from lit_mnist.runs.folder import Run, flat, read_config
-from lit_mnist.training import loggers
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 

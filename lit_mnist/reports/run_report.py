@@ -10,6 +10,8 @@ from matplotlib.figure import Figure
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
+from lit_mnist.logs import board
+from lit_mnist.logs.loggers import RunLogger, withhold
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.reports import abstention, gallery, no_digit, plots
@@ -24,8 +26,6 @@ from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
-from lit_mnist.training import board
-from lit_mnist.training.loggers import RunLogger, withhold
 
 
 class EvaluationReport(Collector):

@@ -87,7 +87,7 @@ def unlike(expected: Any, found: Any, name: str = "its content") -> str:
     if isinstance(expected, dict):
         if not isinstance(found, dict):
             return f"{name} is not a dict"
-        if isinstance(expected, Counter):  # milestones; training/schedule_lengths.py compares them
+        if isinstance(expected, Counter):  # milestones; resuming/schedule_lengths.py compares them
             return ""
         return _first(_unlike_item(found, key, expected[key], name) for key in expected)
     if isinstance(expected, (list, tuple)):

@@ -8,11 +8,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
+from lit_mnist.logs.logged_values import LoggedValues, columns
+from lit_mnist.logs.watch import Watch
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
-from lit_mnist.training.logged_values import LoggedValues, columns
-from lit_mnist.training.watch import Watch
 
 
 class MetricsCSV(Callback):

@@ -14,8 +14,8 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from lit_mnist.files import replacing
+from lit_mnist.machine.patching import replaced
 from lit_mnist.runs import plain
-from lit_mnist.training.patching import replaced
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):

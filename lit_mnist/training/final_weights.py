@@ -6,12 +6,12 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
+from lit_mnist.machine.patching import overrides
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.weights import shapes
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpoint_io import finish_writing
-from lit_mnist.training.patching import overrides
 from lit_mnist.training.run_folder import drop_test
 
 # Hooks of Lightning's that leave the weights alone

@@ -8,11 +8,12 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files
+from lit_mnist.logs import board
+from lit_mnist.machine.hardware import device_name, versions
 from lit_mnist.runs import entries, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import Start
-from lit_mnist.training import board, ending
-from lit_mnist.training.hardware import device_name, versions
+from lit_mnist.training import ending
 
 _OF_TEST = ("test_", "calibration", "novelty")  # how entries of results.json begin
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from lit_mnist.doctor import devices
-from lit_mnist.training import hardware
-from lit_mnist.training.hardware import Processor
+from lit_mnist.machine import hardware
+from lit_mnist.machine.hardware import Processor
 
 
 @pytest.fixture

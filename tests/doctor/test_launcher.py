@@ -4,7 +4,7 @@ import pytest
 
 from lit_mnist.doctor import launcher as doctor
 from lit_mnist.errors import UserError
-from lit_mnist.training.launcher import Launched
+from lit_mnist.machine.launcher import Launched
 
 TWO = Launched(devices=2, num_nodes=1)
 

@@ -10,8 +10,8 @@ import torch
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
-from lit_mnist.training import workarounds
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
+from lit_mnist.workarounds import applied
 from tests import kept
 from tests.test_recipes import callback, fitted, recipe
 from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
@@ -44,7 +44,7 @@ def test_upstream_still_reads_a_checkpoint_before_it_is_written(tmp_path, change
     plugin = AsyncCheckpointIO(slow)
     plugin.save_checkpoint({"a": 1}, tmp_path / "a.ckpt")
     early = contextlib.nullcontext() if changed else pytest.raises(FileNotFoundError)
-    with workarounds.written_first() if changed else contextlib.nullcontext(), early:
+    with applied.written_first() if changed else contextlib.nullcontext(), early:
         assert plugin.load_checkpoint(tmp_path / "a.ckpt", weights_only=True) == {"a": 1}
     slow.told.set()
     plugin.teardown()

@@ -1,0 +1,54 @@
+"""Keeps the rows that an earlier command has written with Lightning's CSVLogger, each once."""
+
+import csv
+from contextlib import AbstractContextManager
+from typing import Any
+
+from lightning.fabric.loggers import csv_logs
+from lightning.pytorch.loggers import CSVLogger
+
+from lit_mnist.machine.patching import replaced
+
+
+def kept_rows() -> AbstractContextManager[None]:
+    """Adds to the `metrics.csv` of a version that the user names again, as TensorBoard does.
+
+    Lightning deletes it, so that a resumed `fit` or a `test` with the same options loses what was
+    logged before (lightning/fabric/loggers/csv_logs.py, `_check_log_dir_exists`).
+    """
+
+    def read_columns(writer: Any) -> None:
+        if writer._fs.isfile(writer.metrics_file_path):
+            with _opened(writer) as file:
+                writer.metrics_keys = next(csv.reader(file), [])
+
+    return replaced((csv_logs._ExperimentWriter, "_check_log_dir_exists", read_columns))
+
+
+def purge(logger: CSVLogger, step: int) -> None:
+    """Removes the rows of this step and later ones, and what a killed process has half written."""
+    writer: Any = logger.experiment
+    path, system = writer.metrics_file_path, writer._fs
+    if not system.isfile(path):
+        return
+    with _opened(writer) as file:
+        rows = [row for row in csv.DictReader(file) if _is_before(row, step)]
+    if not rows:
+        system.rm_file(path)
+        writer.metrics_keys = []
+        return
+    temporary = f"{path}.tmp"
+    with system.open(temporary, "w", newline="") as file:
+        table = csv.DictWriter(file, writer.metrics_keys)
+        table.writeheader()
+        table.writerows(rows)
+    system.mv(temporary, path)
+
+
+def _is_before(row: dict[Any, Any], step: int) -> bool:
+    whole = None not in row and None not in row.values()
+    return whole and str(row.get("step")).isdecimal() and int(row["step"]) < step
+
+
+def _opened(writer: Any) -> Any:
+    return writer._fs.open(writer.metrics_file_path, "r", newline="", errors="replace")

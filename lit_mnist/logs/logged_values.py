@@ -1,0 +1,58 @@
+"""What was logged in an epoch, and under which name `metrics.csv` has it."""
+
+from typing import Any
+
+from lightning.pytorch import Trainer
+from torch import Tensor
+
+from lit_mnist.logs.digits import rounded
+from lit_mnist.runs import entries
+
+_MEASURED = ("epoch", "seconds")  # columns that no module or callback fills
+
+
+class LoggedValues:
+    """Tells the values that were logged in this epoch from those of earlier epochs.
+
+    Lightning keeps the latter: an identical tensor was not logged again. While an epoch is not
+    over, it computes each value anew at each look, so this compares only with those that it had
+    when the epoch began.
+    """
+
+    def __init__(self) -> None:
+        self.before: dict[str, Tensor] = {}  # the metrics when this epoch began
+        self.loaded: dict[str, float] = {}  # values of this epoch, from before a resume
+
+    def begin_training(self, trainer: Trainer) -> None:
+        """Notes the metrics; an epoch that is resumed has the values that were loaded."""
+        self.before = dict(trainer.callback_metrics)
+
+    def begin_epoch(self, trainer: Trainer) -> None:
+        """Likewise, for an epoch of which nothing is known."""
+        self.before, self.loaded = dict(trainer.callback_metrics), {}
+
+    def of_epoch(self, trainer: Trainer) -> dict[str, float]:
+        """Returns the values so far, by name."""
+        return self.loaded | {
+            name: rounded(name, value)
+            for name, value in trainer.callback_metrics.items()
+            if value is not self.before.get(name)
+        }
+
+    def load(self, checkpoint: dict[str, Any]) -> None:
+        """Restores the values of an unfinished epoch."""
+        state = entries.state(checkpoint, entries.METRICS)
+        values = state.get("logged") if isinstance(state, dict) else None
+        pairs = values.items() if isinstance(values, dict) else ()
+        self.loaded = {str(name): one for name, one in pairs if isinstance(one, float)}
+
+
+def columns(logged: dict[str, float]) -> dict[str, float]:
+    """Leaves out the second and third name of a value that is logged for each step and epoch.
+
+    What is called as a measured column keeps its value under another name.
+    """
+    copies = [(f"{name}_step", f"{name}_epoch") for name in logged]
+    doubled = {copy for both in copies if logged.keys() >= {*both} for copy in both}
+    names = {name: f"logged_{name}" if name in _MEASURED else name for name in logged}
+    return {names[name]: value for name, value in logged.items() if name not in doubled}

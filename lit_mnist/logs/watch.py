@@ -1,0 +1,103 @@
+"""Collects validation results and the first batch, and passes them to the loggers."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from torch import Tensor
+
+from lit_mnist.data.batches import Batch
+from lit_mnist.data.datasets import labels as labels_of
+from lit_mnist.logs import tiles, validated
+from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.shape import CLASSES
+
+FIRST = 25  # number of images of the first batch that are shown
+
+
+class Board(Protocol):
+    """Interface of what shows the results; used on rank zero only."""
+
+    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+        """Called before the first step of a process."""
+
+    def first_batch(self, picture: np.ndarray) -> None:
+        """Shows the first augmented batch as a picture, uint8 (H, W, 3)."""
+
+    def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
+        """Shows the last row of `metrics.csv` and the epoch's last validation."""
+
+    def close(self) -> None:
+        """Called when training has ended."""
+
+
+class Watch(Callback):
+    """Collects the results of each epoch's last validation, and shows a run's first batch.
+
+    A validation is skipped if its step does not return probabilities, as may be in a module with a
+    `validation_step` of its own.
+
+    Args:
+        board: Shows the results.
+    """
+
+    def __init__(self, board: Board) -> None:
+        self.board = board
+        self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
+        self.seen: Validated | None = None
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Starts the board."""
+        if trainer.is_global_zero:
+            self.board.begin(trainer, pl_module)
+
+    def on_train_batch_end(
+        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
+    ) -> None:
+        """Shows the first batch after augmentation."""
+        if batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero:
+            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
+            shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
+            self.board.first_batch(tiles.grid(shown, texts))
+
+    def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Clears the results of the previous validation."""
+        self.parts = []
+
+    def on_validation_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: LightningModule,
+        outputs: Any,
+        batch: Batch,
+        batch_idx: int,
+        dataloader_idx: int = 0,
+    ) -> None:
+        """Keeps a batch's results on its device, without synchronising it."""
+        if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
+            self.parts.append(validated.part(batch, outputs))
+
+    def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Gathers the results of all ranks."""
+        if trainer.state.fn != TrainerFn.FITTING or trainer.sanity_checking:
+            return
+        parts = [
+            (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
+        ]
+        if trainer.world_size > 1:
+            all_ranks: list[Any] = [None] * trainer.world_size
+            torch.distributed.all_gather_object(all_ranks, parts)
+            parts = [part for rank in all_ranks for part in rank]
+        self.parts, self.seen = [], None
+        if parts and trainer.is_global_zero:
+            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            self.seen = validated.combine(parts, names)
+
+    def write(self, rows: Sequence[Mapping[str, float]]) -> None:
+        """Shows the last row, once; call it on rank zero only."""
+        self.board.write(rows, self.seen)
+        self.seen = None

@@ -1,0 +1,26 @@
+"""The callbacks that keep state across a resume, and their place among the user's."""
+
+from collections.abc import Iterable
+
+from lightning.pytorch import Callback
+
+from lit_mnist.resuming.frozen import Frozen
+from lit_mnist.resuming.generators import Generators
+from lit_mnist.resuming.partial_logs import PartialLogs
+from lit_mnist.resuming.pending_gradients import PendingGradients
+from lit_mnist.resuming.resumed_epoch import ResumedEpoch
+from lit_mnist.training.callbacks import MetricsCSV
+from lit_mnist.training.searched import Searched
+
+_FIRST = (MetricsCSV, PartialLogs)  # they say why
+
+
+def keepers() -> list[Callback]:
+    """Returns the callbacks that save and restore what Lightning does not."""
+    of_ours: list[Callback] = [ResumedEpoch(), Searched(), Frozen(), PartialLogs()]
+    return [*of_ours, PendingGradients(), Generators()]
+
+
+def in_order(callbacks: Iterable[Callback]) -> list[Callback]:
+    """Moves those of ours to the front that must come before the user's."""
+    return sorted(callbacks, key=lambda one: not isinstance(one, _FIRST))

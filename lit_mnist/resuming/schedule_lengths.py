@@ -1,0 +1,82 @@
+"""Checks that learning-rate schedules are those that a run began with, and as long as training."""
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
+
+from lit_mnist.errors import UserError
+from lit_mnist.resuming import schedule_values
+from lit_mnist.runs import entries
+
+
+class ScheduleLengths(Callback):
+    """Refuses schedules that are not those whose state is loaded, or end before training.
+
+    A checkpoint restores its schedule's old length, even if the limit of training was raised since.
+    A cosine would then silently rise again, and OneCycleLR would end in a traceback. This callback
+    must come before all callbacks that write files.
+    """
+
+    def __init__(self) -> None:
+        self.stored: list[dict[str, Any]] = []
+        self.kinds: Any = None  # names of their classes, if they are known
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Notes the states of the checkpoint's schedules."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            known = entries.get(checkpoint, entries.KINDS)
+            self.kinds = known.get("schedules") if isinstance(known, dict) else None
+            self.stored = checkpoint.get("lr_schedulers", [])
+
+    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Compares them with the schedules that this training has made.
+
+        Raises:
+            UserError: One was made with other arguments.
+        """
+        made = [config.scheduler for config in trainer.lr_scheduler_configs]
+        if self.kinds not in (None, [type(one).__name__ for one in made]):
+            self.stored = []  # a callback has replaced them, and will do so again
+        for schedule, stored in zip(made, self.stored, strict=False):
+            _refuse(schedule, schedule_values.changed(schedule, stored))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Checks the rates of functions, and that no schedule by steps ends before training does.
+
+        Raises:
+            UserError: A function gives another rate than before; a schedule ends too early.
+        """
+        for config in trainer.lr_scheduler_configs:
+            if self.stored:
+                _refuse(config.scheduler, schedule_values.other_rates(config.scheduler))
+            total = getattr(config.scheduler, "total_steps", None)
+            if total is not None and config.interval == "step" and config.frequency == 1:
+                steps = _steps(trainer)
+                if total < steps < math.inf:
+                    raise UserError(
+                        f"{type(config.scheduler).__name__} ends after {total} steps, and training"
+                        f" has {steps}; make it longer, or set --trainer.max_steps {total}"
+                    )
+
+
+def _refuse(schedule: Any, differences: Iterable[str]) -> None:
+    for difference in differences:
+        raise UserError(
+            f"{type(schedule).__name__} was made for {difference}: its state cannot go on in"
+            " another schedule; set what it depends on, such as --trainer.max_epochs, as it was,"
+            " choose another --name, or replace the run with --fresh"
+        )
+
+
+def _steps(trainer: Trainer) -> float:
+    """Returns the number of optimizer steps of the whole training; infinite if it is not known."""
+    try:
+        return trainer.estimated_stepping_batches
+    except MisconfigurationException:  # with GradientAccumulationScheduler
+        return math.inf

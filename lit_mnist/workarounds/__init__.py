@@ -1,0 +1,14 @@
+"""Work-arounds for Lightning, each with its upstream reference and a switch.
+
+applied           applies them for the duration of a command
+decisions         what ranks must decide together
+light_steps       training steps without needless overhead
+means             means over all ranks of what a module logs
+module_callbacks  the callbacks that a module brings
+noise             hides known messages of the libraries, one by one
+resume            resuming a run
+signals           SIGTERM, Ctrl-C, and ranks whose first has ended
+
+Those of one room only are in it: checkpoint_io in training, kept_rows and writer_errors in logs,
+light_imports and patching, which replaces what is Lightning's, in machine.
+"""

@@ -1,0 +1,66 @@
+"""A work-around: what a module's `configure_callbacks` returns is checked, and put in its place."""
+
+import functools
+from contextlib import AbstractContextManager
+from typing import Any
+
+from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.callbacks import SpikeDetection
+from lightning.pytorch.trainer.connectors import callback_connector
+from lightning.pytorch.trainer.states import TrainerFn
+
+from lit_mnist.errors import UserError
+from lit_mnist.machine.patching import replaced
+from lit_mnist.training.best_checkpoint import BestCheckpoint
+from lit_mnist.training.callbacks import EpochRow
+from lit_mnist.training.checkpointing import LastCheckpoint
+from lit_mnist.training.ending import WholeSteps
+
+_CONNECTOR = callback_connector._CallbackConnector
+_SAVING = (EpochRow, BestCheckpoint, WholeSteps, LastCheckpoint)
+
+
+def module_callbacks() -> AbstractContextManager[None]:
+    """Treats the callbacks that a module brings as those of the options.
+
+    Lightning puts a module's ModelCheckpoint behind ours, which would then hold its state of the
+    epoch before, and it does not check what a module brings
+    (lightning/pytorch/trainer/connectors/callback_connector.py, `_attach_model_callbacks`).
+    """
+    attach = _CONNECTOR._attach_model_callbacks
+
+    @functools.wraps(attach)
+    def in_place(connector: Any) -> None:
+        trainer = connector.trainer
+        before = trainer.callbacks
+        try:
+            attach(connector)
+            _check(trainer)
+        except UserError:
+            trainer.callbacks = before  # which are told of the error
+            raise
+        trainer.callbacks = sorted(trainer.callbacks, key=lambda one: isinstance(one, _SAVING))
+        if trainer.state.fn != TrainerFn.FITTING:  # where it has nothing to do, nor loads its state
+            kept = [one for one in trainer.callbacks if not isinstance(one, SpikeDetection)]
+            trainer.callbacks = kept
+
+    return replaced((_CONNECTOR, "_attach_model_callbacks", in_place))
+
+
+def _check(trainer: Trainer) -> None:
+    """Checks that all are callbacks, each with a place of its own in a checkpoint."""
+    hook = f"{type(trainer.lightning_module).__name__}.configure_callbacks"
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    for one in callbacks:
+        if not isinstance(one, Callback):
+            kind = one if isinstance(one, type) else type(one)
+            what = "the class" if one is kind else "an object of"
+            raise UserError(
+                f"{hook} returns {what} {kind.__module__}.{kind.__qualname__}; return objects of"
+                " classes derived from lightning.pytorch.Callback"
+            )
+    try:
+        callback_connector._validate_callbacks_list(callbacks)
+    except RuntimeError as error:
+        found = str(error).partition(".")[0]
+        raise UserError(f"{hook}: {found}; give each a state_key of its own") from error

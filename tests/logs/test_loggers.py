@@ -1,0 +1,169 @@
+"""Equal numbers and pictures for all loggers of a user."""
+
+import csv
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pytest
+from lightning.pytorch import Callback
+from lightning.pytorch.loggers import CSVLogger, WandbLogger
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+from lit_mnist.data.datasets import labels
+from lit_mnist.logs.loggers import RunLogger, add_picture, shows_pictures
+from tests.conftest import SMALL
+
+RUN = Path("tb_logs/dense/seed_42")
+
+
+def rows(path):
+    return [*csv.DictReader(path.open(newline=""))]
+
+
+def test_two_loggers_get_the_run_s_metrics_and_supported_pictures(run_cli):
+    loggers = ("CSVLogger", "TensorBoardLogger")
+    options = (f'{{"class_path": "{name}", "init_args": {{"save_dir": "x"}}}}' for name in loggers)
+    assert run_cli("fit", f"--trainer.logger=[{','.join(options)}]")[0] == 0
+    assert not [*RUN.rglob("events.out.tfevents.*")]
+    (table,) = Path("x").rglob("metrics.csv")
+    (events,) = Path("x").rglob("events.out.tfevents.*")
+    events = EventAccumulator(str(events), size_guidance={"images": 0}).Reload()
+    names = ["val_acc", "val_loss", "train_acc", "train_loss", "lr", "seconds"]
+    for name in [*names, *(f"recall_{name}" for name in labels(SMALL))]:
+        written = [(int(r["step"]), float(r[name])) for r in rows(table) if r[name]]
+        shown = [(one.step, one.value) for one in events.Scalars(name)]
+        assert len(written) == 2
+        assert [step for step, _ in written] == [step for step, _ in shown]
+        assert [v for _, v in written] == pytest.approx([v for _, v in shown])
+        if name in names:
+            own = [float(row[name]) for row in rows(RUN / "metrics.csv")]
+            assert [v for _, v in written] == pytest.approx(own)
+    assert {"first_batch", "val_confusion", "curves"} <= {*events.Tags()["images"]}
+
+
+def test_a_csv_logger_keeps_the_rows_of_earlier_commands(run_cli):
+    options = {"save_dir": "x", "name": "y", "version": 0}
+    logger = f"--trainer.logger={json.dumps({'class_path': 'CSVLogger', 'init_args': options})}"
+    table, before = Path("x/y/version_0/metrics.csv"), []
+    for command, more in (("fit", "2"), ("test", "2"), ("fit", "3")):
+        assert run_cli(command, logger, "--trainer.max_epochs", more)[0] == 0
+        now = [{name: text for name, text in row.items() if text} for row in rows(table)]
+        assert now[: len(before)] == before
+        assert len(now) > len(before)
+        before = now
+
+
+def fixed(save_dir, *kinds):
+    places = {"save_dir": save_dir, "name": "y", "version": "z"}
+    loggers = [{"class_path": kind, "init_args": places} for kind in kinds]
+    return f"--trainer.logger={json.dumps(loggers)}"
+
+
+BOTH = ("CSVLogger", "TensorBoardLogger")
+TABLE = Path("x/y/z/metrics.csv")
+
+
+def validated():
+    """The steps of the validations, in the table and in TensorBoard's files."""
+    events = EventAccumulator(str(TABLE.parent)).Reload()
+    in_table = [int(row["step"]) for row in rows(TABLE) if row["val_acc"]]
+    return in_table, [one.step for one in events.Scalars("val_acc")]
+
+
+class Dying(Callback):
+    """Ends the process' work before the checkpoint of an epoch, as a kill would."""
+
+    def __init__(self, epoch: int = 1):
+        self.epoch = epoch
+
+    def on_train_epoch_end(self, trainer, pl_module):
+        if trainer.current_epoch == self.epoch and os.environ.get("DYING"):
+            raise RuntimeError("killed")
+
+
+@pytest.mark.parametrize("epoch", [0, 1])  # before the first checkpoint, and after
+def test_a_killed_run_s_rows_are_there_once(run_cli, monkeypatch, epoch):
+    dying = {"class_path": f"{__name__}.Dying", "init_args": {"epoch": epoch}}
+    options = (fixed("x", *BOTH), f"--trainer.callbacks={json.dumps(dying)}")
+    monkeypatch.setenv("DYING", "1")
+    with pytest.raises(RuntimeError, match="killed"):
+        run_cli("fit", *options)
+    with TABLE.open("a") as file:
+        file.write("0.1,")  # half of a row
+    monkeypatch.delenv("DYING")
+    assert run_cli("fit", *options)[0] == 0
+    assert validated() == ([8, 17], [8, 17])
+    whole = (*options, "--log_dir", "whole", fixed("whole", "CSVLogger"))
+    assert run_cli("fit", *whole)[0] == 0
+    tables = [rows(path) for path in (TABLE, Path("whole/y/z/metrics.csv"))]
+    first, second = ([(row["step"], row["val_loss"]) for row in table] for table in tables)
+    assert first == second
+
+
+def test_a_fresh_run_starts_its_rows_over_and_a_new_one_adds_to_another_s(run_cli):
+    options = (fixed("x", *BOTH), "--trainer.max_epochs", "1")
+    assert run_cli("fit", *options)[0] == 0
+    before = len(rows(TABLE))
+    assert run_cli("fit", *options, "--fresh", "--model.lr", "0.002")[0] == 0
+    assert len(rows(TABLE)) == before
+    assert validated() == ([8], [8])
+    assert run_cli("fit", *options, "--seed_everything", "7")[0] == 0
+    assert validated()[0] == [8, 8]
+
+
+def test_weights_and_biases_gets_metrics_and_pictures(run_cli, monkeypatch):
+    wandb = pytest.importorskip("wandb", reason="wandb is not installed")
+    monkeypatch.setenv("WANDB_MODE", "offline")
+    monkeypatch.setenv("WANDB_SILENT", "true")
+    logger = '{"class_path": "WandbLogger", "init_args": {"save_dir": "x", "offline": true}}'
+    status, _, problems = run_cli("fit", f"--trainer.logger={logger}")
+    assert status == 0, problems
+    wandb.finish()
+    files = {path.name.rpartition("_")[0].split("_0_")[0] for path in Path("x").rglob("*.png")}
+    kinds = ("first_batch", "val_confusion", "curves")
+    assert all(any(name.startswith(kind) for name in files) for kind in kinds), files
+
+
+class OwnLogger(CSVLogger):
+    """Has a `log_image` that takes other arguments than Wandb's."""
+
+    def log_image(self, name, image):
+        raise AssertionError
+
+
+class OwnWandbLogger(WandbLogger):
+    """Notes the names of the pictures, and needs no Wandb."""
+
+    def __init__(self):
+        self.names = []
+
+    def log_image(self, key, images, step=None, **kwargs):
+        self.names.append((key, len(images), step))
+
+
+def test_only_the_log_image_of_lightning_s_loggers_is_called(tmp_path):
+    own, wandb = OwnLogger(tmp_path), OwnWandbLogger()
+    assert [*map(shows_pictures, (own, wandb))] == [False, True]
+    for logger in (own, wandb):
+        add_picture(logger, "curves", np.zeros((2, 2, 3), np.uint8), 7)
+    assert wandb.names == [("curves", 1, 7)]
+
+
+def test_a_logger_with_a_log_image_of_its_own_is_left_alone(run_cli):
+    logger = {"class_path": f"{__name__}.OwnLogger", "init_args": {"save_dir": "x"}}
+    status, _, problems = run_cli("fit", f"--trainer.logger={json.dumps(logger)}")
+    assert status == 0, problems
+    assert json.loads((RUN / "results.json").read_text())["status"] == "complete"
+
+
+def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path):
+    for step, logged in ((None, 7), (3, 3)):
+        logger = RunLogger(tmp_path, "run", str(step))
+        if step is not None:
+            logger.set_test_step(step)
+        logger.log_metrics({"test_ratio": 0.5}, 7)
+        logger.finalize("success")
+        events = EventAccumulator(str(tmp_path / "run" / str(step))).Reload()
+        assert [one.step for one in events.Scalars("test_ratio")] == [logged]

@@ -1,0 +1,61 @@
+from types import SimpleNamespace
+
+import torch
+from lightning.pytorch.strategies import FSDPStrategy, SingleDeviceStrategy
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from torch import nn
+from torch.utils.tensorboard import SummaryWriter
+
+from lit_mnist.logs.net_graph import add_graph
+from lit_mnist.models.nets import Dense
+
+
+class Odd(nn.Linear):
+    """Counts its calls and draws random numbers; with `fails`, cannot be traced."""
+
+    def __init__(self, fails=False):
+        super().__init__(28, 10)
+        self.fails, self.calls = fails, 0
+
+    def forward(self, images):
+        self.calls += 1
+        if self.fails:
+            raise ZeroDivisionError("a fault of the net\nwith more to say")
+        return super().forward(images) + torch.rand(1)
+
+
+def graph(folder, net, strategy=SingleDeviceStrategy):
+    trainer = SimpleNamespace(strategy=object.__new__(strategy))
+    with SummaryWriter(str(folder)) as writer:
+        add_graph(writer, trainer, SimpleNamespace(net=net))
+    return EventAccumulator(str(folder)).Reload()
+
+
+def test_a_graph_names_the_layers(tmp_path):
+    net = Dense()
+    found = graph(tmp_path, net).Graph()
+    assert any("Linear" in node.name for node in found.node)
+    assert net.training
+
+
+def test_tracing_leaves_the_net_unchanged(tmp_path, capsys):
+    net, before = Odd(), torch.get_rng_state()
+    assert graph(tmp_path, net).Tags()["graph"]
+    assert net.calls == 0
+    assert torch.equal(torch.get_rng_state(), before)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_net_that_cannot_be_traced_is_skipped_with_a_message(tmp_path, capsys):
+    assert not graph(tmp_path, Odd(fails=True)).Tags()["graph"]
+    output, problems = capsys.readouterr()
+    assert output.splitlines() == [
+        "TensorBoard shows no graph of the net, which cannot be traced: a fault of the net"
+    ]
+    assert not problems
+
+
+def test_a_net_sharded_over_ranks_is_not_traced(tmp_path, capsys):
+    net = Odd(fails=True)
+    assert not graph(tmp_path, net, FSDPStrategy).Tags()["graph"]
+    assert capsys.readouterr().out == ""

@@ -1,0 +1,51 @@
+"""Sums of a resumed epoch; resumed runs are tested in test_recipes_resumed."""
+
+from types import SimpleNamespace
+
+import torch
+from lightning.pytorch import LightningModule
+from torchmetrics import CatMetric, SumMetric
+
+from lit_mnist.resuming.partial_logs import PartialLogs
+from lit_mnist.runs import entries
+from tests.far import Far
+
+
+def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
+    logs = PartialLogs()
+    sums = {"logged": {"loss": {"name": "loss", "value": 1.0}}, "metrics": {}}
+    trainer = SimpleNamespace(world_size=1, global_rank=0, is_global_zero=True)
+    logs.loaded = [sums, sums]
+    logs.on_train_start(trainer, LightningModule())
+    assert logs.due == {}
+    assert "resuming with 1 rank(s) instead of 2: what" in capsys.readouterr().out
+    logs.loaded = [sums]
+    logs.on_train_start(trainer, LightningModule())
+    assert logs.due == sums["logged"]
+    assert capsys.readouterr().out == ""
+
+
+def test_ranks_send_each_other_sums_that_need_no_gpu_of_theirs(monkeypatch):
+    class Counting(LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.images, self.rates = SumMetric(), CatMetric()
+
+    module, sent = Counting(), []
+    for metric in (module.images, module.rates):
+        metric.update(torch.ones(3))
+    module.images.sum_value = module.images.sum_value.as_subclass(Far)
+    module.rates.value = [part.as_subclass(Far) for part in module.rates.value]
+
+    def gather(everyone, own):
+        sent.append(own["metrics"])
+        everyone[:] = [own, own]
+
+    monkeypatch.setattr(torch.distributed, "all_gather_object", gather)
+    loop = SimpleNamespace(epoch_loop=SimpleNamespace(_results={}))
+    logs, checkpoint = PartialLogs(), {}
+    logs.ended = False
+    logs.on_save_checkpoint(SimpleNamespace(world_size=2, fit_loop=loop), module, checkpoint)
+    assert sent[0]["images"]["sum_value"].numpy() == 3
+    assert [part.numpy().tolist() for part in sent[0]["rates"]["value"]] == [[1, 1, 1]]
+    assert len(checkpoint[entries.LOGS]) == 2

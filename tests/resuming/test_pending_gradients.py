@@ -1,0 +1,47 @@
+"""Gradients that a module sums up by hand."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from lightning.pytorch import LightningModule
+from torch import nn
+
+from lit_mnist.resuming.pending_gradients import PendingGradients
+from lit_mnist.runs import entries
+from tests.test_recipes import fitted, recipe
+from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+
+
+@pytest.mark.parametrize("moment", ["7", "11"])  # within the first epoch, and after it
+def test_a_step_of_several_batches_by_hand_resumes_bit_identically(run_cli, monkeypatch, moment):
+    # a validation would set the gradients to zero
+    same = (*recipe("SumsGradients"), STOP_AT, "--trainer.check_val_every_n_epoch", "2")
+    same += ("--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    (kept,) = checkpoint("last", folder("cut"))[entries.GRADIENTS]
+    assert kept["net.1.weight"].any()
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_gradients_of_another_model_are_refused_in_one_line(run_cli, monkeypatch):
+    same = (*recipe("SumsGradients"), "--trainer.limit_val_batches", "0")
+    fitted(run_cli("fit", *same))
+    path = folder("SumsGradients") / "checkpoints" / "last.ckpt"
+    saved = torch.load(path, weights_only=True)
+    saved[entries.GRADIENTS][0]["net.1.weight"] = torch.ones(3)
+    torch.save(saved, path)
+    status, _, problems = run_cli("fit", *same, "--trainer.max_epochs", "3")
+    assert status == 2
+    assert f"{path}: damaged, its gradients do not fit the model" in problems
+    assert problems.count("\n") == 1
+
+
+def test_another_number_of_ranks_takes_the_mean_of_their_gradients():
+    module, gradients = LightningModule(), PendingGradients()
+    module.weight = nn.Parameter(torch.zeros(2))
+    gradients.loaded = [{"weight": torch.tensor([1.0, 2.0])}, {"weight": torch.tensor([3.0, 2.0])}]
+    gradients.on_train_start(SimpleNamespace(world_size=1, global_rank=0), module)
+    assert module.weight.grad.tolist() == [2.0, 2.0]
