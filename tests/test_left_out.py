@@ -64,6 +64,14 @@ class Adding(Dropping):
         checkpoint["state_dict"]["body.weight"] = self.body.weight.detach()
 
 
+class Growing(DenseModule):
+    """Adds a layer in training, so that no new module has it."""
+
+    def on_train_epoch_start(self):
+        super().on_train_epoch_start()
+        self.extra = nn.Linear(1, 1)
+
+
 class DroppingHalving(Dropping, Halving):
     """Sets its weights at the end of training, too."""
 
@@ -116,7 +124,7 @@ def test_those_of_another_shape_are_refused(run_cli, name):
     last(name).with_name("best.ckpt").unlink()
     status, _, problems = run_cli("fit", *options(name))
     assert (status, problems.count("\n")) == (2, 1)
-    assert "damaged, its weights do not fit the model" in problems
+    assert "its weights do not fit the model: net.1.weight is of another shape" in problems
 
 
 def test_a_module_that_leaves_nothing_out_is_checked_strictly(run_cli):
@@ -125,4 +133,11 @@ def test_a_module_that_leaves_nothing_out_is_checked_strictly(run_cli):
     last("Cosine").with_name("best.ckpt").unlink()
     status, _, problems = run_cli("fit", *recipe("Cosine"))
     assert (status, problems.count("\n")) == (2, 1)
-    assert "damaged, its weights do not fit the model" in problems
+    assert "its weights do not fit the model: net.1.weight is missing" in problems
+
+
+def test_a_layer_that_training_adds_is_named(run_cli):
+    fitted(run_cli("fit", *options("Growing"), "--trainer.max_epochs", "1"))
+    status, _, problems = run_cli("fit", *options("Growing"))
+    assert (status, problems.count("\n")) == (2, 1)
+    assert "model: extra.bias is not in it, when __init__ and configure_model have built" in problems

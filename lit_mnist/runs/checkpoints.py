@@ -11,11 +11,11 @@ from torch import Tensor, nn
 from lit_mnist.errors import UserError
 from lit_mnist.runs import entries, safe_torch
 from lit_mnist.runs.weights import (
-    fit,
     hashed_parts,
     infinite,
     is_extra,
     makes_layers_late,
+    misfit,
     not_finite,
 )
 
@@ -159,13 +159,14 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
         UserError: Naming both architectures, or the weight.
     """
     weights = checkpoint["state_dict"]
-    if makes_layers_late(model) or fit(weights, model, checkpoint):
+    wrong = misfit(weights, model, checkpoint)
+    if makes_layers_late(model) or not wrong:
         refuse(path, infinite(weights, model))
         return
     named = class_name(checkpoint) or "another architecture"
     raise UserError(
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
-        f" {type(model).__name__}; take the --config that it was trained with"
+        f" {type(model).__name__}: {wrong}; take the --config that it was trained with"
     )
 
 

@@ -18,7 +18,7 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
-from lit_mnist.runs.weights import fit, infinite, makes_layers_late
+from lit_mnist.runs.weights import infinite, makes_layers_late, misfit
 
 
 def other(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -26,7 +26,7 @@ def other(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
 
     The model's code may have changed since, or training itself may have changed its optimizers.
     """
-    if makes_layers_late(model) and not fit(checkpoint["state_dict"], model, checkpoint):
+    if makes_layers_late(model) and misfit(checkpoint["state_dict"], model, checkpoint):
         return ""
     return _other(checkpoint, *optimization(trainer, model))
 
@@ -50,10 +50,10 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     late = False  # whether `setup` creates layers, so that the optimizers are unknown
     kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
     for weights in kept:  # the latter: beside an average
-        fits = fit(weights, model, checkpoint)
-        late = late or (not fits and makes_layers_late(model))
-        if not fits and not late:
-            return "damaged, its weights do not fit the model"
+        wrong = misfit(weights, model, checkpoint)
+        late = late or (bool(wrong) and makes_layers_late(model))
+        if wrong and not late:
+            return f"its weights do not fit the model: {wrong}"
         if wrong := infinite(weights, model):
             return wrong
     expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}

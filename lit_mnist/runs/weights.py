@@ -31,8 +31,8 @@ def shapes(weights: dict[str, Any]) -> dict[str, tuple[bool | int, ...]]:
     }
 
 
-def fit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, Any]) -> bool:
-    """Returns whether weights are those of a model, as Lightning loads them.
+def misfit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, Any]) -> str:
+    """Returns how weights are not those of a model, as Lightning loads them; empty if they are.
 
     A module may leave some out of its checkpoints, such as those of a frozen layer: it sets
     `strict_loading` to False, or adds them again in its `on_load_checkpoint`.
@@ -49,9 +49,12 @@ def fit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, Any]
         weights = given["state_dict"]
     found, made = shapes(weights), shapes(model.state_dict())
     if getattr(model, "strict_loading", True):
-        return found == made
-    shared = found.keys() & made.keys()
-    return all(found[name] == made[name] for name in shared)
+        if added := sorted(found.keys() - made.keys()):
+            return f"{added[0]:.99} is not in it, when __init__ and configure_model have built it"
+        if missing := sorted(made.keys() - found.keys()):
+            return f"{missing[0]:.99} is missing"
+    other = sorted(name for name in found.keys() & made.keys() if found[name] != made[name])
+    return f"{other[0]:.99} is of another shape or type" if other else ""
 
 
 def makes_layers_late(model: nn.Module) -> bool:

@@ -257,7 +257,7 @@ def test_without_a_config_options_are_taken_from_the_checkpoint(run, content, ca
     assert message in capsys.readouterr().out
     other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}
     with pytest.raises(UserError) as error:
-        resume_point(run, other, fault=lambda _: "damaged, its weights do not fit the model")
+        resume_point(run, other, fault=lambda _: "its weights do not fit the model")
     assert "model.class_path: own.Net, now own.Other; model.init_args.lr: 0.1, now 0.2" in str(
         error.value
     )
