@@ -140,4 +140,6 @@ def test_a_layer_that_training_adds_is_named(run_cli):
     fitted(run_cli("fit", *options("Growing"), "--trainer.max_epochs", "1"))
     status, _, problems = run_cli("fit", *options("Growing"))
     assert (status, problems.count("\n")) == (2, 1)
-    assert "model: extra.bias is not in it, when __init__ and configure_model have built" in problems
+    assert (
+        "model: extra.bias is not in it, when __init__ and configure_model have built" in problems
+    )

@@ -1,26 +1,18 @@
 """One test per work-around: it fails once upstream is fixed and the work-around can be removed."""
 
-import contextlib
-import csv
-import errno
-import inspect
-import os
-import subprocess
 import sys
 import textwrap
 import warnings
 from pathlib import Path
-from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.fabric.loggers import csv_logs
-from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.accelerators import CUDAAccelerator
-from lightning.pytorch.callbacks import LambdaCallback, ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
-from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
+from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -40,22 +32,10 @@ from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.logs.loggers import RunLogger
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
-from lit_mnist.resuming.resumed_epoch import ResumedEpoch
-from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
-from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.workarounds import applied
 from tests import warm
-
-
-def trainer(tmp_path, **options):
-    return Trainer(
-        accelerator="cpu",
-        enable_progress_bar=False,
-        enable_model_summary=False,
-        default_root_dir=tmp_path,
-        **{"logger": False, "limit_train_batches": 1, "limit_val_batches": 1} | options,
-    )
+from tests.workarounds.stock import trainer
 
 
 def failing_save(*_args, **_kwargs):
@@ -245,92 +225,6 @@ def test_upstream_current_epoch_still_lags_when_batches_are_drawn(tmp_path):
     assert seen[0] == (1, 2)  # the third epoch begins; current_epoch still says 1
 
 
-class Counted(BoringModel):
-    """Has one step hook of its own."""
-
-    def on_train_batch_start(self, batch, batch_idx):
-        self.started = batch_idx + 1
-
-
-class Asked(Callback):
-    """Does nothing; counts the reads of `state_key`, by which Lightning names calls."""
-
-    times = 0
-
-    @property
-    def state_key(self):
-        Asked.times += 1
-        return "asked"
-
-
-class AlsoAsked(Asked):
-    def on_train_batch_end(self, *_):
-        self.ended = getattr(self, "ended", 0) + 1
-
-
-def signatures_read(tmp_path, monkeypatch, callback):
-    """Trains 50 steps; counts the reads of signatures and of the callback's `state_key`."""
-    read = []
-    original = inspect.getfullargspec
-    monkeypatch.setattr(inspect, "getfullargspec", lambda fx: read.append(fx) or original(fx))
-    Asked.times = 0
-    model = Counted()
-    many = trainer(
-        tmp_path, max_steps=50, limit_train_batches=50, limit_val_batches=0, callbacks=[callback],
-        enable_checkpointing=False,
-    )  # fmt: skip
-    many.fit(model)
-    assert model.started == 50
-    return len(read), Asked.times
-
-
-def test_upstream_still_calls_empty_hooks_at_every_step(tmp_path, monkeypatch):
-    reads, calls = signatures_read(tmp_path, monkeypatch, Asked())
-    assert reads >= 50
-    assert calls >= 50 * 6
-    with applied.light_steps():
-        reads, calls = signatures_read(tmp_path, monkeypatch, Asked())
-    assert reads < 10
-    assert calls < 50
-
-
-def test_light_steps_call_every_overridden_hook(tmp_path, monkeypatch):
-    with applied.light_steps():
-        own, calls = AlsoAsked(), []
-        signatures_read(tmp_path, monkeypatch, own)
-        assert own.ended == 50
-        late = LambdaCallback(on_before_zero_grad=lambda *_: calls.append(1))  # on the instance
-        signatures_read(tmp_path, monkeypatch, late)
-        assert len(calls) == 50
-
-
-def test_light_steps_allow_logging_in_step_hooks(tmp_path):
-    logs = LambdaCallback(on_train_batch_end=lambda t, module, *_: module.log("seen", 3.0))
-    one = trainer(tmp_path, max_steps=2, limit_val_batches=0, callbacks=[logs])
-    with applied.light_steps():
-        one.fit(BoringModel())
-    assert one.callback_metrics["seen"] == 3.0
-    assert one.lightning_module._current_fx_name is None
-
-
-class Timed(PassThroughProfiler):
-    """A user's profiler."""
-
-    def __init__(self):
-        super().__init__()
-        self.actions = []
-
-    def start(self, action_name):
-        self.actions.append(action_name)
-
-
-def test_light_steps_skip_only_the_pass_through_profiler():
-    with applied.light_steps():
-        timed = Timed()
-        with timed.profile("a step"), PassThroughProfiler().profile("another"):
-            assert timed.actions == ["a step"]
-
-
 CHANGED = (
     (call, "_call_callback_hooks"),
     (call, "_call_lightning_module_hook"),
@@ -397,202 +291,3 @@ def test_switching_off_an_unknown_workaround_is_refused(monkeypatch):
     named = pytest.raises(UserError, match="light_step; known are quiet, light_steps")
     with named, applied.applied():
         pass
-
-
-def test_preexec_fn_is_used_on_posix_only(monkeypatch):
-    monkeypatch.setattr(applied.os, "name", "nt")
-    with applied.ranks_end_with_the_first():
-        assert subprocess_script.subprocess is subprocess
-
-
-def test_upstream_still_broadcasts_from_within_the_signal_handler():
-    source = inspect.getsource(signal_connector._SignalConnector)
-    assert "dist.broadcast" in source
-    assert "_broadcast_sigterm_tensor" in inspect.getsource(
-        training_epoch_loop._TrainingEpochLoop.advance
-    )
-
-
-def test_upstream_still_ignores_a_second_interrupt():
-    assert "SIG_IGN" in inspect.getsource(call._call_and_handle_interrupt)
-
-
-def test_upstream_still_lets_ranks_outlive_the_first():
-    source = inspect.getsource(subprocess_script._SubprocessScriptLauncher._call_children_scripts)
-    assert "subprocess.Popen(command, env=env_copy, cwd=cwd)" in source
-
-
-class Placed(list):
-    """Batches that resume from a position saved in a checkpoint."""
-
-    place = 0
-
-    def state_dict(self):
-        return {"place": 1}
-
-    def load_state_dict(self, state):
-        self.place = state["place"]
-
-    def __iter__(self):
-        return iter(self[self.place :])
-
-
-class AsksForLength(BoringModel):
-    """Records the batches that it is trained with."""
-
-    def train_dataloader(self):
-        return Placed(torch.full((1, 32), float(number)) for number in range(3))
-
-    def configure_optimizers(self):
-        assert self.trainer.estimated_stepping_batches in (1, 3)
-        return super().configure_optimizers()
-
-    def training_step(self, batch, batch_idx):
-        self.seen = [*getattr(self, "seen", []), int(batch[0, 0])]
-        return super().training_step(batch, batch_idx)
-
-
-@pytest.mark.parametrize(("changed", "seen"), [(False, [0, 1]), (True, [1, 2])])
-def test_upstream_still_loses_the_position_when_the_length_is_read(tmp_path, changed, seen):
-    options = {"max_epochs": 1, "limit_train_batches": 3, "limit_val_batches": 0}
-    keeper = ModelCheckpoint(tmp_path, "one", every_n_train_steps=1)
-    trainer(tmp_path, **options, max_steps=1, callbacks=[keeper]).fit(AsksForLength())
-    model = AsksForLength()
-    with applied.place_in_epoch() if changed else contextlib.nullcontext():
-        trainer(tmp_path, **options).fit(model, ckpt_path=tmp_path / "one.ckpt", weights_only=True)
-    assert model.seen == seen
-
-
-class Ends(Callback):
-    """Records the end of each epoch, and the initial weights."""
-
-    def on_train_start(self, trainer, module):
-        self.began, self.ends = module.layer.weight.detach().clone(), []
-
-    def on_train_epoch_end(self, trainer, module):
-        self.ends.append((trainer.current_epoch, trainer.global_step))
-
-
-@pytest.mark.parametrize(("changed", "ends"), [(False, [(0, 2), (1, 4)]), (True, [(1, 4), (2, 6)])])
-def test_upstream_still_ends_an_epoch_twice_under_max_steps(tmp_path, changed, ends):
-    keeper = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True)
-    batches = {"limit_train_batches": 2}
-    trainer(tmp_path, max_epochs=1, callbacks=[keeper], **batches).fit(BoringModel())
-    seen = Ends()
-    with applied.whole_epochs() if changed else contextlib.nullcontext():
-        limits = {"max_epochs": 3, "max_steps": 99}
-        trainer(tmp_path, callbacks=[seen], **limits, **batches).fit(
-            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
-        )
-    assert seen.ends == ends
-
-
-@pytest.mark.parametrize("changed", [False, True])
-def test_upstream_still_rounds_doubles_when_it_reads_them(tmp_path, changed):
-    options = {"precision": "64-true", "max_epochs": 1}
-    keeper, seen = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True), Ends()
-    trainer(tmp_path, callbacks=[keeper], **options).fit(BoringModel())
-    with applied.whole_doubles() if changed else contextlib.nullcontext():
-        trainer(tmp_path, callbacks=[seen], **options | {"max_epochs": 2}).fit(
-            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
-        )
-    saved = torch.load(tmp_path / "one.ckpt", weights_only=True)["state_dict"]["layer.weight"]
-    assert saved.dtype == torch.float64
-    assert torch.equal(seen.began, saved) is changed
-
-
-@pytest.mark.parametrize("changed", [False, True])
-def test_upstream_still_resumes_from_an_unnamed_checkpoint(tmp_path, changed):
-    keeper = ModelCheckpoint(tmp_path, "on_exception", save_on_train_epoch_end=True)
-    trainer(tmp_path, max_epochs=1, callbacks=[keeper]).fit(BoringModel())
-    seen = Ends()
-    callbacks = [seen, OnExceptionCheckpoint(tmp_path)]
-    with applied.only_what_is_named() if changed else contextlib.nullcontext():
-        trainer(tmp_path, max_epochs=2, callbacks=callbacks).fit(BoringModel(), weights_only=True)
-    assert seen.ends == ([(0, 1), (1, 2)] if changed else [(1, 2)])
-
-
-@pytest.mark.parametrize(("changed", "kept"), [(False, []), (True, ["1.0"])])
-def test_upstream_still_deletes_the_rows_of_an_earlier_csv_logger(tmp_path, changed, kept):
-    for name in ("before", "now"):
-        with applied.kept_rows() if changed else contextlib.nullcontext():
-            logger = CSVLogger(tmp_path, "x", 0)
-            logger.log_metrics({name: 1.0})
-            logger.save()
-    with open(tmp_path / "x" / "version_0" / "metrics.csv", newline="") as file:
-        assert [row["before"] for row in csv.DictReader(file) if row.get("before")] == kept
-
-
-@pytest.mark.parametrize(("changed", "saved"), [(False, [0, 2]), (True, [1, 2])])
-def test_upstream_still_saves_before_the_module_s_hook(tmp_path, changed, saved):
-    class Counting(BoringModel):
-        batches, seen = 0, ()
-
-        def on_train_batch_end(self, *_):
-            self.batches += 1
-
-        def on_save_checkpoint(self, checkpoint):
-            self.seen += (self.batches,)
-
-    last, model = LastCheckpoint(Run(tmp_path), every_n_train_steps=1), Counting()
-    with applied.applied() if changed else contextlib.nullcontext():
-        trainer(tmp_path, callbacks=[last], max_epochs=1, limit_train_batches=2).fit(model)
-    assert list(model.seen) == saved
-
-
-@pytest.mark.parametrize(("changed", "begun"), [(False, [1]), (True, [0, 1])])
-def test_upstream_still_leaves_out_the_start_of_a_resumed_epoch(tmp_path, changed, begun):
-    limits = {"limit_train_batches": 4, "limit_val_batches": 0}
-    keeper = ModelCheckpoint(tmp_path, "one", every_n_train_steps=2)
-    trainer(tmp_path, max_steps=2, callbacks=[keeper], **limits).fit(BoringModel())
-    epochs = []
-    seen = LambdaCallback(on_train_epoch_start=lambda one, _: epochs.append(one.current_epoch))
-    with applied.start_of_epoch() if changed else contextlib.nullcontext():
-        trainer(tmp_path, max_epochs=2, callbacks=[seen, ResumedEpoch()], **limits).fit(
-            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
-        )
-    assert epochs == begun
-
-
-@pytest.mark.parametrize(("changed", "ended"), [(False, 0), (True, 1)])
-def test_upstream_still_leaves_out_the_end_of_a_run_that_was_killed_there(tmp_path, changed, ended):
-    keeper = ModelCheckpoint(tmp_path, "one", save_on_train_epoch_end=True)
-    trainer(tmp_path, max_epochs=1, callbacks=[keeper]).fit(BoringModel())
-    ends = []
-    seen = LambdaCallback(on_train_end=lambda *_: ends.append(1))
-    with applied.end_by_the_hooks() if changed else contextlib.nullcontext():
-        trainer(tmp_path, max_epochs=1, callbacks=[seen]).fit(
-            BoringModel(), ckpt_path=tmp_path / "one.ckpt", weights_only=True
-        )
-    assert len(ends) == ended
-
-
-class FullDisk:
-    """A file that nothing can be written to."""
-
-    filename = b"events"
-
-    def write(self, _):
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def failed_writer():
-    """The error that a writer of TensorBoard's tells of a full disk, after its thread's end."""
-    record_writer = SimpleNamespace(_writer=FullDisk(), write=FullDisk().write)
-    writer = event_file_writer._AsyncWriter(record_writer)
-    with pytest.raises(OSError, match="No space") as caught:  # noqa: PT012 # by either write
-        writer.write(b"one")
-        writer._worker.join()
-        writer.write(b"two")
-    return caught.value.filename
-
-
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-def test_upstream_still_does_not_name_a_file_that_cannot_be_written():
-    assert failed_writer() is None
-
-
-@pytest.mark.filterwarnings("error::pytest.PytestUnhandledThreadExceptionWarning")
-def test_a_file_of_tensorboard_s_that_cannot_be_written_is_named_once():
-    with applied.applied():
-        assert failed_writer() == b"events"
