@@ -4,7 +4,7 @@ They patch Lightning only inside `with applied()`, which the command line progra
 duration of a command; importing this package leaves Lightning unchanged. Each has a name in
 `WORKAROUNDS`; `LIT_MNIST_WITHOUT=light_steps,quiet` switches some off.
 
-`tests/workarounds/test_applied.py` has a test for each that fails once upstream is fixed, so that
+`tests/workarounds/` has a test for each that fails once upstream is fixed, so that
 the work-around can be removed.
 """
 
