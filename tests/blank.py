@@ -24,7 +24,7 @@ def pictures(change=setattr):
     """
     for module, name in DRAWN:
         change(module, name, coloured)
-    from lit_mnist.training import board  # which takes Lightning
+    from lit_mnist.logs import board  # which takes Lightning
 
     for name in ("grid", "confusion"):
         change(tiles, name, tile)

@@ -10,7 +10,7 @@ import torch
 from lit_mnist.machine import process
 from tests import warm
 
-CONFIGURED = "from lit_mnist.training import process; process.configure_process()\n"
+CONFIGURED = "from lit_mnist.machine import process; process.configure_process()\n"
 MEASURED = """
 import resource, torch
 torch.set_num_threads(2)
