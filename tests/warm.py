@@ -172,7 +172,7 @@ def _begin(arguments, environment, folder, said, before):
     os.chdir(folder)
     for number, name in ((1, "out"), (2, "err")):
         os.dup2(os.open(said / name, os.O_WRONLY | os.O_CREAT | os.O_APPEND), number)
-    for name in ("commands.jobs", "training.signals"):  # which start the program
+    for name in ("commands.jobs", "workarounds.signals"):  # which start the program
         module = importlib.import_module(f"lit_mnist.{name}")
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
     subprocess_handler.Popen = Child  # torchrun's
