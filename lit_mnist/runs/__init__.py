@@ -14,6 +14,7 @@ callback_kinds  the callbacks among a config's options, and their classes
 config_changes  options that differ between two configs, and which of them may
 limits          the limits at which training ends
 resume          where a run is resumed
+ended           why a run has ended, and whether its options let it go on
 trained_on      the images that a checkpoint was trained on, by their hashes
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint

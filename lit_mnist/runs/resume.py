@@ -8,17 +8,16 @@ from typing import Any, NamedTuple
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, entries, limits
+from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.callback_kinds import listed
-from lit_mnist.runs.config_changes import LIMITS, changes, differences
+from lit_mnist.runs.config_changes import differences
+from lit_mnist.runs.ended import why_ended
 from lit_mnist.runs.folder import Run, flat, read_config
-from lit_mnist.runs.limits import Ends, Progress
+from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.old_layout import with_moved_classes
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
-# Options by which EarlyStopping may end a run later
-_PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
 _UNKNOWN = Ends()
 _say = rank_zero_only(print)
 
@@ -81,36 +80,24 @@ def resume_point(
     before = read_config(run.file("config.yaml")) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
     path, checkpoint = newest(run, fault)
-    place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
-    results, old, new = run.results(), flat(listed(before)), flat(listed(config))
-    lowered = [
-        line
-        for line in limits.exceeded(config, checkpoint)
-        if old.get(key := line.partition(":")[0]) != new.get(key)  # some callbacks add an epoch
-    ]
-    _check_unchanged(run, lowered)
-    raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
-    done, lack = Progress.of(checkpoint), checkpoints.lack(checkpoint)
-    limit = limits.reached(config, done, ends.timers)
-    at_end = entries.get(checkpoint, entries.AT_END, False)
-    cut_short = results.get("status") != "complete" and not at_end
-    if limit and not (cut_short and ends.acts and not lack):
-        limits.check_effect(raised, limit)
-        return ResumePoint(*place, f"{limit} is reached", limit.option)
-    patient = limits.more_patience(checkpoint, ends)
-    unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
-    by = results.get("ended_by", "a callback")
-    stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
-    if not cut_short and unchanged and stays and not patient:
-        return ResumePoint(*place, f"ended by {by}")
-    if not patient:
-        _check_patience(old, new, results, raised)
-    if lack:
+    _check_unchanged(run, _lowered(before, config, checkpoint))
+    ended = why_ended(run, before, config, checkpoint, ends)
+    lack = checkpoints.lack(checkpoint)
+    if lack and not ended:
         raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
-    if other(checkpoint):
+    if not ended and other(checkpoint):
         path, checkpoint = newest(run, lambda one: fault(one) or other(one))
-        place = (path, *checkpoints.progress(checkpoint), checkpoint.get("global_step", 0))
-    return ResumePoint(*place)
+    steps = checkpoint.get("global_step", 0)
+    return ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
+
+
+def _lowered(
+    before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any]
+) -> list[str]:
+    """Lists limits that are now below what is trained; some callbacks add an epoch."""
+    old, new = flat(listed(before)), flat(listed(config))
+    found = limits.exceeded(config, checkpoint)
+    return [line for line in found if old.get(key := line.partition(":")[0]) != new.get(key)]
 
 
 def _options_without_config(run: Run) -> dict[str, Any]:
@@ -124,20 +111,6 @@ def _options_without_config(run: Run) -> dict[str, Any]:
             )
             return before
     return {}
-
-
-def _check_patience(
-    old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
-) -> None:
-    """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
-    by = str(results.get("ended_by", ""))
-    stopped = by not in ("", "a callback", "TrialPruning", *limits.OPTIONS)
-    unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)
-    if results.get("status") == "complete" and stopped and raised and unchanged:
-        raise UserError(
-            f"{'; '.join(raised)}: has no effect, as {by} has ended the run; if its patience ran"
-            " out, give it more, or else choose another --name"
-        )
 
 
 def _options_of(checkpoint: dict[str, Any]) -> dict[str, Any]:

@@ -1,0 +1,59 @@
+"""Whether a run has ended, and whether the options that it is given now let it go on."""
+
+from typing import Any
+
+from lit_mnist.errors import UserError
+from lit_mnist.runs import checkpoints, entries, limits
+from lit_mnist.runs.callback_kinds import listed
+from lit_mnist.runs.config_changes import LIMITS, changes
+from lit_mnist.runs.folder import Run, flat
+from lit_mnist.runs.limits import Ends, Progress
+
+# Options by which EarlyStopping may end a run later
+_PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
+
+
+def why_ended(
+    run: Run,
+    before: dict[str, Any],
+    config: dict[str, Any],
+    checkpoint: dict[str, Any],
+    ends: Ends,
+) -> tuple[str, ...]:
+    """Returns why nothing is left to train, and the option that limits it; empty if something is.
+
+    Raises:
+        UserError: An option would have no effect.
+    """
+    results, old, new = run.results(), flat(listed(before)), flat(listed(config))
+    raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
+    done, lack = Progress.of(checkpoint), checkpoints.lack(checkpoint)
+    limit = limits.reached(config, done, ends.timers)
+    at_end = entries.get(checkpoint, entries.AT_END, False)
+    cut_short = results.get("status") != "complete" and not at_end
+    if limit and not (cut_short and ends.acts and not lack):
+        limits.check_effect(raised, limit)
+        return f"{limit} is reached", limit.option
+    patient = limits.more_patience(checkpoint, ends)
+    unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
+    by = results.get("ended_by", "a callback")
+    stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
+    if not cut_short and unchanged and stays and not patient:
+        return (f"ended by {by}",)
+    if not patient:
+        _check_patience(old, new, results, raised)
+    return ()
+
+
+def _check_patience(
+    old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
+) -> None:
+    """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
+    by = str(results.get("ended_by", ""))
+    stopped = by not in ("", "a callback", "TrialPruning", *limits.OPTIONS)
+    unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)
+    if results.get("status") == "complete" and stopped and raised and unchanged:
+        raise UserError(
+            f"{'; '.join(raised)}: has no effect, as {by} has ended the run; if its patience ran"
+            " out, give it more, or else choose another --name"
+        )
