@@ -8,7 +8,8 @@ import inspect
 import re
 import sys
 import warnings
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -53,37 +54,49 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     kind = trained_class(checkpoint, path, classes)
     _check_hooks(kind, path)
     arguments = _arguments(checkpoint, kind, path)
-    try:
-        # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
-        with isolate_rng(include_cuda=False), warnings.catch_warnings():
-            # the module is rebuilt from these very options, so the warning does not apply
-            warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
-            module = _instance(kind, arguments)
-            lazy.complete(module)
-            if makes_layers_late(module):
-                module.setup("predict")
-            module.on_load_checkpoint(checkpoint)
-    except Exception as error:  # a user's class may raise anything
-        why = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: {kind.__name__} does not take its hyperparameters ({why:.200}); use the class"
-            " as it was in training"
-        ) from error
+    with _as_in_training(path, f"{kind.__name__} does not take its hyperparameters"):
+        module = _made(kind, arguments, checkpoint)
     checkpoints.check_fits(checkpoint, module, path)
-    try:
+    with _as_in_training(path, f"does not fit {kind.__name__}"):  # if its layers are made late
         # what a module leaves out of its checkpoints is as its constructor makes it
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
-    except RuntimeError as error:  # of a module whose layers are made late
-        why = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: does not fit {kind.__name__} ({why:.200}); use the class as it was in"
-            " training"
-        ) from error
     module = module.eval()
     answers.check(checkpoint, module, path)
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()
     _check_answer(module, path)
+    return module
+
+
+@contextmanager
+def _as_in_training(path: Path, what: str, more: str = "") -> Iterator[None]:
+    """Tells in one line what a user's class has raised, which may be anything.
+
+    Raises:
+        UserError: It has raised.
+    """
+    try:
+        yield
+    except Exception as error:
+        why = " ".join(str(error).split())
+        raise UserError(
+            f"{path}: {what} ({why:.200}); use the class as it was in training{more}"
+        ) from error
+
+
+def _made(
+    kind: type[ScoredModule], arguments: dict[str, Any], checkpoint: dict[str, Any]
+) -> ScoredModule:
+    """Instantiates the class, with all of its layers."""
+    # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
+    with isolate_rng(include_cuda=False), warnings.catch_warnings():
+        # the module is rebuilt from these very options, so the warning does not apply
+        warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
+        module = _instance(kind, arguments)
+        lazy.complete(module)
+        if makes_layers_late(module):
+            module.setup("predict")
+        module.on_load_checkpoint(checkpoint)
     return module
 
 
@@ -125,15 +138,13 @@ def _check_answer(module: ScoredModule, path: Path) -> None:
     Raises:
         UserError: Its forward returns no logits.
     """
-    try:
-        with isolate_rng(include_cuda=False), torch.inference_mode():
-            output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
-    except Exception as error:  # likewise
-        why = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: {type(module).__name__} cannot read a single image ({why:.200}); use the"
-            " class as it was in training, and let forward take any number of images"
-        ) from error
+    named = f"{type(module).__name__} cannot read a single image"
+    with (
+        _as_in_training(path, named, ", and let forward take any number of images"),
+        isolate_rng(include_cuda=False),
+        torch.inference_mode(),
+    ):
+        output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
     checked(output, 1, module)
 
 
