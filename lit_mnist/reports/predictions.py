@@ -100,6 +100,8 @@ class Collector(Callback):
             batches = [batch for rank in all_ranks for batch in rank]
         # a rank without images, where there are fewer than ranks, knows no widths of features
         batches = [batch for batch in batches if len(batch.indices)] or batches[:1]
+        if len({batch.features.shape[1] for batch in batches}) > 1:  # not captured of each batch
+            batches = [one._replace(features=one.features[:, :0]) for one in batches]
         joined = Predictions(*map(torch.cat, zip(*batches, strict=True)))
         order = joined.indices.argsort()
         return Predictions(*(values[order] for values in joined))
