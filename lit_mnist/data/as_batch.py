@@ -56,7 +56,7 @@ def _class_numbers(labels: Tensor, count: int) -> Tensor:
 
 
 def unit_floats(images: Tensor) -> Tensor:
-    """Converts images to float (B, 1, 28, 28); uint8 is scaled to [0, 1], as floats and bools are."""
+    """Converts images to float (B, 1, 28, 28): scales uint8 to [0, 1], as floats are already."""
     images = images.unsqueeze(1) if images.ndim == 3 else images
     if images.is_floating_point():
         return images

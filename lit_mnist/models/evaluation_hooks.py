@@ -61,11 +61,12 @@ def check_starts(module: ScoredModule, path: Path) -> None:
         hooks = own(kind, tuple(f"on_{stage}_{start}" for start in STARTS))
         if not hooks:
             continue
-        named, failed = f"{path}: {kind.__name__}", []
-        before = answers.asked(module)
-        after = answers.asked(module, lambda one, names=hooks: failed.extend(_call(one, names)))
-        if failed or before is None:
-            _tell(f"{named}: its own {(failed or hooks)[0]} is not called, as there is no trainer")
+        named = f"{path}: {kind.__name__}"
+        call = _Calls(hooks)
+        before, after = answers.asked(module), answers.asked(module, call)
+        if call.failed or before is None:
+            hook = call.failed or hooks[0]
+            _tell(f"{named}: its own {hook} is not called, as there is no trainer")
         elif after is None or not torch.allclose(before, after):
             raise UserError(
                 f"{named} answers otherwise after its own {' and '.join(hooks)}, which only a"
@@ -73,15 +74,20 @@ def check_starts(module: ScoredModule, path: Path) -> None:
             )
 
 
-def _call(module: ScoredModule, hooks: list[str]) -> list[str]:
-    """Calls hooks, up to the first that raises, which is returned."""
-    for hook in hooks:
-        arguments = (as_batch(answers.images()), 0) if hook.endswith("batch_start") else ()
-        try:
-            getattr(module, hook)(*arguments)
-        except Exception:  # whatever a user's hook may raise without its trainer
-            return [hook]
-    return []
+class _Calls:
+    """Calls hooks of a module, up to the first that raises."""
+
+    def __init__(self, hooks: list[str]) -> None:
+        self.hooks, self.failed = hooks, ""
+
+    def __call__(self, module: ScoredModule) -> None:
+        for hook in self.hooks:
+            arguments = (as_batch(answers.images()), 0) if hook.endswith("batch_start") else ()
+            try:
+                getattr(module, hook)(*arguments)
+            except Exception:  # whatever a user's hook may raise without its trainer
+                self.failed = hook
+                return
 
 
 @rank_zero_only

@@ -49,6 +49,7 @@ class Features:
         return {name: value for name, value in vars(self).items() if name != "_seen"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        """Starts with nothing captured."""
         vars(self).update(state)
         self._seen = threading.local()
 

@@ -140,9 +140,7 @@ def test_what_a_call_has_left_that_an_error_ended_can_be_dropped():
     assert torch.equal(features.take(6), expected)
 
 
-@pytest.mark.parametrize(
-    "copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))]
-)
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
 def test_copies_capture_the_features_of_the_copied_nets(copied):
     net = Dense().eval()
     features = Features([net])
