@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 
+from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs.folder import Run
@@ -34,8 +35,14 @@ class Predictions(NamedTuple):
 
     @property
     def classes(self) -> Tensor:
-        """Most probable class of each image, int64 (N,); ties go to the lowest class."""
-        return self.probabilities.argmax(1)
+        """Most probable class of each image, int64 (N,); ties go to the lowest, -1 if unknown."""
+        return self.probabilities.argmax(1).where(self.answered, UNKNOWN)
+
+    @property
+    def answered(self) -> Tensor:
+        """Whether the net, and each member, has given an image numbers, and not NaN: bool (N,)."""
+        of_members = self.member_log_probs.isnan().flatten(1).any(1)
+        return ~(self.probabilities.isnan().any(1) | of_members)
 
     @property
     def loss(self) -> float:
