@@ -16,8 +16,8 @@ def as_batch(batch: Any) -> Batch:
 
     Args:
         batch: A `Batch`; a tuple or list of images, labels and possibly more; or only images.
-            Images are float (B, 1, 28, 28) or (B, 28, 28), or uint8 from 0 to 255; labels are
-            integers (B,), the numbers of the classes.
+            Images are float (B, 1, 28, 28) or (B, 28, 28), uint8 from 0 to 255, or bool; labels
+            are integers (B,), the numbers of the classes.
 
     Raises:
         UserError: It is anything else, or a training batch that the data module has not prepared,
@@ -56,6 +56,8 @@ def _class_numbers(labels: Tensor, count: int) -> Tensor:
 
 
 def unit_floats(images: Tensor) -> Tensor:
-    """Converts images to float (B, 1, 28, 28); uint8 is scaled to [0, 1], floats are so already."""
+    """Converts images to float (B, 1, 28, 28): scales uint8 to [0, 1], as floats are already."""
     images = images.unsqueeze(1) if images.ndim == 3 else images
-    return images if images.is_floating_point() else images.float().div_(255)
+    if images.is_floating_point():
+        return images
+    return images.float() if images.dtype == torch.bool else images.float().div_(255)

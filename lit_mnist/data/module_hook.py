@@ -1,4 +1,4 @@
-"""Calls the module's own batch hook, which Lightning leaves out beside a data module's."""
+"""Calls the module's own batch hooks: beside a data module's, and outside of Lightning's loops."""
 
 from typing import Any
 
@@ -32,3 +32,11 @@ def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> 
             " that it gets, changed as in batch.replace(images=…)"
         )
     return changed
+
+
+def transferred(trainer: Trainer, batch: Batch) -> Batch:
+    """Returns a loader's batch as a trainer gives it to a step: on its device, after all hooks."""
+    module = trainer.lightning_module
+    batch = module._on_before_batch_transfer(batch, dataloader_idx=0)
+    prepared: Batch = trainer.strategy.batch_to_device(batch, dataloader_idx=0)
+    return prepared

@@ -94,7 +94,8 @@ class DigitReader:
             UserError: The images are none of these, or no digit is found in a picture.
         """
         pixels = self._pixels(images)
-        with torch.inference_mode():
+        self.features.clear()
+        with torch.inference_mode(), torch.autocast("cpu", enabled=False):  # the caller's
             batches = [self.model.log_probs(batch) for batch in pixels.split(BATCH)]
             members = torch.cat(batches, dim=1)  # (M, N, 10)
             probabilities = combine(members, self.model.average).exp().numpy()

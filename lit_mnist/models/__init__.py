@@ -22,6 +22,7 @@ averages      names of the ways to average, importable without torch
 averaging     how a committee averages: logits of its members -> log-probabilities
 classes       finds the class that trained a checkpoint, by its name
 answers       tells by a module's answers whether it computes what it did in training
+evaluation_hooks  whether answers depend on hooks that only a trainer calls
 rebuild       rebuilds a module from its checkpoint
 trained       loads a checkpoint's network, without Lightning where possible
 members       finds and loads the members of a committee

@@ -51,7 +51,7 @@ def store(module: "ScoredModule", checkpoint: dict[str, Any]) -> None:
         checkpoint: What is about to be saved: a callback may have averaged its weights.
     """
     weights = checkpoint.get("state_dict", {})
-    logits = _ask(module, lambda asked: asked.load_state_dict(weights, strict=False))
+    logits = asked(module, lambda one: one.load_state_dict(weights, strict=False))
     if logits is not None:
         digest = checkpoints.weights_sha256(weights)
         checkpoint[entries.MODEL_ANSWERS] = {"logits": logits, "weights_sha256": digest}
@@ -94,11 +94,11 @@ def differ(checkpoint: Mapping[str, Any], module: "ScoredModule") -> bool:
     if then is None:
         return False
 
-    def restore(asked: "ScoredModule") -> None:
-        asked.on_load_checkpoint({**checkpoint, "state_dict": dict(weights)})
-        asked.load_state_dict(weights, strict=False)
+    def restore(one: "ScoredModule") -> None:
+        one.on_load_checkpoint({**checkpoint, "state_dict": dict(weights)})
+        one.load_state_dict(weights, strict=False)
 
-    now = _ask(module, restore)
+    now = asked(module, restore)
     if now is None:
         return False
     # Probabilities do not depend on what is added to all logits of an image
@@ -117,8 +117,14 @@ def _stored(checkpoint: Mapping[str, Any]) -> Tensor | None:
     return known["logits"].float() if is_sound else None
 
 
-def _ask(module: "ScoredModule", prepare: Callable[["ScoredModule"], object]) -> Tensor | None:
-    """Evaluates a copy of a user's module on `images`, once it is prepared.
+def asked(
+    module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None = None
+) -> Tensor | None:
+    """Evaluates a copy of a user's module, in eval mode, on `images`.
+
+    Args:
+        module: The module, which stays as it is.
+        prepare: Called with the copy before it is asked.
 
     Returns:
         Its logits, float32 (COUNT, 10); None for a module of ours, whose code is known, for one
@@ -135,18 +141,19 @@ def _ask(module: "ScoredModule", prepare: Callable[["ScoredModule"], object]) ->
 
 
 def _evaluated(
-    module: "ScoredModule", prepare: Callable[["ScoredModule"], object]
+    module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None
 ) -> Tensor | None:
-    asked = copy.deepcopy(module)  # forward may count, collect, or change a buffer; has no trainer
-    prepare(asked)
-    asked.eval()
-    for part in asked.modules():
+    one = copy.deepcopy(module)  # forward may count, collect, or change a buffer; has no trainer
+    one.eval()
+    if prepare is not None:
+        prepare(one)
+    for part in one.modules():
         part._forward_hooks.clear()  # callbacks' own
         vars(part).pop("_compiled_call_impl", None)  # which calls the original
     is_compiled = "torch._dynamo" in sys.modules  # which takes seconds to import
     batch = as_batch(images().to(module.device))
     with torch.compiler.set_stance("force_eager") if is_compiled else nullcontext():
-        first, second = asked.evaluate(batch), asked.evaluate(batch)
+        first, second = one.evaluate(batch), one.evaluate(batch)
     is_answer = first.shape == (COUNT, CLASSES) and bool(first.isfinite().all())
     return first.float().cpu() if is_answer and torch.equal(first, second) else None
 

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ class Features:
     """Captures the features of images as M nets, of any class, are run on them.
 
     If a net reads shifted copies of an image (see `shifts`), the features are those of its last
-    reading, which is of the image itself.
+    reading, which is of the image itself. A copy, also a pickled one, goes with the copied nets.
 
     Args:
         nets: The nets, which are called as usual; each thread has its own features. What
@@ -36,27 +37,42 @@ class Features:
             part._compiled_call_impl = None
         for place, (net, layer) in enumerate(zip(nets, layers, strict=True)):
             if layer is not None and self.widths:
-                self._hooks.append(layer.register_forward_pre_hook(self._notice(place)))
-                self._hooks.append(net.register_forward_hook(self._keep(place)))
+                forget, notice, keep = (
+                    partial(hook, place) for hook in (self._forget, self._notice, self._keep)
+                )
+                self._hooks.append(net.register_forward_pre_hook(forget))
+                self._hooks.append(layer.register_forward_pre_hook(notice))
+                self._hooks.append(net.register_forward_hook(keep))
 
-    def _notice(self, place: int) -> Any:
-        def notice(_: nn.Module, inputs: tuple[Tensor, ...]) -> None:
-            self._captured("latest")[place] = inputs[0].detach()
+    def __getstate__(self) -> dict[str, Any]:
+        """Leaves out what threads have captured, which cannot be pickled."""
+        return {name: value for name, value in vars(self).items() if name != "_seen"}
 
-        return notice
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Starts with nothing captured."""
+        vars(self).update(state)
+        self._seen = threading.local()
 
-    def _keep(self, place: int) -> Any:
-        def keep(_: nn.Module, inputs: tuple[Tensor, ...], __: Tensor) -> None:
-            latest = self._captured("latest").pop(place, None)
-            if latest is not None and inputs and latest.shape[:1] == inputs[0].shape[:1]:
-                self._captured("kept").setdefault(place, []).append(latest.float().cpu())
+    def _forget(self, place: int, *_: Any) -> None:
+        """Drops what the last layer has read outside of the net's forward: of other images."""
+        self._captured("latest").pop(place, None)
 
-        return keep
+    def _notice(self, place: int, _: nn.Module, inputs: tuple[Tensor, ...]) -> None:
+        self._captured("latest")[place] = inputs[0].detach()
+
+    def _keep(self, place: int, _: nn.Module, inputs: tuple[Tensor, ...], __: Any) -> None:
+        latest = self._captured("latest").pop(place, None)
+        if latest is not None and inputs and latest.shape[:1] == inputs[0].shape[:1]:
+            self._captured("kept").setdefault(place, []).append(latest.float().cpu())
 
     def _captured(self, stage: str) -> dict[int, Any]:
         """Returns what was captured in this thread, by the net's position."""
         captured: dict[int, Any] = self._seen.__dict__.setdefault(stage, {})
         return captured
+
+    def clear(self) -> None:
+        """Drops what this thread has captured: an error may have left a part of a call."""
+        self._captured("kept").clear()
 
     def take(self, count: int, by: Tensor | None = None) -> Tensor:
         """Returns and clears the features captured since the last call.
@@ -71,7 +87,7 @@ class Features:
             last one, or if images would differ in their number of features.
         """
         kept = dict(self._captured("kept"))
-        self._captured("kept").clear()
+        self.clear()
         if by is None:
             by = torch.ones(count, len(self.widths), dtype=torch.bool)
         widths = torch.tensor(self.widths, dtype=torch.int64)

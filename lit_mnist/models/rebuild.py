@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from lightning.pytorch import LightningModule
 from lightning.pytorch.cli import instantiate_module
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
@@ -23,7 +22,7 @@ from torch import Tensor
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import answers, lazy
+from lit_mnist.models import answers, evaluation_hooks, lazy
 from lit_mnist.models.classes import public_hyperparameters, trained_class
 from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
@@ -52,7 +51,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
             file's hyperparameters or weights, or returns no logits.
     """
     kind = trained_class(checkpoint, path, classes)
-    _check_hooks(kind, path)
+    evaluation_hooks.refuse_of_batches(kind, path)
     arguments = _arguments(checkpoint, kind, path)
     with _as_in_training(path, f"{kind.__name__} does not take its hyperparameters"):
         module = _made(kind, arguments, checkpoint)
@@ -62,6 +61,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
     module = module.eval()
     answers.check(checkpoint, module, path)
+    evaluation_hooks.check_starts(module, path)
     if type(module).evaluate is not ScoredModule.evaluate:
         module = Evaluating(module).eval()
     _check_answer(module, path)
@@ -98,20 +98,6 @@ def _made(
             module.setup("predict")
         module.on_load_checkpoint(checkpoint)
     return module
-
-
-def _check_hooks(kind: type[ScoredModule], path: Path) -> None:
-    """Refuses a module that changes its images outside of `forward`, which alone is called here.
-
-    Raises:
-        UserError: Naming the hook.
-    """
-    for hook in ("on_before_batch_transfer", "on_after_batch_transfer"):
-        if getattr(kind, hook) is not getattr(LightningModule, hook):
-            raise UserError(
-                f"{path}: {kind.__name__} changes its batches in {hook}, which a trainer calls;"
-                " do it in forward, augmentation under `if self.training`, and keep the weights"
-            )
 
 
 class Evaluating(ScoredModule):

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
 
-from lit_mnist.data.as_batch import as_batch
+from lit_mnist.data.as_batch import UNKNOWN, as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import answers
 from lit_mnist.models.logits import checked, exact
@@ -174,7 +174,10 @@ class ScoredModule(LightningModule):
         """
         logits = checked(logits, len(batch.images), self)
         total = F.cross_entropy(logits.float(), batch.labels, reduction="sum")
-        scores.update(logits, batch.labels, total)
+        known = batch.labels
+        if not self.training:  # which NaN ends; its argmax would be class 0
+            known = known.masked_fill(logits.isnan().any(dim=1), UNKNOWN)
+        scores.update(logits, known, total)
         return total
 
     def log_scores(self, stage: str, batch_idx: int) -> None:

@@ -1,6 +1,7 @@
 """Results of a run, a test and a committee: tables, pictures, statistics.
 
 run_report        files and pictures of a test
+scores            the scores of a test, and why one is not recorded
 run_curves        curves.png, after training and after a test
 held_out          predictions of the tested weights for the held-out training images
 calibration       proper scores, calibration error, temperature

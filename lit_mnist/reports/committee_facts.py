@@ -8,7 +8,7 @@ from torch import Tensor
 from lit_mnist.machine.hardware import device_name, versions
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.members import Member, in_common
-from lit_mnist.reports.run_report import test_scores
+from lit_mnist.reports.scores import test_scores
 
 
 def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> dict[str, Any]:

@@ -8,8 +8,10 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from lit_mnist.data import module_hook
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
+from lit_mnist.models import evaluation_hooks
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.ensemble import EnsembleModule, held_out_by
 from lit_mnist.models.features import Features
@@ -27,8 +29,8 @@ def predict(
 ) -> tuple[Predictions | None, str]:
     """Scores the held-out images at the end of a test; every rank must call it.
 
-    It is a plain loop over the images, as another pass of the trainer would log scores under the
-    test's names. Nothing is downloaded for it.
+    The module must be as its hooks have left it for the test images. It is a plain loop, as another
+    pass of the trainer would log scores under the test's names. Nothing is downloaded for it.
 
     Args:
         trainer: The trainer that has just tested the module.
@@ -47,12 +49,15 @@ def predict(
     keeper = Collector(run)
     with torch.inference_mode():
         for batch in data.val_dataloader():
-            scaled = data.on_after_batch_transfer(batch, 0)
+            scaled = module_hook.transferred(trainer, batch)
             probabilities, by_member = _answer(module, scaled, by_all=not data.partition.whole)
             by = held_out_by(module, batch.indices)
             held_out_features = features.take(len(by), by)
             keeper.collect(scaled, probabilities, by_member, features=held_out_features)
-    return keeper.gathered(trainer), ""
+    predictions = keeper.gathered(trainer)
+    if not predictions.answered.all():
+        return None, "a held-out image has no answer but NaN"
+    return predictions, ""
 
 
 def _answer(module: Any, batch: Batch, *, by_all: bool) -> tuple[Tensor, Tensor | None]:
@@ -79,6 +84,8 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
         return "--trainer.limit_val_batches 0 leaves out validation"
     if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
         return f"{type(module).__name__} has a test_step of its own, made for test images"
+    for hook in evaluation_hooks.own(type(module), ("on_test_batch_start",)):
+        return f"{type(module).__name__} has an {hook} of its own, made for test images"
     fingerprints = [fingerprint_of(checkpoints.read(path)) for path in paths]
     if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
         return "a checkpoint does not record which images were held out of its training"

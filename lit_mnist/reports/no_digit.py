@@ -4,8 +4,11 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 
+from lit_mnist.data import module_hook
+from lit_mnist.data.as_batch import UNKNOWN
+from lit_mnist.data.batches import Batch
 from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.ensemble import held_out_by
 from lit_mnist.models.features import Features
@@ -20,6 +23,7 @@ def fit(
     run: Run,
     weights_sha256: str,
     held_out: Predictions,
+    trainer: Trainer,
     module: LightningModule,
     features: Features,
 ) -> dict[str, Any]:
@@ -29,7 +33,8 @@ def fit(
         run: The folder.
         weights_sha256: Hash of the weights.
         held_out: Predictions and features of the held-out images.
-        module: The module with the weights and a trainer.
+        trainer: The trainer that tests the module.
+        module: The module with the weights, as its hooks have left it for the test images.
         features: Captures the features of the module's nets.
 
     Returns:
@@ -44,7 +49,7 @@ def fit(
         run.novelty.unlink(missing_ok=True)
         return {"missing": missing}
     drawn = letters.draw_all()
-    shown = show(module, drawn.images, features)
+    shown = show(trainer, module, drawn.images, features)
     rule = novelty.Novelty.fit(known, features.widths, shown, drawn.labels)
     novelty_file.save(rule, weights_sha256, run.novelty)
     return {
@@ -55,10 +60,16 @@ def fit(
     }
 
 
-def show(module: LightningModule, images: np.ndarray, features: Features) -> np.ndarray:
-    """Returns the features of all nets, float32 (N, F), for images, uint8 (N, 28, 28)."""
-    inputs = torch.from_numpy(images).unsqueeze(1)
-    with torch.inference_mode(), torch.autocast(module.device.type, enabled=False):
-        for batch in inputs.split(BATCH):
-            module(batch.to(module.device).float() / 255)
-    return features.take(len(inputs)).numpy()
+def show(
+    trainer: Trainer, module: LightningModule, images: np.ndarray, features: Features
+) -> np.ndarray:
+    """Returns the features of all nets, float32 (N, F), for images, uint8 (N, 28, 28).
+
+    They are evaluated as the trainer's own images are: modules may normalise them in hooks.
+    """
+    with torch.inference_mode():
+        for part in torch.from_numpy(images).split(BATCH):
+            unknown = torch.full((len(part),), UNKNOWN)
+            batch = Batch(part, unknown, unknown, len(part))
+            module.evaluate(module_hook.transferred(trainer, batch))  # type: ignore[operator] # Lightning hands on the base class
+    return features.take(len(images)).numpy()

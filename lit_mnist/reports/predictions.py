@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 
+from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs.folder import Run
@@ -34,8 +35,14 @@ class Predictions(NamedTuple):
 
     @property
     def classes(self) -> Tensor:
-        """Most probable class of each image, int64 (N,); ties go to the lowest class."""
-        return self.probabilities.argmax(1)
+        """Most probable class of each image, int64 (N,); ties go to the lowest, -1 if unknown."""
+        return self.probabilities.argmax(1).where(self.answered, UNKNOWN)
+
+    @property
+    def answered(self) -> Tensor:
+        """Whether the net, and each member, has given an image numbers, and not NaN: bool (N,)."""
+        of_members = self.member_log_probs.isnan().flatten(1).any(1)
+        return ~(self.probabilities.isnan().any(1) | of_members)
 
     @property
     def loss(self) -> float:
@@ -100,6 +107,8 @@ class Collector(Callback):
             batches = [batch for rank in all_ranks for batch in rank]
         # a rank without images, where there are fewer than ranks, knows no widths of features
         batches = [batch for batch in batches if len(batch.indices)] or batches[:1]
+        if len({batch.features.shape[1] for batch in batches}) > 1:  # not captured of each batch
+            batches = [one._replace(features=one.features[:, :0]) for one in batches]
         joined = Predictions(*map(torch.cat, zip(*batches, strict=True)))
         order = joined.indices.argsort()
         return Predictions(*(values[order] for values in joined))

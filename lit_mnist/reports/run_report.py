@@ -23,7 +23,7 @@ from lit_mnist.reports.predictions import (
     probabilities,
 )
 from lit_mnist.reports.run_curves import show, show_curves
-from lit_mnist.reports.statistics import wilson_interval
+from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run, read_config
 
@@ -56,35 +56,50 @@ class EvaluationReport(Collector):
         """Collects the batch's predictions."""
         self.collect(batch, probabilities(outputs, pl_module, batch))
 
+    def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Scores held-out images, before the module's own hook, which may swap weights back."""
+        self.predictions = self.gathered(trainer)
+        scores, _ = self._scores(trainer)
+        # first, as the test set was read even if something below fails
+        self.reads = self._note(scores) if trainer.is_global_zero else 0
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        partial = incomplete(self.predictions, len(data.test_set.labels))
+        self.unrecorded = partial or self._rounded(trainer)
+        if self.unrecorded:
+            return
+        features = Features(nets_of(pl_module))
+        self.held_out, self.missing = held_out_images.predict(
+            trainer, pl_module, self.run, self.weights.paths, features
+        )
+        if trainer.is_global_zero:
+            self.novelty = self.no_digit(trainer, pl_module, features, self.missing)
+        features.remove()
+
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes everything, on rank zero."""
-        predictions = self.gathered(trainer)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        scored, total = len(predictions.labels), len(data.test_set.labels)
-        loss = predictions.loss_as_logged(trainer.callback_metrics)
-        scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
-        # first, as the test set was read even if something below fails
-        reads = self._note(scores) if trainer.is_global_zero else 0
-        rounded = self._rounded(trainer)
-        if scored < total or rounded:
-            why = rounded or f"only {scored:,} of {total:,} images were tested"
+        scores, doubt = self._scores(trainer)
+        if not trainer.is_global_zero:
+            return
+        if why := self.unrecorded or doubt:
             noted = self.run.file(ledger.NAME)
             self.summary = [f"{why}: nothing is recorded except a line in {noted}"]
             return
-        features = Features(nets_of(pl_module))
-        self.held_out, missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths, features
-        )
-        if not trainer.is_global_zero:
-            features.remove()
-            return
-        scores["novelty"] = self.no_digit(trainer, pl_module, features, missing)
-        features.remove()
-        scores |= self.trust(trainer, self.held_out, predictions, missing)
+        scores["novelty"] = self.novelty
+        scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
         # `test_reads` with them, the record of what they are of last: it says that all is written
-        self.write(trainer, predictions, scores | {"test_reads": reads})
+        self.write(trainer, self.predictions, scores | {"test_reads": self.reads})
+        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
         self.summary = self.closing(scores)
+
+    def _scores(self, trainer: Trainer) -> tuple[dict[str, Any], str]:
+        """Returns the scores, and how the module's own contradict them; every rank must call it."""
+        predictions, logged = self.predictions, trainer.callback_metrics
+        loss = predictions.loss_as_logged(logged)
+        scores = test_scores(predictions.labels.numpy(), predictions.classes.numpy(), loss)
+        if doubt := contradiction(scores, logged):
+            scores["test_loss"] = predictions.loss  # of what the accuracy is of
+        return scores, doubt
 
     def trust(
         self,
@@ -113,7 +128,7 @@ class EvaluationReport(Collector):
             return {"missing": "the classes are no digits"}
         if self.held_out is None:
             return {"missing": missing}
-        return no_digit.fit(self.run, self.weights.sha256, self.held_out, module, features)
+        return no_digit.fit(self.run, self.weights.sha256, self.held_out, trainer, module, features)
 
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
@@ -180,21 +195,3 @@ class EvaluationReport(Collector):
         """Draws the curves again, with the test accuracy."""
         # A tag of their own: in loggers, those of training have another step
         show_curves(trainer, self.run, step=self.weights.step, tag="curves_tested")
-
-
-def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dict[str, Any]:
-    """Returns the scores of a test for `results.json`: accuracy with 95 % interval, loss, errors.
-
-    Args:
-        labels: int (N,).
-        predictions: int (N,).
-        loss: Mean loss over the N images, in nats.
-    """
-    errors, count = int((labels != predictions).sum()), len(labels)
-    return {
-        "test_acc": 1 - errors / count,
-        "test_acc_ci95": [round(limit, 6) for limit in wilson_interval(count - errors, count)],
-        "test_loss": loss,
-        "test_errors": errors,
-        "test_images": count,
-    }

@@ -34,6 +34,11 @@ def test_a_batch_for_evaluation_is_scaled():
     assert torch.equal(batch.images, BYTES.unsqueeze(1) / 255)
 
 
+def test_black_and_white_images_stay_what_they_are():
+    lit = BYTES > 100
+    assert torch.equal(as_batch((lit, LABELS)).images, lit.unsqueeze(1).float())
+
+
 def test_an_unprepared_training_batch_is_refused():
     with pytest.raises(UserError, match=r"fit\(model, datamodule=data\)"):
         as_batch(Batch(BYTES, LABELS, LABELS, 2, seed=1))

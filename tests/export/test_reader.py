@@ -1,4 +1,6 @@
+import copy
 import os
+import pickle
 import subprocess
 import sys
 import threading
@@ -72,6 +74,43 @@ def test_lists_of_arrays_and_read_only_arrays_are_accepted(trained, images, recw
     for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards):
         np.testing.assert_array_equal(digits.predict(same).probabilities, expected)
     assert not [one for one in recwarn if "NumPy" in str(one.message)]
+
+
+def test_an_interrupted_call_leaves_nothing_for_the_next(trained, images, monkeypatch):
+    digits, many = lit_mnist.load(MEMBER), np.tile(images, (6, 1, 1))  # two batches
+    log_probs, calls = digits.model.log_probs, []
+
+    def fail_once(batch):
+        calls.append(batch)
+        if len(calls) == 2:
+            raise KeyboardInterrupt
+        return log_probs(batch)
+
+    monkeypatch.setattr(digits.model, "log_probs", fail_once)
+    with pytest.raises(KeyboardInterrupt):
+        digits.predict(many)
+    seen = []
+    monkeypatch.setattr(
+        "lit_mnist.export.reader.novelty.no_digit",
+        lambda probabilities, rule, features: seen.append(features) or features[:, 0] > 0,
+    )
+    digits.predict(images)
+    lit_mnist.load(MEMBER).predict(images)
+    np.testing.assert_array_equal(*seen)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda one: pickle.loads(pickle.dumps(one))])
+def test_a_copy_gives_equal_answers(trained, images, copied):
+    digits = lit_mnist.load(COMMITTEE)
+    for own, other in zip(digits.predict(images), copied(digits).predict(images), strict=True):
+        np.testing.assert_array_equal(own, other)
+
+
+def test_an_autocast_of_the_caller_changes_nothing(trained, images):
+    digits = lit_mnist.load(MEMBER)
+    expected = digits.predict(images).probabilities
+    with torch.autocast("cpu", torch.bfloat16):
+        np.testing.assert_array_equal(digits.predict(images).probabilities, expected)
 
 
 def test_no_images_give_empty_predictions(trained):

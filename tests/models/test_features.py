@@ -1,5 +1,7 @@
 """The features of any net, captured by hooks."""
 
+import copy
+import pickle
 import threading
 
 import pytest
@@ -104,3 +106,47 @@ def test_a_compiled_net_runs_as_it_is_written_until_they_are_removed():
     torch.testing.assert_close(features.take(6), expected)
     features.remove()
     assert net._compiled_call_impl is compiled
+
+
+class Embedding(nn.Sequential):
+    """Its forward gives an embedding; whoever calls it has the last layer classify it."""
+
+    def __init__(self):
+        super().__init__(nn.Flatten(), nn.Linear(784, 32), nn.Tanh())
+        self.head = nn.Linear(32, 10)
+
+    def forward(self, images):
+        for part in list(self)[:3]:
+            images = part(images)
+        return images
+
+
+def test_features_of_a_batch_are_never_taken_for_those_of_the_next():
+    net = Embedding()
+    features = Features([net])
+    for batch in IMAGES.split(3):
+        net.head(net(batch))  # the last layer is called after forward
+        assert features.take(len(batch)).shape == (3, 0)
+
+
+def test_what_a_call_has_left_that_an_error_ended_can_be_dropped():
+    net = Dense().eval()
+    features = Features([net])
+    net(IMAGES)
+    expected = features.take(6)
+    net(IMAGES[:2])
+    features.clear()
+    net(IMAGES)
+    assert torch.equal(features.take(6), expected)
+
+
+@pytest.mark.parametrize("copied", [copy.deepcopy, lambda value: pickle.loads(pickle.dumps(value))])
+def test_copies_capture_the_features_of_the_copied_nets(copied):
+    net = Dense().eval()
+    features = Features([net])
+    net(IMAGES)
+    other_net, other = copied((net, features))
+    expected = features.take(6)
+    other_net(IMAGES)
+    assert features.take(6).shape == (6, 0)
+    assert torch.equal(other.take(6), expected)

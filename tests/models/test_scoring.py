@@ -51,6 +51,14 @@ def test_ties_go_to_the_lowest_class():
     assert scores.compute().loss.item() == pytest.approx(np.log(10))
 
 
+def test_nan_is_no_answer_though_its_argmax_is_class_0():
+    module, scores = ScoredModule().eval(), RunningScores()
+    logits = torch.tensor([[torch.nan] * 10, [1.0] + [0.0] * 9])
+    labels = torch.tensor([0, 0])
+    module.score(Batch(torch.zeros(2, 1, 28, 28), labels, labels, 2), logits, scores)
+    assert scores.compute().acc.item() == 0.5
+
+
 def test_the_first_step_with_a_nan_loss_is_recorded():
     scores = RunningScores()
     for step, (logits, labels) in enumerate(batches([8] * 5)):

@@ -37,6 +37,15 @@ def test_a_rank_without_images_adds_nothing():
     assert collector.gathered(ALONE).features.shape == (1, 6)
 
 
+def test_features_that_not_each_batch_has_are_left_out():
+    collector = Collector(run=None)
+    for place, width in enumerate((0, 6)):
+        index = torch.tensor([place])
+        batch = Batch(torch.zeros(1, 1, 28, 28), index, index, 1)
+        collector.collect(batch, torch.rand(1, 10), features=torch.rand(1, width))
+    assert collector.gathered(ALONE).features.shape == (2, 0)
+
+
 def test_nine_digits_preserve_float32():
     probabilities = torch.rand(50, 10)
     collector = Collector(run=None)
