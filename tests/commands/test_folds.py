@@ -249,30 +249,3 @@ def test_a_committee_that_lacks_a_fold_has_no_score(committee, copied, hard_data
     assert "no member was validated on part 1" in capsys.readouterr().err
     assert main(["validate", *options, *data]) == 2  # where each has seen a part of the images
     assert "--data.folds that it was trained with" in capsys.readouterr().err
-
-
-def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, copied, capsys):
-    before = (COMMITTEE / "out_of_fold.csv").read_bytes()
-    assert main(["audit", str(COMMITTEE), "--output", "found"]) == 0
-    with Path("found/audit.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    answers, probabilities = out_of_fold()
-    for row in rows:
-        index, label, predicted = (int(row[key]) for key in ("index", "label", "prediction"))
-        assert label == answers[index, 1] != predicted
-        assert float(row["probability"]) == pytest.approx(probabilities[index, predicted])
-    assert f"{len(rows)} of 600 labels are contradicted" in capsys.readouterr().out
-    assert Path("found/audit.png").stat().st_size > 1000
-    assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
-    assert main(["audit", str(member(0))]) == 2
-    assert "committee --folds K writes it" in capsys.readouterr().err
-    again = ("--folds", "3", "--skip_test", "--average", "logits")
-    assert committee(*again)[0] == 0
-    assert main(["audit", str(COMMITTEE)]) == 0
-    best = member(0) / "checkpoints" / "best.ckpt"
-    shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if training had continued
-    assert main(["audit", str(COMMITTEE)]) == 2
-    assert "was made with other weights than the members have now" in capsys.readouterr().err
-    (COMMITTEE / "results.json").unlink()
-    assert main(["audit", str(COMMITTEE)]) == 2
-    assert "does not record the weights of out_of_fold.csv" in capsys.readouterr().err
