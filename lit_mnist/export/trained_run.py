@@ -38,6 +38,7 @@ class TrainedRun(NamedTuple):
         abstention: When a prediction counts as sure.
         classes: The user's own classes that the checkpoints may name.
         own_labels: The user's names of the ten classes; empty for the data set's names.
+        scores: What `checkpoints.scores` returns for each checkpoint.
     """
 
     paths: list[Path]
@@ -47,6 +48,7 @@ class TrainedRun(NamedTuple):
     abstention: Abstention
     classes: Sequence[type] = ()
     own_labels: Sequence[str] = ()
+    scores: Sequence[dict[str, float]] = ()
 
     @classmethod
     def read(cls, run: Run, classes: Sequence[type] = ()) -> Self:
@@ -61,9 +63,13 @@ class TrainedRun(NamedTuple):
         paths, average, results = [path], DEFAULT_AVERAGE, run.results()
         if not files.is_file(path):
             paths, average = _committee(run, results)
-        essentials = [_essentials(checkpoints.read(path)) for path in paths]
+        essentials, scores = [], []
+        for one in map(checkpoints.read, paths):
+            scores.append(checkpoints.scores(one))
+            essentials.append(_essentials(one))
         abstention = Abstention.of(results, _weights_sha256(essentials, average))
-        return cls(paths, essentials, average, _dataset(paths, essentials), abstention, classes)
+        dataset = _dataset(paths, essentials)
+        return cls(paths, essentials, average, dataset, abstention, classes, scores=scores)
 
     def model(self) -> WholeModel:
         """Builds the networks.

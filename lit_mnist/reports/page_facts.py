@@ -13,7 +13,7 @@ from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs import ledger, safe_yaml, tested, tested_files
+from lit_mnist.runs import best_score, ledger, safe_yaml, tested, tested_files
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.shape import CLASSES
 
@@ -53,6 +53,7 @@ class RunFacts(NamedTuple):
         histories: Rows of `metrics.csv` of a committee's members, by name.
         test: Its test; None if there is no valid one.
         untested: Why there is no valid test; empty if there is one.
+        replaced: Why its validation score is not that of `best.ckpt`; empty if it is.
         elsewhere: The tested checkpoint, if it is not one of the run's own; else empty.
         class_names: Names of the ten classes.
         reads: Rows of the ledger, one for each time that the test set was read.
@@ -66,6 +67,7 @@ class RunFacts(NamedTuple):
     histories: dict[str, list[dict[str, float]]]
     test: Evaluation | None
     untested: str
+    replaced: str
     elsewhere: str
     class_names: list[str]
     reads: list[dict[str, str]]
@@ -82,6 +84,8 @@ def read(folder: Path) -> RunFacts:
     results = run.results()
     if not results:
         raise UserError(f"{folder}: contains no run; train one with fit")
+    replaced = best_score.doubt(folder, results)
+    results = best_score.without(results) if replaced else results
     config = read_config(run.file("config.yaml"))
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
@@ -95,6 +99,7 @@ def read(folder: Path) -> RunFacts:
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),
         untested=untested,
+        replaced=replaced,
         elsewhere=tested_files.foreign(folder, results),
         class_names=labels(dataset if dataset in DATASETS else "MNIST"),
         reads=looks.looks,

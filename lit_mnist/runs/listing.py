@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import tested_files
+from lit_mnist.runs import best_score, tested_files
 from lit_mnist.runs.config_changes import FREE_OPTIONS
 from lit_mnist.runs.folder import Run, flat, read_config
 
@@ -132,6 +132,9 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     if _tolerant(lambda: tested_files.changed(folder, known), False, problems):
         known = {key: value for key, value in known.items() if not key.startswith("test_")}
         problems.append(f"{tested_files.CHANGED}; test it again")
+    if replaced := _tolerant(lambda: best_score.doubt(folder, known), "", problems):
+        known = best_score.without(known)
+        problems.append(replaced)
     if other := tested_files.foreign(folder, known):
         problems.append(f"its test is of {other}")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))

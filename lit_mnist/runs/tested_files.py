@@ -40,7 +40,7 @@ def changed(folder: Path, results: Mapping[str, Any]) -> bool:
         # both: a validation of a committee writes results.json again, and is no test
         written = [folder / name for name in ("results.json", "predictions.csv")]
         since = min(path.stat().st_mtime_ns for path in written if path.exists())
-        newer = [path for path in paths if _touched(path) > since]
+        newer = [path for path in paths if touched(path) > since]
         return bool(newer) and files_sha256(paths) != sha256
     except OSError:  # they are gone or cannot be read
         return False
@@ -61,7 +61,7 @@ def foreign(folder: Path, results: Mapping[str, Any]) -> str:
     return outside[0] if own and outside else ""
 
 
-def _touched(path: Path) -> int:
+def touched(path: Path) -> int:
     """Time at which a file was written or moved into place, in ns."""
     stat = path.stat()
     return max(stat.st_mtime_ns, stat.st_ctime_ns)
