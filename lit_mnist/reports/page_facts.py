@@ -54,7 +54,7 @@ class RunFacts(NamedTuple):
         test: Its test; None if there is no valid one.
         untested: Why there is no valid test; empty if there is one.
         replaced: Why its validation score is not that of `best.ckpt`; empty if it is.
-        elsewhere: The tested checkpoint, if it is not one of the run's own; else empty.
+        other: The tested checkpoint, if the validation score is of another; else empty.
         class_names: Names of the ten classes.
         reads: Rows of the ledger, one for each time that the test set was read.
         damaged: Which lines of the ledger are damaged; empty if none are.
@@ -68,7 +68,7 @@ class RunFacts(NamedTuple):
     test: Evaluation | None
     untested: str
     replaced: str
-    elsewhere: str
+    other: str
     class_names: list[str]
     reads: list[dict[str, str]]
     damaged: str
@@ -100,7 +100,7 @@ def read(folder: Path) -> RunFacts:
         test=None if untested else _test(run, data, results),
         untested=untested,
         replaced=replaced,
-        elsewhere=tested_files.foreign(folder, results),
+        other=tested_files.other(folder, results),
         class_names=labels(dataset if dataset in DATASETS else "MNIST"),
         reads=looks.looks,
         damaged=_damaged(run.file(ledger.NAME), looks.damaged),
