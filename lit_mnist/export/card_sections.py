@@ -128,21 +128,21 @@ and {counts.val_count:,} held out for validation{part} (split seed {options.get(
 
 def _of_folds(facts: Facts) -> bool:
     """Returns whether the networks of a committee were validated on different folds."""
-    return len({one.results().get("fold") for one in facts.members}) > 1
+    return len({one.get("fold") for one in facts.members}) > 1
 
 
 def recipe(facts: Facts) -> str:
     """Formats the section about training; for a committee, about its first network."""
     model, trainer = facts.config.get("model"), facts.config.get("trainer")
     options = model.get("init_args", {}) if isinstance(model, dict) else {}
-    first = facts.members[0].results()
+    first = facts.members[0]
     values = {
         "network": facts.networks[0],
         **{key: value for key, value in options.items() if key not in MACHINES},
         "batch size": facts.data.get("batch_size"),
         "epochs": first.get("epochs") or (trainer or {}).get("max_epochs"),
         "best epoch": facts.trained.scores[0].get("epoch"),
-        "seeds": ", ".join(str(run.results().get("seed", "?")) for run in facts.members),
+        "seeds": ", ".join(str(one.get("seed", "?")) for one in facts.members),
         "precision": first.get("precision"),
         "hardware": first.get("hardware"),
         "seconds": first.get("seconds"),

@@ -118,7 +118,7 @@ class CommitteeReport(EvaluationReport):
     def curves(self, trainer: Trainer) -> None:
         """Draws the members' curves and the committee's test accuracy."""
         named = zip(self._names(), self.committee.members, strict=True)
-        histories = {name: Run(one.path.parent.parent).history() for name, one in named}
+        histories = {name: one.history for name, one in named if one.history}
         accuracy = {"committee": self.run.results()["test_acc"]}
         figure = plots.curves(histories, accuracy)
         show(trainer, self.run, "curves", figure, step=self.weights.step)

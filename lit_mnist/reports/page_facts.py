@@ -2,6 +2,7 @@
 
 import csv
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,16 @@ from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
-from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs import best_score, ledger, safe_yaml, tested, tested_files
+from lit_mnist.runs import (
+    best_score,
+    checkpoints,
+    ledger,
+    of_training,
+    safe_yaml,
+    tested,
+    tested_files,
+)
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.shape import CLASSES
 
@@ -149,10 +157,12 @@ def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
 
 def _members_histories(run: Run, results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
     """Reads the histories of a committee's members, as far as they still exist."""
-    paths = results.get("test_checkpoints") if "members" in results else None
-    folders = [(run.folder / path).parent.parent for path in paths or []]
-    named = zip(run_names.of_folders(folders), folders, strict=True)
-    histories = {name: Run(one).history() for name, one in named}
+    named = results.get("test_checkpoints", []) if "members" in results else []
+    histories = {}
+    for member, name in zip(results.get("members", []), named, strict=False):
+        path = run.folder / name
+        with suppress(UserError):  # it is gone, or damaged
+            histories[member["run"]] = of_training.history(path, checkpoints.read(path))
     return {name: history for name, history in histories.items() if history}
 
 

@@ -17,6 +17,7 @@ resume          where a run is resumed
 ended           why a run has ended, and whether its options let it go on
 trained_on      the images that a checkpoint was trained on, by their hashes
 best_score      the score of best.ckpt, and whether it is still the scored file
+of_training     the run that a checkpoint was trained in, and its rows of metrics.csv
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
 optimization    the optimizers and schedules of a module, built before training
