@@ -8,7 +8,7 @@ from lit_mnist.commands import evaluation, plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
-from lit_mnist.runs import tested
+from lit_mnist.runs import same_members, tested, tested_files
 from lit_mnist.runs.folder import Run
 
 # The members' options of the trainer that also hold for the committee's own test
@@ -36,11 +36,26 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
             **{f"trainer.{key}": value for key, value in trainer.items() if value is not None},
         }
     )
-    part = data["folds"], data.get("fold")
-    run = Run.of_committee(Path(config["log_dir"]), config["name"], len(members), *part)
+    run = run_of(members)
     weights = tested.weights_sha256(paths, average)
     doubt = tested.doubt(run, weights, plans.test_data_sha256(config))
+    if doubt == tested_files.CHANGED and run.results().get("test_average") != average:
+        doubt = f"its test averages {run.results()['test_average']}, not {average}"
     return Plan(spec, run, config, complete=True, doubt=doubt)
+
+
+def run_of(members: Sequence[Plan]) -> Run:
+    """Returns the folder of a committee.
+
+    Raises:
+        UserError: It holds the results of other members.
+    """
+    config = members[0].config
+    folds = {one.config["data"]["fold"] for one in members}
+    part = config["data"]["folds"], folds.pop() if len(folds) == 1 else None
+    run = Run.of_committee(Path(config["log_dir"]), config["name"], len(members), *part)
+    same_members.check(run, [one.run.best for one in members])
+    return run
 
 
 def test(members: Sequence[Plan], average: AVERAGES) -> Path:

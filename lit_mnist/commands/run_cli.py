@@ -27,7 +27,7 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.runs import best_score
+from lit_mnist.runs import best_score, same_members
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.searched import Searched
 from lit_mnist.workarounds.applied import applied
@@ -121,6 +121,7 @@ class RunCLI(RunOptions):
         evaluation.say_unused(model, "validation_step")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
+            same_members.check(self.run, [member.path for member in model.members])
             report = OutOfFold(self.run, model, self.options)
             self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
@@ -137,6 +138,7 @@ class RunCLI(RunOptions):
         evaluation.say_unused(model, "test_step")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
+            same_members.check(self.run, [member.path for member in model.members])
             report = CommitteeReport(self.run, model, self.options)
         else:
             report = EvaluationReport(self.run, weights)
