@@ -4,10 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.commands import evaluation, plans, run_cli
+from lit_mnist import files
+from lit_mnist.commands import audit, evaluation, plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.reports import out_of_fold
+from lit_mnist.reports.committee_table import REPORT, markdown
 from lit_mnist.runs import same_members, tested, tested_files
 from lit_mnist.runs.folder import Run
 
@@ -67,10 +71,29 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
     _say_which(members)
     planned = plan(members, average)
     if planned.tested:
-        print(f"{planned.run.folder} is tested: see report.md in it")
+        _restore_lost(planned)
+        print(f"{planned.run.folder} is tested: see {REPORT} in it")
     else:
         plans.test(planned)
     return planned.run.folder
+
+
+def _restore_lost(planned: Plan) -> None:
+    """Writes lost or damaged files of a tested committee again, without reading the test set."""
+    run = planned.run
+    of_folds = planned.config["data"]["folds"] and "data.fold" not in planned.spec.settings
+    if of_folds and not _has_out_of_fold(run):
+        run_cli.run(planned.spec.argv("validate"))
+    if not files.is_file(run.file(REPORT)):
+        files.write_text(run.file(REPORT), markdown(run.results()))
+
+
+def _has_out_of_fold(run: Run) -> bool:
+    try:
+        audit.read(run)
+    except UserError:
+        return False
+    return out_of_fold.KEY in run.results()
 
 
 def validate(members: Sequence[Plan], average: AVERAGES) -> None:

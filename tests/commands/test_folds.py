@@ -249,3 +249,24 @@ def test_a_committee_that_lacks_a_fold_has_no_score(committee, copied, hard_data
     assert "no member was validated on part 1" in capsys.readouterr().err
     assert main(["validate", *options, *data]) == 2  # where each has seen a part of the images
     assert "--data.folds that it was trained with" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("damage", ["gone", "damaged", "unknown"])
+def test_lost_files_come_back_without_another_test(folds, committee, copied, damage):
+    names = ("out_of_fold.csv", "report.md")
+    if damage == "unknown":
+        known = {key: value for key, value in results().items() if key != "out_of_fold"}
+        (COMMITTEE / "results.json").write_text(json.dumps(known))
+    for name in names if damage == "gone" else ():
+        (COMMITTEE / name).unlink()
+    if damage == "damaged":
+        (COMMITTEE / "out_of_fold.csv").write_text("index,label\n1,2\n")
+    status, output, problems = committee("--folds", "3")
+    assert (status, problems) == (0, "")
+    assert "is tested: see report.md" in output
+    for name in names:
+        assert (COMMITTEE / name).read_bytes() == (folds / COMMITTEE / name).read_bytes()
+    assert results() == results(folds / COMMITTEE)
+    assert (COMMITTEE / "ledger.csv").read_bytes() == (
+        folds / COMMITTEE / "ledger.csv"
+    ).read_bytes()
