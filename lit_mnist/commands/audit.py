@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -65,23 +66,42 @@ def read(run: Run) -> Answers:
 
 def _check_weights(run: Run, config: dict[str, Any]) -> None:
     """Refuses predictions of unknown weights, or of replaced ones where the members still exist."""
-    options, found = flat(config), run.results().get(KEY) or {}
-    if not found:
+    found = run.results().get(KEY) or {}
+    scored = found.get("weights_sha256")
+    if not scored:
         raise UserError(
             f"{run.file('results.json')}: does not record the weights of {run.out_of_fold.name};"
             " run committee --folds again"
         )
-    try:
-        paths = members.find(options.get("model.init_args.checkpoints") or ())
-    except UserError:
+    paths = _members(run, config)
+    if not paths or not all(path.is_file() for path in paths):
+        print(
+            f"{run.out_of_fold}: its members are not where they were, so whether they still have"
+            " the weights that it is of is not known",
+            file=sys.stderr,
+        )
         return
-    average = found.get("average", options.get("model.init_args.average"))
-    scored = found.get("weights_sha256")
-    if scored and paths and tested.weights_sha256(paths, average) != scored:
+    average = found.get("average", flat(config).get("model.init_args.average"))
+    if tested.weights_sha256(paths, average) != scored:
         raise UserError(
             f"{run.out_of_fold}: was made with other weights than the members have now; run"
             " committee --folds again"
         )
+
+
+def _members(run: Run, config: dict[str, Any]) -> list[Path]:
+    """Returns the checkpoints of the members that the predictions are of; empty if not known."""
+    results = run.results()
+    found = results[KEY]
+    named = found.get("checkpoints")
+    if named is None and results.get("test_weights_sha256") == found["weights_sha256"]:
+        named = results.get("test_checkpoints")  # of a table that an earlier version wrote
+    if named is not None:
+        return [run.folder / name for name in named]
+    try:  # it was never tested, and knows only paths from the folder that it was validated in
+        return members.find(flat(config).get("model.init_args.checkpoints") or ())
+    except UserError:
+        return []
 
 
 def _check_same(run: Run, split: Split, answers: Answers) -> None:

@@ -24,6 +24,8 @@ def run(options: argparse.Namespace) -> None:
     if options.member is not None:
         specs = [specs[options.member]]
     members = [plans.plan(spec) for spec in specs]
+    if options.member is None:
+        committee_plans.run_of(members)  # which may refuse: now rather than after the training
     train(members, options.jobs)
     if options.member is not None:
         return

@@ -4,11 +4,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.commands import evaluation, plans, run_cli
+from lit_mnist import files
+from lit_mnist.commands import audit, evaluation, plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
-from lit_mnist.runs import tested
+from lit_mnist.reports import out_of_fold
+from lit_mnist.reports.committee_table import REPORT, markdown
+from lit_mnist.runs import same_members, tested, tested_files
 from lit_mnist.runs.folder import Run
 
 # The members' options of the trainer that also hold for the committee's own test
@@ -36,11 +40,26 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
             **{f"trainer.{key}": value for key, value in trainer.items() if value is not None},
         }
     )
-    part = data["folds"], data.get("fold")
-    run = Run.of_committee(Path(config["log_dir"]), config["name"], len(members), *part)
+    run = run_of(members)
     weights = tested.weights_sha256(paths, average)
     doubt = tested.doubt(run, weights, plans.test_data_sha256(config))
+    if doubt == tested_files.CHANGED and run.results().get("test_average") != average:
+        doubt = f"its test averages {run.results()['test_average']}, not {average}"
     return Plan(spec, run, config, complete=True, doubt=doubt)
+
+
+def run_of(members: Sequence[Plan]) -> Run:
+    """Returns the folder of a committee.
+
+    Raises:
+        UserError: It holds the results of other members.
+    """
+    config = members[0].config
+    folds = {one.config["data"]["fold"] for one in members}
+    part = config["data"]["folds"], folds.pop() if len(folds) == 1 else None
+    run = Run.of_committee(Path(config["log_dir"]), config["name"], len(members), *part)
+    same_members.check(run, [one.run.best for one in members])
+    return run
 
 
 def test(members: Sequence[Plan], average: AVERAGES) -> Path:
@@ -52,10 +71,29 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
     _say_which(members)
     planned = plan(members, average)
     if planned.tested:
-        print(f"{planned.run.folder} is tested: see report.md in it")
+        _restore_lost(planned)
+        print(f"{planned.run.folder} is tested: see {REPORT} in it")
     else:
         plans.test(planned)
     return planned.run.folder
+
+
+def _restore_lost(planned: Plan) -> None:
+    """Writes lost or damaged files of a tested committee again, without reading the test set."""
+    run = planned.run
+    of_folds = planned.config["data"]["folds"] and "data.fold" not in planned.spec.settings
+    if of_folds and not _has_out_of_fold(run):
+        run_cli.run(planned.spec.argv("validate"))
+    if not files.is_file(run.file(REPORT)):
+        files.write_text(run.file(REPORT), markdown(run.results()))
+
+
+def _has_out_of_fold(run: Run) -> bool:
+    try:
+        audit.read(run)
+    except UserError:
+        return False
+    return out_of_fold.KEY in run.results()
 
 
 def validate(members: Sequence[Plan], average: AVERAGES) -> None:

@@ -29,12 +29,16 @@ class Predictions(NamedTuple):
     indices: np.ndarray  # int (N,)
     labels: np.ndarray  # int (N,)
     right: np.ndarray  # bool (N,)
+    other: str = ""  # the tested checkpoint, if the run's validation score is of another
 
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `parsers.Compare`."""
     named = [run for path in options.runs for run in tested_runs(path)]
-    folders = named if len(named) == 2 else list(dict.fromkeys(named))
+    once: dict[Path, Path] = {}  # a link to a run is that run
+    for path in named:
+        once.setdefault(_table(path).resolve(), path)
+    folders = named if len(named) == 2 else list(once.values())
     if len(folders) < 2:
         raise UserError(f"{folders[0]}: only one run is named; add another to compare it with")
     runs = [read(path) for path in folders]
@@ -60,6 +64,10 @@ def tested_runs(path: Path) -> list[Path]:
     return tested_ones or [path]
 
 
+def _table(path: Path) -> Path:
+    return path if path.is_file() else Run(path).predictions
+
+
 def _is_seed(folder: Path) -> bool:
     """Whether a folder is a seed's, not a fold's, whose network was trained on other images."""
     return re.fullmatch(r"seed_\d+", folder.name) is not None
@@ -78,7 +86,7 @@ def read(path: Path) -> Predictions:
     Raises:
         UserError: The file is missing or damaged, or the run's test is no longer valid.
     """
-    file = path if path.is_file() else Run(path).predictions
+    file = _table(path)
     if not files.is_file(file):
         raise UserError(f"{file}: no predictions; test the run first")
     run, data_sha256 = Run(file.parent), ""
@@ -101,9 +109,9 @@ def read(path: Path) -> Predictions:
         problem = "damaged; test the run again" if damaged else other
         raise UserError(f"{file}: {problem}") from error
     name = str(file.parent if file.name == run.predictions.name else file)
-    if other := tested_files.foreign(run.folder, run.results()):
-        name = f"{name} (weights of {other})"
-    return Predictions(name, data_sha256, indices, labels, labels == predictions)
+    other = tested_files.other(run.folder, run.results())
+    name += f" (weights of {other})" if other else ""
+    return Predictions(name, data_sha256, indices, labels, labels == predictions, other)
 
 
 def score_line(one: Predictions) -> str:
@@ -156,7 +164,7 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
     systems: dict[str, list[float]] = {}
     for one in runs:
         folder = Path(one.name)
-        if _is_seed(folder):
+        if _is_seed(folder) and not one.other:
             systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
     several = {name: scores for name, scores in systems.items() if len(scores) > 1}
     pairs = [
@@ -164,10 +172,10 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
         for first, second in combinations(several, 2)
         if len({*several[first]}) > 1 or len({*several[second]}) > 1
     ]
+    text = [f"{one.name}: left out of the means of seeds" for one in runs if one.other]
     if not pairs:
-        return []
+        return text
     results = [welch(several[first], several[second]) for first, second in pairs]
-    text = []
     for name, scores in several.items():
         mean, spread = mean_sd(scores)
         text.append(f"{name}: mean accuracy {mean:.4f} ± {spread:.4f} of {len(scores)} seeds")

@@ -14,7 +14,6 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
 from lit_mnist.reports.notebook import SYSTEMS, System
 from lit_mnist.reports.notebook_table import write
-from lit_mnist.runs.folder import Run
 
 
 def run(options: argparse.Namespace) -> None:
@@ -24,6 +23,8 @@ def run(options: argparse.Namespace) -> None:
     first = plans.first_seed(_spec(chosen[0], options.spec))
     specs = {system.name: _specs(system, options.spec, first, options.seeds) for system in SYSTEMS}
     planned = {system.name: list(map(plans.plan, specs[system.name])) for system in chosen}
+    for system in chosen:
+        _folders(system, planned[system.name])  # may refuse: now rather than after hours
     clock = Clock(chosen, planned)
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
     _make(output)
@@ -109,10 +110,7 @@ def _folders(system: System, planned: Sequence[Plan]) -> list[Path]:
     folders = [plan.run.folder for plan in planned]
     if system.members == 1:
         return folders
-    config = planned[0].config
-    part = config["data"]["folds"], config["data"]["fold"]  # the same of all members
-    name, log_dir = config["name"], Path(config["log_dir"])
-    return [*folders, Run.of_committee(log_dir, name, system.members, *part).folder]
+    return [*folders, committee_plans.run_of(planned).folder]
 
 
 class Clock:

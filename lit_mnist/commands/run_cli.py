@@ -27,6 +27,7 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
+from lit_mnist.runs import best_score, same_members
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.searched import Searched
 from lit_mnist.workarounds.applied import applied
@@ -98,6 +99,8 @@ class RunCLI(RunOptions):
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
+            if self.trainer.is_global_zero:
+                best_score.note(self.run)
             fit_messages.say_results(self.run, self.options, self.args, bool(ckpt_path))
 
     def _set_start(self, begin: StartingPoint) -> None:
@@ -118,6 +121,7 @@ class RunCLI(RunOptions):
         evaluation.say_unused(model, "validation_step")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
+            same_members.check(self.run, [member.path for member in model.members])
             report = OutOfFold(self.run, model, self.options)
             self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
@@ -134,12 +138,15 @@ class RunCLI(RunOptions):
         evaluation.say_unused(model, "test_step")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
+            same_members.check(self.run, [member.path for member in model.members])
             report = CommitteeReport(self.run, model, self.options)
         else:
             report = EvaluationReport(self.run, weights)
         loggers.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
+            if self.trainer.is_global_zero:
+                best_score.refresh(self.run, path, weights.scores)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'test')}")
         for line in report.summary:

@@ -65,8 +65,8 @@ def metrics(facts: Facts) -> dict[str, dict[str, float]]:
             "accuracy": facts.results["test_acc"],
             "loss": facts.results["test_loss"],
         }
-    if _is_best(facts):
-        found["validation"] = {"accuracy": facts.results["best_val_acc"]}
+    if (val_acc := _best_val_acc(facts)) is not None:
+        found["validation"] = {"accuracy": val_acc}
     return found
 
 
@@ -76,9 +76,9 @@ def scores(facts: Facts, val_count: int) -> str:
     if not facts.doubt:
         rows.append(_row("test", results))
         rows += [_row(f"test: {one['run']} alone", one) for one in results.get("members", [])]
-    if _is_best(facts):
+    if (val_acc := _best_val_acc(facts)) is not None:
         name = "validation, which chose the epoch"
-        rows.append([name, f"{val_count:,}", f"{results['best_val_acc']:.4f}", "", "", ""])
+        rows.append([name, f"{val_count:,}", f"{val_acc:.4f}", "", "", ""])
     head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
     note = f"No test counts for these weights: {facts.doubt}.\n" if facts.doubt else ""
     if "test_reads" in results and not facts.doubt:
@@ -86,9 +86,11 @@ def scores(facts: Facts, val_count: int) -> str:
     return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
 
 
-def _is_best(facts: Facts) -> bool:
-    """Returns whether the weights are those that the best validation accuracy is of."""
-    return "best_val_acc" in facts.results and facts.trained.paths == [facts.run.best]
+def _best_val_acc(facts: Facts) -> float | None:
+    """Returns the validation accuracy that chose exactly these weights; None if none did."""
+    if facts.trained.paths != [facts.run.best]:
+        return None
+    return facts.trained.scores[0].get("val_acc")
 
 
 def _row(name: str, test: dict[str, Any]) -> list[str]:
@@ -126,21 +128,21 @@ and {counts.val_count:,} held out for validation{part} (split seed {options.get(
 
 def _of_folds(facts: Facts) -> bool:
     """Returns whether the networks of a committee were validated on different folds."""
-    return len({one.results().get("fold") for one in facts.members}) > 1
+    return len({one.get("fold") for one in facts.members}) > 1
 
 
 def recipe(facts: Facts) -> str:
     """Formats the section about training; for a committee, about its first network."""
     model, trainer = facts.config.get("model"), facts.config.get("trainer")
     options = model.get("init_args", {}) if isinstance(model, dict) else {}
-    first = facts.members[0].results()
+    first = facts.members[0]
     values = {
         "network": facts.networks[0],
         **{key: value for key, value in options.items() if key not in MACHINES},
         "batch size": facts.data.get("batch_size"),
         "epochs": first.get("epochs") or (trainer or {}).get("max_epochs"),
-        "best epoch": first.get("best_epoch"),
-        "seeds": ", ".join(str(run.results().get("seed", "?")) for run in facts.members),
+        "best epoch": facts.trained.scores[0].get("epoch"),
+        "seeds": ", ".join(str(one.get("seed", "?")) for one in facts.members),
         "precision": first.get("precision"),
         "hardware": first.get("hardware"),
         "seconds": first.get("seconds"),

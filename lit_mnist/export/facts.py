@@ -17,15 +17,16 @@ class Facts(NamedTuple):
 
     Attributes:
         run: The run or committee.
-        members: The runs of its networks; for a single run, itself.
+        members: Content of `results.json` of each network's run; empty where that is not known.
         trained: Its weights.
         results: Content of its `results.json`.
-        config: Content of the `config.yaml` of its first network.
+        config: Content of the `config.yaml` of its first network; only a committee's own data
+            options where that is not known.
         doubt: Why it has no valid test result; empty if it has one.
     """
 
     run: Run
-    members: list[Run]
+    members: list[dict[str, Any]]
     trained: TrainedRun
     results: dict[str, Any]
     config: dict[str, Any]
@@ -38,11 +39,13 @@ class Facts(NamedTuple):
         Raises:
             UserError: A run is not finished, or one of its files is damaged.
         """
-        members = [Run(path.parent.parent) for path in trained.paths]
-        for one in (run, *members):
+        for one in (run, *filter(None, trained.runs)):
             check_finished(one)
+        members = [one.results() if one else {} for one in trained.runs]
         doubt = tested.doubt(run, trained.weights_sha256)
-        config = read_config(members[0].file("config.yaml"))
+        first = trained.runs[0]
+        config = read_config((first or run).file("config.yaml"))
+        config = config if first else {"data": config.get("data")}
         return cls(run, members, trained, run.results(), config, doubt)
 
     @property

@@ -13,7 +13,7 @@ from lit_mnist.export.model import WholeModel
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import checkpoints, entries, of_training
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import fingerprint_of
 
@@ -38,6 +38,8 @@ class TrainedRun(NamedTuple):
         abstention: When a prediction counts as sure.
         classes: The user's own classes that the checkpoints may name.
         own_labels: The user's names of the ten classes; empty for the data set's names.
+        scores: What `checkpoints.scores` returns for each checkpoint.
+        runs: The run that each was trained in; None where it is not known.
     """
 
     paths: list[Path]
@@ -47,6 +49,8 @@ class TrainedRun(NamedTuple):
     abstention: Abstention
     classes: Sequence[type] = ()
     own_labels: Sequence[str] = ()
+    scores: Sequence[dict[str, float]] = ()
+    runs: Sequence[Run | None] = ()
 
     @classmethod
     def read(cls, run: Run, classes: Sequence[type] = ()) -> Self:
@@ -61,9 +65,14 @@ class TrainedRun(NamedTuple):
         paths, average, results = [path], DEFAULT_AVERAGE, run.results()
         if not files.is_file(path):
             paths, average = _committee(run, results)
-        essentials = [_essentials(checkpoints.read(path)) for path in paths]
+        essentials, scores, runs = [], [], list[Run | None]()
+        for one, file in ((checkpoints.read(file), file) for file in paths):
+            scores.append(checkpoints.scores(one))
+            runs.append(of_training.run_of(file, one) if len(paths) > 1 else run)
+            essentials.append(_essentials(one))
         abstention = Abstention.of(results, _weights_sha256(essentials, average))
-        return cls(paths, essentials, average, _dataset(paths, essentials), abstention, classes)
+        dataset = _dataset(paths, essentials)
+        return cls(paths, essentials, average, dataset, abstention, classes, (), scores, runs)
 
     def model(self) -> WholeModel:
         """Builds the networks.

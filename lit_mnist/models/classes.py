@@ -54,7 +54,7 @@ def trained_class(
     shown = ascii(name)[1:-1]
     raise UserError(
         f"{path}: trained with {shown:.99}, which is not known here; add"
-        f" --model.classes {shown:.99} if you trust it"
+        f" --model.classes {shown:.99} if you trust it{_if_moved(name, modules)}"
     )
 
 
@@ -91,7 +91,7 @@ def check_same_module(
     if name and not is_named(kind, name) and not of_script:
         raise UserError(
             f"{path}: trained with {ascii(name)[1:-1]:.99}, not {kind.__module__}.{kind.__name__};"
-            " take the --config or the --model that it was trained with"
+            f" take the --config or the --model that it was trained with{_if_moved(name, [kind])}"
         )
     free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
     for key, trained in public_hyperparameters(checkpoint).items():
@@ -101,6 +101,20 @@ def check_same_module(
                 f"{path}: trained with --model.{key} {_shown(trained)}, not {_shown(current)};"
                 " take the --config or the option that it was trained with"
             )
+
+
+def _if_moved(name: str, kinds: Sequence[type]) -> str:
+    """Returns what to do if a class of the same last name is the one in another file; or nothing.
+
+    Args:
+        name: The name in a checkpoint.
+        kinds: The classes that the user names.
+    """
+    module, _, last = ascii(name)[1:-1].rpartition(".")
+    now = next((kind.__module__ for kind in kinds if kind.__name__ == last), None)
+    if now is None:
+        return ""
+    return f", or if it has moved, add `from {now} import {last}` to {module:.99} and name it there"
 
 
 def _subclasses(kind: type[ScoredModule]) -> Iterator[type[ScoredModule]]:

@@ -10,7 +10,8 @@ from typing import Any, NamedTuple
 from lit_mnist.errors import UserError
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, of_training
+from lit_mnist.runs.folder import BEST
 from lit_mnist.runs.trained_on import fingerprint_of
 
 
@@ -25,6 +26,7 @@ class Member(NamedTuple):
         trained_on: Dataset, data and split, as given by `MNISTDataModule.fingerprint`.
         epoch: Epoch of the weights; None if unknown.
         val_acc: Validation accuracy of the weights, in [0, 1]; None if unknown.
+        history: Rows of `metrics.csv` of its training; empty if unknown.
     """
 
     path: Path
@@ -33,6 +35,7 @@ class Member(NamedTuple):
     trained_on: dict[str, Any]
     epoch: int | None
     val_acc: float | None
+    history: list[dict[str, float]]
 
     @property
     def fold(self) -> int | None:
@@ -41,9 +44,16 @@ class Member(NamedTuple):
 
     @property
     def name(self) -> str:
-        """Name of the run, such as `deep/seed_42`; the path of a file that is in no run."""
-        run = self.path.resolve().parent.parent
-        return f"{run.parent.name}/{run.name}" if run.name.startswith("seed_") else str(self.path)
+        """Name of the run whose best it is, such as `deep/seed_42`.
+
+        Another checkpoint in a run's folder has its file's name in addition, and one in no run its
+        path: it may be any run's.
+        """
+        path = self.path.resolve()
+        run = path.parent.parent
+        if not run.name.startswith("seed_"):
+            return str(self.path)
+        return f"{run.parent.name}/{run.name}" + ("" if path.name == BEST else f"/{path.name}")
 
 
 def find(patterns: Sequence[str] | str) -> list[Path]:
@@ -127,5 +137,6 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
         module=rebuild(checkpoint, path, known_classes),
         trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),
+        history=of_training.history(path, checkpoint),
         val_acc=None if score is None else float(f"{score:.7g}"),  # as in metrics.csv
     )

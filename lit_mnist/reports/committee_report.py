@@ -15,7 +15,7 @@ from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plots, run_names
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
-from lit_mnist.reports.committee_table import markdown
+from lit_mnist.reports.committee_table import REPORT, markdown
 from lit_mnist.reports.predictions import Predictions
 from lit_mnist.reports.run_curves import show
 from lit_mnist.reports.run_report import EvaluationReport
@@ -57,7 +57,7 @@ class CommitteeReport(EvaluationReport):
         cost = [cascade_report.summary(known)] if known else []
         if self.committee.cascade and not known:
             cost = ["no cascade: no validation images are at hand that all members left out"]
-        return [*score, *cost, *lines, f"report.md in {self.run.folder}"]
+        return [*score, *cost, *lines, f"{REPORT} in {self.run.folder}"]
 
     def trust(
         self,
@@ -99,7 +99,7 @@ class CommitteeReport(EvaluationReport):
         ]
         figure = committee_plots.errors_by_size_figure(by_size, len(predictions.labels))
         show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
-        files.write_text(self.run.file("report.md"), markdown(self.run.results()))
+        files.write_text(self.run.file(REPORT), markdown(self.run.results()))
 
     def gallery(
         self,
@@ -118,7 +118,7 @@ class CommitteeReport(EvaluationReport):
     def curves(self, trainer: Trainer) -> None:
         """Draws the members' curves and the committee's test accuracy."""
         named = zip(self._names(), self.committee.members, strict=True)
-        histories = {name: Run(one.path.parent.parent).history() for name, one in named}
+        histories = {name: one.history for name, one in named if one.history}
         accuracy = {"committee": self.run.results()["test_acc"]}
         figure = plots.curves(histories, accuracy)
         show(trainer, self.run, "curves", figure, step=self.weights.step)

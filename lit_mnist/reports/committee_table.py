@@ -6,6 +6,8 @@ from typing import Any
 from lit_mnist.reports import abstention, out_of_fold
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
+REPORT = "report.md"
+
 
 def markdown(results: dict[str, Any]) -> str:
     """Formats the report from a committee's `results.json`."""

@@ -5,6 +5,7 @@ training set validates. This validates the recipe, for committees of as many mem
 has; the committee of all members may well be better.
 """
 
+import os
 from collections import Counter
 from typing import Any
 
@@ -74,6 +75,8 @@ def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None
         "members_by_fold": members_by_fold(committee),
         "average": committee.average,
         "weights_sha256": committee.sha256,
+        # relative, as `test_checkpoints` are
+        "checkpoints": [os.path.relpath(one.path, run.folder) for one in committee.members],
     }
     run.update_results(**{KEY: found})
 

@@ -69,7 +69,7 @@ def _section(run: RunFacts) -> dict[str, Any]:
     results = run.results
     histories = {"": run.history} if run.history else run.histories
     best = results.get("best_epoch") if run.history else None
-    elsewhere = {"weights tested": run.elsewhere} if run.elsewhere and run.test else {}
+    other = {"weights tested": run.other} if run.other and run.test else {}
     return {
         "facts": run,
         "figures": {
@@ -77,7 +77,7 @@ def _section(run: RunFacts) -> dict[str, Any]:
             for key, name, form in _COLUMNS
             if _is_shown(results.get(key)) and not (run.untested and key.startswith("test_"))
         }
-        | elsewhere,
+        | other,
         "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
         "epoch_seconds": _epoch_seconds(run),
         "calibration": results.get("calibration"),

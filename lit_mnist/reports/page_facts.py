@@ -2,6 +2,7 @@
 
 import csv
 import math
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,9 +12,16 @@ from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
-from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs import ledger, safe_yaml, tested, tested_files
+from lit_mnist.runs import (
+    best_score,
+    checkpoints,
+    ledger,
+    of_training,
+    safe_yaml,
+    tested,
+    tested_files,
+)
 from lit_mnist.runs.folder import Run, read_config
 from lit_mnist.shape import CLASSES
 
@@ -53,7 +61,8 @@ class RunFacts(NamedTuple):
         histories: Rows of `metrics.csv` of a committee's members, by name.
         test: Its test; None if there is no valid one.
         untested: Why there is no valid test; empty if there is one.
-        elsewhere: The tested checkpoint, if it is not one of the run's own; else empty.
+        replaced: Why its validation score is not that of `best.ckpt`; empty if it is.
+        other: The tested checkpoint, if the validation score is of another; else empty.
         class_names: Names of the ten classes.
         reads: Rows of the ledger, one for each time that the test set was read.
         damaged: Which lines of the ledger are damaged; empty if none are.
@@ -66,7 +75,8 @@ class RunFacts(NamedTuple):
     histories: dict[str, list[dict[str, float]]]
     test: Evaluation | None
     untested: str
-    elsewhere: str
+    replaced: str
+    other: str
     class_names: list[str]
     reads: list[dict[str, str]]
     damaged: str
@@ -82,6 +92,8 @@ def read(folder: Path) -> RunFacts:
     results = run.results()
     if not results:
         raise UserError(f"{folder}: contains no run; train one with fit")
+    replaced = best_score.doubt(folder, results)
+    results = best_score.without(results) if replaced else results
     config = read_config(run.file("config.yaml"))
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
@@ -95,7 +107,8 @@ def read(folder: Path) -> RunFacts:
         histories=_members_histories(run, results),
         test=None if untested else _test(run, data, results),
         untested=untested,
-        elsewhere=tested_files.foreign(folder, results),
+        replaced=replaced,
+        other=tested_files.other(folder, results),
         class_names=labels(dataset if dataset in DATASETS else "MNIST"),
         reads=looks.looks,
         damaged=_damaged(run.file(ledger.NAME), looks.damaged),
@@ -144,10 +157,12 @@ def _images(data: dict[str, Any], sha256: str, count: int) -> np.ndarray | None:
 
 def _members_histories(run: Run, results: dict[str, Any]) -> dict[str, list[dict[str, float]]]:
     """Reads the histories of a committee's members, as far as they still exist."""
-    paths = results.get("test_checkpoints") if "members" in results else None
-    folders = [(run.folder / path).parent.parent for path in paths or []]
-    named = zip(run_names.of_folders(folders), folders, strict=True)
-    histories = {name: Run(one).history() for name, one in named}
+    named = results.get("test_checkpoints", []) if "members" in results else []
+    histories = {}
+    for member, name in zip(results.get("members", []), named, strict=False):
+        path = run.folder / name
+        with suppress(UserError):  # it is gone, or damaged
+            histories[member["run"]] = of_training.history(path, checkpoints.read(path))
     return {name: history for name, history in histories.items() if history}
 
 

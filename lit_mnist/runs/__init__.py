@@ -16,10 +16,13 @@ limits          the limits at which training ends
 resume          where a run is resumed
 ended           why a run has ended, and whether its options let it go on
 trained_on      the images that a checkpoint was trained on, by their hashes
+best_score      the score of best.ckpt, and whether it is still the scored file
+of_training     the run that a checkpoint was trained in, and its rows of metrics.csv
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
 optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
+same_members    refuses to replace the results of a committee by those of another
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs
 ledger          reads ledger.csv, and adds a line for each time that the test set was read

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from filelock import FileLock, Timeout
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import tested_files
+from lit_mnist.runs import best_score, tested_files
 from lit_mnist.runs.config_changes import FREE_OPTIONS
 from lit_mnist.runs.folder import Run, flat, read_config
 
@@ -31,7 +31,7 @@ class Listed(NamedTuple):
         run: Its folder below the log folder, such as `deep/seed_42`.
         name: The name in its config.
         seed: Its seed; None for a committee.
-        state: running, interrupted, complete or damaged.
+        state: running, interrupted, complete, damaged, or "only tested" where nothing was trained.
         epoch: Number of finished epochs, out of `max_epochs`.
         best_val_acc: In [0, 1], as is `test_acc` with its interval.
         seconds: Duration of training.
@@ -129,10 +129,13 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
     epochs = len(_tolerant(run.history, [], problems))
     known = results or {}
-    if _tolerant(lambda: tested_files.changed(folder, known), False, problems):
+    if doubt := _tolerant(lambda: tested_files.doubt(folder, known), "", problems):
         known = {key: value for key, value in known.items() if not key.startswith("test_")}
-        problems.append(f"{tested_files.CHANGED}; test it again")
-    if other := tested_files.foreign(folder, known):
+        problems.append(f"{doubt}; test it again")
+    if replaced := _tolerant(lambda: best_score.doubt(folder, known), "", problems):
+        known = best_score.without(known)
+        problems.append(replaced)
+    if other := tested_files.other(folder, known):
         problems.append(f"its test is of {other}")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
@@ -140,7 +143,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         run=name,
         name=str(known.get("name", config.get("name", folder.parent.name))),
         seed=None if committee or not isinstance(seed, int) else seed,
-        state="damaged" if results is None else _state(run, known),
+        state="damaged" if results is None else _state(run, results),
         epoch=None if committee else _finished_epochs(known, epochs),
         max_epochs=None if committee else _number(config, "trainer.max_epochs"),
         best_val_acc=_number(known, "best_val_acc"),
@@ -164,6 +167,8 @@ def _finished_epochs(results: dict[str, Any], rows: int) -> int | None:
 
 def _state(run: Run, results: dict[str, Any]) -> str:
     """Returns a run's state; a killed run's file says that it is running, but its lock is free."""
+    if "status" not in results and "test_checkpoints" in results and not run.exists():
+        return "only tested"
     status = str(results.get("status", "running"))
     return "interrupted" if status == "running" and not is_locked(run) else status
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import best_score, checkpoints
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.trained_on import fingerprint_of
 
@@ -38,6 +38,7 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
     results = run.results()
     if "name" not in results:
         files.write_json(run.file("results.json"), _facts(run, config, newest) | results)
+        best_score.note(run)
 
 
 def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
@@ -53,8 +54,7 @@ def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
         "epochs": checkpoints.progress(checkpoint)[0],
         "steps": checkpoint.get("global_step", 0),
         "seconds": round(sum(row.get("seconds", 0.0) for row in rows), 2),
-        **({"best_epoch": int(best.pop("epoch"))} if best else {}),
-        **{f"best_{name}": float(f"{value:.7g}") for name, value in best.items()},
+        **best_score.entries_of(best),
     }
 
 

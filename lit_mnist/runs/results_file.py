@@ -90,5 +90,6 @@ KINDS: dict[str, Kind] = {
         **_same(TEXT, "average", "weights_sha256"),
         acc_ci95=_INTERVAL,
         members_by_fold=_list(NUMBER),
+        checkpoints=_list(TEXT),
     ),
 }

@@ -6,8 +6,9 @@ A valid test is recorded in `results.json` by the hashes of the weights, of the 
 
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple, Self
 
 from lit_mnist import files
@@ -27,6 +28,7 @@ class Weights(NamedTuple):
         average: How a committee averages; None for a single module.
         epoch: Epoch of a single module's weights.
         step: Global step of a single module's weights, as in TensorBoard.
+        scores: What `checkpoints.scores` returns for a single module's weights.
     """
 
     sha256: str
@@ -34,13 +36,15 @@ class Weights(NamedTuple):
     average: str | None = None
     epoch: int = 0
     step: int = 0
+    scores: Mapping[str, float] = MappingProxyType({})
 
     @classmethod
     def of(cls, path: Path, checkpoint: dict[str, Any]) -> Self:
         """Describes the weights of a checkpoint that was read from a path."""
         epoch, steps = (int(checkpoint.get(key, 0)) for key in ("epoch", "global_step"))
         digest = checkpoints.weights_sha256(checkpoint["state_dict"])
-        return cls(digest, (path,), epoch=epoch, step=max(steps - 1, 0))
+        scores = checkpoints.scores(checkpoint)
+        return cls(digest, (path,), epoch=epoch, step=max(steps - 1, 0), scores=scores)
 
 
 def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
+from lit_mnist.runs.folder import Run
 
 CHANGED = "its weights are no longer those that were tested"
 KEY = "test_files_sha256"  # in results.json
@@ -25,8 +26,8 @@ def files_sha256(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def changed(folder: Path, results: Mapping[str, Any]) -> bool:
-    """Returns whether a run's checkpoints have changed since its test.
+def doubt(folder: Path, results: Mapping[str, Any]) -> str:
+    """Returns why a run's test is not valid, as far as files tell; empty if nothing is known.
 
     Args:
         folder: The run's folder.
@@ -34,34 +35,37 @@ def changed(folder: Path, results: Mapping[str, Any]) -> bool:
     """
     named, sha256 = results.get("test_checkpoints"), results.get(KEY)
     if not isinstance(named, list) or not isinstance(sha256, str):
-        return False  # never tested, or by an earlier version
+        return ""  # never tested, or by an earlier version
     paths = [folder / str(name) for name in named]
+    table = Run(folder).predictions
+    if not table.exists():
+        return f"its {table.name} is gone"
     try:
         # both: a validation of a committee writes results.json again, and is no test
-        written = [folder / name for name in ("results.json", "predictions.csv")]
-        since = min(path.stat().st_mtime_ns for path in written if path.exists())
-        newer = [path for path in paths if _touched(path) > since]
-        return bool(newer) and files_sha256(paths) != sha256
+        since = min(path.stat().st_mtime_ns for path in (folder / "results.json", table))
+        newer = [path for path in paths if touched(path) > since]
+        return CHANGED if newer and files_sha256(paths) != sha256 else ""
     except OSError:  # they are gone or cannot be read
-        return False
+        return ""
 
 
-def foreign(folder: Path, results: Mapping[str, Any]) -> str:
-    """Returns the tested checkpoint if it lies outside of a run that has its own; else nothing.
+def other(folder: Path, results: Mapping[str, Any]) -> str:
+    """Returns the tested checkpoint, if it is not the one that the run's validation score is of.
 
     Args:
         folder: The run's folder.
         results: Content of its `results.json`.
     """
     named = results.get("test_checkpoints") or []
-    own = any((folder / "checkpoints").glob("*.ckpt"))  # of which a committee has none
-    outside = [
-        name for name in named if Path(name).is_absolute() or Path(name).parts[:1] == ("..",)
-    ]
-    return outside[0] if own and outside else ""
+    if len(named) != 1:  # never tested, or a committee
+        return ""
+    run, path = Run(folder), (folder / str(named[0])).resolve()
+    no_best = not run.best.exists() and "best_val_acc" not in results
+    own = {run.best.resolve(), *([run.last.resolve()] if no_best else [])}
+    return "" if path in own else str(named[0])
 
 
-def _touched(path: Path) -> int:
+def touched(path: Path) -> int:
     """Time at which a file was written or moved into place, in ns."""
     stat = path.stat()
     return max(stat.st_mtime_ns, stat.st_ctime_ns)

@@ -8,7 +8,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.ending import validates_next
 from lit_mnist.training.validated_weights import ValidatedWeights
@@ -125,10 +125,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _write_down(self, trainer: Trainer, scores: dict[str, float]) -> None:
         if trainer.is_global_zero:
-            # Seven digits are the precision of float32, as in metrics.csv
-            best = {f"best_{name}": float(f"{value:.7g}") for name, value in scores.items()}
-            epoch, _ = int(best.pop("best_epoch")), best.pop("best_step", None)
-            self.run.update_results(best_epoch=epoch, **best)
+            self.run.update_results(**best_score.entries_of(scores))
 
 
 def _known(metrics: dict[str, Any], *names: str) -> dict[str, float]:

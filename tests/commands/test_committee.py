@@ -23,6 +23,7 @@ from tests.conftest import CONFIGS, SMALL, TEST, digits, equal_weights
 from tests.warm import CLI, Program
 
 OWN = Path("tb_logs/dense/committee_3")
+HASHES = ("test_files_sha256", "best_file_sha256")
 
 
 def seed(number):
@@ -41,7 +42,7 @@ def files(folder="tb_logs"):
 def results(folder=OWN):
     """Its results without the hash of files, which include the seconds of epochs."""
     recorded = json.loads((folder / "results.json").read_text())
-    return {key: value for key, value in recorded.items() if key != "test_files_sha256"}
+    return {key: value for key, value in recorded.items() if key not in HASHES}
 
 
 def looks(folder):
@@ -109,7 +110,9 @@ def test_a_smaller_committee_uses_the_existing_members(committee, trained):
 def test_another_average_only_tests_the_committee_again(committee, trained):
     before = {path: record for path, record in files().items() if "committee" not in path}
     assert results()["test_reads"] == looks(OWN) == 1
-    assert committee("--members", "3", "--average", "vote")[0] == 0
+    status, output, _ = committee("--members", "3", "--average", "vote")
+    assert status == 0
+    assert f"{OWN}: its test averages probabilities, not vote; it is tested again" in output
     assert (results()["average"], results()["test_reads"], looks(OWN)) == ("vote", 2, 2)
     assert "Average of vote" in (OWN / "report.md").read_text()
     assert files().items() >= before.items()

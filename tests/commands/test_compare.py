@@ -72,6 +72,15 @@ def test_a_folder_and_its_predictions_file_are_equivalent(compare, tmp_path):
     assert compare(one, other)[1] == compare(f"{one}/predictions.csv", other)[1]
 
 
+def test_a_run_under_two_names_counts_once(compare, tmp_path):
+    one, other = write(tmp_path / "one", "++-"), write(tmp_path / "other", "+--")
+    (tmp_path / "link").symlink_to(one)
+    expected = compare(one, other, write(tmp_path / "third", "--+"))
+    again = compare(one, "link", "one", f"{one}/predictions.csv", other, str(tmp_path / "third"))
+    assert again == expected
+    assert expected[0] == 0
+
+
 def test_a_run_does_not_differ_from_itself(compare, tmp_path):
     one = write(tmp_path / "one", "+-+-")
     assert compare(one, one)[1][3:] == [

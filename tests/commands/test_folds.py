@@ -251,28 +251,22 @@ def test_a_committee_that_lacks_a_fold_has_no_score(committee, copied, hard_data
     assert "--data.folds that it was trained with" in capsys.readouterr().err
 
 
-def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, copied, capsys):
-    before = (COMMITTEE / "out_of_fold.csv").read_bytes()
-    assert main(["audit", str(COMMITTEE), "--output", "found"]) == 0
-    with Path("found/audit.csv").open(newline="") as file:
-        rows = list(csv.DictReader(file))
-    answers, probabilities = out_of_fold()
-    for row in rows:
-        index, label, predicted = (int(row[key]) for key in ("index", "label", "prediction"))
-        assert label == answers[index, 1] != predicted
-        assert float(row["probability"]) == pytest.approx(probabilities[index, predicted])
-    assert f"{len(rows)} of 600 labels are contradicted" in capsys.readouterr().out
-    assert Path("found/audit.png").stat().st_size > 1000
-    assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
-    assert main(["audit", str(member(0))]) == 2
-    assert "committee --folds K writes it" in capsys.readouterr().err
-    again = ("--folds", "3", "--skip_test", "--average", "logits")
-    assert committee(*again)[0] == 0
-    assert main(["audit", str(COMMITTEE)]) == 0
-    best = member(0) / "checkpoints" / "best.ckpt"
-    shutil.copy(member(1) / "checkpoints" / "best.ckpt", best)  # as if training had continued
-    assert main(["audit", str(COMMITTEE)]) == 2
-    assert "was made with other weights than the members have now" in capsys.readouterr().err
-    (COMMITTEE / "results.json").unlink()
-    assert main(["audit", str(COMMITTEE)]) == 2
-    assert "does not record the weights of out_of_fold.csv" in capsys.readouterr().err
+@pytest.mark.parametrize("damage", ["gone", "damaged", "unknown"])
+def test_lost_files_come_back_without_another_test(folds, committee, copied, damage):
+    names = ("out_of_fold.csv", "report.md")
+    if damage == "unknown":
+        known = {key: value for key, value in results().items() if key != "out_of_fold"}
+        (COMMITTEE / "results.json").write_text(json.dumps(known))
+    for name in names if damage == "gone" else ():
+        (COMMITTEE / name).unlink()
+    if damage == "damaged":
+        (COMMITTEE / "out_of_fold.csv").write_text("index,label\n1,2\n")
+    status, output, problems = committee("--folds", "3")
+    assert (status, problems) == (0, "")
+    assert "is tested: see report.md" in output
+    for name in names:
+        assert (COMMITTEE / name).read_bytes() == (folds / COMMITTEE / name).read_bytes()
+    assert results() == results(folds / COMMITTEE)
+    assert (COMMITTEE / "ledger.csv").read_bytes() == (
+        folds / COMMITTEE / "ledger.csv"
+    ).read_bytes()

@@ -1,6 +1,7 @@
 """Members are rebuilt as the modules that trained them; unknown classes are never imported."""
 
 import sys
+from types import ModuleType
 
 import numpy as np
 import pytest
@@ -225,3 +226,28 @@ def test_options_that_a_module_does_not_keep_are_those_of_the_command_line(here)
     classes.check_same_module(checkpoint, plain, here / "x", options["init_args"])
     with pytest.raises(UserError, match=r"trained with --model\.head {.*}, not None"):
         classes.check_same_module(checkpoint, plain, here / "x", {"head": None})
+
+
+def test_a_class_that_has_moved_is_found_once_its_old_file_names_it(here, monkeypatch):
+    module = own_modules.TanhModule()
+    written(here / "x.ckpt", module, name="old_place.TanhModule")
+    checkpoint = torch.load(here / "x.ckpt", weights_only=True)
+    remedy = "or if it has moved, add `from tests.own_modules import TanhModule` to old_place"
+    with pytest.raises(UserError, match=remedy):
+        classes.check_same_module(checkpoint, module, here / "x.ckpt")
+    with pytest.raises(UserError, match=remedy):
+        classes.trained_class(checkpoint, here / "x.ckpt", [own_modules.TanhModule])
+    old_place = ModuleType("old_place")
+    old_place.TanhModule = own_modules.TanhModule  # as that line does
+    monkeypatch.setitem(sys.modules, "old_place", old_place)
+    classes.check_same_module(checkpoint, module, here / "x.ckpt")
+    kind = classes.trained_class(checkpoint, here / "x.ckpt", [own_modules.TanhModule])
+    assert kind is own_modules.TanhModule
+
+
+def test_a_class_of_another_name_has_not_moved(here):
+    written(here / "x.ckpt", own_modules.TanhModule(), name="old_place.TanhModule")
+    checkpoint = torch.load(here / "x.ckpt", weights_only=True)
+    with pytest.raises(UserError) as raised:
+        classes.check_same_module(checkpoint, DenseModule(), here / "x.ckpt")
+    assert "moved" not in str(raised.value)

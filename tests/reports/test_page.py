@@ -88,6 +88,20 @@ def test_a_test_of_other_weights_is_not_shown(trained):
     assert "test accuracy" not in dict(figures(text))
 
 
+def test_members_that_were_trained_on_have_no_old_figures(trained):
+    known = results(COMMITTEE)["members"][0]
+    cells = f"<td>{known['run']}</td><td>{known['epoch']}</td><td>{known['val_acc']:.4f}</td>"
+    assert report(COMMITTEE) == 0
+    assert cells in (COMMITTEE / "report.html").read_text()
+    shutil.copy(
+        Run(Path("tb_logs/dense/seed_43")).best, Run(MEMBER).best
+    )  # as if training had continued
+    assert report(COMMITTEE) == 0
+    text = (COMMITTEE / "report.html").read_text()
+    assert "Validation figures only: its weights are no longer those that were tested" in text
+    assert f"<td>{known['run']}</td><td></td><td></td><td></td><td></td>" in text
+
+
 def test_a_run_without_its_config_is_shown(trained):
     (MEMBER / "config.yaml").unlink()
     assert report(MEMBER) == 0

@@ -17,12 +17,11 @@ from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports.notebook import System
-from lit_mnist.runs import tested, tested_files
+from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL, TEST, digits
 
 FOLDER = Path("tb_logs/dense/seed_42")
-SECOND = Path("tb_logs/dense/seed_43")
 COMMITTEE = Path("tb_logs/dense/committee_3")
 
 
@@ -120,24 +119,6 @@ def test_predictions_of_replaced_weights_are_not_compared(call, capsys):
     )
     assert call("test")[0] == 0
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 0
-
-
-def test_a_changed_member_is_seen_although_results_json_was_written_since(trained):
-    replace_weights(FOLDER / "checkpoints" / "best.ckpt")
-    Run(COMMITTEE).update_results(out_of_fold={})  # as a validation does
-    assert tested_files.changed(COMMITTEE, results(COMMITTEE))
-
-
-def test_a_test_of_another_run_s_weights_is_told(trained, capsys):
-    other = "../seed_43/checkpoints/best.ckpt"
-    same = {key: results(SECOND)[key] for key in ("test_weights_sha256", tested_files.KEY)}
-    edit(FOLDER, test_checkpoints=[other], **same)
-    assert main(["compare", str(FOLDER), str(SECOND)]) == 0
-    assert f"{FOLDER} (weights of {other}): accuracy" in capsys.readouterr().out
-    assert main(["runs"]) == 0
-    assert f"its test is of {other}" in capsys.readouterr().out
-    assert main(["report", str(FOLDER)]) == 0
-    assert f'data-figure="weights tested">{other}<' in (FOLDER / "report.html").read_text()
 
 
 def test_a_partial_test_is_not_recorded(call):

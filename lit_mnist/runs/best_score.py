@@ -1,0 +1,70 @@
+"""The score of `best.ckpt` in `results.json`, and whether the file is still the one it is of.
+
+As in `tested_files`, no weights are loaded.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from lit_mnist import files
+from lit_mnist.runs import tested_files
+from lit_mnist.runs.folder import Run
+
+KEY = "best_file_sha256"  # in results.json
+REPLACED = "its best.ckpt is another file than the one that was scored; test it again"
+
+
+def entries_of(scores: Mapping[str, float]) -> dict[str, Any]:
+    """Returns the entries of `results.json`, from what `checkpoints.scores` returns."""
+    if not scores:
+        return {}
+    names = [name for name in ("val_acc", "val_loss") if name in scores]
+    # Seven digits are the precision of float32, as in metrics.csv
+    rounded = {f"best_{name}": float(f"{scores[name]:.7g}") for name in names}
+    return {"best_epoch": int(scores["epoch"]), **rounded}
+
+
+def note(run: Run) -> None:
+    """Notes which file the score is of, once no more is written to it."""
+    if "best_val_acc" in run.results() and run.best.is_file():
+        run.update_results(**{KEY: tested_files.files_sha256([run.best])})
+
+
+def doubt(folder: Path, results: Mapping[str, Any]) -> str:
+    """Returns that a trained run's `best.ckpt` is no longer the scored file; empty if it is.
+
+    Args:
+        folder: The run's folder.
+        results: Content of its `results.json`.
+    """
+    run, noted = Run(folder), results.get(KEY)
+    if not isinstance(noted, str) or not run.best.is_file():
+        return ""  # trained by an earlier version, or training still
+    since = run.file("results.json").stat().st_mtime_ns
+    other = (
+        tested_files.touched(run.best) > since and tested_files.files_sha256([run.best]) != noted
+    )
+    return REPLACED if other else ""
+
+
+def without(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the entries of `results.json` but for those about the best."""
+    return {key: value for key, value in results.items() if not key.startswith("best_")}
+
+
+def refresh(run: Run, path: str | None, scores: Mapping[str, float]) -> None:
+    """Writes the score of the `best.ckpt` that is there now, in place of another file's.
+
+    Args:
+        run: The folder.
+        path: A checkpoint that was read; nothing is done unless it is the run's `best.ckpt`.
+        scores: What `checkpoints.scores` returns for the file; empty if it is not known.
+    """
+    if path is None or Path(path).resolve() != run.best.resolve():
+        return
+    before = run.results()
+    now = without(before) | entries_of(scores)
+    if {key: before[key] for key in before if key != KEY} != now:
+        files.write_json(run.file("results.json"), now)
+        note(run)

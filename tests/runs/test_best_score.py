@@ -1,0 +1,84 @@
+"""The score of best.ckpt is of the file that is there, and never of another."""
+
+import csv
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from lit_mnist.main import main
+from lit_mnist.runs import best_score
+from lit_mnist.runs.folder import Run
+
+FOLDER, OTHER = Path("tb_logs/dense/seed_42"), Path("tb_logs/dense/seed_43")
+
+
+def results(folder=FOLDER):
+    return json.loads((folder / "results.json").read_text())
+
+
+def listed(capsys):
+    capsys.readouterr()
+    assert main(["runs", "--json"]) == 0
+    return {row["run"]: row for row in json.loads(capsys.readouterr().out)}["dense/seed_42"]
+
+
+def measured(folder):
+    """The highest validation accuracy in a run's own table."""
+    with (folder / "metrics.csv").open(newline="") as file:
+        return max(float(row["val_acc"]) for row in csv.DictReader(file))
+
+
+@pytest.fixture
+def exchanged(call):
+    """Puts another run's best in the place of a run's own; runs commands on that run."""
+    assert measured(FOLDER) != measured(OTHER)
+    shutil.copy(OTHER / "checkpoints" / "best.ckpt", FOLDER / "checkpoints" / "best.ckpt")
+    return call
+
+
+def test_fit_notes_the_file_of_its_score(trained, capsys):
+    assert listed(capsys)["best_val_acc"] == measured(FOLDER)
+    (FOLDER / "checkpoints" / "best.ckpt").touch()
+    assert best_score.doubt(FOLDER, results()) == ""
+    shutil.copytree(FOLDER, "tb_logs/dense/seed_50")
+    assert best_score.doubt(Path("tb_logs/dense/seed_50"), results()) == ""
+
+
+def test_the_score_of_a_file_that_is_gone_is_not_shown(exchanged, capsys):
+    row = listed(capsys)
+    assert row["best_val_acc"] is None
+    assert best_score.REPLACED in row["problem"]
+    assert main(["report", str(FOLDER)]) == 0
+    page = (FOLDER / "report.html").read_text()
+    assert "best validation accuracy" not in page
+    assert best_score.REPLACED in page
+
+
+def test_a_test_of_the_file_takes_over_its_score(exchanged, capsys):
+    assert exchanged("test")[0] == 0
+    assert results()["best_val_acc"] == measured(OTHER)
+    assert results()["best_epoch"] == results(OTHER)["best_epoch"]
+    assert listed(capsys)["best_val_acc"] == measured(OTHER)
+    before = results()
+    assert exchanged("test")[0] == 0
+    assert results()["best_file_sha256"] == before["best_file_sha256"]
+
+
+def test_a_test_of_another_file_leaves_the_score(call):
+    before = results()["best_val_acc"]
+    assert call("test", "--ckpt_path", "last")[0] == 0
+    assert results()["best_val_acc"] == before
+
+
+def test_a_file_without_a_score_has_none(trained):
+    best_score.refresh(Run(FOLDER), f"{FOLDER}/checkpoints/best.ckpt", {})
+    assert not any(key.startswith("best_") for key in results())
+    assert results()["status"] == "complete"
+
+
+def test_a_model_card_has_the_score_of_the_exported_weights(exchanged):
+    assert main(["export", str(FOLDER), "--format", "safetensors"]) == 0
+    card = (FOLDER / "MODEL_CARD.md").read_text()
+    assert f"validation, which chose the epoch | 100 | {measured(OTHER):.4f}" in card
