@@ -264,6 +264,11 @@ def test_an_audit_names_labels_in_doubt_and_leaves_the_data_alone(committee, cop
     assert f"{len(rows)} of 600 labels are contradicted" in capsys.readouterr().out
     assert Path("found/audit.png").stat().st_size > 1000
     assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
+    annotated = Path("found/audit.csv").read_text().replace("\n", ",my verdict\n", 1)
+    Path("found/audit.csv").write_text(annotated)
+    assert main(["audit", str(COMMITTEE), "--output", "found"]) == 2
+    assert "found/audit.csv: would be replaced, but" in capsys.readouterr().err
+    assert Path("found/audit.csv").read_text() == annotated
     assert main(["audit", str(member(0))]) == 2
     assert "committee --folds K writes it" in capsys.readouterr().err
     again = ("--folds", "3", "--skip_test", "--average", "logits")
