@@ -32,7 +32,6 @@ from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
 
-
 NAMES = ("digits.csv", "digits.json", "digits.png")
 
 

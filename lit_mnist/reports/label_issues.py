@@ -12,7 +12,6 @@ from matplotlib.figure import Figure
 from lit_mnist.reports import gallery
 from lit_mnist.reports.calibration import Answers
 
-
 HEAD = "rank,index,label,prediction,label_probability,probability"  # of the table
 
 
