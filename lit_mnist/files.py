@@ -5,7 +5,7 @@ import errno
 import json
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +94,38 @@ def is_irregular(path: Path) -> bool:
     To read a pipe would be to wait for its writer.
     """
     return path.exists() and not path.is_file()
+
+
+def check_output(folder: Path, names: Sequence[str], head: str) -> None:
+    """Checks that a command may write its files to a folder: it replaces only its own.
+
+    Args:
+        folder: The folder; it may be missing.
+        names: Names of the files. The first is a text, by which the program knows its own.
+        head: First line of that text.
+
+    Raises:
+        UserError: The folder is a file, or one of the files there is not the program's.
+        OSError: The folder cannot be written to.
+    """
+    place = next(above for above in (folder, *folder.parents) if above.exists())
+    if not place.is_dir():
+        raise UserError(f"--output {folder}: {place} is a file; name a folder")
+    check_writable(folder)
+    present = [folder / name for name in names if (folder / name).exists()]
+    if present and not _starts_with(folder / names[0], head):
+        raise UserError(
+            f"{present[0]}: would be replaced, but this command has not written it, or it was"
+            " changed; move it elsewhere, or name another folder with --output"
+        )
+
+
+def _starts_with(path: Path, head: str) -> bool:
+    """Returns whether a line is the first of a file; False without a file."""
+    if not is_file(path):
+        return False
+    with path.open("rb") as file:
+        return file.readline(1000).rstrip(b"\r\n") == head.encode()
 
 
 def check_writable(folder: Path) -> None:

@@ -19,8 +19,8 @@ sys.path.insert(0, str(ROOT))  # this clone rather than an installed package
 import torch  # noqa: E402 # this clone must stand first on the path
 
 from lit_mnist import files  # noqa: E402 # likewise
-from lit_mnist.runs import checkpoints  # noqa: E402 # likewise
 from lit_mnist.machine import hardware  # noqa: E402 # likewise
+from lit_mnist.runs import checkpoints  # noqa: E402 # likewise
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)

@@ -445,6 +445,14 @@ class LeavesAnEpoch(OddModule):
         return -1 if (self.current_epoch, batch_idx) == (1, 4) else None
 
 
+class NotKnownYet(DenseModule):
+    """Has a buffer of which one number is not known yet."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("extremes", torch.tensor([torch.nan, 1.0]))
+
+
 class FewLogits(DenseModule):
     """Fails at its first step."""
 

@@ -24,6 +24,7 @@ from lit_mnist.runs.folder import Run, flat, read_config
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `audit_parser.Audit`."""
     audited = Run(options.run)
+    output = options.output or audited.folder
     answers = read(audited)
     config = read_config(audited.file("config.yaml"))
     _check_weights(audited, config)
@@ -32,8 +33,8 @@ def run(options: argparse.Namespace) -> None:
     folder = options.data_dir or Path(str(data.get("data_dir", "data")))
     split = download.load(dataset, "train", folder, False)
     _check_same(audited, split, answers)
+    files.check_output(output, ("audit.csv", "audit.png"), label_issues.HEAD)
     found = label_issues.find(answers)
-    output = options.output or audited.folder
     output.mkdir(parents=True, exist_ok=True)
     files.write_text(output / "audit.csv", label_issues.table(found))
     picture = label_issues.draw(found, split.images.numpy(), class_names(dataset))

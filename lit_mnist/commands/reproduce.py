@@ -6,14 +6,15 @@ from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 
+from lit_mnist import files
 from lit_mnist.commands import committee, committee_plans, plans
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
+from lit_mnist.reports import notebook_table
 from lit_mnist.reports.notebook import SYSTEMS, System
-from lit_mnist.reports.notebook_table import write
 
 
 def run(options: argparse.Namespace) -> None:
@@ -27,7 +28,8 @@ def run(options: argparse.Namespace) -> None:
         _folders(system, planned[system.name])  # may refuse: now rather than after hours
     clock = Clock(chosen, planned)
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
-    _make(output)
+    files.check_output(output, notebook_table.FILES, notebook_table.HEAD.splitlines()[0])
+    output.mkdir(parents=True, exist_ok=True)  # to fail now rather than after hours of training
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     rows: dict[str, list[Path]] = {}
     trained: set[Path] = set()
@@ -39,19 +41,10 @@ def run(options: argparse.Namespace) -> None:
         # only now, as a run that was trained afresh may be a member of another system
         rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
         finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
-        write(output, finished)
+        notebook_table.write(output, finished)
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
-    print(f"the table is {output / 'tutorial.md'}")
-
-
-def _make(folder: Path) -> None:
-    """Creates the folder for the table, to fail now rather than after hours of training."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        text = f"--output {folder}: {error.strerror}; name another folder"
-        raise UserError(text) from error
+    print(f"the table is {output / notebook_table.TABLE}")
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:

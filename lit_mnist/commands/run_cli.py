@@ -22,9 +22,9 @@ from lit_mnist.machine.hardware import device_name
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.reports import cascade_report
+from lit_mnist.pictures import files as picture_files
+from lit_mnist.reports import cascade_report, digits_report
 from lit_mnist.reports.committee_report import CommitteeReport
-from lit_mnist.reports.digits_report import PredictReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import best_score, same_members
@@ -155,6 +155,9 @@ class RunCLI(RunOptions):
     def predict(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Names the digits in the user's pictures."""
         evaluation.refuse_zero_limit(self.trainer, "predict")
+        if not self.fast_dev_run:
+            pictures = picture_files.find(datamodule.images) if datamodule.images else []
+            digits_report.check_output(self.output or self.run.folder, pictures)
         path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
         evaluation.say_unused(model, "predict_step")
         if isinstance(model, EnsembleModule) and model.cascade:
@@ -162,7 +165,7 @@ class RunCLI(RunOptions):
         if self.fast_dev_run:
             say("fast_dev_run: nothing is written or shown")
         else:
-            self._add(PredictReport(self.run, weights.sha256, self.output))
+            self._add(digits_report.PredictReport(self.run, weights.sha256, self.output))
         self.trainer.predict(
             model, datamodule, ckpt_path=path, return_predictions=False, weights_only=True
         )

@@ -12,7 +12,7 @@ from lit_mnist.commands import run_cli
 from lit_mnist.commands.fit_messages import why_no_best
 from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError, one_line
-from lit_mnist.sweep import record, study, workers
+from lit_mnist.sweep import numbers, record, study, workers
 from lit_mnist.sweep.record import Record, Trial
 from lit_mnist.training.trial_pruning import TrialPruning
 
@@ -78,10 +78,11 @@ class Trials:
         """Trains one trial and returns its best validation accuracy."""
         frozen = self._frozen(trial)
         trial.set_user_attr(workers.WORKER, self.worker)
-        before = workers.counted(self.study.get_trials(deepcopy=False)[: trial.number])
-        if len(before) >= self.sweep.wanted:
+        trials = self.study.get_trials(deepcopy=False)
+        if len(workers.counted(trials[: trial.number])) >= self.sweep.wanted:
+            trial.set_user_attr(numbers.SURPLUS, True)
             raise _SurplusError
-        number = workers.first_number(frozen)
+        number = numbers.number_of(frozen, trials)
         values = {name: one.suggest(trial, name) for name, one in self.sweep.space.items()}
         print(f"trial {number} of {self.sweep.wanted}: {_text(values)}", flush=True)
         try:
@@ -117,8 +118,11 @@ class Trials:
 
     def _write(self) -> Record:
         """Writes the record of all trials, and the config of the best one."""
-        counted = workers.counted(self.study.get_trials(deepcopy=False))
-        trials = record.in_order([_as_record(trial) for trial in counted])
+        known = self.study.get_trials(deepcopy=False)
+        counted = workers.counted(known)
+        trials = record.in_order(
+            [_as_record(trial, numbers.number_of(trial, known)) for trial in counted]
+        )
         sweep = self.sweep
         current = Record(sweep.name, sweep.wanted, sweep.settings["space"], trials)
         current.write(self.folder)
@@ -153,10 +157,10 @@ def _text(values: Mapping[str, Any]) -> str:
     )
 
 
-def _as_record(trial: FrozenTrial) -> Trial:
+def _as_record(trial: FrozenTrial, number: int) -> Trial:
     scores = trial.intermediate_values
     return Trial(
-        number=workers.first_number(trial),
+        number=number,
         state=_STATES[trial.state],
         val_acc=max(scores.values(), default=None) if trial.value is None else trial.value,
         epochs=max(scores, default=0),

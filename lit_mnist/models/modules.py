@@ -116,7 +116,8 @@ class ClassifierModule(ScoredModule):
         images = images.to(self.dtype)
         if self.training or not self.shifts:
             return self.net(images)
-        return average_over_shifts(lambda view: checked(self.net(view), len(view), self), images)
+        count = images.shape[0]  # not len(), a constant to torch.export
+        return average_over_shifts(lambda view: checked(self.net(view), count, self), images)
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Returns the batch's loss, scaled so that its mean over ranks is the mean over images."""

@@ -159,7 +159,8 @@ class ScoredModule(LightningModule):
             UserError: `forward` returns something else.
         """
         with torch.autocast(self.device.type, enabled=False):
-            logits = checked(self(batch.images), len(batch.images), self)
+            count = batch.images.shape[0]  # not len(), a constant to torch.export
+            logits = checked(self(batch.images), count, self)
         return exact(logits)
 
     def evaluate_held_out(self, batch: Batch) -> Tensor:

@@ -30,6 +30,8 @@ REMEDY = f"give a whole image file ({', '.join(FORMATS)})"
 BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 _OPENING = threading.Lock()  # warning filters are shared by all threads
 
+SHEET_MARK = ("Software", "lit-mnist predict")  # in the sheet of pictures that `predict` writes
+
 Layout = Literal["single", "auto"]  # what a picture holds: one digit, or any number
 
 
@@ -38,7 +40,8 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
 
     Args:
         paths: Files; folders, each replaced by the image files directly inside it, sorted by name,
-            without hidden ones; patterns such as `scans/*.png`.
+            without hidden ones and without the `digits.png` of an earlier `predict`; patterns such
+            as `scans/*.png`.
 
     Returns:
         At least one path.
@@ -148,7 +151,8 @@ def _within(folder: Path) -> list[Path]:
         images = [
             file
             for file in folder.iterdir()
-            if endings.get(file.suffix.lower()) in FORMATS or file.suffix.lower() in HEIC
+            if (endings.get(file.suffix.lower()) in FORMATS or file.suffix.lower() in HEIC)
+            and not _is_sheet(file)
         ]
     except OSError as error:
         raise UserError(f"cannot list {str(folder)!r} ({error.strerror}): allow reading") from error
@@ -157,6 +161,18 @@ def _within(folder: Path) -> list[Path]:
     if not files:
         raise UserError(f"no image in the folder {str(folder)!r}: {REMEDY}")
     return files
+
+
+def _is_sheet(file: Path) -> bool:
+    """Returns whether a file is the sheet of an earlier `predict`, which is no picture to read."""
+    if file.name != "digits.png":
+        return False
+    key, value = SHEET_MARK
+    try:
+        with _opened(file) as image:
+            return image.info.get(key) == value
+    except Exception:  # any damage is told when it is read
+        return False
 
 
 def _border(grey: np.ndarray) -> np.ndarray:

@@ -13,6 +13,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
+from lit_mnist.errors import UserError
 from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
@@ -20,6 +21,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
 from lit_mnist.reports.digits_table import (
+    COLUMNS,
     Row,
     digits_csv,
     digits_json,
@@ -29,6 +31,28 @@ from lit_mnist.reports.digits_table import (
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
+
+NAMES = ("digits.csv", "digits.json", "digits.png")
+
+
+def check_output(folder: Path, pictures: Sequence[Path]) -> None:
+    """Checks, before pictures are read, that a folder can take the files of `predict`.
+
+    Args:
+        folder: The folder; it may be missing.
+        pictures: Files of the user's pictures.
+
+    Raises:
+        UserError: A picture or another file of the user's would be replaced.
+        OSError: The folder cannot be written to.
+    """
+    files.check_output(folder, NAMES, ",".join(COLUMNS))
+    sheet = folder / NAMES[-1]
+    if sheet.exists() and any(map(sheet.samefile, pictures)):
+        raise UserError(
+            f"{sheet}: is one of the pictures, and would be replaced; name another folder with"
+            " --output"
+        )
 
 
 class PredictReport(Collector):
@@ -103,6 +127,7 @@ class PredictReport(Collector):
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
         """Writes the three files from the rows of each picture."""
-        files.write_text(self.folder / "digits.csv", digits_csv(rows))
-        files.write_text(self.folder / "digits.json", digits_json(rows))
-        digits_sheet.save(pictures, rows, self.folder / "digits.png")
+        table, as_json, sheet = (self.folder / name for name in NAMES)
+        files.write_text(table, digits_csv(rows))
+        files.write_text(as_json, digits_json(rows))
+        digits_sheet.save(pictures, rows, sheet)

@@ -5,8 +5,10 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image, ImageDraw
+from PIL.PngImagePlugin import PngInfo
 
 from lit_mnist import files
+from lit_mnist.pictures.files import SHEET_MARK
 from lit_mnist.pictures.read import Picture
 
 MOST = 40  # pictures on a sheet, at most
@@ -38,7 +40,14 @@ def save(pictures: Sequence[Picture], rows: Sequence[Sequence[Row]], path: Path)
         text = f"{left} more pictures are in digits.csv"
         ImageDraw.Draw(sheet).text((8, top + 4), text, fill=INK)
     with files.replacing(path) as temporary:
-        sheet.save(temporary, format="PNG")
+        sheet.save(temporary, format="PNG", pnginfo=_mark())
+
+
+def _mark() -> PngInfo:
+    """Returns the mark by which a folder's sheet is told from its pictures."""
+    mark = PngInfo()
+    mark.add_text(*SHEET_MARK)
+    return mark
 
 
 def draw(picture: Picture, rows: Sequence[Row]) -> Image.Image:

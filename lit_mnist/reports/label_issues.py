@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from lit_mnist.reports import gallery
 from lit_mnist.reports.calibration import Answers
 
+HEAD = "rank,index,label,prediction,label_probability,probability"  # of the table
+
 
 class LabelIssues(NamedTuple):
     """I images whose labels are contradicted, in descending order of confidence.
@@ -65,8 +67,7 @@ def table(issues: LabelIssues) -> str:
             zip(*issues, strict=True), 1
         )
     )
-    head = "rank,index,label,prediction,label_probability,probability"
-    return "\n".join([head, *rows, ""])
+    return "\n".join([HEAD, *rows, ""])
 
 
 def draw(

@@ -13,6 +13,8 @@ from lit_mnist.runs.folder import Run, flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
 SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")
+TABLE = "tutorial.md"
+FILES = (TABLE, "tutorial.json", "tutorial_curves.png", "tutorial_gallery.png")
 HEAD = """# The notebook's systems, and ours
 
 Each single network is its run with the first seed, the epoch with the best validation\
@@ -27,15 +29,15 @@ Each single network is its run with the first seed, the epoch with the best vali
 
 
 def write(folder: Path, done: Sequence[Done]) -> None:
-    """Writes tutorial.json, tutorial.md and the pictures.
+    """Writes `FILES`, the table first, by which the others are known to be the program's.
 
     Args:
         folder: The folder to write to.
         done: The trained and tested systems.
     """
     facts = {system.name: _facts(system, folders) for system, folders in done}
+    files.write_text(folder / TABLE, markdown(facts))
     files.write_json(folder / "tutorial.json", facts)
-    files.write_text(folder / "tutorial.md", markdown(facts))
     histories, accuracy = {}, {}
     for system, folders in done:
         best = Run(folders[-1])

@@ -7,6 +7,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
 # PyTorch's suffix of the key under which a module's `get_extra_state` is saved
@@ -75,13 +76,19 @@ def _overrides(model: nn.Module, hook: str) -> bool:
 
 
 def infinite(weights: dict[str, Any], model: nn.Module) -> str:
-    """Describes a parameter of `model` that is not finite; empty if none.
+    """Describes a parameter or a batch norm's statistic that is not finite; empty if none.
 
-    Buffers are not checked, as those of a mask may be infinite.
+    Other buffers are not checked: a mask may be infinite, and what is not known yet may be NaN.
     """
+    statistics = (
+        f"{name}.{one}" if name else one
+        for name, part in model.named_modules()
+        if isinstance(part, _NormBase)
+        for one in ("running_mean", "running_var")
+    )
     found = (
         name
-        for name, _ in model.named_parameters()
+        for name in (*(name for name, _ in model.named_parameters()), *statistics)
         if name in weights and not weights[name].isfinite().all()
     )
     return next(map(not_finite, found), "")

@@ -16,7 +16,7 @@ class Trial(NamedTuple):
     """The state of one trial.
 
     Attributes:
-        number: Number under which it began, as in `trial_<number>`.
+        number: How many trials began before it, as in `trial_<number>`.
         state: One of `STATES`.
         val_acc: Best validation accuracy of its epochs, in [0, 1]; None before the first.
         epochs: Number of epochs trained.
@@ -104,5 +104,5 @@ def trial_name(number: int) -> str:
 
 
 def in_order(trials: Sequence[Trial]) -> list[Trial]:
-    """Sorts trials by the number under which they began."""
+    """Sorts trials by their numbers."""
     return sorted(trials, key=lambda trial: trial.number)

@@ -7,7 +7,7 @@ data.batch_size: [64, 128, 256]    # one of these
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -92,13 +92,17 @@ def read(path: Path) -> Space:
         content = safe_yaml.load(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise UserError(f"--space {path}: no such file") from error
+    except IsADirectoryError as error:
+        raise UserError(f"--space {path}: is a folder; name a file, such as space.yaml") from error
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
     except yaml.YAMLError as error:
         raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
     if not isinstance(content, dict) or not content:
         raise UserError(f"{path}: holds no options; {FORM} to each, such as model.lr")
-    return {_option(path, name): _values(f"{path}: {name}", content[name]) for name in content}
+    space = {_option(path, name): _values(f"{path}: {name}", content[name]) for name in content}
+    _check_distinct(path, space)
+    return space
 
 
 def as_plain(space: Space) -> dict[str, Any]:
@@ -121,6 +125,15 @@ def _option(path: Path, name: Any) -> str:
     return name
 
 
+def _check_distinct(path: Path, names: Iterable[str]) -> None:
+    """Refuses an option under two names, such as model.lr and model.init_args.lr: one would win."""
+    known: dict[str, str] = {}
+    for name in names:
+        first = known.setdefault(name.replace(".init_args.", ".").removesuffix(".class_path"), name)
+        if first != name:
+            raise UserError(f"{path}: {name}: is the same option as {first}; leave one of them out")
+
+
 def _values(where: str, content: Any) -> Choices | Range:
     if isinstance(content, list):
         return _choices(where, content)
@@ -137,6 +150,8 @@ def _choices(where: str, content: list[Any]) -> Choices:
     for place, value in enumerate(content):
         if value in content[:place]:
             raise UserError(f"{where}: {value} is given twice")
+        if not _is_plain(value):
+            raise UserError(f"{where}: {value!s:.99} is no text or number; put a text in quotes")
     return Choices(tuple(content))
 
 
@@ -171,6 +186,13 @@ def _number(where: str, value: Any) -> float:
     if not abs(number) < float("inf"):
         raise UserError(f"{where}: {value} is not a number")
     return number
+
+
+def _is_plain(value: Any) -> bool:
+    """Returns whether a value is what JSON can hold: of YAML's types, a date, say, is not."""
+    if isinstance(value, dict):
+        return all(isinstance(key, str) and _is_plain(part) for key, part in value.items())
+    return all(map(_is_plain, value)) if isinstance(value, list) else _is_scalar(value)
 
 
 def _is_scalar(value: Any) -> bool:

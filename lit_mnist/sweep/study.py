@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial
 
 from lit_mnist.errors import UserError
+from lit_mnist.sweep.numbers import number_of
 
 HEARTBEAT_S = 60  # a trial without a sign of life for twice as long counts as abandoned
 _ATTEMPTS = 3  # two processes may create the tables of a new database at the same time
@@ -111,7 +112,7 @@ def _difference(before: Any, now: Any) -> str:
 
 
 class SamplerByNumber(BaseSampler):
-    """Draws each trial's options by Optuna's TPE, seeded by the sweep's seed and trial's number.
+    """Draws each trial's options by Optuna's TPE, seeded by the sweep's seed and its number.
 
     The options thus depend on the seed and the earlier trials, but not on how often the sweep was
     stopped, and processes that share a study draw different ones.
@@ -126,19 +127,19 @@ class SamplerByNumber(BaseSampler):
 
     def before_trial(self, study: optuna.Study, trial: FrozenTrial) -> None:
         """Prepares the trial's sampler."""
-        self._of(trial).before_trial(study, trial)
+        self._of(study, trial).before_trial(study, trial)
 
     def infer_relative_search_space(
         self, study: optuna.Study, trial: FrozenTrial
     ) -> dict[str, BaseDistribution]:
         """Returns the options that are drawn jointly."""
-        return self._of(trial).infer_relative_search_space(study, trial)
+        return self._of(study, trial).infer_relative_search_space(study, trial)
 
     def sample_relative(
         self, study: optuna.Study, trial: FrozenTrial, search_space: dict[str, BaseDistribution]
     ) -> dict[str, Any]:
         """Draws the options of the joint space."""
-        return self._of(trial).sample_relative(study, trial, search_space)
+        return self._of(study, trial).sample_relative(study, trial, search_space)
 
     def sample_independent(
         self,
@@ -148,10 +149,13 @@ class SamplerByNumber(BaseSampler):
         param_distribution: BaseDistribution,
     ) -> Any:
         """Draws one option that is not in the joint space."""
-        return self._of(trial).sample_independent(study, trial, param_name, param_distribution)
+        return self._of(study, trial).sample_independent(
+            study, trial, param_name, param_distribution
+        )
 
-    def _of(self, trial: FrozenTrial) -> TPESampler:
+    def _of(self, study: optuna.Study, trial: FrozenTrial) -> TPESampler:
         if trial.number != self.number:
-            (seed,) = np.random.SeedSequence([self.seed, trial.number]).generate_state(1)
+            place = number_of(trial, study.get_trials(deepcopy=False))
+            (seed,) = np.random.SeedSequence([self.seed, place]).generate_state(1)
             self.number, self.sampler = trial.number, TPESampler(seed=int(seed))
         return self.sampler

@@ -14,6 +14,7 @@ import optuna
 from filelock import FileLock, Timeout
 from optuna.trial import FrozenTrial, TrialState
 
+from lit_mnist.sweep.numbers import number_of
 from lit_mnist.sweep.study import retry
 
 WORKER, ERROR = "worker", "error"  # attributes of a trial: who runs it, why it failed
@@ -37,7 +38,7 @@ def _lock(folder: Path, worker: str) -> Path:
 
 
 def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
-    """Queues trials of dead processes again; returns the numbers under which they began."""
+    """Queues trials of dead processes again; returns their numbers."""
     found = []
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
         path = _lock(folder, trial.user_attrs.get(WORKER, ""))
@@ -49,7 +50,7 @@ def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
                     continue
                 study.tell(trial.number, state=TrialState.FAIL)
                 retry(study, trial)
-                found.append(first_number(trial))
+                found.append(number_of(trial, study.get_trials(deepcopy=False)))
                 path.unlink(missing_ok=True)
         except Timeout:
             continue
@@ -58,12 +59,6 @@ def requeue_abandoned(study: optuna.Study, folder: Path) -> list[int]:
 
 def _state(study: optuna.Study, number: int) -> TrialState:
     return study.get_trials(deepcopy=False)[number].state
-
-
-def first_number(trial: FrozenTrial) -> int:
-    """Returns the number under which a trial began; a retry of a killed one has a new number."""
-    before = retry.retried_trial_number(trial)
-    return trial.number if before is None else before
 
 
 def counted(trials: Sequence[FrozenTrial]) -> list[FrozenTrial]:

@@ -50,7 +50,8 @@ def _norms(trainer: Trainer) -> list[list[Tensor]]:
 
 
 def _norms_of(module: nn.Module) -> list[Tensor]:
-    """Computes the norm of each floating-point parameter and buffer."""
+    """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN."""
     everything = (*module.named_parameters(), *module.named_buffers())
     values = [value.detach() for _, value in everything if value.is_floating_point()]
-    return list(torch._foreach_norm(values)) if values else []
+    norms = torch._foreach_norm(values) if values else ()
+    return [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]  # NaN is unlike itself

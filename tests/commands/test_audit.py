@@ -56,6 +56,15 @@ def test_labels_in_doubt_are_named_and_the_data_left_alone(copied, capsys):
     assert (COMMITTEE / "out_of_fold.csv").read_bytes() == before
 
 
+def test_a_table_that_was_annotated_is_kept(copied, capsys):
+    assert main(["audit", str(COMMITTEE), "--output", "found"]) == 0
+    annotated = Path("found/audit.csv").read_text().replace("\n", ",my verdict\n", 1)
+    Path("found/audit.csv").write_text(annotated)
+    assert main(["audit", str(COMMITTEE), "--output", "found"]) == 2
+    assert "found/audit.csv: would be replaced, but" in capsys.readouterr().err
+    assert Path("found/audit.csv").read_text() == annotated
+
+
 def test_predictions_of_unknown_weights_are_refused(copied, capsys):
     assert main(["audit", str(member(0))]) == 2
     assert "committee --folds K writes it" in capsys.readouterr().err

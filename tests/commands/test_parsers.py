@@ -147,4 +147,4 @@ def test_a_bad_option_ends_in_one_line_and_status_2(command, options, named, her
 def test_an_output_that_is_a_file_is_reported(here, capsys):
     (here / "taken").touch()
     assert main(["reproduce", "--only", "dense", "--output", "taken"]) == 2
-    assert capsys.readouterr().err == "error: --output taken: File exists; name another folder\n"
+    assert capsys.readouterr().err == ("error: --output taken: taken is a file; name a folder\n")

@@ -128,6 +128,15 @@ def test_the_table_is_written_under_the_log_folder(call):
     assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}
 
 
+def test_a_table_of_the_users_is_not_replaced(call, order):
+    Path("mine").mkdir()
+    Path("mine/tutorial.md").write_text("# My tutorial\n")
+    status, _, problems = call("--only", "dense", "--output", "mine")
+    assert (status, order) == (2, [])
+    assert problems.startswith("error: mine/tutorial.md: would be replaced, but")
+    assert Path("mine/tutorial.md").read_text() == "# My tutorial\n"
+
+
 def test_fresh_keeps_the_rows_of_the_other_systems(call, order):
     assert call()[0] == 0
     before = facts()

@@ -4,6 +4,7 @@ import pickle
 
 import pytest
 import torch
+from torch import nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
@@ -122,9 +123,14 @@ def test_extra_state_may_change_its_form():
 
 def test_a_parameter_must_be_finite_a_buffer_need_not():
     module = DenseModule()
-    module.register_buffer("mask", torch.tensor([-torch.inf]))
+    module.register_buffer("mask", torch.tensor([-torch.inf, torch.nan]))
     saved = {"state_dict": module.state_dict()}
+    checkpoints.check("a.ckpt", saved)
     checkpoints.check_fits(saved, module, "a.ckpt")
+    statistics = nn.Sequential(nn.Identity(), nn.BatchNorm2d(2))
+    statistics[1].running_var[0] = torch.nan
+    with pytest.raises(UserError, match=r"the weights 1\.running_var are not all finite"):
+        checkpoints.check_fits({"state_dict": statistics.state_dict()}, statistics, "a.ckpt")
     saved["state_dict"]["net.1.bias"] = torch.full_like(module.net[1].bias, torch.inf)
     with pytest.raises(UserError, match=r"a\.ckpt: the weights net\.1\.bias are not all finite"):
         checkpoints.check_fits(saved, module, "a.ckpt")

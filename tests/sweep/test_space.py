@@ -62,6 +62,20 @@ BAD = {
     "the seed": ("seed_everything: [1, 2]", "seed_everything: is not searched"),
     "the split": ("data.split_seed: [1, 2]", "data.split_seed: is not searched"),
     "dashes": ("--model.lr: [1, 2]", "name an option without dashes"),
+    "a date": (
+        "model.word: [2026-01-02, b]",
+        "model.word: 2026-01-02 is no text or number; put a text in",
+    ),
+    "bytes": ("model.word: [!!binary aGk=, b]", "is no text or number"),
+    "a set": ("model.word: [[!!set {a, b}], b]", "is no text or number"),
+    "an option twice": (
+        "model.lr: [1, 2]\nmodel.init_args.lr: [1, 2]",
+        "model.init_args.lr: is the same option as model.lr; leave one of them out",
+    ),
+    "the class twice": (
+        "model: [DenseModule, SimpleConvModule]\nmodel.class_path: [DenseModule, DeepConvModule]",
+        "model.class_path: is the same option as model;",
+    ),
     "no YAML": ("model.lr: [1", "correct it"),
 }
 
@@ -72,6 +86,11 @@ def test_a_bad_space_is_one_line(tmp_path, text, message):
         read(tmp_path, text)
     assert message in str(caught.value)
     assert "\n" not in str(caught.value)
+
+
+def test_a_folder_is_refused(tmp_path):
+    with pytest.raises(UserError, match=f"--space {tmp_path}: is a folder; name a file"):
+        space.read(tmp_path)
 
 
 def test_the_example_is_a_space():
