@@ -1,5 +1,10 @@
-"""The optimizers and schedules of a module, built before training begins."""
+"""The optimizers and schedules of a module, built before training begins.
 
+A copy of the module builds them: a user's method may register hooks or keep what it has computed,
+and training calls it again.
+"""
+
+import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -35,17 +40,17 @@ def optimization(
     if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *brought(*given))):
         return [], None
     try:
-        return _listed(model.configure_optimizers())
+        return _listed(_copy(model).configure_optimizers())
     except RuntimeError as error:
         if "not attached to a `Trainer`" not in str(error):
             raise
     # The form of the schedules may depend on the length of training
-    return _ask(trainer, model, lambda: _listed(model.configure_optimizers())[0]) or [], None
+    return _ask(trainer, model, lambda asked: _listed(asked.configure_optimizers())[0]) or [], None
 
 
 def brought(trainer: Trainer, model: LightningModule) -> list[Callback]:
     """Returns the callbacks that a model's `configure_callbacks` brings, as far as it can tell."""
-    found = _ask(trainer, model, model.configure_callbacks) or ()
+    found = _ask(trainer, model, lambda asked: asked.configure_callbacks()) or ()
     several = found if isinstance(found, Iterable) else [found]
     return [one for one in several if isinstance(one, Callback)]  # training refuses others
 
@@ -57,15 +62,26 @@ def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
     return optimizers, [one["scheduler"] if isinstance(one, dict) else one for one in schedules]
 
 
-def _ask(trainer: Trainer, model: LightningModule, question: Callable[[], Any]) -> Any:
+def _ask(
+    trainer: Trainer, model: LightningModule, question: Callable[[LightningModule], Any]
+) -> Any:
     """Asks a model that needs its trainer; None if it cannot answer yet."""
-    model.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
+    asked = _copy(model)
+    asked.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
     try:
-        return question()
+        return question(asked)
     except Exception:  # what the trainer does not know yet; a mistake comes up again in training
         return None
     finally:
-        model.trainer = None
+        asked.trainer = None
+
+
+def _copy(model: LightningModule) -> LightningModule:
+    """Copies a model; returns itself if it holds something that cannot be copied."""
+    try:
+        return copy.deepcopy(model)
+    except Exception:  # whatever a user's attribute may raise
+        return model
 
 
 class _StandIn:
