@@ -550,7 +550,7 @@ class SetsUpEpochs(DenseModule):
         checkpoint["epochs"] = self.epochs
 
     def on_load_checkpoint(self, checkpoint):
-        self.epochs = checkpoint["epochs"]
+        self.epochs += checkpoint["epochs"]
 
     def configure_optimizers(self):
         adam = torch.optim.Adam(self.parameters(), lr=0.002)
@@ -574,7 +574,7 @@ class CountsEpochs(Callback):
         return {"epochs": self.epochs}
 
     def load_state_dict(self, state):
-        self.epochs = state["epochs"]
+        self.epochs += state["epochs"]
 
 
 class Accumulating(DenseModule):

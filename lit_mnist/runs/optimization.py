@@ -4,7 +4,6 @@ A copy of the module builds them: a user's method may register hooks or keep wha
 and training calls it again.
 """
 
-import copy
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -13,6 +12,8 @@ from lightning.pytorch.callbacks import BaseFinetuning, StochasticWeightAveragin
 from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.optim import Optimizer
+
+from lit_mnist.runs.copies import copied
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
@@ -40,7 +41,7 @@ def optimization(
     if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *brought(*given))):
         return [], None
     try:
-        return _listed(_copy(model).configure_optimizers())
+        return _listed(copied(model).configure_optimizers())
     except RuntimeError as error:
         if "not attached to a `Trainer`" not in str(error):
             raise
@@ -66,7 +67,7 @@ def _ask(
     trainer: Trainer, model: LightningModule, question: Callable[[LightningModule], Any]
 ) -> Any:
     """Asks a model that needs its trainer; None if it cannot answer yet."""
-    asked = _copy(model)
+    asked = copied(model)
     asked.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
     try:
         return question(asked)
@@ -74,14 +75,6 @@ def _ask(
         return None
     finally:
         asked.trainer = None
-
-
-def _copy(model: LightningModule) -> LightningModule:
-    """Copies a model; returns itself if it holds something that cannot be copied."""
-    try:
-        return copy.deepcopy(model)
-    except Exception:  # whatever a user's attribute may raise
-        return model
 
 
 class _StandIn:
