@@ -62,20 +62,6 @@ class Records(DenseModule):
         self.record.copy_(torch.maximum(self.record, self.val_scores.compute().acc))
 
 
-class RawSteps(DenseModule):
-    """Steps an optimizer of which Lightning counts no step."""
-
-    def __init__(self):
-        super().__init__()
-        self.automatic_optimization = False
-
-    def training_step(self, batch, batch_idx):
-        optimizer = self.optimizers(use_pl_optimizer=False)
-        optimizer.zero_grad()
-        self.manual_backward(super().training_step(batch, batch_idx))
-        optimizer.step()
-
-
 def recipe(name):
     return ("--model", f"{HERE}.{name}", "--name", name)
 
@@ -113,7 +99,14 @@ def test_a_score_is_saved_only_with_its_weights_whoever_saves_them(run_cli, adde
 
 
 def test_an_old_score_is_not_that_of_later_weights_if_no_step_was_counted(run_cli):
-    options = (*recipe("RawSteps"), "--trainer.max_epochs", "3")
+    options = (
+        "--model",
+        "tests.recipes.RawSteps",
+        "--name",
+        "RawSteps",
+        "--trainer.max_epochs",
+        "3",
+    )
     fitted(run_cli("fit", *options, "--trainer.check_val_every_n_epoch", "2"))
     place = folder("RawSteps") / "checkpoints"
     scores = [
