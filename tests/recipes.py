@@ -321,6 +321,20 @@ class TwoOptimizers(DenseModule):
         return torch.optim.SGD(body, lr=0.1), torch.optim.Adam([weight, bias], lr=0.01)
 
 
+class RawSteps(DenseModule):
+    """Steps an optimizer of which Lightning counts no step."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers(use_pl_optimizer=False)
+        optimizer.zero_grad()
+        self.manual_backward(super().training_step(batch, batch_idx))
+        optimizer.step()
+
+
 class SumsGradients(TwoOptimizers):
     """Steps its last layer at each batch, and the others at every fourth."""
 
@@ -558,7 +572,7 @@ class SetsUpEpochs(DenseModule):
         checkpoint["epochs"] = self.epochs
 
     def on_load_checkpoint(self, checkpoint):
-        self.epochs = checkpoint["epochs"]
+        self.epochs += checkpoint["epochs"]
 
     def configure_optimizers(self):
         adam = torch.optim.Adam(self.parameters(), lr=0.002)
@@ -582,7 +596,7 @@ class CountsEpochs(Callback):
         return {"epochs": self.epochs}
 
     def load_state_dict(self, state):
-        self.epochs = state["epochs"]
+        self.epochs += state["epochs"]
 
 
 class Accumulating(DenseModule):

@@ -75,9 +75,7 @@ def test_weights_pruned_after_validation_are_not_scored_as_best(run_cli):
     pruning = callback("ModelPruning", pruning_fn="l1_unstructured", make_pruning_permanent="false")
     once = ("--trainer.max_epochs", "1", *pruning, *callback("TQDMProgressBar"))
     output = fitted(run_cli("fit", *once))
-    assert (
-        "a callback changed the weights after each validation, so there is no best.ckpt" in output
-    )
+    assert "the weights changed after each validation, so there is no best.ckpt" in output
     assert not (RUN / "checkpoints" / "best.ckpt").exists()
     assert "best_val_acc" not in json.loads((RUN / "results.json").read_text())
     config = (RUN / "config.yaml").read_text()

@@ -69,6 +69,11 @@ def _of_training(text: str, frames: Frames) -> str:
     by_lightning = [name for name in callers if name != "torch"][-1:] == ["lightning"]
     if by_lightning and "grad can be implicitly created only for scalar outputs" in text:
         return "the loss is not a single number; return the mean over the batch from training_step"
+    if by_lightning and "Skipping the `training_step` by returning None" in text:
+        return (
+            "training_step returned None, but ranks take each step together; return zero times the"
+            " loss instead, or take --trainer.devices 1"
+        )
     if _UNUSED.search(text):
         return (
             "the loss does not depend on some of the trained weights, and the ranks wait for their"

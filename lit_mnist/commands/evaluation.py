@@ -60,7 +60,11 @@ def _number(score: Tensor) -> str:
 
 
 def trained(
-    run: Run, model: ScoredModule, ckpt_path: str | None, options: Mapping[str, Any]
+    run: Run,
+    model: ScoredModule,
+    ckpt_path: str | None,
+    options: Mapping[str, Any],
+    trainer: Trainer,
 ) -> tuple[str | None, tested.Weights]:
     """Returns the checkpoint to evaluate, None for a committee, and its weights.
 
@@ -69,6 +73,7 @@ def trained(
         model: The model that the checkpoint must fit.
         ckpt_path: The user's choice; by default the run's best, or its last if there is no best.
         options: The resolved config.
+        trainer: The trainer that will evaluate it.
 
     Raises:
         UserError: There is no checkpoint, it is of another model, or the model's code has changed.
@@ -87,7 +92,7 @@ def trained(
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
-    lazy.complete(model)
+    lazy.complete(model, trainer)
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)

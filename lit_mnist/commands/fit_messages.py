@@ -65,7 +65,7 @@ def why_no_best(run: Run) -> str:
     """Returns why a run that was trained has no best checkpoint."""
     known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
     if "val_acc" in known:
-        return "a callback changed the weights after each validation"
+        return "the weights changed after each validation"
     if "val_loss" in known or _validated(run):  # under names of the module's own
         return "the model logs no number as val_acc, by which the best is chosen"
     return "nothing was validated"

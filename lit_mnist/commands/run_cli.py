@@ -28,6 +28,7 @@ from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import best_score, same_members
+from lit_mnist.runs.tested import Weights
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.searched import Searched
 from lit_mnist.workarounds.applied import applied
@@ -85,7 +86,7 @@ class RunCLI(RunOptions):
             return self._fit(model, datamodule, ckpt_path)
 
     def _fit(self, model: ScoredModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
-        lazy.complete(model)
+        lazy.complete(model, self.trainer)
         begin = self._starting_point(ckpt_path)
         if begin.done:
             fit_messages.say_done(self.run, self.options, begin)
@@ -117,7 +118,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path = evaluation.trained(self.run, model, ckpt_path, self.options)[0]
+        path, _ = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "validation_step")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
@@ -134,7 +135,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "test")
         if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
             files.check_writable(self.run.folder)
-        path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
+        path, weights = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "test_step")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
@@ -158,7 +159,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             pictures = picture_files.find(datamodule.images) if datamodule.images else []
             digits_report.check_output(self.output or self.run.folder, pictures)
-        path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
+        path, weights = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "predict_step")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
@@ -172,6 +173,9 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule) and model.images:
             cost = model.used / model.images
             say(f"cascade: {cost:.2f} of {len(model.members)} members used per digit")
+
+    def _trained(self, model: ScoredModule, ckpt_path: Any) -> tuple[str | None, Weights]:
+        return evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
 
     def _arithmetic(self) -> str:
         device = self.trainer.strategy.root_device

@@ -5,6 +5,7 @@ epoch_start       calls the hooks of an epoch's start again, when it is resumed 
 frozen            keeps track of frozen layers: across a resume, and for DDP
 generators        keeps the states of the random generators
 kept_state        keeps what a checkpoint holds, while hooks are called
+own_state         keeps what modules and callbacks load of their own, while hooks are called
 partial_logs      keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients of manual optimization
 plain_states      checks before the first step what checkpoints will hold

@@ -2,7 +2,9 @@
 
 import copy
 import warnings
-from contextlib import suppress
+from contextlib import ExitStack, suppress
+from functools import partial
+from operator import methodcaller
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -10,6 +12,7 @@ from lightning.pytorch.trainer import call
 
 from lit_mnist.machine.patching import overrides
 from lit_mnist.resuming.kept_state import kept_state
+from lit_mnist.resuming.own_state import own_state
 
 _HOOK = "on_train_epoch_start"
 
@@ -30,17 +33,20 @@ def call_again(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     of_module = _has_hook(module, LightningModule)
     if not callbacks and not of_module:
         return
-    with kept_state(trainer), warnings.catch_warnings(action="ignore"):  # it has warned before
+    with ExitStack() as stack, warnings.catch_warnings(action="ignore"):  # it has warned before
+        stack.enter_context(kept_state(trainer))
+        for callback in callbacks:
+            load = partial(_load, trainer=trainer, checkpoint=checkpoint)
+            stack.enter_context(own_state(callback, trainer, load))
+        if of_module and overrides(module, LightningModule, "on_load_checkpoint"):
+            load = methodcaller("on_load_checkpoint", checkpoint)
+            stack.enter_context(own_state(module, trainer, load))
         outer, module._current_fx_name = module._current_fx_name, _HOOK  # for `self.log`
         for callback in callbacks:
             callback.on_train_epoch_start(trainer, module)
         module._current_fx_name = outer
         if of_module:
             call._call_lightning_module_hook(trainer, _HOOK)
-            with suppress(KeyError):  # it may have taken its entries out at its first call
-                module.on_load_checkpoint(checkpoint)
-        for callback in callbacks:
-            _load(callback, trainer, checkpoint)
 
 
 def _has_hook(thing: object, base: type) -> bool:
@@ -51,7 +57,7 @@ def _has_hook(thing: object, base: type) -> bool:
 
 def _load(callback: Callback, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     """Loads a callback's state, as Lightning does."""
-    with suppress(KeyError):  # likewise
+    with suppress(KeyError):  # it may have taken its entries out at its first call
         callback.on_load_checkpoint(trainer, trainer.lightning_module, checkpoint)
     state = checkpoint.get("callbacks", {}).get(callback.state_key)
     if state:

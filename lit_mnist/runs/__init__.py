@@ -20,6 +20,7 @@ best_score      the score of best.ckpt, and whether it is still the scored file
 of_training     the run that a checkpoint was trained in, and its rows of metrics.csv
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
+copies          copies a module, so that asking it changes nothing
 optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
 same_members    refuses to replace the results of a committee by those of another

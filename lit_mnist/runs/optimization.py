@@ -1,4 +1,8 @@
-"""The optimizers and schedules of a module, built before training begins."""
+"""The optimizers and schedules of a module, built before training begins.
+
+A copy of the module builds them: a user's method may register hooks or keep what it has computed,
+and training calls it again.
+"""
 
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
@@ -8,6 +12,8 @@ from lightning.pytorch.callbacks import BaseFinetuning, StochasticWeightAveragin
 from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.optim import Optimizer
+
+from lit_mnist.runs.copies import copied
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
@@ -35,17 +41,17 @@ def optimization(
     if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *brought(*given))):
         return [], None
     try:
-        return _listed(model.configure_optimizers())
+        return _listed(copied(model).configure_optimizers())
     except RuntimeError as error:
         if "not attached to a `Trainer`" not in str(error):
             raise
     # The form of the schedules may depend on the length of training
-    return _ask(trainer, model, lambda: _listed(model.configure_optimizers())[0]) or [], None
+    return _ask(trainer, model, lambda asked: _listed(asked.configure_optimizers())[0]) or [], None
 
 
 def brought(trainer: Trainer, model: LightningModule) -> list[Callback]:
     """Returns the callbacks that a model's `configure_callbacks` brings, as far as it can tell."""
-    found = _ask(trainer, model, model.configure_callbacks) or ()
+    found = _ask(trainer, model, lambda asked: asked.configure_callbacks()) or ()
     several = found if isinstance(found, Iterable) else [found]
     return [one for one in several if isinstance(one, Callback)]  # training refuses others
 
@@ -57,15 +63,18 @@ def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:
     return optimizers, [one["scheduler"] if isinstance(one, dict) else one for one in schedules]
 
 
-def _ask(trainer: Trainer, model: LightningModule, question: Callable[[], Any]) -> Any:
+def _ask(
+    trainer: Trainer, model: LightningModule, question: Callable[[LightningModule], Any]
+) -> Any:
     """Asks a model that needs its trainer; None if it cannot answer yet."""
-    model.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
+    asked = copied(model)
+    asked.trainer = _StandIn(trainer)  # type: ignore[assignment] # it answers as one
     try:
-        return question()
+        return question(asked)
     except Exception:  # what the trainer does not know yet; a mistake comes up again in training
         return None
     finally:
-        model.trainer = None
+        asked.trainer = None
 
 
 class _StandIn:

@@ -43,7 +43,7 @@ def misfit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, A
         model: The model, which is left unchanged.
         checkpoint: The checkpoint, for the model's hook.
     """
-    if shapes(weights) != shapes(model.state_dict()) and _overrides(model, "on_load_checkpoint"):
+    if shapes(weights) != shapes(model.state_dict()) and has_own_hook(model, "on_load_checkpoint"):
         given = {**checkpoint, "state_dict": dict(weights)}
         with suppress(Exception):  # whatever a user's module may raise; Lightning calls it again
             copy.deepcopy(model).on_load_checkpoint(given)  # type: ignore[operator] # a module's
@@ -63,10 +63,10 @@ def makes_layers_late(model: nn.Module) -> bool:
 
     Lightning calls it before it loads a checkpoint, and then checks that the weights fit.
     """
-    return _overrides(model, "setup")
+    return has_own_hook(model, "setup")
 
 
-def _overrides(model: nn.Module, hook: str) -> bool:
+def has_own_hook(model: nn.Module, hook: str) -> bool:
     """Returns whether a user's module, or one that it is derived from, has a hook of its own."""
     return any(
         hook in vars(kind)

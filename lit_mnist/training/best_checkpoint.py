@@ -10,7 +10,6 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.ending import validates_next
 from lit_mnist.training.validated_weights import ValidatedWeights
 
 OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_name": False}
@@ -19,8 +18,8 @@ OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_
 class BestCheckpoint(ModelCheckpoint):
     """Writes `best.ckpt`: the weights with the highest validation accuracy.
 
-    A score is valid only for the weights that it was measured on. If a callback changes them
-    between validation and checkpoint, as ModelPruning does, the changed weights are not saved.
+    A score is valid only for the weights that it was measured on. If others are in place at the
+    checkpoint, as ModelPruning changes them after validation, they are not saved.
 
     The score to beat is the one stored in `best.ckpt` itself. The best therefore stays the best if
     the folder is moved, where Lightning would start counting again, and if `last.ckpt` is older
@@ -41,13 +40,8 @@ class BestCheckpoint(ModelCheckpoint):
         self.validated = ValidatedWeights()
         self.reported = False  # whether a change since then was reported
 
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Notes the weights before a callback averages them."""
-        self.validated.forget()
-        if validates_next(trainer):
-            self.validated.note(trainer)
+    def on_train_batch_end(self, *_: Any) -> None:
+        """Saves nothing, as there is no score of these weights yet."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
@@ -60,10 +54,6 @@ class BestCheckpoint(ModelCheckpoint):
             self.best_k_models = {self.best_model_path: self.kth_value}
             self._write_down(trainer, stored)
 
-    def on_validation_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes the weights again, as a hook of the module may have changed them."""
-        self.validated.note(trainer)
-
     def on_validation_batch_end(
         self,
         trainer: Trainer,
@@ -73,8 +63,9 @@ class BestCheckpoint(ModelCheckpoint):
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
-        """Notes them again, as DDP's first forward pass copies rank 0's buffers to the others."""
-        if trainer.world_size > 1 and batch_idx == 0:
+        """Notes the weights that are scored."""
+        if batch_idx == 0:
+            self.measured = {}
             self.validated.note(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -94,21 +85,31 @@ class BestCheckpoint(ModelCheckpoint):
             self._save_if_best(trainer)
 
     def state_dict(self) -> dict[str, Any]:
-        """Saves the scores that belong to the checkpoint's weights."""
+        """Saves the scores of the last validation."""
         return super().state_dict() | {"measured": self.measured}
 
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Leaves the scores out of a checkpoint of other weights, whoever saves it."""
+        if self.measured and self.validated.changed(trainer):
+            checkpoint["callbacks"][self.state_key] |= {"measured": {}}
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores the last validation only: the score to beat is in `best.ckpt` itself."""
-        self.measured = dict(state_dict.get("measured", {}))
+        """Restores nothing: the score to beat is in `best.ckpt` itself."""
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
         score = score if _known(trainer.callback_metrics, "val_acc") else None
-        unchanged = self.validated.include(trainer)
-        if not trainer.strategy.reduce_boolean_decision(unchanged):
+        changed = self.validated.changed(trainer)
+        if not trainer.strategy.reduce_boolean_decision(not changed):
             self.measured = {}
             if not self.reported and trainer.is_global_zero:
-                print("a callback changes the weights after validation: best.ckpt is not written")
+                print(
+                    f"best.ckpt is not written: {changed or 'a weight'} is not what it was during"
+                    " validation, so the score is not that of a checkpoint; average weights by"
+                    " WeightAveraging, and keep a record in a metric or an attribute"
+                )
             self.reported = True
         elif self.check_monitor_top_k(trainer, score):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))

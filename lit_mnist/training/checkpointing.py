@@ -27,7 +27,7 @@ class LastCheckpoint(ModelCheckpoint):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Counts steps from where training begins."""
-        self.saved_at = trainer.global_step
+        self.saved_at = _steps(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
         """Saves within the epoch; `save_after_the_module` moves this behind the module's hook."""
@@ -59,12 +59,21 @@ class LastCheckpoint(ModelCheckpoint):
         """Restores nothing, as the folder may have been moved since."""
 
     def _is_due(self, trainer: Trainer) -> bool:
-        return self.every > 0 and trainer.global_step // self.every > self.saved_at // self.every
+        return self.every > 0 and _steps(trainer) // self.every > self.saved_at // self.every
 
     def _save(self, trainer: Trainer) -> None:
-        self.saved_at = trainer.global_step
+        self.saved_at = _steps(trainer)
         self.best_model_path = self.last_model_path = self.format_checkpoint_name({})
         self._save_checkpoint(trainer, self.last_model_path)
+
+
+def _steps(trainer: Trainer) -> int:
+    """Returns the number of steps; of batches if a module steps an optimizer of PyTorch's itself.
+
+    Lightning then counts no step, and lets no gradients be accumulated.
+    """
+    batches: Any = trainer.fit_loop.epoch_loop.batch_progress
+    return trainer.global_step or int(batches.total.ready)
 
 
 def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:

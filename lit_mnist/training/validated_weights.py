@@ -3,55 +3,63 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
+from lit_mnist.machine.patching import overrides
+
+# In which a module may swap its weights with an average of its own
+_HOOKS = ("on_validation_start", "on_validation_epoch_start", "on_validation_batch_start")
+
 
 class ValidatedWeights:
-    """Fingerprints, by their norms, of the weights that a validation may have used.
+    """Fingerprints, by their norms, of the weights that the last validation has used.
 
-    The weights may change around the start of a validation: a callback may average them before it,
-    a hook may change them at its start, and DDP replaces the buffers of all ranks by those of rank
-    0 at the first forward pass. So they are noted at each of these moments. WeightAveraging has its
-    average validated, and saved in the place of the module's weights, so the average counts too.
+    They are taken in the validation itself, as a callback or the module may put others in place
+    before it, and DDP's first forward pass replaces the buffers of all ranks by those of rank 0.
+    They are compared with what a checkpoint holds: WeightAveraging has its average validated, and
+    saved in the place of the module's weights.
     """
 
     def __init__(self) -> None:
-        self.noted: list[list[list[Tensor]]] = []  # for each moment, the norms of each model
+        self.noted: dict[str, Tensor] = {}  # the norms, by name
 
     def note(self, trainer: Trainer) -> None:
-        """Records the norms of the current weights."""
-        self.noted.append(_norms(trainer))
+        """Records the norms of the weights in use."""
+        self.noted = _norms(trainer.lightning_module)
 
-    def forget(self) -> None:
-        """Drops all recorded norms."""
-        self.noted = []
-
-    def include(self, trainer: Trainer) -> bool:
-        """Returns whether the current weights have been noted."""
-        now = _norms(trainer)
-        return any(all(_among(one, moment) for one in now) for moment in self.noted)
-
-
-def _among(norms: list[Tensor], others: list[list[Tensor]]) -> bool:
-    return any(len(norms) == len(one) and all(map(torch.equal, norms, one)) for one in others)
+    def changed(self, trainer: Trainer) -> str:
+        """Names a weight that is not saved as it was validated; empty if all are."""
+        now, module = _norms(_saved(trainer)), trainer.lightning_module
+        others = [name for name, norm in now.items() if not _same(norm, self.noted.get(name))]
+        if others and any(overrides(module, LightningModule, hook) for hook in _HOOKS):
+            # What it swaps among its own weights, it swaps again whenever it is validated
+            before, after = (sorted(map(float, one.values())) for one in (self.noted, now))
+            return others[0] if before != after else ""
+        return others[0] if others else ""
 
 
-def _norms(trainer: Trainer) -> list[list[Tensor]]:
-    """Computes the norms of the module's weights and of their averages."""
+def _same(norm: Tensor, other: Tensor | None) -> bool:
+    return other is not None and torch.equal(norm, other)
+
+
+def _saved(trainer: Trainer) -> nn.Module:
+    """Returns whose weights a checkpoint holds."""
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     averages = [
         callback._average_model.module
         for callback in callbacks
         if isinstance(callback, WeightAveraging) and callback._average_model is not None
     ]
-    return [_norms_of(module) for module in (trainer.lightning_module, *averages)]
+    return (trainer.lightning_module, *averages)[-1]
 
 
-def _norms_of(module: nn.Module) -> list[Tensor]:
+def _norms(module: nn.Module) -> dict[str, Tensor]:
     """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN."""
-    everything = (*module.named_parameters(), *module.named_buffers())
-    values = [value.detach() for _, value in everything if value.is_floating_point()]
-    norms = torch._foreach_norm(values) if values else ()
-    return [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]  # NaN is unlike itself
+    both = (*module.named_parameters(), *module.named_buffers())
+    values = {name: value.detach() for name, value in both if value.is_floating_point()}
+    norms = torch._foreach_norm(list(values.values())) if values else []
+    # as NaN is unlike itself
+    comparable = [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]
+    return dict(zip(values, comparable, strict=True))

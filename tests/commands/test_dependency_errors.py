@@ -117,6 +117,20 @@ def test_a_loss_without_gradient_is_reported_with_the_remedy():
     assert str(explanation).startswith("the loss depends on no trained weight")
 
 
+class SkipsSteps(BoringModel):
+    def training_step(self, batch, batch_idx):
+        """Returns nothing."""
+
+
+def test_a_step_that_is_skipped_on_several_ranks_is_reported_with_the_remedy(trainer, monkeypatch):
+    monkeypatch.setattr(Trainer, "world_size", 2)
+    explanation = raised(lambda: trainer.fit(SkipsSteps()))
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith(
+        "training_step returned None, but ranks take each step together"
+    )
+
+
 def two_optimizers(parameters):
     return [torch.optim.SGD([one], lr=0.1) for one in parameters]
 

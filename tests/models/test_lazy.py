@@ -1,4 +1,4 @@
-"""Layers that take their sizes from the first batch, through the real program."""
+"""Layers that are made after the module, or take their sizes from the first batch."""
 
 import re
 from pathlib import Path
@@ -11,7 +11,7 @@ from torch.nn import functional as F
 
 import lit_mnist
 from lit_mnist.errors import UserError
-from lit_mnist.models import ClassifierModule, lazy
+from lit_mnist.models import ClassifierModule, DenseModule, lazy
 from lit_mnist.models.scoring import ScoredModule
 from tests.conftest import equal_weights
 from tests.test_recipes import fitted
@@ -56,6 +56,21 @@ class LateAndLazy(ScoredModule):
         return torch.optim.SGD(self.parameters(), lr=0.1)
 
 
+class Extends(DenseModule):
+    """Puts a layer behind those that it has, whenever it is asked to make its layers."""
+
+    def configure_model(self):
+        self.net = nn.Sequential(self.net, nn.Linear(10, 10))
+
+
+class AsksTrainer(Extends):
+    """Asks its trainer before it does so."""
+
+    def configure_model(self):
+        if self.trainer.max_epochs == 2:
+            super().configure_model()
+
+
 class Unused(Lazy):
     """Has a lazy layer that no forward uses."""
 
@@ -75,7 +90,7 @@ def options(name):
     return ("--model", f"{__name__}.{name}", "--trainer.max_epochs", "2")
 
 
-@pytest.mark.parametrize("name", ["Lazy", "LateAndLazy"])
+@pytest.mark.parametrize("name", ["Lazy", "LateAndLazy", "Extends"])
 def test_they_are_trained_resumed_tested_and_loaded(run_cli, monkeypatch, name):
     same = (*options(name), STOP_AT)
     if name == "Lazy":
@@ -110,6 +125,16 @@ def test_only_their_first_weights_draw_random_numbers():
     torch.manual_seed(1)
     lazy.complete(sized)
     assert torch.equal(module.net[5].weight, sized.net[5].weight)
+
+
+@pytest.mark.parametrize("name", ["Extends", "AsksTrainer"])
+def test_layers_are_made_once(run_cli, name):
+    fitted(run_cli("fit", *options(name)))
+    fitted(run_cli("test", *options(name)))
+    path = Path("tb_logs", "dense", "seed_42", "checkpoints", "last.ckpt")
+    weights = torch.load(path, weights_only=True)["state_dict"]
+    before = [f"net.0.{key.removeprefix('net.')}" for key in DenseModule().state_dict()]
+    assert list(weights) == [*before, "net.1.weight", "net.1.bias"]
 
 
 @pytest.mark.parametrize(("name", "layer"), [("Unused", "spare"), ("Wrong", r"net\.0")])

@@ -6,7 +6,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpointing import checkpoints_of
 from tests.test_recipes import fitted, recipe
-from tests.test_stopping import folder, no_nan, results
+from tests.test_stopping import STOP_AT, checkpoint, folder, no_nan, results, stopped
 
 
 def test_the_trainer_s_checkpoint_callback_is_that_of_the_best(tmp_path):
@@ -29,3 +29,11 @@ def test_a_score_that_is_no_number_is_never_the_best_nor_told(run_cli):
     output += fitted(run_cli("test", *recipe("ScoresNaN"))) + text + problems
     assert results(place)["test_loss"] > 0  # that of the program's own predictions
     no_nan(output, (place / "metrics.csv").read_text(), (place / "results.json").read_text())
+
+
+def test_a_run_of_which_lightning_counts_no_step_is_saved_within_its_epochs(run_cli, monkeypatch):
+    fit = ("fit", *recipe("RawSteps"), STOP_AT, "--every_n_train_steps", "3")
+    stopped(run_cli, monkeypatch, "8", *fit)
+    saved = checkpoint("last", folder("RawSteps"))
+    batches = saved["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]["ready"]
+    assert (saved["global_step"], batches) == (0, 6)

@@ -1,9 +1,10 @@
-"""Whether weights are those that were validated; real runs are in test_stopping."""
+"""Whether weights are those that were validated; real runs are in test_best_checkpoint."""
 
 import json
 from pathlib import Path
 from types import SimpleNamespace
 
+import pytest
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
 
@@ -11,19 +12,45 @@ from lit_mnist.models.modules import DenseModule
 from lit_mnist.training.validated_weights import ValidatedWeights
 
 
-def test_an_average_that_is_saved_counts_as_much_as_the_weights():
+def trainer_of(module, *callbacks):
+    return SimpleNamespace(lightning_module=module, callbacks=list(callbacks))
+
+
+def test_an_average_that_is_saved_counts_as_validated():
     module, average, weights = DenseModule(), EMAWeightAveraging(decay=0.5), ValidatedWeights()
-    trainer = SimpleNamespace(lightning_module=module, callbacks=[average])
+    trainer = trainer_of(module, average)
     average.setup(trainer, module, "fit")
     average._average_model.update_parameters(module)
     with torch.no_grad():
         module.net[1].weight.add_(1)
     weights.note(trainer)
+    assert weights.changed(trainer) == "net.1.weight"  # not the average, which is saved
     average._swap_models(module)  # as for the validation itself
-    assert weights.include(trainer)
+    weights.note(trainer)
     average._swap_models(module)
+    assert weights.changed(trainer) == ""
     average._average_model.update_parameters(module)
-    assert not weights.include(trainer)
+    assert weights.changed(trainer) == "net.1.weight"
+
+
+class OwnHook(DenseModule):
+    """May put other weights in place for a validation."""
+
+    def on_validation_epoch_start(self):
+        """Does nothing here."""
+
+
+@pytest.mark.parametrize(("kind", "changed"), [(DenseModule, "net.1.bias"), (OwnHook, "")])
+def test_only_a_module_may_swap_its_weights(kind, changed):
+    module, weights = kind(), ValidatedWeights()
+    trainer = trainer_of(module)
+    first, second = module.net[1].bias.data, torch.arange(len(module.net[1].bias)).float()
+    module.register_buffer("average", second)
+    weights.note(trainer)
+    module.net[1].bias.data, module.average = second, first
+    assert weights.changed(trainer) == changed
+    module.average.add_(1)
+    assert weights.changed(trainer) == "net.1.bias"
 
 
 def test_weights_beside_a_buffer_of_nan_are_kept_resumed_and_tested(run_cli):

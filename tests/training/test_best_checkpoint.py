@@ -1,0 +1,115 @@
+"""The score of the best checkpoint belongs to its weights, whatever callbacks and modules do."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from lightning.pytorch import Callback
+
+from lit_mnist.models import DenseModule
+from lit_mnist.runs import checkpoints
+from tests.test_recipes import fitted
+from tests.test_stopping import folder, results
+
+HERE = "tests.training.test_best_checkpoint"
+
+
+class Average(Callback):
+    """Has an average of its own validated, and keeps it to itself."""
+
+    def on_fit_start(self, trainer, pl_module):
+        self.average = [one.detach().clone() for one in pl_module.parameters()]
+
+    def on_train_batch_end(self, trainer, pl_module, *_):
+        for average, one in zip(self.average, pl_module.parameters(), strict=True):
+            average.lerp_(one.detach(), 0.1)
+
+    def swap(self, pl_module):
+        for average, one in zip(self.average, pl_module.parameters(), strict=True):
+            kept = average.clone()
+            average.copy_(one.data)
+            one.data.copy_(kept)
+
+    def on_validation_start(self, trainer, pl_module):
+        self.swap(pl_module)
+
+    def on_validation_end(self, trainer, pl_module):
+        self.swap(pl_module)
+
+
+class LaterAverage(Average):
+    def on_validation_start(self, trainer, pl_module):
+        """Not yet."""
+
+    def on_validation_end(self, trainer, pl_module):
+        """Before."""
+
+    def on_validation_epoch_start(self, trainer, pl_module):
+        self.swap(pl_module)
+
+    def on_validation_epoch_end(self, trainer, pl_module):
+        self.swap(pl_module)
+
+
+class Records(DenseModule):
+    """Records its best accuracy in a buffer."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("record", torch.tensor(0.0))
+
+    def on_validation_epoch_end(self):
+        self.record.copy_(torch.maximum(self.record, self.val_scores.compute().acc))
+
+
+def recipe(name):
+    return ("--model", f"{HERE}.{name}", "--name", name)
+
+
+@pytest.mark.parametrize("interval", ["9", "4"])
+@pytest.mark.parametrize("kind", ["Average", "LaterAverage"])
+def test_an_average_that_no_checkpoint_holds_has_no_score_in_one(run_cli, kind, interval):
+    options = (f"--trainer.callbacks+={HERE}.{kind}", "--trainer.val_check_interval", interval)
+    output = fitted(run_cli("fit", *options))
+    assert "best.ckpt is not written: net.1.weight is not what it was" in output
+    assert not (folder("dense") / "checkpoints" / "best.ckpt").exists()
+    assert "best_val_acc" not in results()
+    assert checkpoints.scores(checkpoints.read(folder("dense") / "checkpoints" / "last.ckpt")) == {}
+
+
+def test_a_changed_buffer_is_named(run_cli):
+    output = fitted(run_cli("fit", *recipe("Records"), "--trainer.max_epochs", "1"))
+    assert "best.ckpt is not written: record is not what it was during validation" in output
+    assert "keep a record in a metric or an attribute" in output
+
+
+@pytest.mark.parametrize("added", [[], [f"--trainer.callbacks+={HERE}.Average"]])
+def test_a_score_is_saved_only_with_its_weights_whoever_saves_them(run_cli, added):
+    fitted(run_cli("fit", *added, "--trainer.callbacks+=tests.recipes.Saves"))
+    known = {
+        path.name: checkpoints.scores(checkpoints.read(path)).get("epoch")
+        for path in Path().glob("*.ckpt")
+    }
+    assert known == {
+        "9.validated.ckpt": None,  # not yet
+        "9.ended.ckpt": None if added else 0,
+        "18.validated.ckpt": None,
+        "18.ended.ckpt": None if added else 1,
+    }
+
+
+def test_an_old_score_is_not_that_of_later_weights_if_no_step_was_counted(run_cli):
+    options = (
+        "--model",
+        "tests.recipes.RawSteps",
+        "--name",
+        "RawSteps",
+        "--trainer.max_epochs",
+        "3",
+    )
+    fitted(run_cli("fit", *options, "--trainer.check_val_every_n_epoch", "2"))
+    place = folder("RawSteps") / "checkpoints"
+    scores = [
+        checkpoints.scores(checkpoints.read(place / f"{one}.ckpt")) for one in ("best", "last")
+    ]
+    assert (scores[0]["epoch"], scores[1]) == (1, {})
