@@ -15,7 +15,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.trained_on import fingerprint_of
+from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
 
 # Parts of a checkpoint, by Lightning, that only training needs; beside ours, the rest, to which a
 # module's own `on_save_checkpoint` may have added, rebuilds the network
@@ -62,6 +62,8 @@ class TrainedRun(NamedTuple):
         if not files.is_file(path):
             paths, average = _committee(run, results)
         essentials = [_essentials(checkpoints.read(path)) for path in paths]
+        for one, at in zip(essentials, paths, strict=True):
+            check_pixels(one, at)
         abstention = Abstention.of(results, _weights_sha256(essentials, average))
         return cls(paths, essentials, average, _dataset(paths, essentials), abstention, classes)
 
