@@ -18,6 +18,7 @@ from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, tested
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
 
 
@@ -76,7 +77,8 @@ def trained(
         trainer: The trainer that will evaluate it.
 
     Raises:
-        UserError: There is no checkpoint, it is of another model, or the model's code has changed.
+        UserError: There is no checkpoint, it is of another model or was shown other images in
+            training, or the model's code has changed.
     """
     if isinstance(model, EnsembleModule):
         if ckpt_path:
@@ -96,6 +98,7 @@ def trained(
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)
+    check_pixels(checkpoint, path)
     given = options["model"].get("init_args") or {}
     classes.check_same_module(checkpoint, model, path, given)
     # a score belongs to the weights and the code, and a run's results to those that it trained

@@ -3,6 +3,7 @@
 datamodule     MNISTDataModule: loaders, scaling, augmentation of training batches on the device
 split          which training images are trained on and which validate; folds
 fingerprint    hashes of data and split, compared when a checkpoint is loaded
+shown_pixels   whether a subclass's own hooks change the images of an evaluation
 augment        RandomAffine and affine: random transforms of a whole batch at once
 sampling       reads images between their pixels, on any device
 batches        training batches as a function of (seed, epoch, step, rank)

@@ -3,9 +3,13 @@
 from collections.abc import Mapping
 from typing import Any
 
+import torch
+
 from lit_mnist.data.read import Split
+from lit_mnist.data.shown_pixels import pixels
 from lit_mnist.data.split import Partition, split_sha256
 from lit_mnist.errors import UserError
+from lit_mnist.runs.trained_on import PIXELS
 
 
 def fingerprint(data: Any, partition: Partition | None) -> dict[str, Any]:
@@ -15,9 +19,11 @@ def fingerprint(data: Any, partition: Partition | None) -> dict[str, Any]:
         data: The data module, which may be a subclass that has chosen its images itself.
         partition: A split to use in place of the one that it has.
     """
-    identity: dict[str, Any] = {"dataset": data.dataset, "pixels": "0 to 1"}
     train_set = getattr(data, "train_set", None)
-    if not isinstance(train_set, Split):
+    is_known = isinstance(train_set, Split)
+    shown = pixels(data, train_set.images.device if is_known else torch.device("cpu"))
+    identity: dict[str, Any] = {"dataset": data.dataset} | ({"pixels": shown} if shown else {})
+    if not is_known:
         return identity
     identity["data_sha256"] = train_set.sha256
     part = partition or data.partition
@@ -42,6 +48,8 @@ def check_same(current: Mapping[str, Any], trained: Mapping[str, Any]) -> None:
     """
     for key, value in current.items():
         other = trained.get(key, value)
+        if key == "pixels" and other == PIXELS:
+            continue  # so did earlier versions describe any
         if other != value:
             folds = " and --data.folds" if {"folds", "fold"} & {*current, *trained} else ""
             raise UserError(

@@ -15,7 +15,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints, entries, of_training
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.trained_on import fingerprint_of
+from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
 
 # Parts of a checkpoint, by Lightning, that only training needs; beside ours, the rest, to which a
 # module's own `on_save_checkpoint` may have added, rebuilds the network
@@ -70,6 +70,7 @@ class TrainedRun(NamedTuple):
             scores.append(checkpoints.scores(one))
             runs.append(of_training.run_of(file, one) if len(paths) > 1 else run)
             essentials.append(_essentials(one))
+            check_pixels(essentials[-1], file)
         abstention = Abstention.of(results, _weights_sha256(essentials, average))
         dataset = _dataset(paths, essentials)
         return cls(paths, essentials, average, dataset, abstention, classes, (), scores, runs)
