@@ -6,6 +6,7 @@ Importing Lightning takes seconds, so nothing here imports it before a command r
 import atexit
 import gc
 import importlib
+import io
 import os
 import signal
 import sys
@@ -32,6 +33,7 @@ def program() -> int:
     while to shut down, and a signal meanwhile would change the exit code or print a traceback.
     """
     _on_signals(_leave)
+    _escape_odd_names()
     with suppress(OSError):  # so that a user's own modules are found in the working folder, which
         sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
     try:
@@ -40,6 +42,12 @@ def program() -> int:
         _on_signals(_leave)
         # at the very end, no handler could run any more
         atexit.register(_on_signals, signal.SIG_IGN)
+
+
+def _escape_odd_names() -> None:
+    """Lets standard output escape what it cannot encode, such as a file's name that is no UTF-8."""
+    if isinstance(sys.stdout, io.TextIOWrapper) and sys.stdout.errors == "strict":
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -27,3 +27,17 @@ def test_a_users_module_in_the_working_folder_is_found(here):
         check=True,
     )
     assert done.stdout.endswith("found\n")
+
+
+def test_what_standard_output_cannot_encode_is_escaped(here):
+    code = (
+        "import sys; from lit_mnist.main import program; sys.argv = ['lit-mnist', '--version'];"
+        r"program(); print('a\udcff \u00fc')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        env=os.environ | {"PYTHONPATH": str(ROOT), "PYTHONIOENCODING": "ascii:strict"},
+        capture_output=True,
+        check=True,
+    )
+    assert done.stdout.endswith(rb"a\udcff \xfc" + b"\n")

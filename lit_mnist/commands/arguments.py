@@ -99,6 +99,9 @@ def images_as_list(args: Sequence[str]) -> list[str]:
     end = next((i for i in range(start + 1, len(args)) if args[i].startswith("-")), len(args))
     if args[start + 1 : start + 2] and args[start + 1].startswith("["):
         return args  # already in the parser's list syntax
+    for name in args[start + 1 : end]:
+        if name.encode(errors="ignore").decode() != name:
+            raise UserError(f"--data.images {name!a:.99}: is no UTF-8 name; name its folder")
     return [*args[:start], f"--data.images={json.dumps(args[start + 1 : end])}", *args[end:]]
 
 

@@ -131,6 +131,11 @@ class TrainBatches:
         """Makes the next pass through that epoch start at the saved position."""
         self.place = self.resumed = dict(state_dict)
 
+    @property
+    def dataset(self) -> Tensor:
+        """The images to train on, as positions: Lightning searches no batch larger than these."""
+        return self.indices
+
     def __len__(self) -> int:
         """Number of steps in an epoch."""
         steps, remainder = divmod(len(self.indices), self.batch_size)

@@ -5,7 +5,7 @@ convolutions become grouped ones, which take 1.5 times as long on a CPU (`benchm
 """
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from lightning.pytorch import LightningModule
@@ -88,8 +88,8 @@ class EnsembleModule(ScoredModule):
             self._check_folds(data.partition.folds)
 
     def _own_data(self) -> MNISTDataModule | None:
-        """Returns the data module, if it is ours: no other knows hashes and folds."""
-        data = self.trainer.datamodule  # type: ignore[attr-defined] # Lightning sets it
+        """Returns the trainer's data module, if it is ours: no other knows hashes and folds."""
+        data: Any = getattr(self._trainer, "datamodule", None)
         return data if isinstance(data, MNISTDataModule) else None
 
     def _check_folds(self, folds: int) -> None:

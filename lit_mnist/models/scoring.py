@@ -121,7 +121,7 @@ class ScoredModule(LightningModule):
         """Adds metrics for the loss and the accuracy of `<stage>_scores`, for Lightning to log."""
         scores = getattr(self, f"{stage}_scores")
         for name in Scores._fields:
-            setattr(self, f"{stage}_{name}", Score(scores, name))
+            setattr(self, f"_{stage}_{name}", Score(scores, name))  # val_acc is free for a user's
 
     def lay_out(self) -> None:
         """Does what needs the sizes of all layers; called once they are known."""
@@ -186,7 +186,7 @@ class ScoredModule(LightningModule):
         if self._trainer is None:  # a step called by hand
             return
         for name in Scores._fields:
-            metric: Score = getattr(self, f"{stage}_{name}")
+            metric: Score = getattr(self, f"_{stage}_{name}")
             if batch_idx == 0:
                 metric.reset()  # from an epoch that was interrupted
             if not metric.update_called:  # once an epoch suffices

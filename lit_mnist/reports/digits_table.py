@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from lit_mnist.errors import printable
 from lit_mnist.pictures.read import Picture
 
 NONE = "-"  # marks an image that is not a digit
@@ -100,7 +101,15 @@ def screen_table(rows: Sequence[list[Row]]) -> str:
         box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
         unsure = "  not sure" if row["sure"] is False else ""
         second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""
-        cells.append((row["file"], box, row["digit"], percent(row["probability"]) + unsure, second))
+        cells.append(
+            (
+                printable(row["file"]),
+                box,
+                row["digit"],
+                percent(row["probability"]) + unsure,
+                second,
+            )
+        )
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
     return "\n".join(lines)

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.tuner import Tuner
 from torch import nn
 from torch.utils.data import DataLoader, TensorDataset
 
@@ -126,6 +127,19 @@ def test_a_batch_that_would_be_dropped_is_refused(module):
     module(batch_size=501).setup("fit")
     with pytest.raises(UserError, match="501 is more than the 500 training images"):
         module(batch_size=501, augment=True).setup("fit")
+
+
+@pytest.mark.parametrize("name", ["batch_size", "eval_batch_size"])
+@pytest.mark.parametrize("size", [0, -3])
+def test_batches_of_no_images_are_refused(module, name, size):
+    with pytest.raises(UserError, match=f"--data.{name} {size}: take 1 or more"):
+        module(**{name: size})
+
+
+def test_the_search_for_a_batch_size_ends_at_that_of_a_data_loader(module, here):
+    data = module(batch_size=8)
+    found = Tuner(one_epoch()).scale_batch_size(DenseModule(), datamodule=data, steps_per_trial=1)
+    assert found == data.batch_size == 512  # the first power of two above the 500 images
 
 
 def test_checkpoints_of_other_data_or_splits_are_refused(module):

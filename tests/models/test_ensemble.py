@@ -215,6 +215,17 @@ def test_a_committee_can_be_tested_from_python(trained, hard_data):
     assert scores["test_loss"] == pytest.approx(recorded["test_loss"])
 
 
+@pytest.mark.parametrize("step", ["validation_step", "test_step", "predict_step"])
+def test_steps_can_be_called_by_hand(trained, step):
+    images, labels = digits(7, seed=3)
+    batch, by_trainer = [images, labels], EnsembleModule(PATTERN).eval()
+    by_trainer.configure_model()
+    with torch.no_grad():
+        found = getattr(EnsembleModule(PATTERN).eval(), step)(batch, 0)
+        probabilities = by_trainer(images[:, None] / 255).exp()
+    torch.testing.assert_close(getattr(found, "probabilities", found), probabilities)
+
+
 def test_other_data_are_refused_from_python(trained, hard_data):
     data = MNISTDataModule(str(hard_data), dataset=SMALL, split_seed=7)
     trainer = Trainer(accelerator="cpu", logger=False, enable_progress_bar=False)

@@ -3,10 +3,14 @@
 import numpy as np
 import pytest
 import torch
+from lightning.pytorch import Trainer
 from sklearn.metrics import accuracy_score, log_loss
 from torch.nn import functional as F
+from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.data.batches import Batch
+from lit_mnist.data.datamodule import MNISTDataModule
+from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.scoring import RunningScores, ScoredModule
 
 
@@ -116,3 +120,31 @@ def test_evaluation_is_in_the_precision_of_the_weights(step):
     if step == "validation_step":
         loss = module.val_scores.compute().loss
         assert torch.equal(loss, F.cross_entropy(expected, batch.labels, reduction="sum") / 16)
+
+
+class OwnMetrics(DenseModule):
+    """Keeps metrics of its own under the names of what is logged."""
+
+    def __init__(self):
+        super().__init__()
+        self.train_acc, self.val_acc, self.test_acc = (
+            MulticlassAccuracy(10, average="micro") for _ in range(3)
+        )
+
+    def validation_step(self, batch, batch_idx):
+        answer = super().validation_step(batch, batch_idx)
+        self.val_acc.update(answer, batch.labels)
+        return answer
+
+
+def test_metrics_of_a_module_may_have_the_names_of_what_is_logged(small_data, here):
+    module, data = OwnMetrics(), MNISTDataModule(str(small_data), "KMNIST", batch_size=60)
+    quiet = dict.fromkeys(("logger", "enable_progress_bar", "num_sanity_val_steps"), 0)
+    trainer = Trainer(accelerator="cpu", max_epochs=1, **quiet)
+    trainer.fit(module, data)
+    logged = trainer.callback_metrics
+    names = {f"{stage}_{name}" for stage in ("train", "val") for name in ("acc", "loss")}
+    assert logged.keys() >= names
+    assert logged["val_acc"].item() == pytest.approx(module.val_acc.compute().item())
+    (scores,) = trainer.test(module, data, verbose=False)
+    assert 0 <= scores["test_acc"] <= 1

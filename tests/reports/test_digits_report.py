@@ -1,6 +1,7 @@
 """The command `predict`: which files it replaces, and what it reads of a folder."""
 
 import csv
+import os
 from pathlib import Path
 
 import numpy as np
@@ -27,7 +28,7 @@ def predict(run_cli, fitted):
 
 
 def read(folder):
-    with (folder / "digits.csv").open(newline="", errors="surrogateescape") as file:
+    with (folder / "digits.csv").open(newline="", encoding="utf-8") as file:
         return [row["file"] for row in csv.DictReader(file)]
 
 
@@ -78,3 +79,15 @@ def test_an_output_that_is_a_file_is_told_before_pictures_are_read(predict, here
     status, _, problems = predict("no_picture.png", "--output", output)
     assert status == 2
     assert problems == f"error: --output {output}: file is a file; name a folder\n"
+
+
+def test_a_name_that_is_no_utf_8_is_escaped(predict, here):
+    picture = draw(here / "folder" / os.fsdecode(b"\xff\xe9.png"))
+    status, output, problems = predict("folder", "--output", "found")
+    assert (status, problems) == (0, "")
+    assert read(here / "found") == [r"folder/\udcff\udce9.png"]
+    assert output.splitlines()[1].startswith(r"folder/\udcff\udce9.png  ")
+    status, _, problems = predict(picture.relative_to(here))
+    assert status == 2
+    named = r"error: --data.images 'folder/\udcff\udce9.png'"
+    assert problems == f"{named}: is no UTF-8 name; name its folder\n"
