@@ -6,6 +6,7 @@ from lightning.pytorch import Callback
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.resuming.generators import Generators
+from lit_mnist.resuming.last_metrics import LastMetrics
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
@@ -18,7 +19,7 @@ _FIRST = (MetricsCSV, PartialLogs)  # they say why
 def keepers() -> list[Callback]:
     """Returns the callbacks that save and restore what Lightning does not."""
     of_ours: list[Callback] = [ResumedEpoch(), Searched(), Frozen(), PartialLogs()]
-    return [*of_ours, PendingGradients(), Generators()]
+    return [*of_ours, LastMetrics(), PendingGradients(), Generators()]
 
 
 def in_order(callbacks: Iterable[Callback]) -> list[Callback]:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 
@@ -26,11 +27,7 @@ class Generators(Callback):
     ) -> None:
         """Saves the states of each rank."""
         own = states(trainer.strategy.root_device)
-        all_ranks: list[Any] = [own]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, own)
-        checkpoint[entries.GENERATORS] = all_ranks
+        checkpoint[entries.GENERATORS] = of_each_rank(trainer, own)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

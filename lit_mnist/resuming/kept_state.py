@@ -11,6 +11,7 @@ from torchmetrics import Metric
 
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming import generators
+from lit_mnist.resuming.last_metrics import PLACES
 
 
 @contextmanager
@@ -77,8 +78,7 @@ def _logs(trainer: Trainer) -> Iterator[None]:
     """Keeps what is logged: `PartialLogs` and the loggers have it from the first call."""
     connector, results = trainer._logger_connector, trainer.fit_loop.epoch_loop._results
     kept = dict(results)
-    names = ("_callback_metrics", "_logged_metrics", "_progress_bar_metrics")
-    metrics = {name: dict(getattr(connector, name)) for name in names}
+    metrics = {name: dict(getattr(connector, name)) for name in PLACES}
     silent: Any = [(one, "log_metrics", lambda *_, **__: None) for one in trainer.loggers]
     with replaced(*silent):
         yield

@@ -2,7 +2,6 @@
 
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
@@ -11,6 +10,7 @@ from torchmetrics import Metric
 from lit_mnist.logs import logged_sums
 from lit_mnist.logs.logged_sums import Sums, states
 from lit_mnist.models.scoring import RunningScores
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 
@@ -45,10 +45,7 @@ class PartialLogs(Callback):
         logged = {name: logged_sums.saved(one) for name, one in logged_sums.of(trainer).items()}
         metrics = {name: states(one) for name, one in _metrics(pl_module).items()}
         local = {"logged": self.due | logged, "metrics": metrics}
-        all_ranks: list[Any] = [local]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, local)
+        all_ranks = of_each_rank(trainer, local)
         if any(sums for rank in all_ranks for sums in rank.values()):
             checkpoint[entries.LOGS] = all_ranks
 

@@ -3,11 +3,11 @@
 from pathlib import Path
 from typing import Any
 
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import checkpoints, entries
 
 
@@ -32,10 +32,7 @@ class PendingGradients(Callback):
             for name, one in pl_module.named_parameters()
             if one.grad is not None
         }
-        all_ranks: list[Any] = [own]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, own)
+        all_ranks = of_each_rank(trainer, own)
         if any(all_ranks):
             checkpoint[entries.GRADIENTS] = all_ranks
 
