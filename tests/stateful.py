@@ -1,7 +1,13 @@
 """Modules of a user whose training depends on state that is easily lost at a resume."""
 
+import random
+
+import numpy as np
 import torch
+from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
+from torchmetrics import MaxMetric, MinMaxMetric, RunningMean
+from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.models import DenseModule
 
@@ -24,3 +30,87 @@ class PatientPlateau(DenseModule):
         plateau = ReduceLROnPlateau(adam, patience=0, factor=0.5)
         schedule = {"scheduler": plateau, "monitor": "val_loss", "strict": False}
         return {"optimizer": adam, "lr_scheduler": schedule}
+
+
+class LogsLate(DenseModule):
+    """Logs at the end of each batch."""
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        loss = outputs["loss"]
+        for how in ("mean", "sum", "max", "min"):
+            self.log(f"late_{how}", loss, on_step=False, on_epoch=True, reduce_fx=how, batch_size=1)
+
+
+class CountsOn(DenseModule):
+    """Has metrics that are never reset, and metrics that keep something beside their states."""
+
+    def __init__(self):
+        super().__init__(lr=0.05)
+        self.best, self.recent = MaxMetric(), RunningMean(window=12)
+        self.range = MinMaxMetric(MulticlassAccuracy(10, average="micro"))
+        self.right = MulticlassAccuracy(10, average="micro")
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        logits = self(batch.images).detach()
+        self.recent.update(loss.detach())
+        self.range.update(logits, batch.labels)
+        self.range.compute()
+        self.right(logits, batch.labels)
+        self.log("right", self.right, on_step=False, on_epoch=True)  # which resets it
+        self.log("recent", self.recent.compute())
+        return loss
+
+    def on_validation_epoch_end(self):
+        self.best.update(-self.trainer.callback_metrics["val_loss"])
+
+    def on_train_epoch_end(self):
+        self.log("best", self.best.compute())
+        self.log_dict({f"range_{name}": value for name, value in self.range.compute().items()})
+
+
+class StartsAfresh(DenseModule):
+    """Draws numbers, resets its metric and logs at the start of training."""
+
+    def __init__(self):
+        super().__init__()
+        self.right = MulticlassAccuracy(10, average="micro")
+
+    def on_train_start(self):
+        self.shown = random.random() + np.random.rand()  # noqa: NPY002 # as users draw
+        self.right.reset()
+        self.log("began", 1.0, reduce_fx="sum")
+
+    def training_step(self, batch, batch_idx):
+        noise = random.random() + np.random.rand()  # noqa: NPY002 # likewise
+        logits = self(batch.images + 0.1 * noise)
+        self.right(logits, batch.labels)
+        self.log("right", self.right, on_step=False, on_epoch=True)
+        return nn.functional.cross_entropy(logits, batch.labels)
+
+
+class StepsEveryOther(DenseModule):
+    """Sums up the gradients of two batches in the hooks of automatic optimization."""
+
+    def optimizer_step(self, epoch, batch_idx, optimizer, optimizer_closure):
+        if batch_idx % 2:
+            optimizer.step(closure=optimizer_closure)
+        else:
+            optimizer_closure()
+
+    def optimizer_zero_grad(self, epoch, batch_idx, optimizer):
+        if batch_idx % 2 == 0:
+            optimizer.zero_grad()
+
+
+class LooksAtBatches(DenseModule):
+    """Passes over training batches by itself, at the start of training and after each epoch."""
+
+    def on_train_start(self):
+        self.mean_label()
+
+    def on_train_epoch_end(self):
+        self.log("mean_label", self.mean_label())
+
+    def mean_label(self):
+        return next(iter(self.trainer.datamodule.train_dataloader())).labels.float().mean()
