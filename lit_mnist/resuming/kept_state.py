@@ -10,7 +10,7 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lit_mnist.machine.patching import replaced
-from lit_mnist.resuming import generators
+from lit_mnist.resuming import generators, metric_states
 from lit_mnist.resuming.last_metrics import PLACES
 
 
@@ -48,13 +48,10 @@ def _weights(module: LightningModule) -> Iterator[None]:
 def _metrics(module: LightningModule) -> Iterator[None]:
     """Keeps the sums of metrics, which `PartialLogs` and `TrainLog` have loaded."""
     metrics = [one for one in module.modules() if isinstance(one, Metric)]
-    kept = [{name: _copy(getattr(one, name)) for name in one._defaults} for one in metrics]
-    counts = [one._update_count for one in metrics]
+    kept = [metric_states.saved(one) for one in metrics]
     yield
-    for one, states, count in zip(metrics, kept, counts, strict=True):
-        for name, value in states.items():
-            setattr(one, name, value)
-        one._update_count, one._computed = count, None
+    for one, states in zip(metrics, kept, strict=True):
+        metric_states.load(one, states)
 
 
 @contextmanager
