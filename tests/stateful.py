@@ -114,3 +114,18 @@ class LooksAtBatches(DenseModule):
 
     def mean_label(self):
         return next(iter(self.trainer.datamodule.train_dataloader())).labels.float().mean()
+
+
+class EvaluatesParts(DenseModule):
+    """Puts its batch norm and its dropout in evaluation mode after the first epoch."""
+
+    class net_type(nn.Sequential):  # as the attribute is called
+        """A user's net."""
+
+        def __init__(self):
+            norm, dropout = nn.BatchNorm1d(16), nn.Dropout(0.5)
+            super().__init__(nn.Flatten(), nn.Linear(784, 16), norm, dropout, nn.Linear(16, 10))
+
+    def on_train_epoch_end(self):
+        self.net[2].eval()
+        self.net[3].eval()

@@ -3,7 +3,7 @@
 after_start       callbacks that restore something after the hooks of the start
 across_resumes    the callbacks that keep state across a resume
 epoch_start       calls the hooks of an epoch's start again, when it is resumed from within
-frozen            keeps track of frozen layers: across a resume, and for DDP
+frozen            keeps track of frozen layers, and of those in evaluation mode
 generators        keeps the states of the random generators
 kept_state        keeps what a checkpoint holds, while hooks are called
 last_metrics      keeps the last value of all that was logged
