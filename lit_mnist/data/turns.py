@@ -1,6 +1,5 @@
 """Determines which epoch a pass over the training batches belongs to."""
 
-import itertools
 from collections.abc import Iterator
 
 from lightning.pytorch import LightningDataModule
@@ -20,16 +19,20 @@ class Turns:
 
     def __init__(self, data: LightningDataModule) -> None:
         self.data = data
-        self.by_hand = itertools.count()
+        self.by_hand = 0  # passes of a user's own so far
 
     def __call__(self, one: Iterator[Batch]) -> Turn:
         """Returns the epoch of the pass `one`."""
         trainer = self.data.trainer
         if trainer is None:
-            return Turn(next(self.by_hand))
+            return self._own()
         loader = trainer.fit_loop._combined_loader  # whose iterators are the Trainer's own
         reader = None if loader is None else loader._iterator
         if reader is None or all(iterator is not one for iterator in reader.iterators):
-            return Turn(next(self.by_hand), kept=False)
+            return self._own(kept=False)
         # Not trainer.current_epoch, which lags behind when a run is resumed (Lightning #21938)
         return Turn(trainer.fit_loop.epoch_progress.current.processed)  # type: ignore[attr-defined] # Lightning declares its base class
+
+    def _own(self, kept: bool = True) -> Turn:
+        self.by_hand += 1
+        return Turn(self.by_hand - 1, kept)

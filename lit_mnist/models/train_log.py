@@ -71,7 +71,8 @@ class TrainLog(Callback):
         scores, rank = _scores(pl_module), trainer.global_rank
         partial, self.partial = self.partial, {}
         scores.reset()
-        self.ended, self.updates, self.before = False, 0, {}
+        self.ended, self.updates = False, 0
+        self._note_before(trainer)
         self.resumed = bool(partial)
         lr = partial.pop("lr", None)
         self.lr = lr.item() if isinstance(lr, Tensor) and lr.numel() == 1 else None
@@ -85,9 +86,7 @@ class TrainLog(Callback):
         """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
         self.ended, self.updates, self.lr, self.resumed = False, 0, None, False
-        logged = trainer.callback_metrics
-        names = ("lr", *(f"train_{name}" for name in Scores._fields))
-        self.before = {name: logged.get(name) for name in names}
+        self._note_before(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
         """Watches the rate of the first optimizer, which a callback may have replaced."""
@@ -127,6 +126,12 @@ class TrainLog(Callback):
         for name, value in values.items():
             if trainer.callback_metrics.get(name) is self.before.get(name):
                 _log_same(pl_module, name, value)
+
+    def _note_before(self, trainer: Trainer) -> None:
+        """Notes the values of before this epoch, or its resume."""
+        logged = trainer.callback_metrics
+        names = ("lr", *(f"train_{name}" for name in Scores._fields))
+        self.before = {name: logged.get(name) for name in names}
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer

@@ -6,9 +6,12 @@ from lightning.pytorch import Callback
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.resuming.generators import Generators
+from lit_mnist.resuming.last_metrics import LastMetrics
+from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
+from lit_mnist.resuming.same_sums import SameSums
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.searched import Searched
 
@@ -17,8 +20,10 @@ _FIRST = (MetricsCSV, PartialLogs)  # they say why
 
 def keepers() -> list[Callback]:
     """Returns the callbacks that save and restore what Lightning does not."""
-    of_ours: list[Callback] = [ResumedEpoch(), Searched(), Frozen(), PartialLogs()]
-    return [*of_ours, PendingGradients(), Generators()]
+    logs: list[Callback] = [PartialLogs(), LastMetrics()]
+    weights: list[Callback] = [Searched(), Frozen(), SameSums(), PendingGradients()]
+    # Those before it restore what the hooks that ResumedEpoch calls must not change
+    return [*logs, *weights, Generators(), ResumedEpoch(), OwnPasses()]
 
 
 def in_order(callbacks: Iterable[Callback]) -> list[Callback]:

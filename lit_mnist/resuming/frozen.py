@@ -1,4 +1,4 @@
-"""Keeps track of frozen layers: across a resume, and for DDP."""
+"""Keeps track of frozen layers, and of those in evaluation mode: across a resume, and for DDP."""
 
 from typing import Any
 
@@ -12,10 +12,11 @@ from lit_mnist.runs import entries
 
 
 class Frozen(Callback):
-    """Saves in checkpoints which weights are frozen, restores that at a resume, and informs DDP.
+    """Saves in checkpoints what is frozen, or in evaluation mode, restores it, and informs DDP.
 
     At a resume, BaseFinetuning freezes again all that it froze at the start, even layers that it
-    has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`).
+    has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`). A batch norm or a
+    dropout that is frozen by `eval()` stays so from epoch to epoch, but no checkpoint says so.
 
     DDP averages the gradients of only those weights that were trainable when it was built. Without
     this, each rank would train a layer that is unfrozen later only on its own images.
@@ -27,7 +28,7 @@ class Frozen(Callback):
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes what the module and its callbacks have frozen before training."""
-        self.before = self.before or _frozen(pl_module)
+        self.before = self.before or _frozen(trainer, pl_module)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes for which weights DDP was built."""
@@ -50,8 +51,8 @@ class Frozen(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves the names of the frozen weights, and of those that were before training."""
-        checkpoint[entries.FROZEN] = {**_frozen(pl_module), "before": self.before}
+        """Saves the names of what is frozen, and of what was before training."""
+        checkpoint[entries.FROZEN] = {**_frozen(trainer, pl_module), "before": self.before}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -64,7 +65,7 @@ class Frozen(Callback):
         saved = entries.get(checkpoint, entries.FROZEN)
         if trainer.state.fn != TrainerFn.FITTING or saved is None:
             return
-        self.before = _frozen(pl_module)
+        self.before = _frozen(trainer, pl_module)
         changed = {
             kind: {*names} ^ {*saved.get("before", {}).get(kind, names)}
             for kind, names in self.before.items()
@@ -75,6 +76,9 @@ class Frozen(Callback):
         for name, norm in _norms(pl_module):
             if name not in changed["statistics"]:
                 norm.track_running_stats = name not in saved["statistics"]
+        for name, layer in pl_module.named_modules():
+            if "evaluating" in saved and name not in changed["evaluating"]:
+                layer.training = name not in saved["evaluating"]
 
 
 def _wait(device: torch.device) -> None:
@@ -83,11 +87,18 @@ def _wait(device: torch.device) -> None:
         torch.cuda.synchronize(device)
 
 
-def _frozen(module: LightningModule) -> dict[str, list[str]]:
-    """Lists the names of frozen weights, and of batch norms without statistics."""
+def _frozen(trainer: Trainer, module: LightningModule) -> dict[str, list[str]]:
+    """Lists the names of frozen weights, batch norms without statistics, and layers in eval mode.
+
+    While all are validated, Lightning remembers in which mode they are trained.
+    """
+    modes = {name: one.training for name, one in module.named_modules()}
+    if trainer.validating:
+        modes |= trainer.fit_loop.epoch_loop.val_loop._module_mode.mode
     weights = [name for name, one in module.named_parameters() if not one.requires_grad]
     norms = [name for name, one in _norms(module) if not one.track_running_stats]
-    return {"weights": weights, "statistics": norms}
+    evaluating = [name for name, trains in modes.items() if not trains]
+    return {"weights": weights, "statistics": norms, "evaluating": evaluating}
 
 
 def _trained(module: LightningModule) -> list[str]:

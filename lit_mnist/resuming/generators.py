@@ -5,13 +5,15 @@ from typing import Any
 
 import numpy as np
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist.resuming.after_start import AfterStart
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 
-class Generators(Callback):
+class Generators(AfterStart):
     """Saves the generators' states in checkpoints and restores them, as a user's net may use them.
 
     PyTorch's are seeded at each step as well, but a hook may draw from them between two epochs. For
@@ -26,20 +28,16 @@ class Generators(Callback):
     ) -> None:
         """Saves the states of each rank."""
         own = states(trainer.strategy.root_device)
-        all_ranks: list[Any] = [own]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, own)
-        checkpoint[entries.GENERATORS] = all_ranks
+        checkpoint[entries.GENERATORS] = of_each_rank(trainer, own)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps the states until training starts."""
+        """Keeps the states until training has started."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = list(entries.get(checkpoint, entries.GENERATORS, []))
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's states; if the number of ranks has changed, the seed's stay."""
         if len(self.loaded) == trainer.world_size:
             restore(self.loaded[trainer.global_rank], trainer.strategy.root_device)

@@ -10,7 +10,8 @@ from torch import Tensor
 from torchmetrics import Metric
 
 from lit_mnist.machine.patching import replaced
-from lit_mnist.resuming import generators
+from lit_mnist.resuming import generators, metric_states
+from lit_mnist.resuming.last_metrics import PLACES
 
 
 @contextmanager
@@ -47,13 +48,10 @@ def _weights(module: LightningModule) -> Iterator[None]:
 def _metrics(module: LightningModule) -> Iterator[None]:
     """Keeps the sums of metrics, which `PartialLogs` and `TrainLog` have loaded."""
     metrics = [one for one in module.modules() if isinstance(one, Metric)]
-    kept = [{name: _copy(getattr(one, name)) for name in one._defaults} for one in metrics]
-    counts = [one._update_count for one in metrics]
+    kept = [metric_states.saved(one) for one in metrics]
     yield
-    for one, states, count in zip(metrics, kept, counts, strict=True):
-        for name, value in states.items():
-            setattr(one, name, value)
-        one._update_count, one._computed = count, None
+    for one, states in zip(metrics, kept, strict=True):
+        metric_states.load(one, states)
 
 
 @contextmanager
@@ -77,8 +75,7 @@ def _logs(trainer: Trainer) -> Iterator[None]:
     """Keeps what is logged: `PartialLogs` and the loggers have it from the first call."""
     connector, results = trainer._logger_connector, trainer.fit_loop.epoch_loop._results
     kept = dict(results)
-    names = ("_callback_metrics", "_logged_metrics", "_progress_bar_metrics")
-    metrics = {name: dict(getattr(connector, name)) for name in names}
+    metrics = {name: dict(getattr(connector, name)) for name in PLACES}
     silent: Any = [(one, "log_metrics", lambda *_, **__: None) for one in trainer.loggers]
     with replaced(*silent):
         yield

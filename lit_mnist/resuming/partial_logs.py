@@ -2,24 +2,23 @@
 
 from typing import Any
 
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
-from torch import Tensor
-from torchmetrics import Metric
 
 from lit_mnist.logs import logged_sums
-from lit_mnist.logs.logged_sums import Sums, states
-from lit_mnist.models.scoring import RunningScores
+from lit_mnist.logs.logged_sums import Sums
+from lit_mnist.resuming import metric_states
+from lit_mnist.resuming.after_start import AfterStart
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 
-class PartialLogs(Callback):
+class PartialLogs(AfterStart):
     """Saves the sums of `self.log(…, on_epoch=True)` and the states of a user's metrics.
 
     Lightning saves neither, so an epoch's mean would cover only the steps after the resume
     (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` saves the scores of
-    this package's modules.
+    this package's modules. A metric may also count on from epoch to epoch, such as the best score.
 
     It comes before the user's callbacks: a checkpoint that they save at an epoch's end has no sums.
     """
@@ -27,47 +26,52 @@ class PartialLogs(Callback):
     def __init__(self) -> None:
         self.ended = True  # whether the epoch of the logged values has ended
         self.loaded: list[dict[str, Sums]] = []
+        self.resumed = False  # whether a checkpoint was loaded
         self.due: Sums = {}  # loaded sums to add as soon as their names are logged again
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers the sums until training starts."""
+        """Remembers the sums until training has started."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.loaded = list(entries.get(checkpoint, entries.LOGS, []))
+            self.resumed, self.loaded = True, list(entries.get(checkpoint, entries.LOGS, []))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves each rank's sums of an epoch that has not ended."""
-        if self.ended:
-            return
-        logged = {name: logged_sums.saved(one) for name, one in logged_sums.of(trainer).items()}
-        metrics = {name: states(one) for name, one in _metrics(pl_module).items()}
-        local = {"logged": self.due | logged, "metrics": metrics}
-        all_ranks: list[Any] = [local]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, local)
+        """Saves each rank's metrics, and the sums of an epoch that has not ended."""
+        logged = {}
+        if not self.ended:
+            self._add(trainer)  # to what was logged after `on_train_batch_end`
+            of_epoch = logged_sums.of(trainer).items()
+            logged = self.due | {name: logged_sums.saved(one) for name, one in of_epoch}
+        metrics = metric_states.of(trainer, pl_module, self.ended)
+        local = {"logged": logged, "metrics": metrics}
+        all_ranks = of_each_rank(trainer, local)
         if any(sums for rank in all_ranks for sums in rank.values()):
             checkpoint[entries.LOGS] = all_ranks
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Restores this rank's sums; if the number of ranks has changed, none, with a message."""
+        """Notes that an epoch begins, or goes on."""
         self.ended, self.due = False, {}
+
+    def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restores this rank's sums; if the number of ranks has changed, none, with a message."""
+        if self.resumed:  # what `on_train_start` has logged is of the first epoch only
+            trainer.fit_loop.epoch_loop._results.clear()
         if len(self.loaded) == trainer.world_size:
             local = self.loaded[trainer.global_rank]
             self.due = local["logged"]
             modules = dict(pl_module.named_modules())
             for name, values in local["metrics"].items():
                 if name in modules:
-                    _load(modules[name], values)
+                    metric_states.load(modules[name], values)
         elif self.loaded and trainer.is_global_zero:
             print(
                 f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
-                " the module itself logs for this epoch covers only its remaining steps"
+                " the module itself logs for this epoch, and its metrics, cover only what follows"
             )
-        self.loaded = []
+        self.resumed, self.loaded = False, []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Discards sums of the previous epoch."""
@@ -90,24 +94,3 @@ class PartialLogs(Callback):
         logged = logged_sums.of(trainer) if self.due else {}
         for name in self.due.keys() & logged.keys():
             logged_sums.add(logged[name], self.due.pop(name))
-
-
-def _metrics(module: LightningModule) -> dict[str, Metric]:
-    """Returns the user's own metrics that have been updated."""
-    return {
-        name: one
-        for name, one in module.named_modules()
-        if isinstance(one, Metric)
-        and not isinstance(one, RunningScores)
-        and one._defaults
-        and one.update_called
-    }
-
-
-def _load(metric: Metric, values: dict[str, Any]) -> None:
-    for name, value in values.items():
-        if name in metric._defaults:
-            single = isinstance(value, Tensor)
-            parts = [part.to(metric.device) for part in ([value] if single else value)]
-            setattr(metric, name, parts[0] if single else parts)
-    metric._update_count = max(metric._update_count, 1)

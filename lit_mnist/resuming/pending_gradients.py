@@ -1,21 +1,23 @@
-"""Preserves gradients that manual optimization has not used yet, across a resume."""
+"""Preserves gradients that a module's own optimization has not used yet, across a resume."""
 
 from pathlib import Path
 from typing import Any
 
-import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
+from lit_mnist.machine.patching import overrides
+from lit_mnist.resuming.after_start import AfterStart
+from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import checkpoints, entries
 
 
-class PendingGradients(Callback):
-    """Saves the gradients in checkpoints if the module optimizes by hand, and restores them.
+class PendingGradients(AfterStart):
+    """Saves the gradients in checkpoints if the module decides when to step, and restores them.
 
-    It may step only every few batches, and Lightning does not know where. With automatic
-    optimization, `WholeSteps` and `LastCheckpoint` wait for the step.
+    It may step only every few batches, and Lightning does not know where. If Lightning decides,
+    `WholeSteps` and `LastCheckpoint` wait for the step.
     """
 
     def __init__(self) -> None:
@@ -25,36 +27,33 @@ class PendingGradients(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves those of each rank, as a rank may not have shared its own yet."""
-        if pl_module.automatic_optimization:
+        if not _by_hand(pl_module):
             return
         own = {
             name: one.grad.detach().to("cpu", copy=True)
             for name, one in pl_module.named_parameters()
             if one.grad is not None
         }
-        all_ranks: list[Any] = [own]
-        if trainer.world_size > 1:
-            all_ranks = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, own)
+        all_ranks = of_each_rank(trainer, own)
         if any(all_ranks):
             checkpoint[entries.GRADIENTS] = all_ranks
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Keeps the gradients until training starts.
+        """Keeps the gradients until training has started.
 
         Raises:
             UserError: They are not those of this module.
         """
-        if trainer.state.fn != TrainerFn.FITTING or pl_module.automatic_optimization:
+        if trainer.state.fn != TrainerFn.FITTING or not _by_hand(pl_module):
             return
         self.loaded = entries.get(checkpoint, entries.GRADIENTS, [])
         if not _fit(self.loaded, pl_module):
             fault = "damaged, its gradients do not fit the model"
             checkpoints.refuse(Path(str(trainer.ckpt_path)), fault)
 
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+    def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's; if the number of ranks has changed, each takes their mean.
 
         That is what DDP makes of them at the next step in any case.
@@ -67,6 +66,13 @@ class PendingGradients(Callback):
             if found:
                 one.grad = (sum(found[1:], found[0]) / len(ranks)).to(one)
         self.loaded = []
+
+
+def _by_hand(module: LightningModule) -> bool:
+    """Whether the module decides when the optimizers step, or when gradients are set to zero."""
+    hooks = ("optimizer_step", "optimizer_zero_grad")
+    own = any(overrides(module, LightningModule, hook) for hook in hooks)
+    return own or not module.automatic_optimization
 
 
 def _fit(ranks: Any, module: LightningModule) -> bool:

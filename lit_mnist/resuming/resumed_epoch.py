@@ -8,12 +8,13 @@ from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch.nn.utils import prune
 
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
+from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.epoch_start import call_again
 from lit_mnist.runs import entries, optimization
 from lit_mnist.training.ending import ends_within_epoch, validates_next
 
 
-class ResumedEpoch(Callback):
+class ResumedEpoch(AfterStart):
     """Makes up for four gaps in how Lightning resumes.
 
     1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
@@ -21,7 +22,7 @@ class ResumedEpoch(Callback):
        end of an epoch that was resumed (Lightning #14699). Our `Plateau` is stepped before its
        checkpoint and needs none of this.
     2. A run resumed within an epoch does not call `on_train_epoch_start`, in which callbacks and
-       modules set up the epoch: `start_of_epoch` calls `begin_epoch` for it.
+       modules set up the epoch: `after_start` calls it.
     3. SpikeDetection does not save its running mean, nor which of its values is the oldest, loads
        it into an attribute that it does not have, and moves it to the device only at an epoch's
        first batch (lightning/fabric/utilities/spike.py).
@@ -86,8 +87,8 @@ class ResumedEpoch(Callback):
         for detector in _spike_detectors(trainer):
             detector.running_mean.to(trainer.strategy.root_device)
 
-    def begin_epoch(self, trainer: Trainer) -> None:
-        """Calls the skipped hooks of the epoch's start, after all of the start of training."""
+    def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Calls the skipped hooks of the epoch's start."""
         if self.resumed:
             call_again(trainer, self.checkpoint)
         self.checkpoint = {}

@@ -17,17 +17,19 @@ SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
 GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has used, by weight
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
-FROZEN = f"{_PREFIX}frozen"  # names of weights, and of batch norms without statistics
+FROZEN = f"{_PREFIX}frozen"  # names of weights, batch norms without statistics, layers in eval mode
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
 PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
+LAST_METRICS = f"{_PREFIX}last_metrics"  # for each rank, the last value of all that was logged
+OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop has read the batches
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 # Those that only training needs
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-    SEARCHED,
+    *(LAST_METRICS, OWN_PASSES, SEARCHED),
 )
 
 

@@ -10,7 +10,7 @@ from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_mnist.machine.patching import replaced
-from lit_mnist.resuming.resumed_epoch import ResumedEpoch
+from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
@@ -114,10 +114,11 @@ def save_after_the_module() -> AbstractContextManager[None]:
 
 
 def start_of_epoch() -> AbstractContextManager[None]:
-    """Calls the hooks of an epoch's start, too, when a run is resumed within an epoch.
+    """Restores what a resumed epoch needs once the hooks of the start of training are through.
 
-    Lightning does not, so what they set up would be missing: an attribute of the module, or the
-    number of batches per step (lightning/pytorch/loops/fit_loop.py, `on_advance_start`).
+    Lightning has no hook there, and does not call those of an epoch's start when it resumes within
+    the epoch. What they set up would be missing: an attribute of the module, or the number of
+    batches per step (lightning/pytorch/loops/fit_loop.py, `on_run_start` and `on_advance_start`).
     """
     start = fit_loop._FitLoop.on_run_start
 
@@ -125,8 +126,8 @@ def start_of_epoch() -> AbstractContextManager[None]:
     def also_of_epoch(loop: Any) -> None:
         start(loop)
         for callback in loop.trainer.callbacks:
-            if isinstance(callback, ResumedEpoch):
-                callback.begin_epoch(loop.trainer)
+            if isinstance(callback, AfterStart):
+                callback.after_start(loop.trainer, loop.trainer.lightning_module)
 
     return replaced((fit_loop._FitLoop, "on_run_start", also_of_epoch))
 

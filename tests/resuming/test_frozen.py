@@ -9,6 +9,15 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist.resuming.frozen import Frozen
+from lit_mnist.runs import entries
+from tests.test_recipes import fitted
+from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+
+
+def fitting(**more):
+    return SimpleNamespace(
+        state=SimpleNamespace(fn=TrainerFn.FITTING), **{"validating": False} | more
+    )
 
 
 def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):
@@ -31,7 +40,7 @@ def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):
 
 @pytest.mark.parametrize("freezes", [True, False])
 def test_only_what_the_module_no_longer_freezes_by_itself_stays_free(freezes):
-    trainer, checkpoint = SimpleNamespace(state=SimpleNamespace(fn=TrainerFn.FITTING)), {}
+    trainer, checkpoint = fitting(), {}
     before, now = (nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)) for _ in range(2))
     before[0].requires_grad_(False)
     frozen = Frozen()
@@ -41,3 +50,33 @@ def test_only_what_the_module_no_longer_freezes_by_itself_stays_free(freezes):
     now[0].requires_grad_(not freezes)
     Frozen().on_load_checkpoint(trainer, now, checkpoint)
     assert [layer.weight.requires_grad for layer in now] == [not freezes, False]
+
+
+@pytest.mark.parametrize("moment", ["10", "13"])  # of 9 a batch: at the epoch's end, and later
+def test_layers_in_eval_mode_stay_so_after_a_resume(run_cli, monkeypatch, moment):
+    same = ("--model", "tests.stateful.EvaluatesParts", STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_a_checkpoint_saved_during_a_validation_has_the_modes_of_training():
+    net = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
+    modes = {name: name != "1" for name, _ in net.named_modules()}
+    loop = SimpleNamespace(val_loop=SimpleNamespace(_module_mode=SimpleNamespace(mode=modes)))
+    trainer = fitting(validating=True, fit_loop=SimpleNamespace(epoch_loop=loop))
+    checkpoint = {}
+    Frozen().on_save_checkpoint(trainer, net.eval(), checkpoint)
+    assert checkpoint[entries.FROZEN]["evaluating"] == ["1"]
+    now = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
+    Frozen().on_load_checkpoint(fitting(), now, checkpoint)
+    assert [one.training for one in now.modules()] == [True, True, False]
+
+
+def test_a_checkpoint_of_an_earlier_version_says_nothing_of_modes():
+    now = nn.Sequential(nn.Linear(1, 1), nn.Dropout().eval())
+    saved = {entries.FROZEN: {"weights": ["0.bias"], "statistics": []}}
+    Frozen().on_load_checkpoint(fitting(), now, saved)
+    assert [one.training for one in now.modules()] == [True, True, False]
+    assert not now[0].bias.requires_grad

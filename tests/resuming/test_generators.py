@@ -24,5 +24,5 @@ def test_all_generators_are_restored():
     expected = drawn()
     assert drawn() != expected
     generators.on_load_checkpoint(trainer, None, checkpoint)
-    generators.on_train_start(trainer, None)
+    generators.after_start(trainer, None)
     assert drawn() == expected

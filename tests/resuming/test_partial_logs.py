@@ -1,7 +1,8 @@
-"""Sums of a resumed epoch; resumed runs are tested in test_recipes_resumed."""
+"""Sums of a resumed epoch; more such runs are tested in test_recipes_resumed."""
 
 from types import SimpleNamespace
 
+import pytest
 import torch
 from lightning.pytorch import LightningModule
 from torchmetrics import CatMetric, SumMetric
@@ -9,6 +10,8 @@ from torchmetrics import CatMetric, SumMetric
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.runs import entries
 from tests.far import Far
+from tests.test_recipes import fitted
+from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 
 def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
@@ -16,11 +19,11 @@ def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
     sums = {"logged": {"loss": {"name": "loss", "value": 1.0}}, "metrics": {}}
     trainer = SimpleNamespace(world_size=1, global_rank=0, is_global_zero=True)
     logs.loaded = [sums, sums]
-    logs.on_train_start(trainer, LightningModule())
+    logs.after_start(trainer, LightningModule())
     assert logs.due == {}
     assert "resuming with 1 rank(s) instead of 2: what" in capsys.readouterr().out
     logs.loaded = [sums]
-    logs.on_train_start(trainer, LightningModule())
+    logs.after_start(trainer, LightningModule())
     assert logs.due == sums["logged"]
     assert capsys.readouterr().out == ""
 
@@ -45,7 +48,27 @@ def test_ranks_send_each_other_sums_that_need_no_gpu_of_theirs(monkeypatch):
     loop = SimpleNamespace(epoch_loop=SimpleNamespace(_results={}))
     logs, checkpoint = PartialLogs(), {}
     logs.ended = False
-    logs.on_save_checkpoint(SimpleNamespace(world_size=2, fit_loop=loop), module, checkpoint)
+    trainer = SimpleNamespace(world_size=2, fit_loop=loop, validating=False)
+    logs.on_save_checkpoint(trainer, module, checkpoint)
     assert sent[0]["images"]["sum_value"].numpy() == 3
     assert [part.numpy().tolist() for part in sent[0]["rates"]["value"]] == [[1, 1, 1]]
     assert len(checkpoint[entries.LOGS]) == 2
+
+
+@pytest.mark.parametrize(
+    ("name", "moments"),
+    [
+        ("LogsLate", ("4", "1", "2")),  # killed before what is late was logged at two batches
+        ("CountsOn", ("5",)),  # of 9 a batch: within the first epoch
+        ("CountsOn", ("10",)),  # before the first step of the second: from the end of the first
+        ("StartsAfresh", ("12",)),
+    ],
+)
+def test_what_is_logged_and_counted_resumes_exactly(run_cli, monkeypatch, name, moments):
+    same = ("--model", f"tests.stateful.{name}", STOP_AT)
+    every = () if moments == ("10",) else ("--every_n_train_steps", "1")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    for moment in moments:
+        stopped(run_cli, monkeypatch, moment, "fit", *same, *every, "--name", "cut")
+    fitted(run_cli("fit", *same, *every, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))

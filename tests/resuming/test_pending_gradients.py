@@ -13,10 +13,19 @@ from tests.test_recipes import fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 
-@pytest.mark.parametrize("moment", ["7", "11"])  # within the first epoch, and after it
-def test_a_step_of_several_batches_by_hand_resumes_bit_identically(run_cli, monkeypatch, moment):
+@pytest.mark.parametrize(
+    ("model", "moment"),
+    [
+        ("tests.recipes.SumsGradients", "7"),  # of 9 a batch: within the first epoch
+        ("tests.recipes.SumsGradients", "11"),
+        ("tests.stateful.StepsEveryOther", "14"),
+    ],
+)
+def test_steps_of_several_batches_by_hand_resume_bit_identically(
+    run_cli, monkeypatch, model, moment
+):
     # a validation would set the gradients to zero
-    same = (*recipe("SumsGradients"), STOP_AT, "--trainer.check_val_every_n_epoch", "2")
+    same = ("--model", model, STOP_AT, "--trainer.check_val_every_n_epoch", "2")
     same += ("--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
@@ -43,5 +52,5 @@ def test_another_number_of_ranks_takes_the_mean_of_their_gradients():
     module, gradients = LightningModule(), PendingGradients()
     module.weight = nn.Parameter(torch.zeros(2))
     gradients.loaded = [{"weight": torch.tensor([1.0, 2.0])}, {"weight": torch.tensor([3.0, 2.0])}]
-    gradients.on_train_start(SimpleNamespace(world_size=1, global_rank=0), module)
+    gradients.after_start(SimpleNamespace(world_size=1, global_rank=0), module)
     assert module.weight.grad.tolist() == [2.0, 2.0]

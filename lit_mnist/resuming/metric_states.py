@@ -1,0 +1,60 @@
+"""What a user's metrics have counted: copied for a checkpoint, and set again."""
+
+from typing import Any
+
+from lightning.pytorch import LightningModule, Trainer
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.wrappers.abstract import WrapperMetric
+
+from lit_mnist.logs import logged_sums
+from lit_mnist.models.scoring import RunningScores, Score
+
+_CACHES = ("_computed", "_forward_cache")
+
+
+def of(trainer: Trainer, module: LightningModule, epoch_ended: bool) -> dict[str, dict[str, Any]]:
+    """Returns the states of a user's metrics that have been updated, by name.
+
+    Args:
+        trainer: The trainer.
+        module: The module, whose scores of this package are saved elsewhere.
+        epoch_ended: Whether Lightning is about to reset what was logged; it is after a validation.
+    """
+    results: dict[str, Any] = trainer._results or {} if epoch_ended or trainer.validating else {}
+    over = {id(one.value) for one in results.values() if not one.is_tensor}
+    return {
+        name: saved(one)
+        for name, one in module.named_modules()
+        if isinstance(one, Metric)
+        and not isinstance(one, (RunningScores, Score))
+        and (one.update_called or isinstance(one, WrapperMetric))  # which count no updates
+        and id(one) not in over
+    }
+
+
+def saved(metric: Metric) -> dict[str, Any]:
+    """Copies a metric's states, and the tensors and counts that it keeps beside them.
+
+    RunningMean keeps such a count, MinMaxMetric such tensors.
+    """
+    beside = {
+        name: value.detach().to("cpu", copy=True) if isinstance(value, Tensor) else value
+        for name, value in vars(metric).items()
+        if name not in _CACHES
+        and (isinstance(value, Tensor) or (type(value) is int and name.startswith("_")))
+    }
+    return beside | logged_sums.states(metric)
+
+
+def load(metric: Metric, values: dict[str, Any]) -> None:
+    """Sets what `saved` gave; in an earlier version, only the states."""
+    for name, value in values.items():
+        if name in metric._defaults and isinstance(value, (list, tuple)):
+            setattr(metric, name, [part.to(metric.device) for part in value])
+        elif name in metric._defaults or name in vars(metric):
+            one = value.to(metric.device) if isinstance(value, Tensor) else value
+            setattr(metric, name, one)
+    if "_update_count" not in values:
+        metric._update_count = max(metric._update_count, 1)
+    metric._computed = None

@@ -1,0 +1,51 @@
+"""Three real ranks on gloo: a gradient does not depend on which step of the process it is."""
+
+from types import SimpleNamespace
+
+import pytest
+import torch
+from torch import distributed, nn
+from torch.nn.parallel import DistributedDataParallel
+
+from lit_mnist.resuming.same_sums import SameSums
+from tests import warm
+
+RANKS = 3
+
+
+def gradients(folder, rank, summed_alike):
+    """Computes a batch's gradients twice: DDP packs them anew in between."""
+    store = distributed.FileStore(str(folder / "store"), RANKS)
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=RANKS)
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(50, 31), nn.ReLU(), nn.Linear(31, 10))
+    model, images = DistributedDataParallel(net), torch.randn(RANKS, 20, 50)
+    weights = list(net.parameters())
+    means = [torch.autograd.grad(net(one).square().mean(), weights) for one in images]
+    found = [[sum(parts) / RANKS for parts in zip(*means, strict=True)]]
+    trainer = SimpleNamespace(world_size=RANKS, strategy=SimpleNamespace(model=model))
+    for _ in range(2):
+        if summed_alike:
+            SameSums().on_train_batch_start(trainer, None, None, 0)
+        model.zero_grad()
+        model(images[rank]).square().mean().backward()
+        found.append([one.grad.clone() for one in weights])
+    torch.save(found, folder / f"{rank}.pt")
+    distributed.destroy_process_group()
+
+
+@pytest.mark.parametrize("summed_alike", [False, True])
+def test_ranks_sum_alike_before_and_after_ddp_packs_gradients_anew(tmp_path, summed_alike):
+    given = [(tmp_path, rank, summed_alike) for rank in range(RANKS)]
+    processes = [warm.SERVER.Process(target=gradients, args=one) for one in given]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join(60)
+        assert one.exitcode == 0
+    for rank in range(RANKS):
+        expected, first, second = torch.load(tmp_path / f"{rank}.pt")
+        same = [torch.equal(*both) for both in zip(first, second, strict=True)]
+        assert all(same) is summed_alike
+        torch.testing.assert_close(first, expected)
+        torch.testing.assert_close(second, expected)
