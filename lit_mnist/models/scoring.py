@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
@@ -183,8 +183,15 @@ class ScoredModule(LightningModule):
             return
         for name in Scores._fields:
             metric: Score = getattr(self, f"{stage}_{name}")
-            if batch_idx == 0:
-                metric.reset()  # from an epoch that was interrupted
+            if batch_idx == 0 and not self.trainer.training and not _is_logged(self.trainer, metric):
+                metric.reset()  # from an epoch that was interrupted; `TrainLog` resets training's
             if not metric.update_called:  # once an epoch suffices
                 metric.update()
                 self.log(f"{stage}_{name}", metric, on_step=False, on_epoch=True)
+
+
+def _is_logged(trainer: Trainer, metric: Metric) -> bool:
+    """Whether this epoch has logged a metric already: a step may be called twice for a batch."""
+    results = trainer._results
+    logged = [] if results is None else [one for _, one in results.valid_items()]
+    return any(one.value is metric for one in logged if not one.is_tensor)

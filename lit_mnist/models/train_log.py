@@ -13,7 +13,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models.scoring import RunningScores, Scores
+from lit_mnist.models.scoring import RunningScores, Score, Scores
 from lit_mnist.runs import entries
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
@@ -71,6 +71,9 @@ class TrainLog(Callback):
         scores, rank = _scores(pl_module), trainer.global_rank
         partial, self.partial = self.partial, {}
         scores.reset()
+        for one in pl_module.children():
+            if isinstance(one, Score):
+                one.reset()  # an earlier training may have been interrupted
         self.ended, self.updates, self.before = False, 0, {}
         self.resumed = bool(partial)
         lr = partial.pop("lr", None)
