@@ -376,7 +376,7 @@ class OwnEntries(DenseModule):
     names = (
         *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
         *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
-        "gradients",
+        *("gradients", "batches_validated"),
     )
 
     def configure_callbacks(self):

@@ -13,6 +13,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.runs import entries
 from lit_mnist.shape import CLASSES
 
 FIRST = 25  # number of images of the first batch that are shown
@@ -48,6 +49,21 @@ class Watch(Callback):
         self.board = board
         self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
+        self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Remembers how many batches were validated until the next validation."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Saves their number, at which Lightning logs a validation's values by step."""
+        seen = trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
+        checkpoint[entries.VALIDATED] = self.validated or dict(seen)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the board."""
@@ -65,8 +81,12 @@ class Watch(Callback):
             self.board.first_batch(tiles.grid(shown, texts))
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Clears the results of the previous validation."""
+        """Clears the results of the previous validation, and goes on counting its batches."""
         self.parts = []
+        if self.validated and not trainer.sanity_checking:
+            loop = trainer.fit_loop.epoch_loop.val_loop
+            loop._seen_batches_per_dataloader.update(self.validated)
+            self.validated = {}
 
     def on_validation_batch_end(
         self,

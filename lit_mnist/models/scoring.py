@@ -183,7 +183,11 @@ class ScoredModule(LightningModule):
             return
         for name in Scores._fields:
             metric: Score = getattr(self, f"{stage}_{name}")
-            if batch_idx == 0 and not self.trainer.training and not _is_logged(self.trainer, metric):
+            if (
+                batch_idx == 0
+                and not self.trainer.training
+                and not _is_logged(self.trainer, metric)
+            ):
                 metric.reset()  # from an epoch that was interrupted; `TrainLog` resets training's
             if not metric.update_called:  # once an epoch suffices
                 metric.update()

@@ -21,13 +21,14 @@ FROZEN = f"{_PREFIX}frozen"  # names of weights, and of batch norms without stat
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
 PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
+VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 # Those that only training needs
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-    SEARCHED,
+    *(VALIDATED, SEARCHED),
 )
 
 
