@@ -183,19 +183,16 @@ class ScoredModule(LightningModule):
             return
         for name in Scores._fields:
             metric: Score = getattr(self, f"{stage}_{name}")
-            if (
-                batch_idx == 0
-                and not self.trainer.training
-                and not _is_logged(self.trainer, metric)
-            ):
-                metric.reset()  # from an epoch that was interrupted; `TrainLog` resets training's
+            if batch_idx == 0 and _is_new(self.trainer, metric):
+                metric.reset()  # from an epoch that was interrupted
             if not metric.update_called:  # once an epoch suffices
                 metric.update()
                 self.log(f"{stage}_{name}", metric, on_step=False, on_epoch=True)
 
 
-def _is_logged(trainer: Trainer, metric: Metric) -> bool:
-    """Whether this epoch has logged a metric already: a step may be called twice for a batch."""
+def _is_new(trainer: Trainer, metric: Metric) -> bool:
+    """Whether this evaluation hasn't logged a metric yet; `TrainLog` resets those of training."""
     results = trainer._results
-    logged = [] if results is None else [one for _, one in results.valid_items()]
-    return any(one.value is metric for one in logged if not one.is_tensor)
+    if results is None or trainer.training:
+        return False
+    return all(one.value is not metric for _, one in results.valid_items() if not one.is_tensor)

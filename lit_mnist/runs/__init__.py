@@ -18,6 +18,7 @@ ended           why a run has ended, and whether its options let it go on
 trained_on      the images that a checkpoint was trained on, by their hashes
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
+known_states    the structure of the states of PyTorch's optimizers and schedules, and of ours
 optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
 tested          whether a run's test is valid: of these weights, of all images

@@ -19,6 +19,7 @@ GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has 
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
 FROZEN = f"{_PREFIX}frozen"  # names of weights, and of batch norms without statistics
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
+SCHEDULES = f"{_PREFIX}schedules_made"  # their states before training: the arguments of each
 PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
 VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
@@ -28,7 +29,7 @@ METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"
 # Those that only training needs
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-    *(VALIDATED, SEARCHED),
+    *(VALIDATED, SCHEDULES, SEARCHED),
 )
 
 
