@@ -9,7 +9,6 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
@@ -38,7 +37,8 @@ class Board(Protocol):
 class Watch(Callback):
     """Collects the results of each epoch's last validation, and shows a run's first batch.
 
-    A validation is skipped if its step does not return probabilities, as may be in a module with a
+    Pictures are left out if batches are not images with their classes, as a module's hooks may make
+    them, or if the validation step does not return probabilities, as may be in a module with a
     `validation_step` of its own.
 
     Args:
@@ -74,7 +74,8 @@ class Watch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Shows the first batch after augmentation."""
-        if batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero:
+        first = batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero
+        if first and validated.is_shown(batch) and validated.are_classes(batch.labels[:FIRST]):
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
             shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
@@ -93,12 +94,14 @@ class Watch(Callback):
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps a batch's results on its device, without synchronising it."""
-        if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
+        if not isinstance(outputs, Tensor) or not validated.is_shown(batch):
+            return
+        if outputs.shape == (len(batch.labels), CLASSES):
             self.parts.append(validated.part(batch, outputs))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -162,7 +162,7 @@ def named_sums(partial: Any) -> Any:
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:
     """Logs a value that is equal on all ranks; as a maximum, so that Lightning does not warn."""
     hook, module._current_fx_name = module._current_fx_name, _LOGGED_IN
-    module.log(name, value, sync_dist=True, reduce_fx="max")
+    module.log(name, value, sync_dist=True, reduce_fx="max", batch_size=1)
     module._current_fx_name = hook
 
 
