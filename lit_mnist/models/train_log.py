@@ -36,7 +36,7 @@ class TrainLog(Callback):
         self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
-        self.lr: float | None = None
+        self.lr: float | Tensor | None = None
         self.watched: Optimizer | None = None  # whose rate it is
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -133,7 +133,8 @@ class TrainLog(Callback):
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
-            self.lr = group["lr"]
+            rate = group["lr"]  # as a tensor, a schedule changes it in place
+            self.lr = rate.clone() if isinstance(rate, Tensor) else rate
 
 
 def check_loss(trainer: Trainer, module: LightningModule) -> None:
