@@ -41,13 +41,15 @@ def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
 def scores(trainer: Trainer, stage: str) -> str:
     """Formats the scores of a finished evaluation, and the number of images if not all were read.
 
+    Of a module that logs other names than ours, all that it logs is shown.
+
     Args:
         trainer: The trainer that has evaluated.
         stage: val or test.
     """
     metrics = trainer.callback_metrics
     names = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in metrics]
-    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names)
+    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names or metrics)
     text = text or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
