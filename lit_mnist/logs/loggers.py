@@ -46,7 +46,9 @@ class RunLogger(TensorBoardLogger):
         if self.withheld:
             return
         self.begun = True
-        if self.tested_step is not None and any(name.startswith("test_") for name in metrics):
+        # Lightning adds `epoch` to what is logged at the end of a test, under any names
+        scores = "epoch" in metrics or any(name.startswith("test_") for name in metrics)
+        if self.tested_step is not None and scores:
             step = self.tested_step
             for path in self.outdated:
                 path.unlink(missing_ok=True)

@@ -237,12 +237,21 @@ def test_a_logger_with_a_log_image_of_its_own_is_left_alone(run_cli):
     assert json.loads((RUN / "results.json").read_text())["status"] == "complete"
 
 
-def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path):
-    for step, logged in ((None, 7), (3, 3)):
+@pytest.mark.parametrize(
+    ("metrics", "at"),
+    [
+        ({"test_ratio": 0.5}, 3),
+        ({"ratio": 0.5, "epoch": 0}, 3),  # as Lightning logs it at the end of a test
+        ({"ratio": 0.5}, 7),  # and for each batch
+    ],
+)
+def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path, metrics, at):
+    (name, _), *_ = metrics.items()
+    for step, expected in ((None, 7), (3, at)):
         logger = RunLogger(tmp_path, "run", str(step))
         if step is not None:
             logger.set_test_step(step)
-        logger.log_metrics({"test_ratio": 0.5}, 7)
+        logger.log_metrics(metrics, 7)
         logger.finalize("success")
         events = EventAccumulator(str(tmp_path / "run" / str(step))).Reload()
-        assert [one.step for one in events.Scalars("test_ratio")] == [logged]
+        assert [one.step for one in events.Scalars(name)] == [expected]
