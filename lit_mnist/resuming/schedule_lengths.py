@@ -64,17 +64,16 @@ class ScheduleLengths(Callback):
             UserError: A function gives another rate than before; a OneCycleLR ends too early.
         """
         for config in trainer.lr_scheduler_configs:
+            schedule = config.scheduler
             if self.stored:
-                _refuse(config.scheduler, schedule_values.other_rates(config.scheduler))
-            one_cycle = isinstance(
-                config.scheduler, OneCycleLR
-            )  # others may go on at their last rate
-            if one_cycle and config.interval == "step" and config.frequency == 1:
-                total, steps = config.scheduler.total_steps, _steps(trainer)
+                _refuse(schedule, schedule_values.other_rates(schedule))
+            by_step = config.interval == "step" and config.frequency == 1
+            if by_step and isinstance(schedule, OneCycleLR):  # others may stay at their last rate
+                total, steps = schedule.total_steps, _steps(trainer)
                 if total < steps < math.inf:
                     raise UserError(
-                        f"{type(config.scheduler).__name__} ends after {total} steps, and training"
-                        f" has {steps}; make it longer, or set --trainer.max_steps {total}"
+                        f"{type(schedule).__name__} ends after {total} steps, and training has"
+                        f" {steps}; make it longer, or set --trainer.max_steps {total}"
                     )
 
 
