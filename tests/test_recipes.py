@@ -217,6 +217,19 @@ class OtherNames(LinearModule):
         self.log("test/images", float(len(batch.labels)), reduce_fx="sum")
         self.log("test/half", 0.5)
 
+    def val_dataloader(self):
+        raise AssertionError
+
+
+def test_a_loader_of_a_module_s_own_is_said_not_to_be_called(run_cli):
+    own = ("--model", f"{__name__}.OtherNames", "--trainer.max_epochs", "1")
+    told = "OtherNames.val_dataloader is not called: the images are those of --data"
+    for command, expected in (("fit", 1), ("validate", 1), ("test", 0)):
+        status, _, problems = run_cli(command, *own)
+        assert status == 0
+        assert problems.count(told) == expected
+        assert "train_dataloader" not in problems
+
 
 def test_scores_under_a_module_s_own_names_are_shown(run_cli):
     own = ("--model", f"{__name__}.OtherNames", "--trainer.max_epochs", "1")

@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
@@ -114,6 +115,21 @@ def say_unused(model: ScoredModule, step: str) -> None:
             warn(
                 f"{kind.__module__}.{kind.__qualname__}: its own {step} is not called in a"
                 " committee, which averages what its members' `evaluate` returns"
+            )
+
+
+def say_unused_loaders(model: ScoredModule, *stages: str) -> None:
+    """Tells which loaders of a module's own are not called, as the data module has the images.
+
+    Args:
+        model: The module.
+        stages: Among train, val, test and predict.
+    """
+    for hook in (f"{stage}_dataloader" for stage in stages):
+        if is_overridden(hook, model):
+            warn(
+                f"{type(model).__name__}.{hook} is not called: the images are those of --data,"
+                " which may name a data module of your own"
             )
 
 

@@ -95,6 +95,7 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
+        evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -116,6 +117,7 @@ class RunCLI(RunOptions):
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
         path = evaluation.trained(self.run, model, ckpt_path, self.options)[0]
         evaluation.say_unused(model, "validation_step")
+        evaluation.say_unused_loaders(model, "val")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             report = OutOfFold(self.run, model, self.options)
@@ -132,6 +134,7 @@ class RunCLI(RunOptions):
             files.check_writable(self.run.folder)
         path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
         evaluation.say_unused(model, "test_step")
+        evaluation.say_unused_loaders(model, "test")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             report = CommitteeReport(self.run, model, self.options)
@@ -150,6 +153,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "predict")
         path, weights = evaluation.trained(self.run, model, ckpt_path, self.options)
         evaluation.say_unused(model, "predict_step")
+        evaluation.say_unused_loaders(model, "predict")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
