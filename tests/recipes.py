@@ -19,6 +19,7 @@ from torch.nn import functional as F
 from torch.optim.lr_scheduler import (
     CosineAnnealingLR,
     LambdaLR,
+    LRScheduler,
     OneCycleLR,
     ReduceLROnPlateau,
     StepLR,
@@ -377,6 +378,57 @@ class Keeping(DenseModule):
         return [SpikeDetection(rtol=9.0), ModelCheckpoint(filename="{epoch}", monitor="val_loss")]
 
 
+class Lookahead(torch.optim.Optimizer):
+    """Keeps a state of its own form, around that of another optimizer."""
+
+    def __init__(self, inner):
+        super().__init__(inner.param_groups, {})
+        self.inner, self.param_groups, self.lowest = inner, inner.param_groups, float("inf")
+
+    def step(self, closure=None):
+        return self.inner.step(closure)
+
+    def state_dict(self):
+        inner = self.inner.state_dict()
+        return {"state": inner["state"], "groups": inner["param_groups"], "lowest": self.lowest}
+
+    def load_state_dict(self, state):
+        self.inner.load_state_dict({"state": state["state"], "param_groups": state["groups"]})
+        self.param_groups, self.lowest = self.inner.param_groups, state["lowest"]
+
+
+class Restless(LRScheduler):
+    """Changes its own argument, collects values, one of which becomes infinite, and then stays."""
+
+    def __init__(self, optimizer, total_steps):
+        self.total_steps, self.patience, self.rates, self.best = total_steps, 1, [], 0.0
+        super().__init__(optimizer)
+
+    def get_lr(self):
+        self.rates.append(self.last_epoch)
+        self.best, self.patience = float("inf") if self.rates[3:] else 0.0, self.patience + 1
+        part = min(self.last_epoch, self.total_steps) / self.total_steps
+        return [rate * (1 - 0.9 * part) for rate in self.base_lrs]
+
+
+class Impatient(ReduceLROnPlateau):
+    """Raises the patience that it was made with."""
+
+    def step(self, metrics, epoch=None):
+        super().step(metrics)
+        self.patience += 1
+
+
+class OwnOptimization(DenseModule):
+    """An optimizer and a schedule of a user's own classes."""
+
+    def configure_optimizers(self):
+        optimizer = Lookahead(super().configure_optimizers())
+        restless = {"scheduler": Restless(optimizer, 6), "interval": "step"}
+        plateau = Impatient(optimizer, patience=1, threshold=0.5)
+        return [optimizer], [restless, {"scheduler": plateau, "monitor": "val_loss"}]
+
+
 class BringsNone(DenseModule):
     """Brings what is no callback."""
 
@@ -390,7 +442,7 @@ class OwnEntries(DenseModule):
     names = (
         *("model_class", "model_options", "model_answers", "lacks", "train_scores", "train_logs"),
         *("generators", "frozen", "optimization", "plateaus_due", "spikes_seen", "searched"),
-        "gradients",
+        *("gradients", "batches_validated", "schedules_made"),
     )
 
     def configure_callbacks(self):

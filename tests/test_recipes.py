@@ -207,6 +207,40 @@ def test_a_user_s_checkpoint_may_not_replace_best_or_last(run_cli):
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 
+class OtherNames(LinearModule):
+    """Logs the scores of its evaluation under names of its own."""
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/right", (self(batch.images).argmax(1) == batch.labels).float().sum() / 4)
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/images", float(len(batch.labels)), reduce_fx="sum")
+        self.log("test/half", 0.5)
+
+    def val_dataloader(self):
+        raise AssertionError
+
+
+def test_a_loader_of_a_module_s_own_is_said_not_to_be_called(run_cli):
+    own = ("--model", f"{__name__}.OtherNames", "--trainer.max_epochs", "1")
+    told = "OtherNames.val_dataloader is not called: the images are those of --data"
+    for command, expected in (("fit", 1), ("validate", 1), ("test", 0)):
+        status, _, problems = run_cli(command, *own)
+        assert status == 0
+        assert problems.count(told) == expected
+        assert "train_dataloader" not in problems
+
+
+def test_scores_under_a_module_s_own_names_are_shown(run_cli):
+    own = ("--model", f"{__name__}.OtherNames", "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *own))
+    (row,) = rows()
+    assert f"last.ckpt: val/right {float(row['val/right']):.4f}\n" in fitted(
+        run_cli("validate", *own)
+    )
+    assert "last.ckpt: test/images 101.0000  test/half 0.5000\n" in fitted(run_cli("test", *own))
+
+
 def test_late_layers_extra_checkpoint_entries_and_a_logits_test_step(run_cli, small_data):
     late = (*recipe("Late"), "--trainer.max_epochs", "1")
     fitted(run_cli("fit", *late))

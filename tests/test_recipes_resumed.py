@@ -37,6 +37,7 @@ RECIPES = {
         *callback("EMAWeightAveraging", decay="0.9"),
     ],
     "two optimizers by hand": recipe("TwoOptimizers"),
+    "an optimizer and schedules of the user's own classes": recipe("OwnOptimization"),
     "an average at the end": callback(
         "StochasticWeightAveraging", swa_lrs="0.01", swa_epoch_start="1"
     ),

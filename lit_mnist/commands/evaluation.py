@@ -7,6 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
@@ -42,13 +43,15 @@ def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
 def scores(trainer: Trainer, stage: str) -> str:
     """Formats the scores of a finished evaluation, and the number of images if not all were read.
 
+    Of a module that logs other names than ours, all that it logs is shown.
+
     Args:
         trainer: The trainer that has evaluated.
         stage: val or test.
     """
     metrics = trainer.callback_metrics
     names = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in metrics]
-    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names)
+    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names or metrics)
     text = text or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
@@ -120,6 +123,21 @@ def say_unused(model: ScoredModule, step: str) -> None:
             warn(
                 f"{kind.__module__}.{kind.__qualname__}: its own {step} is not called in a"
                 " committee, which averages what its members' `evaluate` returns"
+            )
+
+
+def say_unused_loaders(model: ScoredModule, *stages: str) -> None:
+    """Tells which loaders of a module's own are not called, as the data module has the images.
+
+    Args:
+        model: The module.
+        stages: Among train, val, test and predict.
+    """
+    for hook in (f"{stage}_dataloader" for stage in stages):
+        if is_overridden(hook, model):
+            warn(
+                f"{type(model).__name__}.{hook} is not called: the images are those of --data,"
+                " which may name a data module of your own"
             )
 
 

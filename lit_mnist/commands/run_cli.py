@@ -97,6 +97,7 @@ class RunCLI(RunOptions):
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
         say(self._arithmetic())
+        evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -120,6 +121,7 @@ class RunCLI(RunOptions):
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
         path, _ = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "validation_step")
+        evaluation.say_unused_loaders(model, "val")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             same_members.check(self.run, [member.path for member in model.members])
@@ -137,6 +139,7 @@ class RunCLI(RunOptions):
             files.check_writable(self.run.folder)
         path, weights = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "test_step")
+        evaluation.say_unused_loaders(model, "test")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
             same_members.check(self.run, [member.path for member in model.members])
@@ -161,6 +164,7 @@ class RunCLI(RunOptions):
             digits_report.check_output(self.output or self.run.folder, pictures)
         path, weights = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "predict_step")
+        evaluation.say_unused_loaders(model, "predict")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:

@@ -144,14 +144,6 @@ class MNISTDataModule(LightningDataModule):
         count = len(self.digits)
         return self._eval_batches(self.digits, torch.full((count,), -1), torch.arange(count))
 
-    def transfer_batch_to_device(
-        self, batch: Any, device: torch.device, dataloader_idx: int
-    ) -> Any:
-        """Leaves a batch alone if its images are on the device already."""
-        if isinstance(batch, Batch) and batch.images.device == device:
-            return batch
-        return super().transfer_batch_to_device(batch, device, dataloader_idx)
-
     def on_after_batch_transfer(self, batch: Any, dataloader_idx: int) -> Any:
         """Scales images to [0, 1] and augments training batches; seeds the step's randomness.
 

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist.logs.loggers import RunLogger, best_of_epoch
+from lit_mnist.logs.loggers import RunLogger, best_of_epoch, next_step
 from lit_mnist.logs.net_graph import add_graph
 from lit_mnist.logs.validated import Validated
 from lit_mnist.runs import safe_yaml
@@ -65,7 +65,7 @@ class EpochBoard:
         epoch = trainer.current_epoch
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
-                logger.resume_at(trainer.global_step)
+                logger.resume_at(next_step(trainer))
         self.writers = {
             part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
             for part in (*SERIES, FINAL)

@@ -33,10 +33,11 @@ class LoggedValues:
 
     def of_epoch(self, trainer: Trainer) -> dict[str, float]:
         """Returns the values so far, by name."""
+        logged, copies = trainer.callback_metrics, _copies(trainer)
         return self.loaded | {
             name: rounded(name, value)
-            for name, value in trainer.callback_metrics.items()
-            if value is not self.before.get(name)
+            for name, value in logged.items()
+            if value is not self.before.get(name) and name not in copies
         }
 
     def load(self, checkpoint: dict[str, Any]) -> None:
@@ -48,11 +49,17 @@ class LoggedValues:
 
 
 def columns(logged: dict[str, float]) -> dict[str, float]:
-    """Leaves out the second and third name of a value that is logged for each step and epoch.
+    """Returns the values by column: what is called as a measured one is kept under another name."""
+    return {f"logged_{name}" if name in _MEASURED else name: one for name, one in logged.items()}
 
-    What is called as a measured column keeps its value under another name.
-    """
-    copies = [(f"{name}_step", f"{name}_epoch") for name in logged]
-    doubled = {copy for both in copies if logged.keys() >= {*both} for copy in both}
-    names = {name: f"logged_{name}" if name in _MEASURED else name for name in logged}
-    return {names[name]: value for name, value in logged.items() if name not in doubled}
+
+def _copies(trainer: Trainer) -> set[str]:
+    """Returns the second and third name of each value that is logged by step and by epoch."""
+    loop = trainer.fit_loop.epoch_loop
+    return {
+        results._forked_name(one, on_step)[1]
+        for results in (loop._results, loop.val_loop._results)
+        for one in results.values()
+        if one.meta.on_step and one.meta.on_epoch
+        for on_step in (True, False)
+    }

@@ -46,7 +46,9 @@ class RunLogger(TensorBoardLogger):
         if self.withheld:
             return
         self.begun = True
-        if self.tested_step is not None and any(name.startswith("test_") for name in metrics):
+        # Lightning adds `epoch` to what is logged at the end of a test, under any names
+        scores = "epoch" in metrics or any(name.startswith("test_") for name in metrics)
+        if self.tested_step is not None and scores:
             step = self.tested_step
             for path in self.outdated:
                 path.unlink(missing_ok=True)
@@ -84,7 +86,7 @@ class LoggerBoard:
         """Keeps the trainer; purges what the same run has logged from this step on."""
         self.trainer = trainer
         for logger in trainer.loggers if self.again else ():
-            purge(logger, trainer.global_step)
+            purge(logger, next_step(trainer))
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch."""
@@ -138,9 +140,21 @@ def best_of_epoch(
     return {f"best_{name}": results[f"best_{name}"] for name in names if f"best_{name}" in results}
 
 
+def next_step(trainer: Trainer) -> int:
+    """Returns the step at which Lightning logs the results of the next step.
+
+    Under manual optimization it counts batches, however many steps optimizers take in each.
+    """
+    loop = trainer.fit_loop.epoch_loop
+    batches: Any = loop.batch_progress.total
+    # Saved in `on_train_batch_end`: Lightning counts that batch when the epoch goes on
+    saved_within = loop.restarting and batches.completed < batches.processed
+    return loop._batches_that_stepped + (saved_within and not loop._should_accumulate())
+
+
 def last_step(trainer: Trainer) -> int:
     """Returns the step at which Lightning logs the results of the last step and its validation."""
-    return max(trainer.global_step - 1, 0)
+    return max(next_step(trainer) - 1, 0)
 
 
 def purge(logger: Logger, step: int) -> None:

@@ -1,7 +1,7 @@
 """Results of a validation: a confusion matrix, recalls, and the worst images."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -71,6 +71,19 @@ class Validated(NamedTuple):
         ]
 
 
+def is_shown(batch: Any) -> bool:
+    """Whether a batch holds images with one class each; a module's hooks may make another."""
+    if not isinstance(batch, Batch):
+        return False
+    whole_numbers = not (batch.labels.is_floating_point() or batch.labels.is_complex())
+    return batch.images.ndim == 4 and batch.labels.shape == batch.images.shape[:1] and whole_numbers
+
+
+def are_classes(labels: Tensor) -> bool:
+    """Whether all labels, int (N,), are numbers of classes; this synchronises their device."""
+    return bool(((labels >= 0) & (labels < CLASSES)).all())
+
+
 def part(batch: Batch, probabilities: Tensor) -> tuple[Tensor, Worst]:
     """Reduces a batch to what is kept of it, without synchronising its device.
 
@@ -81,12 +94,14 @@ def part(batch: Batch, probabilities: Tensor) -> tuple[Tensor, Worst]:
     Returns:
         Each image's index in the flattened confusion matrix, int64 (B,), and the worst images.
     """
-    true = probabilities.gather(1, batch.labels[:, None])[:, 0]
+    labels = batch.labels.long()
+    known = labels.clamp(0, CLASSES - 1)  # of others, `combine` shows nothing
+    true = probabilities.gather(1, known[:, None])[:, 0]
     highest, predictions = probabilities.max(dim=1)
     at = true.topk(min(WORST, len(true)), largest=False).indices
     chances = torch.stack([true[at], highest[at]], dim=1).float()
-    worst = Worst(grey(batch.images[at]), batch.labels[at], predictions[at], chances)
-    return batch.labels * CLASSES + predictions, worst
+    worst = Worst(grey(batch.images[at]), labels[at], predictions[at], chances)
+    return labels * CLASSES + predictions, worst
 
 
 def grey(images: Tensor) -> Tensor:
@@ -94,14 +109,16 @@ def grey(images: Tensor) -> Tensor:
     return images[:, 0].detach().float().clamp(0, 1).mul(255).round().byte()
 
 
-def combine(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Validated:
-    """Combines the results of all batches, on the CPU.
+def combine(parts: Sequence[tuple[Tensor, Worst]], names: Sequence[str]) -> Validated | None:
+    """Combines the results of all batches, on the CPU; None if a label is no number of a class.
 
     Args:
         parts: Results of `part`.
         names: Names of the ten classes.
     """
     places = torch.cat([place for place, _ in parts])
+    if not are_classes(places.div(CLASSES, rounding_mode="floor")):
+        return None
     counts = torch.bincount(places, minlength=CLASSES**2).reshape(CLASSES, CLASSES)
     joined = Worst(*map(torch.cat, zip(*(worst for _, worst in parts), strict=True)))
     true = joined.probabilities[:, 0]

@@ -9,10 +9,10 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.runs import entries
 from lit_mnist.shape import CLASSES
 
 FIRST = 25  # number of images of the first batch that are shown
@@ -37,7 +37,8 @@ class Board(Protocol):
 class Watch(Callback):
     """Collects the results of each epoch's last validation, and shows a run's first batch.
 
-    A validation is skipped if its step does not return probabilities, as may be in a module with a
+    Pictures are left out if batches are not images with their classes, as a module's hooks may make
+    them, or if the validation step does not return probabilities, as may be in a module with a
     `validation_step` of its own.
 
     Args:
@@ -48,6 +49,21 @@ class Watch(Callback):
         self.board = board
         self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
+        self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Remembers how many batches were validated until the next validation."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Saves their number, at which Lightning logs a validation's values by step."""
+        seen = trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
+        checkpoint[entries.VALIDATED] = self.validated or dict(seen)
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the board."""
@@ -58,27 +74,34 @@ class Watch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
     ) -> None:
         """Shows the first batch after augmentation."""
-        if batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero:
+        first = batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero
+        if first and validated.is_shown(batch) and validated.are_classes(batch.labels[:FIRST]):
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
             shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
             self.board.first_batch(tiles.grid(shown, texts))
 
     def on_validation_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Clears the results of the previous validation."""
+        """Clears the results of the previous validation, and goes on counting its batches."""
         self.parts = []
+        if self.validated and not trainer.sanity_checking:
+            loop = trainer.fit_loop.epoch_loop.val_loop
+            loop._seen_batches_per_dataloader.update(self.validated)
+            self.validated = {}
 
     def on_validation_batch_end(
         self,
         trainer: Trainer,
         pl_module: LightningModule,
         outputs: Any,
-        batch: Batch,
+        batch: Any,
         batch_idx: int,
         dataloader_idx: int = 0,
     ) -> None:
         """Keeps a batch's results on its device, without synchronising it."""
-        if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
+        if not isinstance(outputs, Tensor) or not validated.is_shown(batch):
+            return
+        if outputs.shape == (len(batch.labels), CLASSES):
             self.parts.append(validated.part(batch, outputs))
 
     def on_validation_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.nn import functional as F
 from torchmetrics import Metric
@@ -187,8 +187,16 @@ class ScoredModule(LightningModule):
             return
         for name in Scores._fields:
             metric: Score = getattr(self, f"_{stage}_{name}")
-            if batch_idx == 0:
+            if batch_idx == 0 and _is_new(self.trainer, metric):
                 metric.reset()  # from an epoch that was interrupted
             if not metric.update_called:  # once an epoch suffices
                 metric.update()
                 self.log(f"{stage}_{name}", metric, on_step=False, on_epoch=True)
+
+
+def _is_new(trainer: Trainer, metric: Metric) -> bool:
+    """Whether this evaluation hasn't logged a metric yet; `TrainLog` resets those of training."""
+    results = trainer._results
+    if results is None or trainer.training:
+        return False
+    return all(one.value is not metric for _, one in results.valid_items() if not one.is_tensor)

@@ -13,7 +13,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models.scoring import RunningScores, Scores
+from lit_mnist.models.scoring import RunningScores, Score, Scores
 from lit_mnist.runs import entries
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
@@ -36,7 +36,7 @@ class TrainLog(Callback):
         self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
-        self.lr: float | None = None
+        self.lr: float | Tensor | None = None
         self.watched: Optimizer | None = None  # whose rate it is
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
@@ -71,6 +71,9 @@ class TrainLog(Callback):
         scores, rank = _scores(pl_module), trainer.global_rank
         partial, self.partial = self.partial, {}
         scores.reset()
+        for one in pl_module.children():
+            if isinstance(one, Score):
+                one.reset()  # an earlier training may have been interrupted
         self.ended, self.updates = False, 0
         self._note_before(trainer)
         self.resumed = bool(partial)
@@ -135,7 +138,8 @@ class TrainLog(Callback):
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
-            self.lr = group["lr"]
+            rate = group["lr"]  # as a tensor, a schedule changes it in place
+            self.lr = rate.clone() if isinstance(rate, Tensor) else rate
 
 
 def check_loss(trainer: Trainer, module: LightningModule) -> None:
@@ -164,7 +168,7 @@ def named_sums(partial: Any) -> Any:
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:
     """Logs a value that is equal on all ranks; as a maximum, so that Lightning does not warn."""
     hook, module._current_fx_name = module._current_fx_name, _LOGGED_IN
-    module.log(name, value, sync_dist=True, reduce_fx="max")
+    module.log(name, value, sync_dist=True, reduce_fx="max", batch_size=1)
     module._current_fx_name = hook
 
 

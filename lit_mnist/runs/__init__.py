@@ -21,6 +21,7 @@ of_training     the run that a checkpoint was trained in, and its rows of metric
 restored        restores lost small files of a run from its checkpoints
 resume_check    checks that training can be resumed from a checkpoint
 copies          copies a module, so that asking it changes nothing
+known_states    the structure of the states of PyTorch's optimizers and schedules, and of ours
 optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
 same_members    refuses to replace the results of a committee by those of another

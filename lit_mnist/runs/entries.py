@@ -19,10 +19,12 @@ GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has 
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
 FROZEN = f"{_PREFIX}frozen"  # names of weights, batch norms without statistics, layers in eval mode
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
+SCHEDULES = f"{_PREFIX}schedules_made"  # their states before training: the arguments of each
 PLATEAUS = f"{_PREFIX}plateaus_due"  # schedules to step, by index, and their monitored values
 SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has averaged
 LAST_METRICS = f"{_PREFIX}last_metrics"  # for each rank, the last value of all that was logged
 OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop has read the batches
+VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
@@ -30,6 +32,7 @@ METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
     *(LAST_METRICS, OWN_PASSES, SEARCHED),
+    *(VALIDATED, SCHEDULES, SEARCHED),
 )
 
 

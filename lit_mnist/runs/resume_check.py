@@ -10,12 +10,11 @@ from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
-import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torch.optim import Adam, Optimizer
 
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import checkpoints, entries, known_states
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
 from lit_mnist.runs.weights import infinite, makes_layers_late, misfit
@@ -61,11 +60,10 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     optimizers, schedules = ([], None) if late else optimization(trainer, model)
     if _other(checkpoint, optimizers, schedules):
         optimizers, schedules = [], None
-    expected["optimizer_states"] = [
-        {"param_groups": optimizer.state_dict()["param_groups"]} for optimizer in optimizers
-    ]
-    known = None if schedules is None else [schedule.state_dict() for schedule in schedules]
-    expected["lr_schedulers"] = known
+    expected["optimizer_states"] = [*map(known_states.of_groups, optimizers)]
+    expected["lr_schedulers"] = (
+        None if schedules is None else [*map(known_states.of_schedule, schedules)]
+    )
     if not optimizers:  # they cannot be known in advance
         expected |= {"optimizer_states": None, "lr_schedulers": None}
     found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
@@ -126,6 +124,9 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
 
     A weight that is frozen, or that no loss depends on, has no state.
     """
+    known = known_states.is_known(optimizer)
+    if not known and not (isinstance(optimizer, Adam) and "param_groups" in found):
+        return ""
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
         return f"{name}.state is not a dict"
@@ -133,19 +134,11 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
         for key, weights in zip(group["params"], current["params"], strict=True):
             if key in states:
                 place = f"{name}.state.{key}"
-                expected = _moments(optimizer, group, weights)
-                wrong = unlike(expected, states[key], place) or _not_finite(states[key], place)
-                if wrong:
+                expected = known_states.of_moments(optimizer, group, weights)
+                wrong = unlike(expected, states[key], place)
+                if wrong or (wrong := _not_finite(states[key], place) if known else ""):
                     return wrong
     return ""
-
-
-def _moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> dict[str, Tensor]:
-    """Returns the structure of Adam's state of a weight, which its kernels do not check."""
-    if not isinstance(optimizer, Adam):
-        return {}
-    names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
-    return {"step": torch.zeros(())} | dict.fromkeys(names, weights.detach())
 
 
 def _not_finite(state: dict[str, Any], name: str) -> str:

@@ -7,6 +7,7 @@ A valid test is recorded in `results.json` by the hashes of the weights, of the 
 import hashlib
 import os
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple, Self
@@ -27,7 +28,7 @@ class Weights(NamedTuple):
         paths: The checkpoint, or those of a committee's members.
         average: How a committee averages; None for a single module.
         epoch: Epoch of a single module's weights.
-        step: Global step of a single module's weights, as in TensorBoard.
+        step: Step of a single module's weights, as in TensorBoard.
         scores: What `checkpoints.scores` returns for a single module's weights.
     """
 
@@ -41,10 +42,20 @@ class Weights(NamedTuple):
     @classmethod
     def of(cls, path: Path, checkpoint: dict[str, Any]) -> Self:
         """Describes the weights of a checkpoint that was read from a path."""
-        epoch, steps = (int(checkpoint.get(key, 0)) for key in ("epoch", "global_step"))
         digest = checkpoints.weights_sha256(checkpoint["state_dict"])
-        scores = checkpoints.scores(checkpoint)
-        return cls(digest, (path,), epoch=epoch, step=max(steps - 1, 0), scores=scores)
+        epoch, scores = int(checkpoint.get("epoch", 0)), checkpoints.scores(checkpoint)
+        return cls(digest, (path,), epoch=epoch, step=_last_step(checkpoint), scores=scores)
+
+
+def _last_step(checkpoint: dict[str, Any]) -> int:
+    """Returns the step at which Lightning has logged last: under manual optimization, a batch."""
+    steps = int(checkpoint.get("global_step", 0))
+    with suppress(KeyError, TypeError, ValueError):  # written by hand
+        loop = checkpoint["loops"]["fit_loop"]
+        automatic = loop["epoch_loop.automatic_optimization.optim_progress"]["optimizer"]["step"]
+        if not automatic["total"]["completed"]:
+            steps = int(loop["epoch_loop.batch_progress"]["total"]["ready"])
+    return max(steps - 1, 0)
 
 
 def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import math
 import time
 from typing import Any
 
+from lightning.fabric.utilities.apply_func import convert_tensors_to_scalars
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
@@ -147,5 +148,9 @@ class ProgressBar(TQDMProgressBar):
         super().__init__(refresh_rate=20, leave=False)
 
     def get_metrics(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Any]:
-        """Shows the speed only: a score in the bar would synchronise the device at every step."""
-        return {}
+        """Shows the speed, and what is logged with `prog_bar=True`, as known after the step before.
+
+        Our modules log nothing so: it synchronises the device. To ask for newer values would
+        compute them on rank zero alone, where the others don't take part.
+        """
+        return convert_tensors_to_scalars(dict(trainer._logger_connector._progress_bar_metrics))

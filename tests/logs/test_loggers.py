@@ -14,6 +14,7 @@ from tensorboard.backend.event_processing.event_accumulator import EventAccumula
 from lit_mnist.data.datasets import labels
 from lit_mnist.logs.loggers import RunLogger, add_picture, shows_pictures
 from tests.conftest import SMALL
+from tests.no_dropout import LinearModule
 
 RUN = Path("tb_logs/dense/seed_42")
 
@@ -102,6 +103,84 @@ def test_a_killed_run_s_rows_are_there_once(run_cli, monkeypatch, epoch):
     assert first == second
 
 
+class ByHand(LinearModule):
+    """Optimizes by itself, and logs by step in training and in validation."""
+
+    steps = 2  # that its optimizer takes in each batch, as Lightning counts them
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+
+    def training_step(self, batch, batch_idx):
+        optimizer = self.optimizers(use_pl_optimizer=self.steps > 0)
+        loss = super().training_step(batch, batch_idx)
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        for _ in range(max(self.steps, 1)):
+            optimizer.step()
+        self.log("step_loss", loss, on_step=True, on_epoch=True)
+
+    def validation_step(self, batch, batch_idx):
+        super().validation_step(batch, batch_idx)
+        self.log("place", 100.0 * self.trainer.current_epoch + batch_idx, on_step=True)
+
+
+class Unseen(ByHand):
+    """Lightning sees none of its steps."""
+
+    steps = 0
+
+
+def by_step(name, folder):
+    """The points of a value: of a CSVLogger's table, and of TensorBoard's files."""
+    events = EventAccumulator(str(folder), size_guidance={"scalars": 0}).Reload()
+    table = folder / "metrics.csv"
+    in_table = [(int(r["step"]), float(r[name])) for r in rows(table) if r.get(name)]
+    return in_table, [(one.step, one.value) for one in events.Scalars(name)]
+
+
+@pytest.mark.parametrize("kind", [ByHand, Unseen])
+def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monkeypatch, kind):
+    dying = {"class_path": f"{__name__}.Dying", "init_args": {"epoch": 1}}
+    module = ("--model", f"{__name__}.{kind.__name__}", "--data.eval_batch_size", "20")
+    options = (
+        *module,
+        "--trainer.log_every_n_steps",
+        "1",
+        f"--trainer.callbacks={json.dumps(dying)}",
+    )
+    ways = [(fixed("x", *BOTH),), ("--log_dir", "own")]  # with the user's loggers, and our own
+    monkeypatch.setenv("DYING", "1")
+    for way in ways:
+        with pytest.raises(RuntimeError, match="killed"):
+            run_cli("fit", *options, *way)
+    monkeypatch.delenv("DYING")
+    for way in ways:
+        assert run_cli("fit", *options, *way)[0] == 0
+    assert run_cli("fit", *options, "--log_dir", "whole", fixed("whole", *BOTH))[0] == 0
+    assert validated() == ([8, 17], [8, 17])
+    for name, count in {"step_loss_step": 18, "val_loss": 2, "place_step": 10}.items():
+        whole, shown = by_step(name, Path("whole/y/z"))
+        assert len(shown) == count
+        assert dict(shown) == pytest.approx(dict(whole))
+        again, shown_again = by_step(name, TABLE.parent)
+        if name == "place_step":  # counts the batches of validations, which are purged by steps
+            again, shown_again = sorted({*again}), sorted({*shown_again})
+        assert (again, shown_again) == (whole, shown)
+        own = (
+            EventAccumulator("own/dense/seed_42", size_guidance={"scalars": 0})
+            .Reload()
+            .Scalars(name)
+        )
+        assert {(one.step, one.value) for one in own} == {*shown}
+        assert len(own) == count or name == "place_step"
+    assert run_cli("test", *module, "--log_dir", "own")[0] == 0
+    own = EventAccumulator("own/dense/seed_42").Reload()
+    best = max(own.Scalars("val_acc"), key=lambda one: one.value).step
+    assert [one.step for one in own.Scalars("test_acc")] == [best]
+
+
 def test_a_fresh_run_starts_its_rows_over_and_a_new_one_adds_to_another_s(run_cli):
     options = (fixed("x", *BOTH), "--trainer.max_epochs", "1")
     assert run_cli("fit", *options)[0] == 0
@@ -158,12 +237,21 @@ def test_a_logger_with_a_log_image_of_its_own_is_left_alone(run_cli):
     assert json.loads((RUN / "results.json").read_text())["status"] == "complete"
 
 
-def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path):
-    for step, logged in ((None, 7), (3, 3)):
+@pytest.mark.parametrize(
+    ("metrics", "at"),
+    [
+        ({"test_ratio": 0.5}, 3),
+        ({"ratio": 0.5, "epoch": 0}, 3),  # as Lightning logs it at the end of a test
+        ({"ratio": 0.5}, 7),  # and for each batch
+    ],
+)
+def test_only_a_test_s_scores_are_logged_at_the_step_of_the_weights(tmp_path, metrics, at):
+    (name, _), *_ = metrics.items()
+    for step, expected in ((None, 7), (3, at)):
         logger = RunLogger(tmp_path, "run", str(step))
         if step is not None:
             logger.set_test_step(step)
-        logger.log_metrics({"test_ratio": 0.5}, 7)
+        logger.log_metrics(metrics, 7)
         logger.finalize("success")
         events = EventAccumulator(str(tmp_path / "run" / str(step))).Reload()
-        assert [one.step for one in events.Scalars("test_ratio")] == [logged]
+        assert [one.step for one in events.Scalars(name)] == [expected]

@@ -4,14 +4,17 @@ import numpy as np
 import pytest
 import torch
 from lightning.pytorch import Trainer
+from lightning.pytorch.callbacks import LambdaCallback
 from sklearn.metrics import accuracy_score, log_loss
 from torch.nn import functional as F
+from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics.classification import MulticlassAccuracy
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.scoring import RunningScores, ScoredModule
+from tests.no_dropout import LinearModule
 
 
 def batches(sizes, seed=0):
@@ -148,3 +151,104 @@ def test_metrics_of_a_module_may_have_the_names_of_what_is_logged(small_data, he
     assert logged["val_acc"].item() == pytest.approx(module.val_acc.compute().item())
     (scores,) = trainer.test(module, data, verbose=False)
     assert 0 <= scores["test_acc"] <= 1
+
+
+class Still(LinearModule):
+    """Its weights stay as they are, so that any part of an epoch is scored by the same ones."""
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.0)
+
+
+class Halves(Still):
+    """Gives each batch to the step in two parts, and calls them all the first batch."""
+
+    def training_step(self, batch, batch_idx):
+        parts = zip(*(values.chunk(2) for values in batch), strict=True)
+        return sum(super(Halves, self).training_step(part, 0) for part in parts)
+
+    def validation_step(self, batch, batch_idx):
+        for part in zip(*(values.chunk(2) for values in batch), strict=True):
+            super().validation_step(part, 0)
+
+
+class SeveralClosures(Still):
+    """Its optimizer calls the training step three times for each batch."""
+
+    def configure_optimizers(self):
+        return torch.optim.LBFGS(self.parameters(), lr=0.0, max_iter=3, tolerance_grad=0.0)
+
+
+class OfLoaders(Still):
+    """Validates on several loaders."""
+
+    def validation_step(self, batch, batch_idx, dataloader_idx=0):
+        super().validation_step(batch, batch_idx)
+
+
+def pairs(count, seed):
+    generator = torch.Generator().manual_seed(seed)
+    images = torch.rand(count, 1, 28, 28, generator=generator)
+    labels = torch.randint(10, (count,), generator=generator)
+    return DataLoader(TensorDataset(images, labels), 10)
+
+
+def scored(module, loader):
+    """The loss and the accuracy of a loader's images, all at once."""
+    images, labels = loader.dataset.tensors
+    with torch.no_grad():
+        logits = module.net(images)
+    return log_loss(labels, logits.double().softmax(1), labels=range(10)), accuracy_score(
+        labels, logits.argmax(1)
+    )
+
+
+def trainer_of(*callbacks):
+    quiet = {"logger": False, "enable_progress_bar": False, "enable_model_summary": False}
+    return Trainer(
+        max_epochs=2,
+        accelerator="cpu",
+        enable_checkpointing=False,
+        num_sanity_val_steps=0,
+        callbacks=[*callbacks],
+        **quiet,
+    )
+
+
+def logged(trainer, stage, ending=""):
+    names = (f"{stage}_loss{ending}", f"{stage}_acc{ending}")
+    return [trainer.callback_metrics[name].item() for name in names]
+
+
+@pytest.mark.parametrize("kind", [Halves, SeveralClosures])
+def test_a_step_that_is_called_several_times_for_a_batch_loses_no_image(kind):
+    module, trainer, train, held_out = kind(), trainer_of(), pairs(40, 0), pairs(30, 1)
+    trainer.fit(module, train, held_out)
+    assert logged(trainer, "train") == pytest.approx(scored(module, train), rel=1e-5)
+    assert logged(trainer, "val") == pytest.approx(scored(module, held_out), rel=1e-5)
+
+
+def test_each_of_several_loaders_is_scored_by_itself():
+    module, trainer, held_out = OfLoaders(), trainer_of(), [pairs(30, 1), pairs(40, 2)]
+    trainer.fit(module, pairs(20, 0), held_out)
+    for place, loader in enumerate(held_out):
+        found = logged(trainer, "val", f"/dataloader_idx_{place}")
+        assert found == pytest.approx(scored(module, loader), rel=1e-5)
+
+
+@pytest.mark.parametrize("hook", ["on_validation_batch_end", "on_train_batch_end"])
+@pytest.mark.parametrize("again", [True, False])
+def test_an_interrupted_epoch_leaves_nothing_in_the_next(hook, again):
+    def stop(trainer, *_):
+        if len(stopped) < 1 and trainer.fit_loop.epoch_loop.batch_progress.current.ready > 1:
+            stopped.append(trainer)
+            raise RuntimeError("stopped")
+
+    stopped, module, train, held_out = [], Still(), pairs(40, 0), pairs(30, 1)
+    trainer = trainer_of(LambdaCallback(**{hook: stop}))
+    with pytest.raises(RuntimeError, match="stopped"):
+        trainer.fit(module, train, held_out)
+    trainer = trainer if again else trainer_of()
+    trainer.fit(module, pairs(50, 3), held_out)
+    assert logged(trainer, "train") == pytest.approx(scored(module, pairs(50, 3)), rel=1e-5)
+    assert logged(trainer, "val") == pytest.approx(scored(module, held_out), rel=1e-5)

@@ -56,6 +56,38 @@ def test_a_part_of_another_length_is_refused(before, now, told):
             lengths.on_fit_start(trainer, None)
 
 
+class Hasty(MultiStepLR):
+    """A schedule of a user's, which shortens its own steps."""
+
+    def __init__(self, optimizer, length):
+        self.length = length
+        super().__init__(optimizer, [length])
+
+    def step(self):
+        self.length -= 1
+        super().step()
+
+
+@pytest.mark.parametrize("length", [8, 9])
+def test_a_schedule_may_change_what_it_was_made_with_but_not_be_made_with_another(length):
+    before, now, saved = ScheduleLengths(), ScheduleLengths(), {}
+    trainer = warmed_up(lambda adam: Hasty(adam, 8))
+    before.on_fit_start(trainer, None)
+    schedule = trainer.lr_scheduler_configs[0].scheduler
+    for _ in range(4):
+        schedule.optimizer.step()
+        schedule.step()
+    before.on_save_checkpoint(trainer, None, saved)
+    saved["lr_schedulers"] = [schedule.state_dict()]
+    trainer = warmed_up(lambda adam: Hasty(adam, length))
+    now.on_load_checkpoint(trainer, None, saved)
+    if length == 8:
+        now.on_fit_start(trainer, None)
+        return
+    with pytest.raises(UserError, match="made for length 7 and would now have 8"):
+        now.on_fit_start(trainer, None)
+
+
 class Growing:
     """A trainer whose number of steps Lightning does not compute."""
 

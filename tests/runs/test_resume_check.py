@@ -148,6 +148,34 @@ class Asking(SimpleConvModule):
         return torch.optim.Adam(self.parameters(), lr=1 / getattr(self.trainer, self.ask))
 
 
+class OwnAdam(torch.optim.Adam):
+    """Its state has infinite values beside Adam's."""
+
+    def step(self, closure=None):
+        loss = super().step(closure)
+        for state in self.state.values():
+            state["lowest"] = float("inf")
+        return loss
+
+
+class OfOwnAdam(SimpleConvModule):
+    def configure_optimizers(self):
+        return OwnAdam(self.parameters(), fused=True)
+
+
+def test_the_moments_of_a_user_s_adam_are_checked_and_nothing_else_of_it(whole, trainer):
+    model = OfOwnAdam()
+    optimizer = model.configure_optimizers()
+    model(torch.zeros(1, 1, 28, 28)).sum().backward()
+    optimizer.step()
+    saved = whole | {"optimizer_states": [optimizer.state_dict()], "lr_schedulers": []}
+    saved[entries.KINDS] = {"optimizers": ["OwnAdam"], "schedules": []}
+    assert fault(saved, trainer, model) == ""
+    broken = copy.deepcopy(saved)
+    put(*ADAM, "exp_avg", torch.zeros(3))(broken)
+    assert "exp_avg is not a tensor (4, 1, 5, 5)" in fault(broken, trainer, model)
+
+
 MOMENTS = [name for name in BROKEN if "moment" in name or "optimizer" in name or "rate" in name]
 
 

@@ -1,7 +1,11 @@
 """What metrics.csv has of each epoch."""
 
 import pytest
+from lightning.pytorch.callbacks import TQDMProgressBar
+from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
+from lit_mnist.runs.folder import COLUMNS
+from tests.no_dropout import LinearModule
 from tests.test_recipes import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
@@ -21,6 +25,46 @@ def test_a_value_is_in_the_row_of_the_epoch_that_logged_it_also_after_a_resume(
         stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     fitted(run_cli("fit", *same, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
+
+
+class Named(LinearModule):
+    """Logs values whose names end like Lightning's copies, shows one, and moves its batches."""
+
+    def __init__(self):
+        super().__init__()
+        self.moved = 0
+
+    def transfer_batch_to_device(self, batch, device, dataloader_idx):
+        self.moved += self.trainer.training
+        return super().transfer_batch_to_device(batch, device, dataloader_idx)
+
+    def training_step(self, batch, batch_idx):
+        for place, name in enumerate(("time", "time_step", "time_epoch")):
+            self.log(name, float(place))
+        self.log("both", float(batch_idx), on_step=True, on_epoch=True)
+        self.log("shown", 7.0 + batch_idx, prog_bar=True)
+        self.log("moved", float(self.moved))
+        return super().training_step(batch, batch_idx)
+
+
+NAMED = ("--model", f"{__name__}.Named", "--trainer.max_epochs", "1")
+
+
+def test_each_value_has_a_column_and_copies_of_one_have_none(run_cli):
+    fitted(run_cli("fit", *NAMED))
+    (row,) = rows(folder("dense"))
+    logged = {name: row[name] for name in row if name not in ("epoch", *COLUMNS, "seconds")}
+    expected = {"time": 0.0, "time_step": 1.0, "time_epoch": 2.0, "both": 3.68, "shown": 15.0}
+    assert {name: float(text) for name, text in logged.items()} == expected | {"moved": 9.0}
+
+
+def test_the_progress_bar_shows_what_is_logged_for_it_and_nothing_else(run_cli, monkeypatch):
+    shown = []
+    monkeypatch.setattr(Tqdm, "set_postfix", lambda bar, values: shown.append(values))
+    monkeypatch.setattr(TQDMProgressBar, "_should_update", lambda *_: True)
+    bar = "--trainer.callbacks+=lit_mnist.training.callbacks.ProgressBar"
+    fitted(run_cli("fit", *NAMED, bar))
+    assert shown[:9] == [{}, *({"shown": 7.0 + batch} for batch in range(8))]
 
 
 def test_what_is_logged_after_a_checkpoint_is_in_its_epoch_s_row(run_cli):

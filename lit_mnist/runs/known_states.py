@@ -1,0 +1,42 @@
+"""The structure of the states of PyTorch's optimizers and schedules, and of ours.
+
+A user's own class may keep anything in its state, which may also grow or become infinite.
+"""
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.optim import Adam, Optimizer
+
+
+def is_known(made: Any) -> bool:
+    """Whether an optimizer or a schedule is PyTorch's or ours; a user's may change its state."""
+    return type(made).__module__.partition(".")[0] in ("torch", "lit_mnist")
+
+
+def of_groups(optimizer: Optimizer) -> dict[str, Any]:
+    """Returns the structure of an optimizer's groups of weights; of a user's, only its weights."""
+    groups = optimizer.state_dict().get("param_groups")
+    if groups is None:  # a user's own state
+        return {}
+    known = groups if is_known(optimizer) else [{"params": one["params"]} for one in groups]
+    return {"param_groups": known}
+
+
+def of_schedule(schedule: Any) -> dict[str, Any]:
+    """Returns the structure of a schedule's state; a user's class or function may keep anything."""
+    if not is_known(schedule):
+        return {}
+    parts = [of_schedule(one) for one in getattr(schedule, "_schedulers", ())]
+    functions = [None for _ in getattr(schedule, "lr_lambdas", ())]
+    state, of_users = schedule.state_dict(), {"_schedulers": parts, "lr_lambdas": functions}
+    return state | {key: value for key, value in of_users.items() if key in state}
+
+
+def of_moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> dict[str, Tensor]:
+    """Returns the structure of Adam's state of a weight, which its kernels do not check."""
+    if not isinstance(optimizer, Adam):
+        return {}
+    names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
+    return {"step": torch.zeros(())} | dict.fromkeys(names, weights.detach())
