@@ -105,6 +105,8 @@ class RunCLI(RunOptions):
         for callback in callbacks:
             if isinstance(callback, RunFolder):
                 callback.start = begin.start
+                if begin.resume is None and self.run.exists():  # a checkpoint that is of no use
+                    callback.outdated = self.run.written()
             if isinstance(callback, Searched):
                 callback.resumes = begin.resume is not None
                 callback.is_own = begin.start is None
