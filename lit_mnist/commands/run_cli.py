@@ -98,7 +98,7 @@ class RunCLI(RunOptions):
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
-            fit_messages.say_results(self.run, self.options, self.args, bool(ckpt_path))
+            fit_messages.say_results(self.run, self.options, self.args)
 
     def _set_start(self, begin: StartingPoint) -> None:
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
