@@ -27,3 +27,7 @@ class StopAt(Callback):
     def on_validation_start(self, trainer, module):
         if os.environ.get("STOP_AT") == "validation":
             raise KeyboardInterrupt
+
+    def on_train_epoch_end(self, trainer, module):
+        if os.environ.get("STOP_AT") == f"end of {trainer.current_epoch}":
+            raise KeyboardInterrupt

@@ -194,11 +194,9 @@ def test_gradient_clipping_equals_pytorch_s(run_cli, small_data, precision, algo
 
 
 def test_a_user_s_checkpoint_may_not_replace_best_or_last(run_cli):
-    weights = {"save_last": "true", "save_weights_only": "true"}  # no run resumes from those
     for name, options in (
         ("best", {"filename": "best"}),
         ("last", {"filename": "last"}),
-        ("last", weights),
     ):
         taken = callback("ModelCheckpoint", monitor="val_loss", **options)
         status, _, problems = run_cli("fit", *taken)

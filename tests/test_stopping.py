@@ -452,6 +452,20 @@ def test_a_checkpoint_between_accumulated_batches_is_not_resumed(run_cli):
     assert contents() == before
 
 
+def test_a_run_stopped_before_its_first_exact_checkpoint_starts_again(run_cli, monkeypatch):
+    options = (STOP_AT, "--trainer.accumulate_grad_batches", "4", "--trainer.val_check_interval")
+    assert run_cli("fit", *options, "3", "--name", "whole")[0] == 0
+    cut = ("fit", *options, "3", "--name", "cut")
+    stopped(run_cli, monkeypatch, "5", *cut)
+    assert checkpoint("best", folder("cut"))[entries.LACKS] == "gradients"
+    assert not (folder("cut") / "checkpoints" / "last.ckpt").exists()
+    old = set(folder("cut").glob("events*"))
+    status, output, _ = run_cli(*cut)
+    assert (status, "; starting again, as no epoch was finished" in output) == (0, True)
+    assert_same_end(folder("whole"), folder("cut"))
+    assert not old & set(folder("cut").glob("events*"))
+
+
 @pytest.mark.parametrize("interval", ["4", "0.3", "5"])
 def test_a_checkpoint_s_score_belongs_to_its_weights(run_cli, interval):
     options = (*RATE, "--trainer.val_check_interval", interval, "--trainer.max_epochs", "4")

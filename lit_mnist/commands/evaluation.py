@@ -97,6 +97,9 @@ def trained(
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
+    if run.exists() and path.parent.resolve() != run.best.parent.resolve():
+        own = run.evaluated()[0]  # which a config that names where fit began does not
+        warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
     lazy.complete(model, trainer)
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")

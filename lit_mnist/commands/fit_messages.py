@@ -3,14 +3,16 @@
 import math
 import os
 import shlex
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist import program
 from lit_mnist.commands import jobs
+from lit_mnist.commands.arguments import config_files
 from lit_mnist.commands.starting_point import StartingPoint
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
 
@@ -31,14 +33,13 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
 
 
 @rank_zero_only
-def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool) -> None:
+def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     """Prints how training has ended, and what to do next.
 
     Args:
         run: The folder.
         options: The resolved config.
         args: The command line, starting with the command.
-        named: Whether the user named a checkpoint to begin with.
     """
     results = run.results()
     why = why_no_best(run)
@@ -53,7 +54,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str], named: bool)
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if jobs.MARK in os.environ:
         return
-    tested = for_test(args[1:], named)
+    tested = for_test(args[1:], run)
     if options["trainer"]["limit_test_batches"] == 0:  # which test refuses
         tested += ["--trainer.limit_test_batches", "1.0"]
     test = f"{program.name()} test {shlex.join(tested)}"
@@ -78,12 +79,14 @@ def _validated(run: Run) -> bool:
     return bool(loops["epoch_loop.val_loop.batch_progress"]["total"]["ready"])
 
 
-def for_test(args: list[str], named: bool) -> list[str]:
+def for_test(args: list[str], run: Run) -> list[str]:
     """Returns the options of `fit` that `test` needs, without the starting checkpoint.
+
+    If a config file names that one, `test` would take it, unless it is given the run's own.
 
     Args:
         args: The options.
-        named: Whether a checkpoint is named, in the options or in a config file.
+        run: The folder.
     """
     kept, skip = [], False
     for arg in args:
@@ -91,5 +94,13 @@ def for_test(args: list[str], named: bool) -> list[str]:
         if not (skip or begins or arg == "--fresh" or arg.startswith("--fresh=")):
             kept.append(arg)
         skip = arg == "--ckpt_path"
-    in_file = named and not any(arg.startswith("--ckpt_path") for arg in args)
-    return [*kept, "--ckpt_path", "best"] if in_file else kept
+    in_file = any(map(_names_start, config_files(args)))
+    return [*kept, "--ckpt_path", run.evaluated()[0].stem] if in_file else kept
+
+
+def _names_start(config: str) -> bool:
+    path = Path(config)
+    if not path.is_file():  # a pipe, which was read
+        return False
+    content = safe_yaml.load(path.read_text(encoding="utf-8"))
+    return isinstance(content, dict) and bool(content.get("ckpt_path"))

@@ -103,13 +103,15 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             if self.trainer.is_global_zero:
                 best_score.note(self.run)
-            fit_messages.say_results(self.run, self.options, self.args, bool(ckpt_path))
+            fit_messages.say_results(self.run, self.options, self.args)
 
     def _set_start(self, begin: StartingPoint) -> None:
         callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
         for callback in callbacks:
             if isinstance(callback, RunFolder):
                 callback.start = begin.start
+                if begin.resume is None and self.run.exists():  # a checkpoint that is of no use
+                    callback.outdated = self.run.written()
             if isinstance(callback, Searched):
                 callback.resumes = begin.resume is not None
                 callback.is_own = begin.start is None

@@ -119,16 +119,22 @@ class TrainLog(Callback):
         """Logs what the module has not logged for this epoch itself."""
         self.ended = True
         check_loss(trainer, pl_module)
+        for name, value in self.so_far(trainer, pl_module).items():
+            _log_same(pl_module, name, value)
+
+    def so_far(self, trainer: Trainer, pl_module: LightningModule) -> dict[str, Tensor | float]:
+        """Returns what it would log if the epoch ended now; all ranks have to call it."""
         scores = _scores(pl_module)
-        values: dict[str, Any] = {} if self.lr is None else {"lr": self.lr}
+        values: dict[str, Tensor | float] = {} if self.lr is None else {"lr": self.lr}
         if self.resumed:  # also if no step has followed
             scores._update_count = max(1, scores._update_count)
         if scores.update_called:
             known = scores.compute()._asdict().items()
             values |= {f"train_{name}": value for name, value in known if value.isfinite()}
-        for name, value in values.items():
-            if trainer.callback_metrics.get(name) is self.before.get(name):
-                _log_same(pl_module, name, value)
+        logged, before = trainer.callback_metrics, self.before
+        return {
+            name: value for name, value in values.items() if logged.get(name) is before.get(name)
+        }
 
     def _note_before(self, trainer: Trainer) -> None:
         """Notes the values of before this epoch, or its resume."""

@@ -81,7 +81,7 @@ def _fault(checkpoint: dict[str, Any]) -> str:
     for key in (entries.MODEL_OPTIONS, entries.SEARCHED):
         if not isinstance(entries.get(checkpoint, key, {}), dict):
             return f"damaged, its {key} is no dict"
-    if _history(checkpoint) is None:
+    if any(_rows(checkpoint, name) is None for name in ("rows", "cut_short")):
         return "damaged, its rows of metrics.csv are invalid"
     for name, value in checkpoint["state_dict"].items():
         if not isinstance(name, str) or not (isinstance(value, Tensor) or is_extra(name)):
@@ -91,20 +91,26 @@ def _fault(checkpoint: dict[str, Any]) -> str:
 
 def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
     """Returns the rows of `metrics.csv` up to the checkpoint; empty if it holds none."""
-    return _history(checkpoint) or []
+    return _rows(checkpoint, "rows") or []
 
 
-def _history(checkpoint: dict[str, Any]) -> list[dict[str, float]] | None:
+def cut_short(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
+    """Returns the row that follows them if training has ended here, within an epoch."""
+    return _rows(checkpoint, "cut_short") or []
+
+
+def _rows(checkpoint: dict[str, Any], name: str) -> list[dict[str, float]] | None:
     # In version 0.1 the key was the callback's class name
     first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
     state = entries.state(checkpoint, entries.METRICS, first)
-    rows = state.get("rows") if isinstance(state, dict) else None
-    sound = isinstance(rows, list) and all(
+    rows = {"cut_short": []} | state if isinstance(state, dict) else {}
+    found = rows.get(name)
+    sound = isinstance(found, list) and all(
         isinstance(row, dict)
         and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)
-        for row in rows
+        for row in found
     )
-    return rows if sound else None
+    return found if sound else None
 
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:

@@ -29,7 +29,7 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
     Raises:
         UserError: The checkpoint or `results.json` is damaged.
     """
-    rows = checkpoints.history(checkpoints.read(newest))
+    rows = _rows(checkpoints.read(newest))
     rows_on_disk: list[dict[str, float]] = []
     with suppress(UserError):  # a damaged file counts as missing
         rows_on_disk = run.history()
@@ -41,9 +41,13 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
         best_score.note(run)
 
 
+def _rows(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
+    return [*checkpoints.history(checkpoint), *checkpoints.cut_short(checkpoint)]
+
+
 def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
     checkpoint = checkpoints.read(newest)
-    rows = checkpoints.history(checkpoint)
+    rows = _rows(checkpoint)
     best = checkpoints.scores(checkpoints.read(run.best)) if run.best.exists() else {}
     return {
         "status": "complete",

@@ -69,7 +69,7 @@ def resume_point(
         ends: How the callbacks and the module end training.
 
     Returns:
-        The point; None if the run has no checkpoint yet.
+        The point; None if the run has no checkpoint yet from which it could be resumed.
 
     Raises:
         UserError: The run was made with other options, an option would have no effect, or no
@@ -79,16 +79,28 @@ def resume_point(
         return None
     before = read_config(run.file("config.yaml")) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
+    if why := _why_again(run):
+        _say(f"{run.best}: {why}; starting again, as no epoch was finished")
+        return None
     path, checkpoint = newest(run, fault)
     _check_unchanged(run, _lowered(before, config, checkpoint))
     ended = why_ended(run, before, config, checkpoint, ends)
-    lack = checkpoints.lack(checkpoint)
-    if lack and not ended:
-        raise UserError(f"{path}: {lack}; choose another --name, or replace the run with --fresh")
-    if not ended and other(checkpoint):
-        path, checkpoint = newest(run, lambda one: fault(one) or other(one))
+    if not ended and (checkpoints.lack(checkpoint) or other(checkpoint)):
+        path, checkpoint = newest(
+            run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
+        )
     steps = checkpoint.get("global_step", 0)
     return ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
+
+
+def _why_again(run: Run) -> str:
+    """Returns what a run's only checkpoint lacks if it is from within the first epoch."""
+    if run.last.exists() or run.file("metrics.csv").exists():
+        return ""
+    with suppress(UserError):
+        best = checkpoints.read(run.best)
+        return "" if checkpoints.progress(best)[0] else checkpoints.lack(best)
+    return ""
 
 
 def _lowered(

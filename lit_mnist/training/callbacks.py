@@ -4,16 +4,20 @@ import math
 import time
 from typing import Any
 
+import torch
 from lightning.fabric.utilities.apply_func import convert_tensors_to_scalars
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
 
 from lit_mnist import files
+from lit_mnist.logs.digits import rounded
 from lit_mnist.logs.logged_values import LoggedValues, columns
 from lit_mnist.logs.watch import Watch
+from lit_mnist.models.train_log import TrainLog
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
+from lit_mnist.training.ending import ends_within_epoch
 
 
 class MetricsCSV(Callback):
@@ -24,7 +28,8 @@ class MetricsCSV(Callback):
     rows are saved in the checkpoints, so a resumed run continues exactly those that belong to it.
     A checkpoint that anyone saves at an epoch's end holds the row as known by then, and the file is
     never behind a checkpoint. The row is final once the module and all callbacks have logged:
-    `EpochRow` says when, or else the next epoch begins.
+    `EpochRow` says when, or else the next epoch begins. A checkpoint saved where training ends
+    within an epoch also holds that epoch's row, for a run that is killed before the row is final.
 
     It comes before the user's callbacks, so that what these log at an epoch's start is not taken
     for a value of the epoch before, and what they save at its end has its row.
@@ -39,6 +44,7 @@ class MetricsCSV(Callback):
         self.rows: list[dict[str, float]] = []
         self.ended: dict[str, float] | None = None  # measures of an epoch whose row is not final
         self.unfinished = False  # whether more of this epoch may follow
+        self.cut_short: list[dict[str, float]] = []  # the loaded row of an epoch without its end
         self.logged = LoggedValues()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -51,6 +57,10 @@ class MetricsCSV(Callback):
         self.finish(trainer)
         self.began, self.unfinished = time.perf_counter(), True
         self.logged.begin_epoch(trainer)
+
+    def on_train_batch_start(self, *_: Any) -> None:
+        """Forgets the row of this epoch that was loaded, as the epoch goes on."""
+        self.cut_short = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock; epochs count from 0, as in Lightning."""
@@ -68,13 +78,16 @@ class MetricsCSV(Callback):
         checkpoint["callbacks"][self.state_key] = {
             "rows": rows,
             "logged": values if self.unfinished else {},
+            "cut_short": self.cut_short or self._row_so_far(trainer, values),
         }
         if self.ended and trainer.is_global_zero:
             self._write(rows)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the last epoch's row, if that was not done."""
+        """Writes the last epoch's row, if that was not done, also by a process that was killed."""
         self.finish(trainer)
+        if self.cut_short and trainer.is_global_zero:
+            self._write([*self.rows, *self.cut_short])
         if self.watch and trainer.is_global_zero:
             self.watch.board.close()
 
@@ -83,6 +96,7 @@ class MetricsCSV(Callback):
     ) -> None:
         """Restores the rows and the values from the checkpoint."""
         self.rows = list(checkpoints.history(checkpoint))
+        self.cut_short = checkpoints.cut_short(checkpoint)
         self.logged.load(checkpoint)
 
     def finish(self, trainer: Trainer) -> None:
@@ -99,6 +113,17 @@ class MetricsCSV(Callback):
     def _with_ended(self, values: dict[str, float]) -> list[dict[str, float]]:
         row = dict.fromkeys(COLUMNS, math.nan) | columns(values)
         return [*self.rows, *([] if self.ended is None else [row | self.ended])]
+
+    def _row_so_far(self, trainer: Trainer, values: dict[str, float]) -> list[dict[str, float]]:
+        """Returns the row of an epoch in which training ends, if it does."""
+        if not (self.unfinished and ends_within_epoch(trainer)):
+            return []
+        for one in trainer.callbacks:  # type: ignore[attr-defined] # set in its __init__
+            if isinstance(one, TrainLog):
+                scores = one.so_far(trainer, trainer.lightning_module).items()
+                values = values | {name: rounded(name, torch.as_tensor(v)) for name, v in scores}
+        measured = {"epoch": trainer.current_epoch, "seconds": time.perf_counter() - self.began}
+        return [dict.fromkeys(COLUMNS, math.nan) | columns(values) | measured]
 
     def _write(self, rows: list[dict[str, float]]) -> None:
         """Writes the rows, and their summary to `results.json`; BestCheckpoint adds the best."""

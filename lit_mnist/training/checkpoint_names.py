@@ -27,44 +27,51 @@ class CheckpointNames(Callback):
 
 
 def check(trainer: Trainer, run: Run) -> None:
-    """Checks the trainer's callbacks.
-
-    A whole `last.ckpt`, of `save_last`, does no harm: the run can be resumed from it.
+    """Checks the trainer's callbacks; what `save_last` writes gets another name if it has to.
 
     Raises:
         UserError: Naming the file.
     """
     for one in trainer.checkpoint_callbacks:
-        if isinstance(one, OnExceptionCheckpoint) and _removes(one, run):
+        if isinstance(one, OnExceptionCheckpoint) and _is_ours(Path(one.ckpt_path), run):
             # which would save there at this very error
             trainer.callbacks.remove(one)  # type: ignore[attr-defined] # set in its __init__
             raise UserError(
                 f"{type(one).__name__} would replace or remove {one.ckpt_path}, which is this"
                 " program's; change its filename or dirpath"
             )
-        own = isinstance(one, (BestCheckpoint, LastCheckpoint))
-        if isinstance(one, ModelCheckpoint) and not own:
+        if isinstance(one, ModelCheckpoint) and not isinstance(
+            one, (BestCheckpoint, LastCheckpoint)
+        ):
             _check_written(one, run)
 
 
-def _removes(one: OnExceptionCheckpoint, run: Run) -> bool:
-    """Whether its file, which Lightning removes after every command, is that of a run."""
-    path = Path(one.ckpt_path).resolve()
-    other = Run(path.parent.parent)  # such as a committee's member
-    if path in (run.best.resolve(), run.last.resolve()):
-        return True
-    return path in (other.best, other.last) and path.exists()
-
-
 def _check_written(one: ModelCheckpoint, run: Run) -> None:
-    # no run resumes from mere weights, and not always from what an error has left
-    unfit = {name: getattr(one, name) for name in ("save_weights_only", "save_on_exception")}
-    last = one.save_last and any(unfit.values())
-    path = run.best.parent / (LAST if last else f"{one.filename}.ckpt")
-    there = one.dirpath is None or Path(one.dirpath).resolve() == path.parent.resolve()
-    if there and path.name in (BEST, LAST):
-        changed = ["save_last", *(key for key, on in unfit.items() if on)] if last else ["filename"]
+    """Refuses a name of ours for what it saves, and changes that of the last it saves.
+
+    Lightning gives the latter the same number if there is a last.ckpt already. It cannot be ours:
+    it may be saved before a validation, and at the end of an epoch that is cut short.
+    """
+    path = _path(one, one.filename, run)
+    if _is_ours(path, run):
         raise UserError(
-            f"ModelCheckpoint would write {path}, which is this program's; change its"
-            f" {', '.join(changed)} or dirpath"
+            f"{type(one).__name__} would write {path}, which is this program's; change its filename"
+            " or dirpath"
         )
+    if one.save_last and _is_ours(_path(one, one.CHECKPOINT_NAME_LAST, run), run):
+        one.CHECKPOINT_NAME_LAST += f"{one.CHECKPOINT_JOIN_CHAR}v{one.STARTING_VERSION}"
+
+
+def _path(one: ModelCheckpoint, name: str | None, run: Run) -> Path:
+    """Returns the path of a checkpoint whose name has no values; by default in the run's folder."""
+    return run.best.parent / (one.dirpath or "") / f"{name}{one.FILE_EXTENSION}"
+
+
+def _is_ours(path: Path, run: Run) -> bool:
+    """Whether a path is that of the best or the last checkpoint of this run or another."""
+    folder = path.parent.resolve()
+    other = Run(folder.parent)  # such as a committee's member
+    if folder == run.best.parent.resolve():
+        return path.name in (BEST, LAST)
+    known = (other.file(name).exists() for name in ("config.yaml", "results.json"))
+    return folder / path.name in (other.best, other.last) and any(known)

@@ -18,21 +18,38 @@ _OF_PATIENCE = (_TRAINING, EarlyStoppingReason.PATIENCE_EXHAUSTED)
 
 def progress(trainer: Trainer) -> Progress:
     """Returns the progress of training; an interrupted epoch does not count as finished."""
-    begun: int = trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined] # Lightning declares its base class
-    cut_short = begun > 0 and not trainer.is_last_batch
     seconds = max((timer.time_elapsed() for timer in _all(trainer, Timer)), default=0.0)
-    return Progress(begun - cut_short, trainer.global_step, seconds)
+    return Progress(_begun(trainer) - within_epoch(trainer), trainer.global_step, seconds)
 
 
-def ended_by(trainer: Trainer, config: dict[str, Any]) -> str:
+def within_epoch(trainer: Trainer) -> bool:
+    """Whether training, which has ended, has left out the rest of an epoch."""
+    return _begun(trainer) > 0 and not trainer.is_last_batch
+
+
+def _begun(trainer: Trainer) -> int:
+    return trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined,no-any-return] # Lightning declares its base class
+
+
+def ended_by(
+    trainer: Trainer, config: dict[str, Any], done: Progress, saved: dict[str, Any]
+) -> str:
     """Names the option or callback that has ended training with this config.
 
-    EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect.
+    EarlyStopping counts even if a limit is reached in the same epoch: raising it has no effect. It
+    does not count if it has stopped only once the last checkpoint was saved, of an epoch that a
+    limit cuts short: it has seen a part of an epoch, and sees all of it if the limit is raised.
+
+    Args:
+        trainer: The trainer.
+        config: The run's resolved config.
+        done: How far the run has come.
+        saved: The last checkpoint of an epoch that is cut short; empty if none is.
     """
     for one in _all(trainer, EarlyStopping):
-        if _has_stopped(one):
+        if _has_stopped(one) and _had_stopped(one, saved.get("callbacks", {})):
             return type(one).__name__
-    limit = limits.reached(config, progress(trainer), timers(trainer.callbacks))  # type: ignore[attr-defined] # set in its __init__
+    limit = limits.reached(config, done, timers(trainer.callbacks))  # type: ignore[attr-defined] # set in its __init__
     if limit:
         return limit.option
     pruned = any(one.stopped_epoch for one in _all(trainer, TrialPruning))
@@ -122,6 +139,12 @@ class OwnPatience(Callback):
 def _has_stopped(one: EarlyStopping) -> bool:
     """Whether it has asked to stop: the reason is of the rank that decides, the epoch of all."""
     return bool(one.stopped_epoch) or one.stopping_reason != _TRAINING
+
+
+def _had_stopped(one: EarlyStopping, states: dict[str, Any]) -> bool:
+    """Whether it had stopped in a checkpoint; unknown ones count."""
+    state = states.get(one.state_key, {"stopped_epoch": 1})
+    return bool(state.get("stopped_epoch") or state.get("stopping_reason"))
 
 
 def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:

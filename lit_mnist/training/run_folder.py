@@ -10,8 +10,9 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
-from lit_mnist.runs import entries, safe_yaml
+from lit_mnist.runs import checkpoints, entries, safe_yaml
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import ending
 
@@ -107,11 +108,17 @@ class RunFolder(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the run as complete and records which limit has ended it."""
-        if self.began:
-            progress = ending.progress(trainer)
-            by = ending.ended_by(trainer, self.config)
-            counts = {"epochs": progress.epochs, "steps": progress.steps}
-            self.run.update_results(status="complete", ended_by=by, **counts)
+        if not self.began:
+            return
+        idle = _batches(trainer) == self.batches
+        looks = (idle or ending.within_epoch(trainer)) and self.run.last.exists()
+        saved = checkpoints.read(self.run.last) if looks else {}
+        # in training itself, an epoch that was resumed counts as finished only with its end
+        done = Progress.of(saved) if saved and idle else ending.progress(trainer)
+        by = ending.ended_by(trainer, self.config, done, {} if idle else saved)
+        self.run.update_results(
+            status="complete", ended_by=by, epochs=done.epochs, steps=done.steps
+        )
 
     def on_exception(
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException

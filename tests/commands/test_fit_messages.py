@@ -1,12 +1,16 @@
-"""What `fit` prints if there is no best checkpoint."""
+"""What `fit` prints if there is no best checkpoint, and how it says to test."""
 
+import json
 import math
+import re
+import shlex
 from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from lit_mnist.commands.fit_messages import why_no_best
+from lit_mnist.main import main
 from lit_mnist.models import DenseModule
 
 
@@ -38,3 +42,30 @@ def test_a_validation_under_other_names_is_one(run_cli):
         "the model logs no number as val_acc, by which the best is chosen, so there is no best"
         in output
     )
+
+
+@pytest.mark.parametrize(
+    ("options", "given", "own"),
+    [
+        ((), (), "best"),
+        ((), ("--ckpt_path", "null"), "best"),
+        (("--trainer.limit_val_batches", "0"), (), "last"),
+    ],
+)
+def test_what_is_printed_tests_the_run_although_its_config_names_where_it_began(
+    run_cli, capsys, options, given, own
+):
+    assert run_cli("fit", *options, "--name", "start", "--trainer.max_epochs", "1")[0] == 0
+    start = "tb_logs/start/seed_42/checkpoints/last.ckpt"
+    Path("from.yaml").write_text(f"ckpt_path: {start}\n")
+    same = ("--config", "from.yaml", "--name", "new", *options)
+    status, output, problems = run_cli("fit", *same, *given)
+    assert status == 0, problems
+    line = re.search(r"next: \S.*? (test .*)", output).group(1)
+    assert main(shlex.split(line)) == 0
+    capsys.readouterr()
+    results = json.loads(Path("tb_logs/new/seed_42/results.json").read_text())
+    assert results["test_checkpoints"] == [f"checkpoints/{own}.ckpt"]
+    problems = run_cli("validate", "--config", "from.yaml", "--name", "new")[2]
+    told = f"{start}: not of tb_logs/new/seed_42; --ckpt_path {own} takes its {own}.ckpt\n"
+    assert problems == told

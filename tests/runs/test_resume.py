@@ -7,7 +7,7 @@ import torch
 from lightning.pytorch.callbacks import EarlyStopping
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import limits
+from lit_mnist.runs import entries, limits
 from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.resume import resume_point
@@ -227,6 +227,33 @@ def test_a_checkpoint_with_a_fault_is_skipped(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
     assert point == (run.best, 2, 0, STEPS, "", "")
     assert "last.ckpt: stale; resuming from best.ckpt" in capsys.readouterr().out
+
+
+def test_a_last_checkpoint_that_lacks_something_is_skipped_unless_the_run_has_ended(run, capsys):
+    lacking = torch.load(run.last) | {entries.LACKS: "end of epoch"}
+    torch.save(lacking, run.last)
+    assert resume_point(run, with_epochs(3)).ended_by == "--trainer.max_epochs 3 is reached"
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "", "")
+    assert "last.ckpt: saved after a batch, before the validation" in capsys.readouterr().out
+    run.best.unlink()
+    with pytest.raises(UserError, match=r"last\.ckpt: saved after a batch"):
+        resume_point(run, CONFIG)
+
+
+def test_an_only_checkpoint_that_lacks_something_is_no_hindrance_in_the_first_epoch(run, capsys):
+    run.last.unlink()
+    fit = {
+        "epoch_progress": {"current": {"processed": 0}},
+        "state_dict": {"combined_loader": [{"epoch": 0, "step": 3}]},
+    }
+    lacking = {"state_dict": {}, "loops": {"fit_loop": fit}, entries.LACKS: "gradients"}
+    torch.save(lacking, run.best)
+    assert resume_point(run, CONFIG) is None
+    assert "without its gradients; starting again" in capsys.readouterr().out
+    fit["epoch_progress"]["current"]["processed"] = 1
+    torch.save(lacking, run.best)
+    with pytest.raises(UserError, match=r"best\.ckpt: saved between the batches"):
+        resume_point(run, CONFIG)
 
 
 def test_describes_the_resume_point(run):

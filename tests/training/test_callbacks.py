@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lit_mnist.runs.folder import COLUMNS
 from tests.no_dropout import LinearModule
 from tests.test_recipes import callback, fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
+from tests.test_stopping import STOP_AT, assert_same_end, folder, results, rows, stopped
 
 
 def test_a_value_is_in_the_row_of_the_epoch_that_logged_it_also_after_a_resume(
@@ -105,3 +105,34 @@ def test_a_checkpoint_before_a_validation_is_not_begun_with(run_cli, every, inte
     assert f"{start}: saved after a batch, before the validation" in problems
     assert problems.count("\n") == 1
     fitted(run_cli("test", "--ckpt_path", start))
+
+
+WAITS = callback("EarlyStopping", monitor="val_loss", mode="max", patience="3")
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [
+        ("--trainer.max_steps", "12"),
+        ("--trainer.val_check_interval", "3", *WAITS),  # stops after the fourth
+    ],
+    ids=["a limit", "a callback"],
+)
+def test_a_run_killed_as_it_ends_within_an_epoch_has_the_row_of_that_epoch(
+    run_cli, monkeypatch, ends
+):
+    same = (STOP_AT, *ends)
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "end of 1", "fit", *same, "--name", "cut")
+    assert len(rows(folder("cut"))) == 1
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+    for name in ("status", "epochs", "steps", "ended_by", "best_val_acc", "best_epoch"):
+        assert results(folder("cut"))[name] == results(folder("whole"))[name]
+    assert float(rows(folder("cut"))[1]["seconds"]) > 0
+    more = ("--trainer.max_steps", "16") if "--trainer.max_steps" in ends else ()
+    more = more or (*ends, "--trainer.callbacks.patience", "4")
+    for name in ("whole", "cut"):
+        fitted(run_cli("fit", STOP_AT, *more, "--name", name))
+    assert_same_end(folder("whole"), folder("cut"))
+    assert len(rows(folder("cut"))) == 2

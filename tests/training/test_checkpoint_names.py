@@ -1,6 +1,8 @@
 """A user's callbacks must not write or delete best.ckpt or last.ckpt, wherever they come from."""
 
+import json
 import re
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -14,6 +16,7 @@ from lit_mnist.models.modules import DenseModule
 from lit_mnist.runs.folder import Run
 from lit_mnist.training import checkpoint_names
 from lit_mnist.training.checkpointing import checkpoints_of
+from tests.conftest import equal_weights
 from tests.test_recipes import callback
 from tests.trained import contents
 
@@ -81,9 +84,58 @@ def test_an_exception_s_checkpoint_under_a_run_s_name_is_refused(fitted, run_cli
     checkpoint_names.check(own, Run(RUN))
 
 
-def test_a_last_one_that_may_be_saved_at_an_error_is_refused(here):
-    run = Run(here / "run")
-    saving = {"save_last": True, "save_on_exception": True}
-    checkpoint_names.check(trainer(ModelCheckpoint("own", **saving)), run)
-    with pytest.raises(UserError, match="change its save_last, save_on_exception or dirpath"):
-        checkpoint_names.check(trainer(ModelCheckpoint(run.last.parent, **saving)), run)
+@pytest.mark.parametrize("options", [{}, {"save_weights_only": True}, {"save_on_exception": True}])
+@pytest.mark.parametrize("place", ["run", "other"])
+def test_the_last_one_of_save_last_gets_another_name_in_a_run_s_folder(here, place, options):
+    run, other = Run(here / "run"), Run(here / "other")
+    other.update_results(status="complete")
+    one = ModelCheckpoint(Run(here / place).last.parent, save_last=True, **options)
+    for _ in range(2):  # of the options, and again of the module
+        checkpoint_names.check(trainer(one), run)
+        assert one.CHECKPOINT_NAME_LAST == "last-v1"
+    assert ModelCheckpoint.CHECKPOINT_NAME_LAST == "last"
+
+
+@pytest.mark.parametrize(
+    ("dirpath", "filename", "refused"),
+    [
+        ("other/checkpoints", "best", True),
+        ("other/checkpoints", "last", True),
+        ("other", "checkpoints/last", True),
+        ("none/checkpoints", "best", False),
+        ("other/mine", "best", False),
+        ("link", "best", True),
+        (None, "mine/best", False),
+    ],
+)
+def test_names_of_another_run_s_checkpoints_are_refused(here, dirpath, filename, refused):
+    run, other = Run(here / "run"), Run(here / "other")
+    other.update_results(status="complete")
+    other.best.parent.mkdir()
+    Path("link").symlink_to(other.best.parent)
+    told = pytest.raises(UserError, match=rf"/{Path(filename).name}\.ckpt, which is this")
+    with told if refused else nullcontext():
+        checkpoint_names.check(trainer(ModelCheckpoint(dirpath, filename)), run)
+
+
+class LastAsBest(ModelCheckpoint):
+    """Calls its last checkpoint as the program calls its best."""
+
+    CHECKPOINT_NAME_LAST = "best"
+
+
+@pytest.mark.parametrize(
+    "kind", ["lightning.pytorch.callbacks.ModelCheckpoint", f"{__name__}.LastAsBest"]
+)
+def test_a_run_with_save_last_that_max_steps_cuts_short_goes_on_exactly(run_cli, kind):
+    saving = callback(kind, save_last="true", monitor="val_loss", mode="max")
+    saving += ["--trainer.callbacks.enable_version_counter", "false"]
+    limits = ("--trainer.max_epochs", "3", "--trainer.max_steps")
+    for name, steps in (("parts", (5, 14, 23)), ("whole", (23,))):
+        for step in steps:
+            assert run_cli("fit", *saving, "--name", name, *limits, str(step))[0] == 0
+    first, second = (Path("tb_logs", name, "seed_42") for name in ("parts", "whole"))
+    assert equal_weights(first, second, "last")
+    for place in (first, second):
+        best = torch.load(place / "checkpoints" / "best.ckpt", weights_only=True)
+        assert best["epoch"] == json.loads((place / "results.json").read_text())["best_epoch"]
