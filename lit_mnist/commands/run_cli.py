@@ -29,8 +29,6 @@ from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import best_score, same_members
 from lit_mnist.runs.tested import Weights
-from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.searched import Searched
 from lit_mnist.workarounds.applied import applied
 
 say = rank_zero_only(print)
@@ -92,7 +90,7 @@ class RunCLI(RunOptions):
             fit_messages.say_done(self.run, self.options, begin)
             return
         point = begin.resume
-        self._set_start(begin)
+        starting_point.tell(self.trainer, begin)
         count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
@@ -105,34 +103,28 @@ class RunCLI(RunOptions):
                 best_score.note(self.run)
             fit_messages.say_results(self.run, self.options, self.args)
 
-    def _set_start(self, begin: StartingPoint) -> None:
-        callbacks: list[Callback] = self.trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        for callback in callbacks:
-            if isinstance(callback, RunFolder):
-                callback.start = begin.start
-                if begin.resume is None and self.run.exists():  # a checkpoint that is of no use
-                    callback.outdated = self.run.written()
-            if isinstance(callback, Searched):
-                callback.resumes = begin.resume is not None
-                callback.is_own = begin.start is None
-
     def validate(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the held-out training images."""
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path, _ = self._trained(model, ckpt_path)
+        path = self._trained(model, ckpt_path)[0]
         evaluation.say_unused(model, "validation_step")
         evaluation.say_unused_loaders(model, "val")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
-            same_members.check(self.run, [member.path for member in model.members])
+            self._say_replaced(model)
             report = OutOfFold(self.run, model, self.options)
             self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'val')}")
         if report:
             say(report.summary)
+
+    def _say_replaced(self, model: EnsembleModule) -> None:
+        """Tells whose results those of this committee are about to replace."""
+        if before := same_members.other(self.run, [member.path for member in model.members]):
+            say(f"{self.run.folder}: replaces the results of other members, with {before}")
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and writes reports."""
@@ -144,7 +136,7 @@ class RunCLI(RunOptions):
         evaluation.say_unused_loaders(model, "test")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
-            same_members.check(self.run, [member.path for member in model.members])
+            self._say_replaced(model)
             report = CommitteeReport(self.run, model, self.options)
         else:
             report = EvaluationReport(self.run, weights)

@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.errors import UserError
@@ -15,6 +15,8 @@ from lit_mnist.runs.folder import BEST, Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import ResumePoint, Start, resume_point
 from lit_mnist.training.known_ends import known_ends
+from lit_mnist.training.run_folder import RunFolder
+from lit_mnist.training.searched import Searched
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
 _RECIPE = ("lr", "patience", "factor", "min_lr")
@@ -72,6 +74,17 @@ def find(
     steps = checkpoint.get("global_step", 0)
     point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
     return StartingPoint(point, Start(named, _best_before(named, checkpoint)))
+
+
+def tell(trainer: Trainer, begin: StartingPoint) -> None:
+    """Tells the callbacks where training begins."""
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    for callback in callbacks:
+        if isinstance(callback, RunFolder):
+            callback.start = begin.start
+        if isinstance(callback, Searched):
+            callback.resumes = begin.resume is not None
+            callback.is_own = begin.start is None
 
 
 def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:

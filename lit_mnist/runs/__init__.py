@@ -24,7 +24,7 @@ copies          copies a module, so that asking it changes nothing
 known_states    the structure of the states of PyTorch's optimizers and schedules, and of ours
 optimization    the optimizers and schedules of a module, built before training
 old_layout      class paths of version 0.1, when the package had no rooms
-same_members    refuses to replace the results of a committee by those of another
+same_members    whether a committee's folder holds the results of the same members
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs
 ledger          reads ledger.csv, and adds a line for each time that the test set was read

@@ -103,7 +103,7 @@ def _rows(checkpoint: dict[str, Any], name: str) -> list[dict[str, float]] | Non
     # In version 0.1 the key was the callback's class name
     first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
     state = entries.state(checkpoint, entries.METRICS, first)
-    rows = {"cut_short": []} | state if isinstance(state, dict) else {}
+    rows: dict[str, Any] = {"cut_short": []} | state if isinstance(state, dict) else {}
     found = rows.get(name)
     sound = isinstance(found, list) and all(
         isinstance(row, dict)

@@ -1,4 +1,4 @@
-"""Keeps the results of one committee from being replaced by those of another.
+"""Whether a committee's folder holds the results of the same members.
 
 A committee's folder is named by the number of its members, such as `committee_5`, not by who they
 are.
@@ -21,17 +21,27 @@ def check(run: Run, paths: Sequence[Path]) -> None:
     Raises:
         UserError: They are of others; names one.
     """
+    if before := other(run, paths):
+        raise UserError(
+            f"{run.folder}: holds the results of another committee, with {before}; choose another"
+            " --name, or move that folder"
+        )
+
+
+def other(run: Run, paths: Sequence[Path]) -> str:
+    """Names a member of which a folder's results are, if not of these; empty if there is none.
+
+    Args:
+        run: The committee's folder.
+        paths: The members' checkpoints.
+    """
     results = run.results()
     validated = results.get("out_of_fold") or {}
     known = results.get("test_checkpoints") or validated.get("checkpoints") or []
     before = {_member(run.folder / str(name)): str(name) for name in known}
     others = before.keys() ^ set(map(_member, paths))
-    if known and others:
-        gone = [name for path, name in before.items() if path in others]
-        raise UserError(
-            f"{run.folder}: holds the results of another committee, with {(gone or known)[0]};"
-            " choose another --name, or move that folder"
-        )
+    gone = [name for path, name in before.items() if path in others]
+    return (gone or list(map(str, known)))[0] if known and others else ""
 
 
 def _member(path: Path) -> Path:

@@ -55,11 +55,12 @@ def test_reproduce_refuses_them_at_once(refused, members, monkeypatch):
     assert f"{COMMITTEE}: holds the results of another committee" in problem
 
 
-def test_named_members_are_refused_where_others_were_tested(refused, members):
+def test_it_is_said_whose_results_named_members_replace(trained, members, no_pictures, capsys):
     shutil.copy("tb_logs/dense/seed_42/checkpoints/best.ckpt", "tb_logs/dense/seed_1.ckpt")
     best = [f"{seed}/checkpoints/best" for seed in (43, 44)]
-    problem = refused(*named(["1", *best], *members[4:]))
-    assert "with ../seed_42/checkpoints/best.ckpt; choose another --name" in problem
+    assert main([*named(["1", *best], *members[4:])]) == 0
+    said = f"{COMMITTEE}: replaces the results of other members, with"
+    assert f"{said} ../seed_42/checkpoints/best.ckpt" in capsys.readouterr().out
 
 
 def test_the_same_members_are_tested_again_with_any_weights(trained, members, no_pictures):
