@@ -20,10 +20,10 @@ def fingerprint(data: Any, partition: Partition | None) -> dict[str, Any]:
         partition: A split to use in place of the one that it has.
     """
     train_set = getattr(data, "train_set", None)
-    is_known = isinstance(train_set, Split)
-    shown = pixels(data, train_set.images.device if is_known else torch.device("cpu"))
+    cpu = torch.device("cpu")
+    shown = pixels(data, train_set.images.device if isinstance(train_set, Split) else cpu)
     identity: dict[str, Any] = {"dataset": data.dataset} | ({"pixels": shown} if shown else {})
-    if not is_known:
+    if not isinstance(train_set, Split):
         return identity
     identity["data_sha256"] = train_set.sha256
     part = partition or data.partition
