@@ -19,11 +19,11 @@ def fingerprint(data: Any, partition: Partition | None) -> dict[str, Any]:
         data: The data module, which may be a subclass that has chosen its images itself.
         partition: A split to use in place of the one that it has.
     """
-    train_set: Any = getattr(data, "train_set", None)
-    is_known = isinstance(train_set, Split)
-    shown = pixels(data, train_set.images.device if is_known else torch.device("cpu"))
+    train_set = getattr(data, "train_set", None)
+    cpu = torch.device("cpu")
+    shown = pixels(data, train_set.images.device if isinstance(train_set, Split) else cpu)
     identity: dict[str, Any] = {"dataset": data.dataset} | ({"pixels": shown} if shown else {})
-    if not is_known:
+    if not isinstance(train_set, Split):
         return identity
     identity["data_sha256"] = train_set.sha256
     part = partition or data.partition

@@ -148,5 +148,6 @@ def no_digit(
         novelty: The detector; None to decide by probabilities only.
         features: Float (N, F): features from all nets, concatenated; (N, 0) if there are none.
     """
-    unsure: np.ndarray = probabilities.max(axis=1, initial=0) < LEAST_PROBABILITY
+    highest = probabilities.max(axis=1, initial=0)
+    unsure: np.ndarray = ~(highest >= LEAST_PROBABILITY)  # also if it is NaN
     return unsure | novelty.novel(features) if novelty and features.size else unsure

@@ -113,4 +113,5 @@ def test_improbable_and_novel_images_are_no_digit():
     assert no_digit(sure, rule, near_and_far[:, :0]).tolist() == [False, False]
     assert no_digit(sure, None, near_and_far).tolist() == [False, False]
     assert no_digit(unsure, None, near_and_far[:, :0]).tolist() == [True, True]
+    assert no_digit(unsure * np.nan, None, near_and_far[:, :0]).tolist() == [True, True]
     assert no_digit(np.zeros((0, 10)), rule, np.zeros((0, 0))).tolist() == []
