@@ -15,7 +15,7 @@ def name() -> str:
     script = Path(sys.argv[0])
     if script.name == "main.py" and script.parent.name == "lit_mnist":
         return "python -m lit_mnist.main"
-    if script.name in ("", "-c", "ipykernel_launcher.py"):  # called from Python, or a notebook
+    if script.name in ("", "-", "-c", "ipykernel_launcher.py"):  # called from Python, or a notebook
         return "lit-mnist"
     if script.suffix == ".py":
         return f"python {shlex.quote(sys.argv[0])}"

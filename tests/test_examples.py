@@ -1,6 +1,7 @@
 """The examples, run as their README says: trained, killed, resumed and tested."""
 
 import csv
+import itertools
 import json
 import os
 import re
@@ -10,11 +11,14 @@ import signal
 import time
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from PIL import Image
 from torch.optim.lr_scheduler import OneCycleLR
 
+from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.idx import read_idx
 from lit_mnist.main import main
 from lit_mnist.runs.trained_on import fingerprint_of
 from tests import holding
@@ -149,6 +153,27 @@ def test_the_example_dataset(here, call_here):
             Image.fromarray(image.numpy()).save(path)
     assert "test: 101 images" in call(convert)
     learn("mine", call=call_here)
+
+
+def test_the_example_dataset_reads_images_as_predict_does(here, capsys, monkeypatch):
+    ink = np.zeros((28, 28), np.uint8)  # black, with a bar of it on transparent ground
+    ink[4:24, 12:16] = 200
+    for split, digit in itertools.product(("train", "test"), range(10)):
+        Path(f"mine/{split}/{digit}").mkdir(parents=True)
+        transparent = Image.fromarray(np.dstack([np.zeros((28, 28, 3), np.uint8), ink]))
+        transparent.save(f"mine/{split}/{digit}/one.png")
+        Path(f"mine/{split}/{digit}/notes.txt").write_text("no image")
+    script = str(ROOT / "examples" / "my_data.py")
+    monkeypatch.setattr("sys.argv", [script, "mine", "data"])
+    runpy.run_path(script)
+    assert "test: 10 images" in capsys.readouterr().out
+    for split in DATASETS["EMNIST"].files.values():
+        images, labels = (read_idx(DATASETS["EMNIST"].folder(Path("data")) / one) for one in split)
+        assert (images == torch.from_numpy(ink.T)).all()
+        assert labels.tolist() == list(range(10))
+    Path("mine/test/9/broken.png").write_text("no image")
+    with pytest.raises(SystemExit, match=r"^cannot read 'mine/test/9/broken\.png'"):
+        runpy.run_path(script)
 
 
 def test_the_example_script(small_data, here, monkeypatch, capsys):

@@ -17,6 +17,7 @@ from lit_mnist import program
         ("/x/site-packages/lit_mnist/main.py", "python -m lit_mnist.main"),
         ("main.py", "python main.py"),
         ("-c", "lit-mnist"),
+        ("-", "lit-mnist"),
         ("/x/site-packages/ipykernel_launcher.py", "lit-mnist"),
         ("", "lit-mnist"),
     ],

@@ -130,7 +130,7 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     Raises:
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
     """
-    path = Path(run_folder)
+    path = Path(os.path.expanduser(run_folder))
     return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
 
 
@@ -143,8 +143,16 @@ def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
             f"{path}: is for its own runtime, see its MODEL_CARD.md; give a run's folder, or a"
             " .safetensors file"
         )
+    if path.suffix == ".ckpt":
+        raise UserError(f"{path}: is a checkpoint; give the folder of its run, {_run_of(path)}")
     require("safetensors")
     return format_module("safetensors").read(path, classes)
+
+
+def _run_of(checkpoint: Path) -> str:
+    """Returns the folder of a checkpoint's run, as a hint."""
+    folder = checkpoint.parent
+    return f"{folder.parent}" if folder.name == "checkpoints" else "such as tb_logs/deep/seed_42"
 
 
 def _is_array(value: object) -> bool:

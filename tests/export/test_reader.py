@@ -247,3 +247,15 @@ def test_a_file_for_another_runtime_is_refused(here):
     Path("model.onnx").touch()
     with pytest.raises(UserError, match="is for its own runtime"):
         lit_mnist.load("model.onnx")
+
+
+def test_a_checkpoint_is_refused_naming_its_run(trained):
+    path = MEMBER / "checkpoints" / "best.ckpt"
+    with pytest.raises(UserError, match=f"is a checkpoint; give the folder of its run, {MEMBER}$"):
+        lit_mnist.load(path)
+
+
+def test_home_is_found(trained, images, monkeypatch):
+    monkeypatch.setenv("HOME", str(trained))
+    found = lit_mnist.load(f"~/{MEMBER}").predict(images[:5]).probabilities
+    np.testing.assert_array_equal(found, lit_mnist.load(MEMBER).predict(images[:5]).probabilities)

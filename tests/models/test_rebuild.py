@@ -1,5 +1,9 @@
 """Modules rebuilt from their checkpoints."""
 
+import threading
+import time
+import warnings
+
 import pytest
 import torch
 from torch import nn
@@ -111,3 +115,38 @@ def test_a_module_that_changes_its_batches_in_a_hook_is_refused(tmp_path):
     content = {"state_dict": Inverting().state_dict(), "hyper_parameters": name}
     with pytest.raises(UserError, match="Inverting changes its batches in on_before_batch"):
         network(content, tmp_path / "a.ckpt")
+
+
+class Slow(DenseModule):
+    """Counts how many are made at once."""
+
+    now, most = 0, 0
+
+    def __init__(self):
+        Slow.now += 1
+        Slow.most = max(Slow.most, Slow.now)
+        time.sleep(0.05)
+        super().__init__()
+        Slow.now -= 1
+
+
+def test_threads_rebuild_one_after_another(tmp_path):
+    """The filters of warnings, which each changes for a while, are shared by all."""
+    content, before, made = saved(Slow(), tmp_path / "a.ckpt"), list(warnings.filters), []
+    threads = [
+        threading.Thread(target=lambda: made.append(network(content, tmp_path / "a.ckpt")))
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(made), Slow.most) == (3, 1)
+    assert list(warnings.filters) == before
+
+
+def test_a_module_is_rebuilt_where_warnings_are_errors(tmp_path, monkeypatch):
+    monkeypatch.setattr("jsonargparse._deprecated.shown_deprecation_warnings", set())
+    content = saved(Slow(), tmp_path / "a.ckpt")
+    with warnings.catch_warnings(action="error"):
+        assert isinstance(network(content, tmp_path / "a.ckpt"), Slow)
