@@ -4,10 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
+from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.train_log import TrainLog
+from tests.models.test_modules import quiet_trainer
 
 
 def test_a_rank_that_has_no_image_of_a_batch_adds_no_loss():
@@ -18,3 +22,51 @@ def test_a_rank_that_has_no_image_of_a_batch_adds_no_loss():
         batch = Batch(torch.zeros(images, 1, 28, 28), labels, labels, 2.0)
         log.on_train_batch_end(trainer, module, {"loss": torch.tensor(loss)}, batch, 0)
     assert module.train_scores.compute().loss == pytest.approx((3 * 0.5 + 0.1) / 4)
+
+
+class DropsNaN(DenseModule):
+    """Has no loss for its third batch, and takes no step of it."""
+
+    def training_step(self, batch, batch_idx):
+        loss = cross_entropy(self(batch.images), batch.labels)
+        return loss * torch.nan if batch_idx == 2 else loss
+
+    def on_before_optimizer_step(self, optimizer):
+        if self.net[1].weight.grad.isnan().any():
+            optimizer.zero_grad()
+
+
+class KeepsNaN(DropsNaN):
+    """Takes that step."""
+
+    def on_before_optimizer_step(self, optimizer):
+        """Drops nothing."""
+
+
+class NoHeldOutLoss(DenseModule):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", torch.inf)
+
+
+def fit(module, small_data, folder):
+    data = MNISTDataModule(str(small_data), "KMNIST", batch_size=60)
+    quiet_trainer(folder, max_epochs=1).fit(module, data)
+
+
+def test_a_loss_whose_step_is_dropped_stops_no_run(small_data, tmp_path):
+    module = DropsNaN()
+    fit(module, small_data, tmp_path)
+    assert not module.train_scores.total.isfinite()
+    assert all(one.isfinite().all() for one in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (KeepsNaN, "the loss is not a finite number from step 2 of epoch 0 on; lower --model.lr"),
+        (NoHeldOutLoss, "val_loss is not a finite number in epoch 0, though all weights are;"),
+    ],
+)
+def test_the_loss_that_is_not_finite_is_named(small_data, tmp_path, kind, message):
+    with pytest.raises(UserError, match=message):
+        fit(kind(), small_data, tmp_path)
