@@ -115,7 +115,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path, _ = self._trained(model, ckpt_path)
+        path = self._trained(model, ckpt_path)[0]
         evaluation.say_unused(model, "validation_step")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
