@@ -1,6 +1,7 @@
 """The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
 import copy
+import math
 import sys
 from collections.abc import Mapping
 from typing import Any
@@ -9,7 +10,6 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
-from torch import Tensor
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
@@ -41,17 +41,18 @@ def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
 
 
 def scores(trainer: Trainer, stage: str) -> str:
-    """Formats the scores of a finished evaluation, and the number of images if not all were read.
-
-    Of a module that logs other names than ours, all that it logs is shown.
+    """Formats what a finished evaluation has logged; the number of batches if not all were read.
 
     Args:
         trainer: The trainer that has evaluated.
         stage: val or test.
     """
-    metrics = trainer.callback_metrics
-    names = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in metrics]
-    text = "  ".join(f"{name} {_number(metrics[name])}" for name in names or metrics)
+    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    # the second name of a value that is logged for each step and the epoch
+    copies = {both for name in logged if logged.get(both := f"{name}_epoch") == logged[name]}
+    ours = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in logged]
+    names = [*ours, *(name for name in logged if name not in copies.union(ours))]
+    text = "  ".join(f"{name} {_number(logged[name])}" for name in names)
     text = text or "no scores were logged"
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
@@ -59,8 +60,8 @@ def scores(trainer: Trainer, stage: str) -> str:
     return text if read_batches == total else f"{text}  (of {read_batches} of {total} batches)"
 
 
-def _number(score: Tensor) -> str:
-    return "is not a number" if score.isnan() else f"{score:.4f}"
+def _number(score: float) -> str:
+    return "is not a number" if math.isnan(score) else f"{score:.4f}"
 
 
 def trained(

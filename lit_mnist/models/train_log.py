@@ -15,8 +15,11 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.scoring import RunningScores, Score, Scores
 from lit_mnist.runs import entries
+from lit_mnist.runs.weights import has_own_hook
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
+# Hooks in which a module may drop a step whose loss is not finite
+_MAY_DROP = ("training_step", "on_after_backward", "on_before_optimizer_step", "optimizer_step")
 # The hook that Lightning takes these values to be logged in, one that training does not call: in
 # `on_train_epoch_end` it would refuse a module that logs its own train_loss, as logged twice
 _LOGGED_IN = "on_test_epoch_end"
@@ -151,12 +154,23 @@ class TrainLog(Callback):
 def check_loss(trainer: Trainer, module: LightningModule) -> None:
     """Stops a run whose loss is NaN or infinite, before it reaches a checkpoint.
 
+    Hooks of a user's own may drop a step of such a loss: with them, a weight that is not finite
+    stops the run.
+
     Raises:
-        UserError: The loss is not finite; names the step.
+        UserError: A loss is not finite; names it, and the step.
     """
-    scores = _scores(module)
-    known = [scores.total, trainer.callback_metrics.get("val_loss")]
-    if all(loss is None or loss.isfinite() for loss in known):
+    scores, held_out = _scores(module), trainer.callback_metrics.get("val_loss")
+    held_out_fails = held_out is not None and not held_out.isfinite()
+    if scores.total.isfinite() and not held_out_fails:
+        return
+    sound = all(bool(one.isfinite().all()) for one in module.parameters())
+    if sound and held_out_fails and has_own_hook(module, "validation_step"):
+        raise UserError(
+            f"val_loss is not a finite number in epoch {trainer.current_epoch}, though all weights"
+            " are; correct validation_step; the last good checkpoint is kept"
+        )
+    if sound and not held_out_fails and any(has_own_hook(module, hook) for hook in _MAY_DROP):
         return
     raise UserError(
         f"the loss is not a finite number from step {int(scores.finite_steps)} of epoch"

@@ -39,8 +39,8 @@ def call_again(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
             load = partial(_load, trainer=trainer, checkpoint=checkpoint)
             stack.enter_context(own_state(callback, trainer, load))
         if of_module and overrides(module, LightningModule, "on_load_checkpoint"):
-            load_own = methodcaller("on_load_checkpoint", checkpoint)
-            stack.enter_context(own_state(module, trainer, load_own))
+            again = methodcaller("on_load_checkpoint", checkpoint)
+            stack.enter_context(own_state(module, trainer, again))
         outer, module._current_fx_name = module._current_fx_name, _HOOK  # for `self.log`
         for callback in callbacks:
             callback.on_train_epoch_start(trainer, module)

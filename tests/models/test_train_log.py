@@ -4,10 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from torch.nn.functional import cross_entropy
 
+from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.train_log import TrainLog
+from tests.models.test_modules import quiet_trainer
 from tests.no_dropout import LinearModule
 from tests.test_recipes import column, fitted
 
@@ -33,3 +37,51 @@ class TensorRate(LinearModule):
 def test_a_rate_in_a_tensor_is_that_of_its_epoch(run_cli):
     fitted(run_cli("fit", "--model", f"{__name__}.TensorRate", "--trainer.max_epochs", "3"))
     assert column("lr") == pytest.approx([0.01, 0.005, 0.0025])
+
+
+class DropsNaN(DenseModule):
+    """Has no loss for its third batch, and takes no step of it."""
+
+    def training_step(self, batch, batch_idx):
+        loss = cross_entropy(self(batch.images), batch.labels)
+        return loss * torch.nan if batch_idx == 2 else loss
+
+    def on_before_optimizer_step(self, optimizer):
+        if self.net[1].weight.grad.isnan().any():
+            optimizer.zero_grad()
+
+
+class KeepsNaN(DropsNaN):
+    """Takes that step."""
+
+    def on_before_optimizer_step(self, optimizer):
+        """Drops nothing."""
+
+
+class NoHeldOutLoss(DenseModule):
+    def validation_step(self, batch, batch_idx):
+        self.log("val_loss", torch.inf)
+
+
+def fit(module, small_data, folder):
+    data = MNISTDataModule(str(small_data), "KMNIST", batch_size=60)
+    quiet_trainer(folder, max_epochs=1).fit(module, data)
+
+
+def test_a_loss_whose_step_is_dropped_stops_no_run(small_data, tmp_path):
+    module = DropsNaN()
+    fit(module, small_data, tmp_path)
+    assert not module.train_scores.total.isfinite()
+    assert all(one.isfinite().all() for one in module.parameters())
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (KeepsNaN, "the loss is not a finite number from step 2 of epoch 0 on; lower --model.lr"),
+        (NoHeldOutLoss, "val_loss is not a finite number in epoch 0, though all weights are;"),
+    ],
+)
+def test_the_loss_that_is_not_finite_is_named(small_data, tmp_path, kind, message):
+    with pytest.raises(UserError, match=message):
+        fit(kind(), small_data, tmp_path)

@@ -1,0 +1,41 @@
+"""What validate and test print of an evaluation."""
+
+import re
+
+import pytest
+
+from lit_mnist.models import DenseModule
+from tests.test_recipes import fitted
+
+
+class OwnNames(DenseModule):
+    """Scores its images under names of its own."""
+
+    def validation_step(self, batch, batch_idx):
+        self.log("val/f1", 0.25)
+        self.log("val/size", float(len(batch.labels)), on_step=True, on_epoch=True)
+
+    def test_step(self, batch, batch_idx):
+        self.log("test/f1", 0.5)
+
+
+class MoreNames(OwnNames):
+    """Scores them under the program's names, too."""
+
+    def validation_step(self, batch, batch_idx):
+        OwnNames.validation_step(self, batch, batch_idx)
+        DenseModule.validation_step(self, batch, batch_idx)
+
+
+@pytest.mark.parametrize(
+    ("name", "validated"),
+    [
+        ("OwnNames", "val/f1 0.2500  val/size 100.0000"),
+        ("MoreNames", r"val_acc 0\.\d{4}  val_loss \d\.\d{4}  val/f1 0.2500  val/size 100.0000"),
+    ],
+)
+def test_all_that_a_module_logs_is_told(run_cli, name, validated):
+    options = ("--model", f"{__name__}.{name}", "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *options))
+    assert re.search(f"ckpt: {validated}\n", fitted(run_cli("validate", *options)))
+    assert "ckpt: test/f1 0.5000\n" in fitted(run_cli("test", *options))
