@@ -14,10 +14,9 @@ from tests.test_recipes import fitted
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 
-def fitting(**more):
-    return SimpleNamespace(
-        state=SimpleNamespace(fn=TrainerFn.FITTING), **{"validating": False} | more
-    )
+def fitting(validating=False, **more):
+    state = SimpleNamespace(fn=TrainerFn.FITTING)
+    return SimpleNamespace(state=state, validating=validating, **more)
 
 
 def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):

@@ -7,6 +7,8 @@ import torch
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from lit_mnist.resuming.across_resumes import keepers
+from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.resuming.same_sums import SameSums
 from tests import warm
 
@@ -49,3 +51,8 @@ def test_ranks_sum_alike_before_and_after_ddp_packs_gradients_anew(tmp_path, sum
         assert all(same) is summed_alike
         torch.testing.assert_close(first, expected)
         torch.testing.assert_close(second, expected)
+
+
+def test_each_run_sums_so_and_again_once_ddp_is_built_anew():
+    kinds = [type(one) for one in keepers()]
+    assert kinds.index(Frozen) < kinds.index(SameSums)
