@@ -98,9 +98,6 @@ def trained(
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)
-    if run.exists() and path.parent.resolve() != run.best.parent.resolve():
-        own = run.evaluated()[0]  # which a config that names where fit began does not
-        warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
     lazy.complete(model, trainer)
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")
@@ -110,6 +107,9 @@ def trained(
     classes.check_same_module(checkpoint, model, path, given)
     # a score belongs to the weights and the code, and a run's results to those that it trained
     answers.check(checkpoint, _with_all_layers(model), path)
+    if run.exists() and path.parent.resolve() != run.best.parent.resolve():
+        own = run.evaluated()[0]  # which a config that names where fit began does not
+        warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
     return str(path), tested.Weights.of(path, checkpoint)
 
 

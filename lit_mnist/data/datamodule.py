@@ -154,6 +154,8 @@ class MNISTDataModule(LightningDataModule):
             if batch.seed is not None:
                 seed_generators(batch.seed, images.device)  # dropout draws from it next
                 images = self.augment(images) if self.augment else images
+            if self.trainer:  # which has converted the batch while its images were uint8
+                images = self.trainer.precision_plugin.convert_input(images)
             batch = batch.replace(images=images)
         return after_transfer(self.trainer, batch, dataloader_idx)
 

@@ -338,3 +338,33 @@ def test_the_seed_in_python_is_that_of_seed_everything(module, monkeypatch):
     assert (module().seed, module(seed=7).seed) == (5, 7)
     monkeypatch.delenv("PL_GLOBAL_SEED")
     assert module().seed == 42
+
+
+class KeepsTypes(LightningModule):
+    """Knows nothing of this program; keeps the types of its images and what they hold."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer, self.kinds, self.first = nn.Linear(784, 10), set(), None
+
+    def training_step(self, batch, batch_idx):
+        images, labels = batch
+        self.kinds.add(images.dtype)
+        self.first = images if self.first is None else self.first
+        return nn.functional.cross_entropy(self.layer(images.flatten(1)), labels)
+
+    def configure_optimizers(self):
+        return torch.optim.SGD(self.parameters(), lr=0.1)
+
+
+@pytest.mark.parametrize("augment", [False, True])
+def test_images_have_the_type_of_the_weights_as_those_of_any_loader(module, augment):
+    first = {}
+    for precision, kind in (("32", torch.float32), ("64", torch.float64), ("bf16", torch.bfloat16)):
+        plain = KeepsTypes()
+        trainer = one_epoch(precision=f"{precision}-true", limit_train_batches=2)
+        trainer.fit(plain, module(batch_size=60, augment=augment))
+        assert plain.kinds == {kind}
+        first[precision] = plain.first
+    assert torch.equal(first["64"], first["32"].double())  # augmented in float32
+    assert torch.equal(first["bf16"], first["32"].bfloat16())

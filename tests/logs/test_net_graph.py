@@ -24,10 +24,10 @@ class Odd(nn.Linear):
         return super().forward(images) + torch.rand(1)
 
 
-def graph(folder, net, strategy=SingleDeviceStrategy):
+def graph(folder, net, strategy=SingleDeviceStrategy, dtype=torch.float32):
     trainer = SimpleNamespace(strategy=object.__new__(strategy))
     with SummaryWriter(str(folder)) as writer:
-        add_graph(writer, trainer, SimpleNamespace(net=net))
+        add_graph(writer, trainer, SimpleNamespace(net=net, dtype=dtype))
     return EventAccumulator(str(folder)).Reload()
 
 
@@ -58,4 +58,10 @@ def test_a_net_that_cannot_be_traced_is_skipped_with_a_message(tmp_path, capsys)
 def test_a_net_sharded_over_ranks_is_not_traced(tmp_path, capsys):
     net = Odd(fails=True)
     assert not graph(tmp_path, net, FSDPStrategy).Tags()["graph"]
+    assert capsys.readouterr().out == ""
+
+
+def test_a_net_in_another_precision_is_traced(tmp_path, capsys):
+    net = nn.Linear(28, 10, dtype=torch.float64)
+    assert graph(tmp_path, net, dtype=torch.float64).Tags()["graph"]
     assert capsys.readouterr().out == ""
