@@ -15,7 +15,7 @@ from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.export import reader
 from lit_mnist.models import cascade, train_log
 from lit_mnist.models.nets import Dense
-from lit_mnist.models.scoring import RunningScores
+from lit_mnist.models.running_scores import RunningScores
 from lit_mnist.runs import plain
 from lit_mnist.workarounds import applied
 from tests.conftest import CONFIGS, digits

@@ -1,6 +1,7 @@
 """Trained networks for other programs.
 
 reader            load: a run or a committee as a Python object that classifies images
+arrays            the images that it takes: arrays, files and Pillow's images
 trained_run       the networks of a run or of a committee's members
 model             pixels to probabilities, as one PyTorch module
 exporter          writes a model file and its card, and checks the file

@@ -7,30 +7,23 @@ digits.predict("digit.png").labels
 import os
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from PIL import Image
-from torch import Tensor
 
 from lit_mnist.data.datasets import DIGITS
 from lit_mnist.errors import UserError
+from lit_mnist.export.arrays import Images, pixels_of
 from lit_mnist.export.formats import FORMATS, format_module, require
 from lit_mnist.export.model import WholeModel
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.features import Features
-from lit_mnist.pictures.files import as_one_image, flattened, read_grey
-from lit_mnist.pictures.read import digits_in
 from lit_mnist.runs.folder import Run
-from lit_mnist.shape import SIDE_PX
 
 BATCH = 500  # images in a forward pass
-TAKEN = "(28, 28) or (N, 28, 28), paths, or Pillow's images"
-Picture = str | os.PathLike[str] | Image.Image
-Images = np.ndarray | Tensor | Picture | Sequence[Picture | np.ndarray | Tensor]
 
 
 class Answer(NamedTuple):
@@ -93,7 +86,7 @@ class DigitReader:
         Raises:
             UserError: The images are none of these, or no digit is found in a picture.
         """
-        pixels = self._pixels(images)
+        pixels = pixels_of(images, self.whole)
         self.features.clear()
         with torch.inference_mode(), torch.autocast("cpu", enabled=False):  # the caller's
             batches = [self.model.log_probs(batch) for batch in pixels.split(BATCH)]
@@ -107,15 +100,6 @@ class DigitReader:
             votes=members.argmax(2).T.numpy(),
             no_digit=np.zeros(len(rejected), bool) if self.whole else rejected,
         )
-
-    def _pixels(self, images: Images) -> Tensor:
-        """Returns (N, 28, 28), uint8 from 0 to 255 or float from 0 to 1."""
-        if isinstance(images, (str, os.PathLike, Image.Image)):
-            images = [images]
-        if isinstance(images, Sequence) and not any(map(_is_array, images)):
-            digits = [_read(picture, self.whole) for picture in images]
-            images = np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
-        return _checked(_tensor(images))
 
 
 def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> DigitReader:
@@ -153,51 +137,3 @@ def _run_of(checkpoint: Path) -> str:
     """Returns the folder of a checkpoint's run, as a hint."""
     folder = checkpoint.parent
     return f"{folder.parent}" if folder.name == "checkpoints" else "such as tb_logs/deep/seed_42"
-
-
-def _is_array(value: object) -> bool:
-    return isinstance(value, (np.ndarray, Tensor))
-
-
-def _tensor(arrays: Any) -> Tensor:
-    """Converts an array, or several of one shape; copies it, as torch warns of read-only ones."""
-    try:
-        many = isinstance(arrays, (list, tuple))
-        return torch.from_numpy(np.array([*map(_fetched, arrays)] if many else _fetched(arrays)))
-    except (TypeError, ValueError, RuntimeError) as error:
-        raise UserError(f"images: not an array of numbers ({error!s:.80}); give {TAKEN}") from error
-
-
-def _fetched(array: Any) -> Any:
-    """Fetches a tensor from its device, as NumPy's array."""
-    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
-
-
-def _checked(pixels: Tensor) -> Tensor:
-    """Checks size and range of the pixels, and returns them as (N, 28, 28)."""
-    pixels = pixels[None] if pixels.ndim == 2 else pixels
-    if pixels.ndim != 3 or pixels.shape[1:] != (SIDE_PX, SIDE_PX):
-        raise UserError(f"images of shape {tuple(pixels.shape)}: give {TAKEN}")
-    if pixels.dtype == torch.uint8:
-        return pixels
-    if pixels.is_floating_point() and (not len(pixels) or 0 <= pixels.min() <= pixels.max() <= 1):
-        return pixels
-    raise UserError(
-        f"images of type {pixels.dtype}: give uint8 from 0 to 255, or float from 0 to 1"
-    )
-
-
-def _read(picture: object, whole: bool) -> np.ndarray:
-    """Reads the digit in a picture, or the whole picture, as uint8 (28, 28)."""
-    if isinstance(picture, Image.Image):
-        grey, name = flattened(picture), "the picture"
-    elif isinstance(picture, (str, os.PathLike)):
-        grey, name = read_grey(Path(picture)), str(picture)
-    else:
-        raise UserError(f"{type(picture).__name__} among the images: give {TAKEN}")
-    if whole:
-        return as_one_image(grey, name)
-    digits = digits_in(grey, "single")
-    if not digits:
-        raise UserError(f"{name}: no digit is found in it; give a picture of one")
-    return digits[0].image

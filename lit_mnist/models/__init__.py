@@ -8,7 +8,8 @@ one_cycle     the one-cycle schedule, over the steps of the run at hand
 shifts        test-time shifts: five shifted copies of an image, averaged
 lazy          sizes lazy layers before anything asks for their weights
 logits        checks that a network's output is logits (N, 10)
-scoring       loss and accuracy; ScoredModule: validation, test and prediction steps
+running_scores  loss and accuracy of an epoch as metrics, on any number of ranks
+scoring       ScoredModule: validation, test and prediction steps, and their scores
 modules       ClassifierModule, the training recipe, and one subclass per architecture
 train_log     logs train_loss and lr once an epoch, even if a subclass overrides the hooks
 clipping      gradient clipping with fused optimisers

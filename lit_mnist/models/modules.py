@@ -25,7 +25,8 @@ from lit_mnist.models.logits import checked
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
 from lit_mnist.models.one_cycle import OneCycle
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
-from lit_mnist.models.scoring import RunningScores, ScoredModule
+from lit_mnist.models.running_scores import RunningScores
+from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.models.shifts import average_over_shifts
 from lit_mnist.models.train_log import TrainLog
 

@@ -13,7 +13,7 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models.scoring import RunningScores, Score, Scores
+from lit_mnist.models.running_scores import RunningScores, Score, Scores
 from lit_mnist.runs import entries
 from lit_mnist.runs.weights import has_own_hook
 

@@ -8,7 +8,7 @@ from torchmetrics import Metric
 from torchmetrics.wrappers.abstract import WrapperMetric
 
 from lit_mnist.logs import logged_sums
-from lit_mnist.models.scoring import RunningScores, Score
+from lit_mnist.models.running_scores import RunningScores, Score
 
 _CACHES = ("_computed", "_forward_cache")
 

@@ -20,7 +20,7 @@ from lit_mnist.models.modules import (
     SimpleConvModule,
 )
 from lit_mnist.models.nets import DeepConv, Dense, SimpleConv
-from lit_mnist.models.scoring import RunningScores
+from lit_mnist.models.running_scores import RunningScores
 from lit_mnist.runs import entries
 from tests.no_dropout import LinearModule
 

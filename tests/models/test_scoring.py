@@ -13,7 +13,8 @@ from torchmetrics.classification import MulticlassAccuracy
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.models.modules import DenseModule
-from lit_mnist.models.scoring import RunningScores, ScoredModule
+from lit_mnist.models.running_scores import RunningScores
+from lit_mnist.models.scoring import ScoredModule
 from tests.no_dropout import LinearModule
 
 

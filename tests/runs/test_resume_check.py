@@ -9,7 +9,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.models.modules import SimpleConvModule
-from lit_mnist.models.scoring import RunningScores
+from lit_mnist.models.running_scores import RunningScores
 from lit_mnist.runs import entries
 from lit_mnist.runs.resume_check import fault, other, unlike
 from tests.trained import put
