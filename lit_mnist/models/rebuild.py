@@ -7,7 +7,6 @@ of them names must be imported already.
 import inspect
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -32,7 +31,6 @@ from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import makes_layers_late
 from lit_mnist.shape import SIDE_PX
 
-_REBUILDING = threading.RLock()  # warning filters and generators are shared by all threads
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
@@ -53,11 +51,6 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         UserError: Its class is unknown, answers otherwise than in training, does not accept the
             file's hyperparameters or weights, or returns no logits.
     """
-    with _REBUILDING:
-        return _rebuilt(checkpoint, path, classes)
-
-
-def _rebuilt(checkpoint: dict[str, Any], path: Path, classes: Sequence[type]) -> ScoredModule:
     kind = trained_class(checkpoint, path, classes)
     _check_hooks(kind, path)
     arguments = _arguments(checkpoint, kind, path)
