@@ -17,10 +17,9 @@ from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
 from lit_mnist.data.module_hook import after_transfer
-from lit_mnist.data.option_types import Folds, Seed
+from lit_mnist.data.option_types import Folds, Seed, plain_sizes
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
-from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import Layout
 
 
@@ -73,10 +72,7 @@ class MNISTDataModule(LightningDataModule):
         part = (None if one is None else int(one) for one in (folds, fold))
         self.partition = Partition(int(split_seed), *part)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
-        self.batch_size, self.eval_batch_size = int(batch_size), int(eval_batch_size)
-        for name in ("batch_size", "eval_batch_size"):
-            if getattr(self, name) < 1:
-                raise UserError(f"--data.{name} {getattr(self, name)}: take 1 or more")
+        self.batch_size, self.eval_batch_size = plain_sizes(batch_size, eval_batch_size)
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images, self.layout = images or [], layout

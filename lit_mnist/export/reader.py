@@ -128,12 +128,6 @@ def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
             " .safetensors file"
         )
     if path.suffix == ".ckpt":
-        raise UserError(f"{path}: is a checkpoint; give the folder of its run, {_run_of(path)}")
+        raise UserError(f"{path}: is a checkpoint; give its run's folder, as {path.parent.parent}")
     require("safetensors")
     return format_module("safetensors").read(path, classes)
-
-
-def _run_of(checkpoint: Path) -> str:
-    """Returns the folder of a checkpoint's run, as a hint."""
-    folder = checkpoint.parent
-    return f"{folder.parent}" if folder.name == "checkpoints" else "such as tb_logs/deep/seed_42"

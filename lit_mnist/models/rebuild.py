@@ -7,7 +7,6 @@ of them names must be imported already.
 import inspect
 import re
 import sys
-import threading
 import warnings
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
@@ -31,7 +30,6 @@ from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import makes_layers_late
 from lit_mnist.shape import SIDE_PX
 
-_REBUILDING = threading.RLock()  # warning filters and generators are shared by all threads
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
@@ -52,11 +50,6 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         UserError: Its class is unknown, answers otherwise than in training, does not accept the
             file's hyperparameters or weights, or returns no logits.
     """
-    with _REBUILDING:
-        return _rebuilt(checkpoint, path, classes)
-
-
-def _rebuilt(checkpoint: dict[str, Any], path: Path, classes: Sequence[type]) -> ScoredModule:
     kind = trained_class(checkpoint, path, classes)
     evaluation_hooks.refuse_of_batches(kind, path)
     arguments = _arguments(checkpoint, kind, path)

@@ -3,6 +3,7 @@
 Lightning takes seconds to import and is needed for training only.
 """
 
+import threading
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import shapes
 
 OURS = "lit_mnist"
+_REBUILDING = threading.RLock()  # warning filters and generators are shared by all threads
 # The hyperparameters of their modules that affect prediction; all others affect only training
 OF_READING = ("shifts",)
 NETS: dict[str, type[nn.Module]] = {
@@ -48,7 +50,8 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     if net is None:
         from lit_mnist.models.rebuild import rebuild  # Lightning
 
-        net = rebuild(checkpoint, path, classes)
+        with _REBUILDING:
+            net = rebuild(checkpoint, path, classes)
     return net.eval()
 
 

@@ -251,7 +251,7 @@ def test_a_file_for_another_runtime_is_refused(here):
 
 def test_a_checkpoint_is_refused_naming_its_run(trained):
     path = MEMBER / "checkpoints" / "best.ckpt"
-    with pytest.raises(UserError, match=f"is a checkpoint; give the folder of its run, {MEMBER}$"):
+    with pytest.raises(UserError, match=f"is a checkpoint; give its run's folder, as {MEMBER}$"):
         lit_mnist.load(path)
 
 
