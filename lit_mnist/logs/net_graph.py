@@ -23,7 +23,7 @@ def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule
     if type(trainer.strategy) not in (SingleDeviceStrategy, DDPStrategy):
         return
     net = getattr(module, "net", module)
-    images = torch.zeros(1, 1, SIDE_PX, SIDE_PX, dtype=module.dtype)
+    images = torch.zeros(1, 1, SIDE_PX, SIDE_PX, dtype=module.dtype)  # type: ignore[arg-type] # never a str
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")

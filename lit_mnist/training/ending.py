@@ -28,7 +28,7 @@ def within_epoch(trainer: Trainer) -> bool:
 
 
 def _begun(trainer: Trainer) -> int:
-    return trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined,no-any-return] # Lightning declares its base class
+    return trainer.fit_loop.epoch_progress.current.processed  # type: ignore[attr-defined] # Lightning declares its base class
 
 
 def ended_by(
