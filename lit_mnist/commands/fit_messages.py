@@ -24,7 +24,8 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
         print(f"{begin.done}; raise it")
         return
     print(f"{run.folder} is complete: {begin.resume.epochs} epochs; {begin.done}.")
-    print("To train on, raise that limit; to start afresh, add --fresh.")
+    raising = "to train on, raise that limit; " if begin.resume.limit else ""
+    print(f"{raising}to start afresh, add --fresh.".capitalize())
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
         by = {"ended_by": begin.resume.limit} if begin.resume.limit else {}

@@ -60,7 +60,12 @@ class RunCLI(RunOptions):
         try:
             with warnings.catch_warnings():
                 if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    for text in ("Be aware that when using", ".*the WeightAveraging callback"):
+                    texts = (
+                        "Be aware that when using",
+                        ".*the WeightAveraging callback",
+                        "The dirpath has changed",
+                    )
+                    for text in texts:
                         warnings.filterwarnings("ignore", text)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM

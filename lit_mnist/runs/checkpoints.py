@@ -103,8 +103,8 @@ def _rows(checkpoint: dict[str, Any], name: str) -> list[dict[str, float]] | Non
     # In version 0.1 the key was the callback's class name
     first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
     state = entries.state(checkpoint, entries.METRICS, first)
-    rows: dict[str, Any] = {"cut_short": []} | state if isinstance(state, dict) else {}
-    found = rows.get(name)
+    known = state if isinstance(state, dict) else {}
+    found = known.get(name, [] if name == "cut_short" else None)
     sound = isinstance(found, list) and all(
         isinstance(row, dict)
         and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)

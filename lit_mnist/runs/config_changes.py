@@ -44,6 +44,14 @@ _SHARES = (
     "trainer.val_check_interval",
     "trainer.overfit_batches",
 )
+# What options mean if they are not given, and other spellings of a precision
+_MEANT = {
+    "trainer.enable_checkpointing": True,
+    "trainer.benchmark": False,
+    "trainer.deterministic": False,
+    "trainer.gradient_clip_algorithm": "norm",
+}
+_PRECISIONS = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
 COMMITTEE = "lit_mnist.models.EnsembleModule"
 # Irrelevant for comparing runs, and they would fill the first columns of the HParams tab
 _UNTOLD = (
@@ -108,9 +116,13 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
-    """Flattens a config, marks shares apart from counts, and drops limits held by callbacks."""
+    """Flattens a config, to one spelling of each value, and drops limits held by callbacks."""
     options = dict(_options(listed(config)))
     options |= {key: _share(options[key]) for key in _SHARES if key in options}
+    options |= {key: one for key, one in _MEANT.items() if key in options and options[key] is None}
+    if "trainer.precision" in options:
+        named = str(options["trainer.precision"])
+        options["trainer.precision"] = _PRECISIONS.get(named, named)
     if "trainer.callbacks" in options:
         kept = map(_without_limit, options["trainer.callbacks"])
         options["trainer.callbacks"] = [one for one in kept if one]

@@ -69,3 +69,22 @@ def test_what_is_printed_tests_the_run_although_its_config_names_where_it_began(
     problems = run_cli("validate", "--config", "from.yaml", "--name", "new")[2]
     told = f"{start}: not of tb_logs/new/seed_42; --ckpt_path {own} takes its {own}.ckpt\n"
     assert problems == told
+
+
+def test_no_limit_is_to_be_raised_where_a_callback_has_ended_the_run(run_cli):
+    stops = ("--model", "tests.recipes.AsksAfterValidation", "--name", "stopped")
+    assert run_cli("fit", *stops)[0] == 0
+    output = run_cli("fit", *stops)[1]
+    assert output.endswith("ended by a callback.\nTo start afresh, add --fresh.\n")
+    assert run_cli("fit", "--trainer.max_epochs", "1")[0] == 0
+    again = "\nTo train on, raise that limit; to start afresh, add --fresh.\n"
+    assert again in run_cli("fit", "--trainer.max_epochs", "1")[1]
+
+
+def test_a_user_s_model_checkpoint_that_is_not_used_is_not_spoken_of(run_cli, recwarn):
+    keeps = ("--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.filename", "mine")
+    assert run_cli("fit", "--trainer.max_epochs", "1", *keeps)[0] == 0
+    recwarn.clear()
+    status, _, problems = run_cli("validate", *keeps)
+    assert (status, "dirpath" in problems) == (0, False)
+    assert not [one for one in recwarn if "dirpath" in str(one.message)]

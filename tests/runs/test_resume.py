@@ -68,6 +68,23 @@ def test_a_limit_of_1_0_differs_from_1(before, now, same):
 
 
 @pytest.mark.parametrize(
+    ("option", "before", "now", "same"),
+    [
+        ("precision", 32, "32-true", True),
+        ("precision", "bf16", "bf16-mixed", True),
+        ("precision", "16", "16-true", False),
+        ("enable_checkpointing", None, True, True),
+        ("benchmark", False, None, True),
+        ("benchmark", True, None, False),
+        ("gradient_clip_algorithm", "norm", None, True),
+    ],
+)
+def test_spellings_of_the_same_value_are_the_same(option, before, now, same):
+    found = differences({"trainer": {option: before}}, {"trainer": {option: now}})
+    assert (found == []) is same
+
+
+@pytest.mark.parametrize(
     "free",
     [
         *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
