@@ -20,7 +20,7 @@ import torch  # noqa: E402 # this clone must stand first on the path
 
 from lit_mnist import files  # noqa: E402 # likewise
 from lit_mnist.machine import hardware  # noqa: E402 # likewise
-from lit_mnist.runs import checkpoints  # noqa: E402 # likewise
+from lit_mnist.runs import checkpoints, digests  # noqa: E402 # likewise
 
 # What is started in a shell's background ignores Ctrl-C, and so would all that it starts
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -94,7 +94,7 @@ def fingerprint(folder: Path) -> str:
     tensors = {f"{i}.{key}": value for i, state in states.items() for key, value in state.items()}
     rows = (folder / "metrics.csv").read_text().splitlines()
     facts = [
-        checkpoints.weights_sha256(checkpoint["state_dict"] | tensors),
+        digests.of_weights(checkpoint["state_dict"] | tensors),
         json.dumps(checkpoint["lr_schedulers"], default=str),
         *(row.rpartition(",")[0] for row in rows),
     ]

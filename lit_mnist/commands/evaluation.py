@@ -17,7 +17,7 @@ from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints, tested
+from lit_mnist.runs import checkpoints, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
@@ -38,6 +38,13 @@ def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
         raise UserError(
             f"--trainer.{option} 0: no image would be {verbs.get(stage, 'read')}; leave it out"
         )
+
+
+@rank_zero_only
+def say_replaced(run: Run, model: EnsembleModule) -> None:
+    """Tells whose results those of this committee are about to replace."""
+    if before := same_members.other(run, [member.path for member in model.members]):
+        print(f"{run.folder}: replaces the results of other members, with {before}")
 
 
 def scores(trainer: Trainer, stage: str) -> str:

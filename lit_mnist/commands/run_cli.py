@@ -27,7 +27,7 @@ from lit_mnist.reports import cascade_report, digits_report
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
-from lit_mnist.runs import best_score, same_members
+from lit_mnist.runs import best_score
 from lit_mnist.runs.tested import Weights
 from lit_mnist.workarounds.applied import applied
 
@@ -118,18 +118,13 @@ class RunCLI(RunOptions):
         evaluation.say_unused_loaders(model, "val")
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
-            self._say_replaced(model)
+            evaluation.say_replaced(self.run, model)
             report = OutOfFold(self.run, model, self.options)
             self._add(report)
         self.trainer.validate(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'val')}")
         if report:
             say(report.summary)
-
-    def _say_replaced(self, model: EnsembleModule) -> None:
-        """Tells whose results those of this committee are about to replace."""
-        if before := same_members.other(self.run, [member.path for member in model.members]):
-            say(f"{self.run.folder}: replaces the results of other members, with {before}")
 
     def test(self, model: ScoredModule, datamodule: Any, ckpt_path: Any, **_: Any) -> None:
         """Scores a trained model on the test images and writes reports."""
@@ -141,7 +136,7 @@ class RunCLI(RunOptions):
         evaluation.say_unused_loaders(model, "test")
         report: EvaluationReport
         if isinstance(model, EnsembleModule):
-            self._say_replaced(model)
+            evaluation.say_replaced(self.run, model)
             report = CommitteeReport(self.run, model, self.options)
         else:
             report = EvaluationReport(self.run, weights)

@@ -13,7 +13,7 @@ from lit_mnist.export.model import WholeModel
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
-from lit_mnist.runs import checkpoints, entries, of_training
+from lit_mnist.runs import checkpoints, digests, entries, of_training
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
 
@@ -133,5 +133,5 @@ def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str
 
 
 def _weights_sha256(essentials: Sequence[dict[str, Any]], average: str) -> str:
-    hashes = [checkpoints.weights_sha256(one["state_dict"]) for one in essentials]
-    return hashes[0] if len(hashes) == 1 else checkpoints.committee_sha256(average, hashes)
+    hashes = [digests.of_weights(one["state_dict"]) for one in essentials]
+    return hashes[0] if len(hashes) == 1 else digests.of_committee(average, hashes)

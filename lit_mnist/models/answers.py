@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import digests, entries
 from lit_mnist.shape import CLASSES, SIDE_PX
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def store(module: "ScoredModule", checkpoint: dict[str, Any]) -> None:
     weights = checkpoint.get("state_dict", {})
     logits = asked(module, lambda one: one.load_state_dict(weights, strict=False))
     if logits is not None:
-        digest = checkpoints.weights_sha256(weights)
+        digest = digests.of_weights(weights)
         checkpoint[entries.MODEL_ANSWERS] = {"logits": logits, "weights_sha256": digest}
 
 
@@ -112,7 +112,7 @@ def _stored(checkpoint: Mapping[str, Any]) -> Tensor | None:
     known = entries.get(checkpoint, entries.MODEL_ANSWERS)
     if not isinstance(known, dict) or not isinstance(known.get("logits"), Tensor):
         return None
-    digest = checkpoints.weights_sha256(checkpoint["state_dict"])
+    digest = digests.of_weights(checkpoint["state_dict"])
     is_sound = known["logits"].shape == (COUNT, CLASSES) and known.get("weights_sha256") == digest
     return known["logits"].float() if is_sound else None
 

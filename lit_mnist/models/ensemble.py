@@ -19,7 +19,7 @@ from lit_mnist.models import cascade, members
 from lit_mnist.models.averaging import AVERAGES, combine
 from lit_mnist.models.logits import exact
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints as checkpoint_files
+from lit_mnist.runs import digests
 
 
 class CommitteeScores(NamedTuple):
@@ -171,7 +171,7 @@ class EnsembleModule(ScoredModule):
     def sha256(self) -> str:
         """Hash of the members' hashes, in order, and of the way to average."""
         hashes = [member.sha256 for member in self.members]
-        return checkpoint_files.committee_sha256(self.average, hashes)
+        return digests.of_committee(self.average, hashes)
 
 
 def nets_of(module: LightningModule) -> list[nn.Module]:

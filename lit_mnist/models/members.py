@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from lit_mnist.errors import UserError
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints, of_training
+from lit_mnist.runs import checkpoints, digests, of_training
 from lit_mnist.runs.folder import BEST
 from lit_mnist.runs.trained_on import fingerprint_of
 
@@ -133,7 +133,7 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
     score = checkpoints.scores(checkpoint).get("val_acc")
     return Member(
         path=path,
-        sha256=checkpoints.weights_sha256(checkpoint["state_dict"]),
+        sha256=digests.of_weights(checkpoint["state_dict"]),
         module=rebuild(checkpoint, path, known_classes),
         trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),

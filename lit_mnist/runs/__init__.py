@@ -6,7 +6,8 @@ regular_files   refuses a folder or a pipe in the place of a run's file
 results_file    reads results.json, and checks the kinds of its entries
 checkpoints     reads checkpoints safely
 entries         the names of our own entries in checkpoints
-weights         form, finiteness and bytes of a checkpoint's weights and extra states
+weights         form and finiteness of a checkpoint's weights and extra states
+digests         hashes of weights, so that equal hashes mean equal networks
 safe_torch      loads files of torch.save without trusting them
 plain           checks what goes into a checkpoint: tensors and plain values
 safe_yaml       loads YAML without trusting it

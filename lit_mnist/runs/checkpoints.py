@@ -1,8 +1,6 @@
 """Reads checkpoints; nothing in them is ever executed, and malformed ones are refused."""
 
-import hashlib
 import math
-from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, TypeGuard
 
@@ -11,7 +9,6 @@ from torch import Tensor, nn
 from lit_mnist.errors import UserError
 from lit_mnist.runs import entries, safe_torch
 from lit_mnist.runs.weights import (
-    hashed_parts,
     infinite,
     is_extra,
     makes_layers_late,
@@ -171,20 +168,6 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
         f" {type(model).__name__}: {wrong}; take the --config that it was trained with"
     )
-
-
-def weights_sha256(weights: dict[str, Any]) -> str:
-    """Hashes names, shapes and values, so that equal hashes mean equal networks."""
-    digest = hashlib.sha256()
-    for name, value in sorted(weights.items()):
-        for part in hashed_parts(name, value):
-            digest.update(part)
-    return digest.hexdigest()
-
-
-def committee_sha256(average: str, members: Iterable[str]) -> str:
-    """Hashes the hashes of a committee's members, in order, and the way to average."""
-    return hashlib.sha256(" ".join([average, *members]).encode()).hexdigest()
 
 
 def class_name(checkpoint: dict[str, Any]) -> str:

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple, Self
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, tested_files
+from lit_mnist.runs import checkpoints, digests, tested_files
 from lit_mnist.runs.folder import Run
 
 NEVER = "it has not been tested since it was trained"
@@ -24,7 +24,7 @@ class Weights(NamedTuple):
     """The weights that are tested.
 
     Attributes:
-        sha256: Hash of the weights; for a committee, see `checkpoints.committee_sha256`.
+        sha256: Hash of the weights; for a committee, see `digests.of_committee`.
         paths: The checkpoint, or those of a committee's members.
         average: How a committee averages; None for a single module.
         epoch: Epoch of a single module's weights.
@@ -42,7 +42,7 @@ class Weights(NamedTuple):
     @classmethod
     def of(cls, path: Path, checkpoint: dict[str, Any]) -> Self:
         """Describes the weights of a checkpoint that was read from a path."""
-        digest = checkpoints.weights_sha256(checkpoint["state_dict"])
+        digest = digests.of_weights(checkpoint["state_dict"])
         epoch, scores = int(checkpoint.get("epoch", 0)), checkpoints.scores(checkpoint)
         return cls(digest, (path,), epoch=epoch, step=_last_step(checkpoint), scores=scores)
 
@@ -134,8 +134,8 @@ def weights_sha256(paths: Sequence[Path], average: str | None = None) -> str:
     Raises:
         UserError: A checkpoint is missing or damaged.
     """
-    hashes = [checkpoints.weights_sha256(checkpoints.read(path)["state_dict"]) for path in paths]
-    return hashes[0] if average is None else checkpoints.committee_sha256(average, hashes)
+    hashes = [digests.of_weights(checkpoints.read(path)["state_dict"]) for path in paths]
+    return hashes[0] if average is None else digests.of_committee(average, hashes)
 
 
 def _sha256(path: Path) -> str:

@@ -1,12 +1,11 @@
-"""A checkpoint's weights and its modules' extra state: shapes, finiteness, bytes to hash."""
+"""A checkpoint's weights and its modules' extra state: shapes and finiteness."""
 
 import copy
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 
-import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
 
@@ -97,18 +96,3 @@ def infinite(weights: dict[str, Any], model: nn.Module) -> str:
 def not_finite(name: str) -> str:
     """Returns the message that a weight is not finite."""
     return f"the weights {name:.99} are not all finite numbers"
-
-
-def hashed_parts(name: str, value: Any) -> Iterator[bytes]:
-    """Returns the bytes to hash of a weight or of a module's extra state."""
-    if isinstance(value, Tensor):
-        yield f"{name}{tuple(value.shape)}".encode()
-        # as bytes, since NumPy has no bfloat16
-        yield value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
-    elif isinstance(value, (dict, list, tuple)):
-        items = value.items() if isinstance(value, dict) else enumerate(value)
-        for key, part in items:
-            yield from hashed_parts(f"{name}.{key}", part)
-    else:
-        shown = sorted(map(repr, value)) if isinstance(value, set) else value
-        yield f"{name}={shown!r}".encode()

@@ -7,7 +7,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
 from lit_mnist.machine.patching import overrides
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import checkpoints, digests, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.weights import shapes
 from lit_mnist.training.best_checkpoint import BestCheckpoint
@@ -76,7 +76,7 @@ class FinalWeights(Callback):
             weights = {name: weights[name] for name in saved}
         if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
             return False
-        return checkpoints.weights_sha256(saved) != checkpoints.weights_sha256(weights)
+        return digests.of_weights(saved) != digests.of_weights(weights)
 
 
 def acting(callbacks: Iterable[Callback], module: LightningModule) -> list[str]:

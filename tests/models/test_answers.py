@@ -15,7 +15,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import ClassifierModule, ConvNetModule
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import digests, entries
 
 LOGIT = torch.zeros(1)
 NET = """
@@ -289,7 +289,7 @@ def test_our_own_modules_and_damaged_answers_are_not_asked():
     assert entries.MODEL_ANSWERS not in content
     user = built(Forgetful)
     weights = user.state_dict()
-    digest = checkpoints.weights_sha256(weights)
+    digest = digests.of_weights(weights)
     for found in (None, 3, {}, *({"logits": one, "weights_sha256": digest} for one in (3, LOGIT))):
         assert not answers.differ({"state_dict": weights, entries.MODEL_ANSWERS: found}, user)
 

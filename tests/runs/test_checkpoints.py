@@ -8,7 +8,7 @@ from torch import nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, digests
 from lit_mnist.runs.weights import shapes
 
 
@@ -75,7 +75,7 @@ def test_the_hash_distinguishes_networks():
     same = {"b": torch.ones(2), "a": torch.arange(6.0)}
     reshaped = weights | {"a": torch.arange(6.0).view(2, 3)}
     changed = weights | {"b": torch.tensor([1.0, 1.0000001])}
-    hashes = [checkpoints.weights_sha256(w) for w in (weights, same, reshaped, changed)]
+    hashes = [digests.of_weights(w) for w in (weights, same, reshaped, changed)]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
 
@@ -111,9 +111,9 @@ def test_reads_extra_state_of_a_module(file):
 
 def test_the_hash_covers_extra_state():
     states = [3, {"seen": 3}, {"seen": 4}, [3], torch.tensor(3), torch.tensor([3])]
-    hashes = [checkpoints.weights_sha256(with_extra(state)) for state in states]
+    hashes = [digests.of_weights(with_extra(state)) for state in states]
     assert len(set(hashes)) == len(states)
-    again = checkpoints.weights_sha256(with_extra({"seen": 3}))
+    again = digests.of_weights(with_extra({"seen": 3}))
     assert again == hashes[1]
 
 
