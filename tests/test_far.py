@@ -12,7 +12,7 @@ from lightning.pytorch.loops import training_epoch_loop
 from PIL import Image
 
 from lit_mnist.data.datamodule import MNISTDataModule
-from lit_mnist.export import reader
+from lit_mnist.export import arrays
 from lit_mnist.models import cascade, train_log
 from lit_mnist.models.nets import Dense
 from lit_mnist.models.running_scores import RunningScores
@@ -81,7 +81,7 @@ def test_images_of_a_device_are_read_alone_and_as_a_list():
     images = torch.rand(2, 28, 28)
     there = images.as_subclass(Far)
     for given in (there, list(there), tuple(there)):
-        assert torch.equal(reader._tensor(given), images)
+        assert torch.equal(arrays._tensor(given), images)
 
 
 def test_a_checkpoint_holds_what_any_machine_can_load(monkeypatch):

@@ -32,6 +32,8 @@ _LOWEST = {
     "num_nodes": 1,
     "num_sanity_val_steps": -1,
 }
+# Options of Lightning's commands, with the values that change nothing here
+_UNUSED = {"verbose": (True,), "weights_only": (None, True), "return_predictions": (None, False)}
 _FEW = 8  # this many processes on a CPU are accepted, however few its cores
 
 
@@ -77,6 +79,13 @@ def check_checkpoint(path: Any) -> None:
     """
     if path == "":
         raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
+
+
+def check_unused(config: Any) -> None:
+    """Refuses values of Lightning's options that would have no effect; raises UserError."""
+    for name, values in _UNUSED.items():
+        if config.get(name, values[0]) not in values:
+            raise UserError(f"--{name} {config[name]}: has no effect; leave it out")
 
 
 def plain_name(name: Any) -> str:

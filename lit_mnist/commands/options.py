@@ -66,6 +66,7 @@ class RunOptions(RunParser):
         self.output = output and option_checks.plain_path("--output", output)
         constructors.check("--model", config.model)
         option_checks.check_checkpoint(config.get("ckpt_path"))
+        option_checks.check_unused(config)
         constructors.check_callbacks(config.trainer.callbacks)
         constructors.name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")

@@ -9,7 +9,7 @@ sampling       reads images between their pixels, on any device
 batches        training batches as a function of (seed, epoch, step, rank)
 eval_batches   batches for validation, test and prediction
 as_batch       converts the batches of other loaders to ours
-module_hook    calls the module's own batch hooks
+module_hook    calls the module's own batch hooks; images in the run's precision
 turns          which epoch a pass over the training batches belongs to
 option_types   types of numeric options: a seed, a number of folds
 datasets       the datasets of the MNIST family and their files

@@ -16,7 +16,7 @@ from lit_mnist.data.batches import Batch, TrainBatches, check_batch_size, seed_g
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
-from lit_mnist.data.module_hook import after_transfer
+from lit_mnist.data.module_hook import after_transfer, in_precision
 from lit_mnist.data.option_types import Folds, Seed, plain_sizes
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
@@ -150,9 +150,7 @@ class MNISTDataModule(LightningDataModule):
             if batch.seed is not None:
                 seed_generators(batch.seed, images.device)  # dropout draws from it next
                 images = self.augment(images) if self.augment else images
-            if self.trainer:  # which has converted the batch while its images were uint8
-                images = self.trainer.precision_plugin.convert_input(images)
-            batch = batch.replace(images=images)
+            batch = batch.replace(images=in_precision(self.trainer, images))
         return after_transfer(self.trainer, batch, dataloader_idx)
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:

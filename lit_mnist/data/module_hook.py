@@ -1,14 +1,20 @@
-"""Calls the module's own batch hooks: beside a data module's, and outside of Lightning's loops."""
+"""A module's own batch hooks, and the run's precision: beside a data module's, and by hand."""
 
 from typing import Any
 
 from lightning.pytorch import Trainer
 from lightning.pytorch.utilities.model_helpers import is_overridden
+from torch import Tensor
 
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 
 HOOK = "on_after_batch_transfer"
+
+
+def in_precision(trainer: Trainer | None, images: Tensor) -> Tensor:
+    """Converts images as Lightning converts a batch's, which it has done while these were uint8."""
+    return images if trainer is None else trainer.precision_plugin.convert_input(images)
 
 
 def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> Any:

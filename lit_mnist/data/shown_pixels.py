@@ -5,6 +5,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import torch
+from lightning.pytorch.plugins.precision import Precision
 from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor
 
@@ -52,7 +53,8 @@ def _own(kind: type, hook: str) -> type | None:
 def _shown(data: Any, images: Tensor) -> Tensor:
     """Returns images as a test would show them, without a module's own hooks."""
     alone = copy.copy(data)
-    alone.trainer = SimpleNamespace(lightning_module=None, **_STAGES)
+    exact = Precision()
+    alone.trainer = SimpleNamespace(lightning_module=None, precision_plugin=exact, **_STAGES)
     unknown = torch.zeros(len(images), dtype=torch.int64, device=images.device)
     batch: Any = Batch(images, unknown, unknown, len(images))
     batch = alone.on_before_batch_transfer(batch, 0)

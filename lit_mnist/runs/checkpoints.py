@@ -78,7 +78,7 @@ def _fault(checkpoint: dict[str, Any]) -> str:
     for key in (entries.MODEL_OPTIONS, entries.SEARCHED):
         if not isinstance(entries.get(checkpoint, key, {}), dict):
             return f"damaged, its {key} is no dict"
-    if any(_rows(checkpoint, name) is None for name in ("rows", "cut_short")):
+    if None in (_rows(checkpoint, "rows"), _rows(checkpoint, "cut_short", [])):
         return "damaged, its rows of metrics.csv are invalid"
     for name, value in checkpoint["state_dict"].items():
         if not isinstance(name, str) or not (isinstance(value, Tensor) or is_extra(name)):
@@ -93,15 +93,13 @@ def history(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
 
 def cut_short(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
     """Returns the row that follows them if training has ended here, within an epoch."""
-    return _rows(checkpoint, "cut_short") or []
+    return _rows(checkpoint, "cut_short", []) or []
 
 
-def _rows(checkpoint: dict[str, Any], name: str) -> list[dict[str, float]] | None:
-    # In version 0.1 the key was the callback's class name
-    first = checkpoint.get("callbacks", {}).get("History", {"rows": []})
+def _rows(checkpoint: dict[str, Any], name: str, missing: Any = None) -> Any:
+    first = checkpoint.get("callbacks", {}).get("History", {"rows": []})  # its name in version 0.1
     state = entries.state(checkpoint, entries.METRICS, first)
-    known = state if isinstance(state, dict) else {}
-    found = known.get(name, [] if name == "cut_short" else None)
+    found = state.get(name, missing) if isinstance(state, dict) else None
     sound = isinstance(found, list) and all(
         isinstance(row, dict)
         and all(isinstance(key, str) and isinstance(row[key], (int, float)) for key in row)

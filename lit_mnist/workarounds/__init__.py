@@ -1,6 +1,7 @@
 """Work-arounds for Lightning, each with its upstream reference and a switch.
 
 applied           applies them for the duration of a command
+clipping          clips gradients where there are none
 decisions         what ranks must decide together
 light_steps       training steps without needless overhead
 means             means over all ranks of what a module logs

@@ -18,6 +18,7 @@ from lit_mnist.logs.writer_errors import writer_errors
 from lit_mnist.machine import light_imports
 from lit_mnist.machine.light_imports import SWITCH
 from lit_mnist.training.checkpoint_io import written_first
+from lit_mnist.workarounds.clipping import none_to_clip
 from lit_mnist.workarounds.decisions import (
     no_rescue_by_one,
     one_moment_to_validate,
@@ -79,6 +80,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "module_callbacks": module_callbacks,
     "written_first": written_first,
     "whole_means": whole_means,
+    "none_to_clip": none_to_clip,
     "kept_rows": kept_rows,
     "writer_errors": writer_errors,
     "one_schedule": one_schedule,

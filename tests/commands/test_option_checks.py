@@ -14,6 +14,7 @@ from lit_mnist.commands.option_checks import (
     check_launcher,
     check_loggers,
     check_trainer,
+    check_unused,
     plain_name,
     plain_path,
 )
@@ -149,3 +150,15 @@ def test_ranks_are_programs_of_their_own(strategy, taken):
     made = Trainer(accelerator="cpu", devices=2, strategy=strategy, logger=False)
     with nullcontext() if taken else pytest.raises(UserError, match="take ddp"):
         check_launcher(made.strategy.launcher)
+
+
+def test_options_of_lightning_that_would_have_no_effect_are_refused(run_cli):
+    for command, option in (
+        ("test", "--verbose=false"),
+        ("fit", "--weights_only=false"),
+        ("predict", "--return_predictions=true"),
+    ):
+        status, _, problems = run_cli(command, option)
+        assert (status, problems.count("\n")) == (2, 1)
+        assert f"error: {option.partition('=')[0]} " in problems
+    check_unused({"verbose": True, "weights_only": True, "return_predictions": None})

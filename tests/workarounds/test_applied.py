@@ -14,6 +14,7 @@ from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
 from lightning.pytorch.loops import fit_loop, training_epoch_loop
+from lightning.pytorch.plugins import Precision
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
 from lightning.pytorch.strategies.launchers import subprocess_script
@@ -241,6 +242,7 @@ CHANGED = (
     (checkpoint_connector._CheckpointConnector, "restore_model"),
     (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
     (result._ResultMetric, "compute"),
+    (Precision, "clip_grad_by_value"),
     (training_epoch_loop._TrainingEpochLoop, "_get_monitor_value"),
     (training_epoch_loop._TrainingEpochLoop, "_should_check_val_fx"),
     (lr_finder._LRCallback, "on_train_batch_end"),
