@@ -82,6 +82,8 @@ def tell(trainer: Trainer, begin: StartingPoint) -> None:
     for callback in callbacks:
         if isinstance(callback, RunFolder):
             callback.start = begin.start
+            if begin.resume is None and callback.run.exists():  # a checkpoint that is of no use
+                callback.outdated = callback.run.written()
         if isinstance(callback, Searched):
             callback.resumes = begin.resume is not None
             callback.is_own = begin.start is None
