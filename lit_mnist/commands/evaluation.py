@@ -147,8 +147,8 @@ def say_unused_loaders(model: ScoredModule, *stages: str) -> None:
     for hook in (f"{stage}_dataloader" for stage in stages):
         if is_overridden(hook, model):
             warn(
-                f"{type(model).__name__}.{hook} is not called: the images are those of --data,"
-                " which may name a data module of your own"
+                f"{type(model).__name__}.{hook} is not called: the images are those of --data.*;"
+                " for others, see examples/README.md"
             )
 
 
