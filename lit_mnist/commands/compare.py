@@ -172,7 +172,8 @@ def mean_lines(runs: Sequence[Predictions]) -> list[str]:
         for first, second in combinations(several, 2)
         if len({*several[first]}) > 1 or len({*several[second]}) > 1
     ]
-    text = [f"{one.name}: left out of the means of seeds" for one in runs if one.other]
+    others = [one for one in runs if one.other and len(runs) > 3]  # fewer have no means to compare
+    text = [f"{one.name}: left out of the means of seeds" for one in others]
     if not pairs:
         return text
     results = [welch(several[first], several[second]) for first, second in pairs]

@@ -6,13 +6,13 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
-from lightning.pytorch import Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
-from lightning.pytorch.utilities.model_helpers import is_overridden
 from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
+from lit_mnist.machine.patching import overrides
 from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
@@ -145,10 +145,10 @@ def say_unused_loaders(model: ScoredModule, *stages: str) -> None:
         stages: Among train, val, test and predict.
     """
     for hook in (f"{stage}_dataloader" for stage in stages):
-        if is_overridden(hook, model):
+        if overrides(model, LightningModule, hook):
             warn(
-                f"{type(model).__name__}.{hook} is not called: the images are those of --data,"
-                " which may name a data module of your own"
+                f"{type(model).__name__}.{hook} is not called: the images are those of --data.*;"
+                " for others, see examples/README.md"
             )
 
 

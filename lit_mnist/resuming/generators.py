@@ -47,7 +47,7 @@ class Generators(AfterStart):
 def states(device: torch.device) -> dict[str, Any]:
     """Returns the states of all generators as tensors and plain values."""
     version, words, gauss = random.getstate()
-    state: Any = np.random.get_state()  # noqa: NPY002 # likewise
+    state: Any = np.random.get_state()  # noqa: NPY002 # the generator that users draw from
     kind, keys, *rest = state
     found = {
         "python": (version, torch.tensor(words), gauss),
@@ -62,7 +62,7 @@ def restore(saved: dict[str, Any], device: torch.device) -> None:
     version, words, gauss = saved["python"]
     random.setstate((version, tuple(words.tolist()), gauss))
     kind, words, *rest = saved["numpy"]
-    np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # the generator that users draw from
+    np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # likewise
     if "cpu" in saved:  # which older checkpoints lack
         torch.set_rng_state(saved["cpu"])
     if "cuda" in saved and device.type == "cuda":

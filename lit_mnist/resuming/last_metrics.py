@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from lit_mnist.resuming.ranks import of_each_rank
+from lit_mnist.resuming.ranks import of_each_rank, of_this_rank
 from lit_mnist.runs import entries
 
 # Of the trainer's logger connector
@@ -44,15 +44,13 @@ class LastMetrics(Callback):
 
         If the number of ranks has changed, those of the first, which are the ones that are shown.
         """
-        same = len(self.loaded) == trainer.world_size
-        for own in self.loaded[trainer.global_rank if same else 0 :][:1]:
-            for place in PLACES:
-                values = own.get(place, {})
-                known = {
-                    name: one.to(pl_module.device) if isinstance(one, Tensor) else one
-                    for name, one in values.items()
-                }
-                setattr(trainer._logger_connector, place, known)
+        own = of_this_rank(trainer, self.loaded) or {}
+        for place in own.keys() & {*PLACES}:
+            known = {
+                name: one.to(pl_module.device) if isinstance(one, Tensor) else one
+                for name, one in own[place].items()
+            }
+            setattr(trainer._logger_connector, place, known)
         self.loaded = []
 
 

@@ -7,7 +7,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.data.turns import Turns
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank
+from lit_mnist.resuming.ranks import of_each_rank, of_this_rank
 from lit_mnist.runs import entries
 
 
@@ -35,11 +35,9 @@ class OwnPasses(AfterStart):
 
     def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Goes on from this rank's; if the number of ranks has changed, from the first's."""
-        same = len(self.loaded) == trainer.world_size
-        turns = _turns(trainer)
-        for passes in self.loaded[trainer.global_rank if same else 0 :][:1]:
-            if turns:
-                turns.by_hand = passes
+        turns, passes = _turns(trainer), of_this_rank(trainer, self.loaded)
+        if turns and passes is not None:
+            turns.by_hand = passes
         self.loaded = []
 
 

@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -18,7 +18,7 @@ def own_state(thing: Any, trainer: Trainer, load: Callable[[Any], object]) -> It
     """Restores at the end the attributes that loading uses; others stay as the hooks leave them.
 
     A copy is loaded to find out which. Loaded again itself, the module could get new layers that no
-    optimizer knows, or add to a count once more.
+    optimizer knows, or add to a count once more. That is done only if it cannot be copied.
 
     Args:
         thing: The module or callback, which has been loaded.
@@ -45,13 +45,11 @@ def _attributes(thing: Any, trainer: Trainer) -> dict[str, Any]:
 
 
 def _used(thing: Any, trainer: Trainer, load: Callable[[Any], object]) -> set[str]:
-    """Returns the attributes that loading reads or sets, by loading a copy."""
+    """Returns the attributes that loading a copy reads or sets; loads what cannot be copied."""
     module = trainer.lightning_module
     asked, names = copied(thing, trainer, *([] if thing is module else [module])), set[str]()
-    if asked is thing:
-        load(thing)
-        return names
-    with _watched(asked, names), suppress(Exception):  # it may have taken its entries out before
+    watched = nullcontext() if asked is thing else _watched(asked, names)
+    with watched, suppress(Exception):  # it may have taken its entries out before
         load(asked)
     return names
 

@@ -13,3 +13,15 @@ def of_each_rank(trainer: Trainer, own: Any) -> list[Any]:
     all_ranks: list[Any] = [None] * trainer.world_size
     torch.distributed.all_gather_object(all_ranks, own)
     return all_ranks
+
+
+def of_this_rank(trainer: Trainer, all_ranks: list[Any]) -> Any:
+    """Returns what this rank had given, or the first if their number has changed.
+
+    Args:
+        trainer: The trainer.
+        all_ranks: What `of_each_rank` had returned; if it is empty, None is returned.
+    """
+    if not all_ranks:
+        return None
+    return all_ranks[trainer.global_rank if len(all_ranks) == trainer.world_size else 0]

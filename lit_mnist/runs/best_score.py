@@ -42,10 +42,7 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
     if not isinstance(noted, str) or not run.best.is_file():
         return ""  # trained by an earlier version, or training still
     since = run.file("results.json").stat().st_mtime_ns
-    other = (
-        tested_files.touched(run.best) > since and tested_files.files_sha256([run.best]) != noted
-    )
-    return REPLACED if other else ""
+    return REPLACED if tested_files.changed([run.best], since, noted) else ""
 
 
 def without(results: Mapping[str, Any]) -> dict[str, Any]:
@@ -64,7 +61,7 @@ def refresh(run: Run, path: str | None, scores: Mapping[str, float]) -> None:
     if path is None or Path(path).resolve() != run.best.resolve():
         return
     before = run.results()
-    now = without(before) | entries_of(scores)
-    if {key: before[key] for key in before if key != KEY} != now:
+    noted = {KEY: tested_files.files_sha256([run.best])} if scores else {}
+    now = without(before) | entries_of(scores) | noted
+    if before != now:
         files.write_json(run.file("results.json"), now)
-        note(run)

@@ -8,12 +8,7 @@ from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import entries, safe_torch
-from lit_mnist.runs.weights import (
-    infinite,
-    is_extra,
-    makes_layers_late,
-    misfit,
-)
+from lit_mnist.runs.weights import infinite, is_extra, makes_layers_late, misfit
 
 # Entries that are used before Lightning loads the file
 KINDS = {

@@ -5,7 +5,7 @@ read, and only hashed, if it is newer than the test.
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -43,8 +43,7 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
     try:
         # both: a validation of a committee writes results.json again, and is no test
         since = min(path.stat().st_mtime_ns for path in (folder / "results.json", table))
-        newer = [path for path in paths if touched(path) > since]
-        return CHANGED if newer and files_sha256(paths) != sha256 else ""
+        return CHANGED if changed(paths, since, sha256) else ""
     except OSError:  # they are gone or cannot be read
         return ""
 
@@ -65,7 +64,18 @@ def other(folder: Path, results: Mapping[str, Any]) -> str:
     return "" if path in own else str(named[0])
 
 
-def touched(path: Path) -> int:
+def changed(paths: Sequence[Path], since: int, sha256: str) -> bool:
+    """Whether files are no longer those of a hash; it is only computed if one is newer than that.
+
+    Args:
+        paths: The files.
+        since: When they were hashed, in ns.
+        sha256: Their hash, as given by `files_sha256`.
+    """
+    return any(_touched(path) > since for path in paths) and files_sha256(paths) != sha256
+
+
+def _touched(path: Path) -> int:
     """Time at which a file was written or moved into place, in ns."""
     stat = path.stat()
     return max(stat.st_mtime_ns, stat.st_ctime_ns)

@@ -1,16 +1,16 @@
 """A training run: its callbacks, when checkpoints are written, how it ends.
 
-best_checkpoint   writes best.ckpt
-callbacks         writes metrics.csv and prints a line per epoch; the progress bar
-checkpoint_io     checkpoints that are written whole or not at all, and read once they are
-checkpoint_names  refuses callbacks that would write or delete our checkpoints
-checkpointing     writes last.ckpt, and lists what writes checkpoints
-ending            which limit ended training; stops only where a run can be resumed
-final_weights     saves weights that are changed after the last epoch, such as an average
-known_ends        how a run will end, before it is trained
-run_folder        clears a run's folder and writes its config and status
-same_weights      checks that all ranks hold the same weights
-searched          keeps learning rates and batch sizes that a finder has found
-trial_pruning     ends trials of a sweep early if others did better
+best_checkpoint    writes best.ckpt
+callbacks          writes metrics.csv and prints a line per epoch; the progress bar
+checkpoint_io      checkpoints that are written whole or not at all, and read once they are
+checkpoint_names   refuses callbacks that would write or delete our checkpoints
+checkpointing      writes last.ckpt, and lists what writes checkpoints
+ending             which limit ended training; stops only where a run can be resumed
+final_weights      saves weights that are changed after the last epoch, such as an average
+known_ends         how a run will end, before it is trained
+run_folder         clears a run's folder and writes its config and status
+same_weights       checks that all ranks hold the same weights
+searched           keeps learning rates and batch sizes that a finder has found
+trial_pruning      ends trials of a sweep early if others did better
 validated_weights  tells whether a checkpoint's weights are those that were validated
 """

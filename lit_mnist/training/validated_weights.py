@@ -8,9 +8,10 @@ from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
 from lit_mnist.machine.patching import overrides
+from lit_mnist.models.evaluation_hooks import STARTS
 
 # In which a module may swap its weights with an average of its own
-_HOOKS = ("on_validation_start", "on_validation_epoch_start", "on_validation_batch_start")
+_HOOKS = [f"on_validation_{start}" for start in STARTS]
 
 
 class ValidatedWeights:

@@ -45,4 +45,20 @@ def test_only_what_is_loaded_is_restored(kind):
         assert (module.total, module.layer) == (3, layer)
     assert set(dir(kind)) == attributes
     assert "__getattribute__" not in vars(kind)
-    assert kind.__subclasses__() in ([], [CannotBeCopied])
+    assert kind.__subclasses__() in ([TakesOut], [CannotBeCopied])
+
+
+class TakesOut(CannotBeCopied):
+    """Takes its entry out of the checkpoint, and holds what cannot be copied."""
+
+    def on_load_checkpoint(self, checkpoint):
+        self.total += checkpoint.pop("total")
+
+
+def test_what_cannot_be_copied_may_take_its_entries_out():
+    checkpoint, module = {"total": 3}, TakesOut()
+    module.on_load_checkpoint(checkpoint)
+    trainer = SimpleNamespace(lightning_module=module, optimizers=[])
+    with own_state(module, trainer, lambda one: one.on_load_checkpoint(checkpoint)):
+        module.losses = []
+    assert (module.total, module.losses) == (3, [])

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+import torch
 
 from lit_mnist.main import main
 from lit_mnist.runs import best_score
@@ -64,6 +65,16 @@ def test_a_test_of_the_file_takes_over_its_score(exchanged, capsys):
     before = results()
     assert exchanged("test")[0] == 0
     assert results()["best_file_sha256"] == before["best_file_sha256"]
+
+
+def test_a_test_notes_another_file_of_the_same_score(call):
+    before, best = results(), FOLDER / "checkpoints" / "best.ckpt"
+    torch.save(torch.load(best) | {"note": "of my own"}, best)
+    assert best_score.doubt(FOLDER, before) == best_score.REPLACED
+    assert call("test")[0] == 0
+    best.touch()
+    assert best_score.doubt(FOLDER, results()) == ""
+    assert results()["best_val_acc"] == before["best_val_acc"]
 
 
 def test_a_test_of_another_file_leaves_the_score(call):

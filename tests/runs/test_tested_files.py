@@ -62,7 +62,9 @@ def test_a_test_of_another_run_s_weights_is_told(trained, capsys):
     same = {key: results(SECOND)[key] for key in ("test_weights_sha256", tested_files.KEY)}
     edit(FOLDER, test_checkpoints=[other], **same)
     assert main(["compare", str(FOLDER), str(SECOND)]) == 0
-    assert f"{FOLDER} (weights of {other}): accuracy" in capsys.readouterr().out
+    output = capsys.readouterr().out
+    assert f"{FOLDER} (weights of {other}): accuracy" in output
+    assert "left out" not in output
     assert main(["runs"]) == 0
     assert f"its test is of {other}" in capsys.readouterr().out
     assert main(["report", str(FOLDER)]) == 0

@@ -40,7 +40,16 @@ class OwnHook(DenseModule):
         """Does nothing here."""
 
 
-@pytest.mark.parametrize(("kind", "changed"), [(DenseModule, "net.1.bias"), (OwnHook, "")])
+class OwnMode(DenseModule):
+    """Likewise, in the first hook of a validation."""
+
+    def on_validation_model_eval(self):
+        """Does nothing here."""
+
+
+@pytest.mark.parametrize(
+    ("kind", "changed"), [(DenseModule, "net.1.bias"), (OwnHook, ""), (OwnMode, "")]
+)
 def test_only_a_module_may_swap_its_weights(kind, changed):
     module, weights = kind(), ValidatedWeights()
     trainer = trainer_of(module)
