@@ -304,6 +304,15 @@ def test_a_run_without_checkpoints_is_reported(run_cli):
     assert not list(Path("tb_logs").rglob("*.ckpt"))
 
 
+def test_no_checkpoint_of_the_start_is_kept_either(run_cli):
+    fitted(run_cli("fit", "--trainer.max_epochs", "1"))
+    start = "tb_logs/dense/seed_42/checkpoints/last.ckpt"
+    more = ("--trainer.max_epochs", "2", "--trainer.enable_checkpointing", "false")
+    output = fitted(run_cli("fit", "--name", "more", "--ckpt_path", start, *more))
+    assert "no checkpoint was kept, so there is nothing to test" in output
+    assert not [*Path("tb_logs/more").rglob("*.ckpt")]
+
+
 def test_a_timer_callback_is_accepted(run_cli):
     fitted(run_cli("fit", *callback("Timer", duration="00:01:00:00"), "--trainer.max_epochs", "1"))
 

@@ -44,12 +44,15 @@ class ResumedEpoch(AfterStart):
             mean.persistent(True)
             mean.base_metric.persistent(True)
 
+    def keep(self, checkpoint: dict[str, Any]) -> None:
+        """Keeps a checkpoint as it is before any hook, which may take out what it has loaded."""
+        self.checkpoint = _containers(checkpoint)
+
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
-            self.checkpoint = checkpoint
             self.loaded = dict(entries.get(checkpoint, entries.PLATEAUS, {}))
             for detector in _spike_detectors(trainer):
                 seen = entries.get(checkpoint, entries.SPIKES, 0)
@@ -123,6 +126,13 @@ class ResumedEpoch(AfterStart):
             and (number + 1) % config.frequency == 0
             and config.monitor in trainer.callback_metrics
         }
+
+
+def _containers(value: Any) -> Any:
+    """Copies dicts and lists, but nothing else that they hold."""
+    if isinstance(value, dict):
+        return {key: _containers(one) for key, one in value.items()}
+    return [*map(_containers, value)] if isinstance(value, list) else value
 
 
 def unmasked(weights: dict[str, Any]) -> dict[str, Any]:

@@ -60,8 +60,9 @@ class RunFolder(Callback):
         Returns:
             The files that stay.
         """
+        saves = self.config["trainer"]["enable_checkpointing"] is not False
         for source, target in ((start.checkpoint, self.run.last), (start.best, self.run.best)):
-            if source and source.resolve() != target.resolve():
+            if saves and source and source.resolve() != target.resolve():
                 with files.replacing(target) as temporary:
                     shutil.copyfile(source, temporary)
         best = [self.run.best.resolve()] if start.best else []

@@ -11,6 +11,7 @@ from lightning.pytorch.trainer.connectors import checkpoint_connector
 
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
+from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
@@ -121,6 +122,14 @@ def start_of_epoch() -> AbstractContextManager[None]:
     batches per step (lightning/pytorch/loops/fit_loop.py, `on_run_start` and `on_advance_start`).
     """
     start = fit_loop._FitLoop.on_run_start
+    restore = checkpoint_connector._CheckpointConnector.restore_model
+
+    @functools.wraps(restore)
+    def kept_whole(connector: Any) -> None:
+        for callback in connector.trainer.callbacks:
+            if isinstance(callback, ResumedEpoch):
+                callback.keep(connector._loaded_checkpoint)
+        restore(connector)
 
     @functools.wraps(start)
     def also_of_epoch(loop: Any) -> None:
@@ -129,7 +138,10 @@ def start_of_epoch() -> AbstractContextManager[None]:
             if isinstance(callback, AfterStart):
                 callback.after_start(loop.trainer, loop.trainer.lightning_module)
 
-    return replaced((fit_loop._FitLoop, "on_run_start", also_of_epoch))
+    return replaced(
+        (checkpoint_connector._CheckpointConnector, "restore_model", kept_whole),
+        (fit_loop._FitLoop, "on_run_start", also_of_epoch),
+    )
 
 
 def only_what_is_named() -> AbstractContextManager[None]:

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch.callbacks import SpikeDetection
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 
+from lit_mnist.models import DenseModule
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.runs import entries
 from tests.test_recipes import fitted, recipe
@@ -24,6 +25,35 @@ def test_a_resumed_run_validates_after_a_skipped_epoch(run_cli, monkeypatch):
     table = rows(folder("cut"))
     known = [{name for name in ("train_loss", "val_acc") if row[name]} for row in table]
     assert known == [{"train_loss", "val_acc"}, set(), {"train_loss", "val_acc"}]
+
+
+class TakesOut(DenseModule):
+    """Counts an epoch's steps, in an entry that it takes out of the checkpoint as it loads it."""
+
+    steps = 0
+
+    def on_train_epoch_start(self):
+        self.steps = 0
+
+    def training_step(self, batch, batch_idx):
+        self.steps += 1
+        self.log("counted", float(self.steps), on_step=False, on_epoch=True, reduce_fx="max")
+        return super().training_step(batch, batch_idx)
+
+    def on_save_checkpoint(self, checkpoint):
+        checkpoint["own"] = {"steps": self.steps}
+
+    def on_load_checkpoint(self, checkpoint):
+        self.steps = checkpoint["own"].pop("steps")
+
+
+def test_what_a_module_takes_out_of_its_checkpoint_is_kept(run_cli, monkeypatch):
+    same = ("--model", f"{__name__}.TakesOut", STOP_AT, "--every_n_train_steps", "1")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "13", "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    counted = [[row["counted"] for row in rows(folder(name))] for name in ("whole", "cut")]
+    assert counted[0] == counted[1] == ["9.0", "9.0"]
 
 
 def test_the_mean_of_spike_detection_is_where_the_losses_are():
