@@ -51,10 +51,18 @@ ten probabilities are of the classes {classes}.
 
 def _own_classes(facts: Facts) -> dict[str, str]:
     """Returns the imports and the argument of `load` for classes that are not this package's."""
-    kinds = {(kind.__module__, kind.__name__) for kind in facts.trained.classes}
-    lines = [f"from {module} import {name}\n" for module, name in sorted(kinds)]
-    named = f", classes=[{', '.join(sorted(name for _, name in kinds))}]" if kinds else ""
-    return {"imports": "".join(lines), "classes": named}
+    kinds = sorted({(kind.__module__, kind.__name__) for kind in facts.trained.classes})
+    names, lines = (
+        [name for _, name in kinds],
+        [f"from {one} import {name}\n" for one, name in kinds],
+    )
+    if len(set(names)) < len(names):  # two modules have a class of one name
+        names = [f"{module}.{name}" for module, name in kinds]
+        lines = [f"import {module}\n" for module in sorted({module for module, _ in kinds})]
+    return {
+        "imports": "".join(lines),
+        "classes": f", classes=[{', '.join(sorted(names))}]" if kinds else "",
+    }
 
 
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
