@@ -52,10 +52,8 @@ ten probabilities are of the classes {classes}.
 def _own_classes(facts: Facts) -> dict[str, str]:
     """Returns the imports and the argument of `load` for classes that are not this package's."""
     kinds = sorted({(kind.__module__, kind.__name__) for kind in facts.trained.classes})
-    names, lines = (
-        [name for _, name in kinds],
-        [f"from {one} import {name}\n" for one, name in kinds],
-    )
+    names = [name for _, name in kinds]
+    lines = [f"from {module} import {name}\n" for module, name in kinds]
     if len(set(names)) < len(names):  # two modules have a class of one name
         names = [f"{module}.{name}" for module, name in kinds]
         lines = [f"import {module}\n" for module in sorted({module for module, _ in kinds})]

@@ -2,7 +2,7 @@
 
 import copy
 import warnings
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from functools import partial
 from operator import methodcaller
 from typing import Any
@@ -25,7 +25,7 @@ def call_again(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
 
     Args:
         trainer: The trainer, whose `on_train_start` hooks have been called.
-        checkpoint: What the run is resumed from.
+        checkpoint: What the run is resumed from, as it was before any hook.
     """
     module = trainer.lightning_module
     present: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
@@ -57,8 +57,7 @@ def _has_hook(thing: object, base: type) -> bool:
 
 def _load(callback: Callback, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
     """Loads a callback's state, as Lightning does."""
-    with suppress(KeyError):  # it may have taken its entries out at its first call
-        callback.on_load_checkpoint(trainer, trainer.lightning_module, checkpoint)
+    callback.on_load_checkpoint(trainer, trainer.lightning_module, checkpoint)
     state = checkpoint.get("callbacks", {}).get(callback.state_key)
     if state:
         callback.load_state_dict(copy.deepcopy(state))

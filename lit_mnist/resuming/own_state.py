@@ -49,7 +49,7 @@ def _used(thing: Any, trainer: Trainer, load: Callable[[Any], object]) -> set[st
     module = trainer.lightning_module
     asked, names = copied(thing, trainer, *([] if thing is module else [module])), set[str]()
     watched = nullcontext() if asked is thing else _watched(asked, names)
-    with watched, suppress(Exception):  # it may have taken its entries out before
+    with watched, suppress(Exception):  # whatever a user's hook may raise at a second call
         load(asked)
     return names
 
