@@ -1,5 +1,6 @@
 """Exports a model as a graph of operations for any number of images, by torch.export."""
 
+import gc
 import io
 import logging
 import re
@@ -41,6 +42,9 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
     for graph in program.graph_module.modules():
         for node in graph.graph.nodes if isinstance(graph, GraphModule) else ():
             node.meta.pop("stack_trace", None)  # it contains paths of this machine
+    # Tracing leaves subclasses of the traced classes, under their names, by which a later `fit` in
+    # this process would find several (torch/fx/experimental/proxy_tensor.py, `AttrProxy`)
+    gc.collect()
     return program
 
 

@@ -74,3 +74,8 @@ def test_onnx_holds_a_net_that_averages_shifted_views(tmp_path):
     found = onnx_file.Reader(file).probabilities(images(5).numpy())
     with torch.no_grad():
         np.testing.assert_allclose(found, model(images(5)).numpy(), atol=1e-6)
+
+
+def test_tracing_leaves_no_class_of_the_same_name(tmp_path):
+    traced(whole(EvaluatesMore(), tmp_path), "uint8")
+    assert EvaluatesMore.__subclasses__() == []
