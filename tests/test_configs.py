@@ -24,8 +24,9 @@ EXPECTED = {
     "longer": ("ConvNetModule", True, False, 256, 7),
     "small": ("ConvNetModule", True, False, 128, 16),
     "record": ("ConvNetModule", True, False, 128, 30),
+    "wide": ("ConvNetModule", True, False, 128, 24),
 }
-LADDER = ("fast", "longer", "small", "record")
+ONE_CYCLE = ("fast", "longer", "small", "record", "wide")
 
 
 def resolved(capsys, *options):
@@ -52,9 +53,9 @@ def test_each_system_has_the_expected_options(path, capsys):
         config["data"]["batch_size"],
         config["trainer"]["max_epochs"],
     ) == EXPECTED[path.stem]
-    assert model["init_args"]["one_cycle"] == (path.stem in LADDER)
+    assert model["init_args"]["one_cycle"] == (path.stem in ONE_CYCLE)
     stronger = (config["data"]["shear"], config["data"]["elastic"]) != (0.0, 0.0)
-    assert stronger == (path.stem == "record")
+    assert stronger == (path.stem in ("record", "wide"))
     assert config["name"] == path.stem
     assert path.read_text().startswith(f"# python cli.py fit --config configs/{path.name}\n")
 
