@@ -240,8 +240,8 @@ def test_a_limit_of_zero_reports_nothing_to_train(run_cli, none):
     assert not Path("tb_logs").exists()
 
 
-@pytest.mark.parametrize("steps", [5, 14])
-def test_a_run_ended_by_max_steps_resumes_bit_identically(run_cli, shared, steps):
+@pytest.mark.parametrize(("steps", "epochs"), [(5, "0 epochs"), (14, "1 epoch")])
+def test_a_run_ended_by_max_steps_resumes_bit_identically(run_cli, shared, steps, epochs):
     limits = ("--trainer.max_epochs", "-1", "--trainer.max_steps")
     kept.fitted(shared, run_cli, "--name", "whole", *limits, "23", config="simple_plateau")
     parts = ("fit", "--name", "parts", *limits)
@@ -256,7 +256,7 @@ def test_a_run_ended_by_max_steps_resumes_bit_identically(run_cli, shared, steps
     assert len(rows(place)) == steps // 9 + 1
     assert rows(place)[-1]["val_acc"] == ""
     _, output, _ = run_cli(*parts, str(steps), config="simple_plateau")
-    assert f"is complete: {steps // 9} epochs; --trainer.max_steps {steps} is reached" in output
+    assert f"is complete: {epochs}; --trainer.max_steps {steps} is reached" in output
     assert run_cli(*parts, "23", config="simple_plateau")[0] == 0
     assert_same_end(folder("whole"), place)
 

@@ -23,7 +23,8 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     if begin.resume is None:
         print(f"{begin.done}; raise it")
         return
-    print(f"{run.folder} is complete: {begin.resume.epochs} epochs; {begin.done}.")
+    epochs = begin.resume.epochs
+    print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
     raising = "to train on, raise that limit; " if begin.resume.limit else ""
     print(f"{raising}to start afresh, add --fresh.".capitalize())
     restore(run, options, begin.resume.checkpoint)

@@ -109,7 +109,8 @@ class Trials:
                 " the weights that are saved"
             )
         if results.get("ended_by") == TrialPruning.__name__:
-            print(f"trial {number}: pruned after {results['epochs']} epochs", flush=True)
+            epochs = results["epochs"]
+            print(f"trial {number}: pruned after {epochs} epoch{'s' * (epochs != 1)}", flush=True)
             raise optuna.TrialPruned
         return float(results["best_val_acc"])
 

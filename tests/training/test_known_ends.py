@@ -30,7 +30,7 @@ def test_a_limit_of_time_of_the_module_is_named(run_cli):
     fitted(run_cli("test", *recipe("Timed")))
     before = contents()
     place = "the Timer of Timed.configure_callbacks"
-    assert f"is complete: 1 epochs; {place} (0:00:00.001000) is reached" in fitted(run_cli(*timed))
+    assert f"is complete: 1 epoch; {place} (0:00:00.001000) is reached" in fitted(run_cli(*timed))
     for option, value in (("max_epochs", "9"), ("max_time", "00:00:01:00")):
         problems = refused(run_cli(*timed, f"--trainer.{option}", value))
         assert f"has no effect, as {place} (0:00:00.001000) is reached; raise {place}" in problems
