@@ -4,6 +4,7 @@ What imports torch is imported where it is used: the process of pytest-xdist tha
 the tests loads this file, too, and every worker would wait for its imports.
 """
 
+import importlib
 import logging
 import os
 import shutil
@@ -13,6 +14,7 @@ import sys
 import pytest
 from filelock import FileLock
 
+from lit_mnist.machine.light_imports import light_imports
 from lit_mnist.main import main
 from tests import kept, workers
 
@@ -135,6 +137,8 @@ class StandardErrorNow:
 @pytest.fixture(autouse=True)
 def lightning_speaks():
     """Lightning writes where standard error was at its import: captured, and closed since."""
+    with light_imports():
+        importlib.import_module("lightning.pytorch")  # also before the first test uses it
     for name in ("lightning", "lightning.pytorch", "lightning.fabric"):
         for handler in logging.getLogger(name).handlers:
             if type(handler) is logging.StreamHandler:  # not pytest's own
