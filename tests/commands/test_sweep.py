@@ -214,6 +214,23 @@ def test_another_space_or_storage_is_refused(quick, sweep):
         assert said in problems
 
 
+def test_trials_are_not_compared_with_those_on_other_labels(quick, sweep, hard_data):
+    shutil.copytree(hard_data, "data")
+    own = ("--data.data_dir", "data")
+    assert sweep(*QUICK, *own)[0] == 0
+    path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["train"][1]
+    labels = read_idx(path).flip(0)
+    path.unlink()
+    write_idx(path, labels)
+    status, output, problems = sweep(*QUICK, *own, "--trials", "3")
+    assert (status, output) == (2, "")
+    assert problems == (
+        f"error: {trial(0)} was trained on other images or labels than {path.parent} holds now;"
+        " choose another --name for the sweep\n"
+    )
+    assert not trial(2).exists()
+
+
 def test_trials_that_fail_are_counted_and_named(sweep):
     Path("space.yaml").write_text("data.batch_size: [1000, 2000]")
     status, output, problems = sweep("--data.augment", "true")
