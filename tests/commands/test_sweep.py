@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 import yaml
 from optuna.trial import TrialState
 
+from lit_mnist.commands import sweep_trials
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
@@ -107,6 +109,16 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     results = json.loads((trial(1) / "results.json").read_text())
     assert (results["epochs"], results["ended_by"]) == (1, "TrialPruning")
     assert study().trials[1].state == TrialState.PRUNED
+    assert record()["trials"][1]["val_acc"] == results["best_val_acc"]
+
+
+def test_the_score_of_a_pruned_trial_is_its_best():
+    by_epoch = {1: 0.5, 2: float(np.float32(0.6125)), 3: math.nan, 4: 0.55}
+    ended = optuna.create_trial(
+        state=TrialState.PRUNED, value=0.55, params={}, intermediate_values=by_epoch
+    )
+    found = sweep_trials.as_record(ended, 7)
+    assert (found.number, found.state, found.val_acc, found.epochs) == (7, "pruned", 0.6125, 4)
 
 
 def test_trials_of_a_fold_are_found(sweep):
