@@ -2,6 +2,7 @@
 
 run_cli         fit, validate, test, predict, by LightningCLI
 starting_point  where fit begins: from scratch, or from a checkpoint
+same_images     whether a run was trained on the images that are on disk now
 evaluation      the weights that validate, test and predict use, and the part of the data
 fit_messages    messages of fit when nothing is left to train, and after training
 committee       trains missing members with fit, then tests them and their average

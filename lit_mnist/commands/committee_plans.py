@@ -11,7 +11,7 @@ from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
-from lit_mnist.reports.committee_table import REPORT, markdown
+from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
 from lit_mnist.runs import same_members, tested, tested_files
 from lit_mnist.runs.folder import Run
 
@@ -73,6 +73,7 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
     if planned.tested:
         _restore_lost(planned)
         print(f"{planned.run.folder} is tested: see {REPORT} in it")
+        _say_lost(planned.run)
     else:
         plans.test(planned)
     return planned.run.folder
@@ -86,6 +87,17 @@ def _restore_lost(planned: Plan) -> None:
         run_cli.run(planned.spec.argv("validate"))
     if not files.is_file(run.file(REPORT)):
         files.write_text(run.file(REPORT), markdown(run.results()))
+
+
+def _say_lost(run: Run) -> None:
+    """Tells which files of a tested committee are gone that only another test writes."""
+    names = (run.votes.name, *PICTURES.values(), "curves.png")
+    if lost := [name for name in names if not run.file(name).exists()]:
+        evaluation.warn(
+            f"{run.folder}: {' and '.join(lost)} {'is' if len(lost) == 1 else 'are'} gone; remove"
+            f" its {run.predictions.name}, and the same command reads the test set again and"
+            " writes all"
+        )
 
 
 def _has_out_of_fold(run: Run) -> bool:

@@ -23,6 +23,7 @@ def run(options: argparse.Namespace) -> None:
     classes = [named_class(name) for name in options.classes]
     trained = TrainedRun.read(one, classes)._replace(own_labels=options.labels)
     facts = Facts.of(one, trained)
+    trained.say_unused(facts.own_steps)
     output = options.output or one.file(f"model{FORMATS[options.format].suffix}")
     outcome = export(facts, Order(options.format, output, options.input, options.data_dir))
     count, size = len(facts.networks), output.stat().st_size / 1e6

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Trainer
 
-from lit_mnist.commands import run_cli
+from lit_mnist.commands import run_cli, same_images
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
@@ -94,8 +94,8 @@ def plan(spec: RunSpec) -> Plan:
     """Returns the state of the run that `fit` with these options would train.
 
     Raises:
-        UserError: An option is wrong, the run was made with other options, or there is nothing to
-            train.
+        UserError: An option is wrong, the run was made with other options or images, or there is
+            nothing to train.
     """
     parsed = _parse(spec)
     if parsed.fresh or not parsed.run.exists():
@@ -134,8 +134,14 @@ def _parse(spec: RunSpec) -> _Parsed:
 
 
 def updated(planned: Plan) -> Plan:
-    """Reads the state again from the run's folder."""
+    """Reads the state again from the run's folder.
+
+    Raises:
+        UserError: As for `plan`.
+    """
     point = None if planned.fresh else resume_point(planned.run, dict(planned.config))
+    if point:
+        same_images.check(planned.run, planned.config["data"], point.data_sha256)
     # one that was killed before its end may have something left to do that its code alone tells
     ended = planned.run.results().get("status") == "complete"
     complete = point is not None and point.complete and ended

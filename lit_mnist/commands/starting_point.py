@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from lit_mnist.commands import same_images
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits, resume_check
 from lit_mnist.runs.folder import BEST, Run
@@ -59,6 +60,8 @@ def find(
         point = resume_point(run, options, fault, other, ends)
         if named:
             _check_same(run, named, point)
+        if point:
+            same_images.check(run, options["data"], point.data_sha256)
         return StartingPoint(point, done=point.ended_by if point else "")
     if named is None:
         nothing = limits.reached(options, Progress(), ends.timers)

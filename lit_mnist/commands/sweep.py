@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from lit_mnist import files, program
-from lit_mnist.commands import jobs, plans
+from lit_mnist.commands import jobs, plans, same_images
 from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS
-from lit_mnist.runs.folder import Run, flat
+from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 
@@ -28,6 +28,7 @@ def run(options: argparse.Namespace) -> None:
     from lit_mnist.commands.sweep_trials import Trials  # Optuna
 
     sweep = Sweep.of(options.spec, options.space, options.trials)
+    _check_images(sweep)
     before = os.environ.get(jobs.MARK)
     os.environ[jobs.MARK] = "1"  # a trial does not print what to do next
     try:
@@ -105,6 +106,16 @@ class Sweep(NamedTuple):
         text = safe_yaml.dump(config | {"trainer": trainer})
         files.write_text(path, head + text)
         return path
+
+
+def _check_images(sweep: Sweep) -> None:
+    """Refuses to compare new trials with some that were trained on other images or labels."""
+    own = ("download",) if "data.data_dir" in sweep.space else ("download", "data_dir")
+    now = {key: sweep.options["data"][key] for key in own}
+    for run in map(Run, sorted(sweep.folder.glob("trial_*/seed_*"))):
+        if data := read_config(run.file("config.yaml")).get("data"):
+            trained_on = run.results().get("data_sha256", "")
+            same_images.check(run, data | now, trained_on, "choose another --name for the sweep")
 
 
 def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:

@@ -1,5 +1,6 @@
 """Runs the trials of a sweep: draws options, trains, reports to Optuna's study, writes records."""
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -12,6 +13,7 @@ from lit_mnist.commands import run_cli
 from lit_mnist.commands.fit_messages import why_no_best
 from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError, one_line
+from lit_mnist.runs.best_score import rounded
 from lit_mnist.sweep import numbers, record, study, workers
 from lit_mnist.sweep.record import Record, Trial
 from lit_mnist.training.trial_pruning import TrialPruning
@@ -122,7 +124,7 @@ class Trials:
         known = self.study.get_trials(deepcopy=False)
         counted = workers.counted(known)
         trials = record.in_order(
-            [_as_record(trial, numbers.number_of(trial, known)) for trial in counted]
+            [as_record(trial, numbers.number_of(trial, known)) for trial in counted]
         )
         sweep = self.sweep
         current = Record(sweep.name, sweep.wanted, sweep.settings["space"], trials)
@@ -158,12 +160,15 @@ def _text(values: Mapping[str, Any]) -> str:
     )
 
 
-def _as_record(trial: FrozenTrial, number: int) -> Trial:
+def as_record(trial: FrozenTrial, number: int) -> Trial:
+    """Converts a trial of Optuna's to one of the record; the number is the sweep's."""
     scores = trial.intermediate_values
+    # of a pruned trial, Optuna's value is that of its last epoch
+    known = [rounded(score) for score in scores.values() if not math.isnan(score)]
     return Trial(
         number=number,
         state=_STATES[trial.state],
-        val_acc=max(scores.values(), default=None) if trial.value is None else trial.value,
+        val_acc=trial.value if trial.state == TrialState.COMPLETE else max(known, default=None),
         epochs=max(scores, default=0),
         options=dict(trial.params),
         error=trial.user_attrs.get(workers.ERROR, "") if trial.state == TrialState.FAIL else "",

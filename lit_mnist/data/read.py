@@ -3,6 +3,7 @@
 import hashlib
 import re
 from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
@@ -90,7 +91,19 @@ def files_sha256(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
     paths = [folder / name for name in spec.files[split]]
     if not all(path.is_file() for path in paths):
         return ""
-    return _joined(hashlib.sha256(read_bytes(path).data).hexdigest() for path in paths)
+    return _joined(_file_sha256(path, *_state(path)) for path in paths)
+
+
+def _state(path: Path) -> tuple[int, ...]:
+    """Returns what changes whenever a file is written or replaced."""
+    stat = path.stat()
+    return stat.st_dev, stat.st_ino, stat.st_size, stat.st_mtime_ns, stat.st_ctime_ns
+
+
+@lru_cache
+def _file_sha256(path: Path, *_: int) -> str:
+    """Hashes a file, once for all members of a committee while its `_state` is the same."""
+    return hashlib.sha256(read_bytes(path).data).hexdigest()
 
 
 def _joined(digests: Iterable[str]) -> str:

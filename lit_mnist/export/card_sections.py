@@ -7,6 +7,7 @@ from lit_mnist.export.agreement import ValidationData
 from lit_mnist.export.card_table import table
 from lit_mnist.export.facts import Facts
 from lit_mnist.export.snippets import SNIPPETS
+from lit_mnist.models import own_steps
 
 LICENCE = """## Licence
 
@@ -38,6 +39,8 @@ PyTorch Lightning framework for the MNIST family.
 def use(facts: Facts, name: str, kind: str, pixels: str) -> str:
     """Formats the section about loading the file."""
     classes = ", ".join(facts.trained.labels)
+    unused = own_steps.unused(facts.trained.checkpoints[0], facts.own_steps)
+    lacks = f"\n{unused}.\n" if unused else ""
     snippet = SNIPPETS[kind].format(name=json.dumps(name), pixels=pixels, **_own_classes(facts))
     return f"""## Use
 
@@ -46,7 +49,7 @@ ten probabilities are of the classes {classes}.
 
 ```python
 {snippet}```
-"""
+{lacks}"""
 
 
 def _own_classes(facts: Facts) -> dict[str, str]:
@@ -86,15 +89,18 @@ def scores(facts: Facts, val_count: int) -> str:
         name = "validation, which chose the epoch"
         rows.append([name, f"{val_count:,}", f"{val_acc:.4f}", "", "", ""])
     head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
-    note = f"No test counts for these weights: {facts.doubt}.\n" if facts.doubt else ""
+    note = f"No test counts for this file: {facts.doubt}.\n" if facts.doubt else ""
     if "test_reads" in results and not facts.doubt:
         note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
     return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
 
 
 def _best_val_acc(facts: Facts) -> float | None:
-    """Returns the validation accuracy that chose exactly these weights; None if none did."""
-    if facts.trained.paths != [facts.run.best]:
+    """Returns the validation accuracy that chose exactly these weights; None if none did.
+
+    None as well if a validation_step of the run's own has scored it, which the file lacks.
+    """
+    if facts.trained.paths != [facts.run.best] or "validation_step" in facts.own_steps:
         return None
     return facts.trained.scores[0].get("val_acc")
 

@@ -1,6 +1,7 @@
 """Facts about an exported run, for the file's metadata and its model card."""
 
 import json
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -23,6 +24,8 @@ class Facts(NamedTuple):
         config: Content of the `config.yaml` of its first network; only a committee's own data
             options where that is not known.
         doubt: Why it has no valid test result; empty if it has one.
+        own_steps: Steps of a single network that the exported file lacks, and with them what they
+            have scored.
     """
 
     run: Run
@@ -31,6 +34,7 @@ class Facts(NamedTuple):
     results: dict[str, Any]
     config: dict[str, Any]
     doubt: str
+    own_steps: Sequence[str] = ()
 
     @classmethod
     def of(cls, run: Run, trained: TrainedRun) -> Self:
@@ -42,11 +46,14 @@ class Facts(NamedTuple):
         for one in (run, *filter(None, trained.runs)):
             check_finished(one)
         members = [one.results() if one else {} for one in trained.runs]
+        steps = trained.own_steps()
         doubt = tested.doubt(run, trained.weights_sha256)
+        if "test_step" in steps:
+            doubt = doubt or "the test called a test_step of the run's own, which the file lacks"
         first = trained.runs[0]
         config = read_config((first or run).file("config.yaml"))
         config = config if first else {"data": config.get("data")}
-        return cls(run, members, trained, run.results(), config, doubt)
+        return cls(run, members, trained, run.results(), config, doubt, steps)
 
     @property
     def name(self) -> str:

@@ -56,6 +56,7 @@ class DigitReader:
 
     def __init__(self, trained: TrainedRun, run: Run | None = None) -> None:
         self.model: WholeModel = trained.model()
+        trained.say_unused([step for step in trained.own_steps() if step != "validation_step"])
         self.abstention, self.whole = trained.abstention, trained.dataset not in DIGITS
         self._named = trained._replace(checkpoints=[])  # without the weights
         self.features = Features(list(self.model.networks))

@@ -10,6 +10,7 @@ from lit_mnist import files
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
 from lit_mnist.export.model import WholeModel
+from lit_mnist.models import own_steps
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
@@ -84,6 +85,22 @@ class TrainedRun(NamedTuple):
         pairs = zip(self.checkpoints, self.paths, strict=True)
         networks = [network(checkpoint, path, self.classes) for checkpoint, path in pairs]
         return WholeModel(networks, self.average)
+
+    def own_steps(self) -> list[str]:
+        """Returns the steps of its own that a single network has, which only a trainer calls.
+
+        Those of a committee's members are called in no test of the committee either.
+        """
+        return (
+            own_steps.of(self.checkpoints[0], self.paths[0], self.classes)
+            if len(self.paths) == 1
+            else []
+        )
+
+    def say_unused(self, steps: Sequence[str]) -> None:
+        """Tells which steps of its own a single network has, if any, as they are not called."""
+        if told := own_steps.unused(self.checkpoints[0], steps):
+            print(told, file=sys.stderr)
 
     @property
     def labels(self) -> list[str]:

@@ -11,6 +11,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints, digests, of_training
+from lit_mnist.runs.best_score import rounded
 from lit_mnist.runs.folder import BEST
 from lit_mnist.runs.trained_on import fingerprint_of
 
@@ -138,5 +139,5 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
         trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),
         history=of_training.history(path, checkpoint),
-        val_acc=None if score is None else float(f"{score:.7g}"),  # as in metrics.csv
+        val_acc=None if score is None else rounded(score),
     )

@@ -7,6 +7,11 @@ from lit_mnist.reports import abstention, out_of_fold
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
 
 REPORT = "report.md"
+PICTURES = {
+    "errors by number of members": "errors_by_size.png",
+    "errors and votes": "misclassified.png",
+    "confusion matrix": "confusion.png",
+}
 
 
 def markdown(results: dict[str, Any]) -> str:
@@ -25,9 +30,7 @@ def markdown(results: dict[str, Any]) -> str:
             *_cascade(results.get("cascade")),
             *_disagreement(results["disagreement"]),
             *_errors_by_size(results["errors_by_size"]),
-            "![errors by number of members](errors_by_size.png)",
-            "![errors and votes](misclassified.png)",
-            "![confusion matrix](confusion.png)",
+            *(f"![{title}]({name})" for title, name in PICTURES.items()),
             "",
             f"{results['hardware']}; torch {results['versions']['torch']}.",
             "",

@@ -20,9 +20,13 @@ def entries_of(scores: Mapping[str, float]) -> dict[str, Any]:
     if not scores:
         return {}
     names = [name for name in ("val_acc", "val_loss") if name in scores]
-    # Seven digits are the precision of float32, as in metrics.csv
-    rounded = {f"best_{name}": float(f"{scores[name]:.7g}") for name in names}
-    return {"best_epoch": int(scores["epoch"]), **rounded}
+    found = {f"best_{name}": rounded(scores[name]) for name in names}
+    return {"best_epoch": int(scores["epoch"]), **found}
+
+
+def rounded(score: float) -> float:
+    """Rounds a score to seven digits, the precision of float32, as in `metrics.csv`."""
+    return float(f"{score:.7g}")
 
 
 def note(run: Run) -> None:

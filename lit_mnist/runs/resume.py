@@ -15,6 +15,7 @@ from lit_mnist.runs.ended import why_ended
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs.trained_on import fingerprint_of
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
@@ -38,6 +39,7 @@ class ResumePoint(NamedTuple):
     total_steps: int  # optimizer steps so far
     ended_by: str = ""  # why nothing is left to do; empty if training can continue
     limit: str = ""  # the option that limits it, if that is why
+    data_sha256: str = ""  # of the files that it was trained on; empty if not known
 
     @property
     def complete(self) -> bool:
@@ -90,7 +92,8 @@ def resume_point(
             run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
         )
     steps = checkpoint.get("global_step", 0)
-    return ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
+    point = ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
+    return point._replace(data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")))
 
 
 def _why_again(run: Run) -> str:

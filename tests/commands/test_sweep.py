@@ -2,6 +2,7 @@
 
 import importlib.util
 import json
+import math
 import shutil
 import time
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 import yaml
 from optuna.trial import TrialState
 
+from lit_mnist.commands import sweep_trials
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
@@ -107,6 +109,16 @@ def test_a_worse_trial_is_ended_early(sweep, options, monkeypatch):
     results = json.loads((trial(1) / "results.json").read_text())
     assert (results["epochs"], results["ended_by"]) == (1, "TrialPruning")
     assert study().trials[1].state == TrialState.PRUNED
+    assert record()["trials"][1]["val_acc"] == results["best_val_acc"]
+
+
+def test_the_score_of_a_pruned_trial_is_its_best():
+    by_epoch = {1: 0.5, 2: float(np.float32(0.6125)), 3: math.nan, 4: 0.55}
+    ended = optuna.create_trial(
+        state=TrialState.PRUNED, value=0.55, params={}, intermediate_values=by_epoch
+    )
+    found = sweep_trials.as_record(ended, 7)
+    assert (found.number, found.state, found.val_acc, found.epochs) == (7, "pruned", 0.6125, 4)
 
 
 def test_trials_of_a_fold_are_found(sweep):
@@ -212,6 +224,23 @@ def test_another_space_or_storage_is_refused(quick, sweep):
         status, _, problems = sweep("--storage", url)
         assert (status, problems.count("\n")) == (2, 1)
         assert said in problems
+
+
+def test_trials_are_not_compared_with_those_on_other_labels(quick, sweep, hard_data):
+    shutil.copytree(hard_data, "data")
+    own = ("--data.data_dir", "data")
+    assert sweep(*QUICK, *own)[0] == 0
+    path = DATASETS[SMALL].folder(Path("data")) / DATASETS[SMALL].files["train"][1]
+    labels = read_idx(path).flip(0)
+    path.unlink()
+    write_idx(path, labels)
+    status, output, problems = sweep(*QUICK, *own, "--trials", "3")
+    assert (status, output) == (2, "")
+    assert problems == (
+        f"error: {trial(0)} was trained on other images or labels than {path.parent} holds now;"
+        " choose another --name for the sweep\n"
+    )
+    assert not trial(2).exists()
 
 
 def test_trials_that_fail_are_counted_and_named(sweep):

@@ -7,7 +7,7 @@ from torchvision import datasets
 
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, archives
-from lit_mnist.data.read import UnusableError, note_hash, read_split
+from lit_mnist.data.read import UnusableError, files_sha256, note_hash, read_split
 from lit_mnist.errors import UserError
 from tests.small_sets import COUNTS, idx, images, labels, place, sha256, small_files
 
@@ -68,6 +68,20 @@ def test_the_data_hash_is_that_of_both_files_hashes(tmp_path):
     both = sha256(files[IMAGES]) + sha256(files[LABELS])
     identity = read_split(FASHION, "train", tmp_path).sha256
     assert identity == hashlib.sha256(both.encode()).hexdigest()
+
+
+def test_the_hash_without_decoding_is_that_of_the_files_now(tmp_path):
+    place(small_files("FashionMNIST"), tmp_path)
+    before = files_sha256(FASHION, "train", tmp_path)
+    assert before == files_sha256(FASHION, "train", tmp_path)
+    assert before == read_split(FASHION, "train", tmp_path).sha256
+
+    (tmp_path / "new").write_bytes(idx(labels(20)[::-1].copy()))  # of the same size
+    (tmp_path / "new").replace(tmp_path / LABELS)
+    now = files_sha256(FASHION, "train", tmp_path)
+    assert before != now == read_split(FASHION, "train", tmp_path).sha256
+    (tmp_path / IMAGES).unlink()
+    assert files_sha256(FASHION, "train", tmp_path) == ""
 
 
 def test_the_other_split_may_be_missing_or_unreadable(tmp_path):
