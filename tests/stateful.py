@@ -129,3 +129,33 @@ class EvaluatesParts(DenseModule):
     def on_train_epoch_end(self):
         self.net[2].eval()
         self.net[3].eval()
+
+
+class LogsNowAndThen(DenseModule):
+    """Logs values in some steps only, in its step and in hooks, and optimizes by itself."""
+
+    def __init__(self):
+        super().__init__()
+        self.automatic_optimization = False
+        self.right = MulticlassAccuracy(10, average="micro")
+
+    def training_step(self, batch, batch_idx):
+        loss = nn.functional.cross_entropy(self(batch.images), batch.labels)
+        self.log("first", loss, on_step=True, on_epoch=True)
+        if batch_idx % 4 == 0:
+            self.right(self(batch.images).detach(), batch.labels)
+            self.log("by_step", loss)
+            self.log("of_both", loss, on_step=True, on_epoch=True, reduce_fx="max")
+            self.log("right", self.right, on_step=True, on_epoch=True)
+        optimizer = self.optimizers()
+        optimizer.zero_grad()
+        self.manual_backward(loss)
+        optimizer.step()
+        self.log("last", loss)  # behind that of a hook: in an epoch's first batch, it resets others
+
+    def on_before_optimizer_step(self, optimizer):
+        self.log("rate", optimizer.param_groups[0]["lr"])
+
+    def on_train_batch_end(self, outputs, batch, batch_idx):
+        if batch_idx % 3 == 0:
+            self.log("late", float(batch_idx), on_step=True)

@@ -3,7 +3,7 @@
 board          writes a run's epochs, config, graph and summary for TensorBoard
 digits         how many digits of a logged value are kept
 kept_rows      the earlier rows of a CSVLogger, when a run is resumed
-logged_sums    the sums behind what is logged for an epoch: saved, added, or logged again
+logged_sums    what is logged in an epoch: saved, and held until it is logged again after a resume
 logged_values  what was logged in an epoch, and its columns in metrics.csv
 loggers        the run's TensorBoard logger, and pictures for the loggers that a user adds
 net_graph      a net's graph for TensorBoard

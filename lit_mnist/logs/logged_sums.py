@@ -1,4 +1,4 @@
-"""The sums behind what is logged for an epoch: saved, added to those since, or logged again."""
+"""What is logged in an epoch: saved, and held until it is logged again after a resume."""
 
 from typing import Any
 
@@ -11,26 +11,71 @@ Sums = dict[str, dict[str, Any]]
 
 # Names of the reductions whose sums can be saved
 _REDUCTIONS = {"mean": torch.mean, "sum": torch.sum, "max": torch.max, "min": torch.min}
-_FLAGS = ("fx", "name", "on_step", "prog_bar", "logger", "metric_attribute")  # of `self.log`
+_HELD = "before a resume: "  # begins the hook, and so the key, of what is held
+# Arguments of `self.log`, as plain values
+_FLAGS = ("fx", "name", "on_step", "on_epoch", "prog_bar", "logger", "metric_attribute")
 
 
 def of(trainer: Trainer) -> dict[str, Any]:
-    """Returns what is logged for the epoch, numbers and metrics, by hook and name."""
-    results = trainer.fit_loop.epoch_loop._results
-    return {key: one for key, one in results.items() if one.meta.on_epoch and one.update_called}
+    """Returns what was logged in the epoch, numbers and metrics, by hook and name."""
+    return {
+        key: one
+        for key, one in trainer.fit_loop.epoch_loop._results.items()
+        if one.update_called and not one.has_reset and not key.startswith(_HELD)
+    }
 
 
 def saved(result: Any) -> dict[str, Any]:
-    """Returns a number's sums, and how it or a metric was logged, as plain values and tensors."""
-    meta = result.meta
+    """Returns how a number or a metric was logged, as plain values and tensors, and what.
+
+    Of a number, these are the sums for the epoch, and of both the value of the last step.
+    """
+    meta, step = result.meta, result._forward_cache
     how = {name: getattr(meta, name) for name in _FLAGS}
     kinds = [name for name in _REDUCTIONS if getattr(meta, f"is_{name}_reduction")]
-    how |= {"reduce": kinds[0] if kinds else "mean", "sync": meta.sync.should}
-    return (states(result) if result.is_tensor else {}) | {"how": how}
+    sync = meta.sync.should and not meta.sync.rank_zero_only
+    how |= {"reduce": kinds[0] if kinds else "mean", "sync": sync}
+    sums = states(result) if result.is_tensor and meta.on_epoch else {}
+    last = {"step": _copy(step)} if meta.on_step and isinstance(step, Tensor) else {}
+    return sums | last | {"how": how}
 
 
-def add(result: Any, before: dict[str, Any]) -> None:
-    """Adds saved sums to what was logged since; a metric has its own already."""
+def hold(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
+    """Has Lightning go on with what was logged before a resume, as long as it isn't logged again.
+
+    Lightning logs a value of a step at each step, until the next or the end of the epoch. What is
+    held has a key of its own, so that code that has changed may log it in another way. It must be
+    held before anything is logged, as of the same names Lightning takes the later.
+
+    In an earlier version, only the name was known of how.
+    """
+    module = trainer.lightning_module
+    how = dict(before.get("how", {"name": before.get("name"), "fx": key.partition(".")[0]}))
+    reduce, sync, attribute = how.pop("reduce", "mean"), how.pop("sync", False), "metric_attribute"
+    value: Any = before.get("value", before.get("step"))
+    if how.get(attribute):
+        value = dict(module.named_modules()).get(how[attribute])
+    if value is None:  # a metric that is no attribute of the module
+        return
+    results = trainer.fit_loop.epoch_loop._results
+    if isinstance(value, Tensor):
+        value = value.to(module.device)
+    how |= {"fx": f"{_HELD}{how['fx']}", "reduce_fx": _REDUCTIONS[reduce], "batch_size": 1}
+    results.log(**how, value=value, sync_dist_fn=trainer.strategy.reduce)
+    result = results[f"{how['fx']}.{how['name']}"]
+    result.meta.sync.should = sync  # only now, as the value of the step is synchronised already
+    for state in result._defaults.keys() & before.keys():
+        setattr(result, state, before[state].to(module.device))
+    result._forward_cache = before["step"].to(module.device) if "step" in before else None
+
+
+def add(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
+    """Adds saved sums to what was logged since, and drops what was held of it.
+
+    A metric has its own sums already.
+    """
+    results: dict[str, Any] = trainer.fit_loop.epoch_loop._results
+    result = results[key]
     join: Any = torch.add
     if result.meta.is_max_reduction or result.meta.is_min_reduction:
         join = torch.maximum if result.meta.is_max_reduction else torch.minimum
@@ -38,29 +83,7 @@ def add(result: Any, before: dict[str, Any]) -> None:
         since = getattr(result, state)
         setattr(result, state, join(before[state].to(since), since))
     result._computed = None  # drops a cached result
-
-
-def log_again(trainer: Trainer, key: str, sums: dict[str, Any]) -> None:
-    """Logs a number or a metric that was not logged again since the resume.
-
-    In an earlier version, only the name was known of how.
-    """
-    module = trainer.lightning_module
-    how = dict(sums.get("how", {"name": sums.get("name"), "fx": key.partition(".")[0]}))
-    reduce, sync, attribute = how.pop("reduce", "mean"), how.pop("sync", False), "metric_attribute"
-    value: Any = sums.get("value")
-    if value is None:
-        value = dict(module.named_modules()).get(how.get(attribute))
-    if value is None:  # a metric that is no attribute of the module
-        return
-    results = trainer.fit_loop.epoch_loop._results
-    if isinstance(value, Tensor):
-        value = value.to(module.device)
-    reduction = {"reduce_fx": _REDUCTIONS[reduce], "sync_dist": sync}
-    results.log(**how, value=value, **reduction, sync_dist_fn=trainer.strategy.reduce, batch_size=1)
-    result = results[f"{how['fx']}.{how['name']}"]
-    for state in result._defaults.keys() & sums.keys():
-        setattr(result, state, sums[state].to(module.device))
+    results.pop(f"{_HELD}{key}", None)
 
 
 def states(metric: Metric) -> dict[str, Any]:

@@ -99,7 +99,7 @@ class LoggerBoard:
             scores |= {f"recall_{name}": value for name, value in seen.recalls().items()}
         for logger in self.trainer.loggers:
             logger.log_metrics(scores, last_step(self.trainer))
-            logger.save()  # before the checkpoint, behind which a resumed run goes on
+            logger.save()  # as Lightning does behind what it logs
         if (
             seen
             and best_of_epoch(rows, self.run.results())

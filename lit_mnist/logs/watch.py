@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import numpy as np
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.trainer.states import TrainerFn
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
 from lit_mnist.data.datasets import labels as labels_of
@@ -61,9 +61,17 @@ class Watch(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves their number, at which Lightning logs a validation's values by step."""
+        """Saves their number, at which Lightning logs a validation's values by step.
+
+        What loggers hold back is saved before the checkpoint, behind which a resumed run goes on: a
+        CSVLogger adds what callbacks log past `self.log` to its table only every 100 steps. Once
+        training has failed, maybe because a logger cannot save, Lightning closes them anyway.
+        """
         seen = trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
         checkpoint[entries.VALIDATED] = self.validated or dict(seen)
+        if trainer.is_global_zero and trainer.state.status != TrainerStatus.INTERRUPTED:
+            for logger in trainer.loggers:
+                logger.save()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the board."""

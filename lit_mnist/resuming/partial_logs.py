@@ -14,11 +14,12 @@ from lit_mnist.runs import entries
 
 
 class PartialLogs(AfterStart):
-    """Saves the sums of `self.log(…, on_epoch=True)` and the states of a user's metrics.
+    """Saves what `self.log` has been given and the states of a user's metrics.
 
-    Lightning saves neither, so an epoch's mean would cover only the steps after the resume
-    (lightning/pytorch/loops/training_epoch_loop.py, `_results`). `TrainLog` saves the scores of
-    this package's modules. A metric may also count on from epoch to epoch, such as the best score.
+    Lightning saves neither (lightning/pytorch/loops/training_epoch_loop.py, `_results`): an epoch's
+    mean would cover only the steps after the resume, and a value that not every step logs would not
+    be shown until it is logged again. `TrainLog` saves the scores of this package's modules. A
+    metric may also count on from epoch to epoch, such as the best score.
 
     It comes before the user's callbacks: a checkpoint that they save at an epoch's end has no sums.
     """
@@ -27,7 +28,7 @@ class PartialLogs(AfterStart):
         self.ended = True  # whether the epoch of the logged values has ended
         self.loaded: list[dict[str, Sums]] = []
         self.resumed = False  # whether a checkpoint was loaded
-        self.due: Sums = {}  # loaded sums to add as soon as their names are logged again
+        self.due: Sums = {}  # what was loaded, until its names are logged again
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -43,8 +44,8 @@ class PartialLogs(AfterStart):
         logged = {}
         if not self.ended:
             self._add(trainer)  # to what was logged after `on_train_batch_end`
-            of_epoch = logged_sums.of(trainer).items()
-            logged = self.due | {name: logged_sums.saved(one) for name, one in of_epoch}
+            since = logged_sums.of(trainer).items()
+            logged = self.due | {key: logged_sums.saved(one) for key, one in since}
         metrics = metric_states.of(trainer, pl_module, self.ended)
         local = {"logged": logged, "metrics": metrics}
         all_ranks = of_each_rank(trainer, local)
@@ -62,6 +63,8 @@ class PartialLogs(AfterStart):
         if len(self.loaded) == trainer.world_size:
             local = self.loaded[trainer.global_rank]
             self.due = local["logged"]
+            for key, before in self.due.items():
+                logged_sums.hold(trainer, key, before)
             modules = dict(pl_module.named_modules())
             for name, values in local["metrics"].items():
                 if name in modules:
@@ -71,6 +74,8 @@ class PartialLogs(AfterStart):
                 f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
                 " the module itself logs for this epoch, and its metrics, cover only what follows"
             )
+        if self.due:  # else the first batch, as that of an epoch, would reset what it logs
+            trainer._logger_connector._first_loop_iter = False
         self.resumed, self.loaded = False, []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -84,13 +89,11 @@ class PartialLogs(AfterStart):
         self._add(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds sums of values logged after `on_train_batch_end`; logs those not logged again."""
+        """Adds sums of values logged after `on_train_batch_end`."""
         self._add(trainer)
-        for key, sums in self.due.items():
-            logged_sums.log_again(trainer, key, sums)
         self.ended, self.due = True, {}
 
     def _add(self, trainer: Trainer) -> None:
-        logged = logged_sums.of(trainer) if self.due else {}
-        for name in self.due.keys() & logged.keys():
-            logged_sums.add(logged[name], self.due.pop(name))
+        since = logged_sums.of(trainer) if self.due else {}
+        for key in self.due.keys() & since.keys():
+            logged_sums.add(trainer, key, self.due.pop(key))

@@ -1,12 +1,14 @@
 """Equal numbers and pictures for all loggers of a user."""
 
 import csv
+import errno
 import json
 import os
 from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
@@ -15,6 +17,7 @@ from lit_mnist.data.datasets import labels
 from lit_mnist.logs.loggers import RunLogger, add_picture, shows_pictures
 from tests.conftest import SMALL
 from tests.no_dropout import LinearModule
+from tests.test_stopping import STOP_AT
 
 RUN = Path("tb_logs/dense/seed_42")
 
@@ -179,6 +182,48 @@ def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monk
     own = EventAccumulator("own/dense/seed_42").Reload()
     best = max(own.Scalars("val_acc"), key=lambda one: one.value).step
     assert [one.step for one in own.Scalars("test_acc")] == [best]
+
+
+class Unclosed(CSVLogger):
+    """Is not closed when training fails, as when its process is killed."""
+
+    def finalize(self, status):
+        if status != "failed":
+            super().finalize(status)
+
+
+def test_rows_that_a_callback_logs_are_there_if_a_run_is_killed_within_an_epoch(
+    run_cli, monkeypatch
+):
+    options = (fixed("x", f"{__name__}.Unclosed"), "--trainer.callbacks+=LearningRateMonitor")
+    options += ("--trainer.callbacks.logging_interval", "step")
+    options += (STOP_AT, "--trainer.log_every_n_steps", "1", "--every_n_train_steps", "3")
+    monkeypatch.setenv("STOP_AT", "error at 14")  # of 9 a batch, so that 12 are saved
+    with pytest.raises(RuntimeError):
+        run_cli("fit", *options)
+    monkeypatch.setenv("STOP_AT", "")
+    assert run_cli("fit", *options)[0] == 0
+    assert [int(row["step"]) for row in rows(TABLE) if row["lr-Adam"]] == [*range(18)]
+
+
+class Full(CSVLogger):
+    """Can write nothing from the fifth step on."""
+
+    def save(self):
+        if self.experiment.metrics and self.experiment.metrics[-1]["step"] > 3:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "table")
+        super().save()
+
+
+def test_a_logger_that_cannot_save_ends_training_behind_a_checkpoint_of_the_error(run_cli):
+    options = (fixed("x", f"{__name__}.Full"), "--trainer.callbacks+=LearningRateMonitor")
+    options += ("--trainer.log_every_n_steps", "1", "--every_n_train_steps", "2")
+    on_error = ("--trainer.callbacks+=OnExceptionCheckpoint", "--trainer.callbacks.dirpath", "kept")
+    status, _, problems = run_cli("fit", *options, *on_error)
+    assert (status, problems.count("table")) == (2, 1)
+    assert torch.load("kept/on_exception.ckpt", weights_only=True)["global_step"] == 6
+    last = torch.load(RUN / "checkpoints" / "last.ckpt", weights_only=True)
+    assert last["global_step"] == 4
 
 
 def test_a_fresh_run_starts_its_rows_over_and_a_new_one_adds_to_another_s(run_cli):

@@ -1,10 +1,13 @@
 """Sums of a resumed epoch; more such runs are tested in test_recipes_resumed."""
 
+import csv
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 import torch
 from lightning.pytorch import LightningModule
+from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection
 from torchmetrics import CatMetric, SumMetric
 
 from lit_mnist.resuming.partial_logs import PartialLogs
@@ -16,8 +19,12 @@ from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
     logs = PartialLogs()
-    sums = {"logged": {"loss": {"name": "loss", "value": 1.0}}, "metrics": {}}
-    trainer = SimpleNamespace(world_size=1, global_rank=0, is_global_zero=True)
+    sums = {"logged": {"loss": {"name": "loss", "value": torch.tensor(1.0)}}, "metrics": {}}
+    trainer = SimpleNamespace(
+        world_size=1, global_rank=0, is_global_zero=True, lightning_module=LightningModule(),
+        strategy=SimpleNamespace(reduce=None), _logger_connector=SimpleNamespace(),
+        fit_loop=SimpleNamespace(epoch_loop=SimpleNamespace(_results=_ResultCollection(True))),
+    )  # fmt: skip
     logs.loaded = [sums, sums]
     logs.after_start(trainer, LightningModule())
     assert logs.due == {}
@@ -72,3 +79,26 @@ def test_what_is_logged_and_counted_resumes_exactly(run_cli, monkeypatch, name, 
         stopped(run_cli, monkeypatch, moment, "fit", *same, *every, "--name", "cut")
     fitted(run_cli("fit", *same, *every, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
+
+
+LOGGER = "--trainer.logger={class_path: CSVLogger, init_args: {save_dir: x, name: %s, version: v}}"
+
+
+def test_a_value_that_some_steps_log_has_its_points_until_it_is_logged_again(run_cli, monkeypatch):
+    same = ("--model", "tests.stateful.LogsNowAndThen", STOP_AT, "--every_n_train_steps", "1")
+    same += ("--trainer.log_every_n_steps", "1")
+    tables = {}
+    for name, moments in (("whole", ()), ("cut", ("3", "1", "8"))):  # the second logs nothing
+        own = ("fit", *same, "--name", name, LOGGER % name)
+        for moment in moments:
+            stopped(run_cli, monkeypatch, moment, *own)
+        fitted(run_cli(*own))
+        with Path("x", name, "v", "metrics.csv").open(newline="") as file:
+            table = [row | {"seconds": ""} for row in csv.DictReader(file)]
+        tables[name] = table
+    assert tables["cut"] == tables["whole"]
+    assert_same_end(folder("whole"), folder("cut"))
+    points = {name: sum(bool(row[name]) for row in table) for name in table[0]}
+    names = ("by_step", "of_both_step", "right_step", "late", "of_both_epoch", "right_epoch")
+    # Lightning itself drops what each epoch's first batch has logged before a hook
+    assert [points[name] for name in names] == [10, 10, 18, 18, 2, 2]
