@@ -30,7 +30,7 @@ from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names
-from lit_mnist.training.callbacks import EpochRow, MetricsCSV, ProgressBar
+from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
@@ -179,7 +179,7 @@ class RunOptions(RunParser):
                     " --trainer.enable_checkpointing false; leave one of them out"
                 )
             return []
-        return [FinalWeights(self.run), EpochRow(metrics), *checkpoints_of(self.run, steps)]
+        return [FinalWeights(self.run), *checkpoints_of(self.run, steps, metrics)]
 
 
 def _as_given(value: Any) -> Any:
