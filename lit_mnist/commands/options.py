@@ -19,6 +19,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.logs.board import EpochBoard
 from lit_mnist.logs.loggers import LoggerBoard, RunLogger
 from lit_mnist.logs.step_logs import StepLogs
+from lit_mnist.logs.unlogged import Unlogged
 from lit_mnist.logs.watch import Watch
 from lit_mnist.machine import hardware
 from lit_mnist.machine.launcher import by_slurm, launched
@@ -122,9 +123,7 @@ class RunOptions(RunParser):
         ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run), PlainStates()]
         ours += [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
-            # what validate measures would be one more point at step 0 of training's curve
-            logs = self.subcommand in ("fit", "test")
-            kwargs["logger"] = self._logger() if logs else False
+            kwargs["logger"] = self._logger()
         kwargs["plugins"] = self._plugins(config["plugins"])
         configured = config["callbacks"] or []
         users = configured if isinstance(configured, list) else [configured]
@@ -146,9 +145,8 @@ class RunOptions(RunParser):
 
     def _logger(self) -> RunLogger:
         folder = self.run.folder
-        return RunLogger(
-            folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
-        )
+        kind = RunLogger if self.subcommand in ("fit", "test") else Unlogged
+        return kind(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
