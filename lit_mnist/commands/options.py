@@ -26,6 +26,7 @@ from lit_mnist.machine.launcher import by_slurm, launched
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.resuming.across_resumes import in_order, keepers
+from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.plain_states import PlainStates
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
@@ -177,7 +178,8 @@ class RunOptions(RunParser):
                     " --trainer.enable_checkpointing false; leave one of them out"
                 )
             return []
-        return [FinalWeights(self.run), *checkpoints_of(self.run, steps, metrics)]
+        at_end = FinalWeights(self.run), CutShortFiles(self.run)
+        return [*at_end, *checkpoints_of(self.run, steps, metrics)]
 
 
 def _as_given(value: Any) -> Any:
