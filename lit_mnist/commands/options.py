@@ -19,18 +19,20 @@ from lit_mnist.errors import UserError
 from lit_mnist.logs.board import EpochBoard
 from lit_mnist.logs.loggers import LoggerBoard, RunLogger
 from lit_mnist.logs.step_logs import StepLogs
+from lit_mnist.logs.unlogged import Unlogged
 from lit_mnist.logs.watch import Watch
 from lit_mnist.machine import hardware
 from lit_mnist.machine.launcher import by_slurm, launched
 from lit_mnist.models import members
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.resuming.across_resumes import in_order, keepers
+from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.plain_states import PlainStates
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.training import checkpoint_names
-from lit_mnist.training.callbacks import EpochRow, MetricsCSV, ProgressBar
+from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.ending import OwnPatience
@@ -122,9 +124,7 @@ class RunOptions(RunParser):
         ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run), PlainStates()]
         ours += [] if self.fast_dev_run else self._callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
-            # what validate measures would be one more point at step 0 of training's curve
-            logs = self.subcommand in ("fit", "test")
-            kwargs["logger"] = self._logger() if logs else False
+            kwargs["logger"] = self._logger()
         kwargs["plugins"] = self._plugins(config["plugins"])
         configured = config["callbacks"] or []
         users = configured if isinstance(configured, list) else [configured]
@@ -146,9 +146,8 @@ class RunOptions(RunParser):
 
     def _logger(self) -> RunLogger:
         folder = self.run.folder
-        return RunLogger(
-            folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False
-        )
+        kind = RunLogger if self.subcommand in ("fit", "test") else Unlogged
+        return kind(folder.parent.parent, folder.parent.name, folder.name, default_hp_metric=False)
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
@@ -179,7 +178,8 @@ class RunOptions(RunParser):
                     " --trainer.enable_checkpointing false; leave one of them out"
                 )
             return []
-        return [FinalWeights(self.run), EpochRow(metrics), *checkpoints_of(self.run, steps)]
+        at_end = FinalWeights(self.run), CutShortFiles(self.run)
+        return [*at_end, *checkpoints_of(self.run, steps, metrics)]
 
 
 def _as_given(value: Any) -> Any:

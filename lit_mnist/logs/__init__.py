@@ -9,6 +9,7 @@ loggers        the run's TensorBoard logger, and pictures for the loggers that a
 net_graph      a net's graph for TensorBoard
 step_logs      tells where values that are logged by step reach no logger
 tiles          small pictures as arrays: rows of images, a confusion matrix
+unlogged       the run's logger in commands that log nothing
 validated      results of a validation: confusion matrix, recalls, worst images
 watch          collects validation results and the first batch for the loggers
 writer_errors  what TensorBoard's thread cannot write

@@ -25,13 +25,14 @@ SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has ave
 LAST_METRICS = f"{_PREFIX}last_metrics"  # for each rank, the last value of all that was logged
 OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop has read the batches
 VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
+CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epoch's early end
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 # Those that only training needs
 _OF_TRAINING = (
     *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-    *(LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED),
+    *(LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
 )
 
 

@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
+from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.validated_weights import ValidatedWeights
 
 OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_name": False}
@@ -27,14 +28,15 @@ class BestCheckpoint(ModelCheckpoint):
 
     Args:
         run: The folder.
+        metrics: Writes the epoch's row, which is final before this saves.
     """
 
     state_key = entries.BEST  # independent of the class's name
     _legacy_state_key = "best"  # type: ignore[assignment] # that of earlier versions; a property of Lightning's
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, metrics: MetricsCSV | None = None) -> None:
         super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **OPTIONS)
-        self.run = run
+        self.run, self.metrics = run, metrics
         self.measured: dict[str, float] = {}  # scores of the last validation, and its step
         self.due = False  # whether this epoch was validated at its end
         self.validated = ValidatedWeights()
@@ -79,7 +81,13 @@ class BestCheckpoint(ModelCheckpoint):
             self._save_if_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves if the epoch was validated at its end."""
+        """Finishes the epoch's row; saves if it was validated at its end.
+
+        All others have logged: Lightning calls this hook of checkpoints after the module's, and
+        those of ours come last.
+        """
+        if self.metrics:
+            self.metrics.finish(trainer)
         if self.due:
             self.due = False
             self._save_if_best(trainer)
@@ -96,7 +104,9 @@ class BestCheckpoint(ModelCheckpoint):
             checkpoint["callbacks"][self.state_key] |= {"measured": {}}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores nothing: the score to beat is in `best.ckpt` itself."""
+        """Restores, as Lightning does in the same folder, what hooks read until training starts."""
+        if state_dict.get("dirpath") == self.dirpath:
+            super().load_state_dict(state_dict)
 
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")

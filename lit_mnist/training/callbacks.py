@@ -7,7 +7,7 @@ from typing import Any
 import torch
 from lightning.fabric.utilities.apply_func import convert_tensors_to_scalars
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, TQDMProgressBar
+from lightning.pytorch.callbacks import TQDMProgressBar
 
 from lit_mnist import files
 from lit_mnist.logs.digits import rounded
@@ -28,8 +28,8 @@ class MetricsCSV(Callback):
     rows are saved in the checkpoints, so a resumed run continues exactly those that belong to it.
     A checkpoint that anyone saves at an epoch's end holds the row as known by then, and the file is
     never behind a checkpoint. The row is final once the module and all callbacks have logged:
-    `EpochRow` says when, or else the next epoch begins. A checkpoint saved where training ends
-    within an epoch also holds that epoch's row, for a run that is killed before the row is final.
+    `BestCheckpoint` says when, or else the next epoch begins. A checkpoint saved where training
+    ends within an epoch also holds its row, for a run that is killed before the row is final.
 
     It comes before the user's callbacks, so that what these log at an epoch's start is not taken
     for a value of the epoch before, and what they save at its end has its row.
@@ -147,23 +147,6 @@ class MetricsCSV(Callback):
             line = f"{line}  ETA {int(remaining // 60)}:{int(remaining % 60):02d}"
         bar = trainer.progress_bar_callback
         bar.print(line) if isinstance(bar, TQDMProgressBar) else print(line, flush=True)
-
-
-class EpochRow(Checkpoint):
-    """Finishes an epoch's row, after all others have logged and before our checkpoints are saved.
-
-    It is a `Checkpoint` only because Lightning calls those last.
-
-    Args:
-        metrics: Writes the rows.
-    """
-
-    def __init__(self, metrics: MetricsCSV) -> None:
-        self.metrics = metrics
-
-    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Finishes the row."""
-        self.metrics.finish(trainer)
 
 
 class ProgressBar(TQDMProgressBar):

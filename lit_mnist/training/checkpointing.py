@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.best_checkpoint import OPTIONS, BestCheckpoint
+from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.ending import WholeSteps, ends_within_epoch, validates_next
 
 
@@ -56,7 +57,9 @@ class LastCheckpoint(ModelCheckpoint):
             self._save(trainer)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores nothing, as the folder may have been moved since."""
+        """Restores, as Lightning does in the same folder, what hooks read until it saves."""
+        if state_dict.get("dirpath") == self.dirpath:
+            super().load_state_dict(state_dict)
 
     def _is_due(self, trainer: Trainer) -> bool:
         return self.every > 0 and _steps(trainer) // self.every > self.saved_at // self.every
@@ -76,10 +79,14 @@ def _steps(trainer: Trainer) -> int:
     return trainer.global_step or int(batches.total.ready)
 
 
-def checkpoints_of(run: Run, every_n_train_steps: int = 0) -> list[Callback]:
+def checkpoints_of(
+    run: Run, every_n_train_steps: int = 0, metrics: MetricsCSV | None = None
+) -> list[Callback]:
     """Returns the callbacks that write `best.ckpt` and `last.ckpt`.
 
     There are two because since Lightning 2.6, `save_last=True` leaves `last` at the best epoch
-    (#21244). The one for the best comes first: it is then `trainer.checkpoint_callback`.
+    (#21244). The one for the best comes first: it is then `trainer.checkpoint_callback`,
+    unless the user has one. No other of ours is a `Checkpoint`: code may ask each of them for its
+    `best_model_path`.
     """
-    return [BestCheckpoint(run), WholeSteps(), LastCheckpoint(run, every_n_train_steps)]
+    return [WholeSteps(), BestCheckpoint(run, metrics), LastCheckpoint(run, every_n_train_steps)]

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint, EarlyStopping, Timer
+from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -78,12 +78,12 @@ def ends_within_epoch(trainer: Trainer) -> bool:
     return (stopping or enough) and not trainer.is_last_batch
 
 
-class WholeSteps(Checkpoint):
+class WholeSteps(Callback):
     """Lets training end only after a complete optimizer step.
 
     While gradients are being accumulated, a request to stop is delayed until the optimizer steps:
-    checkpoints do not hold gradients, and without them a resumed run would differ. It is a
-    `Checkpoint` only because Lightning calls those last, after all other callbacks.
+    checkpoints do not hold gradients, and without them a resumed run would differ.
+    `module_callbacks` puts it behind all that may ask for a stop.
     """
 
     def __init__(self) -> None:

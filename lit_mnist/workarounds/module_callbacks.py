@@ -12,12 +12,11 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lit_mnist.errors import UserError
 from lit_mnist.machine.patching import replaced
 from lit_mnist.training.best_checkpoint import BestCheckpoint
-from lit_mnist.training.callbacks import EpochRow
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
 
 _CONNECTOR = callback_connector._CallbackConnector
-_SAVING = (EpochRow, BestCheckpoint, WholeSteps, LastCheckpoint)
+_SAVING = (WholeSteps, BestCheckpoint, LastCheckpoint)
 
 
 def module_callbacks() -> AbstractContextManager[None]:

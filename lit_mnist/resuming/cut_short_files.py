@@ -1,0 +1,95 @@
+"""Takes back what a user's ModelCheckpoints save where training cuts an epoch short."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+
+from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs.folder import Run
+from lit_mnist.training.best_checkpoint import BestCheckpoint
+from lit_mnist.training.checkpoint_io import finish_writing
+from lit_mnist.training.checkpointing import LastCheckpoint
+from lit_mnist.training.ending import within_epoch
+
+
+class CutShortFiles(Callback):
+    """Removes those files once the epoch that was cut short has ended, in a run that goes on.
+
+    They are saved after `last.ckpt`, so that a resumed run would not know them. An uninterrupted
+    run has none of them, and may have others of the same names.
+
+    Args:
+        run: The folder.
+    """
+
+    def __init__(self, run: Run) -> None:
+        self.run = run
+        self.files: list[str] = []  # of a training before, until this epoch ends
+
+    def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Adds their names to `last.ckpt`."""
+        users = _users(trainer) if trainer.is_global_zero and within_epoch(trainer) else []
+        if not users or not self.run.last.is_file():  # but a folder, as of sharded weights
+            return
+        checkpoint = checkpoints.read(self.run.last)
+        before = checkpoint["callbacks"]
+        new = (_files(one.state_dict()) - _files(before.get(one.state_key, {})) for one in users)
+        if files := sorted(set().union(*new)):
+            checkpoint[entries.CUT_SHORT] = files
+            trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, self.run.last)
+            finish_writing(trainer)
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Saves the names of those that are still to be removed."""
+        if self.files:
+            checkpoint[entries.CUT_SHORT] = self.files
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Restores them, unless this begins with the checkpoint of another run, whose they are."""
+        folder = Path(str(trainer.ckpt_path)).resolve().parent
+        if trainer.state.fn == TrainerFn.FITTING and folder == self.run.last.parent.resolve():
+            self.files = list(entries.get(checkpoint, entries.CUT_SHORT, []))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Has the callbacks forget the files in whose place these were saved."""
+        for one in _users(trainer) if self.files else []:
+            _forget_missing(one, trainer)
+
+    def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Removes them; the callbacks save those of this epoch next."""
+        users = _users(trainer)
+        known = set().union(*(_files(one.state_dict()) for one in users))
+        for one in users:
+            for path in {*self.files} - known:
+                if one._should_remove_checkpoint(trainer, path, ""):
+                    one._remove_checkpoint(trainer, path)
+        self.files = []
+
+
+def _users(trainer: Trainer) -> list[ModelCheckpoint]:
+    ours = (BestCheckpoint, LastCheckpoint)
+    found = (one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint))
+    return [one for one in found if not isinstance(one, ours)]
+
+
+def _files(state: dict[str, Any]) -> set[str]:
+    """Returns the paths that a ModelCheckpoint's state names."""
+    named = (state.get(name) for name in ("best_model_path", "last_model_path"))
+    return {*filter(None, named), *state.get("best_k_models", {})}
+
+
+def _forget_missing(one: ModelCheckpoint, trainer: Trainer) -> None:
+    """Leaves out the files that are not there, so that none of them counts as the best."""
+    known = {p: score for p, score in one.best_k_models.items() if one.file_exists(p, trainer)}
+    if known != one.best_k_models:
+        best = min if one.mode == "min" else max
+        one.best_k_models = known
+        one.best_model_path = best(known, key=lambda path: float(known[path]), default="")
+        one.best_model_score = known.get(one.best_model_path)
