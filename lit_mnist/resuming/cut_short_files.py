@@ -19,7 +19,8 @@ class CutShortFiles(Callback):
     """Removes those files once the epoch that was cut short has ended, in a run that goes on.
 
     They are saved after `last.ckpt`, so that a resumed run would not know them. An uninterrupted
-    run has none of them, and may have others of the same names.
+    run has none of them, and may have others of the same names. Of a callback that keeps all its
+    files, only one whose name is needed again is removed.
 
     Args:
         run: The folder.
@@ -27,7 +28,7 @@ class CutShortFiles(Callback):
 
     def __init__(self, run: Run) -> None:
         self.run = run
-        self.files: list[str] = []  # of a training before, until this epoch ends
+        self.files: dict[str, list[str]] = {}  # of each callback, until this epoch ends
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds their names to `last.ckpt`."""
@@ -36,9 +37,12 @@ class CutShortFiles(Callback):
             return
         checkpoint = checkpoints.read(self.run.last)
         before = checkpoint["callbacks"]
-        new = (_files(one.state_dict()) - _files(before.get(one.state_key, {})) for one in users)
-        if files := sorted(set().union(*new)):
-            checkpoint[entries.CUT_SHORT] = files
+        new = {
+            one.state_key: sorted(_files(one.state_dict()) - _files(before.get(one.state_key, {})))
+            for one in users
+        }
+        if any(new.values()):
+            checkpoint[entries.CUT_SHORT] = new
             trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, self.run.last)
             finish_writing(trainer)
 
@@ -55,7 +59,7 @@ class CutShortFiles(Callback):
         """Restores them, unless this begins with the checkpoint of another run, whose they are."""
         folder = Path(str(trainer.ckpt_path)).resolve().parent
         if trainer.state.fn == TrainerFn.FITTING and folder == self.run.last.parent.resolve():
-            self.files = list(entries.get(checkpoint, entries.CUT_SHORT, []))
+            self.files = dict(entries.get(checkpoint, entries.CUT_SHORT, {}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Has the callbacks forget the files in whose place these were saved."""
@@ -67,10 +71,10 @@ class CutShortFiles(Callback):
         users = _users(trainer)
         known = set().union(*(_files(one.state_dict()) for one in users))
         for one in users:
-            for path in {*self.files} - known:
-                if one._should_remove_checkpoint(trainer, path, ""):
+            for path in {*self.files.get(one.state_key, [])} - known:
+                if _gives_way(one, path, trainer):
                     one._remove_checkpoint(trainer, path)
-        self.files = []
+        self.files = {}
 
 
 def _users(trainer: Trainer) -> list[ModelCheckpoint]:
@@ -83,6 +87,15 @@ def _files(state: dict[str, Any]) -> set[str]:
     """Returns the paths that a ModelCheckpoint's state names."""
     named = (state.get(name) for name in ("best_model_path", "last_model_path"))
     return {*filter(None, named), *state.get("best_k_models", {})}
+
+
+def _gives_way(one: ModelCheckpoint, path: str, trainer: Trainer) -> bool:
+    """Whether the limit of the callback, or its next file, needs the place of this one."""
+    if one.save_top_k == -1 and path != one.format_checkpoint_name(
+        one._monitor_candidates(trainer)
+    ):
+        return False
+    return one._should_remove_checkpoint(trainer, path, "")
 
 
 def _forget_missing(one: ModelCheckpoint, trainer: Trainer) -> None:

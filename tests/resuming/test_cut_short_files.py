@@ -56,6 +56,15 @@ def test_there_are_those_of_an_uninterrupted_run(run_cli, monkeypatch, options):
     assert steps() == whole
 
 
+def test_one_who_keeps_all_files_keeps_those_whose_names_are_not_needed(run_cli):
+    options = {"dirpath": OWN, "filename": "{step}", "save_top_k": -1}
+    fit = ("fit", *callback("ModelCheckpoint", **options), "--trainer.max_epochs", "-1")
+    limited = callback("ModelCheckpoint", dirpath=OWN, filename="new", every_n_epochs=2)
+    for limit in ("13", "18"):
+        fitted(run_cli(*fit, *limited, "--trainer.max_steps", limit))
+    assert steps() == {"step=9.ckpt": 9, "step=13.ckpt": 13, "step=18.ckpt": 18, "new.ckpt": 18}
+
+
 def test_a_file_in_whose_place_one_was_saved_is_the_best_no_more(run_cli):
     own = callback("ModelCheckpoint", dirpath=OWN, monitor="score", mode="max", filename="{epoch}")
     fit = ("fit", *own, "--model", f"{__name__}.Judged", "--trainer.max_epochs", "-1")
