@@ -14,7 +14,7 @@ from lit_mnist.logs import board
 from lit_mnist.logs.loggers import RunLogger, withhold
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
-from lit_mnist.reports import abstention, gallery, no_digit, plots
+from lit_mnist.reports import abstention, gallery, no_digit, plots, swapped_weights
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import (
     Collector,
@@ -31,7 +31,8 @@ from lit_mnist.runs.folder import Run, read_config
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of only some images, or of rounded weights, leaves nothing but the line in the ledger.
+    A test of only some images, or of weights that were rounded or that a callback has swapped,
+    leaves nothing but the line in the ledger.
 
     Args:
         run: The folder to write to.
@@ -60,12 +61,15 @@ class EvaluationReport(Collector):
         """Scores held-out images, before the module's own hook, which may swap weights back."""
         self.predictions = self.gathered(trainer)
         scores, _ = self._scores(trainer)
+        swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
-        self.reads = self._note(scores) if trainer.is_global_zero else 0
+        self.reads = self._note(scores, swapped) if trainer.is_global_zero else 0
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         partial = incomplete(self.predictions, len(data.test_set.labels))
-        self.unrecorded = partial or self._rounded(trainer)
+        unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
+        self.unrecorded = partial or self._rounded(trainer) or unsaved
         if self.unrecorded:
+            withhold(trainer)
             return
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
@@ -133,8 +137,8 @@ class EvaluationReport(Collector):
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
 
-    def _note(self, scores: dict[str, Any]) -> int:
-        digest, folder = self.weights.sha256, self.run.folder
+    def _note(self, scores: dict[str, Any], swapped: str) -> int:
+        digest, folder = "" if swapped else self.weights.sha256, self.run.folder
         noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
         return ledger.note(folder, digest, *noted)
 
@@ -164,13 +168,8 @@ class EvaluationReport(Collector):
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
-        show(
-            trainer,
-            self.run,
-            "confusion",
-            plots.confusion(matrix, names),
-            step=self.weights.step,
-        )
+        confusion = plots.confusion(matrix, names)
+        show(trainer, self.run, "confusion", confusion, step=self.weights.step)
         self.curves(trainer)
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
