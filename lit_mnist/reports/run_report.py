@@ -12,6 +12,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.logs import board
 from lit_mnist.logs.loggers import RunLogger, withhold
+from lit_mnist.models import novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.reports import abstention, gallery, no_digit, plots, swapped_weights
@@ -24,7 +25,7 @@ from lit_mnist.reports.predictions import (
 )
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
-from lit_mnist.runs import ledger, tested
+from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run, read_config
 
 
@@ -76,11 +77,17 @@ class EvaluationReport(Collector):
             trainer, pl_module, self.run, self.weights.paths, features
         )
         if trainer.is_global_zero:
-            self.novelty = self.no_digit(trainer, pl_module, features, self.missing)
+            self.novelty, self.detector = no_digit.fit(
+                self.held_out, self.missing, trainer, pl_module, features
+            )
         features.remove()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes everything, on rank zero."""
+        """Writes everything, on rank zero.
+
+        From the new `predictions.csv` to the last file the run has no test at all, so that none is
+        put together from parts of two if the process is killed.
+        """
         scores, doubt = self._scores(trainer)
         if not trainer.is_global_zero:
             return
@@ -88,12 +95,15 @@ class EvaluationReport(Collector):
             noted = self.run.file(ledger.NAME)
             self.summary = [f"{why}: nothing is recorded except a line in {noted}"]
             return
-        scores["novelty"] = self.novelty
+        scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
-        # `test_reads` with them, the record of what they are of last: it says that all is written
-        self.write(trainer, self.predictions, scores | {"test_reads": self.reads})
+        files.write_text(self.run.predictions, predictions_csv(self.predictions))
+        known = tested_files.without(self.run.results())
+        files.write_json(self.run.file("results.json"), known | {"test_reads": self.reads})
+        self.write(trainer, self.predictions, scores)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
+        record = tested.record(self.run, self.weights, data.test_set.sha256)
+        self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
 
     def _scores(self, trainer: Trainer) -> tuple[dict[str, Any], str]:
@@ -124,16 +134,6 @@ class EvaluationReport(Collector):
             return {"calibration": {"missing": missing}}
         return {"calibration": abstention.report(held_out.answers, predictions.answers)}
 
-    def no_digit(
-        self, trainer: Trainer, module: LightningModule, features: Features, missing: str
-    ) -> dict[str, Any]:
-        """Fits the detector of images that are no digit, if there are held-out images."""
-        if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
-            return {"missing": "the classes are no digits"}
-        if self.held_out is None:
-            return {"missing": missing}
-        return no_digit.fit(self.run, self.weights.sha256, self.held_out, trainer, module, features)
-
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
 
@@ -151,15 +151,17 @@ class EvaluationReport(Collector):
         ]
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
-        """Writes files and pictures.
+        """Writes the detector and the pictures.
 
         Args:
             trainer: The trainer with the data.
             predictions: Predictions for all test images.
-            scores: Their entries in `results.json`.
+            scores: Their entries in `results.json`, where they are not yet.
         """
-        files.write_text(self.run.predictions, predictions_csv(predictions))
-        self.run.update_results(**scores)
+        if self.detector:
+            novelty_file.save(self.detector, self.weights.sha256, self.run.novelty)
+        elif self.held_out:
+            self.run.novelty.unlink(missing_ok=True)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
@@ -170,7 +172,7 @@ class EvaluationReport(Collector):
         matrix = plots.confusion_matrix(labels, classes)
         confusion = plots.confusion(matrix, names)
         show(trainer, self.run, "confusion", confusion, step=self.weights.step)
-        self.curves(trainer)
+        self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
             board.add_test(
@@ -190,7 +192,8 @@ class EvaluationReport(Collector):
             images, labels, predictions, indices, class_names=names, probabilities=self.sure
         )
 
-    def curves(self, trainer: Trainer) -> None:
+    def curves(self, trainer: Trainer, test_acc: float) -> None:
         """Draws the curves again, with the test accuracy."""
         # A tag of their own: in loggers, those of training have another step
-        show_curves(trainer, self.run, step=self.weights.step, tag="curves_tested")
+        step = self.weights.step
+        show_curves(trainer, self.run, step=step, tag="curves_tested", test_acc=test_acc)
