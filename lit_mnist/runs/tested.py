@@ -66,15 +66,29 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
         weights: The tested weights.
         data_sha256: Hash of the test images and labels, as in `read.Split`.
     """
+    paths = [run.best] if _are_of_best(run, weights) else weights.paths
     return {
         # relative, so that they stay valid if the log folder is moved
-        "test_checkpoints": [os.path.relpath(path, run.folder) for path in weights.paths],
+        "test_checkpoints": [os.path.relpath(path, run.folder) for path in paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
-        tested_files.KEY: tested_files.files_sha256(weights.paths),
+        tested_files.KEY: tested_files.files_sha256(paths),
         "test_data_sha256": data_sha256,
         "test_predictions_sha256": _sha256(run.predictions),
     }
+
+
+def _are_of_best(run: Run, weights: Weights) -> bool:
+    """Whether the run's `best.ckpt` holds these weights, whichever file they were read from.
+
+    `last.ckpt` holds them, too, if the last epoch is the best.
+    """
+    if weights.average is not None or not run.best.is_file():
+        return False
+    try:
+        return weights_sha256([run.best]) == weights.sha256
+    except UserError:  # it is damaged
+        return False
 
 
 def lower_precision(run: Run, precision: str) -> str:
