@@ -10,7 +10,12 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
+from lit_mnist.models.evaluation_hooks import STAGES, STARTS
 from lit_mnist.training.validated_weights import norms, same
+
+_STARTS = tuple(f"on_{stage}_{start}" for stage in STAGES for start in STARTS)
+# A module's own hooks alone have a model_eval
+_HOOKS = ("on_load_checkpoint", *(hook for hook in _STARTS if hasattr(Callback, hook)))
 
 
 class _Before(Callback):
@@ -23,11 +28,6 @@ class _Before(Callback):
         """Notes the weights' norms, but not at the start of later batches."""
         if not any(rest[1:]):
             self.noted = norms(pl_module)
-
-    on_load_checkpoint = note
-    on_validation_start = on_validation_epoch_start = on_validation_batch_start = note
-    on_test_start = on_test_epoch_start = on_test_batch_start = note
-    on_predict_start = on_predict_epoch_start = on_predict_batch_start = note
 
 
 class _After(Checkpoint):
@@ -50,10 +50,10 @@ class _After(Checkpoint):
         others = (name for name in before | now if not same(before.get(name), now.get(name)))
         self.swapped = next(others, "")
 
-    on_load_checkpoint = compare
-    on_validation_start = on_validation_epoch_start = on_validation_batch_start = compare
-    on_test_start = on_test_epoch_start = on_test_batch_start = compare
-    on_predict_start = on_predict_epoch_start = on_predict_batch_start = compare
+
+for hook in _HOOKS:
+    setattr(_Before, hook, _Before.note)
+    setattr(_After, hook, _After.compare)
 
 
 def watch(trainer: Trainer) -> None:
