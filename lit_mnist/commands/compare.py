@@ -87,9 +87,11 @@ def read(path: Path) -> Predictions:
         UserError: The file is missing or damaged, or the run's test is no longer valid.
     """
     file = _table(path)
-    if not files.is_file(file):
-        raise UserError(f"{file}: no predictions; test the run first")
     run, data_sha256 = Run(file.parent), ""
+    if not files.is_file(file):
+        if tested.doubt(run) == tested.UNANSWERED:
+            raise UserError(f"{run.folder}: {tested.UNANSWERED}; leave it out")
+        raise UserError(f"{file}: no predictions; test the run first")
     of_run = bool(run.results()) or run.exists()  # otherwise it is a table of the user's own
     if file.name == run.predictions.name and of_run:
         doubt = tested.doubt(run)

@@ -17,6 +17,7 @@ from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.reports import swapped_weights
 from lit_mnist.runs import checkpoints, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
@@ -48,7 +49,7 @@ def say_replaced(run: Run, model: EnsembleModule) -> None:
 
 
 def scores(trainer: Trainer, stage: str) -> str:
-    """Formats what a finished evaluation has logged; the number of batches if not all were read.
+    """Formats what a finished evaluation has logged, and whose scores they are if in doubt.
 
     Args:
         trainer: The trainer that has evaluated.
@@ -64,7 +65,10 @@ def scores(trainer: Trainer, stage: str) -> str:
     loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
     read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
     read_batches, total = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
-    return text if read_batches == total else f"{text}  (of {read_batches} of {total} batches)"
+    notes = [] if read_batches == total else [f"of {read_batches} of {total} batches"]
+    if swapped := swapped_weights.found(trainer):
+        notes.append(f"of other weights: {swapped}")
+    return "  ".join([text, *(f"({note})" for note in notes)])
 
 
 def _number(score: float) -> str:

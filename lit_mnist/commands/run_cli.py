@@ -23,7 +23,7 @@ from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.pictures import files as picture_files
-from lit_mnist.reports import cascade_report, digits_report
+from lit_mnist.reports import cascade_report, digits_report, swapped_weights
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
@@ -173,6 +173,7 @@ class RunCLI(RunOptions):
             say(f"cascade: {cost:.2f} of {len(model.members)} members used per digit")
 
     def _trained(self, model: ScoredModule, ckpt_path: Any) -> tuple[str | None, Weights]:
+        swapped_weights.watch(self.trainer)
         return evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
 
     def _arithmetic(self) -> str:

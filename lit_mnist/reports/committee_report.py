@@ -87,8 +87,9 @@ class CommitteeReport(EvaluationReport):
         self.votes = log_probs.argmax(dim=2)  # (M, N)
         self.facts = self._facts(trainer, log_probs, predictions.labels)
         known = self._out_of_fold()  # before it is replaced
-        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
+        known |= {"test_reads": scores["test_reads"]}
         files.write_json(self.run.file("results.json"), self.facts | known)
+        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
         files.write_text(self.run.votes, votes_csv(predictions, self.votes))
@@ -99,7 +100,7 @@ class CommitteeReport(EvaluationReport):
         ]
         figure = committee_plots.errors_by_size_figure(by_size, len(predictions.labels))
         show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
-        files.write_text(self.run.file(REPORT), markdown(self.run.results()))
+        files.write_text(self.run.file(REPORT), markdown(self.run.results() | scores))
 
     def gallery(
         self,
@@ -115,12 +116,11 @@ class CommitteeReport(EvaluationReport):
             images, labels, predictions, votes, indices, class_names=names
         )
 
-    def curves(self, trainer: Trainer) -> None:
+    def curves(self, trainer: Trainer, test_acc: float) -> None:
         """Draws the members' curves and the committee's test accuracy."""
         named = zip(self._names(), self.committee.members, strict=True)
         histories = {name: one.history for name, one in named if one.history}
-        accuracy = {"committee": self.run.results()["test_acc"]}
-        figure = plots.curves(histories, accuracy)
+        figure = plots.curves(histories, {"committee": test_acc})
         show(trainer, self.run, "curves", figure, step=self.weights.step)
 
     def _names(self) -> list[str]:

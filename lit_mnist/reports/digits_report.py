@@ -19,7 +19,7 @@ from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
-from lit_mnist.reports import digits_sheet
+from lit_mnist.reports import digits_sheet, swapped_weights
 from lit_mnist.reports.digits_table import (
     COLUMNS,
     Row,
@@ -96,6 +96,9 @@ class PredictReport(Collector):
         if read < total:
             print(f"{read} of {total} digits were read: nothing is written")
             return
+        if swapped := swapped_weights.found(trainer):
+            print(f"{swapped}: these are not the answers of the checkpoint's weights")
+            self.abstention, self.weights_sha256 = Abstention(), ""  # as if never tested
         names = class_names(data.dataset)
         probabilities = predictions.probabilities.numpy()
         sure = self.abstention.sure(probabilities)

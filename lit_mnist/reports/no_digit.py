@@ -9,55 +9,56 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist.data import module_hook
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
-from lit_mnist.models import novelty, novelty_file
+from lit_mnist.data.datasets import class_names
+from lit_mnist.models import novelty
 from lit_mnist.models.ensemble import held_out_by
 from lit_mnist.models.features import Features
 from lit_mnist.pictures import letters
 from lit_mnist.reports.predictions import Predictions
-from lit_mnist.runs.folder import Run
 
 BATCH = 500  # letters per forward pass
 
 
 def fit(
-    run: Run,
-    weights_sha256: str,
-    held_out: Predictions,
+    held_out: Predictions | None,
+    missing: str,
     trainer: Trainer,
     module: LightningModule,
     features: Features,
-) -> dict[str, Any]:
-    """Fits the detector to held-out images and to letters, and saves it in the run's folder.
+) -> tuple[dict[str, Any], novelty.Novelty | None]:
+    """Fits the detector to held-out images and to letters.
 
     Args:
-        run: The folder.
-        weights_sha256: Hash of the weights.
-        held_out: Predictions and features of the held-out images.
+        held_out: Predictions and features of the held-out images; None if these are not on disk.
+        missing: Why `held_out` is None.
         trainer: The trainer that tests the module.
         module: The module with the weights, as its hooks have left it for the test images.
         features: Captures the features of the module's nets.
 
     Returns:
-        The entry `novelty` of `results.json`.
+        The entry `novelty` of `results.json`, and the detector; None if there can be none.
     """
+    if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
+        return {"missing": "the classes are no digits"}, None
+    if held_out is None:
+        return {"missing": missing}, None
     known = novelty.HeldOut(
         features=held_out.features.numpy(),
         labels=held_out.labels.numpy(),
         by=held_out_by(module, held_out.indices).numpy(),
     )
-    if missing := novelty.obstacle(known, features.widths):
-        run.novelty.unlink(missing_ok=True)
-        return {"missing": missing}
+    if obstacle := novelty.obstacle(known, features.widths):
+        return {"missing": obstacle}, None
     drawn = letters.draw_all()
     shown = show(trainer, module, drawn.images, features)
     rule = novelty.Novelty.fit(known, features.widths, shown, drawn.labels)
-    novelty_file.save(rule, weights_sha256, run.novelty)
-    return {
+    facts = {
         "features": features.widths,
         "letters": len(drawn.labels),
         "threshold": rule.threshold,
         "val_known": novelty.KNOWN,
     }
+    return facts, rule
 
 
 def show(

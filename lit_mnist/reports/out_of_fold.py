@@ -14,6 +14,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.reports import swapped_weights
 from lit_mnist.reports.calibration import nll
 from lit_mnist.reports.committee_facts import committee_facts
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
@@ -51,6 +52,9 @@ class OutOfFold(Collector):
         scored, total = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
         if scored < total:
             self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
+            return
+        if swapped := swapped_weights.found(trainer):
+            self.summary = f"{swapped}: nothing is recorded"
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)

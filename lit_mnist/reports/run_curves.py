@@ -44,7 +44,14 @@ def show(
             loggers.add_picture(logger, tag or name, pixels, step)
 
 
-def show_curves(trainer: Trainer, run: Run, *, step: int, tag: str | None = None) -> None:
+def show_curves(
+    trainer: Trainer,
+    run: Run,
+    *,
+    step: int,
+    tag: str | None = None,
+    test_acc: float | None = None,
+) -> None:
     """Draws `curves.png` from `metrics.csv`, with the test accuracy if it is known.
 
     Args:
@@ -52,13 +59,14 @@ def show_curves(trainer: Trainer, run: Run, *, step: int, tag: str | None = None
         run: The folder.
         step: As in `show`.
         tag: As in `show`.
+        test_acc: The test accuracy; by default that of `results.json`.
     """
     history, results = run.history(), run.results()
     if history:
         name = str(results.get("name", run.folder.parent.name))
         augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
         why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
-        accuracy = {name: results.get("test_acc")}
+        accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
         figure = plots.curves({name: history}, accuracy, caption=why)
         show(trainer, run, "curves", figure, step=step, tag=tag)
 

@@ -12,9 +12,10 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.logs import board
 from lit_mnist.logs.loggers import RunLogger, withhold
+from lit_mnist.models import novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
-from lit_mnist.reports import abstention, gallery, no_digit, plots
+from lit_mnist.reports import abstention, gallery, no_digit, plots, swapped_weights
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import (
     Collector,
@@ -24,14 +25,15 @@ from lit_mnist.reports.predictions import (
 )
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
-from lit_mnist.runs import ledger, tested
+from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run, read_config
 
 
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of only some images, or of rounded weights, leaves nothing but the line in the ledger.
+    A test of only some images, or of weights that were rounded or that a callback has swapped,
+    leaves nothing but the line in the ledger.
 
     Args:
         run: The folder to write to.
@@ -60,23 +62,32 @@ class EvaluationReport(Collector):
         """Scores held-out images, before the module's own hook, which may swap weights back."""
         self.predictions = self.gathered(trainer)
         scores, _ = self._scores(trainer)
+        swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
-        self.reads = self._note(scores) if trainer.is_global_zero else 0
+        self.reads = self._note(scores, swapped) if trainer.is_global_zero else 0
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         partial = incomplete(self.predictions, len(data.test_set.labels))
-        self.unrecorded = partial or self._rounded(trainer)
+        unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
+        self.unrecorded = partial or self._rounded(trainer) or unsaved
         if self.unrecorded:
+            withhold(trainer)
             return
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
             trainer, pl_module, self.run, self.weights.paths, features
         )
         if trainer.is_global_zero:
-            self.novelty = self.no_digit(trainer, pl_module, features, self.missing)
+            self.novelty, self.detector = no_digit.fit(
+                self.held_out, self.missing, trainer, pl_module, features
+            )
         features.remove()
 
     def on_test_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes everything, on rank zero."""
+        """Writes everything, on rank zero.
+
+        From the new `predictions.csv` to the last file the run has no test at all, so that none is
+        put together from parts of two if the process is killed.
+        """
         scores, doubt = self._scores(trainer)
         if not trainer.is_global_zero:
             return
@@ -84,12 +95,15 @@ class EvaluationReport(Collector):
             noted = self.run.file(ledger.NAME)
             self.summary = [f"{why}: nothing is recorded except a line in {noted}"]
             return
-        scores["novelty"] = self.novelty
+        scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
-        # `test_reads` with them, the record of what they are of last: it says that all is written
-        self.write(trainer, self.predictions, scores | {"test_reads": self.reads})
+        files.write_text(self.run.predictions, predictions_csv(self.predictions))
+        known = tested_files.without(self.run.results())
+        files.write_json(self.run.file("results.json"), known | {"test_reads": self.reads})
+        self.write(trainer, self.predictions, scores)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        self.run.update_results(**tested.record(self.run, self.weights, data.test_set.sha256))
+        record = tested.record(self.run, self.weights, data.test_set.sha256)
+        self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
 
     def _scores(self, trainer: Trainer) -> tuple[dict[str, Any], str]:
@@ -120,21 +134,11 @@ class EvaluationReport(Collector):
             return {"calibration": {"missing": missing}}
         return {"calibration": abstention.report(held_out.answers, predictions.answers)}
 
-    def no_digit(
-        self, trainer: Trainer, module: LightningModule, features: Features, missing: str
-    ) -> dict[str, Any]:
-        """Fits the detector of images that are no digit, if there are held-out images."""
-        if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
-            return {"missing": "the classes are no digits"}
-        if self.held_out is None:
-            return {"missing": missing}
-        return no_digit.fit(self.run, self.weights.sha256, self.held_out, trainer, module, features)
-
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
 
-    def _note(self, scores: dict[str, Any]) -> int:
-        digest, folder = self.weights.sha256, self.run.folder
+    def _note(self, scores: dict[str, Any], swapped: str) -> int:
+        digest, folder = "" if swapped else self.weights.sha256, self.run.folder
         noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
         return ledger.note(folder, digest, *noted)
 
@@ -147,15 +151,17 @@ class EvaluationReport(Collector):
         ]
 
     def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
-        """Writes files and pictures.
+        """Writes the detector and the pictures.
 
         Args:
             trainer: The trainer with the data.
             predictions: Predictions for all test images.
-            scores: Their entries in `results.json`.
+            scores: Their entries in `results.json`, where they are not yet.
         """
-        files.write_text(self.run.predictions, predictions_csv(predictions))
-        self.run.update_results(**scores)
+        if self.detector:
+            novelty_file.save(self.detector, self.weights.sha256, self.run.novelty)
+        elif self.held_out:
+            self.run.novelty.unlink(missing_ok=True)
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         names = class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
@@ -164,14 +170,9 @@ class EvaluationReport(Collector):
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
-        show(
-            trainer,
-            self.run,
-            "confusion",
-            plots.confusion(matrix, names),
-            step=self.weights.step,
-        )
-        self.curves(trainer)
+        confusion = plots.confusion(matrix, names)
+        show(trainer, self.run, "confusion", confusion, step=self.weights.step)
+        self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
             board.add_test(
@@ -191,7 +192,8 @@ class EvaluationReport(Collector):
             images, labels, predictions, indices, class_names=names, probabilities=self.sure
         )
 
-    def curves(self, trainer: Trainer) -> None:
+    def curves(self, trainer: Trainer, test_acc: float) -> None:
         """Draws the curves again, with the test accuracy."""
         # A tag of their own: in loggers, those of training have another step
-        show_curves(trainer, self.run, step=self.weights.step, tag="curves_tested")
+        step = self.weights.step
+        show_curves(trainer, self.run, step=step, tag="curves_tested", test_acc=test_acc)

@@ -130,7 +130,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     epochs = len(_tolerant(run.history, [], problems))
     known = results or {}
     if doubt := _tolerant(lambda: tested_files.doubt(folder, known), "", problems):
-        known = {key: value for key, value in known.items() if not key.startswith("test_")}
+        known = tested_files.without(known)
         problems.append(f"{doubt}; test it again")
     if replaced := _tolerant(lambda: best_score.doubt(folder, known), "", problems):
         known = best_score.without(known)

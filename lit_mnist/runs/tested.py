@@ -14,10 +14,11 @@ from typing import Any, NamedTuple, Self
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, digests, tested_files
+from lit_mnist.runs import checkpoints, digests, ledger, tested_files
 from lit_mnist.runs.folder import Run
 
 NEVER = "it has not been tested since it was trained"
+UNANSWERED = "its test has no score, as some answers were NaN"
 
 
 class Weights(NamedTuple):
@@ -66,15 +67,29 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
         weights: The tested weights.
         data_sha256: Hash of the test images and labels, as in `read.Split`.
     """
+    paths = [run.best] if _are_of_best(run, weights) else weights.paths
     return {
         # relative, so that they stay valid if the log folder is moved
-        "test_checkpoints": [os.path.relpath(path, run.folder) for path in weights.paths],
+        "test_checkpoints": [os.path.relpath(path, run.folder) for path in paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
-        tested_files.KEY: tested_files.files_sha256(weights.paths),
+        tested_files.KEY: tested_files.files_sha256(paths),
         "test_data_sha256": data_sha256,
         "test_predictions_sha256": _sha256(run.predictions),
     }
+
+
+def _are_of_best(run: Run, weights: Weights) -> bool:
+    """Whether the run's `best.ckpt` holds these weights, whichever file they were read from.
+
+    `last.ckpt` holds them, too, if the last epoch is the best.
+    """
+    if weights.average is not None or not run.best.is_file():
+        return False
+    try:
+        return weights_sha256([run.best]) == weights.sha256
+    except UserError:  # it is damaged
+        return False
 
 
 def lower_precision(run: Run, precision: str) -> str:
@@ -101,7 +116,7 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
     """
     results = run.results()
     if "test_weights_sha256" not in results:
-        return NEVER
+        return UNANSWERED if _answered_nan(run, weights_sha256) else NEVER
     if not {"test_predictions_sha256", "test_data_sha256"} <= results.keys():
         return "it was tested by an earlier version, which did not note on which images"
     if not files.is_file(run.predictions):
@@ -114,6 +129,17 @@ def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
     if data_sha256 not in ("", results.get("test_data_sha256")):
         return "it was tested on other images"
     return ""
+
+
+def _answered_nan(run: Run, sha256: str) -> bool:
+    """Whether the last look at the test set was with these weights, and their loss was NaN."""
+    looks = ledger.read(run.folder).looks
+    if not looks or looks[-1].get("test_loss") != "nan":
+        return False
+    try:
+        return looks[-1]["weights_sha256"] == (sha256 or weights_sha256([run.evaluated()[0]]))
+    except UserError:  # they are gone or damaged
+        return False
 
 
 def _weights_now(run: Run, results: dict[str, Any]) -> str:

@@ -13,7 +13,14 @@ from lit_mnist import files
 from lit_mnist.runs.folder import Run
 
 CHANGED = "its weights are no longer those that were tested"
+UNFINISHED = "its test was not finished"
 KEY = "test_files_sha256"  # in results.json
+_OF_TEST = ("test_", "calibration", "novelty", "cascade")  # how its entries begin there
+
+
+def without(results: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns the entries of `results.json` but for those about the test."""
+    return {key: value for key, value in results.items() if not key.startswith(_OF_TEST)}
 
 
 def files_sha256(paths: Iterable[Path]) -> str:
@@ -35,7 +42,8 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
     """
     named, sha256 = results.get("test_checkpoints"), results.get(KEY)
     if not isinstance(named, list) or not isinstance(sha256, str):
-        return ""  # never tested, or by an earlier version
+        begun = "test_reads" in results and "test_weights_sha256" not in results
+        return UNFINISHED if begun else ""  # never tested, or by an earlier version
     paths = [folder / str(name) for name in named]
     table = Run(folder).predictions
     if not table.exists():

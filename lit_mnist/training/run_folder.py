@@ -10,13 +10,11 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
-from lit_mnist.runs import checkpoints, entries, safe_yaml
+from lit_mnist.runs import checkpoints, entries, safe_yaml, tested_files
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import Start
 from lit_mnist.training import ending
-
-_OF_TEST = ("test_", "calibration", "novelty")  # how entries of results.json begin
 
 
 class RunFolder(Callback):
@@ -134,7 +132,7 @@ def drop_test(run: Run) -> None:
     """Removes a test's scores from `results.json` and TensorBoard, as other weights are saved."""
     board.withdraw_test(run)
     before = run.results()
-    kept = {key: value for key, value in before.items() if not key.startswith(_OF_TEST)}
+    kept = tested_files.without(before)
     if kept != before:
         files.write_json(run.file("results.json"), kept)
 

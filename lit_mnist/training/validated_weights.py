@@ -28,12 +28,12 @@ class ValidatedWeights:
 
     def note(self, trainer: Trainer) -> None:
         """Records the norms of the weights in use."""
-        self.noted = _norms(trainer.lightning_module)
+        self.noted = norms(trainer.lightning_module)
 
     def changed(self, trainer: Trainer) -> str:
         """Names a weight that is not saved as it was validated; empty if all are."""
-        now, module = _norms(_saved(trainer)), trainer.lightning_module
-        others = [name for name, norm in now.items() if not _same(norm, self.noted.get(name))]
+        now, module = norms(_saved(trainer)), trainer.lightning_module
+        others = [name for name, norm in now.items() if not same(norm, self.noted.get(name))]
         if others and any(overrides(module, LightningModule, hook) for hook in _HOOKS):
             # What it swaps among its own weights, it swaps again whenever it is validated
             before, after = (sorted(map(float, one.values())) for one in (self.noted, now))
@@ -41,8 +41,9 @@ class ValidatedWeights:
         return others[0] if others else ""
 
 
-def _same(norm: Tensor, other: Tensor | None) -> bool:
-    return other is not None and torch.equal(norm, other)
+def same(norm: Tensor | None, other: Tensor | None) -> bool:
+    """Whether two norms are known and equal."""
+    return norm is not None and other is not None and torch.equal(norm, other)
 
 
 def _saved(trainer: Trainer) -> nn.Module:
@@ -56,7 +57,7 @@ def _saved(trainer: Trainer) -> nn.Module:
     return (trainer.lightning_module, *averages)[-1]
 
 
-def _norms(module: nn.Module) -> dict[str, Tensor]:
+def norms(module: nn.Module) -> dict[str, Tensor]:
     """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN."""
     both = (*module.named_parameters(), *module.named_buffers())
     values = {name: value.detach() for name, value in both if value.is_floating_point()}

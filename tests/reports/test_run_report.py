@@ -4,13 +4,14 @@ import csv
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
 
 from lit_mnist.models import ClassifierModule, novelty
 from lit_mnist.pictures import letters
-from lit_mnist.reports import run_report
+from lit_mnist.reports import no_digit
 
 
 class Net(nn.Sequential):
@@ -80,16 +81,22 @@ def outcome(run_cli, kind):
     return outcome, json.loads(Path(f"tb_logs/{kind.__name__}/seed_42/results.json").read_text())
 
 
+@pytest.fixture
+def as_of_digits(monkeypatch):
+    """The detector of images that are no digit is fitted, to a few letters."""
+    drawn = letters.draw_all("HKMX", 2)
+    monkeypatch.setattr(letters, "draw_all", lambda: drawn)
+    monkeypatch.setattr(novelty, "FEWEST", 1)
+    monkeypatch.setattr(no_digit, "class_names", lambda dataset: None)
+
+
 @pytest.mark.parametrize(
     ("kind", "same"),
     [(BeforeTransfer, InForward), (AfterTransfer, InForward), (Swapped, Other)],
 )
-def test_calibration_and_detector_are_of_what_was_tested(run_cli, monkeypatch, kind, same):
+def test_calibration_and_detector_are_of_what_was_tested(run_cli, request, kind, same):
     if kind is not Swapped:  # whose last layer is one that is not called
-        drawn = letters.draw_all("HKMX", 2)
-        monkeypatch.setattr(letters, "draw_all", lambda: drawn)
-        monkeypatch.setattr(novelty, "FEWEST", 1)
-        monkeypatch.setattr(run_report, "class_names", lambda dataset: None)  # as of digits
+        request.getfixturevalue("as_of_digits")
     (_, found), (_, expected) = (outcome(run_cli, one) for one in (kind, same))
     assert found["test_loss"] == expected["test_loss"]
     assert found["calibration"] == expected["calibration"]
@@ -153,6 +160,28 @@ def test_scores_that_contradict_each_other_are_not_recorded(run_cli):
     _, results = outcome(run_cli, ReturnsIt)
     assert results["test_acc"] < 0.5
     assert results["test_loss"] > 2
+
+
+class LogsLate(InForward):
+    """Logs another accuracy once all images are scored."""
+
+    def on_test_epoch_end(self):
+        if self.logs:
+            self.log("test_acc", 0.125)
+
+    logs = True
+
+
+def test_a_test_that_is_not_recorded_leaves_no_detector(run_cli, as_of_digits, monkeypatch):
+    detector = Path("tb_logs/LogsLate/seed_42/novelty.npz")
+    (_, output, _), results = outcome(run_cli, LogsLate)
+    assert "the module has logged test_acc 0.1250, but" in output
+    assert "novelty" not in results
+    assert not detector.exists()
+    monkeypatch.setattr(LogsLate, "logs", False)
+    _, results = outcome(run_cli, LogsLate)
+    with np.load(detector) as saved:
+        assert saved["weights_sha256"] == results["test_weights_sha256"]
 
 
 class Standardised(ClassifierModule):

@@ -17,7 +17,7 @@ from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports.notebook import System
-from lit_mnist.runs import tested
+from lit_mnist.runs import ledger, tested
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL, TEST, digits
 
@@ -85,6 +85,22 @@ def test_an_invalidated_test_gives_the_reason(trained, capsys, change, message):
     assert output == ""
     if not message.endswith("gone"):
         assert problems == f"error: {FOLDER}: {tested.doubt(Run(FOLDER))}; test it again\n"
+
+
+def test_a_test_without_answers_is_told_from_none(trained, capsys):
+    sha256 = results()["test_weights_sha256"]
+    edit(FOLDER, test_weights_sha256=None)
+    (FOLDER / "predictions.csv").unlink()
+    ledger.note(FOLDER, sha256, 0.5, float("nan"), 50)
+    assert tested.doubt(Run(FOLDER)) == "its test has no score, as some answers were NaN"
+    assert tested.doubt(Run(FOLDER), "other") == tested.NEVER
+    assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
+    told = f"error: {FOLDER}: its test has no score, as some answers were NaN; leave it out\n"
+    assert capsys.readouterr().err == told
+    replace_weights(FOLDER / "checkpoints" / "best.ckpt")
+    assert tested.doubt(Run(FOLDER)) == tested.NEVER
+    ledger.note(FOLDER, sha256, 0.5, 1.0, 50)
+    assert tested.doubt(Run(FOLDER), sha256) == tested.NEVER  # of the last look nothing is wrong
 
 
 def test_a_committee_s_test_covers_its_members_weights(trained):

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lit_mnist.main import main
-from lit_mnist.runs import tested_files
+from lit_mnist.runs import best_score, tested_files
 from lit_mnist.runs.folder import Run
 
 FOLDER = Path("tb_logs/dense/seed_42")
@@ -90,6 +90,35 @@ def test_a_test_beside_the_score_of_other_weights_is_told(call, listed, capsys, 
     assert f"{FOLDER} (weights of checkpoints/{name}): left out of the means" in output
     assert "tb_logs/dense: mean accuracy" in output
     assert "of 2 seeds" in output
+
+
+def test_the_weights_of_the_best_in_another_file_are_the_best(call, listed, capsys):
+    best, last = (FOLDER / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    checkpoint = torch.load(best, weights_only=True)
+    torch.save(checkpoint | {"epoch": 9}, last)
+    before = results()
+    assert call("test", "--ckpt_path", "last")[0] == 0
+    assert results()["test_reads"] == before["test_reads"] + 1
+    assert results()["test_acc"] == before["test_acc"]
+    assert listed()["problem"] == ""
+    shutil.copytree("tb_logs/dense", "tb_logs/again")
+    assert main(["compare", "tb_logs/dense", "tb_logs/again"]) == 0
+    output = capsys.readouterr().out
+    assert "weights of" not in output
+    assert output.count("of 3 seeds") == 2
+    replace_weights(last)  # which a longer training may write
+    assert listed()["problem"] == ""
+    replace_weights(best)
+    assert listed()["problem"] == f"{tested_files.CHANGED}; test it again, {best_score.REPLACED}"
+
+
+def test_a_damaged_best_is_not_asked(call, listed):
+    best, last = (FOLDER / "checkpoints" / f"{name}.ckpt" for name in ("best", "last"))
+    shutil.copy(best, last)
+    best.write_bytes(b"PK")
+    assert call("test", "--ckpt_path", "last")[0] == 0
+    assert results()["test_checkpoints"] == ["checkpoints/last.ckpt"]
+    assert "its test is of checkpoints/last.ckpt" in listed()["problem"]
 
 
 def test_the_best_by_another_name_of_its_folder_is_the_best(call, listed, here):

@@ -1,0 +1,75 @@
+"""Whether callbacks put other weights in place for an evaluation than those that were loaded.
+
+An average that a callback swaps in as a test starts is in no checkpoint, so that its scores are of
+no file. A module's own hooks are part of the module, and may swap (`models/evaluation_hooks`).
+"""
+
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import Checkpoint
+from torch import Tensor
+
+from lit_mnist.models.evaluation_hooks import STAGES, STARTS
+from lit_mnist.training.validated_weights import norms, same
+
+_STARTS = tuple(f"on_{stage}_{start}" for stage in STAGES for start in STARTS)
+# A module's own hooks alone have a model_eval
+_HOOKS = ("on_load_checkpoint", *(hook for hook in _STARTS if hasattr(Callback, hook)))
+
+
+class _Before(Callback):
+    """Notes the weights before the callbacks are called."""
+
+    def __init__(self) -> None:
+        self.noted: dict[str, Tensor] = {}
+
+    def note(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
+        """Notes the weights' norms, but not at the start of later batches."""
+        if not any(rest[1:]):
+            self.noted = norms(pl_module)
+
+
+class _After(Checkpoint):
+    """Compares the weights once the callbacks were called.
+
+    It is a `Checkpoint` only because Lightning calls those last.
+
+    Args:
+        before: Notes the weights before.
+    """
+
+    def __init__(self, before: _Before) -> None:
+        self.before, self.swapped = before, ""  # the name of a weight
+
+    def compare(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
+        """Compares the weights, but not at the start of later batches."""
+        if self.swapped or any(rest[1:]):
+            return
+        before, now = self.before.noted, norms(pl_module)
+        others = (name for name in before | now if not same(before.get(name), now.get(name)))
+        self.swapped = next(others, "")
+
+
+for hook in _HOOKS:
+    setattr(_Before, hook, _Before.note)
+    setattr(_After, hook, _After.compare)
+
+
+def watch(trainer: Trainer) -> None:
+    """Adds what `found` reads, around the trainer's callbacks."""
+    before = _Before()
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    callbacks[:] = [before, *callbacks, _After(before)]
+
+
+def found(trainer: Trainer) -> str:
+    """Tells which weights a callback has swapped; empty if none has.
+
+    Args:
+        trainer: A trainer that is evaluating or has evaluated, after `watch`.
+    """
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    names = (one.swapped for one in callbacks if isinstance(one, _After) and one.swapped)
+    name = next(names, "")
+    return name and f"a callback has swapped {name}"

@@ -1,0 +1,133 @@
+"""A test that is stopped while it writes leaves no test that is put together from two."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import yaml
+
+from lit_mnist.main import main
+from lit_mnist.reports.committee_table import markdown
+from lit_mnist.runs import tested
+from lit_mnist.runs.folder import Run
+from tests.conftest import CONFIGS
+from tests.runs.test_tested import COMMITTEE, FOLDER, replace_weights, results
+
+OF_TEST = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "calibration", "cascade")
+
+
+class Stopped(BaseException):
+    """As if the process were killed."""
+
+
+@pytest.fixture
+def stop_after(monkeypatch):
+    """Stops the program once it has put this many files in place."""
+    replace = Path.replace
+
+    def call(count):
+        done = []
+
+        def counting(self, target):
+            moved = replace(self, target)
+            done.append(target)
+            if len(done) == count:
+                raise Stopped
+            return moved
+
+        monkeypatch.setattr(Path, "replace", counting)
+        return done
+
+    return call
+
+
+@pytest.fixture
+def each_stop(stop_after, capsys):
+    """Yields results.json and the row of `runs` for each place at which a test can be stopped."""
+
+    def states(argv, folder):
+        shutil.copytree(folder, "before")
+        for count in range(1, 40):
+            stop_after(count)
+            try:
+                assert main(argv) == 0
+            except Stopped:
+                ended = False
+            else:
+                ended = True
+            stop_after(-1)
+            capsys.readouterr()
+            assert main(["runs", "--json"]) == 0
+            listed = json.loads(capsys.readouterr().out)
+            row = next(row for row in listed if folder == Path("tb_logs", row["run"]))
+            yield results(folder), row
+            if ended:
+                return
+            shutil.rmtree(folder)
+            shutil.copytree("before", folder)
+        pytest.fail("the test never ended")
+
+    return states
+
+
+def check(states, before):
+    """Returns how many states hold the test before, no test, and the new one: each is whole."""
+    *stopped, (after, _) = states
+    assert before["test_weights_sha256"] != after["test_weights_sha256"]
+    counts = [0, 0, 1]
+    for found, row in stopped:
+        whole = next(
+            (
+                place
+                for place, one in enumerate((before, None, after))
+                if one and found.get("test_weights_sha256") == one["test_weights_sha256"]
+            ),
+            1,
+        )
+        counts[whole] += 1
+        if whole == 1:
+            assert not set(OF_TEST) & found.keys()
+            assert row["test_acc"] is None
+            assert row["problem"] == "its test was not finished; test it again"
+        else:
+            one = (before, None, after)[whole]
+            expected = {name: one.get(name) for name in (*OF_TEST, "test_checkpoints")}
+            assert {name: found.get(name) for name in expected} == expected
+            assert row["test_acc"] == one["test_acc"]
+    return counts
+
+
+def test_a_stopped_test_of_other_weights_is_none(trained, members, no_pictures, each_stop):
+    last = FOLDER / "checkpoints" / "last.ckpt"
+    replace_weights(shutil.copy(FOLDER / "checkpoints" / "best.ckpt", last))
+    before = results()
+    states = each_stop(["test", *members, "--ckpt_path", "last"], FOLDER)
+    counts = check(states, before)
+    assert counts[0] == 1  # with the new table in place; `tested.doubt` sees it
+    assert counts[1] >= 3  # the pictures among them
+    assert tested.doubt(Run(FOLDER)) == ""
+
+
+def test_a_stopped_test_of_another_average_is_none(trained, members, no_pictures, each_stop):
+    before = results(COMMITTEE)
+    at = members.index("--data.dataset")
+    argv = [
+        *("test", "--config", f"{CONFIGS}/ensemble.yaml", "--name", "dense", *members[at : at + 4]),
+        *("--model.checkpoints", "tb_logs/dense/seed_*/checkpoints/best.ckpt"),
+        *("--model.average", "logits", "--trainer.accelerator", "cpu"),
+    ]
+
+    def states():
+        for found, row in each_stop(argv, COMMITTEE):
+            config = yaml.safe_load((COMMITTEE / "config.yaml").read_text())
+            if "test_average" in found:
+                average = config["model"]["init_args"]["average"]
+                assert found["test_average"] == found["average"] == average
+                assert (COMMITTEE / "report.md").read_text() == markdown(found)
+            yield found, row
+
+    counts = check(states(), before)
+    assert counts[0] == 1
+    assert counts[1] >= 6
+    assert tested.doubt(Run(COMMITTEE)) == ""
