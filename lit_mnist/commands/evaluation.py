@@ -13,15 +13,16 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
 from lit_mnist.machine.patching import overrides
+from lit_mnist.logs.digits import rounded
 from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.reports import swapped_weights
 from lit_mnist.runs import checkpoints, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
+from lit_mnist.training import swapped_weights
 
 
 def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
@@ -55,7 +56,7 @@ def scores(trainer: Trainer, stage: str) -> str:
         trainer: The trainer that has evaluated.
         stage: val or test.
     """
-    logged = {name: float(value) for name, value in trainer.callback_metrics.items()}
+    logged = {name: rounded(name, value) for name, value in trainer.callback_metrics.items()}
     # the second name of a value that is logged for each step and the epoch
     copies = {both for name in logged if logged.get(both := f"{name}_epoch") == logged[name]}
     ours = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in logged]

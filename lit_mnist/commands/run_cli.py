@@ -23,12 +23,13 @@ from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.pictures import files as picture_files
-from lit_mnist.reports import cascade_report, digits_report, swapped_weights
+from lit_mnist.reports import cascade_report, digits_report
 from lit_mnist.reports.committee_report import CommitteeReport
 from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import best_score
 from lit_mnist.runs.tested import Weights
+from lit_mnist.training import swapped_weights
 from lit_mnist.workarounds.applied import applied
 
 say = rank_zero_only(print)

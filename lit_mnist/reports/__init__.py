@@ -2,7 +2,6 @@
 
 run_report        files and pictures of a test
 scores            the scores of a test, and why one is not recorded
-swapped_weights   whether callbacks put other weights in place for an evaluation
 run_curves        curves.png, after training and after a test
 held_out          predictions of the tested weights for the held-out training images
 calibration       proper scores, calibration error, temperature

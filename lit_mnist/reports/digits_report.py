@@ -19,7 +19,7 @@ from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
-from lit_mnist.reports import digits_sheet, swapped_weights
+from lit_mnist.reports import digits_sheet
 from lit_mnist.reports.digits_table import (
     COLUMNS,
     Row,
@@ -31,6 +31,7 @@ from lit_mnist.reports.digits_table import (
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
+from lit_mnist.training import swapped_weights
 
 NAMES = ("digits.csv", "digits.json", "digits.png")
 

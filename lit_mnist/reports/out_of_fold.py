@@ -14,13 +14,13 @@ from lightning.pytorch import LightningModule, Trainer
 from lit_mnist import files
 from lit_mnist.data.batches import Batch
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.reports import swapped_weights
 from lit_mnist.reports.calibration import nll
 from lit_mnist.reports.committee_facts import committee_facts
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
+from lit_mnist.training import swapped_weights
 
 KEY = "out_of_fold"  # in results.json
 

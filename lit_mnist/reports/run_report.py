@@ -15,7 +15,7 @@ from lit_mnist.logs.loggers import RunLogger, withhold
 from lit_mnist.models import novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
-from lit_mnist.reports import abstention, gallery, no_digit, plots, swapped_weights
+from lit_mnist.reports import abstention, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
 from lit_mnist.reports.predictions import (
     Collector,
@@ -27,6 +27,7 @@ from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.training import swapped_weights
 
 
 class EvaluationReport(Collector):

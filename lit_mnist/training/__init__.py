@@ -11,6 +11,7 @@ known_ends         how a run will end, before it is trained
 run_folder         clears a run's folder and writes its config and status
 same_weights       checks that all ranks hold the same weights
 searched           keeps learning rates and batch sizes that a finder has found
+swapped_weights    tells whether callbacks put other weights in place for an evaluation
 trial_pruning      ends trials of a sweep early if others did better
 validated_weights  tells whether a checkpoint's weights are those that were validated
 """

@@ -14,9 +14,11 @@ from lit_mnist.machine.patching import replaced
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpointing import LastCheckpoint
 from lit_mnist.training.ending import WholeSteps
+from lit_mnist.training.swapped_weights import AfterCallbacks
 
 _CONNECTOR = callback_connector._CallbackConnector
-_SAVING = (WholeSteps, BestCheckpoint, LastCheckpoint)
+# They save, or look at, what all others have done
+_LAST = (WholeSteps, BestCheckpoint, LastCheckpoint, AfterCallbacks)
 
 
 def module_callbacks() -> AbstractContextManager[None]:
@@ -38,7 +40,7 @@ def module_callbacks() -> AbstractContextManager[None]:
         except UserError:
             trainer.callbacks = before  # which are told of the error
             raise
-        trainer.callbacks = sorted(trainer.callbacks, key=lambda one: isinstance(one, _SAVING))
+        trainer.callbacks = sorted(trainer.callbacks, key=lambda one: isinstance(one, _LAST))
         if trainer.state.fn != TrainerFn.FITTING:  # where it has nothing to do, nor loads its state
             kept = [one for one in trainer.callbacks if not isinstance(one, SpikeDetection)]
             trainer.callbacks = kept

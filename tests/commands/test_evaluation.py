@@ -1,9 +1,12 @@
 """What validate and test print of an evaluation."""
 
 import re
+from types import SimpleNamespace
 
 import pytest
+import torch
 
+from lit_mnist.commands import evaluation
 from lit_mnist.models import DenseModule
 from tests.test_recipes import fitted
 
@@ -39,3 +42,12 @@ def test_all_that_a_module_logs_is_told(run_cli, name, validated):
     fitted(run_cli("fit", *options))
     assert re.search(f"ckpt: {validated}\n", fitted(run_cli("validate", *options)))
     assert "ckpt: test/f1 0.5000\n" in fitted(run_cli("test", *options))
+
+
+def test_scores_are_printed_as_they_are_recorded():
+    exact = torch.tensor(0.90965)  # in float32 a little more, but recorded with seven digits
+    trainer = SimpleNamespace(
+        callback_metrics={"val_acc": exact}, val_dataloaders=[0], num_val_batches=[1], callbacks=[]
+    )
+    assert f"{float(exact):.4f}" == "0.9097"
+    assert evaluation.scores(trainer, "val") == "val_acc 0.9096"

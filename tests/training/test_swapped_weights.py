@@ -14,7 +14,7 @@ from lit_mnist.main import main
 from lit_mnist.models import DenseModule
 from tests.conftest import CONFIGS, TEST
 
-HERE = "tests.reports.test_swapped_weights"
+HERE = "tests.training.test_swapped_weights"
 RUN = Path("tb_logs/dense/seed_42")
 
 

@@ -7,7 +7,6 @@ no file. A module's own hooks are part of the module, and may swap (`models/eval
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import Checkpoint
 from torch import Tensor
 
 from lit_mnist.models.evaluation_hooks import STAGES, STARTS
@@ -30,10 +29,10 @@ class _Before(Callback):
             self.noted = norms(pl_module)
 
 
-class _After(Checkpoint):
+class AfterCallbacks(Callback):
     """Compares the weights once the callbacks were called.
 
-    It is a `Checkpoint` only because Lightning calls those last.
+    `module_callbacks` puts it behind those of the module.
 
     Args:
         before: Notes the weights before.
@@ -53,14 +52,14 @@ class _After(Checkpoint):
 
 for hook in _HOOKS:
     setattr(_Before, hook, _Before.note)
-    setattr(_After, hook, _After.compare)
+    setattr(AfterCallbacks, hook, AfterCallbacks.compare)
 
 
 def watch(trainer: Trainer) -> None:
     """Adds what `found` reads, around the trainer's callbacks."""
     before = _Before()
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    callbacks[:] = [before, *callbacks, _After(before)]
+    callbacks[:] = [before, *callbacks, AfterCallbacks(before)]
 
 
 def found(trainer: Trainer) -> str:
@@ -70,6 +69,6 @@ def found(trainer: Trainer) -> str:
         trainer: A trainer that is evaluating or has evaluated, after `watch`.
     """
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    names = (one.swapped for one in callbacks if isinstance(one, _After) and one.swapped)
+    names = (one.swapped for one in callbacks if isinstance(one, AfterCallbacks) and one.swapped)
     name = next(names, "")
     return name and f"a callback has swapped {name}"
