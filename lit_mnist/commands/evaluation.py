@@ -12,8 +12,8 @@ from lightning.pytorch.utilities.seed import isolate_rng
 
 from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
-from lit_mnist.machine.patching import overrides
 from lit_mnist.logs.digits import rounded
+from lit_mnist.machine.patching import overrides
 from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
