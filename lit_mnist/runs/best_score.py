@@ -22,7 +22,8 @@ def entries_of(scores: Mapping[str, float]) -> dict[str, Any]:
     names = [name for name in ("val_acc", "val_loss") if name in scores]
     # Seven digits are the precision of float32, as in metrics.csv
     rounded = {f"best_{name}": float(f"{scores[name]:.7g}") for name in names}
-    return {"best_epoch": int(scores["epoch"]), **rounded}
+    counted = {"best_val_images": int(scores["images"])} if "images" in scores else {}
+    return {"best_epoch": int(scores["epoch"]), **rounded, **counted}
 
 
 def note(run: Run) -> None:
