@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+import re
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -86,6 +87,23 @@ def is_file(path: Path) -> bool:
     if is_irregular(path):
         raise UserError(f"{path}: is no regular file; move it elsewhere, or restore the file")
     return path.is_file()
+
+
+def refuse_url(text: str, option: str = "") -> None:
+    """Refuses a URL in place of a path; pathlib would make one slash of two, also in messages.
+
+    Args:
+        text: What the user names.
+        option: The option, for the message.
+
+    Raises:
+        UserError: It is a URL, such as `https://example.com/x.ckpt`.
+    """
+    if re.match(r"[A-Za-z][A-Za-z0-9+.-]+://", text):
+        named = f"{option} {text:.200}".strip()
+        raise UserError(
+            f"{named}: is a URL; give a path on this machine, and download what is to be read"
+        )
 
 
 def is_irregular(path: Path) -> bool:

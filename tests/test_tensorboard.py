@@ -219,3 +219,7 @@ def test_the_best_validation_within_an_epoch_is_logged():
     assert best_of_epoch([*rows, row(2, 0.55)], best(1, 0.6)) == {}
     assert best_of_epoch([*rows, row(2, 0.7)], best(1, 0.6))["best_val_acc"] == 0.7
     assert best_of_epoch([*rows, row(2, float("nan"))], best(1, 0.6)) == {}
+    assert best_of_epoch([row(0, 1.0), row(1, 0.4), row(2, 0.5)], best(1, 0.4)) == {
+        "best_val_acc": 0.5,  # the first row is of other images
+        "best_val_loss": 0.5,
+    }

@@ -37,6 +37,7 @@ jobs_at_once    how many of them run at a time by default
 arguments       prepares the command line for the parser; finds configs by name
 constructors    the constructors of classes that options name
 groups          checks what is given for a whole group of options, such as --data
+durations       refuses durations that Lightning cannot read
 option_checks   refuses bad values that the parser or Lightning would accept silently
 error_messages  turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import NoReturn
 
-from lit_mnist import program
+from lit_mnist import files, program
 from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
@@ -75,6 +75,7 @@ class CommandParser(argparse.ArgumentParser):
 
 def path(text: str) -> Path:
     """Reads a path; no shell replaces `~` behind a `=`."""
+    files.refuse_url(text)
     return Path(os.path.expanduser(text))
 
 

@@ -75,6 +75,32 @@ def check_callbacks(callbacks: Any) -> None:
         check("--trainer.callbacks", callback)
 
 
+def check_dict_kwargs(model: Any, trainer: Any) -> None:
+    """Refuses arguments below `dict_kwargs` that a constructor does not take.
+
+    The parser moves those that it knows below `init_args`, and passes on all others.
+
+    Args:
+        model: The model that is chosen, as parsed.
+        trainer: The parsed options of the trainer.
+
+    Raises:
+        UserError: Names the option, the argument and the class.
+    """
+    chosen = [("--model", model)]
+    chosen += [(f"--trainer.{key}", one) for key, v in vars(trainer).items() for one in _listed(v)]
+    for option, one in chosen:
+        extra = one.get("dict_kwargs") if isinstance(one, Namespace) else None
+        for argument in extra or {}:
+            kinds = {known.kind for known in _parameters(one.class_path).values()}
+            if inspect.Parameter.VAR_KEYWORD not in kinds:
+                kind = one.class_path.rpartition(".")[2]
+                raise UserError(
+                    f"{option}: dict_kwargs: {argument}: {kind} takes no such argument; leave it"
+                    " out"
+                )
+
+
 def name_enums(callbacks: Any) -> None:
     """Puts the values of enumerations, such as Timer's, in their place, as YAML has none.
 

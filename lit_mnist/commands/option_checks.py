@@ -9,6 +9,7 @@ import yaml
 from lightning.pytorch.loggers import CSVLogger, Logger
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
+from lit_mnist import files
 from lit_mnist.commands import groups
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.errors import UserError
@@ -49,6 +50,7 @@ def check_configs(paths: Iterable[str]) -> None:
             raise UserError("--config: is empty; name a file, or leave the option out")
         if "\0" in name:
             raise UserError(f"--config {name!r:.99}: not a file name")
+        files.refuse_url(name, "--config")
         try:
             if not path.exists():
                 names = ", ".join(shipped_configs())
@@ -75,8 +77,9 @@ def check_checkpoint(path: Any) -> None:
     """Refuses an empty path, as from an unset shell variable, which would mean the best checkpoint.
 
     Raises:
-        UserError: The path is empty.
+        UserError: The path is empty, or a URL.
     """
+    files.refuse_url(str(path), "--ckpt_path")
     if path == "":
         raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
 
@@ -106,6 +109,7 @@ def plain_path(option: str, path: Any) -> Path:
     Raises:
         UserError: It cannot, or it is empty, as a shell's unset variable is.
     """
+    files.refuse_url(str(path), option)
     if path and isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
         return Path(os.path.expanduser(path))  # no shell does it in a file, or behind a =
     raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")

@@ -70,6 +70,7 @@ class RunOptions(RunParser):
         option_checks.check_checkpoint(config.get("ckpt_path"))
         option_checks.check_unused(config)
         constructors.check_callbacks(config.trainer.callbacks)
+        constructors.check_dict_kwargs(config.model, config.trainer)
         constructors.name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold

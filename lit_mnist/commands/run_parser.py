@@ -9,7 +9,7 @@ from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.cli import LightningCLI
 
 from lit_mnist import program
-from lit_mnist.commands import constructors, groups, named_class, option_checks
+from lit_mnist.commands import constructors, durations, groups, named_class, option_checks
 from lit_mnist.commands.arguments import config_files, configs_first
 from lit_mnist.commands.error_messages import parser_error
 from lit_mnist.commands.overview import RUN_COMMANDS
@@ -125,6 +125,7 @@ class RunParser(CommandLineWins):
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))
         option_checks.check_trainer(config.trainer)
+        durations.check(config.trainer)
         return config
 
     def _known_words(self) -> list[str]:

@@ -51,12 +51,12 @@ def table(rows: Sequence[Listed]) -> str:
 
 def _cells(row: Listed) -> tuple[str, ...]:
     limit = "" if row.max_epochs in (None, -1) else f"/{row.max_epochs}"
-    interval = row.test_acc_ci95
+    interval, images = row.test_acc_ci95, row.best_val_images
     return (
         _printable(row.run),
         _printable(row.state),
         "" if row.epoch is None else f"{row.epoch}{limit}",
-        _share(row.best_val_acc),
+        _share(row.best_val_acc) + ("" if images is None else f" of {images:,}"),
         _share(row.test_acc),
         "" if interval is None else " to ".join(map(_share, interval)),
         "" if row.seconds is None else str(timedelta(seconds=round(row.seconds))),

@@ -76,7 +76,7 @@ def find(
     _say_kept(named, checkpoint, model)
     steps = checkpoint.get("global_step", 0)
     point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
-    return StartingPoint(point, Start(named, _best_before(named, checkpoint)))
+    return StartingPoint(point, Start(named, *_best_before(named, checkpoint)))
 
 
 def tell(trainer: Trainer, begin: StartingPoint) -> None:
@@ -126,7 +126,9 @@ def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -
         _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
 
 
-def _best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
+def _best_before(
+    start: Path, checkpoint: dict[str, Any]
+) -> tuple[Path, dict[str, float]] | tuple[None]:
     """Finds the best weights of the training that led to a checkpoint: its own or `best.ckpt`'s.
 
     Args:
@@ -134,7 +136,7 @@ def _best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
         checkpoint: Its content.
 
     Returns:
-        A file whose score is known; None if there is none.
+        A file whose score is known, and its scores; None if there is none.
     """
     scored = {start: checkpoints.scores(checkpoint)}
     neighbour = start.with_name(BEST)
@@ -144,7 +146,10 @@ def _best_before(start: Path, checkpoint: dict[str, Any]) -> Path | None:
         if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
             scored[neighbour] = checkpoints.scores(other)
     known = {path: scores for path, scores in scored.items() if scores}
+    if len({scores["images"] for scores in known.values() if "images" in scores}) > 1:
+        del known[neighbour]  # its score is of other images, so that they cannot be compared
     # Of equal scores the first, as in an uninterrupted run
-    return max(
+    best = max(
         known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
     )
+    return (best, known[best]) if best else (None,)

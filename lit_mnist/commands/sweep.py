@@ -13,7 +13,7 @@ from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
-from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS
+from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, share
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
@@ -82,6 +82,8 @@ class Sweep(NamedTuple):
         """Settings that must be the same when the sweep is resumed, in plain values."""
         fixed = {k: v for k, v in flat(dict(self.options)).items() if not k.startswith(_FREE)}
         values = {"space": space.as_plain(self.space), "options": fixed}
+        if share(self.options["trainer"]["limit_val_batches"]) != "1.0":  # decides which images
+            values["--data.eval_batch_size"] = self.options["data"]["eval_batch_size"]
         plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
         return plain
 

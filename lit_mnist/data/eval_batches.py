@@ -26,18 +26,31 @@ class EvalBatches:
         world_size: int = 1,
     ) -> None:
         self.images, self.labels = images, labels
+        self.sizes = [
+            _sizes(len(indices), batch_size, one, world_size) for one in range(world_size)
+        ]
         own = indices[rank::world_size].to(images.device)
-        most = -(-len(indices) // world_size)  # those of rank zero
-        count = max(-(-most // batch_size), 1)
-        chunks = own.split(batch_size)
-        self.chunks = chunks if len(chunks) == count else own.tensor_split(count)
+        self.chunks = own.split(self.sizes[rank])
 
     def __len__(self) -> int:
         """Number of batches on this rank."""
         return len(self.chunks)
+
+    def images_within(self, batches: int) -> int:
+        """Number of images in the first `batches` batches of all ranks together."""
+        return sum(sum(sizes[:batches]) for sizes in self.sizes)
 
     def __iter__(self) -> Iterator[Batch]:
         """Yields the batches of this rank."""
         for index in self.chunks:
             images = self.images.index_select(0, index)
             yield Batch(images, self.labels.index_select(0, index), index, loss_divisor=len(index))
+
+
+def _sizes(total: int, batch_size: int, rank: int, world_size: int) -> list[int]:
+    """Returns the number of images in each of a rank's batches."""
+    count = max(-(-total // (batch_size * world_size)), 1)  # of rank zero, which has the most
+    own = len(range(rank, total, world_size))
+    if -(-own // batch_size) == count:
+        return [min(batch_size, own - place * batch_size) for place in range(count)]
+    return [own // count + (place < own % count) for place in range(count)]

@@ -122,7 +122,8 @@ def best_of_epoch(
     """Returns best_val_acc and best_val_loss if the last row's epoch improved them; else nothing.
 
     A row holds only its epoch's last validation. The best of earlier validations is in
-    `results.json`, which is updated after the row is written.
+    `results.json`, which is updated after the row is written, and which holds no score of other
+    images or of weights that were not saved, as rows may.
 
     Args:
         rows: Rows of `metrics.csv`.
@@ -131,9 +132,8 @@ def best_of_epoch(
     row, names = rows[-1], ("val_acc", "val_loss")
     before = [other.get("val_acc", nan) for other in rows[:-1]]
     known = results.get("best_val_acc", nan)
-    if not isnan(row.get("val_acc", nan)) and not any(
-        score >= row["val_acc"] for score in (*before, known)
-    ):
+    to_beat = before if isnan(known) else [known]
+    if not isnan(row.get("val_acc", nan)) and not any(score >= row["val_acc"] for score in to_beat):
         return {f"best_{name}": row[name] for name in names if name in row}
     if results.get("best_epoch") != row["epoch"]:
         return {}

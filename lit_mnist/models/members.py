@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.models.rebuild import rebuild
 from lit_mnist.models.scoring import ScoredModule
@@ -71,6 +72,7 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
             [Path(pattern)] if is_path else list(map(Path, sorted(glob.glob(pattern), key=_order)))
         )
         if not named:
+            files.refuse_url(pattern, "--model.checkpoints")
             raise UserError(f"--model.checkpoints {pattern}: no such file; train members with fit")
         paths += named
     if len(paths) < 2:

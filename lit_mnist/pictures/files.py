@@ -13,6 +13,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 from lit_mnist.errors import UserError
+from lit_mnist.files import refuse_url
 from lit_mnist.pictures.grey import in_grey
 from lit_mnist.shape import SIDE_PX
 
@@ -61,6 +62,7 @@ def find(paths: Sequence[str | Path]) -> list[Path]:
         elif matching := sorted(filter(os.path.isfile, glob.glob(str(path), recursive=True))):
             files += map(Path, matching)
         else:
+            refuse_url(path)
             raise UserError(f"{str(path)!r} is not an existing file or folder: check the path")
     return files
 

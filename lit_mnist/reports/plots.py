@@ -22,6 +22,7 @@ def curves(
     *,
     losses: bool = True,
     caption: str = "",
+    best_epoch: float | None = None,
 ) -> Figure:
     """Plots accuracy and loss per epoch: training dashed, validation solid, one colour per system.
 
@@ -34,6 +35,7 @@ def curves(
             it is not known.
         losses: Whether to plot losses beside the accuracies, if there are any.
         caption: A sentence below the figure.
+        best_epoch: The epoch to circle; None for that of the highest `val_acc`.
     """
     keys = [key for key in ("train_loss", "val_loss") if losses]
     wide = any(_known(rows, key) for rows in histories.values() for key in keys)
@@ -43,6 +45,9 @@ def curves(
         axes = figure.add_subplot(1, 1 + wide, place + 1, xlabel="epoch")
         axes.set(title=f"{name.capitalize()} per epoch", ylabel="loss in nats" if place else name)
         _panel(axes, histories, {} if place else test_acc, colours, "loss" if place else "acc")
+        if len(histories) == 1:
+            for rows in histories.values():
+                _mark(axes, rows, "val_loss" if place else "val_acc", best_epoch)
     lines, labels = _legend(*figure.axes[0].get_legend_handles_labels(), len(histories))
     if lines:
         # beside the last panel, even if some systems have no lines in it
@@ -85,17 +90,14 @@ def _panel(
     drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
     if drawn:
         axes.set_ylim(_useful_range(drawn, falling=key == "loss"))
-    if len(histories) == 1:
-        for rows in histories.values():
-            _mark(axes, rows, f"val_{key}")
 
 
-def _mark(axes: Axes, rows: History, key: str) -> None:
+def _mark(axes: Axes, rows: History, key: str, best_epoch: float | None) -> None:
     """Circles the best epoch, and draws a line where the rate was lowered."""
     for place, epoch in enumerate(rate_falls(rows)):
         label = "_" if place else "learning rate falls"
         axes.axvline(epoch, color="grey", lw=1, alpha=0.6, label=label, zorder=1)
-    best = best_row(rows)
+    best = best_row([row for row in rows if best_epoch in (None, row["epoch"])])
     if best and not math.isnan(best.get(key, math.nan)):
         label = f"best epoch {best['epoch']:.0f}: {best['val_acc']:.4f}"
         ring: dict[str, Any] = {

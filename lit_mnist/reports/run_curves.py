@@ -1,5 +1,6 @@
 """`curves.png` of a run, drawn when training ends and again after a test."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -67,8 +68,21 @@ def show_curves(
         augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
         why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
         accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
-        figure = plots.curves({name: history}, accuracy, caption=why)
+        best = best_epoch(history, results)
+        figure = plots.curves({name: history}, accuracy, caption=why, best_epoch=best)
         show(trainer, run, "curves", figure, step=step, tag=tag)
+
+
+def best_epoch(history: plots.History, results: Mapping[str, Any]) -> float | None:
+    """Returns the epoch of `best.ckpt` if a higher row does not count, as it is of other images.
+
+    It is None otherwise: the row of a best validation within an epoch may hold a later one.
+    """
+    highest = plots.best_row(history)
+    known = results.get("best_val_acc")
+    if highest is None or known is None or highest["val_acc"] <= known:
+        return None
+    return results.get("best_epoch")
 
 
 def drops(module: nn.Module) -> bool:

@@ -21,7 +21,8 @@ def entries_of(scores: Mapping[str, float]) -> dict[str, Any]:
         return {}
     names = [name for name in ("val_acc", "val_loss") if name in scores]
     found = {f"best_{name}": rounded(scores[name]) for name in names}
-    return {"best_epoch": int(scores["epoch"]), **found}
+    counted = {"best_val_images": int(scores["images"])} if "images" in scores else {}
+    return {"best_epoch": int(scores["epoch"]), **found, **counted}
 
 
 def rounded(score: float) -> float:

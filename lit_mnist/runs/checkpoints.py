@@ -104,7 +104,10 @@ def _rows(checkpoint: dict[str, Any], name: str, missing: Any = None) -> Any:
 
 
 def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
-    """Returns epoch, val_acc and val_loss of exactly these weights; empty if not measured."""
+    """Returns what was measured of exactly these weights; empty if nothing was.
+
+    It is their epoch, val_acc, val_loss and on how many images, as far as that is known.
+    """
     state = entries.state(checkpoint, entries.BEST, {})
     measured = state.get("measured") if isinstance(state, dict) else None
     rows = history(checkpoint)
@@ -112,7 +115,7 @@ def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
         measured = {"step": checkpoint.get("global_step")} | rows[-1]
     if not isinstance(measured, dict) or measured.get("step") != checkpoint.get("global_step"):
         return {}
-    names = ("epoch", "val_acc", "val_loss")
+    names = ("epoch", "val_acc", "val_loss", "images")
     found = {name: measured[name] for name in names if _is_number(measured.get(name))}
     return found if {"epoch", "val_acc"} <= found.keys() else {}
 

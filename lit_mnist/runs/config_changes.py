@@ -118,7 +118,7 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:
     """Flattens a config, to one spelling of each value, and drops limits held by callbacks."""
     options = dict(_options(listed(config)))
-    options |= {key: _share(options[key]) for key in _SHARES if key in options}
+    options |= {key: share(options[key]) for key in _SHARES if key in options}
     options |= {key: one for key, one in _MEANT.items() if key in options and options[key] is None}
     if "trainer.precision" in options:
         named = str(options["trainer.precision"])
@@ -140,7 +140,7 @@ def _options(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
             yield name, value
 
 
-def _share(value: Any) -> str:
+def share(value: Any) -> str:
     """Formats a limit so that 1.0 (all batches, the default) and 1 (one batch) differ."""
     return "1.0" if value is None else str(value or 0)
 

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, tested_files
-from lit_mnist.runs.config_changes import FREE_OPTIONS
+from lit_mnist.runs.config_changes import FREE_OPTIONS, share
 from lit_mnist.runs.folder import Run, flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
@@ -34,6 +34,7 @@ class Listed(NamedTuple):
         state: running, interrupted, complete, damaged, or "only tested" where nothing was trained.
         epoch: Number of finished epochs, out of `max_epochs`.
         best_val_acc: In [0, 1], as is `test_acc` with its interval.
+        best_val_images: On how many images it was measured, if validation is limited to some.
         seconds: Duration of training.
         differs: Options in which the listed runs differ.
         problem: Which file cannot be read, or that its test is outdated; empty if nothing is wrong.
@@ -46,6 +47,7 @@ class Listed(NamedTuple):
     epoch: int | None
     max_epochs: int | None
     best_val_acc: float | None
+    best_val_images: int | None
     test_acc: float | None
     test_acc_ci95: list[float] | None
     seconds: float | None
@@ -139,6 +141,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         problems.append(f"its test is of {other}")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
+    whole = share(config.get("trainer.limit_val_batches")) == "1.0"
     return config, Listed(
         run=name,
         name=str(known.get("name", config.get("name", folder.parent.name))),
@@ -147,6 +150,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         epoch=None if committee else _finished_epochs(known, epochs),
         max_epochs=None if committee else _number(config, "trainer.max_epochs"),
         best_val_acc=_number(known, "best_val_acc"),
+        best_val_images=None if whole else _number(known, "best_val_images"),
         test_acc=_number(known, "test_acc"),
         test_acc_ci95=limits if isinstance(limits, list) and len(limits) == 2 else None,
         seconds=_number(known, "seconds"),

@@ -1,8 +1,9 @@
 """Where a run is resumed: from which checkpoint, and whether its options are still the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from lightning.pytorch.utilities import rank_zero_only
@@ -28,6 +29,7 @@ class Start(NamedTuple):
 
     checkpoint: Path
     best: Path | None  # the best known weights of the training that led to it
+    scores: Mapping[str, float] = MappingProxyType({})  # of the best
 
 
 class ResumePoint(NamedTuple):

@@ -23,7 +23,8 @@ FORM = "give a list of values, {range: [low, high]} or {log: [low, high]}"
 # Not searched: the seed, the validation images and the folders say nothing about a network
 _OF_THE_SWEEP = (
     *("seed_everything", "data.seed", "data.split_seed", "data.folds", "data.fold"),
-    *("data.dataset", "data.data_dir"),
+    *("data.dataset", "data.data_dir", "data.eval_batch_size"),
+    *("trainer.limit_val_batches", "trainer.overfit_batches"),
     *("name", "log_dir", "fresh", "config", "ckpt_path"),
 )
 

@@ -13,5 +13,6 @@ same_weights       checks that all ranks hold the same weights
 searched           keeps learning rates and batch sizes that a finder has found
 swapped_weights    tells whether callbacks put other weights in place for an evaluation
 trial_pruning      ends trials of a sweep early if others did better
+validated_images   tells on how many images a score was measured
 validated_weights  tells whether a checkpoint's weights are those that were validated
 """

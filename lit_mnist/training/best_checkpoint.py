@@ -10,6 +10,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
+from lit_mnist.training import validated_images
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.validated_weights import ValidatedWeights
 
@@ -24,7 +25,8 @@ class BestCheckpoint(ModelCheckpoint):
 
     The score to beat is the one stored in `best.ckpt` itself. The best therefore stays the best if
     the folder is moved, where Lightning would start counting again, and if `last.ckpt` is older
-    than `best.ckpt`.
+    than `best.ckpt`. A score of other images, as --data.eval_batch_size decides them together with
+    --trainer.limit_val_batches, is none to beat.
 
     Args:
         run: The folder.
@@ -41,6 +43,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.due = False  # whether this epoch was validated at its end
         self.validated = ValidatedWeights()
         self.reported = False  # whether a change since then was reported
+        self.stored: dict[str, float] = {}  # scores of `best.ckpt` until they are compared
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Saves nothing, as there is no score of these weights yet."""
@@ -48,13 +51,14 @@ class BestCheckpoint(ModelCheckpoint):
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
         stored = self._score_of_file() if trainer.is_global_zero else {}
-        stored = trainer.strategy.broadcast(stored)
+        self.stored = stored = trainer.strategy.broadcast(stored)
         self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
         if stored:
             self.best_model_path = self.kth_best_model_path = self.format_checkpoint_name({})
             self.best_model_score = self.kth_value = torch.tensor(stored["val_acc"])
             self.best_k_models = {self.best_model_path: self.kth_value}
             self._write_down(trainer, stored)
+        self._drop_other_images(trainer)
 
     def on_validation_batch_end(
         self,
@@ -76,7 +80,9 @@ class BestCheckpoint(ModelCheckpoint):
             return
         metrics, self.due = trainer.callback_metrics, trainer.is_last_batch
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
-        self.measured = place | _known(metrics, "val_acc", "val_loss")
+        images = validated_images.count(trainer)
+        counted = {"images": images} if images else {}
+        self.measured = place | _known(metrics, "val_acc", "val_loss") | counted
         if not self.due:
             self._save_if_best(trainer)
 
@@ -111,6 +117,7 @@ class BestCheckpoint(ModelCheckpoint):
     def _save_if_best(self, trainer: Trainer) -> None:
         score = trainer.callback_metrics.get("val_acc")
         score = score if _known(trainer.callback_metrics, "val_acc") else None
+        self._drop_other_images(trainer)
         changed = self.validated.changed(trainer)
         if not trainer.strategy.reduce_boolean_decision(not changed):
             self.measured = {}
@@ -124,6 +131,16 @@ class BestCheckpoint(ModelCheckpoint):
         elif self.check_monitor_top_k(trainer, score):
             self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
             self._write_down(trainer, self.measured)
+
+    def _drop_other_images(self, trainer: Trainer) -> None:
+        """Drops a stored score to beat that is of other images, once their number is known."""
+        if other := validated_images.other(self.stored, trainer):
+            self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
+            if trainer.is_global_zero:
+                still = validated_images.still_compared(trainer)
+                print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
+        if other or validated_images.count(trainer):
+            self.stored = {}
 
     def _score_of_file(self) -> dict[str, float]:
         if not self.run.best.exists():

@@ -14,7 +14,7 @@ from lit_mnist.runs import checkpoints, entries, safe_yaml, tested_files
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import Start
-from lit_mnist.training import ending
+from lit_mnist.training import ending, validated_images
 
 
 class RunFolder(Callback):
@@ -42,6 +42,7 @@ class RunFolder(Callback):
             return
         if self.fresh or self.start:
             drop_test(self.run)
+        self.start = self._without_other_images(trainer)
         before = {} if self.fresh else self.run.results()
         kept = self._take_over(self.start) if self.start else set()
         for path in self.outdated:
@@ -51,6 +52,18 @@ class RunFolder(Callback):
         other = ("best_", "ended_by")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
+
+    def _without_other_images(self, trainer: Trainer) -> Start | None:
+        """Returns the start without another run's best whose score is of other images."""
+        start = self.start
+        if not start or not start.best or start.best.resolve() == self.run.best.resolve():
+            return start  # the run's own stays until BestCheckpoint has a better one
+        other = validated_images.other(start.scores, trainer)
+        if not other:
+            return start
+        still = validated_images.still_compared(trainer)
+        print(f"{start.best} {other}: it is not taken over as the best{still}")
+        return start._replace(best=None)
 
     def _take_over(self, start: Start) -> set[Path]:
         """Copies the starting checkpoint into the folder, so that a run killed at once can resume.

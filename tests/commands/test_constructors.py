@@ -57,6 +57,32 @@ def test_a_callback_of_no_class_is_refused(run_cli, here, text):
     assert problems.count("\n") == 1
 
 
+@pytest.mark.parametrize(
+    ("text", "named"),
+    [
+        (
+            "model: {class_path: DenseModule, dict_kwargs: {hidden: 3}}",
+            "--model: dict_kwargs: hidden: DenseModule",
+        ),
+        (
+            "trainer: {callbacks: [{class_path: EarlyStopping, init_args: {monitor: a},"
+            " dict_kwargs: {often: 1}}]}",
+            "--trainer.callbacks: dict_kwargs: often: EarlyStopping",
+        ),
+        (
+            "trainer: {logger: {class_path: CSVLogger, init_args: {save_dir: a},"
+            " dict_kwargs: {often: 1}}}",
+            "--trainer.logger: dict_kwargs: often: CSVLogger",
+        ),
+    ],
+)
+def test_an_argument_that_a_class_does_not_take_is_named_with_it(run_cli, here, text, named):
+    (here / "more.yaml").write_text(text)
+    status, _, problems = run_cli("fit", "--config", "more.yaml")
+    assert status == 2
+    assert problems == f"error: {named} takes no such argument; leave it out\n"
+
+
 class Outer:
     class Inner:
         def __init__(self, known: int = 1, unknown=1, text: "int | None" = 1):

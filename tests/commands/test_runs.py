@@ -107,6 +107,18 @@ def test_the_table_shows_the_same_figures(here, capsys):
     assert second.split() == ["b/seed_1", "interrupted", "2/30", "lr=0.01"]
 
 
+def test_a_score_of_some_of_the_images_is_marked(here, capsys):
+    for name, limit in (("all", 1.0), ("some", 1), ("half", 0.5)):
+        folder = place(Path(f"tb_logs/{name}/seed_1"), best_val_acc=0.98, best_val_images=5000)
+        config = yaml.safe_load((folder / "config.yaml").read_text())
+        config["trainer"]["limit_val_batches"] = limit
+        (folder / "config.yaml").write_text(yaml.safe_dump(config))
+    assert main(["runs"]) == 0
+    cells = [line.split("  ") for line in capsys.readouterr().out.splitlines()[1:]]
+    shown = {line[0].split("/")[0]: [c.strip() for c in line if "0.98" in c] for line in cells}
+    assert shown == {"all": ["0.9800"], "some": ["0.9800 of 5,000"], "half": ["0.9800 of 5,000"]}
+
+
 @pytest.mark.parametrize(
     ("key", "order"), [("name", "abc"), ("val_acc", "bac"), ("test_acc", "cab"), ("seed", "cba")]
 )

@@ -243,6 +243,17 @@ def test_trials_are_not_compared_with_those_on_other_labels(quick, sweep, hard_d
     assert not trial(2).exists()
 
 
+def test_a_resumed_sweep_validates_on_the_same_images(sweep, monkeypatch):
+    monkeypatch.setattr("lit_mnist.commands.sweep_trials.Trials.run", lambda self: None)
+    size = "--data.eval_batch_size"
+    assert sweep(*QUICK, size, "20")[0] == sweep(*QUICK, size, "50")[0] == 0  # all in any case
+    some = ("--name", "some", "--trainer.limit_val_batches", "1", size)
+    assert sweep(*QUICK, *some, "20")[0] == sweep(*QUICK, *some, "20")[0] == 0
+    status, _, problems = sweep(*QUICK, *some, "50")
+    assert status == 2
+    assert "the --data.eval_batch_size of the sweep some changed: 20, now 50;" in problems
+
+
 def test_trials_that_fail_are_counted_and_named(sweep):
     Path("space.yaml").write_text("data.batch_size: [1000, 2000]")
     status, output, problems = sweep("--data.augment", "true")

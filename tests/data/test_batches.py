@@ -101,6 +101,18 @@ def test_all_ranks_have_equally_many_batches():
         assert all(len(batch.labels) <= 8 for rank in ranks for batch in rank)
 
 
+@pytest.mark.parametrize("count", [1, 2, 48, 49, 50])
+@pytest.mark.parametrize("world_size", [1, 3])
+def test_images_within_some_batches_of_all_ranks_are_counted(count, world_size):
+    ranks = [
+        EvalBatches(IMAGES, LABELS, INDICES[:count], batch_size=8, rank=rank, world_size=world_size)
+        for rank in range(world_size)
+    ]
+    for batches in range(len(ranks[0]) + 2):
+        seen = sum(len(batch.labels) for rank in ranks for batch in [*rank][:batches])
+        assert [rank.images_within(batches) for rank in ranks] == [seen] * world_size
+
+
 def test_derived_seeds_are_frozen():
     # Another value here means that every run ever made can no longer be resumed exactly
     assert derive_seeds(42, 0) == [8069173719269958482]

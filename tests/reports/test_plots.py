@@ -167,6 +167,8 @@ def test_losses_are_drawn_with_best_epoch_and_rate_drops():
         assert upright == [3, 6]
     listed = [text.get_text() for text in loss.get_legend().get_texts()]
     assert listed[2:] == ["a test 0.9500", "learning rate falls", "best epoch 3: 0.9600"]
+    for axes in plots.curves({"a": PLATEAU}, {}, best_epoch=2).axes:
+        assert axes.collections[0].get_offsets()[0][0] == 2
 
 
 def test_high_first_losses_do_not_compress_the_scale():

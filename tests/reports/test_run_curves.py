@@ -36,6 +36,19 @@ def test_no_caption_where_validation_never_lies_above():
         assert not run_curves.caption([row], augmented=True, dropout=True)
 
 
+@pytest.mark.parametrize(
+    ("best", "circled"),
+    [
+        ({}, None),  # no weights of that score were saved
+        ({"best_epoch": 1, "best_val_acc": 0.97}, None),
+        ({"best_epoch": 0, "best_val_acc": 0.98}, None),  # within that epoch
+        ({"best_epoch": 0, "best_val_acc": 0.95}, 0),  # the row of epoch 1 is of other images
+    ],
+)
+def test_a_row_of_other_images_is_not_circled(best, circled):
+    assert run_curves.best_epoch(ABOVE, best) == circled
+
+
 def test_only_active_dropout_is_detected():
     assert run_curves.drops(Dense())
     assert run_curves.drops(nn.Sequential(nn.Sequential(nn.Dropout2d(0.1))))

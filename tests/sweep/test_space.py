@@ -61,6 +61,9 @@ BAD = {
     "a value twice": ("model.lr: [1, 2, 1]", "model.lr: 1 is given twice"),
     "the seed": ("seed_everything: [1, 2]", "seed_everything: is not searched"),
     "the split": ("data.split_seed: [1, 2]", "data.split_seed: is not searched"),
+    "the images validated": ("trainer.limit_val_batches: [1, 2]", "is not searched"),
+    "the same by size": ("data.eval_batch_size: [50, 100]", "data.eval_batch_size: is not"),
+    "the same by overfitting": ("trainer.overfit_batches: [1, 2]", "is not searched"),
     "dashes": ("--model.lr: [1, 2]", "name an option without dashes"),
     "a date": (
         "model.word: [2026-01-02, b]",
