@@ -72,7 +72,7 @@ def test_a_pruned_run_is_not_resumed_without_its_masks(run_cli):
         assert f"{last}: without ModelPruning's masks" in problems
         assert problems.count("\n") == 1
     assert contents() == before
-    assert "is complete: 1 epoch" in fitted(run_cli(*once))
+    assert "is complete: 1 epoch;" in fitted(run_cli(*once))
 
 
 def test_a_run_whose_optimizer_has_grown_is_complete_and_says_why_it_cannot_go_on(run_cli):

@@ -94,7 +94,7 @@ def _say_lost(run: Run) -> None:
     names = (run.votes.name, *PICTURES.values(), "curves.png")
     if lost := [name for name in names if not run.file(name).exists()]:
         evaluation.warn(
-            f"{run.folder}: {' and '.join(lost)} {'is' if len(lost) == 1 else 'are'} gone; remove"
+            f"{run.folder}: {', '.join(lost)} {'is' if len(lost) == 1 else 'are'} gone; remove"
             f" its {run.predictions.name}, and the same command reads the test set again and"
             " writes all"
         )

@@ -96,7 +96,8 @@ def read(path: Path) -> Predictions:
     if file.name == run.predictions.name and of_run:
         doubt = tested.doubt(run)
         if doubt:
-            raise UserError(f"{run.folder}: {doubt}; test it again")
+            remedy = "leave it out" if doubt == tested.UNANSWERED else "test it again"
+            raise UserError(f"{run.folder}: {doubt}; {remedy}")
         data_sha256 = run.results()["test_data_sha256"]
     try:
         with file.open(encoding="utf-8", newline="") as text:

@@ -17,17 +17,17 @@ def check(trainer: Mapping[str, Any]) -> None:
     Raises:
         UserError: One cannot be read; names the option and the form.
     """
-    for name in ("max_time", "val_check_interval"):
-        _check(f"--trainer.{name}", trainer.get(name))
+    _check("--trainer.max_time", trainer.get("max_time"))
+    _check("--trainer.val_check_interval", trainer.get("val_check_interval"), digits=r"\d+")
     callbacks = trainer.get("callbacks") or []
     for one in callbacks if isinstance(callbacks, list) else [callbacks]:
         if is_of({"class_path": one.get("class_path")}, "Timer"):
             _check("--trainer.callbacks.duration", one.get("init_args.duration"))
 
 
-def _check(option: str, value: Any) -> None:
+def _check(option: str, value: Any, digits: str = r"\d\d") -> None:
     if isinstance(value, str):
-        sound = bool(re.fullmatch(r"\d+:\d\d:\d\d:\d\d", value.strip()))
+        sound = bool(re.fullmatch(rf"\d+(:{digits}){{3}}", value.strip()))
     else:
         sound = not isinstance(value, dict) or _is_timedelta(value)
     if not sound:

@@ -107,7 +107,7 @@ def plain_path(option: str, path: Any) -> Path:
     """Checks that an option's value can be the path of a folder; replaces `~` in it.
 
     Raises:
-        UserError: It cannot, or it is empty, as a shell's unset variable is.
+        UserError: It cannot, is a URL, or is empty, as a shell's unset variable is.
     """
     files.refuse_url(str(path), option)
     if path and isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:

@@ -13,7 +13,7 @@ from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
-from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, share
+from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, all_validate
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
@@ -82,7 +82,7 @@ class Sweep(NamedTuple):
         """Settings that must be the same when the sweep is resumed, in plain values."""
         fixed = {k: v for k, v in flat(dict(self.options)).items() if not k.startswith(_FREE)}
         values = {"space": space.as_plain(self.space), "options": fixed}
-        if share(self.options["trainer"]["limit_val_batches"]) != "1.0":  # decides which images
+        if not all_validate(fixed):
             values["--data.eval_batch_size"] = self.options["data"]["eval_batch_size"]
         plain: dict[str, Any] = json.loads(json.dumps(values, default=str))
         return plain
@@ -112,8 +112,7 @@ class Sweep(NamedTuple):
 
 def _check_images(sweep: Sweep) -> None:
     """Refuses to compare new trials with some that were trained on other images or labels."""
-    own = ("download",) if "data.data_dir" in sweep.space else ("download", "data_dir")
-    now = {key: sweep.options["data"][key] for key in own}
+    now = {key: sweep.options["data"][key] for key in ("download", "data_dir")}
     for run in map(Run, sorted(sweep.folder.glob("trial_*/seed_*"))):
         if data := read_config(run.file("config.yaml")).get("data"):
             trained_on = run.results().get("data_sha256", "")

@@ -24,8 +24,8 @@ class Facts(NamedTuple):
         config: Content of the `config.yaml` of its first network; only a committee's own data
             options where that is not known.
         doubt: Why it has no valid test result; empty if it has one.
-        own_steps: Steps of a single network that the exported file lacks, and with them what they
-            have scored.
+        own_steps: Steps of a single network's own that the exported file lacks; what they have
+            scored is not said of it.
     """
 
     run: Run

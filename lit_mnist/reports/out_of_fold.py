@@ -45,7 +45,7 @@ class OutOfFold(Collector):
         self.collect(batch, outputs)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the results on rank zero; nothing if only some images were scored."""
+        """Writes the results on rank zero; nothing of only some images, or of other weights."""
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return

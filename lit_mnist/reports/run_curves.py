@@ -74,7 +74,9 @@ def show_curves(
 
 
 def best_epoch(history: plots.History, results: Mapping[str, Any]) -> float | None:
-    """Returns the epoch of `best.ckpt` if a higher row does not count, as it is of other images.
+    """Returns the epoch of `best.ckpt` if a higher row does not count.
+
+    Such a row is of other images, or of weights that were not saved.
 
     It is None otherwise: the row of a best validation within an epoch may hold a later one.
     """

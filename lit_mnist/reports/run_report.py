@@ -58,6 +58,8 @@ class EvaluationReport(Collector):
     ) -> None:
         """Collects the batch's predictions."""
         self.collect(batch, probabilities(outputs, pl_module, batch))
+        if swapped_weights.found(trainer):  # before Lightning logs what is logged by step
+            withhold(trainer)
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Scores held-out images, before the module's own hook, which may swap weights back."""
@@ -65,7 +67,7 @@ class EvaluationReport(Collector):
         scores, _ = self._scores(trainer)
         swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
-        self.reads = self._note(scores, swapped) if trainer.is_global_zero else 0
+        self.reads = self._note(trainer, scores, swapped) if trainer.is_global_zero else 0
         data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
@@ -138,10 +140,10 @@ class EvaluationReport(Collector):
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
 
-    def _note(self, scores: dict[str, Any], swapped: str) -> int:
-        digest, folder = "" if swapped else self.weights.sha256, self.run.folder
+    def _note(self, trainer: Trainer, scores: dict[str, Any], swapped: str) -> int:
+        digest = "" if swapped or self._rounded(trainer) else self.weights.sha256
         noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
-        return ledger.note(folder, digest, *noted)
+        return ledger.note(self.run.folder, digest, *noted)
 
     def closing(self, scores: dict[str, Any]) -> list[str]:
         """Returns the lines that tell the user which files to look at."""
@@ -171,14 +173,12 @@ class EvaluationReport(Collector):
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
-        confusion = plots.confusion(matrix, names)
-        show(trainer, self.run, "confusion", confusion, step=self.weights.step)
+        show(trainer, self.run, "confusion", plots.confusion(matrix, names), step=self.weights.step)
         self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            board.add_test(
-                self.run, read_config(self.run.file("config.yaml")), known, self.weights.epoch
-            )
+            config = read_config(self.run.file("config.yaml"))
+            board.add_test(self.run, config, known, self.weights.epoch)
 
     def gallery(
         self,

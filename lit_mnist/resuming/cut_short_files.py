@@ -1,6 +1,5 @@
 """Takes back what a user's ModelCheckpoints save where training cuts an epoch short."""
 
-from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -57,8 +56,9 @@ class CutShortFiles(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Restores them, unless this begins with the checkpoint of another run, whose they are."""
-        folder = Path(str(trainer.ckpt_path)).resolve().parent
-        if trainer.state.fn == TrainerFn.FITTING and folder == self.run.last.parent.resolve():
+        saved_in = checkpoint.get("callbacks", {}).get(entries.LAST, {}).get("dirpath", "")
+        here = str(self.run.last.parent.resolve())
+        if trainer.state.fn == TrainerFn.FITTING and saved_in == here:
             self.files = dict(entries.get(checkpoint, entries.CUT_SHORT, {}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -1,6 +1,6 @@
 """Options that differ between two configs of a run, and which of them may."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lit_mnist.runs.callback_kinds import is_of, listed
@@ -143,6 +143,12 @@ def _options(config: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 def share(value: Any) -> str:
     """Formats a limit so that 1.0 (all batches, the default) and 1 (one batch) differ."""
     return "1.0" if value is None else str(value or 0)
+
+
+def all_validate(options: Mapping[str, Any]) -> bool:
+    """Whether flat options leave all images to validation, however many a batch or a rank has."""
+    some = options.get("trainer.overfit_batches")
+    return share(options.get("trainer.limit_val_batches")) == "1.0" and not some
 
 
 def _without_limit(callback: Any) -> Any:

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, tested_files
-from lit_mnist.runs.config_changes import FREE_OPTIONS, share
+from lit_mnist.runs.config_changes import FREE_OPTIONS, all_validate
 from lit_mnist.runs.folder import Run, flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
@@ -141,7 +141,6 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         problems.append(f"its test is of {other}")
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
-    whole = share(config.get("trainer.limit_val_batches")) == "1.0"
     return config, Listed(
         run=name,
         name=str(known.get("name", config.get("name", folder.parent.name))),
@@ -150,7 +149,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         epoch=None if committee else _finished_epochs(known, epochs),
         max_epochs=None if committee else _number(config, "trainer.max_epochs"),
         best_val_acc=_number(known, "best_val_acc"),
-        best_val_images=None if whole else _number(known, "best_val_images"),
+        best_val_images=None if all_validate(config) else _number(known, "best_val_images"),
         test_acc=_number(known, "test_acc"),
         test_acc_ci95=limits if isinstance(limits, list) and len(limits) == 2 else None,
         seconds=_number(known, "seconds"),

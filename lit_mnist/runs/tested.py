@@ -1,7 +1,8 @@
 """Whether a run's test is valid: of the present weights, of all images, and unaltered.
 
 A valid test is recorded in `results.json` by the hashes of the weights, of the test images and of
-`predictions.csv`. A test of only some of the images, or of rounded weights, leaves no record.
+`predictions.csv`. A test of only some of the images, or of weights that were rounded or swapped by
+a callback, leaves no record.
 """
 
 import hashlib

@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
@@ -139,6 +140,8 @@ class BestCheckpoint(ModelCheckpoint):
             if trainer.is_global_zero:
                 still = validated_images.still_compared(trainer)
                 print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
+                known = best_score.without(self.run.results())
+                files.write_json(self.run.file("results.json"), known)
         if other or validated_images.count(trainer):
             self.stored = {}
 

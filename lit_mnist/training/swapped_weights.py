@@ -13,7 +13,7 @@ from lit_mnist.models.evaluation_hooks import STAGES, STARTS
 from lit_mnist.training.validated_weights import norms, same
 
 _STARTS = tuple(f"on_{stage}_{start}" for stage in STAGES for start in STARTS)
-# A module's own hooks alone have a model_eval
+# Only modules have a hook on_…_model_eval
 _HOOKS = ("on_load_checkpoint", *(hook for hook in _STARTS if hasattr(Callback, hook)))
 
 

@@ -7,10 +7,13 @@ from collections.abc import Mapping, Sized
 from typing import Any
 
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import EarlyStopping
+from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
 from lit_mnist.data.eval_batches import EvalBatches
+from lit_mnist.runs import entries
+
+_OURS = (entries.BEST, entries.LAST)  # which keep no score of other images
 
 
 def count(trainer: Trainer) -> int:
@@ -28,7 +31,9 @@ def count(trainer: Trainer) -> int:
 def _count(loader: Any, batches: float, world_size: int) -> int:
     if isinstance(loader, EvalBatches):
         return loader.images_within(int(batches))
-    if not isinstance(loader, DataLoader) or not isinstance(loader.dataset, Sized):
+    if not isinstance(loader, DataLoader) or loader.batch_sampler is None:
+        return 0
+    if not isinstance(loader.dataset, Sized):
         return 0
     if batches >= len(loader):
         return len(loader.dataset)
@@ -57,7 +62,11 @@ def still_compared(trainer: Trainer) -> str:
     Lightning restores their states before it is known how many images are scored.
     """
     callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    names = [type(one).__name__ for one in callbacks if isinstance(one, EarlyStopping)]
-    schedules = [one.scheduler for one in trainer.lr_scheduler_configs if one.reduce_on_plateau]
-    names += [type(one).__name__ for one in schedules]
-    return f"; only {' and '.join(names)} still compare with its score" if names else ""
+    kinds = (EarlyStopping, ModelCheckpoint)
+    users = [one for one in callbacks if isinstance(one, kinds) and one.state_key not in _OURS]
+    schedules = [one for one in trainer.lr_scheduler_configs if one.reduce_on_plateau]
+    watching: list[tuple[object, str | None]] = [(one, one.monitor) for one in users]
+    watching += [(one.scheduler, one.monitor) for one in schedules]
+    names = [type(one).__name__ for one, monitor in watching if str(monitor).startswith("val_")]
+    verb = "compares" if len(names) == 1 else "compare"
+    return f"; only {' and '.join(names)} still {verb} with its score" if names else ""

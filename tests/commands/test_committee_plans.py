@@ -20,7 +20,7 @@ def test_lost_votes_and_pictures_are_named_with_what_writes_them_again(call):
     assert status == 0
     assert f"{OWN.folder} is tested" in output
     assert problems == (
-        f"{OWN.folder}: votes.csv and confusion.png are gone; remove its predictions.csv, and the"
+        f"{OWN.folder}: votes.csv, confusion.png are gone; remove its predictions.csv, and the"
         " same command reads the test set again and writes all\n"
     )
     assert reads() == (1, 1)

@@ -90,12 +90,14 @@ def test_an_invalidated_test_gives_the_reason(trained, capsys, change, message):
 def test_a_test_without_answers_is_told_from_none(trained, capsys):
     sha256 = results()["test_weights_sha256"]
     edit(FOLDER, test_weights_sha256=None)
-    (FOLDER / "predictions.csv").unlink()
     ledger.note(FOLDER, sha256, 0.5, float("nan"), 50)
     assert tested.doubt(Run(FOLDER)) == "its test has no score, as some answers were NaN"
     assert tested.doubt(Run(FOLDER), "other") == tested.NEVER
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
     told = f"error: {FOLDER}: its test has no score, as some answers were NaN; leave it out\n"
+    assert capsys.readouterr().err == told
+    (FOLDER / "predictions.csv").unlink()
+    assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
     assert capsys.readouterr().err == told
     replace_weights(FOLDER / "checkpoints" / "best.ckpt")
     assert tested.doubt(Run(FOLDER)) == tested.NEVER
