@@ -60,6 +60,21 @@ def test_a_run_stopped_within_an_epoch_resumes_bit_identically(run_cli, monkeypa
     assert_same_end(folder("whole"), folder("cut"))
 
 
+@pytest.mark.parametrize("epochs", ["2", "5"], ids=["at the end", "within an epoch"])
+def test_our_plateau_counts_a_validation_once(run_cli, monkeypatch, epochs):
+    config, limit = {"config": "simple_plateau"}, "--trainer.max_epochs"
+    same = (STOP_AT, "--every_n_train_steps", "3", "--model.patience", "1", "--model.lr", "0.05")
+    fit = ("fit", *same, "--trainer.check_val_every_n_epoch", "2")
+    fitted(run_cli(*fit, "--name", "whole", limit, "5", **config))
+    cut = (*fit, "--name", "cut", limit)
+    if epochs == "5":  # in the third, which is not validated
+        stopped(run_cli, monkeypatch, "23", *cut, epochs, **config)
+    else:
+        fitted(run_cli(*cut, epochs, **config))
+    fitted(run_cli(*cut, "5", **config))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 def test_a_pruned_run_is_not_resumed_without_its_masks(run_cli):
     pruning = callback("ModelPruning", pruning_fn="l1_unstructured", amount="0.3")
     once = ("fit", *pruning, "--trainer.max_epochs", "1")

@@ -44,16 +44,21 @@ def configure_process() -> None:
 def configured() -> Iterator[None]:
     """Configures the process inside the context, and restores what can be restored afterwards.
 
-    For a notebook that calls `lit_mnist.main.main`: the environment and this thread's handling of
-    subnormal numbers are restored. Thread pools of PyTorch and the C library's thresholds are not.
+    For a notebook that calls `lit_mnist.main.main`: the environment, this thread's handling of
+    subnormal numbers, and what `--trainer.deterministic` and `--trainer.benchmark` set in PyTorch
+    are restored. Thread pools of PyTorch and the C library's thresholds are not.
     """
     environment = {name: os.environ.get(name) for name in _VARIABLES}
-    flushed = flushes_denormals()
+    flushed, strict = flushes_denormals(), torch.get_deterministic_debug_mode()
+    cudnn = torch.backends.cudnn
+    chosen = cudnn.benchmark, cudnn.deterministic
     try:
         configure_process()
         yield
     finally:
         torch.set_flush_denormal(flushed)
+        torch.set_deterministic_debug_mode(strict)
+        cudnn.benchmark, cudnn.deterministic = chosen
         for name, value in environment.items():
             if value is None:
                 os.environ.pop(name, None)

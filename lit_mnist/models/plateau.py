@@ -51,46 +51,65 @@ class PlateauBeforeCheckpoint(Callback):
 
     Lightning steps schedules after saving the checkpoint, so a resumed run would lower its rate an
     epoch late (Lightning #14699). Lightning also counts an epoch without validation as one without
-    improvement; here only epochs with a new measurement count.
+    improvement; here only epochs with a new measurement count, also across a resume.
     """
 
     def __init__(self) -> None:
-        self.ended: tuple[Trainer, int] | None = None  # an epoch not counted yet
-        self.counted: Tensor | None = None
+        self.ended: int | None = None  # an epoch not counted yet
+        self.trainer: Trainer | None = None
+        self.counted: dict[object, Tensor] = {}  # the last measurement that each Plateau has seen
+        self.loaded: list[bool] = []  # whether each had seen the one in the checkpoint
         self.frequencies: dict[object, int] = {}  # of each Plateau, in epochs
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Takes over the stepping of the schedule from Lightning."""
+        self.trainer, self.counted, self.frequencies = trainer, {}, {}
         for config in trainer.lr_scheduler_configs:
             if isinstance(config.scheduler, Plateau) and config.interval == "epoch":
                 self.frequencies[config.scheduler], config.frequency = config.frequency, NEVER
+        for (plateau, measured), seen in zip(self._measured(), self.loaded, strict=False):
+            if seen and measured is not None:
+                self.counted[plateau] = measured
+        self.loaded = []
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes that an epoch has to be counted, once the module has logged its metrics."""
         if trainer.is_last_batch:  # otherwise the epoch was interrupted and will be continued
-            self.ended = trainer, trainer.current_epoch
+            self.ended = trainer.current_epoch
 
     def state_dict(self) -> dict[str, Any]:
         """Steps the schedule: Lightning saves the state of callbacks before that of schedules."""
         self._step()
-        return {}
+        return {"counted": [one is self.counted.get(plateau) for plateau, one in self._measured()]}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Keeps what each Plateau has seen until training starts."""
+        self.loaded = list(state_dict.get("counted", []))
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Steps the schedule if no checkpoint was saved in the previous epoch."""
         self._step()
 
+    def _measured(self) -> list[tuple[Plateau, Tensor | None]]:
+        """Returns the value that each Plateau monitors, as long as training goes on."""
+        if self.trainer is None:
+            return []
+        known = self.trainer.callback_metrics
+        configs = self.trainer.lr_scheduler_configs
+        pairs = ((config.scheduler, known.get(str(config.monitor))) for config in configs)
+        return [(one, value) for one, value in pairs if isinstance(one, Plateau)]
+
     def _step(self) -> None:
-        if self.ended is None:
+        if self.ended is None or self.trainer is None:
             return
-        (trainer, epoch), self.ended = self.ended, None
-        for config in trainer.lr_scheduler_configs:
-            accuracy = trainer.callback_metrics.get(str(config.monitor))
-            frequency = self.frequencies.get(config.scheduler)
+        epoch, self.ended = self.ended, None
+        for plateau, measured in self._measured():
+            frequency = self.frequencies.get(plateau)
             due = frequency is not None and (epoch + 1) % frequency == 0
-            if due and accuracy is not None and accuracy is not self.counted:
-                self.counted = accuracy
-                mean = mean_over_ranks(trainer, accuracy)
-                trainer.lightning_module.lr_scheduler_step(config.scheduler, mean)
+            if due and measured is not None and measured is not self.counted.get(plateau):
+                self.counted[plateau] = measured
+                mean = mean_over_ranks(self.trainer, measured)
+                self.trainer.lightning_module.lr_scheduler_step(plateau, mean)
 
 
 def mean_over_ranks(trainer: Trainer, metric: Tensor) -> Tensor:

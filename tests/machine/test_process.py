@@ -64,3 +64,22 @@ def test_process_settings_are_restored_after_a_command(monkeypatch, before):
         assert process.flushes_denormals()
     assert not process.flushes_denormals()
     assert [os.environ.get(name) for name in names] == [before] * 3
+
+
+@pytest.mark.parametrize("mode", ["default", "warn", "error"])
+def test_a_command_leaves_pytorch_s_determinism_as_it_was(monkeypatch, mode):
+    def chosen():
+        cudnn = torch.backends.cudnn
+        return torch.get_deterministic_debug_mode(), cudnn.benchmark, cudnn.deterministic
+
+    monkeypatch.setattr(torch.backends.cudnn, "benchmark", mode == "warn")
+    torch.set_deterministic_debug_mode(mode)
+    try:
+        before = chosen()
+        with process.configured():
+            torch.use_deterministic_algorithms(mode == "default", warn_only=mode == "error")
+            torch.backends.cudnn.benchmark = mode != "warn"
+            assert chosen() != before
+        assert chosen() == before
+    finally:
+        torch.set_deterministic_debug_mode("default")
