@@ -29,6 +29,8 @@ _NOTHING_TRAINED = re.compile(
 )
 # Of DDP, and of Lightning in its place
 _UNUSED = re.compile(r"Expected to have finished reduction|has parameters that were not used in")
+# Of int, and of PyTorch's schedules
+_ENDLESS = re.compile(r"convert float infinity to integer|got inf\b")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
 
@@ -137,6 +139,11 @@ def _of_optimizers(error: Exception, text: str, frames: Frames) -> str:
     """Explains what Lightning refuses of a module's `configure_optimizers`, or of its result."""
     in_lightning = bool(frames) and _library(frames[-1].filename) == "lightning"
     functions = {frame.name for frame in frames}
+    if "configure_optimizers" in functions and _ENDLESS.search(text):
+        return (
+            "the model's configure_optimizers needs the number of steps, and this run has no end;"
+            " give --trainer.max_epochs or --trainer.max_steps"
+        )
     if not in_lightning or "_init_optimizers_and_lr_schedulers" not in functions:
         return ""
     reason = f"({type(error).__name__}: {text:.400}); correct it"

@@ -110,4 +110,4 @@ def check_finished(run: Run) -> None:
     """
     status = run.results().get("status", "complete")  # runs trained in Python have none
     if status != "complete":
-        raise UserError(f"{run.folder}: its training is {status}; finish it with fit first")
+        raise UserError(f"{run.folder}: its training is not complete; finish it with fit first")

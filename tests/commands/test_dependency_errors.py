@@ -150,6 +150,24 @@ def test_unusable_optimizers_are_reported_as_the_model_s(returned, trainer):
     assert str(explanation).startswith("training cannot use what the model's configure_optimizers")
 
 
+@pytest.mark.parametrize("whole", [int, float])
+def test_a_schedule_over_a_run_without_an_end_is_told_what_it_needs(tmp_path, whole):
+    class Cycle(BoringModel):
+        def configure_optimizers(self):
+            optimizer = torch.optim.SGD(self.parameters(), lr=0.1)
+            steps = whole(self.trainer.estimated_stepping_batches)
+            return [optimizer], [torch.optim.lr_scheduler.OneCycleLR(optimizer, 0.1, steps)]
+
+    off = dict.fromkeys(("logger", "enable_checkpointing", "enable_progress_bar"), False)
+    endless = Trainer(accelerator="cpu", default_root_dir=tmp_path, max_epochs=-1, **off)
+    explanation = raised(lambda: endless.fit(Cycle()))
+    assert isinstance(explanation, UserError)
+    assert str(explanation) == (
+        "the model's configure_optimizers needs the number of steps, and this run has no end; give"
+        " --trainer.max_epochs or --trainer.max_steps"
+    )
+
+
 def test_a_loss_per_image_is_reported_with_the_remedy(trainer):
     model = BoringModel()
     model.training_step = lambda batch, batch_idx: model(batch)

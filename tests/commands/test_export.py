@@ -77,7 +77,7 @@ def refused(trained, capsys):
 @pytest.mark.parametrize("exported", [MEMBER, COMMITTEE])
 def test_unfinished_runs_and_their_committees_are_refused(refused, exported, status):
     MEMBER.update_results(status=status)
-    text = f"{MEMBER.folder}: its training is {status}; finish it with fit first\n"
+    text = f"{MEMBER.folder}: its training is not complete; finish it with fit first\n"
     assert refused(exported.folder) == f"error: {text}"
 
 
