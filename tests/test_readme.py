@@ -1,8 +1,11 @@
 """The README agrees with the repository."""
 
+import csv
 import json
 import re
 from pathlib import Path
+
+import pytest
 
 from lit_mnist.reports.statistics import wilson_interval
 
@@ -43,3 +46,17 @@ def test_the_python_snippet_reads_an_image(trained, monkeypatch, capsys):
     snippet = snippet.replace("docs/images/seven.png", str(picture))
     exec(snippet.replace("tb_logs/fast/seed_42", "tb_logs/dense/seed_42"), {})
     assert re.fullmatch(r"\[\d\]\n", capsys.readouterr().out)
+
+
+@pytest.mark.parametrize(("name", "errors"), [("deep", 26), ("wide", 25)])
+def test_the_predictions_in_results_are_those_of_the_reports(name, errors):
+    folder = ROOT / "results"
+    with (folder / "predictions" / f"{name}.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [int(row["index"]) for row in rows] == [*range(10_000)]
+    assert sum(row["label"] != row["prediction"] for row in rows) == errors
+    tutorial, record = (
+        json.loads((folder / f"{one}.json").read_text()) for one in ("tutorial", "record")
+    )
+    known = {"deep": tutorial["committee_deep"]["ours"], "wide": record}
+    assert known[name]["test_errors"] == errors
