@@ -100,7 +100,7 @@ class RunParser(CommandLineWins):
         for action in parser._actions:
             action._typehint = _whole_numbers_first(getattr(action, "_typehint", None))
             if action.dest == "trainer.strategy":
-                action._typehint = Union[Strategy, str]  # the parser takes the first that fits
+                action._typehint = Strategy | str  # the parser takes the first that fits
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parses the command line; errors are one line."""
