@@ -142,16 +142,30 @@ class Unfreeze(BaseFinetuning):
             self.unfreeze_and_add_param_group(pl_module.net[1], optimizer, lr=1e-4)
 
 
-class UnfreezesByHand(DenseModule):
+class UnfreezesWithinEpochs(Unfreeze):
+    """Trains the first layer from the fourth batch of the second epoch on."""
+
+    def finetune_function(self, pl_module, epoch, optimizer):
+        pass
+
+    def on_train_batch_start(self, trainer, pl_module, batch, batch_idx):
+        if (trainer.current_epoch, batch_idx) == (1, 3):
+            self.unfreeze_and_add_param_group(pl_module.net[1], trainer.optimizers[0], lr=1e-4)
+
+
+class TrainsUnfrozen(DenseModule):
+    """Its optimizer has only the weights that are not frozen."""
+
+    def configure_optimizers(self):
+        return torch.optim.Adam([weights for weights in self.parameters() if weights.requires_grad])
+
+
+class UnfreezesByHand(TrainsUnfrozen):
     """Trains the first layer from the second epoch on, as a group of its own."""
 
     def __init__(self):
         super().__init__()
         self.net[1].requires_grad_(False)
-
-    def configure_optimizers(self):
-        last = [weights for weights in self.parameters() if weights.requires_grad]
-        return torch.optim.Adam(last)
 
     def on_train_epoch_start(self):
         if self.current_epoch == 1:

@@ -39,6 +39,8 @@ constructors    the constructors of classes that options name
 groups          checks what is given for a whole group of options, such as --data
 durations       refuses durations that Lightning cannot read
 option_checks   refuses bad values that the parser or Lightning would accept silently
+callback_checks  refuses callbacks that cannot work together
+rank_checks     refuses ranks that cannot work together
 error_messages  turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line
 device_errors   explains what a device cannot do

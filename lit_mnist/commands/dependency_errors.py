@@ -12,7 +12,7 @@ from lightning.fabric.utilities.spike import TrainingSpikeException
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch.distributed import DistError
 
-from lit_mnist.commands import constructors, device_errors
+from lit_mnist.commands import callback_checks, constructors, device_errors
 from lit_mnist.commands.error_messages import condensed
 from lit_mnist.errors import PeerError, UserError
 
@@ -112,6 +112,8 @@ def _of_callback(error: Exception, text: str, frames: Frames) -> str:
     """Explains an error in one of Lightning's callbacks."""
     if isinstance(error, TrainingSpikeException):
         return f"SpikeDetection: {text}; lower --model.lr, or leave the callback out"
+    if isinstance(error, KeyError) and error.args == ("swa_lr",):
+        return callback_checks.unfrozen_late("a callback or the model")
     callback = _stock_callback(frames)
     if not callback or not isinstance(error, _CALLBACK_ERRORS):
         return ""

@@ -7,7 +7,6 @@ from typing import Any
 
 import yaml
 from lightning.pytorch.loggers import CSVLogger, Logger
-from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 
 from lit_mnist import files
 from lit_mnist.commands import groups
@@ -148,19 +147,6 @@ def _check_limits(unit: str, low: int | None, high: int | None) -> None:
         raise UserError(
             f"--trainer.min_{unit} {low}: has no effect above --trainer.max_{unit} {high}; lower"
             " the one, or raise the other"
-        )
-
-
-def check_launcher(launcher: object) -> None:
-    """Refuses forked or spawned ranks, which hand back neither what a test finds nor an error.
-
-    Raises:
-        UserError: Naming the strategy to take.
-    """
-    if isinstance(launcher, _MultiProcessingLauncher):
-        raise UserError(
-            "--trainer.strategy: ranks that are forked or spawned hand no results back; take ddp,"
-            " which starts a program for each, from a terminal"
         )
 
 

@@ -11,7 +11,13 @@ from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands import constructors, dependency_errors, option_checks
+from lit_mnist.commands import (
+    callback_checks,
+    constructors,
+    dependency_errors,
+    option_checks,
+    rank_checks,
+)
 from lit_mnist.commands.arguments import refuse_pipes
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
@@ -138,9 +144,11 @@ class RunOptions(RunParser):
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
-        option_checks.check_launcher(trainer.strategy.launcher)
+        rank_checks.check_launcher(trainer.strategy.launcher)
+        rank_checks.check_backend(trainer.strategy)
         if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
             refuse_pipes(self.args, "ranks")
+        callback_checks.check(trainer)
         option_checks.check_loggers(trainer.loggers, self.run.folder)
         checkpoint_names.check(trainer, self.run)
         return trainer

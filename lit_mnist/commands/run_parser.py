@@ -7,6 +7,7 @@ from typing import Any, Union, get_args, get_origin
 
 from jsonargparse.typing import NonNegativeInt
 from lightning.pytorch.cli import LightningCLI
+from lightning.pytorch.strategies import Strategy
 
 from lit_mnist import program
 from lit_mnist.commands import constructors, durations, groups, named_class, option_checks
@@ -91,10 +92,15 @@ class RunParser(CommandLineWins):
         add("--every_n_train_steps", type=NonNegativeInt, default=0, help=steps)
 
     def add_arguments_to_parser(self, parser: Any) -> None:
-        """Links the data module's seed to the run's, and parses 1 as an integer."""
+        """Links the data module's seed to the run's, and parses 1 as an integer.
+
+        The dotted name of a strategy is parsed as a class also where none of its options is given.
+        """
         parser.link_arguments("seed_everything", "data.seed")
         for action in parser._actions:
             action._typehint = _whole_numbers_first(getattr(action, "_typehint", None))
+            if action.dest == "trainer.strategy":
+                action._typehint = Strategy | str  # the parser takes the first that fits
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parses the command line; errors are one line."""

@@ -4,6 +4,7 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
@@ -17,6 +18,7 @@ class Frozen(Callback):
     At a resume, BaseFinetuning freezes again all that it froze at the start, even layers that it
     has unfrozen since (lightning/pytorch/callbacks/finetuning.py, `setup`). A batch norm or a
     dropout that is frozen by `eval()` stays so from epoch to epoch, but no checkpoint says so.
+    BaseFinetuning also notes the groups of an optimizer's weights only at the start of an epoch.
 
     DDP averages the gradients of only those weights that were trainable when it was built. Without
     this, each rank would train a layer that is unfrozen later only on its own images.
@@ -53,6 +55,7 @@ class Frozen(Callback):
     ) -> None:
         """Saves the names of what is frozen, and of what was before training."""
         checkpoint[entries.FROZEN] = {**_frozen(trainer, pl_module), "before": self.before}
+        _note_groups(trainer, pl_module)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -79,6 +82,22 @@ class Frozen(Callback):
         for name, layer in pl_module.named_modules():
             if "evaluating" in saved and name not in changed["evaluating"]:
                 layer.training = name not in saved["evaluating"]
+
+
+def _note_groups(trainer: Trainer, module: LightningModule) -> None:
+    """Brings up to date what BaseFinetuning has noted, in the state that is about to be written.
+
+    One that has noted nothing is left as it is: a search saves and loads before training begins.
+    So are groups with weights that are not the module's, which have no names.
+    """
+    names = {weights: name for name, weights in module.named_parameters()}
+    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    for noted in (one for one in callbacks if isinstance(one, BaseFinetuning)):
+        known = noted._internal_optimizer_metadata
+        for index in known.keys() & set(range(len(trainer.optimizers))):
+            groups = trainer.optimizers[index].param_groups
+            if all(weights in names for group in groups for weights in group["params"]):
+                known[index] = noted._apply_mapping_to_param_groups(groups, names)
 
 
 def _wait(device: torch.device) -> None:

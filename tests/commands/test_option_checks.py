@@ -2,16 +2,13 @@
 
 import os
 import shutil
-from contextlib import nullcontext
 
 import pytest
-from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, TensorBoardLogger
 
 from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.option_checks import (
     check_configs,
-    check_launcher,
     check_loggers,
     check_trainer,
     check_unused,
@@ -141,15 +138,6 @@ def test_a_minimum_duration_above_the_maximum_is_refused(unit):
         check_trainer(bounds)
     for most in (3, -1, None):
         check_trainer(bounds | {f"max_{unit}": most})
-
-
-@pytest.mark.parametrize(
-    ("strategy", "taken"), [("ddp", True), ("ddp_fork", False), ("ddp_spawn", False)]
-)
-def test_ranks_are_programs_of_their_own(strategy, taken):
-    made = Trainer(accelerator="cpu", devices=2, strategy=strategy, logger=False)
-    with nullcontext() if taken else pytest.raises(UserError, match="take ddp"):
-        check_launcher(made.strategy.launcher)
 
 
 def test_options_of_lightning_that_would_have_no_effect_are_refused(run_cli):

@@ -28,6 +28,20 @@ def test_the_run_takes_its_config_s_name_and_typed_options_win(form, here, capsy
     assert config["model"]["init_args"]["plateau"] is False  # the file says true
 
 
+def test_a_strategy_s_class_needs_no_option_of_its_own(here, capsys):
+    dotted = "lightning.pytorch.strategies.DDPStrategy"
+    named = ["fit", "--model", "DenseModule", "--trainer.strategy", dotted]
+    bare = printed(capsys, *named)["trainer"]["strategy"]
+    given = printed(capsys, *named, "--trainer.strategy.dim", "0")["trainer"]["strategy"]
+    assert bare == given
+    assert (bare["class_path"], bare["init_args"]["dim"]) == (dotted, 0)
+    Path("spread.yaml").write_text(f"trainer:\n  strategy: {dotted}\n")
+    spread = ["fit", "--model", "DenseModule", "--config", "spread.yaml"]
+    assert printed(capsys, *spread)["trainer"]["strategy"] == given
+    for name in ("auto", "ddp", "nonsense"):  # Lightning's names, or for Lightning to refuse
+        assert printed(capsys, *spread, "--trainer.strategy", name)["trainer"]["strategy"] == name
+
+
 def test_a_local_config_wins_over_the_shipped_one(here, capsys):
     Path("deep.yaml").write_text("model: DenseModule\n")
     config = printed(capsys, "fit", "--config", "deep")

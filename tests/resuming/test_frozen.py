@@ -10,13 +10,13 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.runs import entries
-from tests.test_recipes import fitted
+from tests.test_recipes import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 
 def fitting(validating=False, **more):
     state = SimpleNamespace(fn=TrainerFn.FITTING)
-    return SimpleNamespace(state=state, validating=validating, **more)
+    return SimpleNamespace(state=state, validating=validating, callbacks=(), **more)
 
 
 def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):
@@ -54,6 +54,16 @@ def test_only_what_the_module_no_longer_freezes_by_itself_stays_free(freezes):
 @pytest.mark.parametrize("moment", ["10", "13"])  # of 9 a batch: at the epoch's end, and later
 def test_layers_in_eval_mode_stay_so_after_a_resume(run_cli, monkeypatch, moment):
     same = ("--model", "tests.stateful.EvaluatesParts", STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+@pytest.mark.parametrize("moment", ["11", "15"])  # 12 batches come before the layer is unfrozen
+def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkeypatch, moment):
+    tuned = (*recipe("TrainsUnfrozen"), *callback("tests.recipes.UnfreezesWithinEpochs"))
+    same = (*tuned, STOP_AT, "--every_n_train_steps", "1")
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     fitted(run_cli("fit", *same, "--name", "cut"))

@@ -1,0 +1,45 @@
+"""Ranks that cannot work together are refused before they are started."""
+
+from contextlib import nullcontext
+
+import pytest
+import torch
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
+
+from lit_mnist.commands.rank_checks import check_backend, check_launcher
+from lit_mnist.errors import UserError
+
+
+@pytest.mark.parametrize(
+    ("strategy", "taken"), [("ddp", True), ("ddp_fork", False), ("ddp_spawn", False)]
+)
+def test_ranks_are_programs_of_their_own(strategy, taken):
+    made = Trainer(accelerator="cpu", devices=2, strategy=strategy, logger=False)
+    with nullcontext() if taken else pytest.raises(UserError, match="take ddp"):
+        check_launcher(made.strategy.launcher)
+
+
+@pytest.mark.parametrize("name", ["nccl", "NCCL", "mpi", "nonsense", "cpu:nccl", "cuda:nccl"])
+def test_a_backend_that_a_cpu_has_not_is_refused_before_ranks_start(run_cli, name):
+    options = ("--trainer.strategy", "lightning.pytorch.strategies.DDPStrategy")
+    backend = ("--trainer.strategy.process_group_backend", name)
+    status, _, problems = run_cli("fit", "--trainer.devices", "2", *options, *backend)
+    assert status == 2
+    assert problems.count("\n") == 1
+    assert f"{' '.join(backend)}: ranks cannot use it on this device (cpu); take gloo" in problems
+
+
+def test_other_backends_pass():
+    for name in (None, "gloo", "GLOO", "cpu:gloo,cuda:nccl"):
+        on_cpu = DDPStrategy(process_group_backend=name)
+        on_cpu.parallel_devices = [torch.device("cpu")]
+        check_backend(on_cpu)
+    check_backend(SingleDeviceStrategy())  # has no ranks
+
+
+@pytest.mark.skipif(not torch.distributed.is_nccl_available(), reason="needs PyTorch for CUDA")
+def test_nccl_passes_on_a_gpu():
+    strategy = DDPStrategy(process_group_backend="nccl")
+    strategy.parallel_devices = [torch.device("cuda", 0)]
+    check_backend(strategy)
