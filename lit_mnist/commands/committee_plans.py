@@ -12,7 +12,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
-from lit_mnist.runs import same_members, tested, tested_files
+from lit_mnist.runs import best_score, same_members, tested, tested_files
 from lit_mnist.runs.folder import Run
 
 # The members' options of the trainer that also hold for the committee's own test
@@ -115,9 +115,9 @@ def validate(members: Sequence[Plan], average: AVERAGES) -> None:
 
 
 def _say_which(members: Sequence[Plan]) -> None:
-    """Tells which members are in the committee with other weights than their best."""
+    """Tells which members have other weights than those of their best epoch."""
     for one in members:
-        if note := one.run.evaluated()[1]:
+        if note := one.run.evaluated()[1] or best_score.unsaved(one.run):
             evaluation.warn(note)
 
 

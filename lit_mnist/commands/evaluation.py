@@ -18,7 +18,7 @@ from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import checkpoints, same_members, tested
+from lit_mnist.runs import best_score, checkpoints, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
@@ -107,6 +107,8 @@ def trained(
     path, note = named or run.evaluated()
     if note:
         warn(note)
+    elif not named and (unsaved := best_score.unsaved(run)):
+        warn(f"{unsaved}; --ckpt_path last takes the last")
     if not ckpt_path and not path.exists():
         raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
     checkpoint = checkpoints.read(path)

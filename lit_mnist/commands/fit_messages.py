@@ -12,7 +12,7 @@ from lit_mnist import program
 from lit_mnist.commands import jobs
 from lit_mnist.commands.arguments import config_files
 from lit_mnist.commands.starting_point import StartingPoint
-from lit_mnist.runs import checkpoints, safe_yaml
+from lit_mnist.runs import best_score, checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
 
@@ -54,6 +54,8 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
+    if note := best_score.unsaved(run):
+        print(f"{note}; --ckpt_path last takes the last")
     if jobs.MARK in os.environ:
         return
     tested = for_test(args[1:], run)

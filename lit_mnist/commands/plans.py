@@ -1,5 +1,7 @@
 """The state of a run, before a command does anything: trained, tested, epochs left."""
 
+import hashlib
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -14,7 +16,7 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.runs import limits, tested
+from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
@@ -152,10 +154,36 @@ def updated(planned: Plan) -> Plan:
 
 
 def test(planned: Plan) -> None:
-    """Tests a trained run; if it was tested before, prints why that test is not valid."""
+    """Tests a trained run, but not again if this test could not be recorded; prints why."""
+    if why := why_unrecorded(planned):
+        again = "the command test reads the test set again"
+        print(f"{planned.run.folder}: its test is not recorded: {why}; {again}", flush=True)
+        return
     if planned.doubt not in ("", tested.NEVER):
         print(f"{planned.run.folder}: {planned.doubt}; it is tested again", flush=True)
-    run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
+    why = run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
+    if why:
+        unrecorded.note(planned.run, why, _conditions(planned))
+
+
+def why_unrecorded(planned: Plan) -> str:
+    """Returns why a test of these weights with these options left no record; empty if none did."""
+    if unrecorded.KEY not in planned.run.results():
+        return ""
+    return unrecorded.reason(planned.run, _conditions(planned))
+
+
+def _conditions(planned: Plan) -> dict[str, str]:
+    """Returns hashes of all that a test depends on, except code."""
+    of_committee = planned.spec.settings
+    paths = of_committee.get("model.checkpoints", [planned.run.evaluated()[0]])
+    weights = tested.weights_sha256(list(map(Path, paths)), of_committee.get("model.average"))
+    options = json.dumps(planned.config, sort_keys=True, default=str)
+    return {
+        "weights_sha256": weights,
+        "data_sha256": test_data_sha256(planned.config),
+        "options_sha256": hashlib.sha256(options.encode()).hexdigest(),
+    }
 
 
 def test_data_sha256(config: Mapping[str, Any]) -> str:

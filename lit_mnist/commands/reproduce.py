@@ -33,10 +33,14 @@ def run(options: argparse.Namespace) -> None:
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     rows: dict[str, list[Path]] = {}
     trained: set[Path] = set()
+    left_out: list[str] = []
     for system in chosen:
         _finish(system, _once(planned[system.name], trained), options.jobs)
         trained |= {plan.run.folder for plan in planned[system.name]}
-        rows[system.name] = _folders(system, planned[system.name])
+        if why := _untested(system, planned[system.name]):
+            left_out.append(why)
+        else:
+            rows[system.name] = _folders(system, planned[system.name])
         clock.finished(system)
         # only now, as a run that was trained afresh may be a member of another system
         rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
@@ -45,6 +49,8 @@ def run(options: argparse.Namespace) -> None:
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {output / notebook_table.TABLE}")
+    if left_out:
+        raise UserError("; ".join(left_out))
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:
@@ -76,6 +82,17 @@ def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
         committee.test(planned, DEFAULT_AVERAGE)
     else:
         committee.test_each(planned)
+
+
+def _untested(system: System, planned: Sequence[Plan]) -> str:
+    """Tells which run of a system has no valid test, and why; empty if all have one."""
+    done = [plans.updated(replace(plan, fresh=False)) for plan in planned]
+    whole = [committee_plans.plan(done)] if system.members > 1 else []
+    for plan in (*done, *whole):
+        if not plan.tested:
+            why = plans.why_unrecorded(plan) or plan.doubt
+            return f"{plan.label}: {why}; the table has no row for {system.name}"
+    return ""
 
 
 def _finished(system: System, specs: Sequence[RunSpec]) -> list[Path]:

@@ -33,18 +33,22 @@ from lit_mnist.training import swapped_weights
 from lit_mnist.workarounds.applied import applied
 
 say = rank_zero_only(print)
+_OF_FIT = ("Be aware that when using", ".*the WeightAveraging callback", "The dirpath has changed")
 
 
-def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
+def run(argv: list[str], extra: Sequence[Callback] = ()) -> str:
     """Runs one command; raises UserError for any error that the user can fix.
 
     Args:
         argv: The command line, starting with the command.
         extra: Callbacks for `fit` beside those of the options; they are not saved in configs.
+
+    Returns:
+        Why a test leaves no record; empty if it does, and for other commands.
     """
     try:
         with process.configured(), applied():
-            RunCLI(images_as_list(argv), extra)
+            return RunCLI(images_as_list(argv), extra).unrecorded
     except Exception as error:
         explained = dependency_errors.explained(error)
         if explained is error:
@@ -57,16 +61,13 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> None:
 class RunCLI(RunOptions):
     """LightningCLI whose commands work on a run's folder."""
 
+    unrecorded = ""  # why its test leaves no record
+
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             with warnings.catch_warnings():
                 if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    texts = (
-                        "Be aware that when using",
-                        ".*the WeightAveraging callback",
-                        "The dirpath has changed",
-                    )
-                    for text in texts:
+                    for text in _OF_FIT:
                         warnings.filterwarnings("ignore", text)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
@@ -135,12 +136,10 @@ class RunCLI(RunOptions):
         path, weights = self._trained(model, ckpt_path)
         evaluation.say_unused(model, "test_step")
         evaluation.say_unused_loaders(model, "test")
-        report: EvaluationReport
+        report = EvaluationReport(self.run, weights)
         if isinstance(model, EnsembleModule):
             evaluation.say_replaced(self.run, model)
             report = CommitteeReport(self.run, model, self.options)
-        else:
-            report = EvaluationReport(self.run, weights)
         loggers.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
@@ -148,6 +147,7 @@ class RunCLI(RunOptions):
                 best_score.refresh(self.run, path, weights.scores)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'test')}")
+        self.unrecorded = report.unrecorded
         for line in report.summary:
             say(line)
 

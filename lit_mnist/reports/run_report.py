@@ -17,12 +17,7 @@ from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
 from lit_mnist.reports import abstention, gallery, no_digit, plots
 from lit_mnist.reports import held_out as held_out_images
-from lit_mnist.reports.predictions import (
-    Collector,
-    Predictions,
-    predictions_csv,
-    probabilities,
-)
+from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv, probabilities
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
@@ -45,6 +40,7 @@ class EvaluationReport(Collector):
         super().__init__(run)
         self.weights = weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
+        self.unrecorded = ""  # why it leaves no record
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -94,9 +90,10 @@ class EvaluationReport(Collector):
         scores, doubt = self._scores(trainer)
         if not trainer.is_global_zero:
             return
-        if why := self.unrecorded or doubt:
-            noted = self.run.file(ledger.NAME)
-            self.summary = [f"{why}: nothing is recorded except a line in {noted}"]
+        self.unrecorded = self.unrecorded or doubt
+        if self.unrecorded:
+            but = f"nothing is recorded except a line in {self.run.file(ledger.NAME)}"
+            self.summary = [f"{self.unrecorded}: {but}"]
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)

@@ -28,5 +28,6 @@ old_layout      class paths of version 0.1, when the package had no rooms
 same_members    whether a committee's folder holds the results of the same members
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs
+unrecorded      notes why a test left no record, so that the same one is not made again
 ledger          reads ledger.csv, and adds a line for each time that the test set was read
 """

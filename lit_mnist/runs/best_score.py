@@ -3,11 +3,13 @@
 As in `tested_files`, no weights are loaded.
 """
 
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
+from lit_mnist.errors import UserError
 from lit_mnist.runs import tested_files
 from lit_mnist.runs.folder import Run
 
@@ -48,6 +50,29 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
         return ""  # trained by an earlier version, or training still
     since = run.file("results.json").stat().st_mtime_ns
     return REPLACED if tested_files.changed([run.best], since, noted) else ""
+
+
+def unsaved(run: Run) -> str:
+    """Tells of better scores after the best epoch, whose weights had changed before the checkpoint.
+
+    Returns:
+        A line for the user; empty if there are none, or if `best.ckpt` may be of another run.
+    """
+    results = run.results()
+    best, epoch = results.get("best_val_acc"), results.get("best_epoch")
+    try:
+        rows = {row["epoch"]: rounded(row.get("val_acc", math.nan)) for row in run.history()}
+    except UserError:  # the table is damaged
+        return ""
+    if best is None or rows.get(epoch) != best:
+        return ""
+    later = [score for number, score in rows.items() if number > epoch and score > best]
+    if not later:
+        return ""
+    return (
+        f"{run.best} is of epoch {epoch}, with val_acc {best:.4f}: later epochs scored up to"
+        f" {max(later):.4f}, but their weights changed after the validation"
+    )
 
 
 def without(results: Mapping[str, Any]) -> dict[str, Any]:

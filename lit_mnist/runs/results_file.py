@@ -75,6 +75,7 @@ KINDS: dict[str, Kind] = {
     **_same(TEXT, "data_sha256", "test_data_sha256", "test_weights_sha256", "started_from"),
     "test_acc_ci95": _INTERVAL,
     "test_average": _one(str, NoneType),
+    "test_unrecorded": _mapping(reason=TEXT),
     "test_checkpoints": _list(TEXT),
     "versions": _mapping(),
     "members": _list(_MEMBER),

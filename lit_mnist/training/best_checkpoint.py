@@ -13,7 +13,7 @@ from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training import validated_images
 from lit_mnist.training.callbacks import MetricsCSV
-from lit_mnist.training.validated_weights import ValidatedWeights
+from lit_mnist.training.validated_weights import ValidatedWeights, remedy
 
 OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_name": False}
 
@@ -125,8 +125,7 @@ class BestCheckpoint(ModelCheckpoint):
             if not self.reported and trainer.is_global_zero:
                 print(
                     f"best.ckpt is not written: {changed or 'a weight'} is not what it was during"
-                    " validation, so the score is not that of a checkpoint; average weights by"
-                    " WeightAveraging, and keep a record in a metric or an attribute"
+                    f" validation, so the score is not that of a checkpoint; {remedy(trainer)}"
                 )
             self.reported = True
         elif self.check_monitor_top_k(trainer, score):

@@ -41,6 +41,23 @@ class ValidatedWeights:
         return others[0] if others else ""
 
 
+def remedy(trainer: Trainer) -> str:
+    """Says how to average weights so that the average that is validated can be saved.
+
+    Args:
+        trainer: A trainer at the end of an epoch, whose weights have changed after the validation.
+    """
+    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    averages = [one for one in callbacks if isinstance(one, WeightAveraging)]
+    late = [one for one in averages if one._latest_update_epoch == trainer.current_epoch]
+    if not late:
+        return "average weights by WeightAveraging, and keep a record in a metric or an attribute"
+    return (
+        f"{type(late[0]).__name__} updates its average after the validation if it does so by epoch,"
+        " but before it by step (update_starting_at_step)"
+    )
+
+
 def same(norm: Tensor | None, other: Tensor | None) -> bool:
     """Whether two norms are known and equal."""
     return norm is not None and other is not None and torch.equal(norm, other)

@@ -13,8 +13,10 @@ from PIL import Image
 from lit_mnist.commands import plans, reproduce
 from lit_mnist.commands.jobs import Jobs
 from lit_mnist.main import main
+from lit_mnist.models import DenseModule
 from lit_mnist.reports.notebook import System
 from tests.conftest import SMALL, train_here
+from tests.training.test_swapped_weights import Negated
 
 DENSE = System(
     name="dense", title="dense net", config="dense", accuracy=0.98, loss=0.11, epoch_s=1.0
@@ -65,6 +67,7 @@ def call(hard_data, here, order, no_pictures, monkeypatch, capsys):
         output, problems = capsys.readouterr()
         return status, output.splitlines(), problems
 
+    run.data_dir = str(hard_data)
     return run
 
 
@@ -250,6 +253,44 @@ def test_shipped_configs_are_used_despite_local_files(call, order):
     assert results("dense/seed_42")["status"] == "complete"
     config = Path("tb_logs/dense/seed_42/config.yaml").read_text()
     assert "DenseModule" in config
+
+
+class SwapsInTests(Negated):
+    """Puts other weights in place to test a dense net."""
+
+    def on_test_start(self, trainer, pl_module):
+        if isinstance(pl_module, DenseModule):
+            self.swap(trainer, pl_module)
+
+
+def test_a_system_without_a_valid_test_has_no_row_and_is_not_tested_again(call, order):
+    swaps = f"--trainer.callbacks+={__name__}.SwapsInTests"
+    why = (
+        "a callback has swapped net.1.weight, and no checkpoint holds what it put there; the table"
+        " has no row for"
+    )
+    told = f"error: dense/seed_42: {why} dense; dense/seed_42: {why} committee_deep\n"
+    status, lines, problems = call(swaps)
+    assert (status, problems) == (2, told)
+    assert lines[-1] == "the table is tb_logs/reproduce/tutorial.md"
+    assert order == ["dense/seed_42", "simple/seed_42", "dense/seed_43"]
+    assert list(facts()) == ["simple"]
+
+    before = snapshot()
+    assert call(swaps)[::2] == (2, told)
+    assert list(facts()) == ["simple"]
+    assert snapshot() == before  # the ledgers, too
+
+    for number in ("42", "43"):
+        kept = results(f"dense/seed_{number}")["test_unrecorded"]["reason"]
+        assert why.startswith(f"{kept};")
+        weights = f"tb_logs/dense/seed_{number}/checkpoints/best.ckpt"
+        own = ("--config", "dense", "--seed_everything", number, "--trainer.accelerator", "cpu")
+        data = ("--data.dataset", SMALL, "--data.data_dir", call.data_dir)
+        assert main(["test", *own, *data, "--ckpt_path", weights]) == 0
+        assert "test_unrecorded" not in results(f"dense/seed_{number}")
+    assert call(swaps)[0] == 0
+    assert list(facts()) == ["dense", "simple", "committee_deep"]
 
 
 # -------------------------------------------------------------------- clock

@@ -39,6 +39,27 @@ def exchanged(call):
     return call
 
 
+@pytest.mark.parametrize(
+    ("best", "scores", "told"),
+    [
+        ((0, 0.5), ("0.5", "0.7", "", "0.6"), "scored up to 0.7000, but their weights changed"),
+        ((1, 0.7), ("0.5", "0.7", "0.7", "0.6"), ""),
+        ((1, 0.6), ("0.8", "0.6", "0.5"), ""),  # the first of other images
+        ((0, 0.5), ("0.4", "0.7"), ""),  # the file is another run's
+        ((0, 0.5), ("0.5", "damaged"), ""),
+        ((None, None), ("0.5", "0.7"), ""),
+    ],
+)
+def test_better_scores_that_were_not_saved_are_told(tmp_path, best, scores, told):
+    run, (epoch, score) = Run(tmp_path), best
+    run.update_results(**({} if epoch is None else {"best_epoch": epoch, "best_val_acc": score}))
+    rows = "".join(f"{number},{text}\n" for number, text in enumerate(scores))
+    run.file("metrics.csv").write_text(f"epoch,val_acc\n{rows}")
+    found = best_score.unsaved(run)
+    assert told in found
+    assert bool(found) == bool(told)
+
+
 def test_fit_notes_the_file_of_its_score(trained, capsys):
     assert listed(capsys)["best_val_acc"] == measured(FOLDER)
     (FOLDER / "checkpoints" / "best.ckpt").touch()

@@ -8,7 +8,7 @@ from lightning.pytorch import Callback
 
 from lit_mnist.models import DenseModule
 from lit_mnist.runs import checkpoints
-from tests.test_recipes import fitted
+from tests.test_recipes import column, fitted
 from tests.test_stopping import folder, results
 
 HERE = "tests.training.test_best_checkpoint"
@@ -113,3 +113,32 @@ def test_an_old_score_is_not_that_of_later_weights_if_no_step_was_counted(run_cl
         checkpoints.scores(checkpoints.read(place / f"{one}.ckpt")) for one in ("best", "last")
     ]
     assert (scores[0]["epoch"], scores[1]) == (1, {})
+
+
+def test_better_scores_of_an_average_that_is_updated_after_them_are_told(run_cli):
+    average = ("--trainer.callbacks+=EMAWeightAveraging", "--trainer.callbacks.decay", "0.9")
+    late = (*average, "--trainer.callbacks.update_starting_at_epoch", "1")
+    output = fitted(run_cli("fit", *late, "--trainer.max_epochs", "3"))
+    scores = column("val_acc", "dense")
+    assert max(scores) > scores[0]  # or there is nothing to tell
+    assert results()["best_epoch"] == 0
+    remedy = "EMAWeightAveraging updates its average after the validation if it does so by epoch"
+    assert remedy in output
+    assert "average weights by WeightAveraging" not in output
+    told = (
+        f"{folder('dense')}/checkpoints/best.ckpt is of epoch 0, with val_acc {scores[0]:.4f}:"
+        f" later epochs scored up to {max(scores):.4f}, but their weights changed after the"
+        " validation"
+    )
+    last = f"{told}; --ckpt_path last takes the last\n"
+    assert last in output
+    assert run_cli("test", *late)[2] == last
+    assert run_cli("test", *late, "--ckpt_path", "last")[2] == ""
+    same = (*late, "--trainer.max_epochs", "3")
+    fitted(run_cli("fit", *same, "--seed_everything", "43"))
+    outcome = run_cli("committee", *same, "--members", "2", "--skip_test")
+    assert f"{told}\n" in outcome[2], outcome
+    by_step = (*average, "--trainer.callbacks.update_starting_at_step", "9", "--name", "by_step")
+    output = fitted(run_cli("fit", *by_step, "--trainer.max_epochs", "3"))
+    assert results(folder("by_step"))["best_val_acc"] == max(column("val_acc", "by_step"))
+    assert "changed after" not in output
