@@ -175,7 +175,7 @@ def why_unrecorded(planned: Plan) -> str:
 
 def _conditions(planned: Plan) -> dict[str, str]:
     """Returns hashes of all that a test depends on, except code."""
-    of_committee = planned.spec.settings
+    of_committee: Mapping[str, Any] = planned.spec.settings
     paths = of_committee.get("model.checkpoints", [planned.run.evaluated()[0]])
     weights = tested.weights_sha256(list(map(Path, paths)), of_committee.get("model.average"))
     options = json.dumps(planned.config, sort_keys=True, default=str)

@@ -64,7 +64,7 @@ def unsaved(run: Run) -> str:
         rows = {row["epoch"]: rounded(row.get("val_acc", math.nan)) for row in run.history()}
     except UserError:  # the table is damaged
         return ""
-    if best is None or rows.get(epoch) != best:
+    if best is None or epoch is None or rows.get(epoch) != best:
         return ""
     later = [score for number, score in rows.items() if number > epoch and score > best]
     if not later:
