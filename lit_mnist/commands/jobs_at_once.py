@@ -91,7 +91,8 @@ def spreads(spec: RunSpec) -> bool:
 def _option(spec: RunSpec, name: str) -> object:
     """Returns the value of a run's option: as typed, else the last config's, else auto."""
     files = [flat(read_config(Path(find_config(config)))) for config in spec.configs]
-    set_there = [file[name] for file in files if name in file]
+    keys = (name, f"{name}.class_path")  # of a value, or of a class with its own options
+    set_there = [file[key] for file in files for key in keys if key in file]
     parser = ArgumentParser(add_help=False, allow_abbrev=False)
     parser.add_argument(f"--{name}", dest="typed", default=["auto", *set_there][-1])
     return parser.parse_known_args(spec.typed)[0].typed

@@ -69,4 +69,5 @@ def test_a_refused_run_leaves_no_file(run_cli):
     backbone = callback("BackboneFinetuning", unfreeze_backbone_at_epoch="1")
     status, _, problems = run_cli("fit", *recipe("TrainsUnfrozen"), *average, *backbone)
     assert (status, contents()) == (2, {})
+    assert "BackboneFinetuning unfreezes weights after StochasticWeightAveraging" in problems
     assert problems.count("\n") == 1

@@ -80,6 +80,7 @@ def test_one_after_another_on_an_apple_gpu(machine, monkeypatch):
     [
         ("trainer: {devices: 2}", 1),
         ("trainer: {strategy: ddp}", 1),
+        ("trainer: {strategy: {class_path: DDPStrategy}}", 1),  # as config.yaml has it
         ("trainer: {devices: auto, strategy: auto, num_nodes: 1}", 4),
     ],
 )
