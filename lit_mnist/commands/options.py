@@ -144,8 +144,7 @@ class RunOptions(RunParser):
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
-        rank_checks.check_launcher(trainer.strategy.launcher)
-        rank_checks.check_backend(trainer.strategy)
+        rank_checks.check(trainer, config["devices"])
         if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
             refuse_pipes(self.args, "ranks")
         callback_checks.check(trainer)

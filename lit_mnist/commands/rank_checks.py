@@ -1,10 +1,33 @@
 """Refuses ranks that cannot work together, before they are started."""
 
-from lightning.pytorch.strategies import Strategy
+from typing import Any
+
+from lightning.pytorch import Trainer
+from lightning.pytorch.strategies import SingleDeviceStrategy, Strategy
 from lightning.pytorch.strategies.launchers.multiprocessing import _MultiProcessingLauncher
 from torch.distributed import Backend, is_backend_available
 
 from lit_mnist.errors import UserError
+
+
+def check(trainer: Trainer, devices: Any) -> None:
+    """Checks the ranks of a trainer.
+
+    Args:
+        trainer: The trainer.
+        devices: The option.
+
+    Raises:
+        UserError: Naming the option and the remedy.
+    """
+    check_launcher(trainer.strategy.launcher)
+    check_backend(trainer.strategy)
+    wanted = len(trainer._accelerator_connector._parallel_devices)
+    if isinstance(trainer.strategy, SingleDeviceStrategy) and wanted > 1 and devices != "auto":
+        raise UserError(
+            f"--trainer.devices {devices}: has no effect, as --trainer.strategy names one of a"
+            " single device; leave one of them out"
+        )
 
 
 def check_launcher(launcher: object) -> None:

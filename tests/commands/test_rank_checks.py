@@ -52,6 +52,17 @@ def test_one_device_has_no_backend():
     check_backend(SingleDeviceStrategy())
 
 
+def test_devices_that_would_stay_idle_are_refused(run_cli):
+    one = ("fit", "--trainer.strategy", "single_device", "--trainer.devices")
+    status, _, problems = run_cli(*one, "2")
+    assert status == 2
+    assert problems == (
+        "error: --trainer.devices 2: has no effect, as --trainer.strategy names one of a single"
+        " device; leave one of them out\n"
+    )
+    assert run_cli(*one, "1")[0] == run_cli(*one, "auto", "--name", "other")[0] == 0
+
+
 @pytest.mark.skipif(not torch.distributed.is_nccl_available(), reason="needs PyTorch for CUDA")
 def test_nccl_passes_on_a_gpu():
     check_backend(ranks("nccl", "cuda:0"))
