@@ -4,6 +4,7 @@ import csv
 import errno
 import json
 import os
+import time
 from pathlib import Path
 
 import numpy as np
@@ -178,6 +179,7 @@ def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monk
         )
         assert {(one.step, one.value) for one in own} == {*shown}
         assert len(own) == count or name == "place_step"
+    time.sleep(1)  # TensorBoard reads files by their names, which hold the second
     assert run_cli("test", *module, "--log_dir", "own")[0] == 0
     own = EventAccumulator("own/dense/seed_42").Reload()
     best = max(own.Scalars("val_acc"), key=lambda one: one.value).step
