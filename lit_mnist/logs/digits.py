@@ -3,13 +3,14 @@
 import torch
 from torch import Tensor
 
+from lit_mnist.runs import best_score
 from lit_mnist.runs.folder import COLUMNS
 
 
 def rounded(name: str, value: Tensor) -> float:
     """Returns a logged value with the digits of its precision; the fixed columns have float32's.
 
-    Those are seven: 0.001, not 0.0010000000474974513.
+    So the rate is 0.001, not 0.0010000000474974513.
     """
     is_exact = value.dtype == torch.float64 and name not in COLUMNS
-    return float(value) if is_exact else float(f"{value:.7g}")
+    return float(value) if is_exact else best_score.rounded(float(value))
