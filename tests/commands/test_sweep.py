@@ -243,11 +243,12 @@ def test_trials_are_not_compared_with_those_on_other_labels(quick, sweep, hard_d
     assert not trial(2).exists()
 
 
-def test_a_resumed_sweep_validates_on_the_same_images(sweep, monkeypatch):
+@pytest.mark.parametrize("limit", ["--trainer.limit_val_batches", "--trainer.overfit_batches"])
+def test_a_resumed_sweep_validates_on_the_same_images(sweep, monkeypatch, limit):
     monkeypatch.setattr("lit_mnist.commands.sweep_trials.Trials.run", lambda self: None)
     size = "--data.eval_batch_size"
     assert sweep(*QUICK, size, "20")[0] == sweep(*QUICK, size, "50")[0] == 0  # all in any case
-    some = ("--name", "some", "--trainer.limit_val_batches", "1", size)
+    some = ("--name", "some", limit, "1", size)
     assert sweep(*QUICK, *some, "20")[0] == sweep(*QUICK, *some, "20")[0] == 0
     status, _, problems = sweep(*QUICK, *some, "50")
     assert status == 2

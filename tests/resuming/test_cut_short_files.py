@@ -2,11 +2,16 @@
 
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.models import DenseModule
+from lit_mnist.resuming.cut_short_files import CutShortFiles
+from lit_mnist.runs import entries
+from lit_mnist.runs.folder import Run
 from tests.test_recipes import callback, fitted
 from tests.test_stopping import STOP_AT, stopped
 
@@ -72,6 +77,18 @@ def test_a_file_in_whose_place_one_was_saved_is_the_best_no_more(run_cli):
     output = fitted(run_cli(*fit, "--trainer.max_steps", "27"))
     assert "best epoch=1.ckpt 0.333" in output
     assert steps() == {"epoch=1.ckpt": 18}
+
+
+@pytest.mark.parametrize(("saved_in", "files"), [("here", {"one": ["a.ckpt"]}), ("there", {})])
+def test_a_checkpoint_that_was_copied_from_another_run_removes_nothing(tmp_path, saved_in, files):
+    """As that of a run which began with it, and was killed before it had one of its own."""
+    run = Run(tmp_path / "here")
+    dirpath = {"dirpath": str(tmp_path / saved_in / run.last.parent.name)}
+    checkpoint = {"callbacks": {entries.LAST: dirpath}, entries.CUT_SHORT: {"one": ["a.ckpt"]}}
+    fitting = SimpleNamespace(state=SimpleNamespace(fn=TrainerFn.FITTING))
+    kept = CutShortFiles(run)
+    kept.on_load_checkpoint(fitting, None, checkpoint)
+    assert kept.files == files
 
 
 def test_those_of_another_run_are_left_to_it(run_cli):

@@ -110,10 +110,13 @@ def test_a_neighbour_of_other_images_is_not_the_best_before(run_cli):
 
 def test_what_still_counts_from_the_old_score_is_named(run_cli):
     early = ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "val_acc")
-    options = (*early, "--model.plateau", "true")
+    best = ("--trainer.callbacks+=ModelCheckpoint", "--trainer.callbacks.monitor", "val_acc")
+    other = ("--trainer.callbacks+=EarlyStopping", "--trainer.callbacks.monitor", "train_loss")
+    options = (*early, *best, *other, "--model.plateau", "true")
+    named = "EarlyStopping and ModelCheckpoint and Plateau"
     fit(run_cli, 1, *TEN, *options)
     output = fit(run_cli, 2, *TEN, *options, "--data.eval_batch_size", "20")
-    assert "replaces it; only EarlyStopping and Plateau still compare with its score\n" in output
+    assert f"replaces it; only {named} still compare with its score\n" in output
 
 
 class Loader(MNISTDataModule):
