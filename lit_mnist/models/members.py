@@ -28,6 +28,7 @@ class Member(NamedTuple):
         trained_on: Dataset, data and split, as given by `MNISTDataModule.fingerprint`.
         epoch: Epoch of the weights; None if unknown.
         val_acc: Validation accuracy of the weights, in [0, 1]; None if unknown.
+        val_images: On how many images it was measured; None if unknown.
         history: Rows of `metrics.csv` of its training; empty if unknown.
     """
 
@@ -37,6 +38,7 @@ class Member(NamedTuple):
     trained_on: dict[str, Any]
     epoch: int | None
     val_acc: float | None
+    val_images: int | None
     history: list[dict[str, float]]
 
     @property
@@ -133,7 +135,7 @@ def in_common(members: Sequence[Member]) -> dict[str, Any]:
 
 def _read(path: Path, known_classes: Sequence[type]) -> Member:
     checkpoint = checkpoints.read(path)
-    score = checkpoints.scores(checkpoint).get("val_acc")
+    scores = checkpoints.scores(checkpoint)
     return Member(
         path=path,
         sha256=digests.of_weights(checkpoint["state_dict"]),
@@ -141,5 +143,6 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
         trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),
         history=of_training.history(path, checkpoint),
-        val_acc=None if score is None else rounded(score),
+        val_acc=rounded(scores["val_acc"]) if "val_acc" in scores else None,
+        val_images=int(scores["images"]) if "images" in scores else None,
     )

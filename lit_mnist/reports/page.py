@@ -55,6 +55,7 @@ _COLUMNS = (
     ("status", "state", str),
     ("parameters", "parameters", "{:,}".format),
     ("best_val_acc", "best validation accuracy", _percent),
+    ("best_val_images", "validation images", "{:,}".format),
     ("test_acc", "test accuracy", _percent),
     ("test_acc_ci95", "95 % interval", _interval),
     ("test_errors", "test errors", "{:,}".format),
