@@ -1,6 +1,7 @@
 """The command `reproduce`: runs the notebook's six systems; our results beside its own."""
 
 import argparse
+import shlex
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
 from lit_mnist.reports import notebook_table
 from lit_mnist.reports.notebook import SYSTEMS, System
+from lit_mnist.runs.config_changes import FREE_OPTIONS
 
 
 def run(options: argparse.Namespace) -> None:
@@ -45,12 +47,24 @@ def run(options: argparse.Namespace) -> None:
         # only now, as a run that was trained afresh may be a member of another system
         rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
         finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
-        notebook_table.write(output, finished)
+        notebook_table.write(output, finished, _recipe_options(options.spec.typed))
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {output / notebook_table.TABLE}")
     if left_out:
         raise UserError("; ".join(left_out))
+
+
+def _recipe_options(typed: Sequence[str]) -> str:
+    """Formats the typed options that change the training, so that it is not the notebook's."""
+    options: list[list[str]] = []
+    for arg in typed:
+        if arg.startswith("--") or not options:
+            options.append([])
+        options[-1].append(arg)
+    named = [(option[0].removeprefix("--").partition("=")[0], option) for option in options]
+    free = ("fresh", *FREE_OPTIONS)
+    return shlex.join(arg for name, option in named if name not in free for arg in option)
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:
