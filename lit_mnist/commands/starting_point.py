@@ -6,9 +6,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
+from lit_mnist import trainers
 from lit_mnist.commands import same_images
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, limits, resume_check
@@ -81,8 +82,7 @@ def find(
 
 def tell(trainer: Trainer, begin: StartingPoint) -> None:
     """Tells the callbacks where training begins."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    for callback in callbacks:
+    for callback in trainers.callbacks(trainer):
         if isinstance(callback, RunFolder):
             callback.start = begin.start
             if begin.resume is None and callback.run.exists():  # a checkpoint that is of no use

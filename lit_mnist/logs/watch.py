@@ -9,6 +9,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
@@ -84,7 +85,7 @@ class Watch(Callback):
         """Shows the first batch after augmentation."""
         first = batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero
         if first and validated.is_shown(batch) and validated.are_classes(batch.labels[:FIRST]):
-            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            names = labels_of(trainers.data_module(trainer).dataset)
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
             shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
             self.board.first_batch(tiles.grid(shown, texts))
@@ -125,7 +126,7 @@ class Watch(Callback):
             parts = [part for rank in all_ranks for part in rank]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
-            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            names = labels_of(trainers.data_module(trainer).dataset)
             self.seen = validated.combine(parts, names)
 
     def write(self, rows: Sequence[Mapping[str, float]]) -> None:

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
@@ -75,8 +75,7 @@ class CommitteeReport(EvaluationReport):
         hashes = [member.sha256 for member in self.committee.members]
         known = cascade_report.facts(held_out, predictions, hashes)
         if self.committee.cascade:
-            data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-            images = data.test_set.images
+            images = trainers.data_module(trainer).test_set.images
             timed = cascade_report.seconds(self.committee, images, known["thresholds"])
             known["test_seconds"] = timed
         return found | {cascade_report.KEY: known}

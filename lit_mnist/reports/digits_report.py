@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.errors import UserError
@@ -92,7 +92,7 @@ class PredictReport(Collector):
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         read, total = len(predictions.labels), len(data.digits)
         if read < total:
             print(f"{read} of {total} digits were read: nothing is written")

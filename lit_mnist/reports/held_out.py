@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.data import module_hook
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
@@ -45,7 +46,7 @@ def predict(
     reason = _obstacle(trainer, module, paths)
     if not trainer.strategy.reduce_boolean_decision(not reason, all=True):
         return None, reason or "another process cannot read the training images"
-    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+    data = trainers.data_module(trainer)
     keeper = Collector(run)
     with torch.inference_mode():
         for batch in data.val_dataloader():
@@ -89,7 +90,7 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
     fingerprints = [fingerprint_of(checkpoints.read(path)) for path in paths]
     if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
         return "a checkpoint does not record which images were held out of its training"
-    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+    data = trainers.data_module(trainer)
     apart = any(fingerprints[0][key] != other[key] for other in fingerprints for key in OWN_KEYS)
     if apart and not data.partition.whole:
         return "the members held different images out of training; name their --data.folds"

@@ -11,7 +11,7 @@ from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.reports.calibration import nll
@@ -49,7 +49,8 @@ class OutOfFold(Collector):
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
-        scored, total = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
+        scored = len(predictions.labels)
+        total = len(trainers.data_module(trainer).val_indices)
         if scored < total:
             self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
             return

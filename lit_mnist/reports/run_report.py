@@ -7,7 +7,7 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.logs import board
@@ -64,7 +64,7 @@ class EvaluationReport(Collector):
         swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
         self.reads = self._note(trainer, scores, swapped) if trainer.is_global_zero else 0
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
         self.unrecorded = partial or self._rounded(trainer) or unsaved
@@ -101,7 +101,7 @@ class EvaluationReport(Collector):
         known = tested_files.without(self.run.results())
         files.write_json(self.run.file("results.json"), known | {"test_reads": self.reads})
         self.write(trainer, self.predictions, scores)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256)
         self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
@@ -162,7 +162,7 @@ class EvaluationReport(Collector):
             novelty_file.save(self.detector, self.weights.sha256, self.run.novelty)
         elif self.held_out:
             self.run.novelty.unlink(missing_ok=True)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         names = class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
         images = data.test_set.images.cpu().numpy()

@@ -9,6 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from lit_mnist import trainers
 from lit_mnist.runs import entries
 
 
@@ -91,8 +92,7 @@ def _note_groups(trainer: Trainer, module: LightningModule) -> None:
     So are groups with weights that are not the module's, which have no names.
     """
     names = {weights: name for name, weights in module.named_parameters()}
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    for noted in (one for one in callbacks if isinstance(one, BaseFinetuning)):
+    for noted in trainers.callbacks_of(trainer, BaseFinetuning):
         known = noted._internal_optimizer_metadata
         for index in known.keys() & set(range(len(trainer.optimizers))):
             groups = trainer.optimizers[index].param_groups

@@ -2,11 +2,12 @@
 
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelPruning, SpikeDetection
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch.nn.utils import prune
 
+from lit_mnist import trainers
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.epoch_start import call_again
@@ -78,8 +79,7 @@ class ResumedEpoch(AfterStart):
             checkpoint[entries.LACKS] = "end of step"
         elif _before_the_end(trainer):
             checkpoint[entries.LACKS] = "end of epoch"
-        prunes = any(isinstance(callback, ModelPruning) for callback in _callbacks(trainer))
-        if prunes and prune.is_pruned(pl_module):
+        if trainers.callbacks_of(trainer, ModelPruning) and prune.is_pruned(pl_module):
             checkpoint[entries.LACKS] = "masks"
             checkpoint["state_dict"] = unmasked(checkpoint["state_dict"])
 
@@ -183,8 +183,4 @@ def _step(trainer: Trainer, values: dict[int, float]) -> None:
 
 def _spike_detectors(trainer: Trainer) -> list[SpikeDetection]:
     """Lists the callbacks of this class, of which a trainer takes one."""
-    return [one for one in _callbacks(trainer) if isinstance(one, SpikeDetection)]
-
-
-def _callbacks(trainer: Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    return trainers.callbacks_of(trainer, SpikeDetection)

@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
 from lit_mnist.runs import checkpoints, entries, safe_yaml, tested_files
@@ -88,7 +88,7 @@ class RunFolder(Callback):
             **started,
             "model": type(pl_module).__name__,
             "parameters": sum(weights.numel() for weights in pl_module.parameters()),
-            **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
+            **trainers.data_module(trainer).fingerprint(),
             "hardware": device_name(trainer.strategy.root_device),
             "ranks": trainer.world_size,
             "precision": str(trainer.precision),
