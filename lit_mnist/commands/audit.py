@@ -26,7 +26,7 @@ def run(options: argparse.Namespace) -> None:
     audited = Run(options.run)
     output = options.output or audited.folder
     answers = read(audited)
-    config = read_config(audited.file("config.yaml"))
+    config = read_config(audited.config_yaml)
     _check_weights(audited, config)
     data: dict[str, Any] = config.get("data") or {}
     dataset = str(data.get("dataset", "MNIST"))

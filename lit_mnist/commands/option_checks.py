@@ -161,7 +161,7 @@ def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
     for logger in loggers:
         place = Path(logger.log_dir or os.devnull)  # None for loggers without a folder
         own = place.resolve() == folder.resolve()
-        if not own and (Run(place).exists() or (place / "results.json").exists()):
+        if not own and (Run(place).exists() or Run(place).results_json.exists()):
             raise UserError(
                 f"--trainer.logger: {type(logger).__name__} would write to {place}, which is"
                 " another run's; give it another save_dir, name or version"

@@ -23,7 +23,8 @@ from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.errors import UserError
 from lit_mnist.logs.board import EpochBoard
-from lit_mnist.logs.loggers import LoggerBoard, RunLogger
+from lit_mnist.logs.logger_board import LoggerBoard
+from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.logs.step_logs import StepLogs
 from lit_mnist.logs.unlogged import Unlogged
 from lit_mnist.logs.watch import Watch
@@ -112,7 +113,7 @@ class RunOptions(RunParser):
     def _suit_machine(self, config: Any) -> None:
         """Chooses precision and memory layout; a resumed run keeps its own."""
         resuming = self.run.exists() and not self.fresh
-        before = flat(read_config(self.run.file("config.yaml"))) if resuming else {}
+        before = flat(read_config(self.run.config_yaml)) if resuming else {}
         device = hardware.device_type(config.trainer.accelerator)
         chosen: dict[str, object] = {
             "model.init_args.channels_last": hardware.channels_last(device)

@@ -16,7 +16,7 @@ from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
-from lit_mnist.logs import loggers
+from lit_mnist.logs import run_logger
 from lit_mnist.machine import launcher, process
 from lit_mnist.machine.hardware import device_name
 from lit_mnist.models import lazy
@@ -140,7 +140,7 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule):
             evaluation.say_replaced(self.run, model)
             report = CommitteeReport(self.run, model, self.options)
-        loggers.set_tested_step(self.trainer, weights.step)
+        run_logger.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
             if self.trainer.is_global_zero:

@@ -114,7 +114,7 @@ def _check_images(sweep: Sweep) -> None:
     """Refuses to compare new trials with some that were trained on other images or labels."""
     now = {key: sweep.options["data"][key] for key in ("download", "data_dir")}
     for run in map(Run, sorted(sweep.folder.glob("trial_*/seed_*"))):
-        if data := read_config(run.file("config.yaml")).get("data"):
+        if data := read_config(run.config_yaml).get("data"):
             trained_on = run.results().get("data_sha256", "")
             same_images.check(run, data | now, trained_on, "choose another --name for the sweep")
 

@@ -51,7 +51,7 @@ class Facts(NamedTuple):
         if "test_step" in steps:
             doubt = doubt or "the test called a test_step of the run's own, which the file lacks"
         first = trained.runs[0]
-        config = read_config((first or run).file("config.yaml"))
+        config = read_config((first or run).config_yaml)
         config = config if first else {"data": config.get("data")}
         return cls(run, members, trained, run.results(), config, doubt, steps)
 

@@ -87,8 +87,8 @@ class CommitteeReport(EvaluationReport):
         self.facts = self._facts(trainer, log_probs, predictions.labels)
         known = self._out_of_fold()  # before it is replaced
         known |= {"test_reads": scores["test_reads"]}
-        files.write_json(self.run.file("results.json"), self.facts | known)
-        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
+        files.write_json(self.run.results_json, self.facts | known)
+        files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
         files.write_text(self.run.votes, votes_csv(predictions, self.votes))

@@ -81,7 +81,7 @@ def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, A
 
 def _augmentation(run: Run) -> str:
     """Returns a run's interpolation in augmentation; empty without augmentation."""
-    config = flat(read_config(run.file("config.yaml")))
+    config = flat(read_config(run.config_yaml))
     # older runs lack this option
     interpolation = str(config.get("data.interpolation", "bilinear"))
     return interpolation if config.get("data.augment") else ""

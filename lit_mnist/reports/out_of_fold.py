@@ -59,7 +59,7 @@ class OutOfFold(Collector):
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)
-            files.write_text(self.run.file("config.yaml"), config)
+            files.write_text(self.run.config_yaml, config)
             facts = committee_facts(trainer, self.committee, self.config["name"])
             self.run.update_results(**facts)
         write(self.run, self.committee, predictions)

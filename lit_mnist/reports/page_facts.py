@@ -94,7 +94,7 @@ def read(folder: Path) -> RunFacts:
         raise UserError(f"{folder}: contains no run; train one with fit")
     replaced = best_score.doubt(folder, results)
     results = best_score.without(results) if replaced else results
-    config = read_config(run.file("config.yaml"))
+    config = read_config(run.config_yaml)
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
     untested = tested.doubt(run)

@@ -65,7 +65,7 @@ def show_curves(
     history, results = run.history(), run.results()
     if history:
         name = str(results.get("name", run.folder.parent.name))
-        augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
+        augmented = bool(flat(read_config(run.config_yaml)).get("data.augment"))
         why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
         accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
         best = best_epoch(history, results)

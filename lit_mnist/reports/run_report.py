@@ -11,7 +11,7 @@ from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.logs import board
-from lit_mnist.logs.loggers import RunLogger, withhold
+from lit_mnist.logs.run_logger import RunLogger, withhold
 from lit_mnist.models import novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
@@ -99,7 +99,7 @@ class EvaluationReport(Collector):
         scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
         files.write_text(self.run.predictions, predictions_csv(self.predictions))
         known = tested_files.without(self.run.results())
-        files.write_json(self.run.file("results.json"), known | {"test_reads": self.reads})
+        files.write_json(self.run.results_json, known | {"test_reads": self.reads})
         self.write(trainer, self.predictions, scores)
         data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256)
@@ -174,7 +174,7 @@ class EvaluationReport(Collector):
         self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            config = read_config(self.run.file("config.yaml"))
+            config = read_config(self.run.config_yaml)
             board.add_test(self.run, config, known, self.weights.epoch)
 
     def gallery(

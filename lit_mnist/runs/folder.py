@@ -50,6 +50,21 @@ class Run:
         return cls(log_dir / name / f"committee_{members}{_part(folds, fold)}")
 
     @property
+    def config_yaml(self) -> Path:
+        """The resolved options."""
+        return self.folder / "config.yaml"
+
+    @property
+    def results_json(self) -> Path:
+        """Scores, and facts about the training and the test."""
+        return self.folder / "results.json"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """The values of each epoch."""
+        return self.folder / "metrics.csv"
+
+    @property
     def best(self) -> Path:
         """The checkpoint with the highest validation accuracy."""
         return self.folder / "checkpoints" / BEST
@@ -80,7 +95,7 @@ class Run:
         return self.folder / "novelty.npz"
 
     def file(self, name: str) -> Path:
-        """Path of another file of the run, such as `metrics.csv`."""
+        """Path of another file of the run, such as `curves.png`."""
         return self.folder / name
 
     def exists(self) -> bool:
@@ -89,7 +104,7 @@ class Run:
 
     def results(self) -> dict[str, Any]:
         """Content of `results.json`; empty before the first epoch."""
-        return results_file.read(self.file("results.json"))
+        return results_file.read(self.results_json)
 
     def evaluated(self) -> tuple[Path, str]:
         """The checkpoint to evaluate, and why it is not the best; empty if it is."""
@@ -101,11 +116,11 @@ class Run:
 
     def update_results(self, **values: Any) -> None:
         """Updates entries of `results.json` and keeps the others."""
-        files.write_json(self.file("results.json"), self.results() | values)
+        files.write_json(self.results_json, self.results() | values)
 
     def history(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""
-        path = self.file("metrics.csv")
+        path = self.metrics_csv
         if not files.is_file(path):
             return []
         try:
@@ -120,16 +135,13 @@ class Run:
 
     def written(self) -> list[Path]:
         """The files that a fresh run replaces: not the ledger, reports and exports."""
-        tables = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
+        records = (self.config_yaml, self.results_json, self.metrics_csv)
+        tables = (self.predictions, self.votes, self.novelty)
         digits = ("digits.csv", "digits.json", "digits.png")
         pictures = ("curves.png", "misclassified.png", "confusion.png")
-        records = ("config.yaml", "results.json", "events.out.tfevents.*")
-        patterns = (*records, *tables, *digits, *pictures)
-        return [
-            path
-            for pattern in (*patterns, "checkpoints/*.ckpt", "*/events.out.tfevents.*")
-            for path in self.folder.glob(pattern)
-        ]
+        patterns = ("checkpoints/*.ckpt", "events.out.tfevents.*", "*/events.out.tfevents.*")
+        named = (*(path.name for path in (*records, *tables)), *digits, *pictures)
+        return [path for name in (*named, *patterns) for path in self.folder.glob(name)]
 
     @contextmanager
     def lock(self) -> Iterator[None]:

@@ -128,7 +128,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     """Returns a run's flat config and its row, in which `differs` is still to be filled in."""
     run, problems = Run(folder), list[str]()
     results = _tolerant(run.results, None, problems)
-    config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
+    config = flat(_tolerant(lambda: read_config(run.config_yaml), {}, problems))
     epochs = len(_tolerant(run.history, [], problems))
     known = results or {}
     if doubt := _tolerant(lambda: tested_files.doubt(folder, known), "", problems):

@@ -34,10 +34,10 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
     with suppress(UserError):  # a damaged file counts as missing
         rows_on_disk = run.history()
     if len(rows_on_disk) < len(rows):  # the file has more if the last checkpoint was lost
-        files.write_text(run.file("metrics.csv"), metrics_csv(rows))
+        files.write_text(run.metrics_csv, metrics_csv(rows))
     results = run.results()
     if "name" not in results:
-        files.write_json(run.file("results.json"), _facts(run, config, newest) | results)
+        files.write_json(run.results_json, _facts(run, config, newest) | results)
         best_score.note(run)
 
 

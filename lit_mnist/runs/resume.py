@@ -81,7 +81,7 @@ def resume_point(
     """
     if not run.exists():
         return None
-    before = read_config(run.file("config.yaml")) or _options_without_config(run)
+    before = read_config(run.config_yaml) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
     if why := _why_again(run):
         _say(f"{run.best}: {why}; starting again, as no epoch was finished")
@@ -100,7 +100,7 @@ def resume_point(
 
 def _why_again(run: Run) -> str:
     """Returns what a run's only checkpoint lacks if it is from within the first epoch."""
-    if run.last.exists() or run.file("metrics.csv").exists():
+    if run.last.exists() or run.metrics_csv.exists():
         return ""
     with suppress(UserError):
         best = checkpoints.read(run.best)

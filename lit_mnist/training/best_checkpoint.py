@@ -140,7 +140,7 @@ class BestCheckpoint(ModelCheckpoint):
                 still = validated_images.still_compared(trainer)
                 print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
                 known = best_score.without(self.run.results())
-                files.write_json(self.run.file("results.json"), known)
+                files.write_json(self.run.results_json, known)
         if other or validated_images.count(trainer):
             self.stored = {}
 

@@ -126,7 +126,7 @@ class MetricsCSV(Callback):
 
     def _write(self, rows: list[dict[str, float]]) -> None:
         """Writes the rows, and their summary to `results.json`; BestCheckpoint adds the best."""
-        files.write_text(self.run.file("metrics.csv"), metrics_csv(rows))
+        files.write_text(self.run.metrics_csv, metrics_csv(rows))
         seconds = round(sum(row["seconds"] for row in rows), 2)
         self.run.update_results(epochs=len(rows), seconds=seconds)
 
