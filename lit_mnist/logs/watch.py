@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
@@ -13,6 +12,7 @@ from lit_mnist import trainers
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.runs import entries
 from lit_mnist.shape import CLASSES
 
@@ -120,10 +120,7 @@ class Watch(Callback):
         parts = [
             (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
         ]
-        if trainer.world_size > 1:
-            all_ranks: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, parts)
-            parts = [part for rank in all_ranks for part in rank]
+        parts = [part for rank in of_each_rank(trainer, parts) for part in rank]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
             names = labels_of(trainers.data_module(trainer).dataset)
