@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
-from lit_mnist.commands import audit, evaluation, plans, run_cli
+from lit_mnist.commands import evaluation, plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
@@ -102,7 +102,7 @@ def _say_lost(run: Run) -> None:
 
 def _has_out_of_fold(run: Run) -> bool:
     try:
-        audit.read(run)
+        out_of_fold.read(run)
     except UserError:
         return False
     return out_of_fold.KEY in run.results()

@@ -71,7 +71,7 @@ class Frozen(Callback):
             return
         self.before = _frozen(trainer, pl_module)
         changed = {
-            kind: {*names} ^ {*saved.get("before", {}).get(kind, names)}
+            kind: {*names} ^ {*saved["before"].get(kind, names)}
             for kind, names in self.before.items()
         }
         for name, weights in pl_module.named_parameters():
@@ -81,7 +81,7 @@ class Frozen(Callback):
             if name not in changed["statistics"]:
                 norm.track_running_stats = name not in saved["statistics"]
         for name, layer in pl_module.named_modules():
-            if "evaluating" in saved and name not in changed["evaluating"]:
+            if name not in changed["evaluating"]:
                 layer.training = name not in saved["evaluating"]
 
 

@@ -35,7 +35,6 @@ class BestCheckpoint(ModelCheckpoint):
     """
 
     state_key = entries.BEST  # independent of the class's name
-    _legacy_state_key = "best"  # type: ignore[assignment] # that of earlier versions; a property of Lightning's
 
     def __init__(self, run: Run, metrics: MetricsCSV | None = None) -> None:
         super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **OPTIONS)
