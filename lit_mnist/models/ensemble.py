@@ -149,14 +149,6 @@ class EnsembleModule(ScoredModule):
                 places.append(rows.nonzero()[:, 0])
         return torch.cat(log_probs)[torch.cat(places).argsort()]
 
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Scores a batch of held-out images and returns its probabilities (B, 10)."""
-        batch = as_batch(batch)
-        self.log_scores("val", batch_idx)
-        log_probs = self.evaluate_held_out(batch)
-        self.score(batch, log_probs, self.val_scores)
-        return log_probs.softmax(dim=1)  # bit for bit as in a test (reports/held_out)
-
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""
         batch = as_batch(batch)
