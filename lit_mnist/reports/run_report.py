@@ -37,8 +37,8 @@ class EvaluationReport(Collector):
     """
 
     def __init__(self, run: Run, weights: tested.Weights) -> None:
-        super().__init__(run)
-        self.weights = weights
+        super().__init__()
+        self.run, self.weights = run, weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
         self.unrecorded = ""  # why it leaves no record
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
@@ -74,7 +74,7 @@ class EvaluationReport(Collector):
             return
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths, features
+            trainer, pl_module, self.weights.paths, features
         )
         if trainer.is_global_zero:
             self.novelty, self.detector = no_digit.fit(
