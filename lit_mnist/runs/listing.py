@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, tested_files
 from lit_mnist.runs.config_changes import FREE_OPTIONS, all_validate
@@ -63,7 +64,7 @@ def read(log_dir: Path) -> list[Listed]:
     """
     if not log_dir.is_dir():
         raise UserError(f"{log_dir}: no such folder; name that of --log_dir, such as tb_logs")
-    folders = sorted(_folders(log_dir), key=lambda folder: _natural(str(folder)))
+    folders = sorted(_folders(log_dir), key=files.natural_order)
     configs, listed = [], []
     for folder in folders:
         config, row = _read(folder, folder.relative_to(log_dir).as_posix())
@@ -193,7 +194,3 @@ def _number(content: dict[str, Any], key: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if math.isfinite(value) else None
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", text)]
