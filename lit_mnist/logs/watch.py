@@ -4,7 +4,6 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
@@ -12,6 +11,7 @@ from torch import Tensor
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.runs import entries
 from lit_mnist.shape import CLASSES
 
@@ -119,10 +119,7 @@ class Watch(Callback):
         parts = [
             (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
         ]
-        if trainer.world_size > 1:
-            all_ranks: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, parts)
-            parts = [part for rank in all_ranks for part in rank]
+        parts = [part for own in of_each_rank(trainer, parts) for part in own]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one

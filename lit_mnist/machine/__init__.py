@@ -5,5 +5,6 @@ launcher       how many processes torchrun or SLURM has started
 light_imports  imports Lightning without torchmetrics' image and audio packages
 patching       how a work-around replaces what is Lightning's
 process        settings of the process: for speed on a CPU, and to end with its parent
+ranks          gathers what each rank gives, and finds what this rank had given
 rank_errors    prints an error that all ranks meet only once
 """

@@ -14,7 +14,6 @@ own_passes         keeps how many passes a user's own loops have made
 partial_logs       keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients that a module's own optimization has not used
 plain_states       checks before the first step what checkpoints will hold
-ranks              what each rank keeps for itself: gathers it, and finds that of this rank
 resumed_epoch      restores what Lightning skips when a run is resumed within an epoch
 same_sums          adds the gradients of several ranks in the same order
 schedule_lengths   checks that schedules are those of before, and as long as training

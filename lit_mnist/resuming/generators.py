@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 

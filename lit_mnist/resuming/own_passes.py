@@ -6,8 +6,8 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.data.turns import Turns
+from lit_mnist.machine.ranks import of_each_rank, of_this_rank
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank, of_this_rank
 from lit_mnist.runs import entries
 
 
