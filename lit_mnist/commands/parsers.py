@@ -76,11 +76,10 @@ class Committee(CommandParser):
             raise UserError(f"--members {count}: a committee has two or more; for one, use fit")
         if member is not None and not 0 <= member < count:
             raise UserError(f"--member {member}: take 0 to {count - 1}, or set more --members")
-        typed = {arg.partition("=")[0] for arg in spec.typed}
-        folded = sorted(typed & {"--data.folds", "--data.fold"})
+        folded = sorted(spec.names & {"--data.folds", "--data.fold"})
         if folds and folded:
             raise UserError(f"{folded[0]}: --folds {folds} sets it for each member; leave it out")
-        if not spec.configs and not typed & {"--model", "--model.class_path"}:
+        if not spec.names_model:
             self.refuse_unknown(spec)
             raise UserError(
                 "committee: no model is named; give its members' config:"
@@ -116,8 +115,8 @@ class Reproduce(CommandParser):
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses options that each system sets itself."""
-        typed = [arg.partition("=")[0] for arg in options.spec.typed]
-        for option, present in (("--config", options.spec.configs), ("--name", "--name" in typed)):
+        spec = options.spec
+        for option, present in (("--config", spec.configs), ("--name", "--name" in spec.names)):
             if present:
                 raise UserError(f"{option}: reproduce has its own; use fit for another run")
 
