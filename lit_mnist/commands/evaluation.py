@@ -2,7 +2,6 @@
 
 import copy
 import math
-import sys
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,6 +13,7 @@ from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
 from lit_mnist.logs.digits import rounded
 from lit_mnist.machine.patching import overrides
+from lit_mnist.messages import warn
 from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
@@ -170,9 +170,3 @@ def _with_all_layers(model: ScoredModule) -> ScoredModule:
     except Exception:  # whatever a user's module may raise, such as that it has no trainer yet
         return model
     return made
-
-
-@rank_zero_only
-def warn(text: str) -> None:
-    """Prints a line about the run on standard error."""
-    print(text, file=sys.stderr)

@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist.commands import same_images
 from lit_mnist.errors import UserError
+from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, limits, resume_check
 from lit_mnist.runs.folder import BEST, Run
 from lit_mnist.runs.limits import Progress
@@ -21,7 +21,6 @@ from lit_mnist.training.searched import Searched
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
 _RECIPE = ("lr", "patience", "factor", "min_lr")
-_say = rank_zero_only(print)
 
 
 class StartingPoint(NamedTuple):
@@ -123,7 +122,7 @@ def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -
         if isinstance(before.get(name), (int, float)) and name in now and before[name] != now[name]
     ]
     if kept:
-        _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
+        say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
 
 
 def _best_before(

@@ -6,9 +6,8 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from lightning.pytorch.utilities import rank_zero_only
-
 from lit_mnist.errors import UserError
+from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import differences
@@ -21,7 +20,6 @@ from lit_mnist.runs.trained_on import fingerprint_of
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 _UNKNOWN = Ends()
-_say = rank_zero_only(print)
 
 
 class Start(NamedTuple):
@@ -84,7 +82,7 @@ def resume_point(
     before = read_config(run.file("config.yaml")) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
     if why := _why_again(run):
-        _say(f"{run.best}: {why}; starting again, as no epoch was finished")
+        say(f"{run.best}: {why}; starting again, as no epoch was finished")
         return None
     path, checkpoint = newest(run, fault)
     _check_unchanged(run, _lowered(before, config, checkpoint))
@@ -122,7 +120,7 @@ def _options_without_config(run: Run) -> dict[str, Any]:
     for path in (run.last, run.best):
         with suppress(UserError):
             before = _options_of(checkpoints.read(path))
-            _say(
+            say(
                 f"{run.file('config.yaml')}: missing; the model and its options are compared with"
                 f" {path.name}, the others cannot be"
             )
@@ -167,7 +165,7 @@ def newest(run: Run, fault: Fault = lambda _: "") -> tuple[Path, dict[str, Any]]
             problems.append(str(error))
             continue
         for problem in problems:
-            _say(f"{problem.partition(';')[0]}; resuming from {path.name} instead")
+            say(f"{problem.partition(';')[0]}; resuming from {path.name} instead")
         return path, checkpoint
     problem = problems[0] if run.last.exists() else problems[-1]
     raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")
