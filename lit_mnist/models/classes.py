@@ -14,10 +14,9 @@ from typing import Any
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.models.trained import OF_READING
+from lit_mnist.models.trained import OF_READING, OURS
 from lit_mnist.runs import checkpoints, entries
 
-OURS = "lit_mnist"
 # These affect how a network is trained, not what it predicts
 RECIPE = frozenset(inspect.signature(ClassifierModule).parameters) - {*OF_READING}
 

@@ -16,7 +16,8 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
 from lit_mnist.models import cascade, members
-from lit_mnist.models.averaging import AVERAGES, combine
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.models.averaging import combine
 from lit_mnist.models.logits import exact
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import digests
@@ -49,7 +50,7 @@ class EnsembleModule(ScoredModule):
     def __init__(
         self,
         checkpoints: list[str] | str,
-        average: AVERAGES = "probabilities",
+        average: AVERAGES = DEFAULT_AVERAGE,
         cascade: bool = False,
         classes: list[type[object]] | type[object] | None = None,
     ) -> None:
