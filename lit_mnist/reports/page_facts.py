@@ -122,7 +122,7 @@ def _damaged(path: Path, lines: list[int]) -> str:
 
 def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation:
     table = np.array([[float(cell) for cell in row.values()] for row in _rows(run.predictions)])
-    if table.ndim != 2 or table.shape[1] != 13 or not np.isfinite(table).all():
+    if table.ndim != 2 or table.shape[1] != 3 + CLASSES or not np.isfinite(table).all():
         raise UserError(f"{run.predictions}: damaged; test the run again")
     indices, labels, predictions = table[:, :3].astype(int).T
     return Evaluation(
