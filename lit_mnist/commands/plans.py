@@ -16,6 +16,7 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
@@ -65,7 +66,7 @@ class Plan:
     @property
     def label(self) -> str:
         """Short name of the run: `deep/seed_42`."""
-        return f"{self.run.folder.parent.name}/{self.run.folder.name}"
+        return run_names.of(self.run.folder)
 
 
 class _Parsed(RunOptions):

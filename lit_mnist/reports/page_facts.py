@@ -12,6 +12,7 @@ from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
+from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs import (
     best_score,
@@ -100,7 +101,7 @@ def read(folder: Path) -> RunFacts:
     untested = tested.doubt(run)
     looks = ledger.read(folder)
     return RunFacts(
-        name="/".join(folder.resolve().parts[-2:]),
+        name=run_names.of(folder),
         results=results,
         config=safe_yaml.dump(config),
         history=run.history(),
