@@ -1,6 +1,7 @@
 """The parsers of our own commands: options, defaults, help and errors, without importing torch.
 
-A command is a parser class, here or in a file of its own, and a module of its name, whose `run` gets the parsed options.
+A command is a parser class, here or in a file of its own, and a module of its name, whose `run`
+gets the parsed options.
 """
 
 import argparse
