@@ -69,7 +69,7 @@ class Plan:
         return run_names.of(self.run.folder)
 
 
-class _Parsed(RunOptions):
+class _Instantiated(RunOptions):
     """A LightningCLI that parses options and instantiates what they name, but runs nothing."""
 
     def _run_subcommand(self, subcommand: str) -> None:
@@ -126,9 +126,9 @@ def check_trains(config: Mapping[str, Any]) -> None:
         raise UserError(f"{limit}: there is nothing to train; raise it")
 
 
-def _parse(spec: RunSpec) -> _Parsed:
+def _parse(spec: RunSpec) -> _Instantiated:
     with applied():
-        parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
+        parsed = _Instantiated(spec.with_settings(ONE_PROCESS).argv("fit"))
     if isinstance(parsed.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
     if parsed.config["fit"]["ckpt_path"]:
