@@ -4,14 +4,14 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Self
 
 from lit_mnist.errors import UserError
 from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import differences
-from lit_mnist.runs.ended import why_ended
+from lit_mnist.runs.ended import Ended, why_ended
 from lit_mnist.runs.folder import Run, flat, read_config
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.old_layout import with_moved_classes
@@ -20,13 +20,14 @@ from lit_mnist.runs.trained_on import fingerprint_of
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 _UNKNOWN = Ends()
+_GOES_ON = Ended()
 
 
 class Start(NamedTuple):
     """A checkpoint from elsewhere that a run begins with."""
 
     checkpoint: Path
-    best: Path | None  # the best known weights of the training that led to it
+    best: Path | None  # the best weights of the training that led to it; None if none is known
     scores: Mapping[str, float] = MappingProxyType({})  # of the best
 
 
@@ -40,6 +41,20 @@ class ResumePoint(NamedTuple):
     ended_by: str = ""  # why nothing is left to do; empty if training can continue
     limit: str = ""  # the option that limits it, if that is why
     data_sha256: str = ""  # of the files that it was trained on; empty if not known
+
+    @classmethod
+    def of(cls, path: Path, checkpoint: dict[str, Any], ended: Ended = _GOES_ON) -> Self:
+        """Describes a checkpoint that was read from a path."""
+        epochs, step = checkpoints.progress(checkpoint)
+        return cls(
+            path,
+            epochs,
+            step,
+            total_steps=checkpoint.get("global_step", 0),
+            ended_by=ended.why,
+            limit=ended.limit,
+            data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")),
+        )
 
     @property
     def complete(self) -> bool:
@@ -87,13 +102,11 @@ def resume_point(
     path, checkpoint = newest(run, fault)
     _check_unchanged(run, _lowered(before, config, checkpoint))
     ended = why_ended(run, before, config, checkpoint, ends)
-    if not ended and (checkpoints.lack(checkpoint) or other(checkpoint)):
+    if not ended.why and (checkpoints.lack(checkpoint) or other(checkpoint)):
         path, checkpoint = newest(
             run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
         )
-    steps = checkpoint.get("global_step", 0)
-    point = ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
-    return point._replace(data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")))
+    return ResumePoint.of(path, checkpoint, ended)
 
 
 def _why_again(run: Run) -> str:
