@@ -131,15 +131,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     results = _tolerant(run.results, None, problems)
     config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
     epochs = len(_tolerant(run.history, [], problems))
-    known = results or {}
-    if doubt := _tolerant(lambda: tested_files.doubt(folder, known), "", problems):
-        known = tested_files.without(known)
-        problems.append(f"{doubt}; test it again")
-    if replaced := _tolerant(lambda: best_score.doubt(folder, known), "", problems):
-        known = best_score.without(known)
-        problems.append(replaced)
-    if other := tested_files.other(folder, known):
-        problems.append(f"its test is of {other}")
+    known = _valid(folder, results or {}, problems)
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
     return config, Listed(
@@ -157,6 +149,19 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         differs={},
         problem=", ".join(problems),
     )
+
+
+def _valid(folder: Path, results: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Returns the results that are of the present files, and notes why others are not."""
+    if doubt := _tolerant(lambda: tested_files.doubt(folder, results), "", problems):
+        results = tested_files.without(results)
+        problems.append(f"{doubt}; test it again")
+    if replaced := _tolerant(lambda: best_score.doubt(folder, results), "", problems):
+        results = best_score.without(results)
+        problems.append(replaced)
+    if other := tested_files.other(folder, results):
+        problems.append(f"its test is of {other}")
+    return results
 
 
 def _finished_epochs(results: dict[str, Any], rows: int) -> int | None:
