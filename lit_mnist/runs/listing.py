@@ -7,8 +7,7 @@ and does not hide the others.
 
 import math
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,13 +15,11 @@ from filelock import FileLock, Timeout
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import best_score, tested_files
-from lit_mnist.runs.config_changes import FREE_OPTIONS, all_validate
+from lit_mnist.runs import best_score, differing, tested_files
+from lit_mnist.runs.config_changes import all_validate
 from lit_mnist.runs.folder import Run, flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
-# Options that only name a run, or that have a column of their own
-OWN_COLUMNS = ("seed_everything", "name", "data.seed", "model.init_args.checkpoints")
 
 
 class Listed(NamedTuple):
@@ -70,41 +67,8 @@ def read(log_dir: Path) -> list[Listed]:
         config, row = _read(folder, folder.relative_to(log_dir).as_posix())
         configs.append(config)
         listed.append(row)
-    return [
-        row._replace(differs=keys) for row, keys in zip(listed, differing(configs), strict=True)
-    ]
-
-
-def differing(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns, for each of several flat configs, the options in which they differ.
-
-    The keys are as short as is unambiguous: `lr`, not `model.init_args.lr`.
-    """
-    varying = [
-        key for key in dict.fromkeys(k for one in configs for k in one) if _varies(key, configs)
-    ]
-    names = {key: _short(key, varying) for key in varying}
-    return [{names[key]: _plain(one[key]) for key in varying if key in one} for one in configs]
-
-
-def _varies(key: str, configs: Sequence[dict[str, Any]]) -> bool:
-    if key in OWN_COLUMNS or key.startswith(FREE_OPTIONS):
-        return False
-    # a run with a missing or damaged config differs in no option
-    return len({repr(one.get(key)) for one in configs if one}) > 1
-
-
-def _short(key: str, others: Iterable[str]) -> str:
-    if key == "model.class_path":
-        return "model"
-    last = key.rpartition(".")[2]
-    return last if [other.rpartition(".")[2] for other in others].count(last) == 1 else key
-
-
-def _plain(value: Any) -> Any:
-    """Shortens a class path to its class; other values stay as they are."""
-    path = isinstance(value, str) and re.fullmatch(r"(\w+\.)+[A-Z]\w*", value)
-    return value.rpartition(".")[2] if path else value
+    pairs = zip(listed, differing.options(configs), strict=True)
+    return [row._replace(differs=options) for row, options in pairs]
 
 
 def _folders(log_dir: Path) -> Iterable[Path]:
