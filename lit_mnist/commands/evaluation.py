@@ -115,7 +115,7 @@ def trained(
 
 
 def _of_run(run: Run) -> Path:
-    """Returns a run's best checkpoint, or its last if there is no best, which it tells."""
+    """Returns a run's best checkpoint, or its last if there is no best, and tells so."""
     path, note = run.evaluated()
     if note:
         warn(note)
@@ -129,7 +129,7 @@ def _of_run(run: Run) -> Path:
 def _check(
     path: Path, checkpoint: dict[str, Any], model: ScoredModule, given: Mapping[str, Any]
 ) -> None:
-    """Refuses a checkpoint of another model, which may be the same class with other options."""
+    """Refuses a checkpoint that is not of this model, with its options and its code."""
     of_lightning = "pytorch-lightning_version" in checkpoint
     checkpoints.refuse(path, "" if of_lightning else "written by hand")
     checkpoints.check_fits(checkpoint, model, path)

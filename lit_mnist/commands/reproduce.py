@@ -54,7 +54,7 @@ def run(options: argparse.Namespace) -> None:
 def _planned(
     systems: Sequence[System], specs: Mapping[str, Sequence[RunSpec]]
 ) -> dict[str, list[Plan]]:
-    """Returns the runs of each system; what may be refused is now, rather than after hours."""
+    """Returns the runs of each system; refuses any now, rather than after hours of training."""
     planned = {system.name: list(map(plans.plan, specs[system.name])) for system in systems}
     for system in systems:
         _folders(system, planned[system.name])
@@ -62,7 +62,7 @@ def _planned(
 
 
 def _check_output(output: Path) -> None:
-    """Creates the folder of the table, to fail now rather than after hours of training."""
+    """Checks and creates the folder of the table, to fail now rather than after hours."""
     files.check_output(output, notebook_table.FILES, notebook_table.HEAD.splitlines()[0])
     output.mkdir(parents=True, exist_ok=True)
 
