@@ -119,7 +119,7 @@ class Watch(Callback):
         parts = [
             (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
         ]
-        parts = [part for own in of_each_rank(trainer, parts) for part in own]
+        parts = [part for rank in of_each_rank(trainer, parts) for part in rank]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
             names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one

@@ -95,7 +95,7 @@ class Collector(Callback):
 
     def gathered(self, trainer: Trainer) -> Predictions:
         """Gathers the predictions of all ranks; every rank must call it."""
-        batches = [batch for own in of_each_rank(trainer, self.batches) for batch in own]
+        batches = [batch for rank in of_each_rank(trainer, self.batches) for batch in rank]
         # a rank without images, where there are fewer than ranks, knows no widths of features
         batches = [batch for batch in batches if len(batch.indices)] or batches[:1]
         if len({batch.features.shape[1] for batch in batches}) > 1:  # not captured of each batch
