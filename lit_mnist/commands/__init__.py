@@ -17,6 +17,7 @@ demo            serves a page to draw digits on
 doctor          checks this machine
 runs            lists the runs under a log folder
 parsers         the parsers of our own commands: options, defaults, help, errors
+committee_parser  the parser of committee
 export_parser   the parser of export
 audit_parser    the parser of audit
 demo_parser     the parser of demo

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple, Self
 from lit_mnist import files, program
 from lit_mnist.commands import jobs, plans, same_images
 from lit_mnist.commands.parsed_options import parsed_options
+from lit_mnist.commands.plans import ONE_PROCESS
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
@@ -90,7 +91,7 @@ class Sweep(NamedTuple):
     def trial(self, number: int, values: Mapping[str, Any]) -> RunSpec:
         """Returns the run of a trial, in the sweep's folder."""
         place = {"name": record.trial_name(number), "log_dir": str(self.folder)}
-        return self.spec.with_settings({**plans.ONE_PROCESS, **values, **place})
+        return self.spec.with_settings({**ONE_PROCESS, **values, **place})
 
     def run_of(self, number: int) -> Run:
         """Returns the folder of a trial's run."""
@@ -103,7 +104,8 @@ class Sweep(NamedTuple):
         name = f"{self.name}_best"
         path = self.folder / f"{name}.yaml"
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
-        trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in _ONE}
+        # One process is for the trials: the run itself may use more
+        trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in ONE_PROCESS}
         head = f"# {program.name()} fit --config {path}\n# The best trial of a sweep.\n"
         text = safe_yaml.dump(config | {"trainer": trainer})
         files.write_text(path, head + text)
@@ -152,6 +154,3 @@ def _check_validates(options: Mapping[str, Any]) -> None:
     raise UserError(
         f"--trainer.{option}: trials are chosen by validation accuracy; have each one validated"
     )
-
-
-_ONE = plans.ONE_PROCESS  # for the trials; the run itself may use more

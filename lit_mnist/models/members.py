@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -69,10 +68,8 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
     for pattern in map(os.path.expanduser, patterns):
-        is_path = Path(pattern).exists()
-        named = (
-            [Path(pattern)] if is_path else list(map(Path, sorted(glob.glob(pattern), key=_order)))
-        )
+        matches = [pattern] if Path(pattern).exists() else glob.glob(pattern)
+        named = sorted(map(Path, matches), key=files.natural_order)
         if not named:
             files.refuse_url(pattern, "--model.checkpoints")
             raise UserError(f"--model.checkpoints {pattern}: no such file; train members with fit")
@@ -81,11 +78,6 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
         found = f"only {paths[0]}" if paths else "nothing"
         raise UserError(f"--model.checkpoints names {found}; a committee has two members or more")
     return paths
-
-
-def _order(path: str) -> list[tuple[int, str]]:
-    """Sort key that puts seed_9 before seed_10, as `committee` does."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
 def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Member]:

@@ -66,8 +66,8 @@ class PredictReport(Collector):
     """
 
     def __init__(self, run: Run, weights_sha256: str, output: Path | None = None) -> None:
-        super().__init__(run)
-        self.folder = output or run.folder
+        super().__init__()
+        self.run, self.folder = run, output or run.folder
         self.abstention = Abstention.of(run.results(), weights_sha256)
         self.weights_sha256 = weights_sha256
 

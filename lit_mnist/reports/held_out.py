@@ -19,14 +19,13 @@ from lit_mnist.models.features import Features
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
-from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import fingerprint_of
 
 OWN_KEYS = ("data_sha256", "split_sha256")  # of a fingerprint; they identify the images
 
 
 def predict(
-    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path], features: Features
+    trainer: Trainer, module: LightningModule, paths: Sequence[Path], features: Features
 ) -> tuple[Predictions | None, str]:
     """Scores the held-out images at the end of a test; every rank must call it.
 
@@ -36,7 +35,6 @@ def predict(
     Args:
         trainer: The trainer that has just tested the module.
         module: The module with the tested weights.
-        run: The folder of the weights.
         paths: The checkpoints of the weights.
         features: Captures the features of the module's nets, which the predictions include.
 
@@ -47,7 +45,7 @@ def predict(
     if not trainer.strategy.reduce_boolean_decision(not reason, all=True):
         return None, reason or "another process cannot read the training images"
     data = trainers.data_module(trainer)
-    keeper = Collector(run)
+    keeper = Collector()
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = module_hook.transferred(trainer, batch)

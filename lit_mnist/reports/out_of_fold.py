@@ -39,8 +39,9 @@ class OutOfFold(Collector):
     """
 
     def __init__(self, run: Run, committee: EnsembleModule, config: dict[str, Any]) -> None:
-        super().__init__(run)
-        self.committee, self.config, self.summary = committee, config, ""
+        super().__init__()
+        self.run, self.committee, self.config = run, committee, config
+        self.summary = ""
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any

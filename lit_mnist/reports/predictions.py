@@ -13,7 +13,6 @@ from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES
 
 
@@ -62,14 +61,9 @@ class Predictions(NamedTuple):
 
 
 class Collector(Callback):
-    """Callback that collects the predictions for each image, on every rank.
+    """Callback that collects the predictions for each image, on every rank."""
 
-    Args:
-        run: The folder to write to.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self) -> None:
         self.batches: list[Predictions] = []
 
     def collect(

@@ -37,11 +37,12 @@ class EvaluationReport(Collector):
     """
 
     def __init__(self, run: Run, weights: tested.Weights) -> None:
-        super().__init__(run)
-        self.weights = weights
+        super().__init__()
+        self.run, self.weights = run, weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
         self.unrecorded = ""  # why it leaves no record
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
+        self.missing = ""  # why not, if they are not
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the scores of a test that does not count from the run's own logger."""
@@ -73,7 +74,7 @@ class EvaluationReport(Collector):
             return
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths, features
+            trainer, pl_module, self.weights.paths, features
         )
         if trainer.is_global_zero:
             self.novelty, self.detector = no_digit.fit(
@@ -96,11 +97,11 @@ class EvaluationReport(Collector):
             self.summary = [f"{self.unrecorded}: {but}"]
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
-        scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
+        scores |= self.trust(trainer)
         files.write_text(self.run.predictions, predictions_csv(self.predictions))
         known = tested_files.without(self.run.results())
         files.write_json(self.run.results_json, known | {"test_reads": self.reads})
-        self.write(trainer, self.predictions, scores)
+        self.write(trainer, scores)
         data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256)
         self.run.update_results(**scores, **record)
@@ -115,24 +116,11 @@ class EvaluationReport(Collector):
             scores["test_loss"] = predictions.loss  # of what the accuracy is of
         return scores, doubt
 
-    def trust(
-        self,
-        trainer: Trainer,
-        held_out: Predictions | None,
-        predictions: Predictions,
-        missing: str,
-    ) -> dict[str, Any]:
-        """Returns the calibration that is set on held-out images, and its effect on test images.
-
-        Args:
-            trainer: The trainer with the data.
-            held_out: Predictions for the held-out images; None if these are not on disk.
-            predictions: Predictions for the test images.
-            missing: Why `held_out` is None.
-        """
-        if held_out is None:
-            return {"calibration": {"missing": missing}}
-        return {"calibration": abstention.report(held_out.answers, predictions.answers)}
+    def trust(self, trainer: Trainer) -> dict[str, Any]:
+        """Returns the calibration that is set on held-out images, and its effect on test images."""
+        if self.held_out is None:
+            return {"calibration": {"missing": self.missing}}
+        return {"calibration": abstention.report(self.held_out.answers, self.predictions.answers)}
 
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
@@ -150,12 +138,11 @@ class EvaluationReport(Collector):
             f"{self.run.predictions.name} in {self.run.folder}",
         ]
 
-    def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
+    def write(self, trainer: Trainer, scores: dict[str, Any]) -> None:
         """Writes the detector and the pictures.
 
         Args:
             trainer: The trainer with the data.
-            predictions: Predictions for all test images.
             scores: Their entries in `results.json`, where they are not yet.
         """
         if self.detector:
@@ -163,10 +150,9 @@ class EvaluationReport(Collector):
         elif self.held_out:
             self.run.novelty.unlink(missing_ok=True)
         data = trainers.data_module(trainer)
-        names = class_names(data.dataset)
+        predictions, names = self.predictions, class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
         images = data.test_set.images.cpu().numpy()
-        self.sure = predictions.probabilities.numpy()
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
@@ -187,7 +173,12 @@ class EvaluationReport(Collector):
     ) -> Figure:
         """Draws the misclassified images; the arguments are those of `gallery.draw`."""
         return gallery.draw(
-            images, labels, predictions, indices, class_names=names, probabilities=self.sure
+            images,
+            labels,
+            predictions,
+            indices,
+            class_names=names,
+            probabilities=self.predictions.probabilities.numpy(),
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:
