@@ -15,7 +15,8 @@ from lit_mnist.errors import UserError
 from lit_mnist.reports import figures, label_issues, out_of_fold
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs import tested
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 
 
 def run(options: argparse.Namespace) -> None:

@@ -10,7 +10,7 @@ from lit_mnist.commands.arguments import find_config
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
 from lit_mnist.machine import control_groups, hardware
-from lit_mnist.runs.folder import flat, read_config
+from lit_mnist.runs.run_config import flat, read_config
 
 # A run's processes take up to 1 GiB (dense, simple and deep on a CPU); half as much in reserve
 RUN_GIB = 1.5

@@ -37,7 +37,8 @@ from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.plain_states import PlainStates
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.training import checkpoint_names
 from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files

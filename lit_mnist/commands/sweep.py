@@ -15,7 +15,8 @@ from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, all_validate
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 

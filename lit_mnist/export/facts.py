@@ -10,7 +10,8 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.formats import PIXELS
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.runs import checkpoints, tested
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 
 
 class Facts(NamedTuple):

@@ -3,7 +3,7 @@
 from typing import Any
 
 from lit_mnist.runs.config_changes import FREE_OPTIONS
-from lit_mnist.runs.folder import flat
+from lit_mnist.runs.run_config import flat
 
 COMMITTEE = "lit_mnist.models.EnsembleModule"
 # Irrelevant for comparing runs, and they would fill the first columns of the HParams tab

@@ -9,7 +9,8 @@ from lit_mnist import files
 from lit_mnist.reports import figures, plots
 from lit_mnist.reports.notebook import System
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
 SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")

@@ -23,7 +23,8 @@ from lit_mnist.runs import (
     tested,
     tested_files,
 )
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 from lit_mnist.shape import CLASSES
 
 

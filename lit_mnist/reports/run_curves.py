@@ -8,7 +8,8 @@ from torch import nn
 
 from lit_mnist.logs import loggers
 from lit_mnist.reports import figures, plots
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 

@@ -21,7 +21,8 @@ from lit_mnist.reports.predictions import Collector, Predictions, predictions_cs
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 from lit_mnist.training import swapped_weights
 
 

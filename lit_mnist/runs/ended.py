@@ -6,8 +6,9 @@ from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, entries, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import LIMITS, changes
-from lit_mnist.runs.folder import Run, flat
+from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends, Progress
+from lit_mnist.runs.run_config import flat
 
 # Options by which EarlyStopping may end a run later
 _PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")

@@ -6,22 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any, Self
 
-import yaml
 from filelock import FileLock, Timeout
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import results_file, safe_yaml
-from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs import results_file
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 FINAL = "final"  # sub-folder of what TensorBoard's HParams tab shows
 # Columns of metrics.csv; what a user logs follows them
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
-_NO_CONFIG = "restore it, or remove it (fit goes by its checkpoint then), or start over: --fresh"
 
 
 @dataclass(frozen=True)
@@ -177,30 +173,3 @@ def _part(folds: int | None, fold: int | None) -> str:
     if folds is None:
         return ""
     return f"_folds_{folds}" if fold is None else f"_fold_{fold}_of_{folds}"
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Reads a run's own `config.yaml`; empty if there is none.
-
-    Raises:
-        UserError: It is no file, or not a YAML mapping.
-    """
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8")) if files.is_file(path) else {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged; {_NO_CONFIG}") from error
-    groups = isinstance(content, dict) and [content.get(name) for name in ("data", "trainer")]
-    if not groups or not all(isinstance(group, (dict, NoneType)) for group in groups):
-        raise UserError(f"{path}: damaged; {_NO_CONFIG}")
-    return with_moved_classes(content)
-
-
-def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens a nested config to keys such as `model.init_args.lr`."""
-    items: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            items |= flat(value, f"{prefix}{key}.")
-        else:
-            items[f"{prefix}{key}"] = value
-    return items

@@ -17,7 +17,8 @@ from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, differing, tested_files
 from lit_mnist.runs.config_changes import all_validate
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
 
