@@ -114,6 +114,12 @@ def is_irregular(path: Path) -> bool:
     return path.exists() and not path.is_file()
 
 
+def natural_order(path: Path) -> list[tuple[int, str]]:
+    """Sort key that puts seed_9 before seed_10."""
+    parts = re.split(r"(\d+)", str(path))
+    return [(int(part), "") if part.isdecimal() else (0, part) for part in parts]
+
+
 def check_output(folder: Path, names: Sequence[str], head: str) -> None:
     """Checks that a command may write its files to a folder: it replaces only its own.
 

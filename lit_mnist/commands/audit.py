@@ -1,7 +1,6 @@
 """The command `audit`: training images whose labels the out-of-fold predictions contradict."""
 
 import argparse
-import csv
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,21 +12,20 @@ from lit_mnist.data import download
 from lit_mnist.data.datasets import class_names
 from lit_mnist.data.read import Split
 from lit_mnist.errors import UserError
-from lit_mnist.models import members
-from lit_mnist.reports import figures, label_issues
+from lit_mnist.reports import figures, label_issues, out_of_fold
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.reports.out_of_fold import KEY
 from lit_mnist.runs import tested
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `audit_parser.Audit`."""
     audited = Run(options.run)
     output = options.output or audited.folder
-    answers = read(audited)
-    config = read_config(audited.file("config.yaml"))
-    _check_weights(audited, config)
+    answers = out_of_fold.read(audited)
+    config = read_config(audited.config_yaml)
+    _check_weights(audited)
     data: dict[str, Any] = config.get("data") or {}
     dataset = str(data.get("dataset", "MNIST"))
     folder = options.data_dir or Path(str(data.get("data_dir", "data")))
@@ -45,36 +43,16 @@ def run(options: argparse.Namespace) -> None:
     )
 
 
-def read(run: Run) -> Answers:
-    """Reads the out-of-fold predictions of a committee of folds for each training image.
-
-    Raises:
-        UserError: The table is missing or damaged.
-    """
-    path = run.out_of_fold
-    if not files.is_file(path):
-        raise UserError(f"{path}: no such file; committee --folds K writes it")
-    try:
-        with path.open(encoding="utf-8", newline="") as file:
-            rows = np.array(list(csv.reader(file))[1:], float)
-    except (ValueError, csv.Error) as error:
-        raise UserError(f"{path}: damaged; run committee --folds again") from error
-    sound = rows.ndim == 2 and rows.shape[1] == 13 and np.isfinite(rows).all()
-    if not sound or (rows[:, 0] != np.arange(len(rows))).any():
-        raise UserError(f"{path}: damaged; run committee --folds again")
-    return Answers(rows[:, 3:], rows[:, 1].astype(int))
-
-
-def _check_weights(run: Run, config: dict[str, Any]) -> None:
+def _check_weights(run: Run) -> None:
     """Refuses predictions of unknown weights, or of replaced ones where the members still exist."""
-    found = run.results().get(KEY) or {}
+    found = run.results().get(out_of_fold.KEY) or {}
     scored = found.get("weights_sha256")
     if not scored:
         raise UserError(
-            f"{run.file('results.json')}: does not record the weights of {run.out_of_fold.name};"
+            f"{run.results_json}: does not record the weights of {run.out_of_fold.name};"
             " run committee --folds again"
         )
-    paths = _members(run, config)
+    paths = [run.folder / name for name in found.get("checkpoints", [])]
     if not paths or not all(path.is_file() for path in paths):
         print(
             f"{run.out_of_fold}: its members are not where they were, so whether they still have"
@@ -82,27 +60,11 @@ def _check_weights(run: Run, config: dict[str, Any]) -> None:
             file=sys.stderr,
         )
         return
-    average = found.get("average", flat(config).get("model.init_args.average"))
-    if tested.weights_sha256(paths, average) != scored:
+    if tested.weights_sha256(paths, found.get("average")) != scored:
         raise UserError(
             f"{run.out_of_fold}: was made with other weights than the members have now; run"
             " committee --folds again"
         )
-
-
-def _members(run: Run, config: dict[str, Any]) -> list[Path]:
-    """Returns the checkpoints of the members that the predictions are of; empty if not known."""
-    results = run.results()
-    found = results[KEY]
-    named = found.get("checkpoints")
-    if named is None and results.get("test_weights_sha256") == found["weights_sha256"]:
-        named = results.get("test_checkpoints")  # of a table that an earlier version wrote
-    if named is not None:
-        return [run.folder / name for name in named]
-    try:  # it was never tested, and knows only paths from the folder that it was validated in
-        return members.find(flat(config).get("model.init_args.checkpoints") or ())
-    except UserError:
-        return []
 
 
 def _check_same(run: Run, split: Split, answers: Answers) -> None:

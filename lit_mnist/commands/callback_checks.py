@@ -1,8 +1,9 @@
 """Refuses callbacks that cannot work together, before training begins."""
 
-from lightning.pytorch import Callback, Trainer
+from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import BackboneFinetuning, StochasticWeightAveraging
 
+from lit_mnist import trainers
 from lit_mnist.errors import UserError
 
 
@@ -15,14 +16,13 @@ def check(trainer: Trainer) -> None:
     Raises:
         UserError: Naming both callbacks.
     """
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     last = trainer.max_epochs or -1
     averages = [
         (_begin(one, last), place)
-        for place, one in enumerate(callbacks)
+        for place, one in enumerate(trainers.callbacks(trainer))
         if isinstance(one, StochasticWeightAveraging)
     ]
-    for place, one in enumerate(callbacks):
+    for place, one in enumerate(trainers.callbacks(trainer)):
         if isinstance(one, BackboneFinetuning):
             epoch = one.unfreeze_backbone_at_epoch
             reached = last < 0 or epoch < last

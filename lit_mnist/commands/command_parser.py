@@ -34,6 +34,15 @@ class CommandParser(argparse.ArgumentParser):
             allow_abbrev=False,
         )
 
+    def add_jobs(self) -> None:
+        """Adds the option for how many runs train at once."""
+        jobs = (
+            "runs at once (%(default)s: one per GPU, or else one per core, as memory allows), each"
+            " with a GPU or an equal share of the cores; 1: one after another on all cores"
+        )
+        add = self.add_argument
+        add("--jobs", type=positive_or_auto, default="auto", metavar="N", help=jobs)
+
     def parse(self, args: Sequence[str]) -> argparse.Namespace:
         """Parses what follows the command; options of `fit` become the result's `spec`.
 

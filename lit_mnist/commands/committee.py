@@ -19,7 +19,7 @@ from lit_mnist.runs.resume import newest
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with the options of `parsers.Committee`."""
+    """Runs the command with the options of `committee_parser.Committee`."""
     specs = member_specs(options.spec, options.members, options.folds)
     if options.member is not None:
         specs = [specs[options.member]]

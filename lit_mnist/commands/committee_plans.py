@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
-from lit_mnist.commands import audit, evaluation, plans, run_cli
+from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
+from lit_mnist.messages import warn
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
@@ -93,7 +94,7 @@ def _say_lost(run: Run) -> None:
     """Tells which files of a tested committee are gone that only another test writes."""
     names = (run.votes.name, *PICTURES.values(), "curves.png")
     if lost := [name for name in names if not run.file(name).exists()]:
-        evaluation.warn(
+        warn(
             f"{run.folder}: {', '.join(lost)} {'is' if len(lost) == 1 else 'are'} gone; remove"
             f" its {run.predictions.name}, and the same command reads the test set again and"
             " writes all"
@@ -102,7 +103,7 @@ def _say_lost(run: Run) -> None:
 
 def _has_out_of_fold(run: Run) -> bool:
     try:
-        audit.read(run)
+        out_of_fold.read(run)
     except UserError:
         return False
     return out_of_fold.KEY in run.results()
@@ -118,7 +119,7 @@ def _say_which(members: Sequence[Plan]) -> None:
     """Tells which members have other weights than those of their best epoch."""
     for one in members:
         if note := one.run.evaluated()[1] or best_score.unsaved(one.run):
-            evaluation.warn(note)
+            warn(note)
 
 
 def _classes(model: Any) -> list[str]:

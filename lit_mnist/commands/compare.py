@@ -53,7 +53,7 @@ def run(options: argparse.Namespace) -> None:
 
 def tested_runs(path: Path) -> list[Path]:
     """Returns the run itself, or all seeds in the folder of a system, such as `tb_logs/deep`."""
-    if path.is_file() or Run(path).predictions.exists() or Run(path).file("results.json").exists():
+    if path.is_file() or Run(path).predictions.exists() or Run(path).results_json.exists():
         return [path]
     seeds = [folder for folder in path.glob("seed_*") if _is_seed(folder)]
     seeds.sort(key=lambda folder: (len(str(folder)), folder))

@@ -10,7 +10,7 @@ from typing import Any, get_args
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule
 
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UserError, causes
 
 
 def check(option: str, chosen: Any) -> None:
@@ -124,13 +124,11 @@ def _parameters(class_path: str) -> dict[str, inspect.Parameter]:
 
 def failed(error: BaseException) -> UserError | None:
     """Returns the error to raise for one in a model's constructor; None if it arose elsewhere."""
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         for frame, _ in traceback.walk_tb(cause.__traceback__):
             model = frame.f_locals.get("self")
             if frame.f_code.co_name == "__init__" and isinstance(model, LightningModule):
                 return _error_of(type(model), cause)
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     return None
 
 

@@ -2,8 +2,8 @@
 
 import copy
 import math
-import sys
 from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
@@ -14,6 +14,7 @@ from lit_mnist.commands import starting_point
 from lit_mnist.errors import UserError
 from lit_mnist.logs.digits import rounded
 from lit_mnist.machine.patching import overrides
+from lit_mnist.messages import warn
 from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
@@ -103,28 +104,39 @@ def trained(
             )
         model.configure_model()
         return None, tested.Weights(model.sha256, ())
-    named = (starting_point.checkpoint_of(run, ckpt_path), "") if ckpt_path else None
-    path, note = named or run.evaluated()
-    if note:
-        warn(note)
-    elif not named and (unsaved := best_score.unsaved(run)):
-        warn(f"{unsaved}; --ckpt_path last takes the last")
-    if not ckpt_path and not path.exists():
-        raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
+    path = starting_point.checkpoint_of(run, ckpt_path) if ckpt_path else _of_run(run)
     checkpoint = checkpoints.read(path)
     lazy.complete(model, trainer)
-    of_lightning = "pytorch-lightning_version" in checkpoint
-    checkpoints.refuse(path, "" if of_lightning else "written by hand")
-    checkpoints.check_fits(checkpoint, model, path)
-    check_pixels(checkpoint, path)
-    given = options["model"].get("init_args") or {}
-    classes.check_same_module(checkpoint, model, path, given)
-    # a score belongs to the weights and the code, and a run's results to those that it trained
-    answers.check(checkpoint, _with_all_layers(model), path)
+    _check(path, checkpoint, model, options["model"].get("init_args") or {})
     if run.exists() and path.parent.resolve() != run.best.parent.resolve():
         own = run.evaluated()[0]  # which a config that names where fit began does not
         warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
     return str(path), tested.Weights.of(path, checkpoint)
+
+
+def _of_run(run: Run) -> Path:
+    """Returns a run's best checkpoint, or its last if there is no best, and tells so."""
+    path, note = run.evaluated()
+    if note:
+        warn(note)
+    elif unsaved := best_score.unsaved(run):
+        warn(f"{unsaved}; --ckpt_path last takes the last")
+    if not path.exists():
+        raise UserError(f"{path}: no such checkpoint; there is no trained model, run fit first")
+    return path
+
+
+def _check(
+    path: Path, checkpoint: dict[str, Any], model: ScoredModule, given: Mapping[str, Any]
+) -> None:
+    """Refuses a checkpoint that is not of this model, with its options and its code."""
+    of_lightning = "pytorch-lightning_version" in checkpoint
+    checkpoints.refuse(path, "" if of_lightning else "written by hand")
+    checkpoints.check_fits(checkpoint, model, path)
+    check_pixels(checkpoint, path)
+    classes.check_same_module(checkpoint, model, path, given)
+    # a score belongs to the weights and the code, and a run's results to those that it trained
+    answers.check(checkpoint, _with_all_layers(model), path)
 
 
 def say_unused(model: ScoredModule, step: str) -> None:
@@ -170,9 +182,3 @@ def _with_all_layers(model: ScoredModule) -> ScoredModule:
     except Exception:  # whatever a user's module may raise, such as that it has no trainer yet
         return model
     return made
-
-
-@rank_zero_only
-def warn(text: str) -> None:
-    """Prints a line about the run on standard error."""
-    print(text, file=sys.stderr)

@@ -9,8 +9,8 @@ import torch
 from lit_mnist.commands.arguments import find_config
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
-from lit_mnist.machine import hardware
-from lit_mnist.runs.folder import flat, read_config
+from lit_mnist.machine import control_groups, hardware
+from lit_mnist.runs.run_config import flat, read_config
 
 # A run's processes take up to 1 GiB (dense, simple and deep on a CPU); half as much in reserve
 RUN_GIB = 1.5
@@ -54,26 +54,10 @@ def free_gib(root: Path = Path("/")) -> float | None:
         free = int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError, IndexError):
         return None
-    return min([free, *_group_limits(root)]) / 2**30
-
-
-def _group_limits(root: Path) -> list[int]:
-    """Returns the memory limits (bytes) of this process's control groups (v1 or v2) and parents."""
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # not Linux
-        return []
-    found = []
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers not in ("", "memory"):
-            continue
-        name = "memory.limit_in_bytes" if controllers else "memory.max"
-        below = Path(path.lstrip("/"))
-        for part in (below, *below.parents):
-            text = _text(root / "sys/fs/cgroup" / controllers / part / name)
-            found += [int(text)] if text.isdecimal() else []  # "max" means no limit
-    return found
+    files = ("memory.max", "memory.limit_in_bytes")  # of version 2 and 1
+    texts = [_text(one / name) for one in control_groups.folders("memory", root) for name in files]
+    limits = [int(text) for text in texts if text.isdecimal()]  # "max" means no limit
+    return min([free, *limits]) / 2**30
 
 
 def _text(path: Path) -> str:

@@ -5,7 +5,7 @@ import traceback
 from importlib import import_module
 from pathlib import Path
 
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UserError, causes
 
 # A class that the parser has tried to import, in its report
 _TRIED = re.compile(r"(?:Given value: |class_path\W+)([A-Za-z_][\w.]*)\.(\w+)")
@@ -39,13 +39,11 @@ def failed_import(error: Exception) -> UserError | None:
     Returns:
         None if the module is not there, or the error arose elsewhere.
     """
-    cause: BaseException | None = error
-    while cause is not None:
+    for cause in causes(error):
         frames = [frame for frame, _ in traceback.walk_tb(cause.__traceback__)]
         names = [f.f_locals.get("name") for f in frames if f.f_code.co_name == "import_object"]
         if names and (found := _described(str(names[-1]), cause)):
             return found
-        cause = cause.__cause__ or (None if cause.__suppress_context__ else cause.__context__)
     for module, last in _TRIED.findall(str(error)):  # of several types, it keeps one's error only
         try:
             import_module(module)

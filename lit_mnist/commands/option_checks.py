@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
 from lightning.pytorch.loggers import CSVLogger, Logger
 
 from lit_mnist import files
@@ -58,11 +57,7 @@ def check_configs(paths: Iterable[str]) -> None:
                 raise UserError(f"--config {name}: is a folder; name a file, such as config.yaml")
             if not path.is_file():
                 continue
-            content = safe_yaml.load(path.read_text(encoding="utf-8"))
-        except UnicodeDecodeError as error:
-            raise UserError(f"{name}: is not UTF-8 text; save it as UTF-8") from error
-        except yaml.YAMLError as error:
-            raise UserError(f"{name}: {' '.join(str(error).split()):.300}; correct it") from error
+            content = safe_yaml.read(name)
         except OSError:
             continue
         if not isinstance(content, dict):
@@ -161,7 +156,7 @@ def check_loggers(loggers: Iterable[Logger], folder: Path) -> None:
     for logger in loggers:
         place = Path(logger.log_dir or os.devnull)  # None for loggers without a folder
         own = place.resolve() == folder.resolve()
-        if not own and (Run(place).exists() or (place / "results.json").exists()):
+        if not own and (Run(place).exists() or Run(place).results_json.exists()):
             raise UserError(
                 f"--trainer.logger: {type(logger).__name__} would write to {place}, which is"
                 " another run's; give it another save_dir, name or version"

@@ -19,32 +19,22 @@ from lit_mnist.commands import (
     rank_checks,
 )
 from lit_mnist.commands.arguments import refuse_pipes
+from lit_mnist.commands.fit_callbacks import fit_callbacks
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
-from lit_mnist.errors import UserError
-from lit_mnist.logs.board import EpochBoard
-from lit_mnist.logs.loggers import LoggerBoard, RunLogger
-from lit_mnist.logs.step_logs import StepLogs
+from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.logs.unlogged import Unlogged
-from lit_mnist.logs.watch import Watch
 from lit_mnist.machine import hardware
 from lit_mnist.machine.launcher import by_slurm, launched
 from lit_mnist.models import members
-from lit_mnist.reports.run_curves import Curves
-from lit_mnist.resuming.across_resumes import in_order, keepers
-from lit_mnist.resuming.cut_short_files import CutShortFiles
+from lit_mnist.resuming.across_resumes import in_order
 from lit_mnist.resuming.plain_states import PlainStates
-from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs import regular_files, safe_yaml
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.training import checkpoint_names
-from lit_mnist.training.callbacks import MetricsCSV, ProgressBar
+from lit_mnist.training.callbacks import ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
-from lit_mnist.training.checkpointing import checkpoints_of
-from lit_mnist.training.ending import OwnPatience
-from lit_mnist.training.final_weights import FinalWeights
-from lit_mnist.training.run_folder import RunFolder
-from lit_mnist.training.same_weights import SameWeights
 
 # jsonargparse's prefix for values it takes for class instances, such as a device or the name of a
 # library's function
@@ -112,7 +102,7 @@ class RunOptions(RunParser):
     def _suit_machine(self, config: Any) -> None:
         """Chooses precision and memory layout; a resumed run keeps its own."""
         resuming = self.run.exists() and not self.fresh
-        before = flat(read_config(self.run.file("config.yaml"))) if resuming else {}
+        before = flat(read_config(self.run.config_yaml)) if resuming else {}
         device = hardware.device_type(config.trainer.accelerator)
         chosen: dict[str, object] = {
             "model.init_args.channels_last": hardware.channels_last(device)
@@ -129,7 +119,8 @@ class RunOptions(RunParser):
         # A trial of a few steps leaves nothing behind
         self.fast_dev_run = bool(config["fast_dev_run"])
         ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run), PlainStates()]
-        ours += [] if self.fast_dev_run else self._callbacks()
+        if self.subcommand == "fit" and not self.fast_dev_run:  # others need the checkpoint first
+            ours += [*fit_callbacks(self.run, self.options, self.fresh), *self.extra]
         if config["logger"] in (None, True) and not self.fast_dev_run:
             kwargs["logger"] = self._logger()
         kwargs["plugins"] = self._plugins(config["plugins"])
@@ -165,29 +156,6 @@ class RunOptions(RunParser):
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))
         return plugins
-
-    def _callbacks(self) -> list[Callback]:
-        if self.subcommand != "fit":
-            return []  # those of test and predict need to know the checkpoint
-        ours = self.options["trainer"]["logger"] in (None, True)
-        users = LoggerBoard(self.run, self.fresh)
-        watch = Watch(EpochBoard(self.run, self.options) if ours else users)
-        folder = RunFolder(self.run, self.options, self.fresh)
-        metrics = MetricsCSV(self.run, watch)
-        own = [ScheduleLengths(), metrics, folder, watch, OwnPatience(), *keepers(), SameWeights()]
-        return [*own, StepLogs(), *self._checkpoints(metrics), Curves(self.run), *self.extra]
-
-    def _checkpoints(self, metrics: MetricsCSV) -> list[Callback]:
-        steps = self.options["every_n_train_steps"]
-        if self.options["trainer"]["enable_checkpointing"] is False:
-            if steps:
-                raise UserError(
-                    f"--every_n_train_steps {steps}: has no effect with"
-                    " --trainer.enable_checkpointing false; leave one of them out"
-                )
-            return []
-        at_end = FinalWeights(self.run), CutShortFiles(self.run)
-        return [*at_end, *checkpoints_of(self.run, steps, metrics)]
 
 
 def _as_given(value: Any) -> Any:

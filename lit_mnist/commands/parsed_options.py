@@ -24,8 +24,7 @@ def parsed_options(spec: RunSpec) -> dict[str, Any]:
     Raises:
         UserError: An option is wrong.
     """
-    named = {arg.partition("=")[0] for arg in spec.typed} & {"--model", "--model.class_path"}
-    if not spec.configs and not named:
+    if not spec.names_model:
         spec = spec.with_settings({"model": modules.DenseModule.__name__})
     with applied():
         options: dict[str, Any] = _Parsed(spec.argv("fit")).checked().as_dict()

@@ -1,91 +1,21 @@
 """The parsers of our own commands: options, defaults, help and errors, without importing torch.
 
-A command is a parser class here and a module of its name, whose `run` gets the parsed options.
+A command is a parser class, here or in a file of its own, and a module of its name, whose `run`
+gets the parsed options.
 """
 
 import argparse
 from pathlib import Path
-from typing import get_args
 
 from lit_mnist.commands.audit_parser import Audit
-from lit_mnist.commands.command_parser import CommandParser, path, positive, positive_or_auto
+from lit_mnist.commands.command_parser import CommandParser, path, positive
+from lit_mnist.commands.committee_parser import Committee
 from lit_mnist.commands.demo_parser import Demo
 from lit_mnist.commands.doctor_parser import Doctor
 from lit_mnist.commands.export_parser import Export
 from lit_mnist.commands.sweep_parser import Sweep
 from lit_mnist.errors import UserError
-from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports.notebook import SYSTEMS
-
-
-def _add_jobs(parser: CommandParser) -> None:
-    jobs = (
-        "runs at once (%(default)s: one per GPU, or else one per core, as memory allows), each with"
-        " a GPU or an equal share of the cores; 1: one after another on all cores"
-    )
-    add = parser.add_argument
-    add("--jobs", type=positive_or_auto, default="auto", metavar="N", help=jobs)
-
-
-class Committee(CommandParser):
-    """The options of `committee`."""
-
-    command, fit = "committee", True
-    summary = "train several networks of one kind and test their average"
-    details = (
-        "Each member is an ordinary run in tb_logs/NAME/seed_<k>/; the report is in"
-        " tb_logs/NAME/committee_N/. Members differ only in their seed. After an interruption, the"
-        " same command trains only what is missing. With --folds K, the training images are split"
-        " into K parts; each member is validated on one of them and trained on the others."
-        " out_of_fold.csv then holds, for every training image, the predictions of the members that"
-        " were not trained on it, and the report their score. Such members are not tested one by"
-        " one."
-    )
-
-    def __init__(self) -> None:
-        super().__init__()
-        add = self.add_argument
-        members = (
-            "number of members (5); with --folds, number per part (1). Seeds count up from"
-            " --seed_everything"
-        )
-        add("--members", type=positive, metavar="N", help=members)
-        folds = (
-            "split the training images into K parts that take turns to validate (a single split)"
-        )
-        add("--folds", type=positive, metavar="K", help=folds)
-        average = f"what is averaged: {', '.join(get_args(AVERAGES))} (%(default)s)"
-        add("--average", choices=get_args(AVERAGES), default=DEFAULT_AVERAGE, help=average)
-        _add_jobs(self)
-        member = (
-            "train only member K, counted from 0: for a SLURM array, or several machines that share"
-            " tb_logs; a last call without it evaluates the committee"
-        )
-        add("--member", type=int, metavar="K", help=member)
-        skip = "do not read the test set; print the committee's validation score instead"
-        add("--skip_test", action="store_true", help=skip)
-
-    def check(self, options: argparse.Namespace) -> None:
-        """Refuses options that make no valid committee."""
-        folds, member, spec = options.folds, options.member, options.spec
-        options.members = options.members or (1 if folds else 5)
-        count = options.members * (folds or 1)
-        if folds == 1:
-            raise UserError("--folds 1: nothing would be left to train on; take 2 or more")
-        if count < 2:
-            raise UserError(f"--members {count}: a committee has two or more; for one, use fit")
-        if member is not None and not 0 <= member < count:
-            raise UserError(f"--member {member}: take 0 to {count - 1}, or set more --members")
-        typed = {arg.partition("=")[0] for arg in spec.typed}
-        folded = sorted(typed & {"--data.folds", "--data.fold"})
-        if folds and folded:
-            raise UserError(f"{folded[0]}: --folds {folds} sets it for each member; leave it out")
-        if not spec.configs and not typed & {"--model", "--model.class_path"}:
-            self.refuse_unknown(spec)
-            raise UserError(
-                "committee: no model is named; give its members' config:"
-                f" {self.prog} --config deep --members {count}"
-            )
 
 
 class Reproduce(CommandParser):
@@ -110,14 +40,14 @@ class Reproduce(CommandParser):
             " for several, the table has mean and standard deviation"
         )
         add("--seeds", type=positive, default=1, metavar="N", help=seeds)
-        _add_jobs(self)
+        self.add_jobs()
         output = "folder for table and pictures (reproduce in --log_dir)"
         add("--output", type=path, metavar="DIR", help=output)
 
     def check(self, options: argparse.Namespace) -> None:
         """Refuses options that each system sets itself."""
-        typed = [arg.partition("=")[0] for arg in options.spec.typed]
-        for option, present in (("--config", options.spec.configs), ("--name", "--name" in typed)):
+        spec = options.spec
+        for option, present in (("--config", spec.configs), ("--name", "--name" in spec.names)):
             if present:
                 raise UserError(f"{option}: reproduce has its own; use fit for another run")
 

@@ -16,6 +16,7 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
+from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
@@ -65,10 +66,10 @@ class Plan:
     @property
     def label(self) -> str:
         """Short name of the run: `deep/seed_42`."""
-        return f"{self.run.folder.parent.name}/{self.run.folder.name}"
+        return run_names.of(self.run.folder)
 
 
-class _Parsed(RunOptions):
+class _Instantiated(RunOptions):
     """A LightningCLI that parses options and instantiates what they name, but runs nothing."""
 
     def _run_subcommand(self, subcommand: str) -> None:
@@ -125,9 +126,9 @@ def check_trains(config: Mapping[str, Any]) -> None:
         raise UserError(f"{limit}: there is nothing to train; raise it")
 
 
-def _parse(spec: RunSpec) -> _Parsed:
+def _parse(spec: RunSpec) -> _Instantiated:
     with applied():
-        parsed = _Parsed(spec.with_settings(ONE_PROCESS).argv("fit"))
+        parsed = _Instantiated(spec.with_settings(ONE_PROCESS).argv("fit"))
     if isinstance(parsed.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
     if parsed.config["fit"]["ckpt_path"]:

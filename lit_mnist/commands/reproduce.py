@@ -1,6 +1,7 @@
 """The command `reproduce`: runs the notebook's six systems; our results beside its own."""
 
 import argparse
+import shlex
 import time
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import replace
@@ -15,6 +16,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
 from lit_mnist.reports import notebook_table
 from lit_mnist.reports.notebook import SYSTEMS, System
+from lit_mnist.runs.config_changes import FREE_OPTIONS
 
 
 def run(options: argparse.Namespace) -> None:
@@ -23,13 +25,10 @@ def run(options: argparse.Namespace) -> None:
     skipped = [system for system in SYSTEMS if system not in chosen]
     first = plans.first_seed(_spec(chosen[0], options.spec))
     specs = {system.name: _specs(system, options.spec, first, options.seeds) for system in SYSTEMS}
-    planned = {system.name: list(map(plans.plan, specs[system.name])) for system in chosen}
-    for system in chosen:
-        _folders(system, planned[system.name])  # may refuse: now rather than after hours
+    planned = _planned(chosen, specs)
     clock = Clock(chosen, planned)
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
-    files.check_output(output, notebook_table.FILES, notebook_table.HEAD.splitlines()[0])
-    output.mkdir(parents=True, exist_ok=True)  # to fail now rather than after hours of training
+    _check_output(output)
     print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     rows: dict[str, list[Path]] = {}
     trained: set[Path] = set()
@@ -44,13 +43,46 @@ def run(options: argparse.Namespace) -> None:
         clock.finished(system)
         # only now, as a run that was trained afresh may be a member of another system
         rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
-        finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
-        notebook_table.write(output, finished)
+        _write(output, rows, options.spec.typed)
         if system is not chosen[-1]:
             print(clock.left(), flush=True)
     print(f"the table is {output / notebook_table.TABLE}")
     if left_out:
         raise UserError("; ".join(left_out))
+
+
+def _planned(
+    systems: Sequence[System], specs: Mapping[str, Sequence[RunSpec]]
+) -> dict[str, list[Plan]]:
+    """Returns the runs of each system; refuses any now, rather than after hours of training."""
+    planned = {system.name: list(map(plans.plan, specs[system.name])) for system in systems}
+    for system in systems:
+        _folders(system, planned[system.name])
+    return planned
+
+
+def _check_output(output: Path) -> None:
+    """Checks and creates the folder of the table, to fail now rather than after hours."""
+    files.check_output(output, notebook_table.FILES, notebook_table.HEAD.splitlines()[0])
+    output.mkdir(parents=True, exist_ok=True)
+
+
+def _write(output: Path, rows: Mapping[str, list[Path]], typed: Sequence[str]) -> None:
+    """Writes the table of the systems that have a row, in the notebook's order."""
+    finished = [(one, rows[one.name]) for one in SYSTEMS if rows.get(one.name)]
+    notebook_table.write(output, finished, _recipe_options(typed))
+
+
+def _recipe_options(typed: Sequence[str]) -> str:
+    """Formats the typed options that change the training, so that it is not the notebook's."""
+    options: list[list[str]] = []
+    for arg in typed:
+        if arg.startswith("--") or not options:
+            options.append([])
+        options[-1].append(arg)
+    named = [(option[0].removeprefix("--").partition("=")[0], option) for option in options]
+    free = ("fresh", *FREE_OPTIONS)
+    return shlex.join(arg for name, option in named if name not in free for arg in option)
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:

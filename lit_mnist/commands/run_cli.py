@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule
-from lightning.pytorch.utilities import rank_zero_only
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.nn.parameter import is_lazy
 
@@ -16,9 +15,10 @@ from lit_mnist.commands.arguments import images_as_list
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
-from lit_mnist.logs import loggers
+from lit_mnist.logs import run_logger
 from lit_mnist.machine import launcher, process
 from lit_mnist.machine.hardware import device_name
+from lit_mnist.messages import say
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.scoring import ScoredModule
@@ -32,7 +32,6 @@ from lit_mnist.runs.tested import Weights
 from lit_mnist.training import swapped_weights
 from lit_mnist.workarounds.applied import applied
 
-say = rank_zero_only(print)
 _OF_FIT = ("Be aware that when using", ".*the WeightAveraging callback", "The dirpath has changed")
 
 
@@ -140,7 +139,7 @@ class RunCLI(RunOptions):
         if isinstance(model, EnsembleModule):
             evaluation.say_replaced(self.run, model)
             report = CommitteeReport(self.run, model, self.options)
-        loggers.set_tested_step(self.trainer, weights.step)
+        run_logger.set_tested_step(self.trainer, weights.step)
         if not self.fast_dev_run:
             self._add(report)
             if self.trainer.is_global_zero:

@@ -28,6 +28,16 @@ class RunSpec:
         configs, typed = split_configs(args)
         return cls(tuple(configs), tuple(typed))
 
+    @property
+    def names(self) -> set[str]:
+        """The typed options, without their values."""
+        return {arg.partition("=")[0] for arg in self.typed}
+
+    @property
+    def names_model(self) -> bool:
+        """Whether a model is among the typed options, or may be in a config."""
+        return bool(self.configs or self.names & {"--model", "--model.class_path"})
+
     def with_settings(self, settings: Mapping[str, object]) -> Self:
         """Returns a copy with further options set."""
         return replace(self, settings={**self.settings, **settings})

@@ -6,11 +6,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.utilities import rank_zero_only
+from lightning.pytorch import LightningModule, Trainer
 
+from lit_mnist import trainers
 from lit_mnist.commands import same_images
 from lit_mnist.errors import UserError
+from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, limits, resume_check
 from lit_mnist.runs.folder import BEST, Run
 from lit_mnist.runs.limits import Progress
@@ -20,8 +21,7 @@ from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.searched import Searched
 
 # Options of a module whose effect is in the state of its optimizer or its schedule
-_RECIPE = ("lr", "patience", "factor", "min_lr")
-_say = rank_zero_only(print)
+_IN_STATE = ("lr", "patience", "factor", "min_lr")
 
 
 class StartingPoint(NamedTuple):
@@ -53,10 +53,10 @@ def find(
     Raises:
         UserError: The checkpoint cannot be used, or training cannot begin from it.
     """
-    fault = partial(resume_check.fault, trainer=trainer, model=model)
-    other = partial(resume_check.other, trainer=trainer, model=model)
     ends = known_ends(trainer, model)
     if run.exists() and not fresh:
+        fault = partial(resume_check.fault, trainer=trainer, model=model)
+        other = partial(resume_check.other, trainer=trainer, model=model)
         point = resume_point(run, options, fault, other, ends)
         if named:
             _check_same(run, named, point)
@@ -67,22 +67,17 @@ def find(
         nothing = limits.reached(options, Progress(), ends.timers)
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
-    checkpoints.check_fits(checkpoint, model, named)
-    lack = checkpoints.lack(checkpoint) or other(checkpoint)
-    checkpoints.refuse(named, lack or fault(checkpoint))
+    _check(named, checkpoint, trainer, model)
     reached = limits.reached(options, Progress.of(checkpoint), ends.timers)
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
     _say_kept(named, checkpoint, model)
-    steps = checkpoint.get("global_step", 0)
-    point = ResumePoint(named, *checkpoints.progress(checkpoint), steps)
-    return StartingPoint(point, Start(named, *_best_before(named, checkpoint)))
+    return StartingPoint(ResumePoint.of(named, checkpoint), _start(named, checkpoint))
 
 
 def tell(trainer: Trainer, begin: StartingPoint) -> None:
     """Tells the callbacks where training begins."""
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    for callback in callbacks:
+    for callback in trainers.callbacks(trainer):
         if isinstance(callback, RunFolder):
             callback.start = begin.start
             if begin.resume is None and callback.run.exists():  # a checkpoint that is of no use
@@ -108,6 +103,15 @@ def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:
         )
 
 
+def _check(
+    named: Path, checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule
+) -> None:
+    """Checks that training can go on from a checkpoint of another run; raises UserError."""
+    checkpoints.check_fits(checkpoint, model, named)
+    lack = checkpoints.lack(checkpoint) or resume_check.other(checkpoint, trainer, model)
+    checkpoints.refuse(named, lack or resume_check.fault(checkpoint, trainer, model))
+
+
 def checkpoint_of(run: Run, ckpt_path: str) -> Path:
     """Resolves `--ckpt_path`: the run's `best` or `last`, or a path."""
     path = Path(os.path.expanduser(ckpt_path))
@@ -115,31 +119,26 @@ def checkpoint_of(run: Run, ckpt_path: str) -> Path:
 
 
 def _say_kept(named: Path, checkpoint: dict[str, Any], model: LightningModule) -> None:
-    """Tells which options of the recipe have no effect, as optimizer and schedule go on."""
+    """Tells which options have no effect, as optimizer and schedule go on."""
     before, now = checkpoint.get("hyper_parameters", {}), model.hparams
     kept = [
         f"{name} {before[name]} (not {now[name]})"
-        for name in _RECIPE
+        for name in _IN_STATE
         if isinstance(before.get(name), (int, float)) and name in now and before[name] != now[name]
     ]
     if kept:
-        _say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
+        say(f"{named}: its optimizer and schedule go on, with {', '.join(kept)}")
 
 
-def _best_before(
-    start: Path, checkpoint: dict[str, Any]
-) -> tuple[Path, dict[str, float]] | tuple[None]:
+def _start(named: Path, checkpoint: dict[str, Any]) -> Start:
     """Finds the best weights of the training that led to a checkpoint: its own or `best.ckpt`'s.
 
     Args:
-        start: The checkpoint's file.
+        named: The checkpoint's file.
         checkpoint: Its content.
-
-    Returns:
-        A file whose score is known, and its scores; None if there is none.
     """
-    scored = {start: checkpoints.scores(checkpoint)}
-    neighbour = start.with_name(BEST)
+    scored = {named: checkpoints.scores(checkpoint)}
+    neighbour = named.with_name(BEST)
     with suppress(UserError):
         other = checkpoints.read(neighbour)
         rows = checkpoints.history(other)
@@ -152,4 +151,4 @@ def _best_before(
     best = max(
         known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None
     )
-    return (best, known[best]) if best else (None,)
+    return Start(named, best, known[best]) if best else Start(named, None)

@@ -10,11 +10,13 @@ from typing import Any, NamedTuple, Self
 from lit_mnist import files, program
 from lit_mnist.commands import jobs, plans, same_images
 from lit_mnist.commands.parsed_options import parsed_options
+from lit_mnist.commands.plans import ONE_PROCESS
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, all_validate
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 
@@ -90,7 +92,7 @@ class Sweep(NamedTuple):
     def trial(self, number: int, values: Mapping[str, Any]) -> RunSpec:
         """Returns the run of a trial, in the sweep's folder."""
         place = {"name": record.trial_name(number), "log_dir": str(self.folder)}
-        return self.spec.with_settings({**plans.ONE_PROCESS, **values, **place})
+        return self.spec.with_settings({**ONE_PROCESS, **values, **place})
 
     def run_of(self, number: int) -> Run:
         """Returns the folder of a trial's run."""
@@ -103,7 +105,8 @@ class Sweep(NamedTuple):
         name = f"{self.name}_best"
         path = self.folder / f"{name}.yaml"
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
-        trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in _ONE}
+        # One process is for the trials: the run itself may use more
+        trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in ONE_PROCESS}
         head = f"# {program.name()} fit --config {path}\n# The best trial of a sweep.\n"
         text = safe_yaml.dump(config | {"trainer": trainer})
         files.write_text(path, head + text)
@@ -114,7 +117,7 @@ def _check_images(sweep: Sweep) -> None:
     """Refuses to compare new trials with some that were trained on other images or labels."""
     now = {key: sweep.options["data"][key] for key in ("download", "data_dir")}
     for run in map(Run, sorted(sweep.folder.glob("trial_*/seed_*"))):
-        if data := read_config(run.file("config.yaml")).get("data"):
+        if data := read_config(run.config_yaml).get("data"):
             trained_on = run.results().get("data_sha256", "")
             same_images.check(run, data | now, trained_on, "choose another --name for the sweep")
 
@@ -152,6 +155,3 @@ def _check_validates(options: Mapping[str, Any]) -> None:
     raise UserError(
         f"--trainer.{option}: trials are chosen by validation accuracy; have each one validated"
     )
-
-
-_ONE = plans.ONE_PROCESS  # for the trials; the run itself may use more

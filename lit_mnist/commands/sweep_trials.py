@@ -123,9 +123,8 @@ class Trials:
         """Writes the record of all trials, and the config of the best one."""
         known = self.study.get_trials(deepcopy=False)
         counted = workers.counted(known)
-        trials = record.in_order(
-            [as_record(trial, numbers.number_of(trial, known)) for trial in counted]
-        )
+        trials = [as_record(trial, numbers.number_of(trial, known)) for trial in counted]
+        trials.sort(key=lambda trial: trial.number)
         sweep = self.sweep
         current = Record(sweep.name, sweep.wanted, sweep.settings["space"], trials)
         current.write(self.folder)

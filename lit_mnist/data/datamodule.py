@@ -83,7 +83,7 @@ class MNISTDataModule(LightningDataModule):
         stage = self.trainer.state.fn if self.trainer else "fit"
         if stage != "predict":
             split: SplitName = "test" if stage == "test" else "train"
-            downloads.ensure(self.dataset, split, self.data_dir, self.download)
+            downloads.load(self.dataset, split, self.data_dir, self.download)
 
     def setup(self, stage: str) -> None:
         """Loads the images of a stage: fit, validate, test or predict.

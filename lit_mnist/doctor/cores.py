@@ -2,9 +2,10 @@
 
 import math
 import os
-from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
+
+from lit_mnist.machine import control_groups
 
 
 class Cores(NamedTuple):
@@ -41,28 +42,9 @@ def quota(root: Path = Path("/")) -> float | None:
 
     A limit applies to all groups below it, so the smallest on the path to the root counts.
     """
-    found = [limit for folder in _folders(root) if (limit := _limit(folder)) is not None]
+    groups = control_groups.folders("cpu", root)
+    found = [limit for folder in groups if (limit := _limit(folder)) is not None]
     return min(found, default=None)
-
-
-def _folders(root: Path) -> Iterator[Path]:
-    """Lists the control groups of this process that may limit its cores, and their parents.
-
-    In a container, the path may be that of the host, which does not exist inside; the container's
-    own limits are in the root group.
-    """
-    try:
-        lines = (root / "proc/self/cgroup").read_text().splitlines()
-    except OSError:  # not Linux
-        return
-    for line in lines:
-        _, controllers, path = line.split(":", 2)
-        if controllers and "cpu" not in controllers.split(","):
-            continue
-        below = Path(path.lstrip("/"))
-        for place in [""] if not controllers else [controllers, "cpu"]:
-            for part in (below, *below.parents):
-                yield root / "sys/fs/cgroup" / place / part
 
 
 def _limit(folder: Path) -> float | None:

@@ -87,7 +87,8 @@ def scores(facts: Facts, val_count: int) -> str:
         rows += [_row(f"test: {one['run']} alone", one) for one in results.get("members", [])]
     if (val_acc := _best_val_acc(facts)) is not None:
         name = "validation, which chose the epoch"
-        rows.append([name, f"{val_count:,}", f"{val_acc:.4f}", "", "", ""])
+        count = int(facts.trained.scores[0].get("images", val_count))  # fewer under a limit
+        rows.append([name, f"{count:,}", f"{val_acc:.4f}", "", "", ""])
     head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
     note = f"No test counts for this file: {facts.doubt}.\n" if facts.doubt else ""
     if "test_reads" in results and not facts.doubt:

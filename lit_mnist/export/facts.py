@@ -10,7 +10,8 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.formats import PIXELS
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.runs import checkpoints, tested
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 
 
 class Facts(NamedTuple):
@@ -51,7 +52,7 @@ class Facts(NamedTuple):
         if "test_step" in steps:
             doubt = doubt or "the test called a test_step of the run's own, which the file lacks"
         first = trained.runs[0]
-        config = read_config((first or run).file("config.yaml"))
+        config = read_config((first or run).config_yaml)
         config = config if first else {"data": config.get("data")}
         return cls(run, members, trained, run.results(), config, doubt, steps)
 

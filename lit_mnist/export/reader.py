@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
+from lit_mnist import files
 from lit_mnist.data.datasets import DIGITS
 from lit_mnist.errors import UserError
 from lit_mnist.export.arrays import Images, pixels_of
@@ -115,6 +116,7 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     Raises:
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
     """
+    files.refuse_url(str(run_folder))
     path = Path(os.path.expanduser(run_folder))
     return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
 

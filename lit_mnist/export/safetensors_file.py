@@ -15,7 +15,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import checkpoints, entries, trained_on
 
 NETWORKS, AVERAGE = "networks", "average"  # keys of the metadata
 
@@ -57,7 +57,7 @@ def _is_kept(key: str, value: Any) -> bool:
     try:
         json.dumps(value)
     except (TypeError, ValueError):
-        return key in ("hyper_parameters", "MNISTDataModule", entries.MODEL_CLASS)
+        return key in ("hyper_parameters", trained_on.MODULE, entries.MODEL_CLASS)
     return True
 
 

@@ -114,7 +114,7 @@ class TrainedRun(NamedTuple):
 
 
 def _essentials(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    unneeded = TRAINING_KEYS | entries.of_training(checkpoint)
+    unneeded = TRAINING_KEYS | entries.OF_TRAINING
     return {key: value for key, value in checkpoint.items() if key not in unneeded}
 
 

@@ -46,12 +46,10 @@ def hold(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
     Lightning logs a value of a step at each step, until the next or the end of the epoch. What is
     held has a key of its own, so that code that has changed may log it in another way. It must be
     held before anything is logged, as of the same names Lightning takes the later.
-
-    In an earlier version, only the name was known of how.
     """
     module = trainer.lightning_module
-    how = dict(before.get("how", {"name": before.get("name"), "fx": key.partition(".")[0]}))
-    reduce, sync, attribute = how.pop("reduce", "mean"), how.pop("sync", False), "metric_attribute"
+    how, attribute = dict(before["how"]), "metric_attribute"
+    reduce, sync = how.pop("reduce"), how.pop("sync")
     value: Any = before.get("value", before.get("step"))
     if how.get(attribute):
         value = dict(module.named_modules()).get(how[attribute])

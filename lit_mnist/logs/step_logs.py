@@ -1,9 +1,9 @@
 """Tells where values that are logged by step reach no logger."""
 
-from typing import Any
-
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import DeviceStatsMonitor, ThroughputMonitor
+
+from lit_mnist import trainers
 
 # Lightning's callbacks that log by step, past `self.log`
 _BY_STEP = (DeviceStatsMonitor, ThroughputMonitor)
@@ -24,10 +24,11 @@ class StepLogs(Callback):
         every, batches = trainer.log_every_n_steps, trainer.num_training_batches  # type: ignore[attr-defined] # set in its __init__
         if self.told or not trainer.loggers or batches >= every or not trainer.is_global_zero:
             return
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # likewise
         results = trainer.fit_loop.epoch_loop._results.values()
         names = [one.meta.name for one in results if one.meta.on_step and one.meta.logger]
-        names += [type(one).__name__ for one in callbacks if isinstance(one, _BY_STEP)]
+        names += [
+            type(one).__name__ for one in trainers.callbacks(trainer) if isinstance(one, _BY_STEP)
+        ]
         if names:
             self.told = True
             logged = ", ".join(dict.fromkeys(names))

@@ -4,7 +4,7 @@ from typing import Any
 
 from lightning.pytorch.loggers.logger import DummyExperiment
 
-from lit_mnist.logs.loggers import RunLogger
+from lit_mnist.logs.run_logger import RunLogger
 
 
 class Unlogged(RunLogger):

@@ -4,14 +4,15 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import numpy as np
-import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.data.datasets import labels as labels_of
 from lit_mnist.logs import tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.runs import entries
 from lit_mnist.shape import CLASSES
 
@@ -84,7 +85,7 @@ class Watch(Callback):
         """Shows the first batch after augmentation."""
         first = batch_idx == 0 and trainer.current_epoch == 0 and trainer.is_global_zero
         if first and validated.is_shown(batch) and validated.are_classes(batch.labels[:FIRST]):
-            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            names = labels_of(trainers.data_module(trainer).dataset)
             texts = [[(names[label], tiles.INK)] for label in batch.labels[:FIRST].tolist()]
             shown = validated.grey(batch.images[:FIRST]).cpu().numpy()
             self.board.first_batch(tiles.grid(shown, texts))
@@ -119,13 +120,10 @@ class Watch(Callback):
         parts = [
             (counts.cpu(), Worst(*(one.cpu() for one in worst))) for counts, worst in self.parts
         ]
-        if trainer.world_size > 1:
-            all_ranks: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, parts)
-            parts = [part for rank in all_ranks for part in rank]
+        parts = [part for rank in of_each_rank(trainer, parts) for part in rank]
         self.parts, self.seen = [], None
         if parts and trainer.is_global_zero:
-            names = labels_of(trainer.datamodule.dataset)  # type: ignore[attr-defined] # the CLI always has one
+            names = labels_of(trainers.data_module(trainer).dataset)
             self.seen = validated.combine(parts, names)
 
     def write(self, rows: Sequence[Mapping[str, float]]) -> None:

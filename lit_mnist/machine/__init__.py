@@ -1,9 +1,11 @@
 """The machine and its processes: what decides bf16, how many ranks there are, what is imported.
 
-hardware       what decides bf16 and channels-last on a machine; its name and versions
-launcher       how many processes torchrun or SLURM has started
-light_imports  imports Lightning without torchmetrics' image and audio packages
-patching       how a work-around replaces what is Lightning's
-process        settings of the process: for speed on a CPU, and to end with its parent
-rank_errors    prints an error that all ranks meet only once
+control_groups  the control groups that limit this process
+hardware        what decides bf16 and channels-last on a machine; its name and versions
+launcher        how many processes torchrun or SLURM has started
+light_imports   imports Lightning without torchmetrics' image and audio packages
+patching        how a work-around replaces what is Lightning's
+process         settings of the process: for speed on a CPU, and to end with its parent
+rank_errors     prints an error that all ranks meet only once
+ranks           what each rank keeps for itself: gathers it, and finds that of this rank
 """

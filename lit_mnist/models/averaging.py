@@ -13,7 +13,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from lit_mnist.models.averages import AVERAGES
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 
 # The number of 5-subsets of ten members: up to ten members, every subset is counted
 SUBSETS = 252
@@ -21,7 +21,7 @@ SUBSETS = 252
 CASTING = 0.01
 
 
-def combine(logits: Tensor, average: AVERAGES = "probabilities") -> Tensor:
+def combine(logits: Tensor, average: AVERAGES = DEFAULT_AVERAGE) -> Tensor:
     """Returns the committee's log-probabilities; its loss is their negative for the true class.
 
     Args:
@@ -67,7 +67,7 @@ class SubsetErrors(NamedTuple):
 
 
 def errors_by_size(
-    logits: Tensor, labels: Tensor, average: AVERAGES = "probabilities"
+    logits: Tensor, labels: Tensor, average: AVERAGES = DEFAULT_AVERAGE
 ) -> list[SubsetErrors]:
     """Counts the errors of committees of every size, made of subsets of the members.
 

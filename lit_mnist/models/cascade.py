@@ -11,6 +11,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from lit_mnist.shape import CLASSES
+
 
 class Outcome(NamedTuple):
     """A cascade's predictions for N images.
@@ -70,7 +72,7 @@ def run(
         there what the next one sees.
     """
     count = len(images)
-    total = torch.zeros(count, 10, dtype=torch.float64)
+    total = torch.zeros(count, CLASSES, dtype=torch.float64)
     used = torch.zeros(count, dtype=torch.int64)
     pending = torch.arange(count)
     for number, member in enumerate(log_probs, 1):

@@ -14,12 +14,11 @@ from typing import Any
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.models.trained import OF_READING
+from lit_mnist.models.trained import OF_READING, OURS
 from lit_mnist.runs import checkpoints, entries
 
-OURS = "lit_mnist"
 # These affect how a network is trained, not what it predicts
-RECIPE = frozenset(inspect.signature(ClassifierModule).parameters) - {*OF_READING}
+OF_TRAINING = frozenset(inspect.signature(ClassifierModule).parameters) - {*OF_READING}
 
 
 def trained_class(
@@ -93,7 +92,7 @@ def check_same_module(
             f"{path}: trained with {ascii(name)[1:-1]:.99}, not {kind.__module__}.{kind.__name__};"
             f" take the --config or the --model that it was trained with{_if_moved(name, [kind])}"
         )
-    free = RECIPE if isinstance(model, ClassifierModule) else frozenset[str]()
+    free = OF_TRAINING if isinstance(model, ClassifierModule) else frozenset[str]()
     for key, trained in public_hyperparameters(checkpoint).items():
         current = {**(given or {}), **model.hparams}.get(key, trained)
         if key not in free and _is_plain(trained) and _is_plain(current) and current != trained:

@@ -16,7 +16,8 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
 from lit_mnist.models import cascade, members
-from lit_mnist.models.averaging import AVERAGES, combine
+from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
+from lit_mnist.models.averaging import combine
 from lit_mnist.models.logits import exact
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import digests
@@ -49,7 +50,7 @@ class EnsembleModule(ScoredModule):
     def __init__(
         self,
         checkpoints: list[str] | str,
-        average: AVERAGES = "probabilities",
+        average: AVERAGES = DEFAULT_AVERAGE,
         cascade: bool = False,
         classes: list[type[object]] | type[object] | None = None,
     ) -> None:
@@ -148,14 +149,6 @@ class EnsembleModule(ScoredModule):
                 log_probs.append(combine(logits.log_softmax(dim=2), self.average))
                 places.append(rows.nonzero()[:, 0])
         return torch.cat(log_probs)[torch.cat(places).argsort()]
-
-    def validation_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Scores a batch of held-out images and returns its probabilities (B, 10)."""
-        batch = as_batch(batch)
-        self.log_scores("val", batch_idx)
-        log_probs = self.evaluate_held_out(batch)
-        self.score(batch, log_probs, self.val_scores)
-        return log_probs.softmax(dim=1)  # bit for bit as in a test (reports/held_out)
 
     def test_step(self, batch: Batch, batch_idx: int) -> CommitteeScores:  # type: ignore[override] # more than one network's
         """Scores a batch of the test set."""

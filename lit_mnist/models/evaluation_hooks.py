@@ -4,13 +4,12 @@ Committees, exports and `lit_mnist.load` call a module alone. One that changes i
 or swaps in averaged weights as a test starts, would answer otherwise there than in its own test.
 """
 
-import sys
 from pathlib import Path
 
 import torch
 from lightning.pytorch import LightningModule
-from lightning.pytorch.utilities import rank_zero_only
 
+from lit_mnist import messages
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.errors import UserError
 from lit_mnist.models import answers
@@ -66,7 +65,7 @@ def check_starts(module: ScoredModule, path: Path) -> None:
         before, after = answers.asked(module), answers.asked(module, call)
         if call.failed or before is None:
             hook = call.failed or hooks[0]
-            _tell(f"{named}: its own {hook} is not called, as there is no trainer")
+            messages.warn(f"{named}: its own {hook} is not called, as there is no trainer")
         elif after is None or not torch.allclose(before, after):
             raise UserError(
                 f"{named} answers otherwise after its own {' and '.join(hooks)}, which only a"
@@ -88,8 +87,3 @@ class _Calls:
             except Exception:  # whatever a user's hook may raise without its trainer
                 self.failed = hook
                 return
-
-
-@rank_zero_only
-def _tell(text: str) -> None:
-    print(text, file=sys.stderr)

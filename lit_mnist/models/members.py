@@ -2,7 +2,6 @@
 
 import glob
 import os
-import re
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -28,6 +27,7 @@ class Member(NamedTuple):
         trained_on: Dataset, data and split, as given by `MNISTDataModule.fingerprint`.
         epoch: Epoch of the weights; None if unknown.
         val_acc: Validation accuracy of the weights, in [0, 1]; None if unknown.
+        val_images: On how many images it was measured; None if unknown.
         history: Rows of `metrics.csv` of its training; empty if unknown.
     """
 
@@ -37,6 +37,7 @@ class Member(NamedTuple):
     trained_on: dict[str, Any]
     epoch: int | None
     val_acc: float | None
+    val_images: int | None
     history: list[dict[str, float]]
 
     @property
@@ -67,10 +68,8 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
     patterns = [patterns] if isinstance(patterns, str) else patterns
     paths: list[Path] = []
     for pattern in map(os.path.expanduser, patterns):
-        is_path = Path(pattern).exists()
-        named = (
-            [Path(pattern)] if is_path else list(map(Path, sorted(glob.glob(pattern), key=_order)))
-        )
+        matches = [pattern] if Path(pattern).exists() else glob.glob(pattern)
+        named = sorted(map(Path, matches), key=files.natural_order)
         if not named:
             files.refuse_url(pattern, "--model.checkpoints")
             raise UserError(f"--model.checkpoints {pattern}: no such file; train members with fit")
@@ -79,11 +78,6 @@ def find(patterns: Sequence[str] | str) -> list[Path]:
         found = f"only {paths[0]}" if paths else "nothing"
         raise UserError(f"--model.checkpoints names {found}; a committee has two members or more")
     return paths
-
-
-def _order(path: str) -> list[tuple[int, str]]:
-    """Sort key that puts seed_9 before seed_10, as `committee` does."""
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", path)]
 
 
 def load(paths: Sequence[Path], known_classes: Sequence[type] = ()) -> list[Member]:
@@ -133,7 +127,7 @@ def in_common(members: Sequence[Member]) -> dict[str, Any]:
 
 def _read(path: Path, known_classes: Sequence[type]) -> Member:
     checkpoint = checkpoints.read(path)
-    score = checkpoints.scores(checkpoint).get("val_acc")
+    scores = checkpoints.scores(checkpoint)
     return Member(
         path=path,
         sha256=digests.of_weights(checkpoint["state_dict"]),
@@ -141,5 +135,6 @@ def _read(path: Path, known_classes: Sequence[type]) -> Member:
         trained_on=fingerprint_of(checkpoint),
         epoch=checkpoint.get("epoch"),
         history=of_training.history(path, checkpoint),
-        val_acc=None if score is None else rounded(score),
+        val_acc=rounded(scores["val_acc"]) if "val_acc" in scores else None,
+        val_images=int(scores["images"]) if "images" in scores else None,
     )

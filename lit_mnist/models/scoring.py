@@ -52,7 +52,7 @@ class ScoredModule(LightningModule):
         self.log_scores("val", batch_idx)
         logits = self.evaluate_held_out(batch)
         self.score(batch, logits, self.val_scores)
-        return logits.softmax(dim=1)
+        return logits.softmax(dim=1)  # bit for bit as in a test (reports/held_out)
 
     def test_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Scores a batch of the test set and returns its probabilities (B, 10)."""

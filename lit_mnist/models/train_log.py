@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
 
+from lit_mnist import trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.running_scores import RunningScores, Score, Scores
@@ -44,9 +45,8 @@ class TrainLog(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Moves this callback to the front."""
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        others = [callback for callback in callbacks if callback is not self]
-        trainer.callbacks = [self, *others]  # type: ignore[attr-defined] # likewise
+        others = [one for one in trainers.callbacks(trainer) if one is not self]
+        trainer.callbacks = [self, *others]  # type: ignore[attr-defined] # set in its __init__
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]

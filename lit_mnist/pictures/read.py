@@ -1,6 +1,5 @@
 """Reads a user's picture: each digit in MNIST's form, and its box in the picture."""
 
-import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -9,6 +8,7 @@ import cv2
 import numpy as np
 from tqdm import tqdm
 
+from lit_mnist import messages
 from lit_mnist.errors import UserError
 from lit_mnist.pictures import files
 from lit_mnist.pictures.files import Layout
@@ -64,9 +64,7 @@ def read_paths(
     if not pictures and len(unread) == 1:
         raise UserError(unread[0])
     if unread:
-        from lightning.pytorch.utilities import rank_zero_only  # takes seconds to import
-
-        rank_zero_only(print)("\n".join(unread), file=sys.stderr)
+        messages.warn("\n".join(unread))
     if not pictures:
         raise UserError(f"none of the {len(unread)} pictures can be read; each is named above")
     return pictures

@@ -62,14 +62,14 @@ def brier(answers: Answers) -> float:
     return float(((answers.probabilities - truth) ** 2).sum(axis=1).mean())
 
 
-def bin_of_each(confidence: np.ndarray, bins: int = BINS) -> np.ndarray:
+def bin_of_each(confidence: np.ndarray) -> np.ndarray:
     """Assigns images, sorted by confidence, to bins of equal numbers of images: int (N,)."""
     places = np.empty(len(confidence), int)
     places[np.argsort(confidence, kind="stable")] = np.arange(len(confidence))
-    return places * bins // len(confidence)
+    return places * BINS // len(confidence)
 
 
-def ece(answers: Answers, bins: int = BINS) -> Interval:
+def ece(answers: Answers) -> Interval:
     """Expected calibration error over bins of equal numbers of images (adaptive bins).
 
     That is the mean over images of the gap between accuracy and mean confidence in their bin. Noise
@@ -77,23 +77,23 @@ def ece(answers: Answers, bins: int = BINS) -> Interval:
     calibration is good. The interval here is the value plus or minus the summed deviation of the
     gaps that 95 % of bootstrap resamples do not exceed; it is conservative.
     """
-    gaps, place = answers.right - answers.confidence, bin_of_each(answers.confidence, bins)
-    seen = np.bincount(place, gaps, minlength=bins) / len(gaps)
-    strays = np.abs(_resampled(gaps, place, bins) - seen).sum(axis=1)
+    gaps, place = answers.right - answers.confidence, bin_of_each(answers.confidence)
+    seen = np.bincount(place, gaps, minlength=BINS) / len(gaps)
+    strays = np.abs(_resampled(gaps, place) - seen).sum(axis=1)
     value, stray = float(np.abs(seen).sum()), float(np.quantile(strays, 0.95))
     return Interval(value, max(0.0, value - stray), min(1.0, value + stray))
 
 
-def _resampled(gaps: np.ndarray, place: np.ndarray, bins: int) -> np.ndarray:
-    """Sums gaps (N,) per bin in each bootstrap resample, divided by N: (RESAMPLES, bins)."""
+def _resampled(gaps: np.ndarray, place: np.ndarray) -> np.ndarray:
+    """Sums gaps (N,) per bin in each bootstrap resample, divided by N: (RESAMPLES, BINS)."""
     generator, sums = np.random.default_rng(SEED), []
-    rows = bins * np.arange(RESAMPLES_AT_ONCE)[:, None]
+    rows = BINS * np.arange(RESAMPLES_AT_ONCE)[:, None]
     for _ in range(RESAMPLES // RESAMPLES_AT_ONCE):
         drawn = generator.integers(len(gaps), size=(RESAMPLES_AT_ONCE, len(gaps)))
         flat = np.bincount(
-            (rows + place[drawn]).ravel(), gaps[drawn].ravel(), bins * RESAMPLES_AT_ONCE
+            (rows + place[drawn]).ravel(), gaps[drawn].ravel(), BINS * RESAMPLES_AT_ONCE
         )
-        sums.append(flat.reshape(-1, bins) / len(gaps))
+        sums.append(flat.reshape(-1, BINS) / len(gaps))
     return np.concatenate(sums)
 
 

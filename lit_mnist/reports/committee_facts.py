@@ -40,5 +40,6 @@ def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str,
         "epoch": member.epoch,
         **fold,
         "val_acc": member.val_acc,
+        "val_images": member.val_images,
         **test_scores(labels.numpy(), log_probs.argmax(1).numpy(), loss),
     }

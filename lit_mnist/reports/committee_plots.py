@@ -53,7 +53,6 @@ def votes_gallery(
     indices: np.ndarray,
     *,
     class_names: Sequence[str] | None = None,
-    limit: int = 100,
 ) -> Figure:
     """Draws a committee's errors as `gallery.draw` does, and below each its members' votes.
 
@@ -67,9 +66,8 @@ def votes_gallery(
         votes: int (N, M): the class that each member predicts.
         indices: int (N,): positions in the data set, in whose order images are drawn.
         class_names: Names to use in place of class numbers.
-        limit: Maximum number of images to draw.
     """
-    shown, title = gallery.misclassified(labels, predictions, indices, limit)
+    shown, title = gallery.misclassified(labels, predictions, indices)
     names = class_names or figures.DIGITS
     true, predicted = ([names[label] for label in of[shown]] for of in (labels, predictions))
     a_line = 5 if class_names else 10

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.models import averaging
 from lit_mnist.models.ensemble import EnsembleModule
@@ -59,46 +59,38 @@ class CommitteeReport(EvaluationReport):
             cost = ["no cascade: no validation images are at hand that all members left out"]
         return [*score, *cost, *lines, f"{REPORT} in {self.run.folder}"]
 
-    def trust(
-        self,
-        trainer: Trainer,
-        held_out: Predictions | None,
-        predictions: Predictions,
-        missing: str,
-    ) -> dict[str, Any]:
+    def trust(self, trainer: Trainer) -> dict[str, Any]:
         """Adds the cost and predictions of the cascade."""
-        found = super().trust(trainer, held_out, predictions, missing)
+        found, held_out = super().trust(trainer), self.held_out
         if self.committee.average != "probabilities":
             return found
         if held_out is None or not held_out.member_log_probs.numel():  # of folds
             return found
         hashes = [member.sha256 for member in self.committee.members]
-        known = cascade_report.facts(held_out, predictions, hashes)
+        known = cascade_report.facts(held_out, self.predictions, hashes)
         if self.committee.cascade:
-            data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-            images = data.test_set.images
+            images = trainers.data_module(trainer).test_set.images
             timed = cascade_report.seconds(self.committee, images, known["thresholds"])
             known["test_seconds"] = timed
         return found | {cascade_report.KEY: known}
 
-    def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
+    def write(self, trainer: Trainer, scores: dict[str, Any]) -> None:
         """Writes files and pictures of the committee and its members."""
-        log_probs = predictions.member_log_probs.transpose(0, 1)  # (M, N, 10)
+        log_probs = self.predictions.member_log_probs.transpose(0, 1)  # (M, N, 10)
         self.votes = log_probs.argmax(dim=2)  # (M, N)
-        self.facts = self._facts(trainer, log_probs, predictions.labels)
+        by_size = averaging.errors_by_size(
+            log_probs, self.predictions.labels, self.committee.average
+        )
+        facts = self._facts(trainer, log_probs, by_size)
         known = self._out_of_fold()  # before it is replaced
         known |= {"test_reads": scores["test_reads"]}
-        files.write_json(self.run.file("results.json"), self.facts | known)
-        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
+        files.write_json(self.run.results_json, facts | known)
+        files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
-        files.write_text(self.run.votes, votes_csv(predictions, self.votes))
-        super().write(trainer, predictions, scores)
-        by_size = [
-            averaging.SubsetErrors(row["mean"], row["fewest"], row["most"])
-            for row in self.facts["errors_by_size"]
-        ]
-        figure = committee_plots.errors_by_size_figure(by_size, len(predictions.labels))
+        files.write_text(self.run.votes, votes_csv(self.predictions, self.votes))
+        super().write(trainer, scores)
+        figure = committee_plots.errors_by_size_figure(by_size, len(log_probs[0]))
         show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
         files.write_text(self.run.file(REPORT), markdown(self.run.results() | scores))
 
@@ -127,14 +119,14 @@ class CommitteeReport(EvaluationReport):
         members = self.committee.members
         return run_names.distinct([one.name for one in members], [one.path for one in members])
 
-    def _facts(self, trainer: Trainer, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
-        average = self.committee.average
-        by_size = averaging.errors_by_size(log_probs, labels, average)
+    def _facts(
+        self, trainer: Trainer, log_probs: Tensor, by_size: Sequence[averaging.SubsetErrors]
+    ) -> dict[str, Any]:
         apart, pairs = averaging.disagreement(self.votes)
         return {
             **committee_facts(trainer, self.committee, self.config["name"]),
             "members": [
-                member_facts(member, own, labels) | {"run": name}
+                member_facts(member, own, self.predictions.labels) | {"run": name}
                 for member, own, name in zip(
                     self.committee.members, log_probs, self._names(), strict=True
                 )

@@ -53,7 +53,17 @@ def _scores(results: dict[str, Any]) -> list[str]:
         f"| mean ± sd | | {spread} | {errors[0]:.1f} ± {errors[1]:.1f} |",
         _row(f"**committee of {len(members)}**", results, None),
         "",
+        *_validated(members),
     ]
+
+
+def _validated(members: Sequence[dict[str, Any]]) -> list[str]:
+    """Formats the line about how many images the validation accuracies are of, where known."""
+    counts = {member["val_images"] for member in members if member.get("val_images")}
+    if not counts:
+        return []
+    several = "" if len(counts) == 1 else f"{min(counts):,} to "
+    return [f"Each validation accuracy is of {several}{max(counts):,} images.", ""]
 
 
 def _disagreement(found: dict[str, Any]) -> list[str]:

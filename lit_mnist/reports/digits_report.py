@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.errors import UserError
@@ -66,8 +66,8 @@ class PredictReport(Collector):
     """
 
     def __init__(self, run: Run, weights_sha256: str, output: Path | None = None) -> None:
-        super().__init__(run)
-        self.folder = output or run.folder
+        super().__init__()
+        self.run, self.folder = run, output or run.folder
         self.abstention = Abstention.of(run.results(), weights_sha256)
         self.weights_sha256 = weights_sha256
 
@@ -92,7 +92,7 @@ class PredictReport(Collector):
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         read, total = len(predictions.labels), len(data.digits)
         if read < total:
             print(f"{read} of {total} digits were read: nothing is written")

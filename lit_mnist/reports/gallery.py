@@ -15,6 +15,7 @@ from lit_mnist.shape import SIDE_PX
 
 GAP, TITLE, LEAST_WIDTH, DOTS = 4, 14, 140, 3
 COLUMNS = 10
+MOST = 100  # images that are drawn
 
 
 def draw(
@@ -25,7 +26,7 @@ def draw(
     *,
     class_names: Sequence[str] | None = None,
     probabilities: np.ndarray | None = None,
-    limit: int = 100,
+    limit: int = MOST,
 ) -> Figure:
     """Draws the misclassified images, each with its true label, predicted label and index above.
 
@@ -48,7 +49,7 @@ def draw(
 
 
 def misclassified(
-    labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int
+    labels: np.ndarray, predictions: np.ndarray, indices: np.ndarray, limit: int = MOST
 ) -> tuple[np.ndarray, str]:
     """Returns the positions of the first `limit` errors, ordered by index, and a title."""
     wrong = np.flatnonzero(labels != predictions)

@@ -8,6 +8,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.data import module_hook
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
@@ -18,14 +19,13 @@ from lit_mnist.models.features import Features
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.reports.predictions import Collector, Predictions
 from lit_mnist.runs import checkpoints
-from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import fingerprint_of
 
 OWN_KEYS = ("data_sha256", "split_sha256")  # of a fingerprint; they identify the images
 
 
 def predict(
-    trainer: Trainer, module: LightningModule, run: Run, paths: Sequence[Path], features: Features
+    trainer: Trainer, module: LightningModule, paths: Sequence[Path], features: Features
 ) -> tuple[Predictions | None, str]:
     """Scores the held-out images at the end of a test; every rank must call it.
 
@@ -35,7 +35,6 @@ def predict(
     Args:
         trainer: The trainer that has just tested the module.
         module: The module with the tested weights.
-        run: The folder of the weights.
         paths: The checkpoints of the weights.
         features: Captures the features of the module's nets, which the predictions include.
 
@@ -45,8 +44,8 @@ def predict(
     reason = _obstacle(trainer, module, paths)
     if not trainer.strategy.reduce_boolean_decision(not reason, all=True):
         return None, reason or "another process cannot read the training images"
-    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-    keeper = Collector(run)
+    data = trainers.data_module(trainer)
+    keeper = Collector()
     with torch.inference_mode():
         for batch in data.val_dataloader():
             scaled = module_hook.transferred(trainer, batch)
@@ -89,7 +88,7 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
     fingerprints = [fingerprint_of(checkpoints.read(path)) for path in paths]
     if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
         return "a checkpoint does not record which images were held out of its training"
-    data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+    data = trainers.data_module(trainer)
     apart = any(fingerprints[0][key] != other[key] for other in fingerprints for key in OWN_KEYS)
     if apart and not data.partition.whole:
         return "the members held different images out of training; name their --data.folds"

@@ -11,6 +11,7 @@ from matplotlib.figure import Figure
 
 from lit_mnist.reports import gallery
 from lit_mnist.reports.calibration import Answers
+from lit_mnist.reports.figures import DIGITS
 
 HEAD = "rank,index,label,prediction,label_probability,probability"  # of the table
 
@@ -82,7 +83,7 @@ def draw(
         limit: Maximum number of images to draw.
     """
     first = LabelIssues(*(values[:limit] for values in issues))
-    words = names or [str(digit) for digit in range(10)]
+    words = names or DIGITS
     labels = [words[label] for label in first.labels]
     predicted = [
         f"{words[label]} {p:.1%}"

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from lightning.pytorch import LightningModule, Trainer
 
+from lit_mnist import trainers
 from lit_mnist.data import module_hook
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
@@ -38,7 +39,7 @@ def fit(
     Returns:
         The entry `novelty` of `results.json`, and the detector; None if there can be none.
     """
-    if class_names(trainer.datamodule.dataset) is not None:  # type: ignore[attr-defined] # the CLI always has one
+    if class_names(trainers.data_module(trainer).dataset) is not None:
         return {"missing": "the classes are no digits"}, None
     if held_out is None:
         return {"missing": missing}, None

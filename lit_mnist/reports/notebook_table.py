@@ -9,7 +9,8 @@ from lit_mnist import files
 from lit_mnist.reports import figures, plots
 from lit_mnist.reports.notebook import System
 from lit_mnist.reports.statistics import mean_sd, wilson_interval
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
 SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")
@@ -28,14 +29,15 @@ Each single network is its run with the first seed, the epoch with the best vali
 |---|---|---|---|---|---|---|---|---|---|---|"""
 
 
-def write(folder: Path, done: Sequence[Done]) -> None:
+def write(folder: Path, done: Sequence[Done], options: str = "") -> None:
     """Writes `FILES`, the table first, by which the others are known to be the program's.
 
     Args:
         folder: The folder to write to.
         done: The trained and tested systems.
+        options: The user's options that change the training of each of them.
     """
-    facts = {system.name: _facts(system, folders) for system, folders in done}
+    facts = {system.name: _facts(system, folders, options) for system, folders in done}
     files.write_text(folder / TABLE, markdown(facts))
     files.write_json(folder / "tutorial.json", facts)
     histories, accuracy = {}, {}
@@ -53,7 +55,7 @@ def write(folder: Path, done: Sequence[Done]) -> None:
                 shutil.copyfile(Run(folders[-1]).file("misclassified.png"), temporary)
 
 
-def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
+def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, Any]:
     """Collects the results of a system's runs."""
     results = [Run(folder).results() for folder in folders]
     runs, whole = (results[:-1], results[-1]) if system.members > 1 else (results, results[0])
@@ -62,6 +64,7 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
         "title": system.title,
         "notebook": {"acc": system.accuracy, "loss": system.loss, "note": system.note},
         "ours": {key: whole[key] for key in SCORES},
+        "options": options,
         "augmentation": _augmentation(Run(folders[0])),
         "seeds": [run["seed"] for run in runs],
         "runs": [{key: run[key] for key in ("seed", "epochs", *SCORES)} for run in runs],
@@ -79,7 +82,7 @@ def _facts(system: System, folders: Sequence[Path]) -> dict[str, Any]:
 
 def _augmentation(run: Run) -> str:
     """Returns a run's interpolation in augmentation; empty without augmentation."""
-    config = flat(read_config(run.file("config.yaml")))
+    config = flat(read_config(run.config_yaml))
     # older runs lack this option
     interpolation = str(config.get("data.interpolation", "bilinear"))
     return interpolation if config.get("data.augment") else ""
@@ -101,6 +104,8 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         for row in facts.values()
         if row["notebook"]["note"]
     ]
+    for options in sorted({row.get("options", "") for row in facts.values()} - {""}):
+        notes.append(f"- Trained with other options than the notebook's: `{options}`.")
     places = sorted({place for row in facts.values() for place in row["hardware"]})
     kinds = sorted({kind for row in facts.values() for kind in row["precision"]})
     versions = sorted(

@@ -5,21 +5,25 @@ training set validates. This validates the recipe, for committees of as many mem
 has; the committee of all members may well be better.
 """
 
+import csv
 import os
 from collections import Counter
 from typing import Any
 
+import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
+from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
-from lit_mnist.reports.calibration import nll
+from lit_mnist.reports.calibration import Answers, nll
 from lit_mnist.reports.committee_facts import committee_facts
 from lit_mnist.reports.predictions import Collector, Predictions, predictions_csv
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
+from lit_mnist.shape import CLASSES
 from lit_mnist.training import swapped_weights
 
 KEY = "out_of_fold"  # in results.json
@@ -35,8 +39,9 @@ class OutOfFold(Collector):
     """
 
     def __init__(self, run: Run, committee: EnsembleModule, config: dict[str, Any]) -> None:
-        super().__init__(run)
-        self.committee, self.config, self.summary = committee, config, ""
+        super().__init__()
+        self.run, self.committee, self.config = run, committee, config
+        self.summary = ""
 
     def on_validation_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Batch, *_: Any
@@ -49,7 +54,8 @@ class OutOfFold(Collector):
         predictions = self.gathered(trainer)
         if not trainer.is_global_zero:
             return
-        scored, total = len(predictions.labels), len(trainer.datamodule.val_indices)  # type: ignore[attr-defined] # the CLI always has one
+        scored = len(predictions.labels)
+        total = len(trainers.data_module(trainer).val_indices)
         if scored < total:
             self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
             return
@@ -58,7 +64,7 @@ class OutOfFold(Collector):
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)
-            files.write_text(self.run.file("config.yaml"), config)
+            files.write_text(self.run.config_yaml, config)
             facts = committee_facts(trainer, self.committee, self.config["name"])
             self.run.update_results(**facts)
         write(self.run, self.committee, predictions)
@@ -83,6 +89,26 @@ def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None
         "checkpoints": [os.path.relpath(one.path, run.folder) for one in committee.members],
     }
     run.update_results(**{KEY: found})
+
+
+def read(run: Run) -> Answers:
+    """Reads the out-of-fold predictions of a committee of folds for each training image.
+
+    Raises:
+        UserError: The table is missing or damaged.
+    """
+    path = run.out_of_fold
+    if not files.is_file(path):
+        raise UserError(f"{path}: no such file; committee --folds K writes it")
+    try:
+        with path.open(encoding="utf-8", newline="") as file:
+            rows = np.array(list(csv.reader(file))[1:], float)
+    except (ValueError, csv.Error) as error:
+        raise UserError(f"{path}: damaged; run committee --folds again") from error
+    sound = rows.ndim == 2 and rows.shape[1] == 3 + CLASSES and np.isfinite(rows).all()
+    if not sound or (rows[:, 0] != np.arange(len(rows))).any():
+        raise UserError(f"{path}: damaged; run committee --folds again")
+    return Answers(rows[:, 3:], rows[:, 1].astype(int))
 
 
 def members_by_fold(committee: EnsembleModule) -> list[int]:

@@ -18,8 +18,8 @@ from lit_mnist.reports.plots import confusion_matrix
 SHOWN = 200  # misclassified images of a run, at most
 
 
-def html(runs: Sequence[RunFacts]) -> str:
-    """Renders the page; equal runs give equal bytes."""
+def template(name: str) -> jinja2.Template:
+    """Loads the template of a page."""
     environment = jinja2.Environment(
         loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
         autoescape=True,
@@ -27,11 +27,15 @@ def html(runs: Sequence[RunFacts]) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    template = environment.get_template("report.html")
+    return environment.get_template(name)
+
+
+def html(runs: Sequence[RunFacts]) -> str:
+    """Renders the page; equal runs give equal bytes."""
     together = {run.name: run.history for run in runs if run.history}
     names = ", ".join(run.name for run in runs)
     try:
-        return template.render(
+        return template("report.html").render(
             title=names,
             runs=[_section(run) for run in runs],
             together=page_charts.accuracy_and_loss(together, None) if len(together) > 1 else "",
@@ -55,6 +59,7 @@ _COLUMNS = (
     ("status", "state", str),
     ("parameters", "parameters", "{:,}".format),
     ("best_val_acc", "best validation accuracy", _percent),
+    ("best_val_images", "validation images", "{:,}".format),
     ("test_acc", "test accuracy", _percent),
     ("test_acc_ci95", "95 % interval", _interval),
     ("test_errors", "test errors", "{:,}".format),

@@ -12,6 +12,7 @@ from lit_mnist import files
 from lit_mnist.data import download
 from lit_mnist.data.datasets import DATASETS, labels
 from lit_mnist.errors import UserError
+from lit_mnist.reports import run_names
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.runs import (
     best_score,
@@ -22,7 +23,8 @@ from lit_mnist.runs import (
     tested,
     tested_files,
 )
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 from lit_mnist.shape import CLASSES
 
 
@@ -94,13 +96,13 @@ def read(folder: Path) -> RunFacts:
         raise UserError(f"{folder}: contains no run; train one with fit")
     replaced = best_score.doubt(folder, results)
     results = best_score.without(results) if replaced else results
-    config = read_config(run.file("config.yaml"))
+    config = read_config(run.config_yaml)
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
     untested = tested.doubt(run)
     looks = ledger.read(folder)
     return RunFacts(
-        name="/".join(folder.resolve().parts[-2:]),
+        name=run_names.of(folder),
         results=results,
         config=safe_yaml.dump(config),
         history=run.history(),
@@ -122,7 +124,7 @@ def _damaged(path: Path, lines: list[int]) -> str:
 
 def _test(run: Run, data: dict[str, Any], results: dict[str, Any]) -> Evaluation:
     table = np.array([[float(cell) for cell in row.values()] for row in _rows(run.predictions)])
-    if table.ndim != 2 or table.shape[1] != 13 or not np.isfinite(table).all():
+    if table.ndim != 2 or table.shape[1] != 3 + CLASSES or not np.isfinite(table).all():
         raise UserError(f"{run.predictions}: damaged; test the run again")
     indices, labels, predictions = table[:, :3].astype(int).T
     return Evaluation(

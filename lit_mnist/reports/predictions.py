@@ -11,8 +11,8 @@ from torch.nn import functional as F
 
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.reports.calibration import Answers
-from lit_mnist.runs.folder import Run
 from lit_mnist.shape import CLASSES
 
 
@@ -61,14 +61,9 @@ class Predictions(NamedTuple):
 
 
 class Collector(Callback):
-    """Callback that collects the predictions for each image, on every rank.
+    """Callback that collects the predictions for each image, on every rank."""
 
-    Args:
-        run: The folder to write to.
-    """
-
-    def __init__(self, run: Run) -> None:
-        self.run = run
+    def __init__(self) -> None:
         self.batches: list[Predictions] = []
 
     def collect(
@@ -100,11 +95,7 @@ class Collector(Callback):
 
     def gathered(self, trainer: Trainer) -> Predictions:
         """Gathers the predictions of all ranks; every rank must call it."""
-        batches = self.batches
-        if trainer.world_size > 1:
-            all_ranks: list[Any] = [None] * trainer.world_size
-            torch.distributed.all_gather_object(all_ranks, batches)
-            batches = [batch for rank in all_ranks for batch in rank]
+        batches = [batch for rank in of_each_rank(trainer, self.batches) for batch in rank]
         # a rank without images, where there are fewer than ranks, knows no widths of features
         batches = [batch for batch in batches if len(batch.indices)] or batches[:1]
         if len({batch.features.shape[1] for batch in batches}) > 1:  # not captured of each batch

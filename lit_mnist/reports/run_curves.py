@@ -8,7 +8,8 @@ from torch import nn
 
 from lit_mnist.logs import loggers
 from lit_mnist.reports import figures, plots
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 _DROPOUTS = (nn.Dropout, nn.Dropout1d, nn.Dropout2d, nn.Dropout3d, nn.AlphaDropout)
 
@@ -65,7 +66,7 @@ def show_curves(
     history, results = run.history(), run.results()
     if history:
         name = str(results.get("name", run.folder.parent.name))
-        augmented = bool(flat(read_config(run.file("config.yaml"))).get("data.augment"))
+        augmented = bool(flat(read_config(run.config_yaml)).get("data.augment"))
         why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
         accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
         best = best_epoch(history, results)

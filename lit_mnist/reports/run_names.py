@@ -4,9 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 
+def of(folder: Path) -> str:
+    """Names a run by the last two parts of its path, such as `deep/seed_42`."""
+    return "/".join(folder.resolve().parts[-2:])
+
+
 def of_folders(folders: Sequence[Path]) -> list[str]:
-    """Names runs by the last two parts of their paths, such as `deep/seed_42`."""
-    return distinct(["/".join(folder.resolve().parts[-2:]) for folder in folders], folders)
+    """Names runs as `of` does, and by their paths where that is not unique."""
+    return distinct(list(map(of, folders)), folders)
 
 
 def distinct(names: Sequence[str], paths: Sequence[Path]) -> list[str]:

@@ -7,11 +7,11 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 from matplotlib.figure import Figure
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
 from lit_mnist.logs import board
-from lit_mnist.logs.loggers import RunLogger, withhold
+from lit_mnist.logs.run_logger import RunLogger, withhold
 from lit_mnist.models import novelty_file
 from lit_mnist.models.ensemble import nets_of
 from lit_mnist.models.features import Features
@@ -21,7 +21,8 @@ from lit_mnist.reports.predictions import Collector, Predictions, predictions_cs
 from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
-from lit_mnist.runs.folder import Run, read_config
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import read_config
 from lit_mnist.training import swapped_weights
 
 
@@ -37,11 +38,12 @@ class EvaluationReport(Collector):
     """
 
     def __init__(self, run: Run, weights: tested.Weights) -> None:
-        super().__init__(run)
-        self.weights = weights
+        super().__init__()
+        self.run, self.weights = run, weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
         self.unrecorded = ""  # why it leaves no record
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
+        self.missing = ""  # why not, if they are not
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Keeps the scores of a test that does not count from the run's own logger."""
@@ -64,7 +66,7 @@ class EvaluationReport(Collector):
         swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
         self.reads = self._note(trainer, scores, swapped) if trainer.is_global_zero else 0
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        data = trainers.data_module(trainer)
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
         self.unrecorded = partial or self._rounded(trainer) or unsaved
@@ -73,7 +75,7 @@ class EvaluationReport(Collector):
             return
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
-            trainer, pl_module, self.run, self.weights.paths, features
+            trainer, pl_module, self.weights.paths, features
         )
         if trainer.is_global_zero:
             self.novelty, self.detector = no_digit.fit(
@@ -96,12 +98,12 @@ class EvaluationReport(Collector):
             self.summary = [f"{self.unrecorded}: {but}"]
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
-        scores |= self.trust(trainer, self.held_out, self.predictions, self.missing)
+        scores |= self.trust(trainer)
         files.write_text(self.run.predictions, predictions_csv(self.predictions))
         known = tested_files.without(self.run.results())
-        files.write_json(self.run.file("results.json"), known | {"test_reads": self.reads})
-        self.write(trainer, self.predictions, scores)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
+        files.write_json(self.run.results_json, known | {"test_reads": self.reads})
+        self.write(trainer, scores)
+        data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256)
         self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
@@ -115,24 +117,11 @@ class EvaluationReport(Collector):
             scores["test_loss"] = predictions.loss  # of what the accuracy is of
         return scores, doubt
 
-    def trust(
-        self,
-        trainer: Trainer,
-        held_out: Predictions | None,
-        predictions: Predictions,
-        missing: str,
-    ) -> dict[str, Any]:
-        """Returns the calibration that is set on held-out images, and its effect on test images.
-
-        Args:
-            trainer: The trainer with the data.
-            held_out: Predictions for the held-out images; None if these are not on disk.
-            predictions: Predictions for the test images.
-            missing: Why `held_out` is None.
-        """
-        if held_out is None:
-            return {"calibration": {"missing": missing}}
-        return {"calibration": abstention.report(held_out.answers, predictions.answers)}
+    def trust(self, trainer: Trainer) -> dict[str, Any]:
+        """Returns the calibration that is set on held-out images, and its effect on test images."""
+        if self.held_out is None:
+            return {"calibration": {"missing": self.missing}}
+        return {"calibration": abstention.report(self.held_out.answers, self.predictions.answers)}
 
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, str(trainer.precision))
@@ -150,23 +139,21 @@ class EvaluationReport(Collector):
             f"{self.run.predictions.name} in {self.run.folder}",
         ]
 
-    def write(self, trainer: Trainer, predictions: Predictions, scores: dict[str, Any]) -> None:
+    def write(self, trainer: Trainer, scores: dict[str, Any]) -> None:
         """Writes the detector and the pictures.
 
         Args:
             trainer: The trainer with the data.
-            predictions: Predictions for all test images.
             scores: Their entries in `results.json`, where they are not yet.
         """
         if self.detector:
             novelty_file.save(self.detector, self.weights.sha256, self.run.novelty)
         elif self.held_out:
             self.run.novelty.unlink(missing_ok=True)
-        data: Any = trainer.datamodule  # type: ignore[attr-defined] # the CLI always has one
-        names = class_names(data.dataset)
+        data = trainers.data_module(trainer)
+        predictions, names = self.predictions, class_names(data.dataset)
         labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
         images = data.test_set.images.cpu().numpy()
-        self.sure = predictions.probabilities.numpy()
         wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
         show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
         matrix = plots.confusion_matrix(labels, classes)
@@ -174,7 +161,7 @@ class EvaluationReport(Collector):
         self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            config = read_config(self.run.file("config.yaml"))
+            config = read_config(self.run.config_yaml)
             board.add_test(self.run, config, known, self.weights.epoch)
 
     def gallery(
@@ -187,7 +174,12 @@ class EvaluationReport(Collector):
     ) -> Figure:
         """Draws the misclassified images; the arguments are those of `gallery.draw`."""
         return gallery.draw(
-            images, labels, predictions, indices, class_names=names, probabilities=self.sure
+            images,
+            labels,
+            predictions,
+            indices,
+            class_names=names,
+            probabilities=self.predictions.probabilities.numpy(),
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:

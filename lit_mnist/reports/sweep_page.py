@@ -5,13 +5,13 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-import jinja2
 import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.figures import PALETTE
+from lit_mnist.reports.page import template
 from lit_mnist.reports.page_charts import STYLE, svg
 from lit_mnist.sweep.record import Record, Trial
 
@@ -20,15 +20,8 @@ _MARKS = {"complete": "o", "pruned": "x"}
 
 def html(record: Record) -> str:
     """Renders the page; equal records give equal bytes."""
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("lit_mnist.reports", "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
     known = [trial for trial in record.trials if trial.val_acc is not None]
-    return environment.get_template("sweep.html").render(
+    return template("sweep.html").render(
         title=f"{record.name}: a sweep",
         record=record,
         options=list(record.space),

@@ -8,15 +8,16 @@ frozen             keeps track of frozen layers, and of those in evaluation mode
 generators         keeps the states of the random generators
 kept_state         keeps what a checkpoint holds, while hooks are called
 own_state          keeps what modules and callbacks load of their own, while hooks are called
+lacks              notes what a checkpoint lacks for an exact resume
 last_metrics       keeps the last value of all that was logged
 metric_states      what a user's metrics have counted
 own_passes         keeps how many passes a user's own loops have made
 partial_logs       keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients that a module's own optimization has not used
 plain_states       checks before the first step what checkpoints will hold
-ranks              what each rank keeps for itself: gathers it, and finds that of this rank
 resumed_epoch      restores what Lightning skips when a run is resumed within an epoch
 same_sums          adds the gradients of several ranks in the same order
 schedule_lengths   checks that schedules are those of before, and as long as training
 schedule_values    how a schedule differs from the one whose state is loaded
+spikes             makes SpikeDetection resume with the losses that it has averaged
 """

@@ -6,12 +6,14 @@ from lightning.pytorch import Callback
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.resuming.generators import Generators
+from lit_mnist.resuming.lacks import Lacks
 from lit_mnist.resuming.last_metrics import LastMetrics
 from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.resuming.same_sums import SameSums
+from lit_mnist.resuming.spikes import Spikes
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.searched import Searched
 
@@ -23,7 +25,7 @@ def keepers() -> list[Callback]:
     logs: list[Callback] = [PartialLogs(), LastMetrics()]
     weights: list[Callback] = [Searched(), Frozen(), SameSums(), PendingGradients()]
     # Those before it restore what the hooks that ResumedEpoch calls must not change
-    return [*logs, *weights, Generators(), ResumedEpoch(), OwnPasses()]
+    return [*logs, *weights, Generators(), ResumedEpoch(), OwnPasses(), Spikes(), Lacks()]
 
 
 def in_order(callbacks: Iterable[Callback]) -> list[Callback]:

@@ -8,9 +8,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
-from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpoint_io import finish_writing
-from lit_mnist.training.checkpointing import LastCheckpoint
+from lit_mnist.training.checkpoint_names import of_users
 from lit_mnist.training.ending import within_epoch
 
 
@@ -31,7 +30,7 @@ class CutShortFiles(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds their names to `last.ckpt`."""
-        users = _users(trainer) if trainer.is_global_zero and within_epoch(trainer) else []
+        users = of_users(trainer) if trainer.is_global_zero and within_epoch(trainer) else []
         if not users or not self.run.last.is_file():  # but a folder, as of sharded weights
             return
         checkpoint = checkpoints.read(self.run.last)
@@ -63,24 +62,18 @@ class CutShortFiles(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Has the callbacks forget the files in whose place these were saved."""
-        for one in _users(trainer) if self.files else []:
+        for one in of_users(trainer) if self.files else []:
             _forget_missing(one, trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Removes them; the callbacks save those of this epoch next."""
-        users = _users(trainer)
+        users = of_users(trainer)
         known = set().union(*(_files(one.state_dict()) for one in users))
         for one in users:
             for path in {*self.files.get(one.state_key, [])} - known:
                 if _gives_way(one, path, trainer):
                     one._remove_checkpoint(trainer, path)
         self.files = {}
-
-
-def _users(trainer: Trainer) -> list[ModelCheckpoint]:
-    ours = (BestCheckpoint, LastCheckpoint)
-    found = (one for one in trainer.checkpoint_callbacks if isinstance(one, ModelCheckpoint))
-    return [one for one in found if not isinstance(one, ours)]
 
 
 def _files(state: dict[str, Any]) -> set[str]:

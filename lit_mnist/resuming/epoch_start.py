@@ -10,6 +10,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer import call
 
+from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
 from lit_mnist.resuming.kept_state import kept_state
 from lit_mnist.resuming.own_state import own_state
@@ -28,8 +29,7 @@ def call_again(trainer: Trainer, checkpoint: dict[str, Any]) -> None:
         checkpoint: What the run is resumed from, as it was before any hook.
     """
     module = trainer.lightning_module
-    present: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    callbacks = [one for one in present if _has_hook(one, Callback)]
+    callbacks = [one for one in trainers.callbacks(trainer) if _has_hook(one, Callback)]
     of_module = _has_hook(module, LightningModule)
     if not callbacks and not of_module:
         return

@@ -9,6 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
+from lit_mnist import trainers
 from lit_mnist.runs import entries
 
 
@@ -70,7 +71,7 @@ class Frozen(Callback):
             return
         self.before = _frozen(trainer, pl_module)
         changed = {
-            kind: {*names} ^ {*saved.get("before", {}).get(kind, names)}
+            kind: {*names} ^ {*saved["before"].get(kind, names)}
             for kind, names in self.before.items()
         }
         for name, weights in pl_module.named_parameters():
@@ -80,7 +81,7 @@ class Frozen(Callback):
             if name not in changed["statistics"]:
                 norm.track_running_stats = name not in saved["statistics"]
         for name, layer in pl_module.named_modules():
-            if "evaluating" in saved and name not in changed["evaluating"]:
+            if name not in changed["evaluating"]:
                 layer.training = name not in saved["evaluating"]
 
 
@@ -91,8 +92,7 @@ def _note_groups(trainer: Trainer, module: LightningModule) -> None:
     So are groups with weights that are not the module's, which have no names.
     """
     names = {weights: name for name, weights in module.named_parameters()}
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    for noted in (one for one in callbacks if isinstance(one, BaseFinetuning)):
+    for noted in trainers.callbacks_of(trainer, BaseFinetuning):
         known = noted._internal_optimizer_metadata
         for index in known.keys() & set(range(len(trainer.optimizers))):
             groups = trainer.optimizers[index].param_groups

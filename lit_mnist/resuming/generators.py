@@ -8,8 +8,8 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 
@@ -63,7 +63,6 @@ def restore(saved: dict[str, Any], device: torch.device) -> None:
     random.setstate((version, tuple(words.tolist()), gauss))
     kind, words, *rest = saved["numpy"]
     np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # likewise
-    if "cpu" in saved:  # which older checkpoints lack
-        torch.set_rng_state(saved["cpu"])
+    torch.set_rng_state(saved["cpu"])
     if "cuda" in saved and device.type == "cuda":
         torch.cuda.set_rng_state(saved["cuda"], device)

@@ -6,7 +6,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
-from lit_mnist.resuming.ranks import of_each_rank, of_this_rank
+from lit_mnist.machine.ranks import of_each_rank, of_this_rank
 from lit_mnist.runs import entries
 
 # Of the trainer's logger connector

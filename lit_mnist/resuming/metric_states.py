@@ -48,13 +48,11 @@ def saved(metric: Metric) -> dict[str, Any]:
 
 
 def load(metric: Metric, values: dict[str, Any]) -> None:
-    """Sets what `saved` gave; in an earlier version, only the states."""
+    """Sets what `saved` gave."""
     for name, value in values.items():
         if name in metric._defaults and isinstance(value, (list, tuple)):
             setattr(metric, name, [part.to(metric.device) for part in value])
         elif name in metric._defaults or name in vars(metric):
             one = value.to(metric.device) if isinstance(value, Tensor) else value
             setattr(metric, name, one)
-    if "_update_count" not in values:
-        metric._update_count = max(metric._update_count, 1)
     metric._computed = None

@@ -5,9 +5,10 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist import trainers
 from lit_mnist.data.turns import Turns
+from lit_mnist.machine.ranks import of_each_rank, of_this_rank
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank, of_this_rank
 from lit_mnist.runs import entries
 
 
@@ -43,4 +44,4 @@ class OwnPasses(AfterStart):
 
 def _turns(trainer: Trainer) -> Turns | None:
     """Returns what numbers the passes; a user's data module has none."""
-    return getattr(trainer.datamodule, "turns", None)  # type: ignore[attr-defined] # set in its __init__
+    return getattr(trainers.data_module(trainer), "turns", None)

@@ -7,9 +7,9 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.logs import logged_sums
 from lit_mnist.logs.logged_sums import Sums
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.resuming import metric_states
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import entries
 
 

@@ -8,8 +8,8 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from lit_mnist.machine.patching import overrides
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.ranks import of_each_rank
 from lit_mnist.runs import checkpoints, entries
 
 

@@ -6,6 +6,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
+from lit_mnist import trainers
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import plain
 
@@ -25,8 +26,7 @@ class PlainStates(Callback):
         """
         if not trainer.checkpoint_callbacks:
             return
-        callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        for callback in callbacks:
+        for callback in trainers.callbacks(trainer):
             if not type(callback).__module__.startswith("lit_mnist."):
                 plain.checked(_state(callback), f"callbacks.{callback.state_key}")
         if type(pl_module).on_save_checkpoint is ScoredModule.on_save_checkpoint:  # changes none

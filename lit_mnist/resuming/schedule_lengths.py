@@ -12,7 +12,7 @@ from torch.optim.lr_scheduler import OneCycleLR
 
 from lit_mnist.errors import UserError
 from lit_mnist.resuming import schedule_values
-from lit_mnist.runs import entries
+from lit_mnist.runs import entries, optimization
 
 
 class ScheduleLengths(Callback):
@@ -42,6 +42,8 @@ class ScheduleLengths(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves what the schedules were made with: one may change that as it goes on."""
+        schedules = (config.scheduler for config in trainer.lr_scheduler_configs)
+        checkpoint[entries.KINDS] = optimization.kinds(trainer.optimizers, schedules)
         checkpoint[entries.SCHEDULES] = self.made
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -48,7 +48,7 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
     run, noted = Run(folder), results.get(KEY)
     if not isinstance(noted, str) or not run.best.is_file():
         return ""  # trained by an earlier version, or training still
-    since = run.file("results.json").stat().st_mtime_ns
+    since = run.results_json.stat().st_mtime_ns
     return REPLACED if tested_files.changed([run.best], since, noted) else ""
 
 
@@ -94,4 +94,4 @@ def refresh(run: Run, path: str | None, scores: Mapping[str, float]) -> None:
     noted = {KEY: tested_files.files_sha256([run.best])} if scores else {}
     now = without(before) | entries_of(scores) | noted
     if before != now:
-        files.write_json(run.file("results.json"), now)
+        files.write_json(run.results_json, now)

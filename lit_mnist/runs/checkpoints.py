@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import entries, safe_torch
+from lit_mnist.runs import entries, safe_torch, trained_on
 from lit_mnist.runs.weights import infinite, is_extra, makes_layers_late, misfit
 
 # Entries that are used before Lightning loads the file
@@ -17,7 +17,7 @@ KINDS = {
     "hyper_parameters": dict,
     "callbacks": dict,
     "loops": dict,
-    "MNISTDataModule": dict,
+    trained_on.MODULE: dict,
 }
 _LACKS = {
     "gradients": "saved between the batches of an accumulated step, without its gradients",

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from lit_mnist.runs.callback_kinds import is_of, listed
-from lit_mnist.runs.folder import flat
 
 LIMITS = ("trainer.max_epochs", "trainer.max_steps", "trainer.max_time")
 # Options that may differ when a run is resumed: none changes the training itself
@@ -16,9 +15,7 @@ FREE_OPTIONS = (
     "data.download",
     "data.eval_batch_size",
     "data.images",
-    "trainer.max_epochs",
-    "trainer.max_steps",
-    "trainer.max_time",
+    *LIMITS,
     "trainer.min_epochs",
     "trainer.min_steps",
     "trainer.accelerator",
@@ -52,48 +49,6 @@ _MEANT = {
     "trainer.gradient_clip_algorithm": "norm",
 }
 _PRECISIONS = {"16": "16-mixed", "bf16": "bf16-mixed", "32": "32-true", "64": "64-true"}
-COMMITTEE = "lit_mnist.models.EnsembleModule"
-# Irrelevant for comparing runs, and they would fill the first columns of the HParams tab
-_UNTOLD = (
-    "trainer.barebones",
-    "trainer.enable_",
-    "trainer.fast_dev_run",
-    "trainer.reload_dataloaders_every_n_epochs",
-    "trainer.use_distributed_sampler",
-)
-
-
-def hparams(config: dict[str, Any]) -> dict[str, str | float]:
-    """Returns the options that distinguish runs, in the form of TensorBoard's HParams tab.
-
-    Names are as short as possible: `lr`, not `model.init_args.lr`. Only floats and counts stay
-    numbers, as the tab would show a seed as 42.000 and a boolean as 1.0000. A committee, which is
-    never trained itself, has only its model's options and its data set.
-    """
-    known = {"model.class_path": "model", "seed_everything": "seed"}
-    unwanted = tuple({*FREE_OPTIONS, *_UNTOLD} - {"trainer.max_epochs"})
-    options = {
-        key: value
-        for key, value in flat(config).items()
-        if value is not None and key != "data.seed" and not key.startswith(unwanted)
-    }
-    if options.get("model.class_path") == COMMITTEE:
-        kept = ("model.", "data.dataset")
-        options = {key: value for key, value in options.items() if key.startswith(kept)}
-    lasts = [known.get(key, key.rpartition(".")[2]) for key in options]
-    named = zip(options.items(), lasts, strict=True)
-    return {last if lasts.count(last) == 1 else key: _shown(last, v) for (key, v), last in named}
-
-
-def _shown(name: str, value: Any) -> str | float:
-    if name == "model":
-        return str(value).rpartition(".")[2]
-    if isinstance(value, bool):
-        return str(value).lower()
-    if isinstance(value, list):
-        return ", ".join(map(str, value))
-    number = isinstance(value, (int, float)) and "seed" not in name
-    return value if number else str(value)
 
 
 def differences(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

@@ -1,16 +1,24 @@
 """Whether a run has ended, and whether the options that it is given now let it go on."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, entries, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import LIMITS, changes
-from lit_mnist.runs.folder import Run, flat
+from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends, Progress
+from lit_mnist.runs.run_config import flat
 
 # Options by which EarlyStopping may end a run later
 _PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
+
+
+class Ended(NamedTuple):
+    """Why nothing is left to train."""
+
+    why: str = ""  # empty if something is
+    limit: str = ""  # the option that limits it, if that is why
 
 
 def why_ended(
@@ -19,8 +27,8 @@ def why_ended(
     config: dict[str, Any],
     checkpoint: dict[str, Any],
     ends: Ends,
-) -> tuple[str, ...]:
-    """Returns why nothing is left to train, and the option that limits it; empty if something is.
+) -> Ended:
+    """Returns why nothing is left to train, if nothing is.
 
     Raises:
         UserError: An option would have no effect.
@@ -33,16 +41,16 @@ def why_ended(
     cut_short = results.get("status") != "complete" and not at_end
     if limit and not (cut_short and ends.acts and not lack):
         limits.check_effect(raised, limit)
-        return f"{limit} is reached", limit.option
+        return Ended(f"{limit} is reached", limit.option)
     patient = limits.more_patience(checkpoint, ends)
     unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     by = results.get("ended_by", "a callback")
     stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
     if not cut_short and unchanged and stays and not patient:
-        return (f"ended by {by}",)
+        return Ended(f"ended by {by}")
     if not patient:
         _check_patience(old, new, results, raised)
-    return ()
+    return Ended()
 
 
 def _check_patience(

@@ -1,7 +1,7 @@
 """Our own entries in a checkpoint: their names, which no entry of a user's module has.
 
-A module's `on_save_checkpoint` may add what it likes, such as a "frozen" of its own. Earlier
-versions wrote ours without the prefix.
+A module's `on_save_checkpoint` may add what it likes, such as a "frozen" of its own. Version 0.1
+had two entries, without the prefix.
 """
 
 from collections.abc import Mapping
@@ -29,28 +29,22 @@ CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epo
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
+_OF_0_1 = {SCORES: "train_scores", METRICS: "metrics"}
 # Those that only training needs
-_OF_TRAINING = (
-    *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-    *(LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
+OF_TRAINING = frozenset(
+    {
+        *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
+        *(LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
+    }
 )
 
 
 def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:
-    """Returns the entry of a key above; of an older checkpoint, that without the prefix."""
-    return checkpoint.get(_known(checkpoint, key), default)
+    """Returns the entry of a key above, also from a checkpoint of version 0.1."""
+    new = any(isinstance(name, str) and name.startswith(_PREFIX) for name in checkpoint)
+    return checkpoint.get(key if new else _OF_0_1.get(key, key), default)
 
 
 def state(checkpoint: Mapping[str, Any], key: str, default: Any = None) -> Any:
     """Returns the state of one of our callbacks; likewise."""
     return get(checkpoint.get("callbacks", {}), key, default)
-
-
-def of_training(checkpoint: Mapping[Any, Any]) -> set[str]:
-    """Returns the keys that a checkpoint may have for entries that only training needs."""
-    return {_known(checkpoint, key) for key in _OF_TRAINING}
-
-
-def _known(checkpoint: Mapping[Any, Any], key: str) -> str:
-    new = any(isinstance(name, str) and name.startswith(_PREFIX) for name in checkpoint)
-    return key if new else key.removeprefix(_PREFIX)

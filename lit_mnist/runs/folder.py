@@ -6,22 +6,18 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from types import NoneType
 from typing import Any, Self
 
-import yaml
 from filelock import FileLock, Timeout
 
 from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import results_file, safe_yaml
-from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs import results_file
 
 BEST, LAST = "best.ckpt", "last.ckpt"
 FINAL = "final"  # sub-folder of what TensorBoard's HParams tab shows
 # Columns of metrics.csv; what a user logs follows them
 COLUMNS = ("epoch", "train_loss", "train_acc", "val_loss", "val_acc", "lr", "seconds")
-_NO_CONFIG = "restore it, or remove it (fit goes by its checkpoint then), or start over: --fresh"
 
 
 @dataclass(frozen=True)
@@ -48,6 +44,21 @@ class Run:
     ) -> Self:
         """Returns the run of a committee: `committee_5`; with folds, `committee_5_folds_5`."""
         return cls(log_dir / name / f"committee_{members}{_part(folds, fold)}")
+
+    @property
+    def config_yaml(self) -> Path:
+        """The resolved options."""
+        return self.folder / "config.yaml"
+
+    @property
+    def results_json(self) -> Path:
+        """Scores, and facts about the training and the test."""
+        return self.folder / "results.json"
+
+    @property
+    def metrics_csv(self) -> Path:
+        """The values of each epoch."""
+        return self.folder / "metrics.csv"
 
     @property
     def best(self) -> Path:
@@ -80,7 +91,7 @@ class Run:
         return self.folder / "novelty.npz"
 
     def file(self, name: str) -> Path:
-        """Path of another file of the run, such as `metrics.csv`."""
+        """Path of another file of the run, such as `curves.png`."""
         return self.folder / name
 
     def exists(self) -> bool:
@@ -89,7 +100,7 @@ class Run:
 
     def results(self) -> dict[str, Any]:
         """Content of `results.json`; empty before the first epoch."""
-        return results_file.read(self.file("results.json"))
+        return results_file.read(self.results_json)
 
     def evaluated(self) -> tuple[Path, str]:
         """The checkpoint to evaluate, and why it is not the best; empty if it is."""
@@ -101,11 +112,11 @@ class Run:
 
     def update_results(self, **values: Any) -> None:
         """Updates entries of `results.json` and keeps the others."""
-        files.write_json(self.file("results.json"), self.results() | values)
+        files.write_json(self.results_json, self.results() | values)
 
     def history(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""
-        path = self.file("metrics.csv")
+        path = self.metrics_csv
         if not files.is_file(path):
             return []
         try:
@@ -120,16 +131,13 @@ class Run:
 
     def written(self) -> list[Path]:
         """The files that a fresh run replaces: not the ledger, reports and exports."""
-        tables = ("metrics.csv", "predictions.csv", "votes.csv", "novelty.npz")
+        records = (self.config_yaml, self.results_json, self.metrics_csv)
+        tables = (self.predictions, self.votes, self.novelty)
         digits = ("digits.csv", "digits.json", "digits.png")
         pictures = ("curves.png", "misclassified.png", "confusion.png")
-        records = ("config.yaml", "results.json", "events.out.tfevents.*")
-        patterns = (*records, *tables, *digits, *pictures)
-        return [
-            path
-            for pattern in (*patterns, "checkpoints/*.ckpt", "*/events.out.tfevents.*")
-            for path in self.folder.glob(pattern)
-        ]
+        patterns = ("checkpoints/*.ckpt", "events.out.tfevents.*", "*/events.out.tfevents.*")
+        named = (*(path.name for path in (*records, *tables)), *digits, *pictures)
+        return [path for name in (*named, *patterns) for path in self.folder.glob(name)]
 
     @contextmanager
     def lock(self) -> Iterator[None]:
@@ -165,30 +173,3 @@ def _part(folds: int | None, fold: int | None) -> str:
     if folds is None:
         return ""
     return f"_folds_{folds}" if fold is None else f"_fold_{fold}_of_{folds}"
-
-
-def read_config(path: Path) -> dict[str, Any]:
-    """Reads a run's own `config.yaml`; empty if there is none.
-
-    Raises:
-        UserError: It is no file, or not a YAML mapping.
-    """
-    try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8")) if files.is_file(path) else {}
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(f"{path}: damaged; {_NO_CONFIG}") from error
-    groups = isinstance(content, dict) and [content.get(name) for name in ("data", "trainer")]
-    if not groups or not all(isinstance(group, (dict, NoneType)) for group in groups):
-        raise UserError(f"{path}: damaged; {_NO_CONFIG}")
-    return with_moved_classes(content)
-
-
-def flat(config: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Flattens a nested config to keys such as `model.init_args.lr`."""
-    items: dict[str, Any] = {}
-    for key, value in config.items():
-        if isinstance(value, dict) and value:
-            items |= flat(value, f"{prefix}{key}.")
-        else:
-            items[f"{prefix}{key}"] = value
-    return items

@@ -7,21 +7,20 @@ and does not hide the others.
 
 import math
 import os
-import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from filelock import FileLock, Timeout
 
+from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import best_score, tested_files
-from lit_mnist.runs.config_changes import FREE_OPTIONS, all_validate
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs import best_score, differing, tested_files
+from lit_mnist.runs.config_changes import all_validate
+from lit_mnist.runs.folder import Run
+from lit_mnist.runs.run_config import flat, read_config
 
 MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
-# Options that only name a run, or that have a column of their own
-OWN_COLUMNS = ("seed_everything", "name", "data.seed", "model.init_args.checkpoints")
 
 
 class Listed(NamedTuple):
@@ -63,47 +62,14 @@ def read(log_dir: Path) -> list[Listed]:
     """
     if not log_dir.is_dir():
         raise UserError(f"{log_dir}: no such folder; name that of --log_dir, such as tb_logs")
-    folders = sorted(_folders(log_dir), key=lambda folder: _natural(str(folder)))
+    folders = sorted(_folders(log_dir), key=files.natural_order)
     configs, listed = [], []
     for folder in folders:
         config, row = _read(folder, folder.relative_to(log_dir).as_posix())
         configs.append(config)
         listed.append(row)
-    return [
-        row._replace(differs=keys) for row, keys in zip(listed, differing(configs), strict=True)
-    ]
-
-
-def differing(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Returns, for each of several flat configs, the options in which they differ.
-
-    The keys are as short as is unambiguous: `lr`, not `model.init_args.lr`.
-    """
-    varying = [
-        key for key in dict.fromkeys(k for one in configs for k in one) if _varies(key, configs)
-    ]
-    names = {key: _short(key, varying) for key in varying}
-    return [{names[key]: _plain(one[key]) for key in varying if key in one} for one in configs]
-
-
-def _varies(key: str, configs: Sequence[dict[str, Any]]) -> bool:
-    if key in OWN_COLUMNS or key.startswith(FREE_OPTIONS):
-        return False
-    # a run with a missing or damaged config differs in no option
-    return len({repr(one.get(key)) for one in configs if one}) > 1
-
-
-def _short(key: str, others: Iterable[str]) -> str:
-    if key == "model.class_path":
-        return "model"
-    last = key.rpartition(".")[2]
-    return last if [other.rpartition(".")[2] for other in others].count(last) == 1 else key
-
-
-def _plain(value: Any) -> Any:
-    """Shortens a class path to its class; other values stay as they are."""
-    path = isinstance(value, str) and re.fullmatch(r"(\w+\.)+[A-Z]\w*", value)
-    return value.rpartition(".")[2] if path else value
+    pairs = zip(listed, differing.options(configs), strict=True)
+    return [row._replace(differs=options) for row, options in pairs]
 
 
 def _folders(log_dir: Path) -> Iterable[Path]:
@@ -128,17 +94,9 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     """Returns a run's flat config and its row, in which `differs` is still to be filled in."""
     run, problems = Run(folder), list[str]()
     results = _tolerant(run.results, None, problems)
-    config = flat(_tolerant(lambda: read_config(run.file("config.yaml")), {}, problems))
+    config = flat(_tolerant(lambda: read_config(run.config_yaml), {}, problems))
     epochs = len(_tolerant(run.history, [], problems))
-    known = results or {}
-    if doubt := _tolerant(lambda: tested_files.doubt(folder, known), "", problems):
-        known = tested_files.without(known)
-        problems.append(f"{doubt}; test it again")
-    if replaced := _tolerant(lambda: best_score.doubt(folder, known), "", problems):
-        known = best_score.without(known)
-        problems.append(replaced)
-    if other := tested_files.other(folder, known):
-        problems.append(f"its test is of {other}")
+    known = _valid(folder, results or {}, problems)
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
     return config, Listed(
@@ -156,6 +114,19 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         differs={},
         problem=", ".join(problems),
     )
+
+
+def _valid(folder: Path, results: dict[str, Any], problems: list[str]) -> dict[str, Any]:
+    """Returns the results that are of the present files, and notes why others are not."""
+    if doubt := _tolerant(lambda: tested_files.doubt(folder, results), "", problems):
+        results = tested_files.without(results)
+        problems.append(f"{doubt}; test it again")
+    if replaced := _tolerant(lambda: best_score.doubt(folder, results), "", problems):
+        results = best_score.without(results)
+        problems.append(replaced)
+    if other := tested_files.other(folder, results):
+        problems.append(f"its test is of {other}")
+    return results
 
 
 def _finished_epochs(results: dict[str, Any], rows: int) -> int | None:
@@ -193,7 +164,3 @@ def _number(content: dict[str, Any], key: str) -> Any:
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return None
     return value if math.isfinite(value) else None
-
-
-def _natural(text: str) -> list[tuple[int, str]]:
-    return [(int(part), "") if part.isdecimal() else (0, part) for part in re.split(r"(\d+)", text)]

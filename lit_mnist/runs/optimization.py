@@ -13,6 +13,7 @@ from lightning.pytorch.core.optimizer import _configure_optimizers
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 from torch.optim import Optimizer
 
+from lit_mnist import trainers
 from lit_mnist.runs.copies import copied
 
 # Callbacks that replace the module's optimizers or schedules during training
@@ -37,8 +38,9 @@ def optimization(
     """
     given = trainer, model
     plain = isinstance(trainer.strategy, (SingleDeviceStrategy, DDPStrategy))  # others shard
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    if not plain or any(isinstance(one, REBUILDERS) for one in (*callbacks, *brought(*given))):
+    if not plain or any(
+        isinstance(one, REBUILDERS) for one in (*trainers.callbacks(trainer), *brought(*given))
+    ):
         return [], None
     try:
         return _listed(copied(model).configure_optimizers())

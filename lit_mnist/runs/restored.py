@@ -29,25 +29,25 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
     Raises:
         UserError: The checkpoint or `results.json` is damaged.
     """
-    rows = _rows(checkpoints.read(newest))
+    checkpoint = checkpoints.read(newest)
+    rows = [*checkpoints.history(checkpoint), *checkpoints.cut_short(checkpoint)]
     rows_on_disk: list[dict[str, float]] = []
     with suppress(UserError):  # a damaged file counts as missing
         rows_on_disk = run.history()
     if len(rows_on_disk) < len(rows):  # the file has more if the last checkpoint was lost
-        files.write_text(run.file("metrics.csv"), metrics_csv(rows))
+        files.write_text(run.metrics_csv, metrics_csv(rows))
     results = run.results()
     if "name" not in results:
-        files.write_json(run.file("results.json"), _facts(run, config, newest) | results)
+        files.write_json(run.results_json, _facts(run, config, checkpoint, rows) | results)
         best_score.note(run)
 
 
-def _rows(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
-    return [*checkpoints.history(checkpoint), *checkpoints.cut_short(checkpoint)]
-
-
-def _facts(run: Run, config: Mapping[str, Any], newest: Path) -> dict[str, Any]:
-    checkpoint = checkpoints.read(newest)
-    rows = _rows(checkpoint)
+def _facts(
+    run: Run,
+    config: Mapping[str, Any],
+    checkpoint: dict[str, Any],
+    rows: Sequence[Mapping[str, float]],
+) -> dict[str, Any]:
     best = checkpoints.scores(checkpoints.read(run.best)) if run.best.exists() else {}
     return {
         "status": "complete",

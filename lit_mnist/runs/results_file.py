@@ -64,7 +64,7 @@ _ROW = _mapping(
 )
 _MEMBER = _mapping(
     run=TEXT,
-    **_same(_NUMBER_OR_NULL, "epoch", "val_acc"),
+    **_same(_NUMBER_OR_NULL, "epoch", "val_acc", "val_images"),
     **_same(NUMBER, "test_acc", "test_loss", "test_errors", "test_images"),
 )
 KINDS: dict[str, Kind] = {

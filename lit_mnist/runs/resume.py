@@ -4,31 +4,31 @@ from collections.abc import Callable, Mapping
 from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
-from typing import Any, NamedTuple
-
-from lightning.pytorch.utilities import rank_zero_only
+from typing import Any, NamedTuple, Self
 
 from lit_mnist.errors import UserError
+from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import differences
-from lit_mnist.runs.ended import why_ended
-from lit_mnist.runs.folder import Run, flat, read_config
+from lit_mnist.runs.ended import Ended, why_ended
+from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.runs.trained_on import fingerprint_of
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 _UNKNOWN = Ends()
-_say = rank_zero_only(print)
+_GOES_ON = Ended()
 
 
 class Start(NamedTuple):
     """A checkpoint from elsewhere that a run begins with."""
 
     checkpoint: Path
-    best: Path | None  # the best known weights of the training that led to it
+    best: Path | None  # the best weights of the training that led to it; None if none is known
     scores: Mapping[str, float] = MappingProxyType({})  # of the best
 
 
@@ -42,6 +42,20 @@ class ResumePoint(NamedTuple):
     ended_by: str = ""  # why nothing is left to do; empty if training can continue
     limit: str = ""  # the option that limits it, if that is why
     data_sha256: str = ""  # of the files that it was trained on; empty if not known
+
+    @classmethod
+    def of(cls, path: Path, checkpoint: dict[str, Any], ended: Ended = _GOES_ON) -> Self:
+        """Describes a checkpoint that was read from a path."""
+        epochs, step = checkpoints.progress(checkpoint)
+        return cls(
+            path,
+            epochs,
+            step,
+            total_steps=checkpoint.get("global_step", 0),
+            ended_by=ended.why,
+            limit=ended.limit,
+            data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")),
+        )
 
     @property
     def complete(self) -> bool:
@@ -81,26 +95,24 @@ def resume_point(
     """
     if not run.exists():
         return None
-    before = read_config(run.file("config.yaml")) or _options_without_config(run)
+    before = read_config(run.config_yaml) or _options_without_config(run)
     _check_unchanged(run, differences(before, config))
     if why := _why_again(run):
-        _say(f"{run.best}: {why}; starting again, as no epoch was finished")
+        say(f"{run.best}: {why}; starting again, as no epoch was finished")
         return None
     path, checkpoint = newest(run, fault)
     _check_unchanged(run, _lowered(before, config, checkpoint))
     ended = why_ended(run, before, config, checkpoint, ends)
-    if not ended and (checkpoints.lack(checkpoint) or other(checkpoint)):
+    if not ended.why and (checkpoints.lack(checkpoint) or other(checkpoint)):
         path, checkpoint = newest(
             run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
         )
-    steps = checkpoint.get("global_step", 0)
-    point = ResumePoint(path, *checkpoints.progress(checkpoint), steps, *ended)
-    return point._replace(data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")))
+    return ResumePoint.of(path, checkpoint, ended)
 
 
 def _why_again(run: Run) -> str:
     """Returns what a run's only checkpoint lacks if it is from within the first epoch."""
-    if run.last.exists() or run.file("metrics.csv").exists():
+    if run.last.exists() or run.metrics_csv.exists():
         return ""
     with suppress(UserError):
         best = checkpoints.read(run.best)
@@ -122,7 +134,7 @@ def _options_without_config(run: Run) -> dict[str, Any]:
     for path in (run.last, run.best):
         with suppress(UserError):
             before = _options_of(checkpoints.read(path))
-            _say(
+            say(
                 f"{run.file('config.yaml')}: missing; the model and its options are compared with"
                 f" {path.name}, the others cannot be"
             )
@@ -167,7 +179,7 @@ def newest(run: Run, fault: Fault = lambda _: "") -> tuple[Path, dict[str, Any]]
             problems.append(str(error))
             continue
         for problem in problems:
-            _say(f"{problem.partition(';')[0]}; resuming from {path.name} instead")
+            say(f"{problem.partition(';')[0]}; resuming from {path.name} instead")
         return path, checkpoint
     problem = problems[0] if run.last.exists() else problems[-1]
     raise UserError(f"{problem.partition(';')[0]}; start afresh with --fresh")

@@ -7,11 +7,13 @@ wins.
 
 import functools
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import yaml
 from jsonargparse import get_loader, set_dumper, set_loader
 
+from lit_mnist.errors import UserError
 from lit_mnist.runs.old_layout import with_moved_classes
 
 MAX_CHARACTERS = 1 << 22
@@ -30,6 +32,21 @@ def load(text: str) -> Any:
         yaml.YAMLError: The text is not valid YAML, or `check` refuses it.
     """
     return _checked(text, functools.partial(yaml.load, Loader=_Loader))
+
+
+def read(path: Path | str) -> Any:
+    """Loads a file that the user has written.
+
+    Raises:
+        UserError: It is not UTF-8 text, or not valid YAML.
+        OSError: It cannot be read.
+    """
+    try:
+        return load(Path(path).read_text(encoding="utf-8"))
+    except UnicodeDecodeError as error:
+        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
+    except yaml.YAMLError as error:
+        raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
 
 
 def dump(content: Any, allow_unicode: bool = False) -> str:

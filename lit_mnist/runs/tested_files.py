@@ -45,12 +45,13 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
         begun = "test_reads" in results and "test_weights_sha256" not in results
         return UNFINISHED if begun else ""  # never tested, or by an earlier version
     paths = [folder / str(name) for name in named]
-    table = Run(folder).predictions
+    run = Run(folder)
+    table = run.predictions
     if not table.exists():
         return f"its {table.name} is gone"
     try:
         # both: a validation of a committee writes results.json again, and is no test
-        since = min(path.stat().st_mtime_ns for path in (folder / "results.json", table))
+        since = min(path.stat().st_mtime_ns for path in (run.results_json, table))
         return CHANGED if changed(paths, since, sha256) else ""
     except OSError:  # they are gone or cannot be read
         return ""

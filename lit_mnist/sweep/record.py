@@ -1,7 +1,6 @@
 """`sweep.json`: the current state of every trial of a sweep, for reports and people."""
 
 import json
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -101,8 +100,3 @@ def folder_of(log_dir: Path, name: str) -> Path:
 def trial_name(number: int) -> str:
     """Returns the name of a trial's run."""
     return f"trial_{number:03d}"
-
-
-def in_order(trials: Sequence[Trial]) -> list[Trial]:
-    """Sorts trials by their numbers."""
-    return sorted(trials, key=lambda trial: trial.number)

@@ -11,8 +11,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-import yaml
-
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 
@@ -90,15 +88,11 @@ def read(path: Path) -> Space:
         UserError: Something is wrong; names the file, the option and the problem.
     """
     try:
-        content = safe_yaml.load(path.read_text(encoding="utf-8"))
+        content = safe_yaml.read(path)
     except FileNotFoundError as error:
         raise UserError(f"--space {path}: no such file") from error
     except IsADirectoryError as error:
         raise UserError(f"--space {path}: is a folder; name a file, such as space.yaml") from error
-    except UnicodeDecodeError as error:
-        raise UserError(f"{path}: is not UTF-8 text; save it as UTF-8") from error
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: {' '.join(str(error).split()):.300}; correct it") from error
     if not isinstance(content, dict) or not content:
         raise UserError(f"{path}: holds no options; {FORM} to each, such as model.lr")
     space = {_option(path, name): _values(f"{path}: {name}", content[name]) for name in content}

@@ -35,7 +35,6 @@ class BestCheckpoint(ModelCheckpoint):
     """
 
     state_key = entries.BEST  # independent of the class's name
-    _legacy_state_key = "best"  # type: ignore[assignment] # that of earlier versions; a property of Lightning's
 
     def __init__(self, run: Run, metrics: MetricsCSV | None = None) -> None:
         super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **OPTIONS)
@@ -140,7 +139,7 @@ class BestCheckpoint(ModelCheckpoint):
                 still = validated_images.still_compared(trainer)
                 print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
                 known = best_score.without(self.run.results())
-                files.write_json(self.run.file("results.json"), known)
+                files.write_json(self.run.results_json, known)
         if other or validated_images.count(trainer):
             self.stored = {}
 

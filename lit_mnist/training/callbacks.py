@@ -9,7 +9,7 @@ from lightning.fabric.utilities.apply_func import convert_tensors_to_scalars
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import TQDMProgressBar
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.logs.digits import rounded
 from lit_mnist.logs.logged_values import LoggedValues, columns
 from lit_mnist.logs.watch import Watch
@@ -118,16 +118,15 @@ class MetricsCSV(Callback):
         """Returns the row of an epoch in which training ends, if it does."""
         if not (self.unfinished and ends_within_epoch(trainer)):
             return []
-        for one in trainer.callbacks:  # type: ignore[attr-defined] # set in its __init__
-            if isinstance(one, TrainLog):
-                scores = one.so_far(trainer, trainer.lightning_module).items()
-                values = values | {name: rounded(name, torch.as_tensor(v)) for name, v in scores}
+        for one in trainers.callbacks_of(trainer, TrainLog):
+            scores = one.so_far(trainer, trainer.lightning_module).items()
+            values = values | {name: rounded(name, torch.as_tensor(v)) for name, v in scores}
         measured = {"epoch": trainer.current_epoch, "seconds": time.perf_counter() - self.began}
         return [dict.fromkeys(COLUMNS, math.nan) | columns(values) | measured]
 
     def _write(self, rows: list[dict[str, float]]) -> None:
         """Writes the rows, and their summary to `results.json`; BestCheckpoint adds the best."""
-        files.write_text(self.run.file("metrics.csv"), metrics_csv(rows))
+        files.write_text(self.run.metrics_csv, metrics_csv(rows))
         seconds = round(sum(row["seconds"] for row in rows), 2)
         self.run.update_results(epochs=len(rows), seconds=seconds)
 

@@ -5,6 +5,7 @@ from pathlib import Path
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 
+from lit_mnist import trainers
 from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import BEST, LAST, Run
 from lit_mnist.training.best_checkpoint import BestCheckpoint
@@ -40,10 +41,15 @@ def check(trainer: Trainer, run: Run) -> None:
                 f"{type(one).__name__} would replace or remove {one.ckpt_path}, which is this"
                 " program's; change its filename or dirpath"
             )
-        if isinstance(one, ModelCheckpoint) and not isinstance(
-            one, (BestCheckpoint, LastCheckpoint)
-        ):
-            _check_written(one, run)
+    for one in of_users(trainer):
+        _check_written(one, run)
+
+
+def of_users(trainer: Trainer) -> list[ModelCheckpoint]:
+    """Returns the ModelCheckpoints that are not of this program."""
+    ours = (BestCheckpoint, LastCheckpoint)
+    found = trainers.callbacks_of(trainer, ModelCheckpoint)
+    return [one for one in found if not isinstance(one, ours)]
 
 
 def _check_written(one: ModelCheckpoint, run: Run) -> None:
@@ -73,5 +79,5 @@ def _is_ours(path: Path, run: Run) -> bool:
     other = Run(folder.parent)  # such as a committee's member
     if folder == run.best.parent.resolve():
         return path.name in (BEST, LAST)
-    known = (other.file(name).exists() for name in ("config.yaml", "results.json"))
+    known = (path.exists() for path in (other.config_yaml, other.results_json))
     return folder / path.name in (other.best, other.last) and any(known)

@@ -8,6 +8,7 @@ from lightning.pytorch.callbacks import EarlyStopping, Timer
 from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
+from lit_mnist import trainers
 from lit_mnist.runs import limits
 from lit_mnist.runs.limits import Progress
 from lit_mnist.training.trial_pruning import TrialPruning
@@ -18,7 +19,9 @@ _OF_PATIENCE = (_TRAINING, EarlyStoppingReason.PATIENCE_EXHAUSTED)
 
 def progress(trainer: Trainer) -> Progress:
     """Returns the progress of training; an interrupted epoch does not count as finished."""
-    seconds = max((timer.time_elapsed() for timer in _all(trainer, Timer)), default=0.0)
+    seconds = max(
+        (timer.time_elapsed() for timer in trainers.callbacks_of(trainer, Timer)), default=0.0
+    )
     return Progress(_begun(trainer) - within_epoch(trainer), trainer.global_step, seconds)
 
 
@@ -46,13 +49,13 @@ def ended_by(
         done: How far the run has come.
         saved: The last checkpoint of an epoch that is cut short; empty if none is.
     """
-    for one in _all(trainer, EarlyStopping):
+    for one in trainers.callbacks_of(trainer, EarlyStopping):
         if _has_stopped(one) and _had_stopped(one, saved.get("callbacks", {})):
             return type(one).__name__
-    limit = limits.reached(config, done, timers(trainer.callbacks))  # type: ignore[attr-defined] # set in its __init__
+    limit = limits.reached(config, done, timers(trainers.callbacks(trainer)))
     if limit:
         return limit.option
-    pruned = any(one.stopped_epoch for one in _all(trainer, TrialPruning))
+    pruned = any(one.stopped_epoch for one in trainers.callbacks_of(trainer, TrialPruning))
     return TrialPruning.__name__ if pruned else "a callback"
 
 
@@ -117,7 +120,7 @@ class OwnPatience(Callback):
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
         """Notes the patience that the options set, before the checkpoint is loaded."""
-        self.patience = {one: one.patience for one in _all(trainer, EarlyStopping)}
+        self.patience = {one: one.patience for one in trainers.callbacks_of(trainer, EarlyStopping)}
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets that patience again, for training that goes on."""
@@ -145,11 +148,6 @@ def _had_stopped(one: EarlyStopping, states: dict[str, Any]) -> bool:
     """Whether it had stopped in a checkpoint; unknown ones count."""
     state = states.get(one.state_key, {"stopped_epoch": 1})
     return bool(state.get("stopped_epoch") or state.get("stopping_reason"))
-
-
-def _all(trainer: Trainer, kind: type[Any]) -> list[Any]:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    return [one for one in callbacks if isinstance(one, kind)]
 
 
 def validates_next(trainer: Trainer) -> bool:

@@ -6,6 +6,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
 
+from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
 from lit_mnist.runs import checkpoints, digests, entries
 from lit_mnist.runs.folder import Run
@@ -42,8 +43,7 @@ class FinalWeights(Callback):
         A run is complete once this has returned, so all checkpoints must be on disk by then.
         """
         finish_writing(trainer)
-        callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-        finishing = " and ".join(acting(callbacks, trainer.lightning_module))
+        finishing = " and ".join(acting(trainers.callbacks(trainer), trainer.lightning_module))
         if not finishing:
             return
         # on every rank, as sharded weights are put together by all of them

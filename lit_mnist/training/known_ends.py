@@ -3,6 +3,7 @@
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import EarlyStopping
 
+from lit_mnist import trainers
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.optimization import brought
 from lit_mnist.training.ending import timers
@@ -18,7 +19,7 @@ def known_ends(trainer: Trainer, module: LightningModule) -> Ends:
     """
     own = brought(trainer, module)
     place = f"the Timer of {type(module).__name__}.configure_callbacks"
-    kept = [one for one in _callbacks(trainer) if not _replaced(one, own)]
+    kept = [one for one in trainers.callbacks(trainer) if not _replaced(one, own)]
     return Ends(
         timers=timers(kept) | dict.fromkeys(timers(own), place),
         acts=bool(acting((*kept, *own), module)),
@@ -31,7 +32,3 @@ def known_ends(trainer: Trainer, module: LightningModule) -> Ends:
 def _replaced(callback: Callback, own: list[Callback]) -> bool:
     """Whether Lightning will take a module's callback in the place of this one."""
     return type(callback) is not Callback and any(isinstance(one, type(callback)) for one in own)
-
-
-def _callbacks(trainer: Trainer) -> list[Callback]:
-    return trainer.callbacks  # type: ignore[attr-defined] # set in its __init__

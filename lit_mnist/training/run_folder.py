@@ -7,7 +7,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
 from lit_mnist.runs import checkpoints, entries, safe_yaml, tested_files
@@ -48,10 +48,10 @@ class RunFolder(Callback):
         for path in self.outdated:
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
-        files.write_text(self.run.file("config.yaml"), safe_yaml.dump(self.config))
+        files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         other = ("best_", "ended_by")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
-        files.write_json(self.run.file("results.json"), known | self._facts(trainer, pl_module))
+        files.write_json(self.run.results_json, known | self._facts(trainer, pl_module))
 
     def _without_other_images(self, trainer: Trainer) -> Start | None:
         """Returns the start without another run's best whose score is of other images."""
@@ -88,7 +88,7 @@ class RunFolder(Callback):
             **started,
             "model": type(pl_module).__name__,
             "parameters": sum(weights.numel() for weights in pl_module.parameters()),
-            **trainer.datamodule.fingerprint(),  # type: ignore[attr-defined] # the CLI always has one
+            **trainers.data_module(trainer).fingerprint(),
             "hardware": device_name(trainer.strategy.root_device),
             "ranks": trainer.world_size,
             "precision": str(trainer.precision),
@@ -136,7 +136,7 @@ class RunFolder(Callback):
         self, trainer: Trainer, pl_module: LightningModule, exception: BaseException
     ) -> None:
         """Marks the run as interrupted, if training had begun."""
-        if self.began and self.run.file("results.json").exists():
+        if self.began and self.run.results_json.exists():
             by = ending.interrupted_by(exception)
             self.run.update_results(status="interrupted", ended_by=by)
 
@@ -147,7 +147,7 @@ def drop_test(run: Run) -> None:
     before = run.results()
     kept = tested_files.without(before)
     if kept != before:
-        files.write_json(run.file("results.json"), kept)
+        files.write_json(run.results_json, kept)
 
 
 def _batches(trainer: Trainer) -> int:
@@ -162,6 +162,6 @@ def _outdated(run: Run, fresh: bool) -> list[Path]:
     """
     if fresh:
         return run.written()
-    if run.exists() or run.file("metrics.csv").exists():
+    if run.exists() or run.metrics_csv.exists():
         return []
     return [path for path in run.written() if path.name.startswith("events.out.tfevents.")]

@@ -8,6 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.tuner.lr_finder import _determine_lr_attr_name
 from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_setattr
 
+from lit_mnist import trainers
 from lit_mnist.runs import entries
 
 _FINDERS = (BatchSizeFinder, LearningRateFinder)
@@ -85,17 +86,16 @@ class Searched(Callback):
 def _stop_searching(trainer: Trainer) -> None:
     """Takes the finders from the trainer, with a message."""
     finders = _finders(trainer)
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     # a new list, as Lightning is going through the other one
-    trainer.callbacks = [one for one in callbacks if one not in finders]  # type: ignore[attr-defined] # likewise
+    kept = [one for one in trainers.callbacks(trainer) if one not in finders]
+    trainer.callbacks = kept  # type: ignore[attr-defined] # set in its __init__
     for finder in finders if trainer.is_global_zero else ():
         name = type(finder).__name__
         print(f"{name}: searches only in a new run; this one continues from a checkpoint")
 
 
 def _finders(trainer: Trainer) -> list[Any]:
-    callbacks: list[Callback] = trainer.callbacks  # type: ignore[attr-defined] # likewise
-    return [one for one in callbacks if isinstance(one, _FINDERS)]
+    return [one for one in trainers.callbacks(trainer) if isinstance(one, _FINDERS)]
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:

@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.models.evaluation_hooks import STAGES, STARTS
 from lit_mnist.training.validated_weights import norms, same
 
@@ -68,7 +69,6 @@ def found(trainer: Trainer) -> str:
     Args:
         trainer: A trainer that is evaluating or has evaluated, after `watch`.
     """
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    names = (one.swapped for one in callbacks if isinstance(one, AfterCallbacks) and one.swapped)
-    name = next(names, "")
+    after = trainers.callbacks_of(trainer, AfterCallbacks)
+    name = next((one.swapped for one in after if one.swapped), "")
     return name and f"a callback has swapped {name}"

@@ -10,6 +10,7 @@ from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import EarlyStopping, ModelCheckpoint
 from torch.utils.data import DataLoader
 
+from lit_mnist import trainers
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.runs import entries
 
@@ -61,9 +62,9 @@ def still_compared(trainer: Trainer) -> str:
 
     Lightning restores their states before it is known how many images are scored.
     """
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     kinds = (EarlyStopping, ModelCheckpoint)
-    users = [one for one in callbacks if isinstance(one, kinds) and one.state_key not in _OURS]
+    present = [one for one in trainers.callbacks(trainer) if isinstance(one, kinds)]
+    users = [one for one in present if one.state_key not in _OURS]
     schedules = [one for one in trainer.lr_scheduler_configs if one.reduce_on_plateau]
     watching: list[tuple[object, str | None]] = [(one, one.monitor) for one in users]
     watching += [(one.scheduler, one.monitor) for one in schedules]

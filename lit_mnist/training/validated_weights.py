@@ -1,12 +1,11 @@
 """Checks that weights are those that were validated."""
 
-from typing import Any
-
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
 from torch import Tensor, nn
 
+from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
 from lit_mnist.models.evaluation_hooks import STARTS
 
@@ -47,8 +46,7 @@ def remedy(trainer: Trainer) -> str:
     Args:
         trainer: A trainer at the end of an epoch, whose weights have changed after the validation.
     """
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    averages = [one for one in callbacks if isinstance(one, WeightAveraging)]
+    averages = trainers.callbacks_of(trainer, WeightAveraging)
     late = [one for one in averages if one._latest_update_epoch == trainer.current_epoch]
     if not late:
         return "average weights by WeightAveraging, and keep a record in a metric or an attribute"
@@ -65,11 +63,10 @@ def same(norm: Tensor | None, other: Tensor | None) -> bool:
 
 def _saved(trainer: Trainer) -> nn.Module:
     """Returns whose weights a checkpoint holds."""
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
     averages = [
         callback._average_model.module
-        for callback in callbacks
-        if isinstance(callback, WeightAveraging) and callback._average_model is not None
+        for callback in trainers.callbacks_of(trainer, WeightAveraging)
+        if callback._average_model is not None
     ]
     return (trainer.lightning_module, *averages)[-1]
 

@@ -9,7 +9,8 @@ module_callbacks  the callbacks that a module brings
 noise             hides known messages of the libraries, one by one
 resume            resuming a run
 signals           SIGTERM, Ctrl-C, and ranks whose first has ended
+writer_errors     what TensorBoard's thread cannot write
 
-Those of one room only are in it: checkpoint_io in training, kept_rows and writer_errors in logs,
+Those of one room only are in it: checkpoint_io in training, kept_rows in logs,
 light_imports and patching, which replaces what is Lightning's, in machine.
 """

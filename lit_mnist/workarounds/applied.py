@@ -14,7 +14,6 @@ from contextlib import AbstractContextManager, ExitStack, contextmanager
 
 from lit_mnist.errors import UserError
 from lit_mnist.logs.kept_rows import kept_rows
-from lit_mnist.logs.writer_errors import writer_errors
 from lit_mnist.machine import light_imports
 from lit_mnist.machine.light_imports import SWITCH
 from lit_mnist.training.checkpoint_io import written_first
@@ -43,6 +42,7 @@ from lit_mnist.workarounds.signals import (
     ranks_end_with_the_first,
     second_interrupt,
 )
+from lit_mnist.workarounds.writer_errors import writer_errors
 
 
 @contextmanager

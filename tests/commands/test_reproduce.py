@@ -126,6 +126,14 @@ def test_all_systems_are_trained_tested_and_compared(call, order):
     assert not Path("results").exists()
 
 
+def test_the_table_names_the_options_that_change_the_training(call):
+    rate = ("--model.lr", "0.01", "--trainer.limit_train_batches=2")
+    assert call("--only", "dense", *rate)[0] == 0
+    expected = f"--data.dataset {SMALL} --data.batch_size 250 {' '.join(rate)}"
+    assert facts()["dense"]["options"] == expected
+    assert f"`{expected}`" in (OUTPUT / "tutorial.md").read_text()
+
+
 def test_the_table_is_written_under_the_log_folder(call):
     assert call("--only", "dense", "--log_dir", "elsewhere")[0] == 0
     assert json.loads(Path("elsewhere/reproduce/tutorial.json").read_text()).keys() == {"dense"}

@@ -7,7 +7,7 @@ from torchvision import datasets
 
 from lit_mnist.data import download, package_index
 from lit_mnist.data.datasets import MNIST_SHA256
-from lit_mnist.data.download import DATASETS, ensure, load
+from lit_mnist.data.download import DATASETS, load
 from lit_mnist.errors import UserError
 from tests.small_sets import (
     NOWHERE,
@@ -88,7 +88,7 @@ def test_the_other_split_s_files_are_not_needed(tmp_path, offline, part):
 @pytest.mark.parametrize("dataset", DATASETS)
 def test_an_empty_folder_is_filled_once(monkeypatch, tmp_path, dataset):
     with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
-        ensure(dataset, "train", tmp_path)
+        load(dataset, "train", tmp_path)
         asked = len(mirror.requests)
         parts = [load(dataset, part, tmp_path) for part in ("train", "test")]
 
@@ -116,7 +116,7 @@ def test_only_what_is_missing_is_fetched(monkeypatch, tmp_path, capsys):
 def test_a_changed_pixel_is_reported_and_the_file_replaced(monkeypatch, tmp_path, capsys, dataset):
     damaged = tmp_path / dataset / "raw" / IMAGES
     with mirrored(monkeypatch, dataset, None) as (files, (mirror,)):
-        ensure(dataset, "train", tmp_path)
+        load(dataset, "train", tmp_path)
         damaged.write_bytes(flipped(files[IMAGES]))
         mirror.requests.clear()
         capsys.readouterr()

@@ -238,6 +238,15 @@ def test_the_recipe_has_every_option_of_the_network(trained):
     assert "and zoomed, elastic 0.7" in card_sections.data(facts, ValidationData(None, 5, 1))
 
 
+def test_a_card_counts_the_images_that_validated_not_those_held_out(trained):
+    """They are fewer under --trainer.limit_val_batches."""
+    run = Run(MEMBER)
+    facts = Facts.of(run, TrainedRun.read(run))
+    for images in (int(facts.trained.scores[0]["images"]), 40):
+        facts.trained.scores[0]["images"] = images
+        assert f"| validation, which chose the epoch | {images} |" in card_sections.scores(facts, 5)
+
+
 def test_the_best_validation_accuracy_is_not_that_of_other_weights(trained, capsys):
     run = Run(MEMBER)
     assert "validation" in card_sections.metrics(Facts.of(run, TrainedRun.read(run)))

@@ -128,6 +128,11 @@ def test_pictures_are_not_segmented_if_classes_are_not_digits(trained, here):
         np.testing.assert_allclose(digits.predict(each).probabilities, expected, atol=1e-6)
 
 
+def test_a_url_is_not_a_folder():
+    with pytest.raises(UserError, match=r"^https://example.com/run: is a URL; give a path"):
+        lit_mnist.load("https://example.com/run")
+
+
 LOADS = """
 from tests import small_nets
 small_nets.resize(small_nets.SMALL)

@@ -15,7 +15,8 @@ from lightning.pytorch.loggers import CSVLogger, WandbLogger
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.data.datasets import labels
-from lit_mnist.logs.loggers import RunLogger, add_picture, shows_pictures
+from lit_mnist.logs.loggers import add_picture, shows_pictures
+from lit_mnist.logs.run_logger import RunLogger
 from tests.conftest import SMALL
 from tests.no_dropout import LinearModule
 from tests.test_stopping import STOP_AT

@@ -93,7 +93,8 @@ def test_member_facts_come_from_their_own_runs(recorded, three):
         own = json.loads((run / "results.json").read_text())
         assert member["run"] == f"dense/seed_{seed}"
         assert member["weights_sha256"] == own["test_weights_sha256"]
-        assert (member["epoch"], member["val_acc"]) == (own["best_epoch"], own["best_val_acc"])
+        best = [own[name] for name in ("best_epoch", "best_val_acc", "best_val_images")]
+        assert [member["epoch"], member["val_acc"], member["val_images"]] == best
         for key in ("test_acc", "test_acc_ci95", "test_errors"):
             assert member[key] == own[key]
         for key in ("dataset", "data_sha256", "split_sha256"):
@@ -172,7 +173,16 @@ def test_members_outside_a_run_are_named_by_path(trained, members, no_pictures):
     assert [member["run"] for member in recorded["members"]] == ["42.ckpt", "44.ckpt"]
 
 
+def test_the_report_tells_how_many_images_validated(recorded):
+    assert "Each validation accuracy is of 100 images." in markdown(recorded)
+    first, *others = recorded["members"]
+    mixed = recorded | {"members": [first | {"val_images": 20}, *others]}
+    assert "Each validation accuracy is of 20 to 100 images." in markdown(mixed)
+
+
 def test_a_member_whose_validation_is_unknown_has_an_empty_cell(recorded):
-    unknown = [member | {"val_acc": None, "epoch": None} for member in recorded["members"]]
-    rows = rows_of(markdown(recorded | {"members": unknown}), "| val acc")
+    blank = {"val_acc": None, "val_images": None, "epoch": None}
+    text = markdown(recorded | {"members": [member | blank for member in recorded["members"]]})
+    assert "Each validation accuracy" not in text
+    rows = rows_of(text, "| val acc")
     assert [row[1] for row in rows[:3]] == ["", "", ""]

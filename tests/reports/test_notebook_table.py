@@ -102,6 +102,15 @@ def test_a_committee_is_reported_by_its_test_and_its_members_spread(done, tmp_pa
     assert "- a machine; precision 32-true; torch 2.14." in text
 
 
+def test_options_that_change_the_training_are_named(done, tmp_path):
+    write(tmp_path, done)
+    assert "other options" not in written(tmp_path)[1]
+    write(tmp_path, done, "--model.lr 0.01")
+    facts, text, _ = written(tmp_path)
+    assert {row["options"] for row in facts.values()} == {"--model.lr 0.01"}
+    assert text.count("- Trained with other options than the notebook's: `--model.lr 0.01`.") == 1
+
+
 def test_one_run_has_no_spread(done, tmp_path):
     system, folders = done[0]
     write(tmp_path, [(system, folders[:1])])

@@ -16,7 +16,7 @@ def test_predictions_are_in_index_order():
     probabilities = torch.rand(5, 10)
     members = torch.rand(5, 3, 10)
     labels = torch.tensor([4, 0, 9, 1, 7])
-    collector = Collector(run=None)
+    collector = Collector()
     for places in ([3, 0], [4, 2, 1]):
         batch = Batch(torch.zeros(len(places), 1, 28, 28), labels[places], torch.tensor(places), 1)
         collector.collect(batch, probabilities[places], members[places])
@@ -29,7 +29,7 @@ def test_predictions_are_in_index_order():
 
 
 def test_a_rank_without_images_adds_nothing():
-    collector = Collector(run=None)
+    collector = Collector()
     for count, widths in ((0, 0), (1, 6), (0, 0)):
         labels = torch.zeros(count, dtype=torch.int64)
         batch = Batch(torch.zeros(count, 1, 28, 28), labels, labels, 1)
@@ -38,7 +38,7 @@ def test_a_rank_without_images_adds_nothing():
 
 
 def test_features_that_not_each_batch_has_are_left_out():
-    collector = Collector(run=None)
+    collector = Collector()
     for place, width in enumerate((0, 6)):
         index = torch.tensor([place])
         batch = Batch(torch.zeros(1, 1, 28, 28), index, index, 1)
@@ -48,7 +48,7 @@ def test_features_that_not_each_batch_has_are_left_out():
 
 def test_nine_digits_preserve_float32():
     probabilities = torch.rand(50, 10)
-    collector = Collector(run=None)
+    collector = Collector()
     batch = Batch(torch.zeros(50, 1, 28, 28), torch.arange(50) % 10, torch.arange(50), 50)
     collector.collect(batch, probabilities)
     found = collector.gathered(ALONE)

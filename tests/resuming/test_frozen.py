@@ -81,11 +81,3 @@ def test_a_checkpoint_saved_during_a_validation_has_the_modes_of_training():
     now = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
     Frozen().on_load_checkpoint(fitting(), now, checkpoint)
     assert [one.training for one in now.modules()] == [True, True, False]
-
-
-def test_a_checkpoint_of_an_earlier_version_says_nothing_of_modes():
-    now = nn.Sequential(nn.Linear(1, 1), nn.Dropout().eval())
-    saved = {entries.FROZEN: {"weights": ["0.bias"], "statistics": []}}
-    Frozen().on_load_checkpoint(fitting(), now, saved)
-    assert [one.training for one in now.modules()] == [True, True, False]
-    assert not now[0].bias.requires_grad

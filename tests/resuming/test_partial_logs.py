@@ -19,7 +19,8 @@ from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
     logs = PartialLogs()
-    sums = {"logged": {"loss": {"name": "loss", "value": torch.tensor(1.0)}}, "metrics": {}}
+    how = {"name": "loss", "fx": "training_step", "reduce": "mean", "sync": False}
+    sums = {"logged": {"loss": {"how": how, "value": torch.tensor(1.0)}}, "metrics": {}}
     trainer = SimpleNamespace(
         world_size=1, global_rank=0, is_global_zero=True, lightning_module=LightningModule(),
         strategy=SimpleNamespace(reduce=None), _logger_connector=SimpleNamespace(),

@@ -25,7 +25,9 @@ def warmed_up(after):
     parts = [LinearLR(adam, total_iters=2), after(adam)]
     config = SimpleNamespace(scheduler=SequentialLR(adam, parts, milestones=[2]))
     return SimpleNamespace(
-        lr_scheduler_configs=[config], state=SimpleNamespace(fn=TrainerFn.FITTING)
+        optimizers=[adam],
+        lr_scheduler_configs=[config],
+        state=SimpleNamespace(fn=TrainerFn.FITTING),
     )
 
 

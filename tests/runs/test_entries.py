@@ -1,12 +1,10 @@
-"""Our entries in checkpoints beside a user's of the same names, and those of older versions."""
+"""Our entries in checkpoints beside a user's of the same names, and those of version 0.1."""
 
 import lit_mnist
 from lit_mnist.runs import entries
-from tests import kept
 from tests.recipes import OwnEntries
 from tests.test_recipes import fitted, recipe
-from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
-from tests.trained import change
+from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 CUT = (STOP_AT, "--every_n_train_steps", "3")
 
@@ -25,18 +23,8 @@ def test_entries_of_a_module_may_have_the_names_of_ours(run_cli, monkeypatch):
     lit_mnist.load(folder("cut"), [OwnEntries])
 
 
-def plain(named):
-    return {key.removeprefix("lit_mnist."): value for key, value in named.items()}
-
-
-def test_a_run_whose_entries_have_no_prefix_resumes_bit_identically(run_cli, shared, monkeypatch):
-    kept.fitted(shared, run_cli)
-    stopped(run_cli, monkeypatch, "14", "fit", *CUT, "--name", "cut")
-    path = folder("cut") / "checkpoints" / "last.ckpt"
-    change(path, lambda new: plain(new | {"callbacks": plain(new["callbacks"])}))
-    old = checkpoint("last", folder("cut"))
-    assert entries.get(old, entries.SCORES) is old["train_scores"]
-    assert entries.state(old, entries.METRICS) is old["callbacks"]["metrics"]
-    status, _, problems = run_cli("fit", *CUT, "--name", "cut")
-    assert (status, problems) == (0, "")
-    assert_same_end(RUN, folder("cut"))
+def test_the_entries_of_version_0_1_have_no_prefix():
+    checkpoint = {"train_scores": [1], "frozen": {}, "callbacks": {"metrics": {"rows": []}}}
+    assert entries.get(checkpoint, entries.SCORES) == [1]
+    assert entries.state(checkpoint, entries.METRICS) == {"rows": []}
+    assert entries.get(checkpoint, entries.FROZEN) is None  # a module's own

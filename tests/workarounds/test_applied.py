@@ -31,7 +31,7 @@ from tensorboard.summary.writer import event_file_writer
 
 from lit_mnist.commands.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
-from lit_mnist.logs.loggers import RunLogger
+from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
 from lit_mnist.workarounds import applied

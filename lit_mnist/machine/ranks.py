@@ -1,4 +1,4 @@
-"""What each rank keeps in a checkpoint for itself."""
+"""Gathers what each rank gives, as for a checkpoint, and finds what this rank had given."""
 
 from typing import Any
 
