@@ -20,7 +20,7 @@ from lit_mnist import files
 from lit_mnist.commands import overview
 from lit_mnist.commands.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
-from lit_mnist.machine import rank_errors
+from lit_mnist.machine import lost_signals, rank_errors
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -146,7 +146,8 @@ def _run(argv: list[str]) -> None:
         gc.freeze()
         gc.enable()
     _on_signals(signal.default_int_handler, _terminate)
-    module.run(options)
+    with lost_signals.sent_again():
+        module.run(options)
 
 
 def _check_command(name: str) -> None:

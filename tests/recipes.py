@@ -224,6 +224,18 @@ class OddModule(DenseModule):
         return loss
 
 
+class SetsUpItsSchedule(DenseModule):
+    """Computes in `setup` what its optimizer and schedule need, as Lightning's own examples do."""
+
+    def setup(self, stage):
+        self.groups = [{"params": list(self.net.parameters())}]
+        self.length = 2 * self.trainer.max_epochs
+
+    def configure_optimizers(self):
+        adam = torch.optim.Adam(self.groups, lr=0.002)
+        return [adam], [CosineAnnealingLR(adam, self.length)]
+
+
 class Late(DenseModule):
     """Creates a layer in `setup`, and saves an entry in checkpoints."""
 

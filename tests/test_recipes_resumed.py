@@ -36,6 +36,7 @@ RECIPES = {
         *recipe("EpochPlateau"),
         *callback("EMAWeightAveraging", decay="0.9"),
     ],
+    "a schedule whose length its setup computes": recipe("SetsUpItsSchedule"),
     "two optimizers by hand": recipe("TwoOptimizers"),
     "an optimizer and schedules of the user's own classes": recipe("OwnOptimization"),
     "an average at the end": callback(

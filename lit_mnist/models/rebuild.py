@@ -53,8 +53,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     kind = trained_class(checkpoint, path, classes)
     evaluation_hooks.refuse_of_batches(kind, path)
     arguments = _arguments(checkpoint, kind, path)
-    with _as_in_training(path, f"{kind.__name__} does not take its hyperparameters"):
-        module = _made(kind, arguments, checkpoint)
+    module = _made(kind, arguments, checkpoint, path)
     checkpoints.check_fits(checkpoint, module, path)
     with _as_in_training(path, f"does not fit {kind.__name__}"):  # if its layers are made late
         # what a module leaves out of its checkpoints is as its constructor makes it
@@ -85,7 +84,7 @@ def _as_in_training(path: Path, what: str, more: str = "") -> Iterator[None]:
 
 
 def _made(
-    kind: type[ScoredModule], arguments: dict[str, Any], checkpoint: dict[str, Any]
+    kind: type[ScoredModule], arguments: dict[str, Any], checkpoint: dict[str, Any], path: Path
 ) -> ScoredModule:
     """Instantiates the class, with all of its layers."""
     # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
@@ -94,12 +93,27 @@ def _made(
         warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
         # nor do Lightning's own calls concern a user whose Python makes errors of warnings
         warnings.filterwarnings("ignore", category=DeprecationWarning, module="lightning")
-        module = _instance(kind, arguments)
-        lazy.complete(module)
+        with _as_in_training(path, f"{kind.__name__} does not take its hyperparameters"):
+            module = _instance(kind, arguments)
+        with _as_in_training(path, f"{kind.__name__} cannot make its layers"):
+            lazy.complete(module)
+        with _as_in_training(path, f"{kind.__name__} cannot be set up or loaded"):
+            _set_up(module)
+            module.on_load_checkpoint(checkpoint)
+    return module
+
+
+def _set_up(module: ScoredModule) -> None:
+    """Calls a module's own `setup`, which may make layers.
+
+    What it asks of its trainer is for training. If the forward needs it, its answers tell.
+    """
+    try:
         if makes_layers_late(module):
             module.setup("predict")
-        module.on_load_checkpoint(checkpoint)
-    return module
+    except RuntimeError as error:
+        if "not attached to a `Trainer`" not in str(error):
+            raise
 
 
 class Evaluating(ScoredModule):

@@ -5,6 +5,7 @@ and training calls it again.
 """
 
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -42,11 +43,9 @@ def optimization(
         isinstance(one, REBUILDERS) for one in (*trainers.callbacks(trainer), *brought(*given))
     ):
         return [], None
-    try:
+    # It may ask its trainer, or lack what its `setup` sets; a mistake comes up again in training
+    with suppress(Exception):
         return _listed(copied(model).configure_optimizers())
-    except RuntimeError as error:
-        if "not attached to a `Trainer`" not in str(error):
-            raise
     # The form of the schedules may depend on the length of training
     return _ask(trainer, model, lambda asked: _listed(asked.configure_optimizers())[0]) or [], None
 

@@ -53,6 +53,43 @@ def test_a_module_with_its_own_evaluation_is_rebuilt_with_it(tmp_path):
         torch.testing.assert_close(committee(images).exp(), probabilities)
 
 
+class AsksItsTrainer(DenseModule):
+    """Asks what only training needs."""
+
+    def setup(self, stage):
+        self.epochs = self.trainer.max_epochs
+
+
+class NeedsItsTrainer(AsksItsTrainer):
+    def forward(self, images):
+        return super().forward(images) * self.epochs
+
+
+class Configures(DenseModule):
+    def configure_model(self):
+        self.last = nn.Linear(10, self.trainer.max_epochs)
+
+
+def test_what_a_setup_asks_of_its_trainer_is_not_needed_for_answers(tmp_path):
+    module, images = AsksItsTrainer().eval(), torch.rand(2, 1, 28, 28)
+    rebuilt = network(saved(module, tmp_path / "a.ckpt"), tmp_path / "a.ckpt")
+    with torch.no_grad():
+        torch.testing.assert_close(rebuilt(images), module(images))
+
+
+@pytest.mark.parametrize(
+    ("kind", "problem"),
+    [
+        (NeedsItsTrainer, "NeedsItsTrainer cannot read a single image .*'epochs'"),
+        (Configures, "Configures cannot make its layers .*not attached to a `Trainer`"),
+    ],
+)
+def test_a_module_that_needs_its_trainer_for_answers_is_refused(tmp_path, kind, problem):
+    content = saved(kind(), tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match=problem):
+        network(content, tmp_path / "a.ckpt")
+
+
 def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeypatch):
     def set_up():
         raise RuntimeError("The NVIDIA driver on your system is too old")
