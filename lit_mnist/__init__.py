@@ -13,12 +13,12 @@ A room imports only from rooms below it, and each room's `__init__` is the map o
     resuming     what an exact resume needs beyond Lightning's checkpoints
     training     a run's callbacks, when checkpoints are written, how training ends
     logs         what a run writes to metrics.csv, TensorBoard and other loggers
-    machine      what decides bf16, how many ranks there are, what is imported
+    machine      what decides bf16, what limits the machine, ranks, signals, imports
     models       nets, LightningModules, the plateau schedule and its patience, committees
     data         the data module, the split, batches, augmentation, downloads
     pictures     finds digits in a user's pictures and brings them to MNIST's form, for `predict`
     runs         a run's folder and the names of its files, safe loading, resuming, the ledger
-    files        atomic writing of files
+    files        atomic writing of files; checks of paths
     trainers     the callbacks and the data module of a trainer
     shape        the shape of the problem: 28 x 28 pixels, ten classes
     program      the name by which the user calls this program

@@ -8,12 +8,12 @@ Kind = TypeVar("Kind")
 
 
 def callbacks(trainer: Trainer) -> list[Callback]:
-    """Returns a list of a trainer's callbacks."""
+    """Returns a copy of the list of a trainer's callbacks."""
     return list(trainer.callbacks)  # type: ignore[attr-defined] # see above
 
 
 def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
-    """Returns a list of those of its callbacks that are of a class."""
+    """Returns those of its callbacks that are of a class."""
     return [one for one in callbacks(trainer) if isinstance(one, kind)]
 
 

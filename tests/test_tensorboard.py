@@ -19,7 +19,7 @@ from torch.utils.tensorboard import SummaryWriter
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.datasets import labels
 from lit_mnist.logs.hparams import hparams
-from lit_mnist.logs.logger_board import best_of_epoch
+from lit_mnist.logs.new_best import best_of_epoch
 from tests import kept
 from tests.conftest import SMALL
 

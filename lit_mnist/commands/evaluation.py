@@ -107,7 +107,7 @@ def trained(
     path = starting_point.checkpoint_of(run, ckpt_path) if ckpt_path else _of_run(run)
     checkpoint = checkpoints.read(path)
     lazy.complete(model, trainer)
-    _check(path, checkpoint, model, options["model"].get("init_args") or {})
+    _check_fits(path, checkpoint, model, options["model"].get("init_args") or {})
     if run.exists() and path.parent.resolve() != run.best.parent.resolve():
         own = run.evaluated()[0]  # which a config that names where fit began does not
         warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
@@ -126,7 +126,7 @@ def _of_run(run: Run) -> Path:
     return path
 
 
-def _check(
+def _check_fits(
     path: Path, checkpoint: dict[str, Any], model: ScoredModule, given: Mapping[str, Any]
 ) -> None:
     """Refuses a checkpoint that is not of this model, with its options and its code."""

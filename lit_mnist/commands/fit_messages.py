@@ -23,13 +23,14 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     if begin.resume is None:
         print(f"{begin.done}; raise it")
         return
-    epochs = begin.resume.epochs
+    epochs, ended = begin.resume.epochs, begin.resume.ended
+    limit = ended.limit if ended else ""
     print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
-    raising = "to train on, raise that limit; " if begin.resume.limit else ""
+    raising = "to train on, raise that limit; " if limit else ""
     print(f"{raising}to start afresh, add --fresh.".capitalize())
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
-        by = {"ended_by": begin.resume.limit} if begin.resume.limit else {}
+        by = {"ended_by": limit} if limit else {}
         counts = {"epochs": begin.resume.epochs, "steps": begin.resume.total_steps}
         run.update_results(status="complete", **by, **counts)
 

@@ -54,8 +54,8 @@ def free_gib(root: Path = Path("/")) -> float | None:
         free = int(facts["MemAvailable"].split()[0]) * 1024
     except (OSError, KeyError, ValueError, IndexError):
         return None
-    files = ("memory.max", "memory.limit_in_bytes")  # of version 2 and 1
-    texts = [_text(one / name) for one in control_groups.folders("memory", root) for name in files]
+    names = ("memory.max", "memory.limit_in_bytes")  # of version 2 and 1
+    texts = [_text(one / name) for one in control_groups.folders("memory", root) for name in names]
     limits = [int(text) for text in texts if text.isdecimal()]  # "max" means no limit
     return min([free, *limits]) / 2**30
 

@@ -16,7 +16,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
 from lit_mnist.reports import notebook_table
 from lit_mnist.reports.notebook import SYSTEMS, System
-from lit_mnist.runs.config_changes import FREE_OPTIONS
+from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS
 
 
 def run(options: argparse.Namespace) -> None:
@@ -80,9 +80,9 @@ def _recipe_options(typed: Sequence[str]) -> str:
         if arg.startswith("--") or not options:
             options.append([])
         options[-1].append(arg)
-    named = [(option[0].removeprefix("--").partition("=")[0], option) for option in options]
-    free = ("fresh", *FREE_OPTIONS)
-    return shlex.join(arg for name, option in named if name not in free for arg in option)
+    told = {"trainer.min_epochs", "trainer.min_steps", *LIMITS}
+    free = ("--fresh", "--seed_everything", *(f"--{one}" for one in {*FREE_OPTIONS} - told))
+    return shlex.join(arg for option in options if not option[0].startswith(free) for arg in option)
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:

@@ -62,12 +62,12 @@ def find(
             _check_same(run, named, point)
         if point:
             same_images.check(run, options["data"], point.data_sha256)
-        return StartingPoint(point, done=point.ended_by if point else "")
+        return StartingPoint(point, done=point.ended.why if point and point.ended else "")
     if named is None:
         nothing = limits.reached(options, Progress(), ends.timers)
         return StartingPoint(done=f"{nothing}: there is nothing to train" if nothing else "")
     checkpoint = checkpoints.read(named)
-    _check(named, checkpoint, trainer, model)
+    _check_start(named, checkpoint, trainer, model)
     reached = limits.reached(options, Progress.of(checkpoint), ends.timers)
     if reached:
         raise UserError(f"{named}: {reached} is reached, so nothing would be trained; raise it")
@@ -103,7 +103,7 @@ def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:
         )
 
 
-def _check(
+def _check_start(
     named: Path, checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule
 ) -> None:
     """Checks that training can go on from a checkpoint of another run; raises UserError."""

@@ -9,6 +9,7 @@ logged_values  what was logged in an epoch, and its columns in metrics.csv
 logger_board   pictures and scores of an epoch for the loggers that a user adds
 loggers        at which step loggers are told what, and what they can show
 net_graph      a net's graph for TensorBoard
+new_best       the scores of a new best epoch
 run_logger     the run's own TensorBoard logger
 step_logs      tells where values that are logged by step reach no logger
 tiles          small pictures as arrays: rows of images, a confusion matrix

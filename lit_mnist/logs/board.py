@@ -20,9 +20,9 @@ import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
 from lit_mnist.logs.hparams import hparams
-from lit_mnist.logs.logger_board import best_of_epoch
 from lit_mnist.logs.loggers import next_step
 from lit_mnist.logs.net_graph import add_graph
+from lit_mnist.logs.new_best import best_of_epoch
 from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.logs.validated import Validated
 from lit_mnist.runs import safe_yaml

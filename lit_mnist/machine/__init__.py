@@ -1,4 +1,4 @@
-"""The machine and its processes: what decides bf16, how many ranks there are, what is imported.
+"""The machine and its processes: what decides bf16, what limits it, ranks, signals, imports.
 
 control_groups  the control groups that limit this process
 hardware        what decides bf16 and channels-last on a machine; its name and versions

@@ -90,7 +90,7 @@ class CommitteeReport(EvaluationReport):
             out_of_fold.write(self.run, self.committee, self.held_out)
         files.write_text(self.run.votes, votes_csv(self.predictions, self.votes))
         super().write(trainer, scores)
-        figure = committee_plots.errors_by_size_figure(by_size, len(log_probs[0]))
+        figure = committee_plots.errors_by_size_figure(by_size, len(self.predictions.labels))
         show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
         files.write_text(self.run.file(REPORT), markdown(self.run.results() | scores))
 

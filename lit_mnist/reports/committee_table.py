@@ -58,9 +58,10 @@ def _scores(results: dict[str, Any]) -> list[str]:
 
 
 def _validated(members: Sequence[dict[str, Any]]) -> list[str]:
-    """Formats the line about how many images the validation accuracies are of, where known."""
-    counts = {member["val_images"] for member in members if member.get("val_images")}
-    if not counts:
+    """Formats the line about how many images the validation accuracies are of, if all are known."""
+    known = [member.get("val_images") for member in members if member["val_acc"] is not None]
+    counts = {int(count or 0) for count in known}
+    if not counts or 0 in counts:
         return []
     several = "" if len(counts) == 1 else f"{min(counts):,} to "
     return [f"Each validation accuracy is of {several}{max(counts):,} images.", ""]

@@ -104,7 +104,7 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         for row in facts.values()
         if row["notebook"]["note"]
     ]
-    for options in sorted({row.get("options", "") for row in facts.values()} - {""}):
+    for options in sorted({row["options"] for row in facts.values()} - {""}):
         notes.append(f"- Trained with other options than the notebook's: `{options}`.")
     places = sorted({place for row in facts.values() for place in row["hardware"]})
     kinds = sorted({kind for row in facts.values() for kind in row["precision"]})

@@ -21,7 +21,7 @@ _FIRST = (MetricsCSV, PartialLogs)  # they say why
 
 
 def keepers() -> list[Callback]:
-    """Returns the callbacks that save and restore what Lightning does not."""
+    """Returns the callbacks that save and restore what Lightning does not, or note its lack."""
     logs: list[Callback] = [PartialLogs(), LastMetrics()]
     weights: list[Callback] = [Searched(), Frozen(), SameSums(), PendingGradients()]
     # Those before it restore what the hooks that ResumedEpoch calls must not change

@@ -9,7 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import finish_writing
-from lit_mnist.training.checkpoint_names import of_users
+from lit_mnist.training.checkpoint_names import users_checkpoints
 from lit_mnist.training.ending import within_epoch
 
 
@@ -30,7 +30,9 @@ class CutShortFiles(Callback):
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Adds their names to `last.ckpt`."""
-        users = of_users(trainer) if trainer.is_global_zero and within_epoch(trainer) else []
+        if not (trainer.is_global_zero and within_epoch(trainer)):
+            return
+        users = users_checkpoints(trainer)
         if not users or not self.run.last.is_file():  # but a folder, as of sharded weights
             return
         checkpoint = checkpoints.read(self.run.last)
@@ -62,12 +64,12 @@ class CutShortFiles(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Has the callbacks forget the files in whose place these were saved."""
-        for one in of_users(trainer) if self.files else []:
+        for one in users_checkpoints(trainer) if self.files else []:
             _forget_missing(one, trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Removes them; the callbacks save those of this epoch next."""
-        users = of_users(trainer)
+        users = users_checkpoints(trainer)
         known = set().union(*(_files(one.state_dict()) for one in users))
         for one in users:
             for path in {*self.files.get(one.state_key, [])} - known:

@@ -13,12 +13,12 @@ from lit_mnist.training.ending import ends_within_epoch, validates_next
 
 
 class Lacks(Callback):
-    """Such a checkpoint can be tested, but a run that goes on from it would be another."""
+    """Notes what is lacking: it can be tested, but a run resumed from it would differ."""
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Notes the first that applies; of pruned weights, saves those without masks."""
+        """Notes it, and saves pruned weights without their masks."""
         if trainer.fit_loop._should_accumulate():
             checkpoint[entries.LACKS] = "gradients"
         elif _within_a_step(trainer):

@@ -41,7 +41,10 @@ class ScheduleLengths(Callback):
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves what the schedules were made with: one may change that as it goes on."""
+        """Saves what the schedules were made with, as one may change that as it goes on.
+
+        And the classes of schedules and optimizers, as a callback may replace both.
+        """
         schedules = (config.scheduler for config in trainer.lr_scheduler_configs)
         checkpoint[entries.KINDS] = optimization.kinds(trainer.optimizers, schedules)
         checkpoint[entries.SCHEDULES] = self.made

@@ -17,7 +17,7 @@ _PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
 class Ended(NamedTuple):
     """Why nothing is left to train."""
 
-    why: str = ""  # empty if something is
+    why: str
     limit: str = ""  # the option that limits it, if that is why
 
 
@@ -27,8 +27,8 @@ def why_ended(
     config: dict[str, Any],
     checkpoint: dict[str, Any],
     ends: Ends,
-) -> Ended:
-    """Returns why nothing is left to train, if nothing is.
+) -> Ended | None:
+    """Returns why nothing is left to train; None if something is.
 
     Raises:
         UserError: An option would have no effect.
@@ -50,7 +50,7 @@ def why_ended(
         return Ended(f"ended by {by}")
     if not patient:
         _check_patience(old, new, results, raised)
-    return Ended()
+    return None
 
 
 def _check_patience(

@@ -21,7 +21,6 @@ from lit_mnist.runs.trained_on import fingerprint_of
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]
 _UNKNOWN = Ends()
-_GOES_ON = Ended()
 
 
 class Start(NamedTuple):
@@ -39,12 +38,11 @@ class ResumePoint(NamedTuple):
     epochs: int  # finished epochs
     step: int  # finished steps of the next epoch
     total_steps: int  # optimizer steps so far
-    ended_by: str = ""  # why nothing is left to do; empty if training can continue
-    limit: str = ""  # the option that limits it, if that is why
+    ended: Ended | None = None  # why nothing is left to train; None if something is
     data_sha256: str = ""  # of the files that it was trained on; empty if not known
 
     @classmethod
-    def of(cls, path: Path, checkpoint: dict[str, Any], ended: Ended = _GOES_ON) -> Self:
+    def of(cls, path: Path, checkpoint: dict[str, Any], ended: Ended | None = None) -> Self:
         """Describes a checkpoint that was read from a path."""
         epochs, step = checkpoints.progress(checkpoint)
         return cls(
@@ -52,15 +50,14 @@ class ResumePoint(NamedTuple):
             epochs,
             step,
             total_steps=checkpoint.get("global_step", 0),
-            ended_by=ended.why,
-            limit=ended.limit,
+            ended=ended,
             data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")),
         )
 
     @property
     def complete(self) -> bool:
         """Whether there is nothing left to do."""
-        return bool(self.ended_by)
+        return self.ended is not None
 
     def __str__(self) -> str:
         """Describes it for the user."""
@@ -103,7 +100,7 @@ def resume_point(
     path, checkpoint = newest(run, fault)
     _check_unchanged(run, _lowered(before, config, checkpoint))
     ended = why_ended(run, before, config, checkpoint, ends)
-    if not ended.why and (checkpoints.lack(checkpoint) or other(checkpoint)):
+    if not ended and (checkpoints.lack(checkpoint) or other(checkpoint)):
         path, checkpoint = newest(
             run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
         )
@@ -135,7 +132,7 @@ def _options_without_config(run: Run) -> dict[str, Any]:
         with suppress(UserError):
             before = _options_of(checkpoints.read(path))
             say(
-                f"{run.file('config.yaml')}: missing; the model and its options are compared with"
+                f"{run.config_yaml}: missing; the model and its options are compared with"
                 f" {path.name}, the others cannot be"
             )
             return before

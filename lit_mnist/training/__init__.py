@@ -3,7 +3,7 @@
 best_checkpoint    writes best.ckpt
 callbacks          writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_io      checkpoints that are written whole or not at all, and read once they are
-checkpoint_names   refuses callbacks that would write or delete our checkpoints
+checkpoint_names   the user's checkpoint callbacks; refuses those that would replace our files
 checkpointing      writes last.ckpt, and lists what writes checkpoints
 ending             which limit ended training; stops only where a run can be resumed
 final_weights      saves weights that are changed after the last epoch, such as an average

@@ -41,11 +41,11 @@ def check(trainer: Trainer, run: Run) -> None:
                 f"{type(one).__name__} would replace or remove {one.ckpt_path}, which is this"
                 " program's; change its filename or dirpath"
             )
-    for one in of_users(trainer):
+    for one in users_checkpoints(trainer):
         _check_written(one, run)
 
 
-def of_users(trainer: Trainer) -> list[ModelCheckpoint]:
+def users_checkpoints(trainer: Trainer) -> list[ModelCheckpoint]:
     """Returns the ModelCheckpoints that are not of this program."""
     ours = (BestCheckpoint, LastCheckpoint)
     found = trainers.callbacks_of(trainer, ModelCheckpoint)
@@ -79,5 +79,5 @@ def _is_ours(path: Path, run: Run) -> bool:
     other = Run(folder.parent)  # such as a committee's member
     if folder == run.best.parent.resolve():
         return path.name in (BEST, LAST)
-    known = (path.exists() for path in (other.config_yaml, other.results_json))
+    known = (one.exists() for one in (other.config_yaml, other.results_json))
     return folder / path.name in (other.best, other.last) and any(known)

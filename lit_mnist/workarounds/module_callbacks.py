@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import SpikeDetection
 from lightning.pytorch.trainer.connectors import callback_connector
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist import trainers
 from lit_mnist.errors import UserError
 from lit_mnist.machine.patching import replaced
 from lit_mnist.training.best_checkpoint import BestCheckpoint
@@ -51,7 +52,7 @@ def module_callbacks() -> AbstractContextManager[None]:
 def _check(trainer: Trainer) -> None:
     """Checks that all are callbacks, each with a place of its own in a checkpoint."""
     hook = f"{type(trainer.lightning_module).__name__}.configure_callbacks"
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
+    callbacks: list[Any] = [*trainers.callbacks(trainer)]  # of any kind, as a user gives them
     for one in callbacks:
         if not isinstance(one, Callback):
             kind = one if isinstance(one, type) else type(one)

@@ -71,12 +71,14 @@ def test_a_table_of_another_average_is_known_by_it(copied, members, in_process):
     assert main(["audit", str(COMMITTEE)]) == 0
 
 
-@pytest.mark.parametrize("way", ["from elsewhere", "moved"])
+@pytest.mark.parametrize("way", ["here", "from elsewhere", "moved"])
 def test_a_member_that_was_trained_on_is_noticed(copied, monkeypatch, capsys, way):
     (copied / "other").mkdir()
     if way == "moved":
         shutil.move("tb_logs", "other/tb_logs")
         folder = Path("other")
+    elif way == "here":
+        folder = Path()
     else:
         monkeypatch.chdir("other")
         folder = Path("..")

@@ -128,8 +128,11 @@ def test_all_systems_are_trained_tested_and_compared(call, order):
 
 def test_the_table_names_the_options_that_change_the_training(call):
     rate = ("--model.lr", "0.01", "--trainer.limit_train_batches=2")
-    assert call("--only", "dense", *rate)[0] == 0
-    expected = f"--data.dataset {SMALL} --data.batch_size 250 {' '.join(rate)}"
+    free = ("--seed_everything", "7", "--trainer.logger.class_path=CSVLogger", "--fresh")
+    free += ("--trainer.logger.init_args.save_dir=csv",)
+    assert call("--only", "dense", *rate, *free)[0] == 0
+    short = "--trainer.max_epochs 1"
+    expected = f"--data.dataset {SMALL} --data.batch_size 250 {short} {' '.join(rate)}"
     assert facts()["dense"]["options"] == expected
     assert f"`{expected}`" in (OUTPUT / "tutorial.md").read_text()
 

@@ -2,9 +2,11 @@
 
 import lit_mnist
 from lit_mnist.runs import entries
+from tests import kept
 from tests.recipes import OwnEntries
 from tests.test_recipes import fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.trained import change
 
 CUT = (STOP_AT, "--every_n_train_steps", "3")
 
@@ -23,8 +25,20 @@ def test_entries_of_a_module_may_have_the_names_of_ours(run_cli, monkeypatch):
     lit_mnist.load(folder("cut"), [OwnEntries])
 
 
-def test_the_entries_of_version_0_1_have_no_prefix():
-    checkpoint = {"train_scores": [1], "frozen": {}, "callbacks": {"metrics": {"rows": []}}}
-    assert entries.get(checkpoint, entries.SCORES) == [1]
-    assert entries.state(checkpoint, entries.METRICS) == {"rows": []}
-    assert entries.get(checkpoint, entries.FROZEN) is None  # a module's own
+def as_in_0_1(new):
+    """A checkpoint with nothing of ours but what version 0.1 had."""
+    named = {name: value for name, value in new.items() if not name.startswith("lit_mnist.")}
+    states = {key: one for key, one in new["callbacks"].items() if key[:10] != "lit_mnist."}
+    states["metrics"] = new["callbacks"][entries.METRICS]
+    own = {"frozen": "a user's, whose name is that of a later entry of ours"}
+    return named | own | {"train_scores": new[entries.SCORES], "callbacks": states}
+
+
+def test_a_run_of_version_0_1_resumes_bit_identically(run_cli, shared, monkeypatch):
+    kept.fitted(shared, run_cli)
+    stopped(run_cli, monkeypatch, "14", "fit", *CUT, "--name", "cut")
+    change(folder("cut") / "checkpoints" / "last.ckpt", as_in_0_1)
+    assert entries.get(checkpoint("last", folder("cut")), entries.FROZEN) is None
+    status, _, problems = run_cli("fit", *CUT, "--name", "cut")
+    assert (status, problems) == (0, "")
+    assert_same_end(RUN, folder("cut"))

@@ -100,19 +100,19 @@ def test_hardware_and_paths_may_differ(free):
 
 
 def test_resumes_from_the_last_epoch(run):
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "", "", "")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "")
 
 
 def test_is_complete_at_its_limit(run):
     point = resume_point(run, with_epochs(3))
-    assert point.ended_by == "--trainer.max_epochs 3 is reached"
+    assert point.ended.why == "--trainer.max_epochs 3 is reached"
 
 
 def test_is_complete_after_early_stopping(run):
     run.update_results(status="complete", ended_by="EarlyStopping")
-    assert resume_point(run, CONFIG).ended_by == "ended by EarlyStopping"
+    assert resume_point(run, CONFIG).ended.why == "ended by EarlyStopping"
     run.update_results(ended_by="a callback")
-    assert not resume_point(run, with_epochs(9)).ended_by
+    assert resume_point(run, with_epochs(9)).ended is None
 
 
 def test_refuses_more_epochs_after_early_stopping(run):
@@ -131,8 +131,8 @@ def test_refuses_more_epochs_after_another_callback_s_stop(run, ended_by):
 @pytest.mark.parametrize("ended_by", limits.OPTIONS)
 def test_a_run_that_a_lowered_limit_has_ended_goes_on_to_its_own(run, ended_by):
     run.update_results(status="complete", ended_by=ended_by)
-    assert resume_point(run, with_epochs(3)).ended_by == "--trainer.max_epochs 3 is reached"
-    assert not resume_point(run, with_epochs(5)).ended_by
+    assert resume_point(run, with_epochs(3)).ended.why == "--trainer.max_epochs 3 is reached"
+    assert resume_point(run, with_epochs(5)).ended is None
 
 
 class Stop(EarlyStopping):
@@ -148,8 +148,8 @@ def test_callbacks_are_compared_in_every_form(run, form, kind):
 
     run.file("config.yaml").write_text(json.dumps(with_patience(1)))
     run.update_results(status="complete", ended_by=kind.rpartition(".")[2])
-    assert resume_point(run, with_patience(1)).ended_by.startswith("ended by")
-    assert not resume_point(run, with_patience(2)).ended_by
+    assert resume_point(run, with_patience(1)).ended.why.startswith("ended by")
+    assert resume_point(run, with_patience(2)).ended is None
     for other in (with_patience(1, mode="max"), CONFIG | {"trainer": {"callbacks": None}}):
         with pytest.raises(UserError, match=r"trainer\.callbacks"):
             resume_point(run, other)
@@ -172,8 +172,8 @@ def test_more_patience_resumes(run):
 
     run.file("config.yaml").write_text(json.dumps(with_patience(1)))
     run.update_results(status="complete", ended_by="EarlyStopping")
-    assert resume_point(run, with_patience(1)).ended_by == "ended by EarlyStopping"
-    assert not resume_point(run, with_patience(2)).ended_by
+    assert resume_point(run, with_patience(1)).ended.why == "ended by EarlyStopping"
+    assert resume_point(run, with_patience(2)).ended is None
 
 
 def test_a_minimum_that_is_raised_resumes_and_comes_before_a_limit_of_time(run):
@@ -182,15 +182,15 @@ def test_a_minimum_that_is_raised_resumes_and_comes_before_a_limit_of_time(run):
 
     run.file("config.yaml").write_text(json.dumps(with_minimum()))
     run.update_results(status="complete", ended_by="max_time")
-    assert "max_time" in resume_point(run, with_minimum(min_epochs=3)).ended_by
-    assert not resume_point(run, with_minimum(min_epochs=4)).ended_by
-    assert not resume_point(run, with_minimum(min_steps=STEPS + 1)).ended_by
+    assert "max_time" in resume_point(run, with_minimum(min_epochs=3)).ended.why
+    assert resume_point(run, with_minimum(min_epochs=4)).ended is None
+    assert resume_point(run, with_minimum(min_steps=STEPS + 1)).ended is None
     run.update_results(status="interrupted", ended_by="SIGINT")
-    assert not resume_point(run, with_minimum(min_epochs=4)).ended_by
+    assert resume_point(run, with_minimum(min_epochs=4)).ended is None
 
 
 def test_resumes_without_a_limit(run):
-    assert not resume_point(run, with_epochs(-1)).ended_by
+    assert resume_point(run, with_epochs(-1)).ended is None
 
 
 def test_refuses_fewer_epochs_than_finished(run):
@@ -207,7 +207,7 @@ def test_says_what_it_was_trained_on(run):
 
 def test_skips_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "", "", "")
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "")
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
     assert "resuming from best.ckpt" in line
@@ -244,20 +244,20 @@ def test_a_config_that_is_not_text_is_reported(run, name, damage):
 def test_a_config_without_trainer_options_is_accepted(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "", "", "")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "")
 
 
 def test_a_checkpoint_with_a_fault_is_skipped(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
-    assert point == (run.best, 2, 0, STEPS, "", "", "")
+    assert point == (run.best, 2, 0, STEPS, None, "")
     assert "last.ckpt: stale; resuming from best.ckpt" in capsys.readouterr().out
 
 
 def test_a_last_checkpoint_that_lacks_something_is_skipped_unless_the_run_has_ended(run, capsys):
     lacking = torch.load(run.last) | {entries.LACKS: "end of epoch"}
     torch.save(lacking, run.last)
-    assert resume_point(run, with_epochs(3)).ended_by == "--trainer.max_epochs 3 is reached"
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, "", "", "")
+    assert resume_point(run, with_epochs(3)).ended.why == "--trainer.max_epochs 3 is reached"
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "")
     assert "last.ckpt: saved after a batch, before the validation" in capsys.readouterr().out
     run.best.unlink()
     with pytest.raises(UserError, match=r"last\.ckpt: saved after a batch"):
@@ -288,11 +288,11 @@ def test_describes_the_resume_point(run):
     }
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     point = resume_point(run, CONFIG)
-    assert point == (run.last, 3, 17, 0, "", "", "")
+    assert point == (run.last, 3, 17, 0, None, "")
     assert str(point) == f"resuming after step 17 of epoch 3 from {run.last}"
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
-    assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, "", "", "")
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, None, "")
 
 
 @pytest.mark.parametrize("content", [None, "{}"])
@@ -303,7 +303,7 @@ def test_without_a_config_options_are_taken_from_the_checkpoint(run, content, ca
         checkpoint = torch.load(path)
         checkpoint["hyper_parameters"] = {"lr": 0.1, "_class_path": "own.Net"}
         torch.save(checkpoint, path)
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, "", "", "")
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "")
     message = "config.yaml: missing; the model and its options are compared with last.ckpt"
     assert message in capsys.readouterr().out
     other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}
