@@ -28,5 +28,6 @@ plots             curves of accuracy and loss, confusion matrix
 gallery           misclassified images
 committee_plots   errors by size of a committee, its members' votes on its errors
 figures           common style of all pictures, and writing them
+comparison        whether tested runs, or the seeds of systems, differ by more than chance
 statistics        confidence intervals and significance tests
 """
