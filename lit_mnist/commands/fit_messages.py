@@ -44,13 +44,12 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
         args: The command line, starting with the command.
     """
     results = run.results()
-    why = why_no_best(run)
-    best = f"{why}, so there is no best.ckpt; test takes last.ckpt"
     kept = run.exists()
+    best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
         best = "nothing was trained, so there is nothing to test"
     elif not kept:
-        best = "no checkpoint was kept, so there is nothing to test"
+        best = f"{why_no_best(run)}, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
@@ -68,6 +67,8 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
 
 def why_no_best(run: Run) -> str:
     """Returns why a run that was trained has no best checkpoint."""
+    if not run.exists():
+        return "no checkpoint was kept"
     known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
     if "val_acc" in known:
         return "the weights changed after each validation"

@@ -23,8 +23,10 @@ from lit_mnist.models import DenseModule
     ],
 )
 def test_the_reason_for_a_missing_best_checkpoint_is_given(row, message):
-    run = SimpleNamespace(history=lambda: [row], last=Path("last.ckpt"))
+    run = SimpleNamespace(history=lambda: [row], last=Path("last.ckpt"), exists=lambda: True)
     assert why_no_best(run).startswith(message)
+    run.exists = lambda: False
+    assert why_no_best(run) == "no checkpoint was kept"
 
 
 class OwnNames(DenseModule):
