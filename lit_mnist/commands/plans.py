@@ -81,6 +81,21 @@ def resolved(spec: RunSpec) -> dict[str, Any]:
     return resolve(spec).options
 
 
+def check_images(spec: RunSpec) -> None:
+    """Refuses what the training images do not allow, such as more folds than there are images.
+
+    Images that are not on disk are left to the training, which downloads them.
+
+    Raises:
+        UserError: Naming the option, or the file.
+    """
+    data = resolve(spec).datamodule
+    dataset = DATASETS[data.dataset]
+    folder = dataset.folder(data.data_dir)
+    if all((folder / name).is_file() for name in dataset.files["train"]):
+        data.setup("fit")
+
+
 def check_trains(config: Mapping[str, Any]) -> None:
     """Refuses a limit that leaves a new run nothing to train.
 
