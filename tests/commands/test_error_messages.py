@@ -163,4 +163,6 @@ def test_options_of_no_class_are_told_how_to_name_it(run_cli, here, option):
 def test_a_typed_option_of_no_callback_is_told_how_to_name_it(run_cli):
     status, _, problems = run_cli("fit", "--trainer.callbacks.monitor=a")
     assert status == 2
-    assert problems.startswith("error: --trainer.callbacks: no class is named; name it first, as --")
+    assert problems.startswith(
+        "error: --trainer.callbacks: no class is named; name it first, as --"
+    )
