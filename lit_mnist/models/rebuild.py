@@ -84,12 +84,23 @@ def _as_in_training(path: Path, what: str, more: str = "") -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _in_float32() -> Iterator[None]:
+    """Makes weights in float32, as in training, whatever default the caller's Python has set."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def _made(
     kind: type[ScoredModule], arguments: dict[str, Any], checkpoint: dict[str, Any]
 ) -> ScoredModule:
     """Instantiates the class, with all of its layers."""
     # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
-    with isolate_rng(include_cuda=False), warnings.catch_warnings():
+    with isolate_rng(include_cuda=False), warnings.catch_warnings(), _in_float32():
         # the module is rebuilt from these very options, so the warning does not apply
         warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
         # nor do Lightning's own calls concern a user whose Python makes errors of warnings
@@ -132,7 +143,7 @@ def _check_answer(module: ScoredModule, path: Path) -> None:
         isolate_rng(include_cuda=False),
         torch.inference_mode(),
     ):
-        output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
+        output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX, dtype=torch.float32))
     checked(output, 1, module)
 
 

@@ -13,6 +13,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import ClassifierModule, DenseModule
 from lit_mnist.models.nets import Dense
 from lit_mnist.models.trained import network
+from tests.own_modules import CenteredModule, ChoiceModule
 
 
 class WithMean(Dense):
@@ -51,6 +52,27 @@ def test_a_module_with_its_own_evaluation_is_rebuilt_with_it(tmp_path):
     with torch.no_grad():
         probabilities = nn.functional.softmax(torch.stack(expected), dim=2).mean(dim=0)
         torch.testing.assert_close(committee(images).exp(), probabilities)
+
+
+@pytest.fixture
+def doubles():
+    """Sets the caller's default precision when called."""
+    before = torch.get_default_dtype()
+    yield lambda: torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("kind", [DenseModule, CenteredModule, ChoiceModule])
+def test_the_caller_s_default_precision_changes_nothing(tmp_path, doubles, kind):
+    path, images = tmp_path / "a.ckpt", torch.rand(4, 1, 28, 28)
+    content = saved(kind(), path)
+    with torch.no_grad():
+        expected = network(content, path)(images)
+        doubles()
+        found = network(content, path)(images)
+    assert torch.equal(found, expected)
+    assert found.dtype == torch.float32
+    assert torch.get_default_dtype() == torch.float64
 
 
 def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeypatch):
