@@ -55,6 +55,8 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if note := best_score.unsaved(run):
         print(f"{note}; --ckpt_path last takes the last")
+    if note := _short_of_minimum(results, options["trainer"]):
+        print(note)
     if jobs.MARK in os.environ:
         return
     tested = for_test(args[1:], run)
@@ -63,6 +65,17 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     test = f"{program.name()} test {shlex.join(tested)}"
     print(f"next: {test}\n      " if kept else "next: ", end="")
     print(f"tensorboard --logdir {options['log_dir']}")
+
+
+def _short_of_minimum(results: dict[str, Any], trainer: dict[str, Any]) -> str:
+    """Tells that `max_epochs` has ended training before `min_steps`, as it does in Lightning."""
+    steps, wanted = results.get("steps", 0), trainer["min_steps"] or 0
+    if results.get("ended_by") != "max_epochs" or steps >= wanted:
+        return ""
+    return (
+        f"--trainer.min_steps {wanted} is not reached: --trainer.max_epochs {trainer['max_epochs']}"
+        f" ended training after {steps} steps; raise it to train on"
+    )
 
 
 def why_no_best(run: Run) -> str:

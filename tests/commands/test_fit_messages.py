@@ -90,3 +90,16 @@ def test_a_user_s_model_checkpoint_that_is_not_used_is_not_spoken_of(run_cli, re
     status, _, problems = run_cli("validate", *keeps)
     assert (status, "dirpath" in problems) == (0, False)
     assert not [one for one in recwarn if "dirpath" in str(one.message)]
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("17", False), ("18", False), ("19", True)])
+def test_a_minimum_of_steps_that_the_epochs_end_before_is_told(run_cli, wanted, told):
+    """Two epochs of nine steps."""
+    status, output, _ = run_cli("fit", "--trainer.min_steps", wanted)
+    assert status == 0
+    line = (
+        f"\n--trainer.min_steps {wanted} is not reached: --trainer.max_epochs 2 ended training"
+        " after 18 steps; raise it to train on\n"
+    )
+    assert (line in output) == told
+    assert ("is not reached" in output) == told
