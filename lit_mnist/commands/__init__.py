@@ -30,7 +30,7 @@ named_class        imports a class that the user names; explains errors of its m
 overview           the list of all commands for --help
 run_parser         the parser of fit, validate, test and predict
 options            sets up run folder, trainer and callbacks from the parsed options
-parsed_options     parses the options of fit without instantiating anything
+parsed_options     parses the options of fit without setting up a run
 run_spec           the options of a run, unparsed, for passing runs between commands
 resolved_run       the resolved options of a run that is trained and then tested
 plans              the state of a run: trained, tested, epochs left
