@@ -4,9 +4,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import OnExceptionCheckpoint
+from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 
-from lit_mnist import files
+from lit_mnist import files, trainers
 from lit_mnist.errors import UserError
 from lit_mnist.training import checkpoint_names
 
@@ -48,10 +48,11 @@ def _folders(trainer: Trainer) -> Iterator[tuple[Callback, Path]]:
     """Yields the callbacks that will save in a folder of their own on this machine, and it."""
     if trainer.fast_dev_run or not trainer.is_global_zero:  # type: ignore[attr-defined] # set in its __init__
         return
-    rescuing = [
-        one for one in trainer.checkpoint_callbacks if isinstance(one, OnExceptionCheckpoint)
+    saving: list[ModelCheckpoint | OnExceptionCheckpoint] = [
+        *checkpoint_names.of_users(trainer),
+        *trainers.callbacks_of(trainer, OnExceptionCheckpoint),
     ]
-    for one in (*checkpoint_names.of_users(trainer), *rescuing):
+    for one in saving:
         if one.dirpath is not None and "://" not in str(one.dirpath):
             yield one, Path(one.dirpath)
 
