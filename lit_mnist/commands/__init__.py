@@ -30,8 +30,9 @@ named_class        imports a class that the user names; explains errors of its m
 overview           the list of all commands for --help
 run_parser         the parser of fit, validate, test and predict
 options            sets up run folder, trainer and callbacks from the parsed options
-parsed_options     parses the options of fit without instantiating anything
+parsed_options     parses the options of fit without setting up a run
 run_spec           the options of a run, unparsed, for passing runs between commands
+resolved_run       the resolved options of a run that is trained and then tested
 plans              the state of a run: trained, tested, epochs left
 committee_plans    the state of a committee
 jobs               runs fit in processes of their own, several at a time
@@ -44,6 +45,7 @@ option_checks      refuses bad values that the parser or Lightning would accept 
 callback_checks    refuses callbacks that cannot work together
 rank_checks        refuses ranks that cannot work together
 error_messages     turns errors of the parser into one line
+explaining         raises one line in place of an error of a library
 dependency_errors  turns errors of libraries into one line
 device_errors      explains what a device cannot do
 """

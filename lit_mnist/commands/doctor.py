@@ -64,3 +64,16 @@ def look_with_torch(spec: RunSpec) -> Iterator[Finding]:
     spec_of_data = DATASETS[data["dataset"]]
     yield from storage.data(spec_of_data, Path(data["data_dir"]), download=data["download"])
     yield from storage.log_folder(Path(options["log_dir"]))
+    if spec.names_model:
+        yield _classes(spec)
+
+
+def _classes(spec: RunSpec) -> Finding:
+    """Finds whether the constructors of model, callbacks and loggers accept their arguments."""
+    from lit_mnist.commands.parsed_options import check_constructors
+
+    try:
+        check_constructors(spec)
+    except UserError as error:
+        return Finding("classes", "error", str(error))
+    return Finding("classes", "ok", "model, callbacks and loggers accept their options")

@@ -26,13 +26,12 @@ _SHORTER = (
     (r"\. Got value: ", ", got "),
     (r"Expected a dot import path string: (.*)", r"there is no class \1"),
     (
-        r"Import path (?:\S+ )?does not correspond to a subclass of (?:Classifier|Scored)Module",
-        "expected a class derived from lit_mnist.models.ClassifierModule",
+        r"(Import path .*?)does not correspond to a subclass of (?:Classifier|Scored)Module",
+        r"\1expected a class derived from lit_mnist.models.ClassifierModule",
     ),
-    (
-        r"Import path (?:\S+ )?does not correspond to a subclass of (\w+)",
-        r"expected a subclass of \1",
-    ),
+    (r"(Import path .*?)does not correspond to a sub(class of \w+)", r"\1expected a sub\2"),
+    (r"Import path (\S+) (expected a .*)", r"\2, got \1"),
+    (r"Import path (expected a .*)", r"\1"),
     (r"Unexpected import path format: .*", "expected a class such as my_module.Net"),
     (r"Invalid content in sub-config file \S+\.py: .*", "expected a class such as my_module.Net"),
     (r"Unable to load config (['\"])(.*?)\1", r"cannot read options from \2"),
@@ -55,6 +54,8 @@ _SHORTER = (
 )
 # The model's options are given, but not its class
 _WITHOUT_CLASS = re.compile(r"class_path '[\w.]+\.ScoredModule':\s+Option '(?!class|init)")
+# The options of a callback likewise; the parser takes Lightning's empty base class
+_CLASS_PATH = re.compile(r"given class_path '(.+?)'")
 # jsonargparse's form of a class and all its arguments
 _INSTANCE = re.compile(r"Namespace\(class_path='([\w.]+)'.*")
 
@@ -78,6 +79,7 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     if not reason and "Not a valid subclass of" in report:
         reason = "expected the name of a class"
     value = re.search(r"Given value: (.+)", report)
+    reason = _class_missing(report, value[1] if value else "") or reason
     if reason.startswith("expected") and ", got" not in reason and value:
         shown = _INSTANCE.sub(r"\1", value[1])
         reason += f", got {shown}" + "]" * (shown.count("[") - shown.count("]"))
@@ -89,6 +91,16 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     parts = [part for part in (where, option, reason) if part]
     remedy = _dashes_missing(reason, args) or _remedy(reason, args[0], known)
     return f"{': '.join(parts)}; {remedy}"
+
+
+def _class_missing(report: str, value: str) -> str:
+    """Says how to name the class whose options are given without it; empty if it is named."""
+    of_base = set(_CLASS_PATH.findall(report)) == {"lightning.Callback"} and "Option '" in report
+    if of_base and "NestedArg(" in value:
+        return "no class is named; name it first, as --trainer.callbacks+=NAME"
+    if of_base or ("{'init_args': " in value and "'class_path'" not in value):
+        return "class_path is missing; write class_path: NAME, and its options below init_args"
+    return ""
 
 
 def condensed(report: str) -> str:

@@ -45,18 +45,19 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
         args: The command line, starting with the command.
     """
     results = run.results()
-    why = why_no_best(run)
-    best = f"{why}, so there is no best.ckpt; test takes last.ckpt"
     kept = run.exists()
+    best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
         best = "nothing was trained, so there is nothing to test"
     elif not kept:
-        best = "no checkpoint was kept, so there is nothing to test"
+        best = f"{why_no_best(run)}, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if note := best_score.unsaved(run):
         print(f"{note}; --ckpt_path last takes the last")
+    if note := _short_of_minimum(results, options["trainer"]):
+        print(note)
     if jobs.MARK in os.environ:
         return
     tested = for_test(args[1:], run)
@@ -67,8 +68,21 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     print(f"tensorboard --logdir {options['log_dir']}")
 
 
+def _short_of_minimum(results: dict[str, Any], trainer: dict[str, Any]) -> str:
+    """Tells that `max_epochs` has ended training before `min_steps`, as it does in Lightning."""
+    steps, wanted = results.get("steps", 0), trainer["min_steps"] or 0
+    if results.get("ended_by") != "max_epochs" or steps >= wanted:
+        return ""
+    return (
+        f"--trainer.min_steps {wanted} is not reached: --trainer.max_epochs {trainer['max_epochs']}"
+        f" ended training after {steps} steps; raise it to train on"
+    )
+
+
 def why_no_best(run: Run) -> str:
     """Returns why a run that was trained has no best checkpoint."""
+    if not run.exists():
+        return "no checkpoint was kept"
     known = {name for row in run.history() for name, value in row.items() if not math.isnan(value)}
     if "val_acc" in known:
         return "the weights changed after each validation"

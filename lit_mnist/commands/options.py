@@ -32,7 +32,7 @@ from lit_mnist.resuming.plain_states import PlainStates
 from lit_mnist.runs import regular_files, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.run_config import flat, read_config
-from lit_mnist.training import checkpoint_names
+from lit_mnist.training import checkpoint_names, save_folders
 from lit_mnist.training.callbacks import ProgressBar
 from lit_mnist.training.checkpoint_io import whole_files
 
@@ -118,7 +118,8 @@ class RunOptions(RunParser):
         config = self.config_init[self.subcommand]["trainer"]
         # A trial of a few steps leaves nothing behind
         self.fast_dev_run = bool(config["fast_dev_run"])
-        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run), PlainStates()]
+        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run)]
+        ours += [save_folders.SaveFolders(), PlainStates()]
         if self.subcommand == "fit" and not self.fast_dev_run:  # others need the checkpoint first
             ours += [*fit_callbacks(self.run, self.options, self.fresh), *self.extra]
         if config["logger"] in (None, True) and not self.fast_dev_run:
@@ -141,6 +142,8 @@ class RunOptions(RunParser):
         callback_checks.check(trainer)
         option_checks.check_loggers(trainer.loggers, self.run.folder)
         checkpoint_names.check(trainer, self.run)
+        if self.subcommand == "fit":
+            save_folders.check(trainer)
         return trainer
 
     def _logger(self) -> RunLogger:

@@ -1,7 +1,8 @@
-"""Parses the options of `fit` without instantiating anything."""
+"""Parses the options of `fit` without setting up a run; may instantiate the classes they name."""
 
 from typing import Any
 
+from lit_mnist.commands.explaining import explaining
 from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.models import modules
@@ -16,6 +17,26 @@ class _Parsed(RunParser):
 
     def _run_subcommand(self, subcommand: str) -> None:
         """Runs nothing."""
+
+
+class _Constructed(RunParser):
+    """A LightningCLI that instantiates what its options name, but no trainer."""
+
+    def instantiate_trainer(self, **_: Any) -> Any:
+        """Instantiates none, as that needs the devices."""
+
+    def _run_subcommand(self, subcommand: str) -> None:
+        """Runs nothing."""
+
+
+def check_constructors(spec: RunSpec) -> None:
+    """Instantiates the classes that the options of a run name: model, callbacks, loggers.
+
+    Raises:
+        UserError: The constructor of one refuses its arguments, or an option is wrong.
+    """
+    with explaining(), applied():
+        _Constructed(spec.argv("fit"))
 
 
 def parsed_options(spec: RunSpec) -> dict[str, Any]:

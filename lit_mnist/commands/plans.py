@@ -7,28 +7,17 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from lightning.pytorch import Trainer
-
 from lit_mnist.commands import run_cli, same_images
-from lit_mnist.commands.options import RunOptions
+from lit_mnist.commands.resolved_run import ONE_PROCESS, resolve
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
-from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
-from lit_mnist.workarounds.applied import applied
-
-# Even a run that trains on several devices is inspected and tested by this one process
-ONE_PROCESS: dict[str, object] = {
-    "trainer.devices": 1,
-    "trainer.num_nodes": 1,
-    "trainer.strategy": "auto",
-}
 
 
 @dataclass(frozen=True)
@@ -69,30 +58,6 @@ class Plan:
         return run_names.of(self.run.folder)
 
 
-class _Instantiated(RunOptions):
-    """A LightningCLI that parses options and instantiates what they name, but runs nothing."""
-
-    def _run_subcommand(self, subcommand: str) -> None:
-        """Runs nothing."""
-
-    def instantiate_trainer(self, **kwargs: Any) -> Trainer:
-        """Refuses options that keep no weights or test only some images, before it starts."""
-        trainer = self.config["fit"]["trainer"]
-        if trainer["fast_dev_run"]:
-            raise UserError("--trainer.fast_dev_run: leaves no weights to test; use it with fit")
-        if trainer["enable_checkpointing"] is False:
-            raise UserError(
-                "--trainer.enable_checkpointing false: leaves no weights to test; use it with fit"
-            )
-        part = trainer["limit_test_batches"]
-        if part is not None and repr(part) != "1.0":  # 1.0 means all images; 1 means a single batch
-            raise UserError(
-                f"--trainer.limit_test_batches {part}: would test only some of the images; leave it"
-                " out, or use it with test"
-            )
-        return super().instantiate_trainer(**kwargs)
-
-
 def plan(spec: RunSpec) -> Plan:
     """Returns the state of the run that `fit` with these options would train.
 
@@ -100,7 +65,7 @@ def plan(spec: RunSpec) -> Plan:
         UserError: An option is wrong, the run was made with other options or images, or there is
             nothing to train.
     """
-    parsed = _parse(spec)
+    parsed = resolve(spec)
     if parsed.fresh or not parsed.run.exists():
         check_trains(parsed.options)
     return updated(Plan(spec, parsed.run, parsed.options, parsed.fresh))
@@ -108,12 +73,27 @@ def plan(spec: RunSpec) -> Plan:
 
 def first_seed(spec: RunSpec) -> int:
     """Returns the seed of the options, without looking at the run's folder."""
-    return _parse(spec).options["seed_everything"]
+    return resolve(spec).options["seed_everything"]
 
 
 def resolved(spec: RunSpec) -> dict[str, Any]:
     """Returns the resolved config of a run, as in its `config.yaml`, but for one device."""
-    return _parse(spec).options
+    return resolve(spec).options
+
+
+def check_images(spec: RunSpec) -> None:
+    """Refuses what the training images do not allow, such as more folds than there are images.
+
+    Images that are not on disk are left to the training, which downloads them.
+
+    Raises:
+        UserError: Naming the option, or the file.
+    """
+    data = resolve(spec).datamodule
+    dataset = DATASETS[data.dataset]
+    folder = dataset.folder(data.data_dir)
+    if all((folder / name).is_file() for name in dataset.files["train"]):
+        data.setup("fit")
 
 
 def check_trains(config: Mapping[str, Any]) -> None:
@@ -124,16 +104,6 @@ def check_trains(config: Mapping[str, Any]) -> None:
     """
     if limit := limits.reached(dict(config), Progress()):
         raise UserError(f"{limit}: there is nothing to train; raise it")
-
-
-def _parse(spec: RunSpec) -> _Instantiated:
-    with applied():
-        parsed = _Instantiated(spec.with_settings(ONE_PROCESS).argv("fit"))
-    if isinstance(parsed.model, EnsembleModule):
-        raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
-    if parsed.config["fit"]["ckpt_path"]:
-        raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
-    return parsed
 
 
 def updated(planned: Plan) -> Plan:

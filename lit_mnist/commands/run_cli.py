@@ -10,8 +10,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
-from lit_mnist.commands import dependency_errors, evaluation, fit_messages, starting_point
+from lit_mnist.commands import evaluation, fit_messages, starting_point
 from lit_mnist.commands.arguments import images_as_list
+from lit_mnist.commands.explaining import explaining
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
@@ -46,15 +47,13 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> str:
         Why a test leaves no record; empty if it does, and for other commands.
     """
     try:
-        with process.configured(), applied():
+        with explaining(), process.configured(), applied():
             return RunCLI(images_as_list(argv), extra).unrecorded
+    except (UserError, PeerError):  # whose one line is enough
+        raise
     except Exception as error:
-        explained = dependency_errors.explained(error)
-        if explained is error:
-            if not isinstance(error, (UserError, PeerError)):  # whose one line is enough
-                launcher.report(error)
-            raise
-        raise explained from error
+        launcher.report(error)
+        raise
 
 
 class RunCLI(RunOptions):

@@ -10,7 +10,7 @@ from typing import Any, NamedTuple, Self
 from lit_mnist import files, program
 from lit_mnist.commands import jobs, plans, same_images
 from lit_mnist.commands.parsed_options import parsed_options
-from lit_mnist.commands.plans import ONE_PROCESS
+from lit_mnist.commands.resolved_run import ONE_PROCESS, check_tested_whole
 from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
@@ -64,8 +64,7 @@ class Sweep(NamedTuple):
         searched, options = space.read(path), plans.resolved(spec)
         if parsed_options(spec)["fresh"]:  # typed or in a config
             raise UserError("--fresh: a sweep is always resumed; use another --name for a new one")
-        plans.check_trains(options)
-        _check_validates(options)
+        _check_trial(options)
         _check_values(spec, path, searched)
         return cls(spec, searched, wanted, options)
 
@@ -128,7 +127,7 @@ def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
     try:
         for place in range(max(map(len, extremes.values()))):
             row = {option: ends[place % len(ends)] for option, ends in extremes.items()}
-            _check_validates(parsed_options(spec.with_settings(row)))
+            _check_trial(parsed_options(spec.with_settings(row)))
     except UserError:
         for option, ends in extremes.items():
             for value in ends:
@@ -137,9 +136,16 @@ def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
 
 def _check_value(spec: RunSpec, path: Path, option: str, value: Any) -> None:
     try:
-        _check_validates(parsed_options(spec.with_settings({option: value})))
+        _check_trial(parsed_options(spec.with_settings({option: value})))
     except UserError as error:
         raise UserError(f"{path}: {error}") from error
+
+
+def _check_trial(options: Mapping[str, Any]) -> None:
+    """Refuses what is refused of the sweep's own options."""
+    check_tested_whole(options["trainer"])
+    plans.check_trains(options)
+    _check_validates(options)
 
 
 def _check_validates(options: Mapping[str, Any]) -> None:

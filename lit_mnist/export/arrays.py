@@ -52,8 +52,11 @@ def _tensor(arrays: Any) -> Tensor:
 
 
 def _fetched(array: Any) -> Any:
-    """Fetches a tensor from its device, as NumPy's array."""
-    return array.detach().cpu().numpy() if isinstance(array, Tensor) else array
+    """Fetches a tensor from its device, as NumPy's array; NumPy has no bfloat16."""
+    if not isinstance(array, Tensor):
+        return array
+    fetched = array.detach().cpu()
+    return (fetched.float() if fetched.dtype == torch.bfloat16 else fetched).numpy()
 
 
 def _checked(pixels: Tensor) -> Tensor:

@@ -25,6 +25,7 @@ classes           finds the class that trained a checkpoint, by its name
 answers           tells by a module's answers whether it computes what it did in training
 evaluation_hooks  whether answers depend on hooks that only a trainer calls
 own_steps         which steps a user's module overrides that only a trainer calls
+hyperparameters   the hyperparameters in a checkpoint, which may name nothing to import
 rebuild           rebuilds a module from its checkpoint
 trained           loads a checkpoint's network, without Lightning where possible
 members           finds and loads the members of a committee

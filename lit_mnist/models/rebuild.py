@@ -4,13 +4,9 @@ The file is not trusted: its hyperparameters must be plain values, and a class o
 of them names must be imported already.
 """
 
-import inspect
-import re
-import sys
 import warnings
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -22,15 +18,13 @@ from torch import Tensor
 from lit_mnist.data.as_batch import UNKNOWN
 from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
-from lit_mnist.models import answers, evaluation_hooks, lazy
-from lit_mnist.models.classes import public_hyperparameters, trained_class
+from lit_mnist.models import answers, evaluation_hooks, hyperparameters, lazy
+from lit_mnist.models.classes import trained_class
 from lit_mnist.models.logits import checked
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import makes_layers_late
 from lit_mnist.shape import SIDE_PX
-
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
 
 
 def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> ScoredModule:
@@ -52,7 +46,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     """
     kind = trained_class(checkpoint, path, classes)
     evaluation_hooks.refuse_of_batches(kind, path)
-    arguments = _arguments(checkpoint, kind, path)
+    arguments = hyperparameters.arguments(checkpoint, kind, path)
     module = _made(kind, arguments, checkpoint, path)
     checkpoints.check_fits(checkpoint, module, path)
     with _as_in_training(path, f"does not fit {kind.__name__}"):  # if its layers are made late
@@ -83,12 +77,23 @@ def _as_in_training(path: Path, what: str, more: str = "") -> Iterator[None]:
         ) from error
 
 
+@contextmanager
+def _in_float32() -> Iterator[None]:
+    """Makes weights in float32, as in training, whatever default the caller's Python has set."""
+    before = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(before)
+
+
 def _made(
     kind: type[ScoredModule], arguments: dict[str, Any], checkpoint: dict[str, Any], path: Path
 ) -> ScoredModule:
     """Instantiates the class, with all of its layers."""
     # all is on the CPU here; CUDA's generators would set up CUDA, which a driver may refuse
-    with isolate_rng(include_cuda=False), warnings.catch_warnings():
+    with isolate_rng(include_cuda=False), warnings.catch_warnings(), _in_float32():
         # the module is rebuilt from these very options, so the warning does not apply
         warnings.filterwarnings("ignore", r"Attribute .* is an instance of `nn\.Module`")
         # nor do Lightning's own calls concern a user whose Python makes errors of warnings
@@ -146,51 +151,8 @@ def _check_answer(module: ScoredModule, path: Path) -> None:
         isolate_rng(include_cuda=False),
         torch.inference_mode(),
     ):
-        output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX))
+        output = module(torch.zeros(1, 1, SIDE_PX, SIDE_PX, dtype=torch.float32))
     checked(output, 1, module)
-
-
-def _arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
-    """Returns the hyperparameters that the class's `__init__` accepts.
-
-    Raises:
-        UserError: One names a class or function that is not imported.
-    """
-    parameters = inspect.signature(kind).parameters.values()
-    takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
-    names = {parameter.name for parameter in parameters}
-    values = {
-        k: v for k, v in public_hyperparameters(checkpoint).items() if takes_any or k in names
-    }
-    for text in _strings(values):
-        if _would_import(text):
-            raise UserError(
-                f"{path}: its hyperparameters name {text:.99}, which is not known here; add"
-                f" --model.classes {text:.99} if you trust it"
-            )
-    if values.get("compile") is True:  # for the speed of training
-        values["compile"] = False
-    return values
-
-
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        return ()
-    return [text for part in value for text in _strings(part)]
-
-
-def _would_import(text: str) -> bool:
-    """Returns whether a text is the dotted name of a module that exists but is not imported."""
-    module, root = text.rpartition(".")[0], text.partition(".")[0]
-    if not _DOTTED.fullmatch(text) or module in sys.modules:
-        return False
-    spec = find_spec(root) if root not in sys.modules else None
-    # a mere folder, such as that of `weights/` in weights.pt, has no code to run
-    return root in sys.modules or (spec is not None and (spec.origin is not None or module != root))
 
 
 def _instance(kind: type[ScoredModule], arguments: dict[str, Any]) -> ScoredModule:

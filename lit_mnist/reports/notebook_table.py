@@ -14,13 +14,14 @@ from lit_mnist.runs.run_config import flat, read_config
 
 Done = tuple[System, Sequence[Path]]  # a system and its runs' folders, a committee's own last
 SCORES = ("test_acc", "test_acc_ci95", "test_loss", "test_errors", "test_images", "test_reads")
+NOTEBOOKS_DATASET = "MNIST"
 TABLE = "tutorial.md"
 FILES = (TABLE, "tutorial.json", "tutorial_curves.png", "tutorial_gallery.png")
 HEAD = """# The notebook's systems, and ours
 
 Each single network is its run with the first seed, the epoch with the best validation\
  accuracy; the notebook reads its last epoch. A committee averages its members' probabilities.\
- The interval is Wilson's for one test on 10,000 images; mean ± sd is over the runs, which for\
+ The interval is Wilson's for one test on {images} images; mean ± sd is over the runs, which for\
  a committee are its members. Augmentation interpolates bilinearly, as Keras does today, or\
  takes the nearest pixel, as Keras did before 2.1.3. Nothing was chosen on the test set.
 
@@ -65,6 +66,7 @@ def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, A
         "notebook": {"acc": system.accuracy, "loss": system.loss, "note": system.note},
         "ours": {key: whole[key] for key in SCORES},
         "options": options,
+        "dataset": _dataset(Run(folders[0])),
         "augmentation": _augmentation(Run(folders[0])),
         "seeds": [run["seed"] for run in runs],
         "runs": [{key: run[key] for key in ("seed", "epochs", *SCORES)} for run in runs],
@@ -80,6 +82,10 @@ def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, A
     }
 
 
+def _dataset(run: Run) -> str:
+    return str(flat(read_config(run.config_yaml)).get("data.dataset", NOTEBOOKS_DATASET))
+
+
 def _augmentation(run: Run) -> str:
     """Returns a run's interpolation in augmentation; empty without augmentation."""
     config = flat(read_config(run.config_yaml))
@@ -93,7 +99,9 @@ def markdown(facts: dict[str, Any]) -> str:
     pictures = ["![accuracy per epoch](tutorial_curves.png)"]
     if "committee_deep" in facts:
         pictures.append("![errors of the deep committee](tutorial_gallery.png)")
-    lines = [HEAD, *map(_row, facts.values()), "", *_notes(facts), "", *pictures, ""]
+    tested = sorted({row["ours"]["test_images"] for row in facts.values()})
+    head = HEAD.format(images=" or ".join(f"{count:,}" for count in tested))
+    lines = [head, *map(_row, facts.values()), "", *_notes(facts), "", *pictures, ""]
     return "\n".join(lines)
 
 
@@ -106,6 +114,10 @@ def _notes(facts: dict[str, Any]) -> list[str]:
     ]
     for options in sorted({row["options"] for row in facts.values()} - {""}):
         notes.append(f"- Trained with other options than the notebook's: `{options}`.")
+    names = {row.get("dataset", NOTEBOOKS_DATASET) for row in facts.values()}
+    if others := sorted(names - {NOTEBOOKS_DATASET}):
+        named = ", ".join(others)
+        notes.append(f"- Trained and tested on {named}; the notebook on {NOTEBOOKS_DATASET}.")
     places = sorted({place for row in facts.values() for place in row["hardware"]})
     kinds = sorted({kind for row in facts.values() for kind in row["precision"]})
     versions = sorted(

@@ -11,6 +11,7 @@ from lit_mnist.doctor import software
 from lit_mnist.doctor.finding import Finding
 from lit_mnist.main import main
 from tests import warm
+from tests.commands.test_resolved_run import REFUSED
 from tests.conftest import SMALL
 
 CHECKS = [
@@ -78,6 +79,23 @@ def test_a_bad_option_is_reported(here, capsys, options, message):
     problems = capsys.readouterr().err
     assert message in problems
     assert problems.count("\n") == 1
+
+
+@pytest.mark.parametrize(("options", "said"), REFUSED.values(), ids=REFUSED)
+def test_arguments_that_a_constructor_refuses_are_a_finding(look, options, said):
+    model = () if "--model" in options else ("--model", "DenseModule")
+    status, output, problems = look(*model, *options)
+    assert (status, problems) == (2, "error: doctor: classes: fix what is named above\n")
+    (line,) = [line for line in output.splitlines() if "  classes  " in line]
+    assert line.startswith("error ")
+    assert said in line
+
+
+def test_arguments_that_are_accepted_are_a_finding(look, here):
+    status, output, _ = look("--model", "DenseModule", "--trainer.callbacks+=LearningRateMonitor")
+    assert status == 0
+    assert "ok       classes     model, callbacks and loggers accept their options" in output
+    assert not list(here.iterdir())
 
 
 def without_torch():

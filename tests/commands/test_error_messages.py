@@ -131,3 +131,38 @@ BASE = """Parser key "model":
 )
 def test_further_reports_are_put_in_plain_words(report, line):
     assert line in parser_error(report, ["fit", "--model.lr", "abc", "--fresh=false"], [])
+
+
+@pytest.mark.parametrize(
+    ("entry", "said"),
+    [
+        ("{class_path: torch.nn.Linear}", "expected a subclass of Callback, got torch.nn.Linear"),
+        ("{class_path: no_such.Bar}", "No module named 'no_such'"),
+        ("{init_args: {monitor: a}}", "class_path is missing; write class_path: NAME, and its"),
+        ("{monitor: a}", "class_path is missing; write class_path: NAME, and its options below"),
+    ],
+)
+@pytest.mark.parametrize("before", ["", "{class_path: EarlyStopping, init_args: {monitor: a}}, "])
+def test_the_entry_of_a_list_that_is_wrong_is_named(run_cli, here, before, entry, said):
+    (here / "list.yaml").write_text(f"trainer: {{callbacks: [{before}{entry}]}}\n")
+    status, _, problems = run_cli("fit", "--config", "list.yaml")
+    assert status == 2
+    assert f"list.yaml: --trainer.callbacks: {said}" in problems
+    assert "EarlyStopping" not in problems
+    assert problems.count("\n") == 1
+
+
+@pytest.mark.parametrize("option", ["callbacks", "logger", "strategy"])
+def test_options_of_no_class_are_told_how_to_name_it(run_cli, here, option):
+    (here / "none.yaml").write_text(f"trainer: {{{option}: {{init_args: {{save_dir: a}}}}}}\n")
+    status, _, problems = run_cli("fit", "--config", "none.yaml")
+    assert status == 2
+    assert f"none.yaml: --trainer.{option}: class_path is missing; write" in problems
+
+
+def test_a_typed_option_of_no_callback_is_told_how_to_name_it(run_cli):
+    status, _, problems = run_cli("fit", "--trainer.callbacks.monitor=a")
+    assert status == 2
+    assert problems.startswith(
+        "error: --trainer.callbacks: no class is named; name it first, as --"
+    )

@@ -23,8 +23,10 @@ from lit_mnist.models import DenseModule
     ],
 )
 def test_the_reason_for_a_missing_best_checkpoint_is_given(row, message):
-    run = SimpleNamespace(history=lambda: [row], last=Path("last.ckpt"))
+    run = SimpleNamespace(history=lambda: [row], last=Path("last.ckpt"), exists=lambda: True)
     assert why_no_best(run).startswith(message)
+    run.exists = lambda: False
+    assert why_no_best(run) == "no checkpoint was kept"
 
 
 class OwnNames(DenseModule):
@@ -88,3 +90,16 @@ def test_a_user_s_model_checkpoint_that_is_not_used_is_not_spoken_of(run_cli, re
     status, _, problems = run_cli("validate", *keeps)
     assert (status, "dirpath" in problems) == (0, False)
     assert not [one for one in recwarn if "dirpath" in str(one.message)]
+
+
+@pytest.mark.parametrize(("wanted", "told"), [("17", False), ("18", False), ("19", True)])
+def test_a_minimum_of_steps_that_the_epochs_end_before_is_told(run_cli, wanted, told):
+    """Two epochs of nine steps."""
+    status, output, _ = run_cli("fit", "--trainer.min_steps", wanted)
+    assert status == 0
+    line = (
+        f"\n--trainer.min_steps {wanted} is not reached: --trainer.max_epochs 2 ended training"
+        " after 18 steps; raise it to train on\n"
+    )
+    assert (line in output) == told
+    assert ("is not reached" in output) == told

@@ -52,6 +52,33 @@ def committee(members, in_process, no_pictures, capsys):
     return call
 
 
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--folds", str(TRAIN + 1)), f"--data.folds {TRAIN + 1}: is more than the {TRAIN} train"),
+        (
+            ("--folds", "3", "--data.augment", "true", "--data.batch_size", str(TRAIN)),
+            f"--data.batch_size {TRAIN} ",
+        ),
+    ],
+)
+def test_what_the_images_do_not_allow_is_refused_before_training(
+    members, here, capsys, monkeypatch, options, said
+):
+    monkeypatch.setattr("lit_mnist.commands.plans.plan", None)  # which reads each member's folder
+    assert main(["committee", *members, *options]) == 2
+    output, problems = capsys.readouterr()
+    assert problems.startswith(f"error: {said}")
+    assert (output, problems.count("\n")) == ("", 1)
+    assert not Path("tb_logs").exists()
+
+
+def test_images_that_are_not_on_disk_yet_are_left_to_the_training(members, here, capsys):
+    nowhere = ("--data.data_dir", "none", "--data.download", "false", "--jobs", "1")
+    assert main(["committee", *members, "--folds", str(TRAIN + 1), "--member", "0", *nowhere]) == 2
+    assert "not trained, see the error above" in capsys.readouterr().err
+
+
 @pytest.fixture
 def copied(folds, here):
     """A working folder that holds a copy of the committee of folds."""

@@ -189,6 +189,22 @@ REFUSED = {
         "trainer.accumulate_grad_batches: [1, 0]",
         "space.yaml: --trainer.accumulate_grad_batches 0: take 1 or more",
     ),
+    "a test of some images": (
+        "trainer.limit_test_batches: [1.0, 2]",
+        "space.yaml: --trainer.limit_test_batches 2: would test only some",
+    ),
+    "no checkpoints": (
+        "trainer.enable_checkpointing: [true, false]",
+        "space.yaml: --trainer.enable_checkpointing false: leaves no weights",
+    ),
+    "a trial of a few steps": (
+        "trainer.fast_dev_run: [false, true]",
+        "space.yaml: --trainer.fast_dev_run: leaves no weights",
+    ),
+    "nothing to train": (
+        "trainer.max_epochs: [2, 0]",
+        "space.yaml: --trainer.max_epochs 0: there is nothing to train",
+    ),
 }
 
 

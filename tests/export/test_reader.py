@@ -65,6 +65,15 @@ def test_floats_tensors_and_single_images_give_equal_predictions(trained, images
     np.testing.assert_allclose(alone, expected[:1], atol=1e-6)
 
 
+def test_half_precision_is_read_as_its_values_in_float32(trained, images):
+    digits, pixels = lit_mnist.load(MEMBER), torch.from_numpy(images[:3] / 255)
+    for kind in (torch.bfloat16, torch.float16):
+        half = pixels.to(kind)
+        expected = digits.predict(half.float()).probabilities
+        for same in (half, list(half)):
+            np.testing.assert_array_equal(digits.predict(same).probabilities, expected)
+
+
 def test_lists_of_arrays_and_read_only_arrays_are_accepted(trained, images, recwarn):
     digits = lit_mnist.load(MEMBER)
     expected = digits.predict(images[:3]).probabilities

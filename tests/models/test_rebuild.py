@@ -13,6 +13,7 @@ from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import ClassifierModule, DenseModule
 from lit_mnist.models.nets import Dense
 from lit_mnist.models.trained import network
+from tests.own_modules import CenteredModule, ChoiceModule
 
 
 class WithMean(Dense):
@@ -88,6 +89,27 @@ def test_a_module_that_needs_its_trainer_for_answers_is_refused(tmp_path, kind, 
     content = saved(kind(), tmp_path / "a.ckpt")
     with pytest.raises(UserError, match=problem):
         network(content, tmp_path / "a.ckpt")
+
+
+@pytest.fixture
+def doubles():
+    """Sets the caller's default precision when called."""
+    before = torch.get_default_dtype()
+    yield lambda: torch.set_default_dtype(torch.float64)
+    torch.set_default_dtype(before)
+
+
+@pytest.mark.parametrize("kind", [DenseModule, CenteredModule, ChoiceModule])
+def test_the_caller_s_default_precision_changes_nothing(tmp_path, doubles, kind):
+    path, images = tmp_path / "a.ckpt", torch.rand(4, 1, 28, 28)
+    content = saved(kind(), path)
+    with torch.no_grad():
+        expected = network(content, path)(images)
+        doubles()
+        found = network(content, path)(images)
+    assert torch.equal(found, expected)
+    assert found.dtype == torch.float32
+    assert torch.get_default_dtype() == torch.float64
 
 
 def test_it_is_built_on_the_cpu_whatever_a_gpu_s_driver_can_do(tmp_path, monkeypatch):

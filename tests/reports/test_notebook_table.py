@@ -1,6 +1,7 @@
 """The table of the notebook's figures and ours, from fake runs."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ from PIL import Image
 from scipy.stats import binomtest
 
 from lit_mnist.reports.notebook import System
-from lit_mnist.reports.notebook_table import write
+from lit_mnist.reports.notebook_table import markdown, write
 from lit_mnist.runs.folder import Run
 
 SINGLE = System(
@@ -27,15 +28,15 @@ DEEP = System(
 NEAREST = "  augment: true\n  interpolation: nearest\n"
 
 
-def run(folder, seed, errors, loss, epochs=40, config="  augment: false\n"):
+def run(folder, seed, errors, loss, epochs=40, config="  augment: false\n", images=10_000):
     """A run's folder with results, a history of two epochs and a picture."""
-    made, correct = Run(folder), 10_000 - errors
+    made, correct = Run(folder), images - errors
     folder.mkdir(parents=True)
     made.update_results(
         **{"seed": seed, "epochs": epochs, "seconds": 90.04, "precision": "32-true"},
         **{"hardware": "a machine", "versions": {"torch": "2.14"}, "test_loss": loss},
-        **{"test_acc": correct / 10_000, "test_acc_ci95": [0.9, 1], "test_errors": errors},
-        **{"test_images": 10_000, "test_reads": 1},
+        **{"test_acc": correct / images, "test_acc_ci95": [0.9, 1], "test_errors": errors},
+        **{"test_images": images, "test_reads": 1},
     )
     made.file("metrics.csv").write_text("epoch,train_acc,val_acc\n0,0.5,0.6\n1,0.7,0.8\n")
     made.file("config.yaml").write_text(f"data:\n{config}")
@@ -109,6 +110,26 @@ def test_options_that_change_the_training_are_named(done, tmp_path):
     facts, text, _ = written(tmp_path)
     assert {row["options"] for row in facts.values()} == {"--model.lr 0.01"}
     assert text.count("- Trained with other options than the notebook's: `--model.lr 0.01`.") == 1
+
+
+def test_the_number_of_images_and_another_data_set_are_named(done, tmp_path):
+    write(tmp_path, done)
+    assert "Wilson's for one test on 10,000 images;" in written(tmp_path)[1]
+    assert "Trained and tested on" not in written(tmp_path)[1]
+    other = run(tmp_path / "own/seed_42", 42, 9, 0.1, config="  dataset: KMNIST\n", images=1500)
+    write(tmp_path, [(SINGLE, [other]), done[1]])
+    facts, text, rows = written(tmp_path)
+    assert "Wilson's for one test on 1,500 or 10,000 images;" in text
+    assert "- Trained and tested on KMNIST; the notebook on MNIST." in text
+    assert [row["dataset"] for row in facts.values()] == ["KMNIST", "MNIST"]
+    low, high = binomtest(1491, 1500).proportion_ci(method="wilson")
+    assert rows[0][5] == f"{low:.4f} to {high:.4f}"
+
+
+def test_the_table_of_the_results_is_what_the_program_writes():
+    results = Path(__file__).parents[2] / "results"
+    facts = json.loads((results / "tutorial.json").read_text())
+    assert markdown(facts) == (results / "tutorial.md").read_text()
 
 
 def test_one_run_has_no_spread(done, tmp_path):
