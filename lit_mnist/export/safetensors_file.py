@@ -17,7 +17,7 @@ from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.runs import checkpoints, entries, trained_on
 
-NETWORKS, AVERAGE = "networks", "average"  # keys of the metadata
+NETWORKS, AVERAGE, SHA256 = "networks", "average", "weights_sha256"  # keys of the metadata
 
 
 def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
@@ -49,7 +49,7 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
             f"{trained.paths[0]}: safetensors cannot hold its hyperparameters ({error});"
             " take --format onnx"
         ) from error
-    return save(tensors, {**metadata, NETWORKS: networks})
+    return save(tensors, {**metadata, NETWORKS: networks, SHA256: trained.weights_sha256})
 
 
 def _is_kept(key: str, value: Any) -> bool:
@@ -71,29 +71,38 @@ def read(path: Path, classes: Sequence[type] = ()) -> TrainedRun:
         with safe_open(path, "pt") as file:
             metadata = file.metadata() or {}
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 # no dict
+        networks = _networks(path, metadata, tensors)
         average: Any = metadata.get(AVERAGE, DEFAULT_AVERAGE)
-        networks: list[dict[str, Any]] = json.loads(metadata[NETWORKS])
-        if not networks or average not in get_args(AVERAGES):
-            raise ValueError("no networks, or no way to average them")
-        for one in networks:
-            one["state_dict"] = {}
-        for name, value in tensors.items():
-            place, _, key = name.partition(".")
-            networks[int(place)]["state_dict"][key] = value
-        for one in networks:
-            checkpoints.check(path, one)
         abstention, labels = _abstention(metadata), json.loads(metadata["labels"])
         dataset = metadata["dataset"]
-        if dataset not in DATASETS or not isinstance(labels, list):
-            raise ValueError("an unknown data set, or no labels")
+        if average not in get_args(AVERAGES) or dataset not in DATASETS:
+            raise ValueError("an unknown data set or way to average")
+        paths, names = [path] * len(networks), [str(label) for label in labels]
+        found = TrainedRun(paths, networks, average, dataset, abstention, classes, names)
+        if metadata.get(SHA256, found.weights_sha256) != found.weights_sha256:
+            raise ValueError("other weights than were written")
     except (OSError, SafetensorError, LookupError, TypeError, ValueError, RecursionError) as error:
         raise UserError(
             f"{path}: missing, damaged or no export of this program; export it again"
         ) from error
-    names = list(map(str, labels))
-    return TrainedRun(
-        [path] * len(networks), networks, average, dataset, abstention, classes, names
-    )
+    return found
+
+
+def _networks(
+    path: Path, metadata: Mapping[str, str], tensors: Mapping[str, torch.Tensor]
+) -> list[dict[str, Any]]:
+    """Returns the networks' checkpoints, of which there is at least one."""
+    networks: list[dict[str, Any]] = json.loads(metadata[NETWORKS])
+    if not networks:
+        raise ValueError("no networks")
+    for one in networks:
+        one["state_dict"] = {}
+    for name, value in tensors.items():
+        place, _, key = name.partition(".")
+        networks[int(place)]["state_dict"][key] = value
+    for one in networks:
+        checkpoints.check(path, one)
+    return networks
 
 
 def _abstention(metadata: Mapping[str, str]) -> Abstention:

@@ -112,7 +112,7 @@ def _notes(facts: dict[str, Any]) -> list[str]:
         for row in facts.values()
         if row["notebook"]["note"]
     ]
-    for options in sorted({row["options"] for row in facts.values()} - {""}):
+    for options in sorted({row.get("options", "") for row in facts.values()} - {""}):
         notes.append(f"- Trained with other options than the notebook's: `{options}`.")
     names = {row.get("dataset", NOTEBOOKS_DATASET) for row in facts.values()}
     if others := sorted(names - {NOTEBOOKS_DATASET}):

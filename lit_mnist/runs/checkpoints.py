@@ -7,7 +7,7 @@ from typing import Any, TypeGuard
 from torch import Tensor, nn
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import entries, safe_torch, trained_on
+from lit_mnist.runs import digests, entries, safe_torch, trained_on
 from lit_mnist.runs.weights import infinite, is_extra, makes_layers_late, misfit
 
 # Entries that are used before Lightning loads the file
@@ -114,6 +114,9 @@ def scores(checkpoint: dict[str, Any]) -> dict[str, float]:
     if measured is None and rows and progress(checkpoint)[1] == 0:  # of version 0.1
         measured = {"step": checkpoint.get("global_step")} | rows[-1]
     if not isinstance(measured, dict) or measured.get("step") != checkpoint.get("global_step"):
+        return {}
+    saved = entries.get(checkpoint, entries.WEIGHTS)
+    if saved not in (None, digests.of_weights(checkpoint["state_dict"])):  # edited since, as pruned
         return {}
     names = ("epoch", "val_acc", "val_loss", "images")
     found = {name: measured[name] for name in names if _is_number(measured.get(name))}

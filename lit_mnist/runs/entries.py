@@ -11,6 +11,7 @@ _PREFIX = "lit_mnist."
 MODEL_CLASS = f"{_PREFIX}model_class"  # the module's class
 MODEL_OPTIONS = f"{_PREFIX}model_options"  # its class and arguments, as the user gave them
 MODEL_ANSWERS = f"{_PREFIX}model_answers"  # logits, float32 (COUNT, 10), and the weights' hash
+WEIGHTS = f"{_PREFIX}weights_sha256"  # hash of the weights that were saved
 AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after the last step
 LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
@@ -32,10 +33,10 @@ METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"
 _OF_0_1 = {SCORES: "train_scores", METRICS: "metrics"}
 # Those that only training needs
 OF_TRAINING = frozenset(
-    {
-        *(AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS, SPIKES),
-        *(LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
-    }
+    [
+        *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
+        *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
+    ]
 )
 
 

@@ -52,7 +52,8 @@ def check_archive(path: Path, size: int) -> None:
     """Checks the file's structure without unpacking it.
 
     Raises:
-        RefusedError: Its parts are compressed or overlap, or it names something that it must not.
+        RefusedError: Its parts are compressed or overlap, it names something that it must not, or
+            its bytes are not those that were written.
     """
     if size > MAX_BYTES:
         raise RefusedError(f"it has {size:,} bytes")
@@ -68,6 +69,8 @@ def check_archive(path: Path, size: int) -> None:
                 if part.file_size > MAX_PICKLE_BYTES:
                     raise RefusedError(f"{part.file_size:,} bytes of it are not numbers")
                 _check_names(archive.read(part))
+        if damaged := archive.testzip():  # torch.load does not compare the checksums
+            raise RefusedError(f"the checksum of {damaged:.99} in it differs")
 
 
 def _check_names(pickled: bytes) -> None:

@@ -15,7 +15,7 @@ from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from lit_mnist.files import replacing
 from lit_mnist.machine.patching import replaced
-from lit_mnist.runs import plain
+from lit_mnist.runs import digests, entries, plain
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -35,6 +35,8 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
             OSError: The disk is full, which torch reports only as a short write.
         """
         checkpoint = plain.checked(checkpoint)
+        if "state_dict" in checkpoint:  # whatever callbacks and the module have made of it
+            checkpoint[entries.WEIGHTS] = digests.of_weights(checkpoint["state_dict"])
         with replacing(Path(path)) as temporary:
             try:
                 torch.save(checkpoint, temporary)

@@ -15,6 +15,7 @@ import yaml
 import lit_mnist
 from examples.my_net import TinyModule
 from lit_mnist.data.datasets import DATASETS
+from lit_mnist.errors import UserError
 from lit_mnist.export import card_calibration, card_sections
 from lit_mnist.export.agreement import ValidationData
 from lit_mnist.export.facts import Facts
@@ -143,6 +144,15 @@ def test_the_snippet_of_the_onnx_card_needs_no_more_than_it_imports(exported):
     )
     assert len(ast.literal_eval(done.stdout)) == 3
     assert done.stderr == ""
+
+
+def test_a_flipped_bit_in_exported_weights_is_noticed(exported, tmp_path):
+    """Which safetensors itself has no checksum against."""
+    sound = (exported / "safetensors" / f"{NAME}.safetensors").read_bytes()
+    flipped = tmp_path / "model.safetensors"
+    flipped.write_bytes(sound[:-1] + bytes([sound[-1] ^ 1]))
+    with pytest.raises(UserError, match=r"model\.safetensors: missing, damaged or no export"):
+        lit_mnist.load(flipped)
 
 
 @pytest.mark.parametrize("kind", ["pt2", "safetensors"])

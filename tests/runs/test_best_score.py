@@ -114,3 +114,16 @@ def test_a_model_card_has_the_score_of_the_exported_weights(exchanged):
     assert main(["export", str(FOLDER), "--format", "safetensors"]) == 0
     card = (FOLDER / "MODEL_CARD.md").read_text()
     assert f"validation, which chose the epoch | 100 | {measured(OTHER):.4f}" in card
+
+
+def test_an_edited_file_has_no_score_of_the_weights_before(call, capsys):
+    """As one that was pruned by hand; the test of it is its own."""
+    best = FOLDER / "checkpoints" / "best.ckpt"
+    content = torch.load(best)
+    next(iter(content["state_dict"].values())).mul_(0.5)
+    torch.save(content, best)
+    assert call("test")[0] == 0
+    assert not any(key.startswith("best_") for key in results())
+    assert listed(capsys)["best_val_acc"] is None
+    assert main(["export", str(FOLDER), "--format", "safetensors"]) == 0
+    assert "validation, which chose" not in (FOLDER / "MODEL_CARD.md").read_text()

@@ -42,6 +42,18 @@ def test_plain_values_and_tensors_are_preserved(file):
     assert torch.equal(read["shared"][0], weights["weight"].T)
 
 
+def test_a_flipped_bit_in_any_number_is_noticed(file):
+    """Which torch.load reads without a word."""
+    saved(file, {"weight": torch.rand(30), "moment": torch.rand(5, dtype=torch.float64)})
+    sound = file.read_bytes()
+    for values in (torch.load(file)["weight"], torch.load(file)["moment"]):
+        place = sound.index(values.numpy().tobytes())
+        file.write_bytes(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
+        torch.load(file)
+        with pytest.raises(RefusedError, match=r"the checksum of some/data/\d in it differs"):
+            load(file)
+
+
 def test_a_small_archive_that_unpacks_to_gigabytes_is_refused_unread(file):
     saved(file, {"a": torch.zeros(2_000_000)})
     repacked(file, lambda _, data: data, zipfile.ZIP_DEFLATED)
