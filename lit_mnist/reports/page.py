@@ -54,12 +54,12 @@ def _interval(value: Sequence[float]) -> str:
     return f"{100 * value[0]:.2f} to {100 * value[1]:.2f} %"
 
 
+_BEST = "best validation accuracy"
 # Rows of the table that compares runs: key in results.json, heading, format
 _COLUMNS = (
     ("status", "state", str),
     ("parameters", "parameters", "{:,}".format),
-    ("best_val_acc", "best validation accuracy", _percent),
-    ("best_val_images", "validation images", "{:,}".format),
+    ("best_val_acc", _BEST, _percent),
     ("test_acc", "test accuracy", _percent),
     ("test_acc_ci95", "95 % interval", _interval),
     ("test_errors", "test errors", "{:,}".format),
@@ -74,20 +74,27 @@ def _section(run: RunFacts) -> dict[str, Any]:
     results = run.results
     histories = {"": run.history} if run.history else run.histories
     best = results.get("best_epoch") if run.history else None
-    other = {"weights tested": run.other} if run.other and run.test else {}
     return {
         "facts": run,
-        "figures": {
-            name: form(results[key])
-            for key, name, form in _COLUMNS
-            if _is_shown(results.get(key)) and not (run.untested and key.startswith("test_"))
-        }
-        | other,
+        "figures": _figures(run),
         "curves": page_charts.accuracy_and_loss(histories, best) if histories else "",
         "epoch_seconds": _epoch_seconds(run),
         "calibration": results.get("calibration"),
         **(_tested(run, run.test) if run.test else {"matrix": None}),
     }
+
+
+def _figures(run: RunFacts) -> dict[str, str]:
+    """Returns the figures that are known, by their headings."""
+    results = run.results
+    figures = {
+        name: form(results[key])
+        for key, name, form in _COLUMNS
+        if _is_shown(results.get(key)) and not (run.untested and key.startswith("test_"))
+    }
+    if _BEST in figures and (images := results.get("best_val_images")):
+        figures[_BEST] += f" of {images:,}"
+    return figures | ({"weights tested": run.other} if run.other and run.test else {})
 
 
 def _is_shown(value: object) -> bool:

@@ -76,7 +76,7 @@ def test_without_a_test_only_validation_figures_are_shown(trained):
     assert report(MEMBER) == 0
     text = (MEMBER / "report.html").read_text()
     assert "Validation figures only" in text
-    assert dict(figures(text))["validation images"] == "100"
+    assert dict(figures(text))["best validation accuracy"].endswith(" % of 100")
     assert "test accuracy" not in dict(figures(text))
     assert "Confusion matrix" not in text
 
