@@ -100,7 +100,7 @@ def test_all_that_have_stopped_must_be_given_more_patience(resumed):
     assert resumed(STOPPED, STOPPED, 4, 4) is None
     assert resumed(STOPPED, state(1, 3), 4, 3) is None
     for now in ((4, 3), (3, 4)):
-        with pytest.raises(UserError, match="has ended the run; give EarlyStopping.*over 3"):
+        with pytest.raises(UserError, match=r"has ended the run; give EarlyStopping.*over 3"):
             resumed(STOPPED, STOPPED, *now)
     with pytest.raises(UserError, match=r"val_acc.*: 3, now 9: has no effect.*val_loss.* over 3$"):
         resumed(STOPPED, state(1, 3), 3, 9)
@@ -137,7 +137,7 @@ def test_less_patience_for_a_killed_run_is_refused_as_its_earlier_waits_are_not_
     killed = {"status": "running"}
     assert resumed(state(0, 3), state(2, 3), 3, 4, **killed) is None
     for waited in (0, 2):
-        with pytest.raises(UserError, match="val_acc.*: 3, now 1"):
+        with pytest.raises(UserError, match=r"val_acc.*: 3, now 1"):
             resumed(state(0, 3), state(waited, 3), 3, 1, **killed)
 
 
