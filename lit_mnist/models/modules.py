@@ -91,13 +91,11 @@ class ClassifierModule(ScoredModule):
         # As plain numbers: the parser's are of its own types, which no checkpoint may name
         self.lr, self.plateau, self.one_cycle = float(lr), plateau, one_cycle
         self.patience, self.factor, self.min_lr = int(patience), float(factor), float(min_lr)
-        self.shifts = shifts
+        self.shifts, self._layout = shifts, (channels_last, compile)
         if not hasattr(self, "net_type"):
-            raise UserError(
-                f"{type(self).__module__}.{type(self).__qualname__}: name its net in net_type, as `net_type = MyNet`"
-            )
+            name = f"{type(self).__module__}.{type(self).__qualname__}"
+            raise UserError(f"{name}: name its net in net_type, as `net_type = MyNet`")
         self.net = self.net_type()
-        self._layout = channels_last, compile
         if not unsized(self.net):
             self.lay_out()
         self.train_scores = RunningScores()
