@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UnknownClassError, UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.models.trained import OF_READING, OURS
@@ -34,7 +34,7 @@ def trained_class(
             class is taken to be of it.
 
     Raises:
-        UserError: The class is not known; names it and the option that makes it known.
+        UnknownClassError: The class is not known; names it and what makes it known.
     """
     name = checkpoints.class_name(checkpoint)
     modules = [kind for kind in classes if issubclass(kind, ScoredModule)]
@@ -49,12 +49,10 @@ def trained_class(
     if found:
         return found[0]
     if not name:
-        raise UserError(f"{path}: names no class; name it with --model.classes, as my_module.Net")
-    shown = ascii(name)[1:-1]
-    raise UserError(
-        f"{path}: trained with {shown:.99}, which is not known here; add"
-        f" --model.classes {shown:.99} if you trust it{_if_moved(name, modules)}"
-    )
+        raise UnknownClassError(f"{path}: names no class, as my_module.Net", "my_module.Net")
+    shown = ascii(name)[1:-1][:99]
+    problem = f"{path}: trained with {shown}, which is not known here"
+    raise UnknownClassError(problem, shown, _if_moved(name, modules))
 
 
 def is_named(kind: type, name: str) -> bool:

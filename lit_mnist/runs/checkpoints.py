@@ -148,8 +148,19 @@ def lack(checkpoint: dict[str, Any]) -> str:
     return _LACKS.get(str(entries.get(checkpoint, entries.LACKS)), "")
 
 
-def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
+def check_fits(
+    checkpoint: dict[str, Any],
+    model: nn.Module,
+    path: Path,
+    remedy: str = "take the --config that it was trained with",
+) -> None:
     """Checks that a checkpoint has the weights of `model`, in their shapes and finite.
+
+    Args:
+        checkpoint: As returned by `read`.
+        model: The module or network.
+        path: The checkpoint's file, for error messages.
+        remedy: What to do about other weights.
 
     Raises:
         UserError: Naming both architectures, or the weight.
@@ -162,7 +173,7 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     named = class_name(checkpoint) or "another architecture"
     raise UserError(
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
-        f" {type(model).__name__}: {wrong}; take the --config that it was trained with"
+        f" {type(model).__name__}: {wrong}; {remedy}"
     )
 
 

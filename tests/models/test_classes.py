@@ -138,7 +138,9 @@ def test_a_checkpoint_without_class_name_is_not_guessed_by_shape(here):
     modules = [trained_a_little(own_modules.TanhModule, seed) for seed in range(2)]
     for seed, module in enumerate(modules):
         torch.save({"state_dict": module.eval().state_dict()}, f"{seed}.ckpt")
-    with pytest.raises(UserError, match=r"0\.ckpt: names no class; name it with --model\.classes"):
+    with pytest.raises(
+        UserError, match=r"0\.ckpt: names no class, .*; add --model\.classes my_"
+    ):
         committee("0.ckpt", "1.ckpt")
     output = committee("0.ckpt", "1.ckpt", classes=own_modules.TanhModule)
     np.testing.assert_allclose(output, mean(*modules), atol=1e-6)
