@@ -178,12 +178,17 @@ def check_fits(
 
 
 def class_name(checkpoint: dict[str, Any]) -> str:
-    """Returns the class that a checkpoint names as its module's; empty if it names none.
+    """Returns the class that a checkpoint names as its module's; empty if it names none."""
+    return next(iter(class_names(checkpoint)), "")
 
-    Runs started in Python have the entry `MODEL_CLASS`; LightningCLI saves `_class_path`, if a
-    module saves its hyperparameters.
+
+def class_names(checkpoint: dict[str, Any]) -> list[str]:
+    """Returns the names of a checkpoint's class: as the user called it first, then its own.
+
+    LightningCLI saves `_class_path`, if a module saves its hyperparameters; every run has the entry
+    `MODEL_CLASS`, but for those of the oldest versions.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
     options = entries.get(checkpoint, entries.MODEL_OPTIONS, {})
     own = entries.get(checkpoint, entries.MODEL_CLASS, "")
-    return str(named or options.get("class_path") or own)
+    return list(map(str, filter(None, (named, options.get("class_path"), own))))
