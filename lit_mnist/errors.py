@@ -10,6 +10,29 @@ class UserError(Exception):
     """
 
 
+class UnknownClassError(UserError):
+    """A file names a class that is not imported; the user can name it, if they trust it.
+
+    Args:
+        problem: What names the class.
+        name: The class, such as `my_module.Net`.
+        more: What else may be done.
+    """
+
+    def __init__(self, problem: str, name: str, more: str = "") -> None:
+        super().__init__(problem, name, more)
+        self.problem, self.name, self.more = problem, name, more
+
+    def __str__(self) -> str:
+        """Formats it with the option of a command that makes the class known."""
+        return f"{self.problem}; add --model.classes {self.name} if you trust it{self.more}"
+
+    def in_python(self) -> str:
+        """Formats it with the argument of `lit_mnist.load` that makes the class known."""
+        name = self.name.removeprefix("__main__.")
+        return f"{self.problem}; give load classes=[{name}] if you trust it{self.more}"
+
+
 class PeerError(Exception):
     """Another process of the same run has failed and reports why; the exit status is 1."""
 

@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints
+from lit_mnist.runs import checkpoints, entries
 from tests import trained
 from tests.trained import BEST, LAST, change, put
 
@@ -140,6 +140,8 @@ def test_a_name_in_a_checkpoint_is_never_imported(command, here, monkeypatch):
     for path in (LAST, BEST):
         for key in ("_class_path", "_instantiator"):
             change(path, put("hyper_parameters", key, "spy_module.Spy"))
+        change(path, put(entries.MODEL_CLASS, "spy_module.Spy"))
+        change(path, put(entries.MODEL_OPTIONS, "class_path", "spy_module.Spy"))
         change(path, put("callbacks", "spy_module.Spy", {"x": 1}))
         change(path, put("MNISTDataModule", "_class_path", "spy_module.Spy"))
         change(path, put("datamodule_hyper_parameters", {"_instantiator": "spy_module.Spy"}))

@@ -337,8 +337,8 @@ def test_early_stopping_in_the_first_epoch_is_named(run_cli):
     status, _, problems = run_cli("fit", *early, "5")
     assert status == 2
     assert problems == (
-        "error: trainer.max_epochs: 3, now 5: has no effect, as EarlyStopping has ended the run; if"
-        " its patience ran out, give it more, or else choose another --name\n"
+        "error: trainer.max_epochs: 3, now 5: has no effect, as EarlyStopping has ended the run by"
+        " its stopping_threshold; choose another --name\n"
     )
 
 

@@ -3,6 +3,7 @@
 import inspect
 import pkgutil
 import traceback
+from contextlib import suppress
 from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
@@ -10,7 +11,10 @@ from typing import Any, get_args
 from jsonargparse import Namespace
 from lightning.pytorch import LightningModule
 
+from lit_mnist import errors
 from lit_mnist.errors import UserError, causes
+
+_OURS = Path(errors.__file__).parent
 
 
 def check(option: str, chosen: Any) -> None:
@@ -125,21 +129,35 @@ def _parameters(class_path: str) -> dict[str, inspect.Parameter]:
 def failed(error: BaseException) -> UserError | None:
     """Returns the error to raise for one in a model's constructor; None if it arose elsewhere."""
     for cause in causes(error):
-        for frame, _ in traceback.walk_tb(cause.__traceback__):
+        frames = list(traceback.walk_tb(cause.__traceback__))
+        for place, (frame, _) in enumerate(frames):
             model = frame.f_locals.get("self")
             if frame.f_code.co_name == "__init__" and isinstance(model, LightningModule):
-                return _error_of(type(model), cause)
+                called = [(one.f_code.co_filename, line) for one, line in frames[place:]]
+                return _error_of(type(model), cause, called)
     return None
 
 
-def _error_of(kind: type, error: BaseException) -> UserError:
+def _error_of(kind: type, error: BaseException, called: list[tuple[str, int]]) -> UserError:
     if isinstance(error, UserError):
         return error
-    frames = traceback.extract_tb(error.__traceback__)
-    last = [frame for frame in frames if "site-packages" not in Path(frame.filename).parts][-1]
+    users = [place for place in called if not _is_of_library(place[0])]
+    file, line = users[-1] if users else _definition(kind) or called[-1]
     text = " ".join(str(error).split())
     return UserError(
         f"--model {kind.__module__}.{kind.__qualname__}: its constructor fails"
-        f" ({type(error).__name__}{': ' if text else ''}{text:.300}; {last.filename}, line"
-        f" {last.lineno}); give it other arguments, or correct that file"
+        f" ({type(error).__name__}{': ' if text else ''}{text:.300}; {file}, line {line}); give it"
+        " other arguments, or correct that file"
     )
+
+
+def _is_of_library(file: str) -> bool:
+    """Whether a file is of an installed package or of this one, which may be a checkout."""
+    return "site-packages" in Path(file).parts or Path(file).is_relative_to(_OURS)
+
+
+def _definition(kind: type) -> tuple[str, int] | None:
+    """Returns where a class is defined; None if that is not known, as of one that was typed in."""
+    with suppress(OSError, TypeError):
+        return inspect.getfile(kind), inspect.getsourcelines(kind)[1]
+    return None

@@ -19,7 +19,7 @@ from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import best_score, checkpoints, same_members, tested
+from lit_mnist.runs import best_score, checkpoints, of_training, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
@@ -108,7 +108,8 @@ def trained(
     checkpoint = checkpoints.read(path)
     lazy.complete(model, trainer)
     _check_fits(path, checkpoint, model, options["model"].get("init_args") or {})
-    if run.exists() and path.parent.resolve() != run.best.parent.resolve():
+    of = [place.folder.resolve() for place in of_training.places(path)]
+    if run.exists() and run.folder.resolve() not in of:
         own = run.evaluated()[0]  # which a config that names where fit began does not
         warn(f"{path}: not of {run.folder}; --ckpt_path {own.stem} takes its {own.name}")
     return str(path), tested.Weights.of(path, checkpoint)

@@ -26,8 +26,11 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     epochs, ended = begin.resume.epochs, begin.resume.ended
     limit = ended.limit if ended else ""
     print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
-    raising = "to train on, raise that limit; " if limit else ""
-    print(f"{raising}to start afresh, add --fresh.".capitalize())
+    remedy = "raise that limit" if limit else ended.remedy if ended else ""
+    if remedy:
+        print(f"To train on, {remedy}; to start afresh, add --fresh.")
+    else:
+        print("To start afresh, add --fresh.")
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
         by = {"ended_by": limit} if limit else {}

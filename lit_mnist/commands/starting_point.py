@@ -138,15 +138,17 @@ def _start(named: Path, checkpoint: dict[str, Any]) -> Start:
         checkpoint: Its content.
     """
     scored = {named: checkpoints.scores(checkpoint)}
-    neighbour = named.with_name(BEST)
-    with suppress(UserError):
-        other = checkpoints.read(neighbour)
-        rows = checkpoints.history(other)
-        if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):  # one history
-            scored[neighbour] = checkpoints.scores(other)
+    links = [named.resolve()] if named.is_symlink() else []
+    for neighbour in (one.with_name(BEST) for one in (named, *links)):
+        with suppress(UserError):
+            other = checkpoints.read(neighbour)
+            rows = checkpoints.history(other)
+            if rows and str(rows) == str(checkpoints.history(checkpoint)[: len(rows)]):
+                scored[neighbour] = checkpoints.scores(other)  # of one history
     known = {path: scores for path, scores in scored.items() if scores}
     if len({scores["images"] for scores in known.values() if "images" in scores}) > 1:
-        del known[neighbour]  # its score is of other images, so that they cannot be compared
+        # scores of other images cannot be compared
+        known = {path: scores for path, scores in known.items() if path == named}
     # Of equal scores the first, as in an uninterrupted run
     best = max(
         known, key=lambda path: (known[path]["val_acc"], -known[path]["epoch"]), default=None

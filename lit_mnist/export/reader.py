@@ -14,7 +14,7 @@ import torch
 
 from lit_mnist import files
 from lit_mnist.data.datasets import DIGITS
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UnknownClassError, UserError
 from lit_mnist.export.arrays import Images, pixels_of
 from lit_mnist.export.formats import FORMATS, format_module, require
 from lit_mnist.export.model import WholeModel
@@ -118,7 +118,10 @@ def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> Di
     """
     files.refuse_url(str(run_folder))
     path = Path(os.path.expanduser(run_folder))
-    return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
+    try:
+        return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
+    except UnknownClassError as error:
+        raise UserError(error.in_python()) from error
 
 
 def read_trained(path: Path, classes: Sequence[type] = ()) -> TrainedRun:

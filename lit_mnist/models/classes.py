@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UnknownClassError, UserError
 from lit_mnist.models.modules import ClassifierModule
 from lit_mnist.models.scoring import ScoredModule
 from lit_mnist.models.trained import OF_READING, OURS
@@ -34,27 +34,27 @@ def trained_class(
             class is taken to be of it.
 
     Raises:
-        UserError: The class is not known; names it and the option that makes it known.
+        UnknownClassError: The class is not known; names it and what makes it known.
     """
-    name = checkpoints.class_name(checkpoint)
+    name, names = checkpoints.class_name(checkpoint), checkpoints.class_names(checkpoint)
     modules = [kind for kind in classes if issubclass(kind, ScoredModule)]
     if not name and len(modules) == 1:
         return modules[0]
     # the latest first: a notebook cell that is run again defines its class again
-    found = [kind for kind in reversed([*_subclasses(ScoredModule)]) if is_named(kind, name)]
-    # torch.export leaves copies of the classes that it has traced, under the same names
-    found.sort(key=lambda kind: _loaded(f"{kind.__module__}.{kind.__qualname__}") is not kind)
+    latest = [*_subclasses(ScoredModule)][::-1]
+    found = [kind for kind in latest if any(is_named(kind, one) for one in names)]
+    # torch.export leaves copies of the classes that it has traced, under the same names; and the
+    # name that the user called it by may now be another class's
+    found.sort(key=lambda kind: (not is_named(kind, name), _is_copy(kind)))
     if not found and name.startswith("__main__."):
         found = [kind for kind in modules if kind.__name__ == name.rpartition(".")[2]]
     if found:
         return found[0]
     if not name:
-        raise UserError(f"{path}: names no class; name it with --model.classes, as my_module.Net")
-    shown = ascii(name)[1:-1]
-    raise UserError(
-        f"{path}: trained with {shown:.99}, which is not known here; add"
-        f" --model.classes {shown:.99} if you trust it{_if_moved(name, modules)}"
-    )
+        raise UnknownClassError(f"{path}: names no class, such as my_module.Net", "my_module.Net")
+    shown = ascii(name)[1:-1][:99]
+    problem = f"{path}: trained with {shown}, which is not known here"
+    raise UnknownClassError(problem, shown, _if_moved(name, modules))
 
 
 def is_named(kind: type, name: str) -> bool:
@@ -85,9 +85,10 @@ def check_same_module(
     Raises:
         UserError: Naming the class, or the hyperparameter that differs.
     """
-    name, kind = checkpoints.class_name(checkpoint), type(model)
+    names, kind = checkpoints.class_names(checkpoint), type(model)
+    name = checkpoints.class_name(checkpoint)
     of_script = name.startswith("__main__.") and name.rpartition(".")[2] == kind.__name__
-    if name and not is_named(kind, name) and not of_script:
+    if names and not any(is_named(kind, one) for one in names) and not of_script:
         raise UserError(
             f"{path}: trained with {ascii(name)[1:-1]:.99}, not {kind.__module__}.{kind.__name__};"
             f" take the --config or the --model that it was trained with{_if_moved(name, [kind])}"
@@ -121,6 +122,10 @@ def _subclasses(kind: type[ScoredModule]) -> Iterator[type[ScoredModule]]:
     for below in kind.__subclasses__():
         yield below
         yield from _subclasses(below)
+
+
+def _is_copy(kind: type) -> bool:
+    return _loaded(f"{kind.__module__}.{kind.__qualname__}") is not kind
 
 
 def _loaded(name: str) -> object:

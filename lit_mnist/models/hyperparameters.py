@@ -8,7 +8,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from lit_mnist.errors import UserError
+from lit_mnist.errors import UnknownClassError
 from lit_mnist.models.classes import public_hyperparameters
 
 _DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
@@ -18,7 +18,7 @@ def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, A
     """Returns the hyperparameters that the class's `__init__` accepts.
 
     Raises:
-        UserError: One names a class or function that is not imported.
+        UnknownClassError: One names a class or function that is not imported.
     """
     parameters = inspect.signature(kind).parameters.values()
     takes_any = any(parameter.kind is parameter.VAR_KEYWORD for parameter in parameters)
@@ -28,10 +28,8 @@ def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, A
     }
     for text in _strings(values):
         if _would_import(text):
-            raise UserError(
-                f"{path}: its hyperparameters name {text:.99}, which is not known here; add"
-                f" --model.classes {text:.99} if you trust it"
-            )
+            problem = f"{path}: its hyperparameters name {text:.99}, which is not known here"
+            raise UnknownClassError(problem, text[:99])
     if values.get("compile") is True:  # for the speed of training
         values["compile"] = False
     return values

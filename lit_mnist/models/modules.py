@@ -91,9 +91,11 @@ class ClassifierModule(ScoredModule):
         # As plain numbers: the parser's are of its own types, which no checkpoint may name
         self.lr, self.plateau, self.one_cycle = float(lr), plateau, one_cycle
         self.patience, self.factor, self.min_lr = int(patience), float(factor), float(min_lr)
-        self.shifts = shifts
+        self.shifts, self._layout = shifts, (channels_last, compile)
+        if not hasattr(self, "net_type"):
+            name = f"{type(self).__module__}.{type(self).__qualname__}"
+            raise UserError(f"{name}: name its net in net_type, as `net_type = MyNet`")
         self.net = self.net_type()
-        self._layout = channels_last, compile
         if not unsized(self.net):
             self.lay_out()
         self.train_scores = RunningScores()
@@ -133,10 +135,8 @@ class ClassifierModule(ScoredModule):
         optimizer = Adam(weights, lr=self.lr, eps=1e-7, fused=fused)
         if self.one_cycle:
             cycle = OneCycle(optimizer, self.lr, self._steps_of_run())
-            return {
-                "optimizer": optimizer,
-                "lr_scheduler": {"scheduler": cycle, "interval": "step"},
-            }
+            by_step = {"scheduler": cycle, "interval": "step"}
+            return {"optimizer": optimizer, "lr_scheduler": by_step}
         if not self.plateau:
             return optimizer
         schedule = Plateau(optimizer, self.patience, self.factor, self.min_lr)

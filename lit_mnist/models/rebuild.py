@@ -26,6 +26,8 @@ from lit_mnist.runs import checkpoints
 from lit_mnist.runs.weights import makes_layers_late
 from lit_mnist.shape import SIDE_PX
 
+_AS_IN_TRAINING = "use the class as it was in training"
+
 
 def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()) -> ScoredModule:
     """Rebuilds the module that was saved in a checkpoint. Draws no random numbers.
@@ -48,7 +50,7 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
     evaluation_hooks.refuse_of_batches(kind, path)
     arguments = hyperparameters.arguments(checkpoint, kind, path)
     module = _made(kind, arguments, checkpoint, path)
-    checkpoints.check_fits(checkpoint, module, path)
+    checkpoints.check_fits(checkpoint, module, path, _AS_IN_TRAINING)
     with _as_in_training(path, f"does not fit {kind.__name__}"):  # if its layers are made late
         # what a module leaves out of its checkpoints is as its constructor makes it
         module.load_state_dict(checkpoint["state_dict"], strict=module.strict_loading)
@@ -72,9 +74,7 @@ def _as_in_training(path: Path, what: str, more: str = "") -> Iterator[None]:
         yield
     except Exception as error:
         why = " ".join(str(error).split())
-        raise UserError(
-            f"{path}: {what} ({why:.200}); use the class as it was in training{more}"
-        ) from error
+        raise UserError(f"{path}: {what} ({why:.200}); {_AS_IN_TRAINING}{more}") from error
 
 
 @contextmanager

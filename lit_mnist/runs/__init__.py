@@ -17,6 +17,7 @@ callback_kinds  the callbacks among a config's options, and their classes
 config_changes  options that differ between two configs, and which of them may
 limits          the limits at which training ends
 resume          where a run is resumed
+early_stopping  the stops and the patience of EarlyStopping in a checkpoint, and as set now
 ended           why a run has ended, and whether its options let it go on
 trained_on      the images that a checkpoint was trained on, by their hashes
 best_score      the score of best.ckpt, and whether it is still the scored file

@@ -151,8 +151,19 @@ def lack(checkpoint: dict[str, Any]) -> str:
     return _LACKS.get(str(entries.get(checkpoint, entries.LACKS)), "")
 
 
-def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None:
+def check_fits(
+    checkpoint: dict[str, Any],
+    model: nn.Module,
+    path: Path,
+    remedy: str = "take the --config that it was trained with",
+) -> None:
     """Checks that a checkpoint has the weights of `model`, in their shapes and finite.
+
+    Args:
+        checkpoint: As returned by `read`.
+        model: The module or network.
+        path: The checkpoint's file, for error messages.
+        remedy: What to do about other weights.
 
     Raises:
         UserError: Naming both architectures, or the weight.
@@ -165,17 +176,22 @@ def check_fits(checkpoint: dict[str, Any], model: nn.Module, path: Path) -> None
     named = class_name(checkpoint) or "another architecture"
     raise UserError(
         f"{path}: holds weights of {ascii(named.rpartition('.')[2])[1:-1]:.99}, which do not fit"
-        f" {type(model).__name__}: {wrong}; take the --config that it was trained with"
+        f" {type(model).__name__}: {wrong}; {remedy}"
     )
 
 
 def class_name(checkpoint: dict[str, Any]) -> str:
-    """Returns the class that a checkpoint names as its module's; empty if it names none.
+    """Returns the class that a checkpoint names as its module's; empty if it names none."""
+    return next(iter(class_names(checkpoint)), "")
 
-    Runs started in Python have the entry `MODEL_CLASS`; LightningCLI saves `_class_path`, if a
-    module saves its hyperparameters.
+
+def class_names(checkpoint: dict[str, Any]) -> list[str]:
+    """Returns the names of a checkpoint's class: as the user called it first, then its own.
+
+    LightningCLI saves `_class_path`, if a module saves its hyperparameters; every run has the entry
+    `MODEL_CLASS`, but for those of the oldest versions.
     """
     named = checkpoint.get("hyper_parameters", {}).get("_class_path")
     options = entries.get(checkpoint, entries.MODEL_OPTIONS, {})
     own = entries.get(checkpoint, entries.MODEL_CLASS, "")
-    return str(named or options.get("class_path") or own)
+    return list(map(str, filter(None, (named, options.get("class_path"), own))))

@@ -3,9 +3,10 @@
 from typing import Any, NamedTuple
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import checkpoints, entries, limits
-from lit_mnist.runs.callback_kinds import listed
+from lit_mnist.runs import checkpoints, early_stopping, entries, limits
+from lit_mnist.runs.callback_kinds import all_of, listed
 from lit_mnist.runs.config_changes import LIMITS, changes
+from lit_mnist.runs.early_stopping import Stop
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends, Progress
 from lit_mnist.runs.run_config import flat
@@ -19,6 +20,7 @@ class Ended(NamedTuple):
 
     why: str
     limit: str = ""  # the option that limits it, if that is why
+    remedy: str = ""  # what would let EarlyStopping go on, if that is why
 
 
 def why_ended(
@@ -42,21 +44,42 @@ def why_ended(
     if limit and not (cut_short and ends.acts and not lack):
         limits.check_effect(raised, limit)
         return Ended(f"{limit} is reached", limit.option)
-    patient = limits.more_patience(checkpoint, ends)
+    more = early_stopping.changes(checkpoint, ends.patience)  # less is refused
+    short = limits.short_of_minimum(config, done)
+    stops = [] if cut_short or short else early_stopping.holding(checkpoint, ends.patience)
+    if stops:
+        _check_effect([*raised, *map(str, more), *_other_timers(before, config)], stops)
+        return Ended(f"ended by {stops[0].name}", remedy=early_stopping.remedy(stops))
     unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
     by = results.get("ended_by", "a callback")
-    stays = by not in limits.OPTIONS and not limits.short_of_minimum(config, done)  # or was lowered
-    if not cut_short and unchanged and stays and not patient:
+    stays = by not in limits.OPTIONS and not short  # or was lowered
+    if not cut_short and unchanged and stays and not more:
         return Ended(f"ended by {by}")
-    if not patient:
+    if not more:
         _check_patience(old, new, results, raised)
     return None
+
+
+def _other_timers(before: dict[str, Any], config: dict[str, Any]) -> list[str]:
+    old, new = (all_of(one, "Timer") for one in (before, config))
+    return ["trainer.callbacks: another Timer"] if "trainer" in before and old != new else []
+
+
+def _check_effect(changed: list[str], stops: list[Stop]) -> None:
+    """Refuses to raise a limit, or patience, that no stop has waited for."""
+    if not changed:
+        return
+    by = next((f" by its {one.option}" for one in stops if one.option), "")
+    raise UserError(
+        f"{'; '.join(changed)}: has no effect, as {stops[0].name} has ended the run{by};"
+        f" {early_stopping.remedy(stops) or 'choose another --name'}"
+    )
 
 
 def _check_patience(
     old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
 ) -> None:
-    """Refuses to raise a limit that EarlyStopping, as it is, would not have let the run reach."""
+    """Refuses to raise a limit that a callback, of unknown state, has ended the run before."""
     by = str(results.get("ended_by", ""))
     stopped = by not in ("", "a callback", "TrialPruning", *limits.OPTIONS)
     unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)

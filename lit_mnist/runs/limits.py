@@ -1,6 +1,5 @@
 """The limits at which training ends, and how far a run has come."""
 
-import math
 from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any, NamedTuple
@@ -133,16 +132,6 @@ def check_effect(raised: list[str], reached_limit: Limit) -> None:
             f"{'; '.join(useless)}: has no effect, as {reached_limit} is reached; raise"
             f" {reached_limit.name} instead"
         )
-
-
-def more_patience(checkpoint: dict[str, Any], ends: Ends) -> bool:
-    """Whether an EarlyStopping has more patience than a checkpoint says."""
-    states = checkpoint.get("callbacks", {})
-    saved = {key: states.get(key) for key in ends.patience}
-    return any(
-        isinstance(state, dict) and ends.patience[key] > state.get("patience", math.inf)
-        for key, state in saved.items()
-    )
 
 
 def _durations(config: dict[str, Any]) -> Iterator[float]:

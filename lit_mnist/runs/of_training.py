@@ -25,7 +25,7 @@ def run_of(path: Path, checkpoint: Mapping[str, Any]) -> Run | None:
         checkpoint: As returned by `checkpoints.read`.
     """
     rows = checkpoints.history(dict(checkpoint))
-    return next((run for run in _places(path) if _table(run, rows)), None)
+    return next((run for run in places(path) if _table(run, rows)), None)
 
 
 def history(path: Path, checkpoint: Mapping[str, Any]) -> Rows:
@@ -36,10 +36,10 @@ def history(path: Path, checkpoint: Mapping[str, Any]) -> Rows:
         checkpoint: As returned by `checkpoints.read`.
     """
     rows = checkpoints.history(dict(checkpoint))
-    return next(filter(None, (_table(run, rows) for run in _places(path))), rows)
+    return next(filter(None, (_table(run, rows) for run in places(path))), rows)
 
 
-def _places(path: Path) -> list[Run]:
+def places(path: Path) -> list[Run]:
     """Returns the folders that may be of a checkpoint's run; the path may be a link to its file."""
     return [Run(path.parent.parent), Run(path.resolve().parent.parent)]
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, Self
 
 from lit_mnist.errors import UserError
 from lit_mnist.messages import say
-from lit_mnist.runs import checkpoints, limits
+from lit_mnist.runs import checkpoints, early_stopping, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.ended import Ended, why_ended
@@ -98,7 +98,7 @@ def resume_point(
         say(f"{run.best}: {why}; starting again, as no epoch was finished")
         return None
     path, checkpoint = newest(run, fault)
-    _check_unchanged(run, _lowered(before, config, checkpoint))
+    _check_unchanged(run, _lowered(before, config, checkpoint, ends))
     ended = why_ended(run, before, config, checkpoint, ends)
     if not ended and (checkpoints.lack(checkpoint) or other(checkpoint)):
         path, checkpoint = newest(
@@ -118,12 +118,19 @@ def _why_again(run: Run) -> str:
 
 
 def _lowered(
-    before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any]
+    before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any], ends: Ends
 ) -> list[str]:
-    """Lists limits that are now below what is trained; some callbacks add an epoch."""
+    """Lists limits that are now below what is trained, and less patience, which may be.
+
+    Some callbacks add an epoch.
+    """
     old, new = flat(listed(before)), flat(listed(config))
     found = limits.exceeded(config, checkpoint)
-    return [line for line in found if old.get(key := line.partition(":")[0]) != new.get(key)]
+    changed = early_stopping.changes(checkpoint, ends.patience)
+    return [
+        *(line for line in found if old.get(key := line.partition(":")[0]) != new.get(key)),
+        *(str(one) for one in changed if one.now < one.before),
+    ]
 
 
 def _options_without_config(run: Run) -> dict[str, Any]:

@@ -9,12 +9,11 @@ from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist import trainers
-from lit_mnist.runs import limits
+from lit_mnist.runs import early_stopping, limits
 from lit_mnist.runs.limits import Progress
 from lit_mnist.training.trial_pruning import TrialPruning
 
 _TRAINING = EarlyStoppingReason.NOT_STOPPED
-_OF_PATIENCE = (_TRAINING, EarlyStoppingReason.PATIENCE_EXHAUSTED)
 
 
 def progress(trainer: Trainer) -> Progress:
@@ -125,8 +124,9 @@ class OwnPatience(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets that patience again, for training that goes on."""
         for one, patience in self.patience.items():
-            raised, one.patience = patience > one.patience, patience
-            if raised and one.wait_count < patience and one.stopping_reason in _OF_PATIENCE:
+            undone = early_stopping.goes_on(EarlyStopping.state_dict(one), patience)
+            one.patience = patience
+            if undone:
                 one.stopped_epoch, one.stopping_reason = 0, _TRAINING
                 one.stopping_reason_message = None
 
@@ -140,14 +140,12 @@ class OwnPatience(Callback):
 
 
 def _has_stopped(one: EarlyStopping) -> bool:
-    """Whether it has asked to stop: the reason is of the rank that decides, the epoch of all."""
-    return bool(one.stopped_epoch) or one.stopping_reason != _TRAINING
+    return early_stopping.has_stopped(EarlyStopping.state_dict(one))
 
 
 def _had_stopped(one: EarlyStopping, states: dict[str, Any]) -> bool:
     """Whether it had stopped in a checkpoint; unknown ones count."""
-    state = states.get(one.state_key, {"stopped_epoch": 1})
-    return bool(state.get("stopped_epoch") or state.get("stopping_reason"))
+    return early_stopping.has_stopped(states.get(one.state_key, {"stopped_epoch": 1}))
 
 
 def validates_next(trainer: Trainer) -> bool:

@@ -2,12 +2,13 @@
 
 import pytest
 from jsonargparse import Namespace
+from torch import nn
 
 from lit_mnist.commands.constructors import check
 from lit_mnist.commands.dependency_errors import explained
 from lit_mnist.errors import UserError
 from lit_mnist.main import main
-from lit_mnist.models.modules import DenseModule
+from lit_mnist.models.modules import ClassifierModule, DenseModule
 
 
 def test_null_is_allowed_only_for_optional_arguments():
@@ -132,3 +133,29 @@ def test_a_failing_constructor_is_reported_with_its_file(kind, wrapped):
     assert f"--model {__name__}.Failing: its constructor fails ({kind.__name__}: " in str(line)
     assert "wide" in str(line)
     assert f"{__file__}, line " in str(line)
+
+
+class Nameless(ClassifierModule):
+    """Names no net."""
+
+
+class WithInstance(ClassifierModule):
+    net_type = nn.Linear(2, 2)  # in place of a class
+
+
+@pytest.mark.parametrize(
+    ("kind", "message"),
+    [
+        (Nameless, "Nameless: name its net in net_type, as `net_type = MyNet`"),
+        (WithInstance, f"; {__file__}, line "),
+    ],
+)
+def test_an_error_in_a_class_s_own_attribute_names_the_class_and_not_our_file(
+    run_cli, kind, message
+):
+    status, _, problems = run_cli("fit", "--model", f"{__name__}.{kind.__name__}")
+    assert status == 2
+    (line,) = problems.splitlines()
+    assert message in line
+    assert f"{__name__}.{kind.__name__}: " in line
+    assert "modules.py" not in line

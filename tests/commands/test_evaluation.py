@@ -1,6 +1,8 @@
 """What validate and test print of an evaluation."""
 
 import re
+import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -51,3 +53,19 @@ def test_scores_are_printed_as_they_are_recorded():
     )
     assert f"{float(exact):.4f}" == "0.9097"
     assert evaluation.scores(trainer, "val") == "val_acc 0.9096"
+
+
+def test_a_link_to_a_run_s_own_checkpoint_is_of_the_run(run_cli):
+    epochs = ("--trainer.max_epochs", "1")
+    for name in ("one", "other"):
+        fitted(run_cli("fit", "--name", name, *epochs))
+    best = Path("tb_logs/one/seed_42/checkpoints/best.ckpt").resolve()
+    Path("link.ckpt").symlink_to(best)
+    kept = best.parents[1] / "kept"  # of the user's own ModelCheckpoint
+    kept.mkdir()
+    shutil.copy(best, kept / "epoch_0.ckpt")
+    for path in ("link.ckpt", str(kept / "epoch_0.ckpt")):
+        own = run_cli("validate", "--name", "one", "--ckpt_path", path)
+        assert (own[0], own[2]) == (0, "")
+        problems = run_cli("validate", "--name", "other", "--ckpt_path", path)[2]
+        assert f"{path}: not of tb_logs/other/seed_42; --ckpt_path best takes" in problems

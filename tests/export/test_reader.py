@@ -15,6 +15,7 @@ import lit_mnist
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx
 from lit_mnist.errors import UserError
+from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL
 from tests.trained import change, put
@@ -273,3 +274,26 @@ def test_home_is_found(trained, images, monkeypatch):
     monkeypatch.setenv("HOME", str(trained))
     found = lit_mnist.load(f"~/{MEMBER}").predict(images[:5]).probabilities
     np.testing.assert_array_equal(found, lit_mnist.load(MEMBER).predict(images[:5]).probabilities)
+
+
+@pytest.mark.parametrize(
+    ("name", "argument"),
+    [("gone.Net", "gone.Net"), ("__main__.Net", "Net"), ("", "my_module.Net")],
+)
+def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
+    def of_another_class(checkpoint):
+        checkpoint["hyper_parameters"] |= {"_class_path": name}
+        for key in (entries.MODEL_OPTIONS, entries.MODEL_CLASS):
+            checkpoint.pop(key, None)
+
+    change(MEMBER / "checkpoints/best.ckpt", of_another_class)
+    with pytest.raises(UserError) as error:
+        lit_mnist.load(MEMBER)
+    assert f"; give load classes=[{argument}] if you trust it" in str(error.value)
+    assert "--" not in str(error.value)
+
+
+def test_weights_that_do_not_fit_the_class_name_no_option(trained):
+    change(MEMBER / "checkpoints/best.ckpt", put("state_dict", "net.1.bias", torch.zeros(3)))
+    with pytest.raises(UserError, match=r"which do not fit \w+: .*; use the class as it was in"):
+        lit_mnist.load(MEMBER)

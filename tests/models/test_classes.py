@@ -138,7 +138,7 @@ def test_a_checkpoint_without_class_name_is_not_guessed_by_shape(here):
     modules = [trained_a_little(own_modules.TanhModule, seed) for seed in range(2)]
     for seed, module in enumerate(modules):
         torch.save({"state_dict": module.eval().state_dict()}, f"{seed}.ckpt")
-    with pytest.raises(UserError, match=r"0\.ckpt: names no class; name it with --model\.classes"):
+    with pytest.raises(UserError, match=r"0\.ckpt: names no class, .*; add --model\.classes my_"):
         committee("0.ckpt", "1.ckpt")
     output = committee("0.ckpt", "1.ckpt", classes=own_modules.TanhModule)
     np.testing.assert_allclose(output, mean(*modules), atol=1e-6)
@@ -251,3 +251,29 @@ def test_a_class_of_another_name_has_not_moved(here):
     with pytest.raises(UserError) as raised:
         classes.check_same_module(checkpoint, DenseModule(), here / "x.ckpt")
     assert "moved" not in str(raised.value)
+
+
+def test_a_class_called_by_another_name_in_training_is_found_by_its_own(here):
+    module = own_modules.TanhModule().eval()
+    written(here / "x.ckpt", module, name="gone.Net")  # which imported it under that name
+    checkpoint = torch.load(here / "x.ckpt", weights_only=True)
+    for of_another in (own_modules.CenteredModule(), DenseModule()):
+        of_another.on_save_checkpoint(checkpoint)
+        with pytest.raises(UserError, match=r"trained with gone\.Net"):
+            classes.check_same_module(checkpoint, module, here / "x.ckpt")
+    module.on_save_checkpoint(checkpoint)
+    classes.check_same_module(checkpoint, module, here / "x.ckpt")
+    torch.testing.assert_close(trained.network(checkpoint, here / "x")(IMAGES), module(IMAGES))
+
+
+def test_of_two_classes_that_bear_its_names_the_one_that_the_user_called_is_taken(
+    here, monkeypatch
+):
+    module = own_modules.TanhModule()
+    written(here / "x.ckpt", module, name="moved.Net")
+    checkpoint = torch.load(here / "x.ckpt", weights_only=True)
+    module.on_save_checkpoint(checkpoint)
+    moved = ModuleType("moved")
+    moved.Net = own_modules.CenteredModule
+    monkeypatch.setitem(sys.modules, "moved", moved)
+    assert classes.trained_class(checkpoint, here / "x.ckpt") is own_modules.CenteredModule

@@ -126,7 +126,7 @@ REFUSED = {
     "another network": (
         ["a.ckpt", "b.ckpt"],
         other_network,
-        r"b\.ckpt: names no class; name it with --model\.classes",
+        r"b\.ckpt: names no class, such as my_module\.Net; add --model\.classes",
     ),
     "other weights": (
         ["a.ckpt", "b.ckpt"],

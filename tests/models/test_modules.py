@@ -149,7 +149,7 @@ def test_trains_without_validation(small_data, tmp_path):
 
 
 def test_the_base_class_without_net_type_is_refused():
-    with pytest.raises(AttributeError):
+    with pytest.raises(UserError, match=r"ClassifierModule: name its net in net_type, as `net_ty"):
         ClassifierModule()
 
 
