@@ -34,7 +34,8 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
                     " take --format onnx"
                 )
     tensors = {
-        f"{place}.{name}": value.contiguous().clone()  # safetensors refuses shared memory
+        # safetensors refuses shared memory
+        f"{place}.{name}": value.resolve_conj().resolve_neg().contiguous().clone()
         for place, one in enumerate(trained.checkpoints)
         for name, value in one["state_dict"].items()
     }

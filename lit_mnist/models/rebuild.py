@@ -46,6 +46,8 @@ def rebuild(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         UserError: Its class is unknown, answers otherwise than in training, does not accept the
             file's hyperparameters or weights, or returns no logits.
     """
+    # a module's own hook may change what it loads
+    checkpoint = {**checkpoint, "state_dict": dict(checkpoint["state_dict"])}
     kind = trained_class(checkpoint, path, classes)
     evaluation_hooks.refuse_of_batches(kind, path)
     arguments = hyperparameters.arguments(checkpoint, kind, path)

@@ -26,8 +26,9 @@ def _parts(name: str, value: Any) -> Iterator[bytes]:
     """Returns the bytes to hash of a weight or of a module's extra state."""
     if isinstance(value, Tensor):
         yield f"{name}{tuple(value.shape)}".encode()
+        whole = value.detach().cpu().resolve_conj().resolve_neg()
         # as bytes, since NumPy has no bfloat16
-        yield value.detach().cpu().reshape(-1).view(torch.uint8).numpy().tobytes()
+        yield whole.reshape(-1).view(torch.uint8).numpy().tobytes()
     elif isinstance(value, (dict, list, tuple)):
         items = value.items() if isinstance(value, dict) else enumerate(value)
         for key, part in items:

@@ -33,7 +33,8 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     if isinstance(value, np.generic):
         return checked(value.item(), place, depth)
     if type(value) in (Tensor, nn.Parameter):
-        value = _whole(value, place).cpu()  # so that it loads on machines without that device
+        # so that it loads on machines without that device
+        value = _whole(value, place).cpu().resolve_conj().resolve_neg()
     if type(value) in _VALUES or type(value) in _VALUES_OF_TORCH:
         return value
     if depth >= safe_torch.MAX_DEPTH - 1:

@@ -11,6 +11,7 @@ known_ends         how a run will end, before it is trained
 run_folder         clears a run's folder and writes its config and status
 same_weights       checks that all ranks hold the same weights
 save_folders       refuses folders in which a user's callbacks cannot save
+saved_scores       has checkpoints hold scores of the weights that are saved, after all hooks
 searched           keeps learning rates and batch sizes that a finder has found
 swapped_weights    tells whether callbacks put other weights in place for an evaluation
 trial_pruning      ends trials of a sweep early if others did better

@@ -1,5 +1,6 @@
 """Writes the checkpoint `best.ckpt`; `runs/folder.py` names the file."""
 
+import copy
 import math
 from typing import Any
 
@@ -13,7 +14,7 @@ from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training import validated_images
 from lit_mnist.training.callbacks import MetricsCSV
-from lit_mnist.training.validated_weights import ValidatedWeights, remedy
+from lit_mnist.training.validated_weights import OtherWeightsError, ValidatedWeights, remedy
 
 OPTIONS: dict[str, Any] = {"enable_version_counter": False, "auto_insert_metric_name": False}
 
@@ -43,6 +44,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.due = False  # whether this epoch was validated at its end
         self.validated = ValidatedWeights()
         self.reported = False  # whether a change since then was reported
+        self.saving = False  # whether `best.ckpt` itself is being saved
         self.stored: dict[str, float] = {}  # scores of `best.ckpt` until they are compared
 
     def on_train_batch_end(self, *_: Any) -> None:
@@ -109,6 +111,24 @@ class BestCheckpoint(ModelCheckpoint):
         if self.measured and self.validated.changed(trainer):
             checkpoint["callbacks"][self.state_key] |= {"measured": {}}
 
+    def check_saved(self, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+        """Leaves the scores out of a checkpoint into which hooks have put other weights.
+
+        Args:
+            trainer: The trainer.
+            checkpoint: What is about to be saved, after all hooks.
+
+        Raises:
+            OtherWeightsError: It is `best.ckpt`, which is not written then.
+        """
+        state, other = checkpoint.get("callbacks", {}).get(self.state_key, {}), ""
+        if state.get("measured"):
+            other = self.validated.unlike(trainer, checkpoint["state_dict"])
+        if other:
+            state["measured"] = {}
+        if self.saving and not trainer.strategy.reduce_boolean_decision(not other):
+            raise OtherWeightsError(other)
+
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restores, as Lightning does in the same folder, what hooks read until training starts."""
         if state_dict.get("dirpath") == self.dirpath:
@@ -120,16 +140,31 @@ class BestCheckpoint(ModelCheckpoint):
         self._drop_other_images(trainer)
         changed = self.validated.changed(trainer)
         if not trainer.strategy.reduce_boolean_decision(not changed):
-            self.measured = {}
-            if not self.reported and trainer.is_global_zero:
-                print(
-                    f"best.ckpt is not written: {changed or 'a weight'} is not what it was during"
-                    f" validation, so the score is not that of a checkpoint; {remedy(trainer)}"
-                )
-            self.reported = True
+            self._refuse(trainer, changed)
         elif self.check_monitor_top_k(trainer, score):
-            self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
-            self._write_down(trainer, self.measured)
+            before = copy.deepcopy(super().state_dict())
+            try:
+                self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
+                self._write_down(trainer, self.measured)
+            except OtherWeightsError as error:
+                super().load_state_dict(before)
+                self._refuse(trainer, str(error))
+
+    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
+        self.saving = True
+        try:
+            super()._save_checkpoint(trainer, filepath)
+        finally:
+            self.saving = False
+
+    def _refuse(self, trainer: Trainer, changed: str) -> None:
+        self.measured = {}
+        if not self.reported and trainer.is_global_zero:
+            print(
+                f"best.ckpt is not written: {changed or 'a weight'} is not what it was during"
+                f" validation, so the score is not that of a checkpoint; {remedy(trainer)}"
+            )
+        self.reported = True
 
     def _drop_other_images(self, trainer: Trainer) -> None:
         """Drops a stored score to beat that is of other images, once their number is known."""

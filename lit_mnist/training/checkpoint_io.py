@@ -2,8 +2,8 @@
 
 import errno
 import functools
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -37,13 +37,24 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
         checkpoint = plain.checked(checkpoint)
         if "state_dict" in checkpoint:  # whatever callbacks and the module have made of it
             checkpoint[entries.WEIGHTS] = digests.of_weights(checkpoint["state_dict"])
-        with replacing(Path(path)) as temporary:
+        with replacing(Path(path)) as temporary, _checksums():
             try:
                 torch.save(checkpoint, temporary)
             except RuntimeError as error:
                 if "inline_container" not in str(error):
                     raise
                 raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
+
+
+@contextmanager
+def _checksums() -> Iterator[None]:
+    """Writes checksums, by which `safe_torch` knows a sound file, whatever the user has set."""
+    before = torch.serialization.get_crc32_options()
+    torch.serialization.set_crc32_options(True)
+    try:
+        yield
+    finally:
+        torch.serialization.set_crc32_options(before)
 
 
 def whole_files(plugins: list[Any]) -> list[Any]:

@@ -1,5 +1,9 @@
 """Checks that weights are those that were validated."""
 
+import math
+from collections.abc import Mapping
+from typing import Any
+
 import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import WeightAveraging
@@ -11,6 +15,10 @@ from lit_mnist.models.evaluation_hooks import STARTS
 
 # In which a module may swap its weights with an average of its own
 _HOOKS = [f"on_validation_{start}" for start in STARTS]
+
+
+class OtherWeightsError(Exception):
+    """A checkpoint does not hold the weights that were validated; names one."""
 
 
 class ValidatedWeights:
@@ -38,6 +46,29 @@ class ValidatedWeights:
             before, after = (sorted(map(float, one.values())) for one in (self.noted, now))
             return others[0] if before != after else ""
         return others[0] if others else ""
+
+    def unlike(self, trainer: Trainer, weights: Mapping[str, Any]) -> str:
+        """Names a weight that hooks have put into a checkpoint otherwise than it was validated.
+
+        What has another name in a checkpoint, or is not in it, is not compared.
+
+        Args:
+            trainer: The trainer.
+            weights: The checkpoint's state_dict, after all hooks.
+
+        Returns:
+            The name; empty if there is none, or if the module itself swaps its weights.
+        """
+        if any(overrides(trainer.lightning_module, LightningModule, hook) for hook in _HOOKS):
+            return ""
+        for name, noted in self.noted.items():
+            value = weights.get(name)
+            if isinstance(value, Tensor) and value.is_floating_point():
+                norm = _norms([value.detach()])[0]
+                rounding = 1e-5 if norm.dtype == noted.dtype else 2e-2  # of half precision
+                if not math.isclose(float(norm), float(noted), rel_tol=rounding):
+                    return name
+        return ""
 
 
 def remedy(trainer: Trainer) -> str:
@@ -75,7 +106,10 @@ def norms(module: nn.Module) -> dict[str, Tensor]:
     """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN."""
     both = (*module.named_parameters(), *module.named_buffers())
     values = {name: value.detach() for name, value in both if value.is_floating_point()}
-    norms = torch._foreach_norm(list(values.values())) if values else []
+    return dict(zip(values, _norms([*values.values()]), strict=True))
+
+
+def _norms(values: list[Tensor]) -> list[Tensor]:
+    norms = torch._foreach_norm(values) if values else []
     # as NaN is unlike itself
-    comparable = [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]
-    return dict(zip(values, comparable, strict=True))
+    return [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]

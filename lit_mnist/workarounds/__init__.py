@@ -11,6 +11,6 @@ resume            resuming a run
 signals           SIGTERM, Ctrl-C, and ranks whose first has ended
 writer_errors     what TensorBoard's thread cannot write
 
-Those of one room only are in it: checkpoint_io in training, kept_rows in logs,
+Those of one room only are in it: checkpoint_io and saved_scores in training, kept_rows in logs,
 light_imports and patching, which replaces what is Lightning's, in machine.
 """

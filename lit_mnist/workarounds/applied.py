@@ -17,6 +17,7 @@ from lit_mnist.logs.kept_rows import kept_rows
 from lit_mnist.machine import light_imports
 from lit_mnist.machine.light_imports import SWITCH
 from lit_mnist.training.checkpoint_io import written_first
+from lit_mnist.training.saved_scores import scores_of_the_saved
 from lit_mnist.workarounds.clipping import none_to_clip
 from lit_mnist.workarounds.decisions import (
     no_rescue_by_one,
@@ -75,6 +76,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "whole_epochs": whole_epochs,
     "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
+    "scores_of_the_saved": scores_of_the_saved,
     "start_of_epoch": start_of_epoch,
     "only_what_is_named": only_what_is_named,
     "module_callbacks": module_callbacks,

@@ -54,6 +54,23 @@ def test_a_module_with_its_own_evaluation_is_rebuilt_with_it(tmp_path):
         torch.testing.assert_close(committee(images).exp(), probabilities)
 
 
+class Renames(DenseModule):
+    """Saves its weights under other names."""
+
+    def on_load_checkpoint(self, checkpoint):
+        weights = checkpoint["state_dict"]
+        for name in list(weights):
+            weights[name.removeprefix("own.")] = weights.pop(name)
+
+
+def test_a_hook_that_changes_what_it_loads_leaves_the_caller_s_checkpoint(tmp_path):
+    content = saved(Renames(), tmp_path / "a.ckpt")
+    content["state_dict"] = {f"own.{name}": one for name, one in content["state_dict"].items()}
+    for _ in range(2):
+        network(content, tmp_path / "a.ckpt")
+        assert all(name.startswith("own.") for name in content["state_dict"])
+
+
 class AsksItsTrainer(DenseModule):
     """Asks what only training needs."""
 

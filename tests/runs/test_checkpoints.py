@@ -8,8 +8,9 @@ from torch import nn
 
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule, SimpleConvModule
-from lit_mnist.runs import checkpoints, digests
+from lit_mnist.runs import checkpoints, digests, safe_torch
 from lit_mnist.runs.weights import shapes
+from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO
 
 
 @pytest.fixture
@@ -78,6 +79,17 @@ def test_the_hash_distinguishes_networks():
     hashes = [digests.of_weights(w) for w in (weights, same, reshaped, changed)]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 3
+
+
+def test_views_that_are_conjugated_or_negated_later_are_hashed_and_saved(tmp_path):
+    path = tmp_path / "some.ckpt"
+    spectrum = torch.fft.fft(torch.arange(8.0))
+    lazy = {"conjugate": spectrum.conj(), "negative": spectrum.conj().imag}
+    whole = {name: value.resolve_conj().resolve_neg().clone() for name, value in lazy.items()}
+    assert digests.of_weights(lazy) == digests.of_weights(whole)
+    WholeFileCheckpointIO().save_checkpoint({"state_dict": lazy}, path)
+    read = safe_torch.load(path)["state_dict"]
+    assert all(torch.equal(read[name], value) for name, value in whole.items())
 
 
 @pytest.mark.parametrize("rows", ["x", [1], [{"val_acc": "x"}], {}, None])

@@ -77,6 +77,61 @@ def test_an_average_that_no_checkpoint_holds_has_no_score_in_one(run_cli, kind, 
     assert checkpoints.scores(checkpoints.read(folder("dense") / "checkpoints" / "last.ckpt")) == {}
 
 
+class SavesAnAverage(Average):
+    """Saves its average in the place of the weights that are validated."""
+
+    def on_validation_start(self, trainer, pl_module):
+        """Has the weights themselves validated."""
+
+    on_validation_end = on_validation_start
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+        names = [name for name, _ in pl_module.named_parameters()]
+        checkpoint["state_dict"].update(zip(names, self.average, strict=True))
+
+
+class ModuleSavesAnAverage(DenseModule):
+    """The same in the module's own hook, which is the last."""
+
+    def on_save_checkpoint(self, checkpoint):
+        super().on_save_checkpoint(checkpoint)
+        checkpoint["state_dict"]["net.1.weight"] = 0.9 * checkpoint["state_dict"]["net.1.weight"]
+
+
+class Renames(DenseModule):
+    """Saves its weights under other names, in half precision."""
+
+    def on_save_checkpoint(self, checkpoint):
+        super().on_save_checkpoint(checkpoint)
+        weights = checkpoint["state_dict"]
+        checkpoint["state_dict"] = {f"own.{name}": one.half() for name, one in weights.items()}
+
+    def on_load_checkpoint(self, checkpoint):
+        named = checkpoint["state_dict"].items()
+        checkpoint["state_dict"] = {name.removeprefix("own."): one.float() for name, one in named}
+
+
+@pytest.mark.parametrize(
+    "options",
+    [(f"--trainer.callbacks+={HERE}.SavesAnAverage",), recipe("ModuleSavesAnAverage")],
+    ids=["a callback", "the module"],
+)
+def test_what_hooks_put_into_a_checkpoint_has_no_score_of_other_weights(run_cli, options):
+    output = fitted(run_cli("fit", *options, "--name", "own", "--trainer.max_epochs", "2"))
+    place = folder("own") / "checkpoints"
+    assert output.count("best.ckpt is not written: net.1.weight is not what it was") == 1
+    assert not (place / "best.ckpt").exists()
+    assert "best_val_acc" not in results(folder("own"))
+    assert checkpoints.scores(checkpoints.read(place / "last.ckpt")) == {}
+
+
+def test_weights_saved_in_another_form_keep_their_score(run_cli):
+    fitted(run_cli("fit", *recipe("Renames"), "--trainer.max_epochs", "2"))
+    known = results(folder("Renames"))["best_val_acc"]
+    best = checkpoints.read(folder("Renames") / "checkpoints" / "best.ckpt")
+    assert checkpoints.scores(best)["val_acc"] == pytest.approx(known)
+
+
 def test_a_changed_buffer_is_named(run_cli):
     output = fitted(run_cli("fit", *recipe("Records"), "--trainer.max_epochs", "1"))
     assert "best.ckpt is not written: record is not what it was during validation" in output

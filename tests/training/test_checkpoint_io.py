@@ -10,6 +10,7 @@ import torch
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
+from lit_mnist.runs import safe_torch
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
 from lit_mnist.workarounds import applied
 from tests import kept
@@ -105,3 +106,14 @@ def test_a_disk_that_is_full_at_the_last_save_leaves_no_complete_run(run_cli, mo
     assert status != 0
     assert "could not be written whole" in problems
     assert json.loads((RUN / "results.json").read_text())["status"] == "interrupted"
+
+
+def test_checksums_are_written_whatever_the_user_has_set(tmp_path):
+    path = tmp_path / "some.ckpt"
+    torch.serialization.set_crc32_options(False)
+    try:
+        WholeFileCheckpointIO().save_checkpoint({"weight": torch.ones(3)}, path)
+        assert torch.serialization.get_crc32_options() is False
+    finally:
+        torch.serialization.set_crc32_options(True)
+    assert safe_torch.load(path)["weight"].tolist() == [1, 1, 1]

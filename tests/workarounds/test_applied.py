@@ -240,6 +240,7 @@ CHANGED = (
     (fit_loop._FitLoop, "_iteration_based_training"),
     (fit_loop._FitLoop, "skip"),
     (checkpoint_connector._CheckpointConnector, "restore_model"),
+    (checkpoint_connector._CheckpointConnector, "dump_checkpoint"),
     (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
     (result._ResultMetric, "compute"),
     (Precision, "clip_grad_by_value"),
