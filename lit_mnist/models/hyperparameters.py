@@ -3,7 +3,7 @@
 import inspect
 import sys
 from collections import abc
-from collections.abc import Iterable
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from types import NoneType, UnionType
@@ -59,15 +59,21 @@ def _is_plain(declared: Any) -> bool:
     return origin is Literal or declared in _PLAIN
 
 
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        read = _read(value)
-        return [value] if read == value else [value, *_strings(read)]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        return ()
-    return [text for part in value for text in _strings(part)]
+def _strings(value: Any) -> Iterator[str]:
+    """Yields the texts in a value, and those in what they read as.
+
+    Each container is entered once: aliases in YAML could repeat it beyond any number.
+    """
+    rest, entered = [value], dict[int, Any]()  # which keeps the containers, so that ids are theirs
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            yield one
+            read = _read(one)
+            rest += [] if read == one else [read]
+        elif isinstance(one, (dict, list, tuple, set)) and id(one) not in entered:
+            entered[id(one)] = one
+            rest += one.values() if isinstance(one, dict) else one
 
 
 def _read(text: str) -> Any:

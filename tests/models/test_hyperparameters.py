@@ -137,3 +137,11 @@ def test_what_is_not_declared_may_name_a_class(tmp_path, kind):
 def test_other_texts_are_taken_as_they_are(tmp_path, text):
     module = rebuild(checkpoint(Noted, anything=text), tmp_path / "a.ckpt")
     assert module.given["anything"] == text
+
+
+def test_aliases_are_not_followed_again_and_again(tmp_path):
+    """Forty lists of two, each twice in the next, which written out would be 10^12 texts."""
+    lines = ["- &a0 [x, y]", *(f"- &a{k} [*a{k - 1}, *a{k - 1}]" for k in range(1, 40))]
+    given = checkpoint(Noted, anything="\n".join(lines))
+    assert hyperparameters.arguments(given, Noted, tmp_path / "a.ckpt")["anything"]
+
