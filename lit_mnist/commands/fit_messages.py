@@ -26,7 +26,7 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     epochs, ended = begin.resume.epochs, begin.resume.ended
     limit = ended.limit if ended else ""
     print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
-    remedy = "raise that limit" if limit else ended.remedy if ended else ""
+    remedy = (ended.remedy if ended else "") or ("raise that limit" if limit else "")
     if remedy:
         print(f"To train on, {remedy}; to start afresh, add --fresh.")
     else:

@@ -1,17 +1,21 @@
 """The hyperparameters in a checkpoint, which may hold plain values, and nothing to import."""
 
 import inspect
-import re
 import sys
-from collections.abc import Iterable
+from collections import abc
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from types import NoneType, UnionType
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+from jsonargparse import get_loader
 
 from lit_mnist.errors import UnknownClassError
 from lit_mnist.models.classes import public_hyperparameters
 
-_DOTTED = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)+")
+_PLAIN = (str, int, float, bool, NoneType, Path)
+_CONTAINERS = (list, tuple, set, frozenset, dict, abc.Sequence, abc.Iterable, abc.Mapping, abc.Set)
 
 
 def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, Any]:
@@ -26,7 +30,8 @@ def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, A
     values = {
         k: v for k, v in public_hyperparameters(checkpoint).items() if takes_any or k in names
     }
-    for text in _strings(values):
+    plain = _plain_parameters(kind)
+    for text in _strings({k: v for k, v in values.items() if k not in plain}):
         if _would_import(text):
             problem = f"{path}: its hyperparameters name {text:.99}, which is not known here"
             raise UnknownClassError(problem, text[:99])
@@ -35,20 +40,54 @@ def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, A
     return values
 
 
-def _strings(value: Any) -> Iterable[str]:
-    if isinstance(value, str):
-        return [value]
-    if isinstance(value, dict):
-        value = value.values()
-    elif not isinstance(value, (list, tuple, set)):
-        return ()
-    return [text for part in value for text in _strings(part)]
+def _plain_parameters(kind: type) -> set[str]:
+    """Names the parameters that are declared to be plain: whatever their text, it is no class."""
+    try:
+        types = get_type_hints(kind.__init__)  # type: ignore[misc]
+    except Exception:  # as where a type is imported for type checkers alone
+        return set()
+    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    parameters = inspect.signature(kind).parameters.values()
+    return {one.name for one in parameters if one.kind in named and _is_plain(types.get(one.name))}
+
+
+def _is_plain(declared: Any) -> bool:
+    origin = get_origin(declared)
+    if origin in (Union, UnionType, *_CONTAINERS):
+        parts = get_args(declared)  # none if it is a bare typing.List
+        return bool(parts) and all(part is ... or _is_plain(part) for part in parts)
+    return origin is Literal or declared in _PLAIN
+
+
+def _strings(value: Any) -> Iterator[str]:
+    """Yields the texts in a value, and those in what they read as.
+
+    Each container is entered once: aliases in YAML could repeat it beyond any number.
+    """
+    rest, entered = [value], dict[int, Any]()  # which keeps the containers, so that ids are theirs
+    while rest:
+        one = rest.pop()
+        if isinstance(one, str):
+            yield one
+            read = _read(one)
+            rest += [] if read == one else [read]
+        elif isinstance(one, (dict, list, tuple, set)) and id(one) not in entered:
+            entered[id(one)] = one
+            rest += one.values() if isinstance(one, dict) else one
+
+
+def _read(text: str) -> Any:
+    """Reads a text as jsonargparse does, to which that of a dictionary is a dictionary."""
+    try:
+        return get_loader("yaml")(text)
+    except Exception:  # then it fails there too
+        return text
 
 
 def _would_import(text: str) -> bool:
     """Returns whether a text is the dotted name of a module that exists but is not imported."""
     module, root = text.rpartition(".")[0], text.partition(".")[0]
-    if not _DOTTED.fullmatch(text) or module in sys.modules:
+    if not module or not all(map(str.isidentifier, text.split("."))) or module in sys.modules:
         return False
     spec = find_spec(root) if root not in sys.modules else None
     # a mere folder, such as that of `weights/` in weights.pt, has no code to run

@@ -92,6 +92,8 @@ def read(folder: Path) -> RunFacts:
     """
     run = Run(folder)
     results = run.results()
+    if not results and run.exists():
+        raise UserError(f"{run.results_json}: missing; the same fit command writes it again")
     if not results:
         raise UserError(f"{folder}: contains no run; train one with fit")
     replaced = best_score.doubt(folder, results)

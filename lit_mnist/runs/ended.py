@@ -8,7 +8,7 @@ from lit_mnist.runs.callback_kinds import all_of, listed
 from lit_mnist.runs.config_changes import LIMITS, changes
 from lit_mnist.runs.early_stopping import Stop
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.limits import Ends, Progress
+from lit_mnist.runs.limits import Ends, Limit, Progress
 from lit_mnist.runs.run_config import flat
 
 # Options by which EarlyStopping may end a run later
@@ -20,7 +20,7 @@ class Ended(NamedTuple):
 
     why: str
     limit: str = ""  # the option that limits it, if that is why
-    remedy: str = ""  # what would let EarlyStopping go on, if that is why
+    remedy: str = ""  # what would let it go on, if that is not just a higher limit
 
 
 def why_ended(
@@ -43,7 +43,7 @@ def why_ended(
     cut_short = results.get("status") != "complete" and not at_end
     if limit and not (cut_short and ends.acts and not lack):
         limits.check_effect(raised, limit)
-        return Ended(f"{limit} is reached", limit.option)
+        return _at_limit(limit, before, done)
     more = early_stopping.changes(checkpoint, ends.patience)  # less is refused
     short = limits.short_of_minimum(config, done)
     stops = [] if cut_short or short else early_stopping.holding(checkpoint, ends.patience)
@@ -58,6 +58,15 @@ def why_ended(
     if not more:
         _check_patience(old, new, results, raised)
     return None
+
+
+def _at_limit(limit: Limit, before: dict[str, Any], done: Progress) -> Ended:
+    """Tells of epochs beyond `max_epochs`: StochasticWeightAveraging adds one for batch norm."""
+    why, epochs = f"{limit} is reached", before.get("trainer", {}).get("max_epochs")
+    if limit.option != "max_epochs" or epochs is None or not 0 <= epochs < done.epochs:
+        return Ended(why, limit.option)
+    why += f": {epochs}, and {done.epochs - epochs} that a callback has added"
+    return Ended(why, limit.option, f"raise that limit above {done.epochs}")
 
 
 def _other_timers(before: dict[str, Any], config: dict[str, Any]) -> list[str]:

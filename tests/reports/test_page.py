@@ -173,6 +173,13 @@ def test_folders_without_a_run_and_foreign_outputs_are_refused(trained, capsys):
     assert report(MEMBER, output="page.html") == 0  # its own may be replaced
 
 
+def test_a_run_whose_results_are_lost_is_not_called_none(trained, capsys):
+    (MEMBER / "results.json").unlink()
+    assert report(MEMBER) == 2
+    problem = f"error: {MEMBER}/results.json: missing; the same fit command writes it again\n"
+    assert capsys.readouterr().err == problem
+
+
 def test_a_pipe_is_refused_without_waiting_for_its_writer(trained, capsys):
     os.mkfifo("pipe.html")
     assert report(MEMBER, output="pipe.html") == 2

@@ -92,3 +92,16 @@ def test_a_run_killed_before_its_end_is_ended_by_the_same_command(
     assert results(folder("cut"))["status"] == "complete"
     fitted(run_cli(*cut, "--trainer.max_epochs", "3"))
     assert results(folder("cut"))["epochs"] == 3
+
+
+def test_an_epoch_that_a_callback_has_added_is_told(run_cli):
+    averaged = callback("StochasticWeightAveraging", swa_lrs="0.01")  # with batch norm
+    command = ("fit", *recipe("Fixed"), *averaged, "--trainer.max_epochs")
+    fitted(run_cli(*command, "2"))
+    for limit in "23":
+        output = fitted(run_cli(*command, limit))
+        why = f"--trainer.max_epochs {limit} is reached: 2, and 1 that a callback has added."
+        assert f"is complete: 3 epochs; {why}\n" in output
+        assert "To train on, raise that limit above 3; " in output
+    fitted(run_cli(*command, "4"))
+    assert results(folder("Fixed"))["epochs"] == 5
