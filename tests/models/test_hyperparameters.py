@@ -144,4 +144,3 @@ def test_aliases_are_not_followed_again_and_again(tmp_path):
     lines = ["- &a0 [x, y]", *(f"- &a{k} [*a{k - 1}, *a{k - 1}]" for k in range(1, 40))]
     given = checkpoint(Noted, anything="\n".join(lines))
     assert hyperparameters.arguments(given, Noted, tmp_path / "a.ckpt")["anything"]
-
