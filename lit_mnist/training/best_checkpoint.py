@@ -126,7 +126,9 @@ class BestCheckpoint(ModelCheckpoint):
             other = self.validated.unlike(trainer, checkpoint["state_dict"])
         if other:
             state["measured"] = {}
-        if self.saving and not trainer.strategy.reduce_boolean_decision(not other):
+        # once, as all ranks decide together: `applied` may be in force twice on one of them
+        saving, self.saving = self.saving, False
+        if saving and not trainer.strategy.reduce_boolean_decision(not other):
             raise OtherWeightsError(other)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
