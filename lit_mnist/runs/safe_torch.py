@@ -49,7 +49,7 @@ def load(path: Path) -> Any:
 
 
 def check_archive(path: Path, size: int) -> None:
-    """Checks the file's structure without unpacking it.
+    """Checks the file's structure and checksums, piece by piece, without loading its numbers.
 
     Raises:
         RefusedError: Its parts are compressed or overlap, it names something that it must not, or
