@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from lit_mnist.runs import entries
-from tests.test_recipes import callback, fitted, recipe, rows
+from tests.fitting import callback, fitted, recipe, rows
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 from tests.trained import contents
 

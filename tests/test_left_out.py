@@ -12,8 +12,8 @@ import lit_mnist
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.models import DenseModule
 from lit_mnist.models.scoring import ScoredModule
+from tests.fitting import fitted, recipe
 from tests.recipes import Halving
-from tests.test_recipes import fitted, recipe
 from tests.trained import change, put
 
 

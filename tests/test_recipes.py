@@ -15,34 +15,10 @@ from lit_mnist.data import MNISTDataModule
 from lit_mnist.runs.folder import COLUMNS
 from tests import kept
 from tests.conftest import equal_weights
+from tests.fitting import callback, column, fitted, recipe, rows
 from tests.no_dropout import LinearModule
 from tests.recipes import Late
 from tests.trained import contents
-
-
-def rows(name="dense"):
-    with Path("tb_logs", name, "seed_42", "metrics.csv").open(newline="") as file:
-        return list(csv.DictReader(file))
-
-
-def column(key, name="dense"):
-    return [float(row[key]) for row in rows(name)]
-
-
-def fitted(outcome):
-    status, output, problems = outcome
-    assert status == 0, problems
-    assert "Traceback" not in problems
-    return output
-
-
-def callback(kind, **options):
-    added = [f"--trainer.callbacks+={kind}"]
-    return added + [f"--trainer.callbacks.{key}={value}" for key, value in options.items()]
-
-
-def recipe(name):
-    return ("--model", f"tests.recipes.{name}", "--name", name)
 
 
 def test_an_epoch_schedule_is_stepped_by_lightning(run_cli, shared):

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-from tests.test_recipes import callback, fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.trained import contents
 

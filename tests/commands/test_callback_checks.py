@@ -10,7 +10,7 @@ from lightning.pytorch.demos.boring_classes import BoringModel
 
 from lit_mnist.commands.callback_checks import check
 from lit_mnist.errors import UserError
-from tests.test_recipes import callback, recipe
+from tests.fitting import callback, recipe
 from tests.trained import contents
 
 

@@ -10,7 +10,7 @@ import torch
 
 from lit_mnist.commands import evaluation
 from lit_mnist.models import DenseModule
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 
 
 class OwnNames(DenseModule):

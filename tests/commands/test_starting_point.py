@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 from tests.test_stopping import RATE, RUN, folder, results
 
 

@@ -7,7 +7,7 @@ import torch
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
 from lit_mnist.models import DenseModule
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 from tests.trained import contents
 
 RUN = Path("tb_logs/draws/seed_42")

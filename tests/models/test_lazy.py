@@ -14,7 +14,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.models import ClassifierModule, DenseModule, lazy
 from lit_mnist.models.scoring import ScoredModule
 from tests.conftest import equal_weights
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 from tests.test_stopping import STOP_AT, stopped
 
 

@@ -11,9 +11,9 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.train_log import TrainLog
+from tests.fitting import column, fitted
 from tests.models.test_modules import quiet_trainer
 from tests.no_dropout import LinearModule
-from tests.test_recipes import column, fitted
 
 
 def test_a_rank_that_has_no_image_of_a_batch_adds_no_loss():

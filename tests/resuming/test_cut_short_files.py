@@ -12,7 +12,7 @@ from lit_mnist.models import DenseModule
 from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
-from tests.test_recipes import callback, fitted
+from tests.fitting import callback, fitted
 from tests.test_stopping import STOP_AT, stopped
 
 OWN = Path("own")

@@ -10,7 +10,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.runs import entries
-from tests.test_recipes import callback, fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 

@@ -7,7 +7,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.runs import entries
-from tests.test_recipes import column, fitted
+from tests.fitting import column, fitted
 from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 

@@ -13,7 +13,7 @@ from torchmetrics import CatMetric, SumMetric
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.runs import entries
 from tests.far import Far
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
 
 

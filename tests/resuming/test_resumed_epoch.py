@@ -1,7 +1,7 @@
 """What Lightning skips when a run is resumed; most cases are in `tests/test_recipes_resumed.py`."""
 
 from lit_mnist.models import DenseModule
-from tests.test_recipes import fitted, recipe
+from tests.fitting import fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
 

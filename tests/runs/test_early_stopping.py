@@ -11,7 +11,7 @@ from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.resume import resume_point
-from tests.test_recipes import callback, fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.test_stopping import results
 from tests.trained import contents
 

@@ -3,8 +3,8 @@
 import lit_mnist
 from lit_mnist.runs import entries
 from tests import kept
+from tests.fitting import fitted, recipe
 from tests.recipes import OwnEntries
-from tests.test_recipes import fitted, recipe
 from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.trained import change
 

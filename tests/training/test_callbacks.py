@@ -5,8 +5,8 @@ from lightning.pytorch.callbacks import TQDMProgressBar
 from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 
 from lit_mnist.runs.folder import COLUMNS
+from tests.fitting import callback, fitted, recipe
 from tests.no_dropout import LinearModule
-from tests.test_recipes import callback, fitted, recipe
 from tests.test_stopping import STOP_AT, assert_same_end, folder, results, rows, stopped
 
 

@@ -14,7 +14,7 @@ from lit_mnist.runs import safe_torch
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
 from lit_mnist.workarounds import applied
 from tests import kept
-from tests.test_recipes import callback, fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 ASYNC = ("--trainer.plugins", "AsyncCheckpointIO")

@@ -17,7 +17,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.training import checkpoint_names
 from lit_mnist.training.checkpointing import checkpoints_of
 from tests.conftest import equal_weights
-from tests.test_recipes import callback
+from tests.fitting import callback
 from tests.trained import contents
 
 RUN = Path("tb_logs/dense/seed_42")

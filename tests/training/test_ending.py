@@ -8,7 +8,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 
 from lit_mnist.models import DenseModule
 from lit_mnist.training.ending import OwnPatience
-from tests.test_recipes import callback
+from tests.fitting import callback
 from tests.test_stopping import assert_same_end, folder, results
 
 

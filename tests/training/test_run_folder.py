@@ -2,7 +2,7 @@
 
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.tested import NEVER, doubt
-from tests.test_recipes import callback, fitted
+from tests.fitting import callback, fitted
 from tests.test_stopping import RUN, results
 
 

@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
-from tests.test_recipes import callback
+from tests.fitting import callback
 
 KINDS = ("ModelCheckpoint", "OnExceptionCheckpoint")
 

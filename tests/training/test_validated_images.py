@@ -15,7 +15,7 @@ from lit_mnist.models import DenseModule
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.training import validated_images
 from tests.conftest import SMALL
-from tests.test_recipes import fitted
+from tests.fitting import fitted
 from tests.test_stopping import checkpoint, folder, results
 
 HERE = "tests.training.test_validated_images"

@@ -6,7 +6,7 @@ from torch import nn
 
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.models import DenseModule
-from tests.test_recipes import callback
+from tests.fitting import callback
 
 
 class Norms(DenseModule):

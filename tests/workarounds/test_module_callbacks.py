@@ -14,7 +14,7 @@ from lit_mnist.models.modules import DenseModule
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.workarounds import applied
-from tests.test_recipes import fitted, recipe
+from tests.fitting import fitted, recipe
 from tests.test_stopping import folder
 
 
