@@ -15,9 +15,10 @@ from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.resuming.same_sums import SameSums
 from lit_mnist.resuming.spikes import Spikes
 from lit_mnist.training.callbacks import MetricsCSV
+from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.searched import Searched
 
-_FIRST = (MetricsCSV, PartialLogs)  # they say why
+_FIRST = (MetricsCSV, PartialLogs, FinalWeights)  # they say why
 
 
 def keepers() -> list[Callback]:

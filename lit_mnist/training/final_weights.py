@@ -31,24 +31,25 @@ class FinalWeights(Callback):
 
     def __init__(self, run: Run) -> None:
         self.run = run
+        self.before = ""  # the hash of the weights before all others act
         self.at_end = False  # whether the checkpoint that is saved is the one at the end
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves them; `save_after_the_module` moves this behind the hooks of all others."""
-        self.save(trainer)
+        """Notes the weights; `in_order` puts this before the hooks of all others."""
+        if acting(trainers.callbacks(trainer), pl_module):
+            self.before = digests.of_weights(_weights(trainer))
 
     def save(self, trainer: Trainer) -> None:
-        """Writes `last.ckpt` again if its weights are no longer the module's.
+        """Writes `last.ckpt` again if they have changed the weights and it holds others.
 
-        A run is complete once this has returned, so all checkpoints must be on disk by then.
+        `save_after_the_module` calls this behind the hooks of all others. A run is complete once
+        it has returned, so all checkpoints must be on disk by then.
         """
         finish_writing(trainer)
         finishing = " and ".join(acting(trainers.callbacks(trainer), trainer.lightning_module))
         if not finishing:
             return
-        # on every rank, as sharded weights are put together by all of them
-        weights = trainer.strategy.lightning_module_state_dict()
-        if trainer.strategy.broadcast(self._changed(trainer, weights)):
+        if trainer.strategy.broadcast(self._changed(trainer, _weights(trainer))):
             for one in trainer.checkpoint_callbacks:
                 if isinstance(one, BestCheckpoint):
                     one.measured = {}  # the last validation was of other weights
@@ -71,12 +72,19 @@ class FinalWeights(Callback):
     def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
         if not trainer.is_global_zero or not self.run.last.exists():
             return False
+        if digests.of_weights(weights) == self.before:  # a hook may save an average in their place
+            return False
         saved = checkpoints.read(self.run.last)["state_dict"]
         if saved.keys() < weights.keys():  # as the module leaves some out
             weights = {name: weights[name] for name in saved}
         if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
             return False
         return digests.of_weights(saved) != digests.of_weights(weights)
+
+
+def _weights(trainer: Trainer) -> dict[str, Any]:
+    """Returns the weights, on every rank, as all of them put sharded ones together."""
+    return trainer.strategy.lightning_module_state_dict()
 
 
 def acting(callbacks: Iterable[Callback], module: LightningModule) -> list[str]:

@@ -110,7 +110,6 @@ def save_after_the_module() -> AbstractContextManager[None]:
     return replaced(
         (call, "_call_lightning_module_hook", module_first),
         *((LastCheckpoint, hook, getattr(Callback, hook)) for hook in _SAVES),
-        (FinalWeights, "on_train_end", Callback.on_train_end),
     )
 
 

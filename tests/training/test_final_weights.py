@@ -1,9 +1,10 @@
-"""Weights that a callback sets at the end of training; real runs are in test_recipes."""
+"""Weights that a callback sets at the end of training; real runs are in test_known_ends."""
 
 from types import SimpleNamespace
 
+import pytest
 import torch
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.runs.folder import Run
@@ -11,41 +12,53 @@ from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.final_weights import FinalWeights
 
 
+def trainer(weights, callbacks=(), **more):
+    """As much of a trainer as is asked; its weights are those that the function returns."""
+    strategy = SimpleNamespace(
+        checkpoint_io=None, lightning_module_state_dict=weights, broadcast=lambda changed: changed
+    )
+    parts = {"is_global_zero": True, "checkpoint_callbacks": [], **more}
+    return SimpleNamespace(
+        strategy=strategy, callbacks=[*callbacks], lightning_module=LightningModule(), **parts
+    )
+
+
+def ended(final, trainer):
+    final.on_train_end(trainer, trainer.lightning_module)
+    final.save(trainer)
+
+
 def test_each_rank_helps_to_put_sharded_weights_together(tmp_path):
     asked = []
-    strategy = SimpleNamespace(
-        checkpoint_io=None,
-        lightning_module_state_dict=lambda: asked.append("weights"),
-        broadcast=lambda changed: asked.append(changed),
-    )
-    rank = SimpleNamespace(strategy=strategy, is_global_zero=False, callbacks=[])
-    rank.lightning_module = LightningModule()
-    last = FinalWeights(Run(tmp_path))
-    last.on_train_end(rank, None)
+    rank = trainer(lambda: asked.append("weights") or {}, is_global_zero=False)
+    ended(FinalWeights(Run(tmp_path)), rank)
     assert asked == []
     rank.callbacks.append(StochasticWeightAveraging(0.1))
-    last.on_train_end(rank, None)
-    assert asked == ["weights", False]
+    ended(FinalWeights(Run(tmp_path)), rank)
+    assert asked == ["weights", "weights"]
 
 
-def test_an_average_has_no_score_of_the_weights_before(tmp_path):
+class Finishes(Callback):
+    """Acts at the end of training."""
+
+    def on_train_end(self, trainer, pl_module):
+        """Does something."""
+
+
+@pytest.mark.parametrize("changed", [True, False])
+def test_an_average_has_no_score_of_the_weights_before(tmp_path, changed):
     run, saved = Run(tmp_path), []
     run.last.parent.mkdir()
+    # other weights than the module's, as where a hook saves an average in their place
     torch.save({"state_dict": {"weight": torch.zeros(2)}}, run.last)
     best = BestCheckpoint(run)
     best.measured = {"epoch": 1, "step": 8, "val_acc": 0.5}
-    strategy = SimpleNamespace(
-        checkpoint_io=None,
-        lightning_module_state_dict=lambda: {"weight": torch.ones(2)},
-        broadcast=lambda changed: changed,
-    )
-    trainer = SimpleNamespace(
-        strategy=strategy,
-        is_global_zero=True,
-        callbacks=[StochasticWeightAveraging(0.1)],
+    weights = [torch.full((2,), 0.5), torch.ones(2)]  # before and after the callback
+    end = trainer(
+        lambda: {"weight": weights.pop(0) if changed else weights[0]},
+        [Finishes()],
         checkpoint_callbacks=[best],
-        lightning_module=LightningModule(),
         save_checkpoint=lambda path: saved.append((path, best.state_dict()["measured"])),
     )
-    FinalWeights(run).on_train_end(trainer, None)
-    assert saved == [(run.last, {})]
+    ended(FinalWeights(run), end)
+    assert saved == ([(run.last, {})] if changed else [])
