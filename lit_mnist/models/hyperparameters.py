@@ -30,8 +30,9 @@ def arguments(checkpoint: dict[str, Any], kind: type, path: Path) -> dict[str, A
     values = {
         k: v for k, v in public_hyperparameters(checkpoint).items() if takes_any or k in names
     }
-    plain = _plain_parameters(kind)
-    for text in _strings({k: v for k, v in values.items() if k not in plain}):
+    plain, untyped = _plain_parameters(kind), _untyped_parameters(kind)
+    as_they_are = {k for k, v in values.items() if k in plain or (k in untyped and _is_text(v))}
+    for text in _strings({k: v for k, v in values.items() if k not in as_they_are}):
         if _would_import(text):
             problem = f"{path}: its hyperparameters name {text:.99}, which is not known here"
             raise UnknownClassError(problem, text[:99])
@@ -49,6 +50,26 @@ def _plain_parameters(kind: type) -> set[str]:
     named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
     parameters = inspect.signature(kind).parameters.values()
     return {one.name for one in parameters if one.kind in named and _is_plain(types.get(one.name))}
+
+
+def _untyped_parameters(kind: type) -> set[str]:
+    """Names the parameters to which jsonargparse gives a text as it is, unless it holds a class.
+
+    One without a type has that of its default.
+    """
+    return {
+        one.name
+        for one in inspect.signature(kind).parameters.values()
+        if one.annotation in (Any, "Any", object, "object")
+        or (
+            one.annotation is one.empty
+            and (one.default is one.empty or _is_plain(type(one.default)))
+        )
+    }
+
+
+def _is_text(value: Any) -> bool:
+    return isinstance(value, str) and _read(value) == value
 
 
 def _is_plain(declared: Any) -> bool:
