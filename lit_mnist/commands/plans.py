@@ -13,6 +13,7 @@ from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
+from lit_mnist.models import evaluation_hooks
 from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
@@ -81,15 +82,18 @@ def resolved(spec: RunSpec) -> dict[str, Any]:
     return resolve(spec).options
 
 
-def check_images(spec: RunSpec) -> None:
-    """Refuses what the training images do not allow, such as more folds than there are images.
+def check_member(spec: RunSpec) -> None:
+    """Refuses, before the training, a member whose module or images no committee can use.
 
-    Images that are not on disk are left to the training, which downloads them.
+    More folds than there are images, for example. Images that are not on disk are left to the
+    training, which downloads them.
 
     Raises:
-        UserError: Naming the option, or the file.
+        UserError: Naming the class, the option, or the file.
     """
-    data = resolve(spec).datamodule
+    member = resolve(spec)
+    evaluation_hooks.refuse_of_batches(type(member.model))
+    data = member.datamodule
     dataset = DATASETS[data.dataset]
     folder = dataset.folder(data.data_dir)
     if all((folder / name).is_file() for name in dataset.files["train"]):

@@ -25,19 +25,19 @@ def own(kind: type, hooks: tuple[str, ...]) -> list[str]:
     return [name for name in hooks if getattr(kind, name) is not getattr(LightningModule, name)]
 
 
-def refuse_of_batches(kind: type[ScoredModule], path: Path) -> None:
+def refuse_of_batches(kind: type, path: Path | None = None) -> None:
     """Refuses a class that changes its images outside of `forward`.
 
     Args:
         kind: The class.
-        path: The checkpoint's file, for error messages.
+        path: The checkpoint's file, for error messages; None before there is one.
 
     Raises:
         UserError: Naming the hook.
     """
     for hook in own(kind, OF_BATCHES):
         raise UserError(
-            f"{path}: {kind.__name__} changes its batches in {hook}, which a trainer calls;"
+            f"{f'{path}: ' if path else ''}{kind.__name__} changes its batches in {hook}, which a trainer calls;"
             " do it in forward, augmentation under `if self.training`, and keep the weights"
         )
 

@@ -60,9 +60,10 @@ def committee(members, in_process, no_pictures, capsys):
             ("--folds", "3", "--data.augment", "true", "--data.batch_size", str(TRAIN)),
             f"--data.batch_size {TRAIN} ",
         ),
+        (("--model", "tests.recipes.ChangesBatches"), "ChangesBatches changes its batches in on_"),
     ],
 )
-def test_what_the_images_do_not_allow_is_refused_before_training(
+def test_what_no_committee_can_use_is_refused_before_training(
     members, here, capsys, monkeypatch, options, said
 ):
     monkeypatch.setattr("lit_mnist.commands.plans.plan", None)  # which reads each member's folder

@@ -99,6 +99,13 @@ class Late(DenseModule):
         return self(batch.images)  # logits, and nothing logged
 
 
+class ChangesBatches(DenseModule):
+    """Changes its images in a hook."""
+
+    def on_after_batch_transfer(self, batch, dataloader_idx):
+        return batch.replace(images=1 - batch.images)
+
+
 class NotKnownYet(DenseModule):
     """Has a buffer of which one number is not known yet."""
 
