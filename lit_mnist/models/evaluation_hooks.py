@@ -35,9 +35,10 @@ def refuse_of_batches(kind: type, path: Path | None = None) -> None:
     Raises:
         UserError: Naming the hook.
     """
+    named = f"{path}: {kind.__name__}" if path else kind.__name__
     for hook in own(kind, OF_BATCHES):
         raise UserError(
-            f"{f'{path}: ' if path else ''}{kind.__name__} changes its batches in {hook}, which a trainer calls;"
+            f"{named} changes its batches in {hook}, which a trainer calls;"
             " do it in forward, augmentation under `if self.training`, and keep the weights"
         )
 
