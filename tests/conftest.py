@@ -182,6 +182,12 @@ def fitted(shared, run_cli, here):
     return here
 
 
+@pytest.fixture
+def four_epochs(shared, run_cli):
+    """Leaves a run of four epochs at a rate of 0.02 in the working folder."""
+    kept.fitted(shared, run_cli, "--trainer.max_epochs", "4", "--model.lr", "0.02")
+
+
 @pytest.fixture(scope="session")
 def members(hard_data):
     """The options of a committee of small networks, but for how many."""

@@ -9,7 +9,7 @@ import torch
 
 from lit_mnist.runs import entries
 from tests.fitting import callback, fitted, recipe, rows
-from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, stopped
 from tests.trained import contents
 
 RUN = folder("dense")

@@ -14,7 +14,7 @@ from lit_mnist.data.augment import RandomAffine, affine, elastic_offsets
 from lit_mnist.main import main
 from tests.conftest import CONFIGS, SMALL, equal_weights
 from tests.models.test_ensemble import PATTERN
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.warm import CLI
 
 pytestmark = [

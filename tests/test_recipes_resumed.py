@@ -8,7 +8,7 @@ import re
 import pytest
 
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.trained import contents
 
 RECIPES = {

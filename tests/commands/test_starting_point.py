@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.fitting import fitted
-from tests.test_stopping import RATE, RUN, folder, results
+from tests.stopping import RATE, RUN, folder, results
 
 
 def test_the_best_weights_are_found_through_a_link_to_the_last(run_cli):

@@ -19,7 +19,7 @@ from lit_mnist.logs.loggers import add_picture, shows_pictures
 from lit_mnist.logs.run_logger import RunLogger
 from tests.conftest import SMALL
 from tests.no_dropout import LinearModule
-from tests.test_stopping import STOP_AT
+from tests.stopping import STOP_AT
 
 RUN = Path("tb_logs/dense/seed_42")
 

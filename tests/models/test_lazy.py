@@ -15,7 +15,7 @@ from lit_mnist.models import ClassifierModule, DenseModule, lazy
 from lit_mnist.models.scoring import ScoredModule
 from tests.conftest import equal_weights
 from tests.fitting import fitted
-from tests.test_stopping import STOP_AT, stopped
+from tests.stopping import STOP_AT, stopped
 
 
 class Lazy(ClassifierModule):

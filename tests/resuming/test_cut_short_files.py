@@ -13,7 +13,7 @@ from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from tests.fitting import callback, fitted
-from tests.test_stopping import STOP_AT, stopped
+from tests.stopping import STOP_AT, stopped
 
 OWN = Path("own")
 KINDS = {

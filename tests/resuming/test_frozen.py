@@ -11,7 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.runs import entries
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, stopped
 
 
 def fitting(validating=False, **more):

@@ -10,7 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lit_mnist.resuming.last_metrics import PLACES, LastMetrics
 from lit_mnist.runs import entries
 from tests.fitting import fitted
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 MODEL = "tests.stateful."
 

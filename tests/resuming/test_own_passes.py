@@ -8,7 +8,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.runs import entries
 from tests.fitting import column, fitted
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 
 def test_a_resumed_run_looks_at_the_same_batches(run_cli, monkeypatch):

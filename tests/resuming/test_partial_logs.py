@@ -14,7 +14,7 @@ from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.runs import entries
 from tests.far import Far
 from tests.fitting import fitted
-from tests.test_stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, stopped
 
 
 def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):

@@ -10,7 +10,7 @@ from torch import nn
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.runs import entries
 from tests.fitting import fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 
 @pytest.mark.parametrize(

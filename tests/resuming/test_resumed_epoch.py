@@ -2,7 +2,7 @@
 
 from lit_mnist.models import DenseModule
 from tests.fitting import fitted, recipe
-from tests.test_stopping import STOP_AT, assert_same_end, folder, rows, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
 
 def test_a_resumed_run_validates_after_a_skipped_epoch(run_cli, monkeypatch):

@@ -12,7 +12,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.resume import resume_point
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import results
+from tests.stopping import results
 from tests.trained import contents
 
 LOSS, ACC = EarlyStopping("val_loss"), EarlyStopping("val_acc", mode="max")

@@ -5,7 +5,7 @@ from lit_mnist.runs import entries
 from tests import kept
 from tests.fitting import fitted, recipe
 from tests.recipes import OwnEntries
-from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
 from tests.trained import change
 
 CUT = (STOP_AT, "--every_n_train_steps", "3")

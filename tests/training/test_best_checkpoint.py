@@ -9,7 +9,7 @@ from lightning.pytorch import Callback
 from lit_mnist.models import DenseModule
 from lit_mnist.runs import checkpoints
 from tests.fitting import column, fitted
-from tests.test_stopping import folder, results
+from tests.stopping import folder, results
 
 HERE = "tests.training.test_best_checkpoint"
 

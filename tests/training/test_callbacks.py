@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks.progress.tqdm_progress import Tqdm
 from lit_mnist.runs.folder import COLUMNS
 from tests.fitting import callback, fitted, recipe
 from tests.no_dropout import LinearModule
-from tests.test_stopping import STOP_AT, assert_same_end, folder, results, rows, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, results, rows, stopped
 
 
 def test_a_value_is_in_the_row_of_the_epoch_that_logged_it_also_after_a_resume(

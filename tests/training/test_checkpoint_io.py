@@ -15,7 +15,7 @@ from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
 from lit_mnist.workarounds import applied
 from tests import kept
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
+from tests.stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 ASYNC = ("--trainer.plugins", "AsyncCheckpointIO")
 

@@ -9,7 +9,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpointing import checkpoints_of
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import STOP_AT, checkpoint, folder, no_nan, results, stopped
+from tests.stopping import STOP_AT, checkpoint, folder, no_nan, results, stopped
 
 HERE = "tests.training.test_checkpointing"
 HOOKS = [name for name in vars(Callback) if name.startswith("on_")]

@@ -9,7 +9,7 @@ from lightning.pytorch.callbacks import EarlyStopping
 from lit_mnist.models import DenseModule
 from lit_mnist.training.ending import OwnPatience
 from tests.fitting import callback
-from tests.test_stopping import assert_same_end, folder, results
+from tests.stopping import assert_same_end, folder, results
 
 
 def resumed(patience, *values):

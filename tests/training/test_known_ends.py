@@ -8,7 +8,7 @@ from lit_mnist.runs.tested import doubt
 from tests import recipes
 from tests.conftest import equal_weights
 from tests.fitting import callback, fitted, recipe
-from tests.test_stopping import folder, results
+from tests.stopping import folder, results
 from tests.trained import contents
 
 

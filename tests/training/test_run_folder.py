@@ -3,7 +3,7 @@
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.tested import NEVER, doubt
 from tests.fitting import callback, fitted
-from tests.test_stopping import RUN, results
+from tests.stopping import RUN, results
 
 
 def test_a_training_without_a_batch_keeps_the_test(run_cli):

@@ -16,7 +16,7 @@ from lit_mnist.runs import checkpoints, entries
 from lit_mnist.training import validated_images
 from tests.conftest import SMALL
 from tests.fitting import fitted
-from tests.test_stopping import checkpoint, folder, results
+from tests.stopping import checkpoint, folder, results
 
 HERE = "tests.training.test_validated_images"
 TEN = ("--trainer.limit_val_batches", "1", "--data.eval_batch_size", "10")

@@ -15,7 +15,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.workarounds import applied
 from tests.fitting import fitted, recipe
-from tests.test_stopping import folder
+from tests.stopping import folder
 
 
 def trainer(*callbacks):
