@@ -1,6 +1,6 @@
 """Errors of the parser on one line.
 
-Whole reports of the parser are tried in test_cli.
+Whole reports of the parser are tried in test_cli_errors.
 """
 
 import pytest

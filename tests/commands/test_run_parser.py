@@ -1,4 +1,4 @@
-"""The options of fit, validate, test and predict; more of their errors are in test_cli."""
+"""The options of fit, validate, test and predict; more of their errors are in test_cli_errors."""
 
 from pathlib import Path
 
