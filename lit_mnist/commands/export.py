@@ -16,15 +16,17 @@ from lit_mnist.runs.folder import Run
 
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `export_parser.Export`."""
-    if options.output and options.output.exists() and not _is_export(options.output):
-        raise UserError(f"--output {options.output}: exists and is no export of ours; name another")
-    require(options.format)
     one = Run(options.run)
+    output = options.output or one.file(f"model{FORMATS[options.format].suffix}")
+    if output.exists() and not _is_export(output):
+        named = "--output " if options.output else ""
+        other = "name another" if options.output else "name another file in --output"
+        raise UserError(f"{named}{output}: exists and is no export of ours; {other}")
+    require(options.format)
     classes = [named_class(name) for name in options.classes]
     trained = TrainedRun.read(one, classes)._replace(own_labels=options.labels)
     facts = Facts.of(one, trained)
     trained.say_unused(facts.own_steps)
-    output = options.output or one.file(f"model{FORMATS[options.format].suffix}")
     outcome = export(facts, Order(options.format, output, options.input, options.data_dir))
     count, size = len(facts.networks), output.stat().st_size / 1e6
     print(
@@ -37,7 +39,7 @@ def run(options: argparse.Namespace) -> None:
 
 def _is_export(path: Path) -> bool:
     """Whether a file may be replaced, which only an earlier export may."""
-    if not path.stat().st_size:  # which cannot be mapped
+    if not path.is_file() or not path.stat().st_size:  # which cannot be mapped
         return False
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         return content.find(b"lit-mnist") >= 0  # its metadata, which no format compresses

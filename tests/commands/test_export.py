@@ -210,6 +210,9 @@ def test_a_user_s_file_is_not_overwritten(refused):
     Path("mine.onnx").write_text("mine")
     message = "--output mine.onnx: exists and is no export of ours"
     assert message in refused(MEMBER.folder, "--output", "mine.onnx")
+    (MEMBER.folder / "model.onnx").write_text("mine")
+    message = "model.onnx: exists and is no export of ours; name another file in --output"
+    assert message in refused(MEMBER.folder)
 
 
 def test_an_empty_file_is_not_overwritten(refused):
