@@ -17,6 +17,14 @@ PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#0
 DIGITS = tuple("0123456789")
 
 
+def literal(text: str) -> str:
+    """Returns a user's text so that matplotlib shows it as it is.
+
+    Dollars would begin a formula, and a label that begins with `_` is in no legend.
+    """
+    return (f" {text}" if text.startswith("_") else text).replace("$", r"\$")
+
+
 def settled(figure: Figure) -> Figure:
     """Fixes the figure's layout, which would otherwise shift a little each time it is drawn."""
     figure.draw_without_rendering()

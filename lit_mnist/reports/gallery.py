@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_mnist.reports.figures import DIGITS, DPI
+from lit_mnist.reports.figures import DIGITS, DPI, literal
 from lit_mnist.shape import SIDE_PX
 
 GAP, TITLE, LEAST_WIDTH, DOTS = 4, 14, 140, 3
@@ -125,6 +125,6 @@ def _caption(
 ) -> None:
     """Writes the labels side by side or stacked, and the index at the right."""
     size, first_y, second_x = (6, base - 6, left) if stacked else (9, base, left + 7)
-    axes.text(left, first_y, true, color="blue", fontsize=size)
-    axes.text(second_x, base, predicted, color="red", fontsize=size)
+    axes.text(left, first_y, literal(true), color="blue", fontsize=size)
+    axes.text(second_x, base, literal(predicted), color="red", fontsize=size)
     axes.text(left + SIDE_PX, first_y, str(index), color="grey", fontsize=5, ha="right")

@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
-from lit_mnist.reports.figures import PALETTE
+from lit_mnist.reports.figures import PALETTE, literal
 from lit_mnist.reports.plots import History, rate_falls
 
 _INK = "#010203"  # placeholder for the colour of the page's text
@@ -40,7 +40,7 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
             axes = figure.add_subplot(1, 2, place + 1, xlabel="epoch", title=name)
             for (run, rows), colour in zip(histories.items(), cycle(PALETTE[:-1]), strict=False):
                 _line(axes, rows, f"train_{key}", color=colour, ls="--")
-                _line(axes, rows, f"val_{key}", color=colour, ls="-", label=run)
+                _line(axes, rows, f"val_{key}", color=colour, ls="-", label=literal(run))
                 for epoch in rate_falls(rows):
                     axes.axvline(epoch, color=colour, lw=0.8, ls=":", alpha=0.7)
             if best_epoch is not None:

@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, settled
+from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, literal, settled
 from lit_mnist.shape import CLASSES
 
 History = Sequence[Mapping[str, float]]
@@ -81,10 +81,11 @@ def _panel(
     for name, colour in colours.items():
         rows, accuracy = histories.get(name, ()), test_acc.get(name)
         style: dict[str, Any] = {"color": colour}
-        _plot(axes, rows, f"train_{key}", **style, ls="--", marker="x", label=f"{name} training")
-        _plot(axes, rows, f"val_{key}", **style, ls="-", marker="o", label=f"{name} validation")
+        shown = literal(name)
+        _plot(axes, rows, f"train_{key}", **style, ls="--", marker="x", label=f"{shown} training")
+        _plot(axes, rows, f"val_{key}", **style, ls="-", marker="o", label=f"{shown} validation")
         if accuracy is not None:
-            axes.axhline(accuracy, **style, ls=":", label=f"{name} test {accuracy:.4f}")
+            axes.axhline(accuracy, **style, ls=":", label=f"{shown} test {accuracy:.4f}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
@@ -159,8 +160,9 @@ def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> F
     figure = Figure(figsize=(6.5, 6.5), dpi=DPI, layout="constrained")
     axes = figure.add_subplot(xlabel="predicted", ylabel="true", facecolor="lightgrey")
     axes.set_title(f"{total - right:,} errors of {total:,}, accuracy {right / max(total, 1):.4f}")
-    axes.set_xticks(range(len(matrix)), class_names or DIGITS, rotation=90 if class_names else 0)
-    axes.set_yticks(range(len(matrix)), class_names or DIGITS)
+    names = [*map(literal, class_names or DIGITS)]
+    axes.set_xticks(range(len(matrix)), names, rotation=90 if class_names else 0)
+    axes.set_yticks(range(len(matrix)), names)
     errors = np.ma.masked_array(matrix, np.eye(len(matrix), dtype=bool))
     highest = errors.max()
     axes.imshow(errors, "Oranges", vmin=0, vmax=highest)

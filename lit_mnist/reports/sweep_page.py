@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_mnist.reports.figures import PALETTE
+from lit_mnist.reports.figures import PALETTE, literal
 from lit_mnist.reports.page import template
 from lit_mnist.reports.page_charts import STYLE, svg
 from lit_mnist.sweep.record import Record, Trial
@@ -65,7 +65,7 @@ def scatter(trials: Sequence[Trial], space: dict[str, Any]) -> str:
                 pairs = [(t.options[option], t) for t in trials if option in t.options]
             else:  # choices stand side by side, in the space's order
                 names = [_name(value) for value in values]
-                axes.set_xticks(range(len(names)), names)
+                axes.set_xticks(range(len(names)), [*map(literal, names)])
                 axes.set_xlim(-0.5, len(names) - 0.5)
                 pairs = [
                     (names.index(_name(t.options[option])), t)

@@ -6,6 +6,7 @@ from itertools import combinations
 import numpy as np
 import pytest
 from matplotlib import colormaps
+from matplotlib.cbook import is_math_text
 from matplotlib.colors import to_rgb
 
 from lit_mnist.reports import figures, plots
@@ -34,6 +35,17 @@ def lines(figure):
 
 
 # ---------------------------------------------------------------- curves
+
+
+@pytest.mark.parametrize("name", ["_own", "a$b_$c", r"a\$", "$x$"])
+def test_a_name_is_shown_as_it_is_and_never_a_formula(name):
+    rows = history([0.5, 0.6], [0.6, 0.7])
+    figure = plots.curves({name: rows, "other": rows}, {name: 0.5})
+    figures.to_array(figure)
+    texts = [text.get_text() for text in figure.axes[0].get_legend().get_texts()]
+    assert not any(map(is_math_text, texts))
+    shown = [text.replace(r"\$", "$").strip() for text in texts]
+    assert shown[:3] == [f"{name} training", f"{name} validation", f"{name} test 0.5000"]
 
 
 def test_training_is_dashed_validation_solid_and_test_dotted():
