@@ -17,8 +17,8 @@ from types import FrameType
 from typing import Any
 
 from lit_mnist import files
-from lit_mnist.commands import overview
-from lit_mnist.commands.parsers import PARSERS
+from lit_mnist.command_line import overview
+from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
 from lit_mnist.machine import lost_signals, rank_errors
 

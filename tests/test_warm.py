@@ -20,7 +20,7 @@ def test_a_fork_has_the_program_and_lightning_without_importing_them(here, monke
 def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
     there = {"fit", "test"}
     Path("script.py").write_text(
-        "import sys; from lit_mnist.commands.run_parser import _BUILT\n"
+        "import sys; from lit_mnist.command_line.run_parser import _BUILT\n"
         f"sys.exit(not {there} <= _BUILT.keys())"
     )
     assert warm.run(["script.py"]) == (0, "", "")

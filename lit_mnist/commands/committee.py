@@ -7,11 +7,11 @@ import argparse
 from collections.abc import Sequence
 from pathlib import Path
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import committee_plans, plans
 from lit_mnist.commands.jobs import Job, Jobs
 from lit_mnist.commands.jobs_at_once import jobs_at_once
 from lit_mnist.commands.plans import Plan
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import AVERAGES
 from lit_mnist.runs.restored import restore

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.messages import warn
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE

@@ -3,7 +3,7 @@
 import argparse
 from contextlib import suppress
 
-from lit_mnist.commands.named_class import named_class
+from lit_mnist.command_line.named_class import named_class
 from lit_mnist.demo.model import Model
 from lit_mnist.demo.server import DemoServer
 

@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
-from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.doctor import software
 from lit_mnist.doctor.cores import cores
 from lit_mnist.doctor.finding import Finding
@@ -51,7 +51,7 @@ def look_with_torch(spec: RunSpec) -> Iterator[Finding]:
     """Yields the findings of the checks that need torch and the options of a run."""
     import torch
 
-    from lit_mnist.commands.parsed_options import parsed_options
+    from lit_mnist.command_line.parsed_options import parsed_options
     from lit_mnist.data.datasets import DATASETS
     from lit_mnist.doctor import devices, launcher, storage
 
@@ -70,7 +70,7 @@ def look_with_torch(spec: RunSpec) -> Iterator[Finding]:
 
 def _classes(spec: RunSpec) -> Finding:
     """Finds whether the constructors of model, callbacks and loggers accept their arguments."""
-    from lit_mnist.commands.parsed_options import check_constructors
+    from lit_mnist.command_line.parsed_options import check_constructors
 
     try:
         check_constructors(spec)

@@ -4,7 +4,7 @@ import argparse
 import mmap
 from pathlib import Path
 
-from lit_mnist.commands.named_class import named_class
+from lit_mnist.command_line.named_class import named_class
 from lit_mnist.errors import UserError
 from lit_mnist.export import model_card
 from lit_mnist.export.exporter import Order, export

@@ -9,8 +9,8 @@ from typing import Any
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist import program
+from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
-from lit_mnist.commands.arguments import config_files
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.runs import best_score, checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run

@@ -15,8 +15,8 @@ from typing import NamedTuple
 import torch
 
 from lit_mnist import program
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands.jobs_at_once import spreads
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.machine.process import end_with_parent
 
 MARK = "LIT_MNIST_JOB"  # set for a job, which then does not print what to do next

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import torch
 
-from lit_mnist.commands.arguments import find_config
-from lit_mnist.commands.run_spec import RunSpec
+from lit_mnist.command_line.arguments import find_config
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.doctor.cores import cores
 from lit_mnist.machine import control_groups, hardware
 from lit_mnist.runs.run_config import flat, read_config

@@ -11,16 +11,16 @@ from lightning.pytorch.callbacks import progress
 from lightning.pytorch.plugins.environments import ClusterEnvironment, SLURMEnvironment
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 
-from lit_mnist.commands import (
+from lit_mnist.command_line import (
     callback_checks,
     constructors,
     dependency_errors,
     option_checks,
     rank_checks,
 )
-from lit_mnist.commands.arguments import refuse_pipes
+from lit_mnist.command_line.arguments import refuse_pipes
+from lit_mnist.command_line.run_parser import RunParser
 from lit_mnist.commands.fit_callbacks import fit_callbacks
-from lit_mnist.commands.run_parser import RunParser
 from lit_mnist.data.split import check_fold
 from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.logs.unlogged import Unlogged

@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import run_cli, same_images
 from lit_mnist.commands.resolved_run import ONE_PROCESS, resolve
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError

@@ -8,10 +8,10 @@ from dataclasses import replace
 from pathlib import Path
 
 from lit_mnist import files
+from lit_mnist.command_line.arguments import shipped_configs
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import committee, committee_plans, plans
-from lit_mnist.commands.arguments import shipped_configs
 from lit_mnist.commands.plans import Plan
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.averages import DEFAULT_AVERAGE
 from lit_mnist.reports import notebook_table

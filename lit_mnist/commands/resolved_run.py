@@ -3,9 +3,9 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lit_mnist.commands.explaining import explaining
+from lit_mnist.command_line.explaining import explaining
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands.options import RunOptions
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.workarounds.applied import applied

@@ -10,9 +10,9 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
+from lit_mnist.command_line.arguments import images_as_list
+from lit_mnist.command_line.explaining import explaining
 from lit_mnist.commands import evaluation, fit_messages, starting_point
-from lit_mnist.commands.arguments import images_as_list
-from lit_mnist.commands.explaining import explaining
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import Any, NamedTuple, Self
 
 from lit_mnist import files, program
+from lit_mnist.command_line.parsed_options import parsed_options
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import jobs, plans, same_images
-from lit_mnist.commands.parsed_options import parsed_options
 from lit_mnist.commands.resolved_run import ONE_PROCESS, check_tested_whole
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, all_validate

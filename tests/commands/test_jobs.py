@@ -12,8 +12,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands.jobs import Job, Jobs
-from lit_mnist.commands.run_spec import RunSpec
 
 REAL = sys.executable  # Python, for which a script stands in these tests
 ROOT = Path(__file__).parents[2]

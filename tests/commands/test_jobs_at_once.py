@@ -3,9 +3,9 @@
 import pytest
 import torch
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import jobs_at_once as module
 from lit_mnist.commands.jobs_at_once import free_gib, jobs_at_once
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.doctor.cores import Cores
 
 GIB = 2**30

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import committee_plans, plans
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.commands.sweep import Sweep
 from lit_mnist.errors import UserError
 from lit_mnist.runs.folder import Run

@@ -10,8 +10,8 @@ import pytest
 import torch
 from torch import nn
 
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import reproduce
-from lit_mnist.commands.run_spec import RunSpec
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
 from lit_mnist.main import main

@@ -29,7 +29,7 @@ from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
 from tensorboard.summary.writer import event_file_writer
 
-from lit_mnist.commands.run_parser import CommandLineWins
+from lit_mnist.command_line.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
 from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.models.plateau import Plateau, PlateauBeforeCheckpoint
