@@ -12,6 +12,7 @@ running_scores    loss and accuracy of an epoch as metrics, on any number of ran
 scoring           ScoredModule: validation, test and prediction steps, and their scores
 modules           ClassifierModule, the training recipe, and one subclass per architecture
 train_log         logs train_loss and lr once an epoch, even if a subclass overrides the hooks
+finite_loss       stops a training whose loss is not finite
 clipping          gradient clipping with fused optimisers
 cascade           runs members one after another until the answer cannot change any more
 features          captures the input of a net's last linear layer

@@ -13,14 +13,11 @@ from torchmetrics.utilities.distributed import gather_all_tensors
 
 from lit_mnist import trainers
 from lit_mnist.data.batches import Batch
-from lit_mnist.errors import UserError
+from lit_mnist.models.finite_loss import check_loss
 from lit_mnist.models.running_scores import RunningScores, Score, Scores
 from lit_mnist.runs import entries
-from lit_mnist.runs.weights import has_own_hook
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
-# Hooks in which a module may drop a step whose loss is not finite
-_MAY_DROP = ("training_step", "on_after_backward", "on_before_optimizer_step", "optimizer_step")
 # The hook that Lightning takes these values to be logged in, one that training does not call: in
 # `on_train_epoch_end` it would refuse a module that logs its own train_loss, as logged twice
 _LOGGED_IN = "on_test_epoch_end"
@@ -116,12 +113,12 @@ class TrainLog(Callback):
                 scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
         if (batch_idx + 1) % LOOK_EVERY == 0:
-            check_loss(trainer, pl_module)
+            check_loss(trainer, pl_module, _scores(pl_module))
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Logs what the module has not logged for this epoch itself."""
         self.ended = True
-        check_loss(trainer, pl_module)
+        check_loss(trainer, pl_module, _scores(pl_module))
         for name, value in self.so_far(trainer, pl_module).items():
             _log_same(pl_module, name, value)
 
@@ -149,34 +146,6 @@ class TrainLog(Callback):
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
             rate = group["lr"]  # as a tensor, a schedule changes it in place
             self.lr = rate.clone() if isinstance(rate, Tensor) else rate
-
-
-def check_loss(trainer: Trainer, module: LightningModule) -> None:
-    """Stops a run whose loss is NaN or infinite, before it reaches a checkpoint.
-
-    Hooks of a user's own may drop a step of such a loss: with them, a weight that is not finite
-    stops the run.
-
-    Raises:
-        UserError: A loss is not finite; names it, and the step.
-    """
-    scores, held_out = _scores(module), trainer.callback_metrics.get("val_loss")
-    held_out_fails = held_out is not None and not held_out.isfinite()
-    if scores.total.isfinite() and not held_out_fails:
-        return
-    sound = all(bool(one.isfinite().all()) for one in module.parameters())
-    if sound and held_out_fails and has_own_hook(module, "validation_step"):
-        raise UserError(
-            f"val_loss is not a finite number in epoch {trainer.current_epoch}, though all weights"
-            " are; correct validation_step; the last good checkpoint is kept"
-        )
-    if sound and not held_out_fails and any(has_own_hook(module, hook) for hook in _MAY_DROP):
-        return
-    raise UserError(
-        f"the loss is not a finite number from step {int(scores.finite_steps)} of epoch"
-        f" {trainer.current_epoch} on; lower --model.lr {module.lr:g}, or take"
-        " --trainer.precision 32-true; the last good checkpoint is kept"
-    )
 
 
 def named_sums(partial: Any) -> Any:
