@@ -1,6 +1,5 @@
 """The trained networks of a run or a committee, and how they are averaged."""
 
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -16,6 +15,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
 from lit_mnist.runs import checkpoints, digests, entries, of_training
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.relative_paths import found
 from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
 
 # Parts of a checkpoint, by Lightning, that only training needs; beside ours, the rest, to which a
@@ -126,7 +126,7 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
         raise UserError(
             f"{run.folder}: holds no trained run and no tested committee; train one with fit"
         )
-    return [Path(os.path.normpath(run.folder / str(name))) for name in named], average
+    return [found(str(name), run.folder) for name in named], average
 
 
 def _dataset(paths: Sequence[Path], essentials: Sequence[dict[str, Any]]) -> str:

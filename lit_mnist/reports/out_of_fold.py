@@ -6,7 +6,6 @@ has; the committee of all members may well be better.
 """
 
 import csv
-import os
 from collections import Counter
 from typing import Any
 
@@ -23,6 +22,7 @@ from lit_mnist.reports.predictions import Collector, Predictions, predictions_cs
 from lit_mnist.reports.statistics import wilson_interval
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.relative_paths import relative
 from lit_mnist.shape import CLASSES
 from lit_mnist.training import swapped_weights
 
@@ -86,7 +86,7 @@ def write(run: Run, committee: EnsembleModule, predictions: Predictions) -> None
         "average": committee.average,
         "weights_sha256": committee.sha256,
         # relative, as `test_checkpoints` are
-        "checkpoints": [os.path.relpath(one.path, run.folder) for one in committee.members],
+        "checkpoints": [relative(one.path, run.folder) for one in committee.members],
     }
     run.update_results(**{KEY: found})
 

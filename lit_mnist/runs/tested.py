@@ -6,7 +6,6 @@ a callback, leaves no record.
 """
 
 import hashlib
-import os
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,6 +16,7 @@ from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import checkpoints, digests, ledger, tested_files
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.relative_paths import relative
 
 NEVER = "it has not been tested since it was trained"
 UNANSWERED = "its test has no score, as some answers were NaN"
@@ -71,7 +71,7 @@ def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
     paths = [run.best] if _are_of_best(run, weights) else weights.paths
     return {
         # relative, so that they stay valid if the log folder is moved
-        "test_checkpoints": [os.path.relpath(path, run.folder) for path in paths],
+        "test_checkpoints": [relative(path, run.folder) for path in paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
         tested_files.KEY: tested_files.files_sha256(paths),
