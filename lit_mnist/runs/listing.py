@@ -7,7 +7,7 @@ and does not hide the others.
 
 import math
 import os
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,7 +20,9 @@ from lit_mnist.runs.config_changes import all_validate
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.run_config import flat, read_config
 
-MARKS = frozenset({"results.json", "metrics.csv", "config.yaml", "checkpoints"})
+MARKS = frozenset({"results.json", "metrics.csv", ".lock"})
+# These may also lie beside runs: a run has them where there is none below it
+_WEAK_MARKS = frozenset({"config.yaml", "checkpoints"})
 
 
 class Listed(NamedTuple):
@@ -72,13 +74,24 @@ def read(log_dir: Path) -> list[Listed]:
     return [row._replace(differs=options) for row, options in pairs]
 
 
-def _folders(log_dir: Path) -> Iterable[Path]:
-    for place, below, names in os.walk(log_dir):
-        if "hparams.yaml" in names and not {"results.json", "config.yaml"} & {*names}:
-            continue  # of a logger that a user adds, such as CSVLogger with its own metrics.csv
-        if MARKS & {*below, *names} or ".lock" in names:
-            below.clear()  # nothing of interest lies within a run
-            yield Path(place)
+def _folders(place: Path, above: frozenset[Path] = frozenset()) -> list[Path]:
+    """Returns the runs' folders, links followed, but none that leads back above itself."""
+    real = place.resolve()
+    if real in above:
+        return []
+    try:
+        entries = {entry.name: entry.is_dir() for entry in os.scandir(place)}
+    except OSError:  # of another user, or gone since
+        return []
+    if "hparams.yaml" in entries and not {"results.json", "config.yaml"} & entries.keys():
+        return []  # of a logger that a user adds, such as CSVLogger with its own metrics.csv
+    if MARKS & entries.keys():
+        return [place]  # nothing of interest lies within a run
+    above |= {real}
+    below = [
+        one for name, is_dir in entries.items() if is_dir for one in _folders(place / name, above)
+    ]
+    return below or ([place] if _WEAK_MARKS & entries.keys() else [])
 
 
 def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> Any:

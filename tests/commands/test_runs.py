@@ -69,6 +69,18 @@ def test_a_folder_of_another_logger_is_no_run(listed):
     assert [*listed()] == ["dense/seed_42"]
 
 
+def test_folders_beside_runs_hide_none_and_links_are_followed_once(listed):
+    place(Path("elsewhere/seed_1"))
+    place(Path("tb_logs/dense/seed_42"))
+    for folder in ("tb_logs", "tb_logs/dense"):
+        Path(folder, "checkpoints").mkdir()
+        Path(folder, "config.yaml").touch()
+    Path("tb_logs/linked").symlink_to(Path("elsewhere").resolve())
+    Path("tb_logs/dense/loop").symlink_to(Path("tb_logs").resolve())
+    Path("tb_logs/dense/gone").symlink_to("nowhere")
+    assert [*listed()] == ["dense/seed_42", "linked/seed_1"]
+
+
 def test_figures_and_differing_options_are_listed(listed):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/dense/seed_9"), seed=9, epochs=3, seconds=61.4, **scores)
