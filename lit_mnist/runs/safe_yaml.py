@@ -6,6 +6,7 @@ wins.
 """
 
 import functools
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,21 @@ MAX_COPIES = 10_000  # values that aliases stand for
 
 # Those written in C take a tenth of the time
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-_Dumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+_SafeDumper: Any = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
+
+
+class _Dumper(_SafeDumper):
+    """Puts a text such as 1e-3 in quotes, which is a number to jsonargparse but not to PyYAML."""
+
+
+class _SlowDumper(yaml.SafeDumper):
+    """The same in Python."""
+
+
+for _kind in (_Dumper, _SlowDumper):
+    _kind.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"[-+]?[\d_.]+[eE][-+]?\d+$"), list("-+0123456789.")
+    )
 
 
 def load(text: str) -> Any:
@@ -55,7 +70,7 @@ def dump(content: Any, allow_unicode: bool = False) -> str:
     try:
         text: str = yaml.dump(content, Dumper=_Dumper, **options)
     except UnicodeEncodeError:  # bytes of a path that are no UTF-8, which C has no escape for
-        text = yaml.safe_dump(content, **options)
+        text = yaml.dump(content, Dumper=_SlowDumper, **options)
     return text
 
 

@@ -79,7 +79,7 @@ def test_any_text_is_read_as_by_pyyaml_or_refused(text):
     [
         {"b": None, "a": [True, 1, 0.001, 1e-07, float("inf")], "c": {"d": [], "e": {}}},
         {"schedule": {1: 2, 8: 4}, "deep": [[4], [8, [{"x": {"y": "z"}}]]]},
-        {"quoted": ["1", "1e-3", "null", "yes", "", " a ", "a: b", "# a", "- a", "a\nb\n", "\t"]},
+        {"quoted": ["1", "null", "yes", "", " a ", "a: b", "# a", "- a", "a\nb\n", "\t"]},
         {"long": "ein Wort " * 30, "letters": "é\u2028\x85💡", "path": "/data/\udcff"},
     ],
 )
@@ -88,6 +88,15 @@ def test_values_are_written_as_by_pyyaml_and_read_again(values, allow_unicode):
     assert text == yaml.safe_dump(values, sort_keys=False, allow_unicode=allow_unicode)
     if "path" not in values:  # which YAML cannot read
         assert safe_yaml.load_dumped(text) == values
+
+
+@pytest.mark.parametrize("allow_unicode", [True, False])
+def test_texts_that_only_one_reader_takes_for_numbers_are_read_as_texts_by_all(allow_unicode):
+    safe_yaml.guard_parser()
+    values = {"texts": ["1e-3", "1E5", "-.5e3", "+1.e+10", "1_0e5"]}
+    values["numbers"] = [0.001, 1e-07, 1e300, -2.5, 7]
+    text = safe_yaml.dump(values, allow_unicode)
+    assert get_loader("yaml")(text) == safe_yaml.load_dumped(text) == values
 
 
 def test_the_argument_parser_uses_the_safe_reader():
