@@ -102,7 +102,8 @@ def images_as_list(args: Sequence[str]) -> list[str]:
     for name in args[start + 1 : end]:
         if name.encode(errors="ignore").decode() != name:
             raise UserError(f"--data.images {name!a:.99}: is no UTF-8 name; name its folder")
-    return [*args[:start], f"--data.images={json.dumps(args[start + 1 : end])}", *args[end:]]
+    names = json.dumps(args[start + 1 : end], ensure_ascii=False)
+    return [*args[:start], f"--data.images={names}", *args[end:]]
 
 
 def refuse_pipes(args: Sequence[str], readers: str) -> None:

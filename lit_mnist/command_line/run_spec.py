@@ -54,4 +54,4 @@ class RunSpec:
 
 
 def _as_typed(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

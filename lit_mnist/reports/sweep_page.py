@@ -87,4 +87,4 @@ def _points(axes: Axes, pairs: Sequence[tuple[float, Trial]]) -> None:
 
 def _name(value: Any) -> str:
     """Formats a choice for the page; lists are stored as text already."""
-    return value if isinstance(value, str) else json.dumps(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

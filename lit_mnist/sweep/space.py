@@ -43,7 +43,7 @@ class Choices(NamedTuple):
 
     def suggest(self, trial: "Trial", option: str) -> Any:
         """Lets Optuna choose a value; lists and mappings are given as JSON text."""
-        plain = [v if _is_scalar(v) else json.dumps(v) for v in self.values]
+        plain = [v if _is_scalar(v) else json.dumps(v, ensure_ascii=False) for v in self.values]
         return trial.suggest_categorical(option, plain)
 
 
