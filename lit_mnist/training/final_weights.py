@@ -5,6 +5,7 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from torch import Tensor
 
 from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
@@ -79,7 +80,14 @@ class FinalWeights(Callback):
             weights = {name: weights[name] for name in saved}
         if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
             return False
+        # an average may be kept, and saved, in another precision than the module's
+        saved = {name: _like(value, weights[name]) for name, value in saved.items()}
         return digests.of_weights(saved) != digests.of_weights(weights)
+
+
+def _like(value: Any, other: Any) -> Any:
+    both = isinstance(value, Tensor) and isinstance(other, Tensor)
+    return value.to(other.dtype) if both else value
 
 
 def _weights(trainer: Trainer) -> dict[str, Any]:

@@ -39,7 +39,9 @@ class ValidatedWeights:
 
     def changed(self, trainer: Trainer) -> str:
         """Names a weight that is not saved as it was validated; empty if all are."""
-        now, module = norms(_saved(trainer)), trainer.lightning_module
+        module = trainer.lightning_module
+        # an average may be kept, and saved, in another precision than the one that is validated
+        now = norms(_saved(trainer), {name: norm.dtype for name, norm in self.noted.items()})
         others = [name for name, norm in now.items() if not same(norm, self.noted.get(name))]
         if others and any(overrides(module, LightningModule, hook) for hook in _HOOKS):
             # What it swaps among its own weights, it swaps again whenever it is validated
@@ -102,10 +104,17 @@ def _saved(trainer: Trainer) -> nn.Module:
     return (trainer.lightning_module, *averages)[-1]
 
 
-def norms(module: nn.Module) -> dict[str, Tensor]:
-    """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN."""
+def norms(module: nn.Module, types: Mapping[str, torch.dtype] | None = None) -> dict[str, Tensor]:
+    """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN.
+
+    Args:
+        module: Whose weights these are.
+        types: To which some are cast before, by their names.
+    """
     both = (*module.named_parameters(), *module.named_buffers())
     values = {name: value.detach() for name, value in both if value.is_floating_point()}
+    for name in values.keys() & (types or {}).keys():
+        values[name] = values[name].to((types or {})[name])
     return dict(zip(values, _norms([*values.values()]), strict=True))
 
 

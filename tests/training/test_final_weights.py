@@ -62,3 +62,13 @@ def test_an_average_has_no_score_of_the_weights_before(tmp_path, changed):
     )
     ended(FinalWeights(run), end)
     assert saved == ([(run.last, {})] if changed else [])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_average_that_is_saved_in_another_precision_is_not_saved_again(tmp_path, dtype):
+    run, average = Run(tmp_path), torch.tensor([0.1, 0.2])
+    run.last.parent.mkdir()
+    torch.save({"state_dict": {"weight": average}}, run.last)
+    weights = [torch.zeros(2, dtype=dtype), average.to(dtype)]  # before and after the callback
+    ended(FinalWeights(run), trainer(lambda: {"weight": weights.pop(0)}, [Finishes()]))
+    assert weights == []  # and nothing was saved, which this trainer cannot do

@@ -33,6 +33,24 @@ def test_an_average_that_is_saved_counts_as_validated():
     assert weights.changed(trainer) == "net.1.weight"
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_an_average_in_another_precision_than_is_validated_counts_as_validated(dtype):
+    """As Lightning's is under `64-true` and `bf16-true`: made before the module is cast."""
+    module, average, weights = DenseModule(), EMAWeightAveraging(decay=0.5), ValidatedWeights()
+    trainer = trainer_of(module, average)
+    average.setup(trainer, module, "fit")
+    module.to(dtype)
+    average._average_model.update_parameters(module)
+    trained = module.state_dict() | {}
+    module.load_state_dict(average._average_model.module.state_dict())  # as for the validation
+    weights.note(trainer)
+    module.load_state_dict(trained)
+    assert weights.changed(trainer) == ""
+    with torch.no_grad():
+        average._average_model.module.net[1].weight.add_(1)
+    assert weights.changed(trainer) == "net.1.weight"
+
+
 class OwnHook(DenseModule):
     """May put other weights in place for a validation."""
 
