@@ -10,7 +10,8 @@ def replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
     """Sets attributes, given as (object, name, value), and restores them afterwards."""
     with ExitStack() as stack:
         for place, name, value in changes:
-            stack.callback(setattr, place, name, getattr(place, name))
+            before = vars(place).get(name, getattr(place, name))  # a static method as such
+            stack.callback(setattr, place, name, before)
             setattr(place, name, value)
         yield
 

@@ -7,6 +7,7 @@ light_steps       training steps without needless overhead
 means             means over all ranks of what a module logs
 module_callbacks  the callbacks that a module brings
 noise             hides known messages of the libraries, one by one
+optimizer_states  optimizers' states in the precision in which they were saved
 resume            resuming a run
 signals           SIGTERM, Ctrl-C, and ranks whose first has ended
 writer_errors     what TensorBoard's thread cannot write

@@ -29,6 +29,7 @@ from lit_mnist.workarounds.light_steps import light_steps
 from lit_mnist.workarounds.means import whole_means
 from lit_mnist.workarounds.module_callbacks import module_callbacks
 from lit_mnist.workarounds.noise import quiet
+from lit_mnist.workarounds.optimizer_states import whole_counts
 from lit_mnist.workarounds.resume import (
     end_by_the_hooks,
     only_what_is_named,
@@ -83,6 +84,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "written_first": written_first,
     "whole_means": whole_means,
     "none_to_clip": none_to_clip,
+    "whole_counts": whole_counts,
     "kept_rows": kept_rows,
     "writer_errors": writer_errors,
     "one_schedule": one_schedule,

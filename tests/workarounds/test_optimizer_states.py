@@ -1,0 +1,42 @@
+"""Optimizers go on from their saved states as if they had not been interrupted."""
+
+import copy
+
+import pytest
+import torch
+
+from lit_mnist.workarounds.optimizer_states import whole_counts
+
+
+def steps(optimizer, gradients):
+    weights = optimizer.param_groups[0]["params"][0]
+    for gradient in gradients:
+        weights.grad = gradient.clone()
+        optimizer.step()
+    return weights
+
+
+def gone_on(kind, dtype):
+    """The weights after eight steps, and after as many with a resume in between."""
+    draws = torch.Generator().manual_seed(0)
+    first, *gradients = torch.randn(9, 4, 5, generator=draws, dtype=torch.float64).to(dtype)
+    optimizer = kind([torch.nn.Parameter(first)], lr=0.01)
+    between = steps(optimizer, gradients[:4]).detach().clone()
+    resumed = kind([torch.nn.Parameter(between)], lr=0.01)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    states = [one.state_dict()["state"][0] for one in (optimizer, resumed)]
+    assert states[0].keys() == states[1].keys()
+    assert all(torch.equal(states[0][key], states[1][key]) for key in states[0])
+    return steps(optimizer, gradients[4:]), steps(resumed, gradients[4:])
+
+
+@pytest.mark.parametrize("dtype", [torch.float64, torch.float32, torch.bfloat16])
+@pytest.mark.parametrize("kind", [torch.optim.NAdam, torch.optim.ASGD, torch.optim.Adam])
+def test_an_optimizer_resumes_in_any_precision(kind, dtype):
+    with whole_counts():
+        assert torch.equal(*gone_on(kind, dtype))
+
+
+def test_upstream_still_casts_single_numbers():
+    with pytest.raises(AssertionError):
+        gone_on(torch.optim.NAdam, torch.bfloat16)
