@@ -1,6 +1,5 @@
 """The weights that validate, test and predict evaluate, and the part of the data that they read."""
 
-import copy
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +18,7 @@ from lit_mnist.models import answers, classes, lazy
 from lit_mnist.models.ensemble import EnsembleModule, nets_of
 from lit_mnist.models.rebuild import Evaluating
 from lit_mnist.models.scoring import ScoredModule
-from lit_mnist.runs import best_score, checkpoints, of_training, same_members, tested
+from lit_mnist.runs import best_score, checkpoints, copies, of_training, same_members, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
@@ -178,7 +177,7 @@ def _with_all_layers(model: ScoredModule) -> ScoredModule:
         return model
     try:
         with isolate_rng(include_cuda=False):
-            made = copy.deepcopy(model)
+            made = copies.deep(model)
             made.setup("test")
     except Exception:  # whatever a user's module may raise, such as that it has no trainer yet
         return model

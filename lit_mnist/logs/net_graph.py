@@ -1,6 +1,5 @@
 """The graph of a net for TensorBoard."""
 
-import copy
 import warnings
 from typing import TYPE_CHECKING
 
@@ -8,6 +7,7 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
+from lit_mnist.runs import copies
 from lit_mnist.shape import SIDE_PX
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule
     try:
         with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
-            copied = copy.deepcopy(net).cpu().eval()
+            copied = copies.deep(net).cpu().eval()
             # Traced here, as the writer would check the trace, which takes ten times as long
             writer.add_graph(torch.jit.trace(copied, images, check_trace=False), images)
     except Exception as error:  # a user's net may raise anything

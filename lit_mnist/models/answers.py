@@ -7,7 +7,6 @@ whatever rebuilds the module asks it again. A change that leaves its answers alo
 largest logit, does no harm.
 """
 
-import copy
 import sys
 from collections.abc import Callable, Mapping
 from contextlib import nullcontext
@@ -20,7 +19,7 @@ from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.errors import UserError
-from lit_mnist.runs import digests, entries
+from lit_mnist.runs import copies, digests, entries
 from lit_mnist.shape import CLASSES, SIDE_PX
 
 if TYPE_CHECKING:
@@ -143,7 +142,7 @@ def asked(
 def _evaluated(
     module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None
 ) -> Tensor | None:
-    one = copy.deepcopy(module)  # forward may count, collect, or change a buffer; has no trainer
+    one = copies.deep(module)  # forward may count, collect, or change a buffer; has no trainer
     one.eval()
     if prepare is not None:
         prepare(one)

@@ -1,6 +1,5 @@
 """A checkpoint's weights and its modules' extra state: shapes and finiteness."""
 
-import copy
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
@@ -8,6 +7,8 @@ from typing import Any
 from torch import nn
 from torch.nn.modules.batchnorm import _NormBase
 from torch.nn.parameter import is_lazy
+
+from lit_mnist.runs import copies
 
 # PyTorch's suffix of the key under which a module's `get_extra_state` is saved
 _EXTRA = "_extra_state"
@@ -45,7 +46,7 @@ def misfit(weights: dict[str, Any], model: nn.Module, checkpoint: Mapping[str, A
     if shapes(weights) != shapes(model.state_dict()) and has_own_hook(model, "on_load_checkpoint"):
         given = {**checkpoint, "state_dict": dict(weights)}
         with suppress(Exception):  # whatever a user's module may raise; Lightning calls it again
-            copy.deepcopy(model).on_load_checkpoint(given)  # type: ignore[operator] # a module's
+            copies.deep(model).on_load_checkpoint(given)  # type: ignore[operator] # a module's
         weights = given["state_dict"]
     found, made = shapes(weights), shapes(model.state_dict())
     if getattr(model, "strict_loading", True):

@@ -7,6 +7,7 @@ import pytest
 import torch
 from lightning.pytorch.strategies import DDPStrategy, FSDPStrategy
 from torch import nn
+from torch.nn.utils import prune
 from torchmetrics import SumMetric
 
 from lit_mnist.errors import UserError
@@ -118,6 +119,21 @@ def test_a_module_that_saves_no_options_is_not_rebuilt_with_others(tmp_path):
     content = save(tmp_path / "a.ckpt", built(Forgetful, is_tanh=True))
     with pytest.raises(UserError, match="it saves not all of its options"):
         rebuild(content, tmp_path / "a.ckpt")
+
+
+class Pruned(Forgetful):
+    """Has a weight that it computes from others, as the older forms of weight norm have."""
+
+    def __init__(self, is_tanh=False):
+        super().__init__(is_tanh)
+        prune.l1_unstructured(self.last, "weight", amount=0.3)
+
+
+def test_a_changed_module_with_computed_weights_is_noticed(tmp_path):
+    content = save(tmp_path / "a.ckpt", built(Pruned, is_tanh=True))
+    with pytest.raises(UserError, match="Pruned answers otherwise than in training"):
+        rebuild(content, tmp_path / "a.ckpt")
+    rebuild(save(tmp_path / "b.ckpt", built(Pruned)), tmp_path / "b.ckpt")
 
 
 class Counting(ClassifierModule):
