@@ -68,7 +68,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
         tested += ["--trainer.limit_test_batches", "1.0"]
     test = f"{program.name()} test {shlex.join(tested)}"
     print(f"next: {test}\n      " if kept else "next: ", end="")
-    print(f"tensorboard --logdir {options['log_dir']}")
+    print(f"tensorboard --logdir {shlex.quote(options['log_dir'])}")
 
 
 def _short_of_minimum(results: dict[str, Any], trainer: dict[str, Any]) -> str:

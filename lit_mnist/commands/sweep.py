@@ -3,6 +3,7 @@
 import argparse
 import json
 import os
+import shlex
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple, Self
@@ -99,17 +100,22 @@ class Sweep(NamedTuple):
         name = record.trial_name(number)
         return Run.of_seed(self.folder, name, seed, data["folds"], data["fold"])
 
-    def write_best(self, values: Mapping[str, Any]) -> Path:
-        """Writes a trial's config as one for a run of its own, and returns its path."""
-        name = f"{self.name}_best"
-        path = self.folder / f"{name}.yaml"
+    @property
+    def best_config(self) -> Path:
+        """The config of the best trial, for a run of its own."""
+        return self.folder / f"{self.name}_best.yaml"
+
+    def write_best(self, number: int, values: Mapping[str, Any]) -> None:
+        """Writes the config of the best trial, unless the file is that trial's, perhaps edited."""
+        path, name = self.best_config, self.best_config.stem
+        origin = f"# Trial {number}, the best of a sweep.\n"
+        if path.is_file() and origin in path.read_text(encoding="utf-8", errors="replace"):
+            return
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
         # One process is for the trials: the run itself may use more
         trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in ONE_PROCESS}
-        head = f"# {program.name()} fit --config {path}\n# The best trial of a sweep.\n"
-        text = safe_yaml.dump(config | {"trainer": trainer})
-        files.write_text(path, head + text)
-        return path
+        head = f"# {program.name()} fit --config {shlex.quote(str(path))}\n{origin}"
+        files.write_text(path, head + safe_yaml.dump(config | {"trainer": trainer}))
 
 
 def _check_images(sweep: Sweep) -> None:

@@ -1,6 +1,7 @@
 """Runs the trials of a sweep: draws options, trains, reports to Optuna's study, writes records."""
 
 import math
+import shlex
 from collections.abc import Mapping
 from typing import Any
 
@@ -130,7 +131,7 @@ class Trials:
         current.write(self.folder)
         if current.best and current.best.number != self.best:
             self.best = current.best.number
-            sweep.write_best(current.best.options)
+            sweep.write_best(self.best, current.best.options)
             best = f"val_acc {current.best.val_acc:.4f}, trial {self.best}"
             print(f"best so far: {best}", flush=True)
         return current
@@ -146,9 +147,9 @@ class Trials:
             f"as the best of {final.count('complete')} on the same images, this score is"
             " optimistic; runs with other seeds give a fairer one:"
         )
-        name, command = f"{self.sweep.name}_best.yaml", program.name()
-        print(f"next: {command} fit --config {self.folder / name} --seed_everything 43")
-        print(f"      {command} report {self.folder}")
+        config, folder = (shlex.quote(str(one)) for one in (self.sweep.best_config, self.folder))
+        print(f"next: {program.name()} fit --config {config} --seed_everything 43")
+        print(f"      {program.name()} report {folder}")
 
 
 def _text(values: Mapping[str, Any]) -> str:

@@ -93,7 +93,10 @@ def test_the_best_trial_is_a_run_and_its_config_gives_the_same_bits(sweep, here)
     before = drawn()
     assert main(["fit", "--config", str(OWN / "dense_best.yaml")]) == 0
     assert equal_weights(Path("tb_logs/dense_best/seed_42"), trial(best.number))
+    own = OWN / "dense_best.yaml"
+    own.write_text(own.read_text() + "# my note\n")
     assert sweep("--trials", "2")[0] == 0  # there is nothing left
+    assert own.read_text().endswith("# my note\n")
     assert drawn() == before
     assert not list(OWN.glob(".worker*"))
     assert main(["report", str(OWN)]) == 0
