@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import math
 from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
@@ -25,11 +26,20 @@ def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `parsers.Runs`."""
     rows = in_order(listing.read(options.folder), options.sort)
     if options.json:
-        print(json.dumps([row._asdict() for row in rows], indent=2))
+        print(json.dumps([_json(row._asdict()) for row in rows], indent=2, allow_nan=False))
     elif not rows:
         print(f"{options.folder}: contains no runs; train one with fit")
     else:
         print(table(rows))
+
+
+def _json(value: Any) -> Any:
+    """Returns a value as JSON has it, which knows no infinite numbers: these as texts."""
+    if isinstance(value, dict):
+        return {str(key): _json(one) for key, one in value.items()}
+    if isinstance(value, list):
+        return [_json(one) for one in value]
+    return str(value) if isinstance(value, float) and not math.isfinite(value) else value
 
 
 def in_order(rows: Sequence[Listed], key: str) -> list[Listed]:

@@ -81,6 +81,18 @@ def test_folders_beside_runs_hide_none_and_links_are_followed_once(listed):
     assert [*listed()] == ["dense/seed_42", "linked/seed_1"]
 
 
+def test_json_has_no_infinite_numbers(here, capsys):
+    place(Path("tb_logs/a/seed_1"), lr=float("inf"))
+    place(Path("tb_logs/a/seed_2"))
+    assert main(["runs", "--json"]) == 0
+
+    def refuse(text):
+        raise AssertionError(f"{text} is no JSON")
+
+    rows = json.loads(capsys.readouterr().out, parse_constant=refuse)
+    assert rows[0]["differs"]["lr"] == "inf"
+
+
 def test_figures_and_differing_options_are_listed(listed):
     scores = {"best_val_acc": 0.98, "test_acc": 0.97, "test_acc_ci95": [0.96, 0.98]}
     place(Path("tb_logs/dense/seed_9"), seed=9, epochs=3, seconds=61.4, **scores)
