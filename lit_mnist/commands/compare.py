@@ -2,6 +2,7 @@
 
 import argparse
 import csv
+import os
 import sys
 from pathlib import Path
 
@@ -19,7 +20,7 @@ def run(options: argparse.Namespace) -> None:
     named = [run for path in options.runs for run in tested_runs(path)]
     once: dict[Path, Path] = {}  # a link to a run is that run
     for path in named:
-        once.setdefault(_table(path).resolve(), path)
+        once.setdefault(Path(os.path.realpath(_table(path))), path)
     folders = named if len(named) == 2 else list(once.values())
     if len(folders) < 2:
         raise UserError(f"{folders[0]}: only one run is named; add another to compare it with")

@@ -81,6 +81,14 @@ def test_a_run_under_two_names_counts_once(compare, tmp_path):
     assert expected[0] == 0
 
 
+def test_a_link_that_leads_to_itself_is_reported(compare, tmp_path):
+    write(tmp_path / "a", "+-")
+    (tmp_path / "loop").symlink_to("loop")
+    status, lines, problems = compare("a", "loop")
+    assert (status, lines, problems.count("\n")) == (2, [], 1)
+    assert problems.startswith("error: loop")
+
+
 def test_a_run_does_not_differ_from_itself(compare, tmp_path):
     one = write(tmp_path / "one", "+-+-")
     assert compare(one, one)[1][3:] == [
