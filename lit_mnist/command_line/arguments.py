@@ -97,7 +97,8 @@ def images_as_list(args: Sequence[str]) -> list[str]:
         return args
     start = args.index("--data.images")
     end = next((i for i in range(start + 1, len(args)) if args[i].startswith("-")), len(args))
-    if args[start + 1 : start + 2] and args[start + 1].startswith("["):
+    first = args[start + 1] if end > start + 1 else ""
+    if first.startswith("[") and first.rstrip().endswith("]"):
         return args  # already in the parser's list syntax
     for name in args[start + 1 : end]:
         if name.encode(errors="ignore").decode() != name:

@@ -86,6 +86,8 @@ def test_image_arguments_become_one_list(last):
 def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
     assert images_as_list(args) == args
+    draft = ["predict", "--data.images", "[draft] 7.png"]
+    assert images_as_list(draft) == ["predict", '--data.images=["[draft] 7.png"]']
 
 
 @pytest.mark.parametrize("typed", ["-config", "-config=deep", "-ckpt_path"])

@@ -21,7 +21,13 @@ def test_settings_come_last_and_later_ones_win():
 
 @pytest.mark.parametrize(
     ("value", "text"),
-    [("1e3", "1e3"), (True, "true"), (None, "null"), (0.5, "0.5"), (["a b", "é😀"], '["a b", "é😀"]')],
+    [
+        ("1e3", "1e3"),
+        (True, "true"),
+        (None, "null"),
+        (0.5, "0.5"),
+        (["a b", "😀"], '["a b", "😀"]'),
+    ],
 )
 def test_values_are_written_in_the_parser_s_form(value, text):
     assert RunSpec(settings={"x": value}).argv("fit") == ["fit", f"--x={text}"]
