@@ -61,6 +61,21 @@ def test_a_run_stopped_within_an_epoch_resumes_bit_identically(run_cli, monkeypa
     assert_same_end(folder("whole"), folder("cut"))
 
 
+@pytest.mark.parametrize(
+    "options",
+    [recipe("OddModule"), ("--trainer.precision", "64-true"), ("--trainer.precision", "bf16-true")],
+    ids=["extra state", "float64", "bfloat16"],
+)
+def test_a_finished_run_with_an_average_goes_on_from_its_own_weights(run_cli, options):
+    same = ("fit", *options, *callback("EMAWeightAveraging", decay="0.9"))
+    fitted(run_cli(*same, "--name", "whole", "--trainer.max_epochs", "3"))
+    for limit in "23":
+        output = fitted(run_cli(*same, "--name", "parts", "--trainer.max_epochs", limit))
+        assert "holds the weights that" not in output  # those of the average, which it had already
+        assert (folder("parts") / "checkpoints" / "best.ckpt").exists()
+    assert_same_end(folder("whole"), folder("parts"))
+
+
 @pytest.mark.parametrize("epochs", ["2", "5"], ids=["at the end", "within an epoch"])
 def test_our_plateau_counts_a_validation_once(run_cli, monkeypatch, epochs):
     config, limit = {"config": "simple_plateau"}, "--trainer.max_epochs"

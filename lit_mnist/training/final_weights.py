@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
-from lightning.pytorch.callbacks import ModelCheckpoint, Timer
+from lightning.pytorch.callbacks import ModelCheckpoint, Timer, WeightAveraging
 from torch import Tensor
 
 from lit_mnist import trainers
@@ -16,8 +16,8 @@ from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpoint_io import finish_writing
 from lit_mnist.training.run_folder import drop_test
 
-# Hooks of Lightning's that leave the weights alone
-_HARMLESS = (ModelCheckpoint.on_train_end, Timer.on_train_end)
+# Hooks of Lightning's that leave the weights alone, or set those that checkpoints hold already
+_HARMLESS = (ModelCheckpoint.on_train_end, Timer.on_train_end, WeightAveraging.on_train_end)
 
 
 class FinalWeights(Callback):
