@@ -40,6 +40,20 @@ def test_a_smaller_last_batch_is_weighted_by_its_images():
     assert acc.item() == pytest.approx(accuracy_score(labels, probabilities.argmax(1)))
 
 
+@pytest.mark.parametrize(
+    ("dtype", "least"), [(torch.float64, 1e-14), (torch.float32, 1e-6), (torch.bfloat16, 1e-2)]
+)
+def test_a_loss_is_computed_in_the_precision_of_its_network(dtype, least):
+    logits, labels = next(batches([50]))
+    logits = logits.to(dtype).requires_grad_()
+    batch = Batch(torch.zeros(50, 1, 28, 28), labels, torch.arange(50), 1.0)
+    total = LinearModule().score(batch, logits, RunningScores())
+    (gradient,) = torch.autograd.grad(total, logits)
+    chances = logits.detach().double().softmax(1).numpy()
+    expected = chances - np.eye(10)[labels]
+    np.testing.assert_allclose(gradient.double().numpy(), expected, atol=least)
+
+
 def test_sums_are_reset_for_a_new_epoch():
     scores = RunningScores()
     first, second = batches([50, 50])
