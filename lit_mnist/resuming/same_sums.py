@@ -1,5 +1,6 @@
 """Adds the gradients of three or more ranks in the same order before and after a resume."""
 
+from collections.abc import Iterator
 from typing import Any
 
 import torch
@@ -31,13 +32,25 @@ class SameSums(Callback):
             model.register_comm_hook(model.process_group, mean_of_each)
 
 
+def parts(bucket: distributed.GradBucket) -> Iterator[Tensor]:
+    """Yields the gradient of each weight, flat: real numbers, two for a complex one.
+
+    `bucket.gradients()` has only the first half of those of a complex weight.
+    """
+    start = 0
+    for weights in bucket.parameters():
+        end = start + weights.numel() * (2 if weights.is_complex() else 1)
+        yield bucket.buffer()[start:end]
+        start = end
+
+
 def mean_of_each(
     group: distributed.ProcessGroup, bucket: distributed.GradBucket
 ) -> torch.futures.Future[Tensor]:
     """Replaces each gradient by its mean over the ranks, as DDP does for the whole pack."""
     sums = [
         distributed.all_reduce(one, group=group, async_op=True).get_future()
-        for one in bucket.gradients()
+        for one in parts(bucket)
     ]
     done = torch.futures.collect_all(sums)
     return done.then(lambda _: bucket.buffer().div_(group.size()))

@@ -15,12 +15,23 @@ from tests import warm
 RANKS = 3
 
 
+class Turned(nn.Module):
+    """Has a complex weight."""
+
+    def __init__(self):
+        super().__init__()
+        self.turn = nn.Parameter(torch.randn(31, 31, dtype=torch.cfloat))
+
+    def forward(self, values):
+        return (values.to(torch.cfloat) @ self.turn).abs()
+
+
 def gradients(folder, rank, summed_alike):
     """Computes a batch's gradients twice: DDP packs them anew in between."""
     store = distributed.FileStore(str(folder / "store"), RANKS)
     distributed.init_process_group("gloo", store=store, rank=rank, world_size=RANKS)
     torch.manual_seed(0)
-    net = nn.Sequential(nn.Linear(50, 31), nn.ReLU(), nn.Linear(31, 10))
+    net = nn.Sequential(nn.Linear(50, 31), Turned(), nn.Linear(31, 10))
     model, images = DistributedDataParallel(net), torch.randn(RANKS, 20, 50)
     weights = list(net.parameters())
     means = [torch.autograd.grad(net(one).square().mean(), weights) for one in images]
