@@ -20,6 +20,7 @@ groups             checks what is given for a whole group of options, such as --
 durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
 callback_checks    refuses callbacks that cannot work together
+precision_checks   refuses a precision that a module's weights do not survive
 rank_checks        refuses ranks that cannot work together
 explaining         raises one line in place of an error of a library
 error_messages     turns errors of the parser into one line

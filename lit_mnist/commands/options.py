@@ -16,6 +16,7 @@ from lit_mnist.command_line import (
     constructors,
     dependency_errors,
     option_checks,
+    precision_checks,
     rank_checks,
 )
 from lit_mnist.command_line.arguments import refuse_pipes
@@ -137,6 +138,7 @@ class RunOptions(RunParser):
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
         rank_checks.check(trainer, config["devices"])
+        precision_checks.check(trainer, self.model)
         if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
             refuse_pipes(self.args, "ranks")
         callback_checks.check(trainer)
