@@ -44,6 +44,7 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
         for one in trained.checkpoints
     ]
     try:
+        _check_keys(others)
         networks = json.dumps(others)
     except (TypeError, ValueError) as error:
         raise UserError(
@@ -51,6 +52,21 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
             " take --format onnx"
         ) from error
     return save(tensors, {**metadata, NETWORKS: networks, SHA256: trained.weights_sha256})
+
+
+def _check_keys(value: Any) -> None:
+    """Refuses keys that JSON would make texts.
+
+    Raises:
+        TypeError: Naming one.
+    """
+    if isinstance(value, dict):
+        for key in value:
+            if not isinstance(key, str):
+                raise TypeError(f"the key {key!r:.99} is no text")
+    if isinstance(value, (dict, list, tuple)):
+        for one in value.values() if isinstance(value, dict) else value:
+            _check_keys(one)
 
 
 def _is_kept(key: str, value: Any) -> bool:
