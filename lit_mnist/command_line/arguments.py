@@ -91,19 +91,21 @@ def shipped_configs() -> dict[str, Path]:
 
 
 def images_as_list(args: Sequence[str]) -> list[str]:
-    """Turns `--data.images a.png b.png`, as expanded by a shell, into the parser's list syntax."""
+    """Turns `--data.images a.png b.png`, as a shell expands it, into the parser's list syntax."""
     args = list(args)
-    if "--data.images" not in args:
+    named = [place for place, arg in enumerate(args) if arg.partition("=")[0] == "--data.images"]
+    if not named:
         return args
-    start = args.index("--data.images")
+    start = named[0]
     end = next((i for i in range(start + 1, len(args)) if args[i].startswith("-")), len(args))
-    first = args[start + 1] if end > start + 1 else ""
-    if first.startswith("[") and first.rstrip().endswith("]"):
-        return args  # already in the parser's list syntax
-    for name in args[start + 1 : end]:
+    _, is_given, value = args[start].partition("=")
+    given = [*([value] if is_given else []), *args[start + 1 : end]]
+    if given == ["null"] or (given and given[0][:1] == "[" and given[0].rstrip()[-1:] == "]"):
+        return args  # already in the parser's syntax
+    for name in given:
         if name.encode(errors="ignore").decode() != name:
             raise UserError(f"--data.images {name!a:.99}: is no UTF-8 name; name its folder")
-    names = json.dumps(args[start + 1 : end], ensure_ascii=False)
+    names = json.dumps(given, ensure_ascii=False)
     return [*args[:start], f"--data.images={names}", *args[end:]]
 
 

@@ -84,6 +84,8 @@ class CommandParser(argparse.ArgumentParser):
 
 def path(text: str) -> Path:
     """Reads a path; no shell replaces `~` behind a `=`."""
+    if not text:  # as of a variable that is not set, which would be the working folder
+        raise argparse.ArgumentTypeError("is empty; name a file or folder")
     files.refuse_url(text)
     return Path(os.path.expanduser(text))
 

@@ -29,7 +29,7 @@ def run(options: argparse.Namespace) -> None:
     data: dict[str, Any] = config.get("data") or {}
     dataset = str(data.get("dataset", "MNIST"))
     folder = options.data_dir or Path(str(data.get("data_dir", "data")))
-    split = download.load(dataset, "train", folder, False)
+    split = download.load(dataset, "train", folder, False, option="--data_dir")
     _check_same(audited, split, answers)
     files.check_output(output, ("audit.csv", "audit.png"), label_issues.HEAD)
     found = label_issues.find(answers)

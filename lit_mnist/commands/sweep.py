@@ -37,7 +37,8 @@ def run(options: argparse.Namespace) -> None:
     try:
         Trials(sweep, options.storage, options.spare_epochs).run()
     finally:
-        os.environ.pop(jobs.MARK) if before is None else None
+        if before is None:
+            del os.environ[jobs.MARK]
 
 
 class Sweep(NamedTuple):

@@ -17,7 +17,13 @@ from lit_mnist.errors import UserError
 SCRATCH = ".fetch-"
 
 
-def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = True) -> Split:
+def load(
+    dataset: str,
+    split: SplitName,
+    data_dir: Path,
+    allow_download: bool = True,
+    option: str = "--data.data_dir",
+) -> Split:
     """Reads a split of a dataset; downloads its two files first if missing or damaged.
 
     The other split's files are not opened. A download into an empty folder brings both splits.
@@ -27,6 +33,7 @@ def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = 
         split: "train" or "test".
         data_dir: The folder above `<dataset>/raw`.
         allow_download: Whether files may be downloaded.
+        option: The user's option that names another folder, for error messages.
 
     Raises:
         UserError: The dataset is unknown, a missing or damaged file cannot be downloaded, or a
@@ -44,7 +51,8 @@ def load(dataset: str, split: SplitName, data_dir: Path, allow_download: bool = 
     try:
         return read_split(spec, split, folder)
     except UnusableError as unusable:
-        raise UserError(_advice(spec, folder, unusable, refusal)) from None
+        advice = _advice(spec, folder, unusable, refusal)
+        raise UserError(f"{advice}, or name another folder with {option}") from None
 
 
 def _refresh(spec: DatasetSpec, split: SplitName, folder: Path) -> str:
@@ -139,5 +147,5 @@ def _advice(spec: DatasetSpec, folder: Path, unusable: UnusableError, refusal: s
     ]
     return (
         f"{unusable}; no good copy could be fetched ({refusal}): "
-        f"put {', '.join(files)} into {folder}, or name another folder with --data.data_dir"
+        f"put {', '.join(files)} into {folder}"
     )

@@ -50,7 +50,8 @@ def validation_data(data: dict[str, Any], data_sha256: str) -> ValidationData:
     partition = _partition(data)
     folder = Path(str(data.get("data_dir", "data")))
     dataset = str(data.get("dataset", "MNIST"))
-    split = download.load(dataset, "train", folder, data.get("download") is not False)
+    fetch = data.get("download") is not False
+    split = download.load(dataset, "train", folder, fetch, option="--data_dir")
     if data_sha256 not in ("", split.sha256):
         raise UserError(
             f"{folder}: holds another {dataset} than the run was trained on; name the right folder"

@@ -122,6 +122,8 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
     """Returns the checkpoints of a tested committee and how they are averaged."""
     named = results.get("test_checkpoints")
     average: Any = results.get("test_average") or DEFAULT_AVERAGE
+    if not named and "out_of_fold" in results:
+        raise UserError(f"{run.folder}: is not tested; run its committee without --skip_test")
     if not named or not isinstance(named, list) or average not in get_args(AVERAGES):
         raise UserError(
             f"{run.folder}: holds no trained run and no tested committee; train one with fit"

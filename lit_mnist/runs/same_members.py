@@ -39,9 +39,11 @@ def other(run: Run, paths: Sequence[Path]) -> str:
     validated = results.get("out_of_fold") or {}
     known = results.get("test_checkpoints") or validated.get("checkpoints") or []
     before = {_member(run.folder / str(name)): str(name) for name in known}
-    others = before.keys() ^ set(map(_member, paths))
-    gone = [name for path, name in before.items() if path in others]
-    return (gone or list(map(str, known)))[0] if known and others else ""
+    now = set(map(_member, paths))
+    if not before or before.keys() == now:
+        return ""
+    gone = [name for path, name in before.items() if path not in now]
+    return gone[0] if gone else str(known[0])
 
 
 def _member(path: Path) -> Path:

@@ -86,6 +86,10 @@ def test_image_arguments_become_one_list(last):
 def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
     assert images_as_list(args) == args
+    assert images_as_list(["predict", "--data.images=null"]) == ["predict", "--data.images=null"]
+    assert images_as_list(["predict", "--data.images=a.png", "b.png"]) == [
+        *("predict", '--data.images=["a.png", "b.png"]')
+    ]
     draft = ["predict", "--data.images", "[draft] 7.png"]
     assert images_as_list(draft) == ["predict", '--data.images=["[draft] 7.png"]']
 

@@ -116,6 +116,8 @@ BAD = {
     "unknown before no space": ("sweep", ["--conf", "x"], "--conf x; did you mean --config?"),
     "no run": ("export", [], "export takes one run: python cli.py export tb_logs/deep/seed_42"),
     "two runs": ("export", ["a", "b"], "export takes one run"),
+    "an empty run": ("export", [""], "is empty; name a file or folder"),
+    "an empty folder": ("runs", [""], "is empty; name a file or folder"),
     "format": ("export", ["a", "--format", "h5"], "--format: invalid choice: 'h5'"),
     "pixels": ("export", ["a", "--input", "int8"], "--input: invalid choice: 'int8'"),
     "output": ("export", ["a", "--output", "b.bin"], "b.bin: give it a name that ends in .onnx"),

@@ -57,6 +57,11 @@ def test_a_table_that_was_annotated_is_kept(copied, capsys):
     assert Path("found/audit.csv").read_text() == annotated
 
 
+def test_data_that_are_not_there_are_asked_for_by_this_command_s_option(copied, capsys):
+    assert main(["audit", str(COMMITTEE), "--data_dir", "elsewhere"]) == 2
+    assert capsys.readouterr().err.endswith("or name another folder with --data_dir\n")
+
+
 def test_predictions_of_unknown_weights_are_refused(copied, capsys):
     assert main(["audit", str(member(0))]) == 2
     assert "committee --folds K writes it" in capsys.readouterr().err

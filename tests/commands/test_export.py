@@ -1,6 +1,7 @@
 """The command `export`: what it refuses, without leaving or losing files."""
 
 import errno
+import json
 import os
 import resource
 import sys
@@ -130,6 +131,13 @@ def test_labels_must_be_ten_different_ones(refused):
     assert "expected 10 arguments" in refused(MEMBER.folder, "--labels", *"abc")
 
 
+def test_a_committee_that_was_not_tested_says_so(refused, trained):
+    folder = trained / "tb_logs/dense/committee_2_folds_2"
+    folder.mkdir()
+    (folder / "results.json").write_text(json.dumps({"out_of_fold": {"acc": 0.5}}))
+    assert "is not tested; run its committee without --skip_test" in refused(folder)
+
+
 def test_exporting_a_cascade_is_refused(refused):
     assert "a model file runs every member" in refused(COMMITTEE.folder, "--model.cascade", "true")
 
@@ -159,7 +167,7 @@ def test_a_network_unfit_for_the_format_is_refused(refused, hard_data, kind, end
     module.on_save_checkpoint(checkpoint)
     checkpoint["MNISTDataModule"] = {"dataset": "KMNIST"}
     torch.save(checkpoint, "odd/checkpoints/best.ckpt")
-    Path(f"odd/model.{ending}").write_text("an earlier one")
+    Path(f"odd/model.{ending}").write_text("an earlier one of lit-mnist")
     name = f"{kind.__module__}.{kind.__qualname__}"
     options = ("--format", ending, "--data_dir", hard_data, "--model.classes", name)
     assert message in refused("odd", *options)
@@ -196,7 +204,7 @@ def test_a_full_disk_while_writing_the_card_is_reported(refused, monkeypatch, ca
 def test_a_full_disk_while_writing_the_file_is_reported(refused):
     """The process may not write files over 100 kB, and the model has 437 kB."""
     earlier = MEMBER.file("model.safetensors")
-    earlier.write_text("an earlier one")
+    earlier.write_text("an earlier one of lit-mnist")
     before, most = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, most))
     try:
