@@ -12,7 +12,7 @@ from lit_mnist import files, program
 from lit_mnist.command_line.parsed_options import parsed_options
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import jobs, plans, same_images
-from lit_mnist.commands.resolved_run import ONE_PROCESS, check_tested_whole
+from lit_mnist.commands.resolved_run import ONE_PROCESS, check_tested_whole, resolve
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.config_changes import FREE_OPTIONS, LIMITS, all_validate
@@ -63,12 +63,12 @@ class Sweep(NamedTuple):
         Raises:
             UserError: A value is wrong; names the file and the value, or the run's option.
         """
-        searched, options = space.read(path), plans.resolved(spec)
-        if parsed_options(spec)["fresh"]:  # typed or in a config
+        searched, resolved = space.read(path), resolve(spec)
+        if resolved.fresh:  # typed or in a config
             raise UserError("--fresh: a sweep is always resumed; use another --name for a new one")
-        _check_trial(options)
+        _check_trial(resolved.options)
         _check_values(spec, path, searched)
-        return cls(spec, searched, wanted, options)
+        return cls(spec, searched, wanted, resolved.options)
 
     @property
     def name(self) -> str:
