@@ -28,6 +28,7 @@ from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
 from tensorboard.summary.writer import event_file_writer
+from torch.optim import Optimizer
 
 from lit_mnist.command_line.run_parser import CommandLineWins
 from lit_mnist.errors import UserError
@@ -244,6 +245,7 @@ CHANGED = (
     (checkpoint_connector._CheckpointConnector, "_parse_ckpt_path"),
     (result._ResultMetric, "compute"),
     (Precision, "clip_grad_by_value"),
+    (Optimizer, "_process_value_according_to_param_policy"),
     (training_epoch_loop._TrainingEpochLoop, "_get_monitor_value"),
     (training_epoch_loop._TrainingEpochLoop, "_should_check_val_fx"),
     (lr_finder._LRCallback, "on_train_batch_end"),

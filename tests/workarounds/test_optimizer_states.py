@@ -5,7 +5,7 @@ import copy
 import pytest
 import torch
 
-from lit_mnist.workarounds.optimizer_states import whole_counts
+from lit_mnist.workarounds.optimizer_states import _CAST, whole_counts
 
 
 def steps(optimizer, gradients):
@@ -35,6 +35,12 @@ def gone_on(kind, dtype):
 def test_an_optimizer_resumes_in_any_precision(kind, dtype):
     with whole_counts():
         assert torch.equal(*gone_on(kind, dtype))
+
+
+def test_the_static_method_is_one_again_afterwards():
+    with whole_counts():
+        pass
+    assert isinstance(vars(torch.optim.Optimizer)[_CAST], staticmethod)
 
 
 def test_upstream_still_casts_single_numbers():
