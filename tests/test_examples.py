@@ -184,3 +184,16 @@ def test_the_example_script(small_data, here, monkeypatch, capsys):
     (path,) = here.rglob("*.ckpt")
     checkpoint = torch.load(path, weights_only=True)
     assert fingerprint_of(checkpoint)["dataset"] == SMALL  # though saved as that of NoisyData
+
+
+def test_an_option_of_a_net_of_one_s_own_reaches_it(call_here, here, hard_data, monkeypatch):
+    (code,) = re.findall(r"```python\n(.*?)```", README, re.S)
+    monkeypatch.syspath_prepend(here)
+    Path("sized.py").write_text(code)
+    options = ["--model", "sized.SizedModule", "--model.hidden", "16", "--name", "sized"]
+    options += ["--data.dataset", SMALL, "--data.data_dir", str(hard_data), *QUICK]
+    for command in ("fit", "test"):
+        call_here(["python", "cli.py", command], *options)
+    best = torch.load("tb_logs/sized/seed_42/checkpoints/best.ckpt", weights_only=True)
+    assert best["state_dict"]["net.1.weight"].shape == (16, 784)
+    assert best["hyper_parameters"]["hidden"] == 16

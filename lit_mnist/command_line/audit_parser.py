@@ -13,8 +13,8 @@ class Audit(CommandParser):
     summary = "show the training images whose labels a committee of folds contradicts"
     details = (
         "It reads out_of_fold.csv, which `committee --folds K` writes, with or without --skip_test,"
-        " and writes audit.csv, with the most confident contradiction first, and audit.png, with"
-        " the first 50. The data stay unchanged."
+        " and writes audit.csv, the surest first: those whose prediction is likelier than their"
+        " label by most; and audit.png, with the first 50. The data stay unchanged."
     )
 
     def __init__(self) -> None:

@@ -61,7 +61,7 @@ class ClassifierModule(ScoredModule):
         factor: Factor by which the rate is multiplied.
         min_lr: The rate is never lowered below this.
         one_cycle: Whether the rate rises and falls once, step by step, over the training that
-            --trainer.max_epochs or --trainer.max_steps sets.
+            --trainer.max_epochs or --trainer.max_steps sets; a higher limit has a longer cycle.
         channels_last: Whether to use the channels-last memory format. If it is left out, `fit` on
             the command line chooses the faster format for the machine.
         compile: Whether to compile the network with torch.compile. It made all three networks
