@@ -53,6 +53,17 @@ class PendingGradients(AfterStart):
             fault = "damaged, its gradients do not fit the model"
             checkpoints.refuse(Path(str(trainer.ckpt_path)), fault)
 
+    def on_train_batch_start(
+        self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
+    ) -> None:
+        """Drops the last epoch's in one without a backward pass, whose only step would use them.
+
+        StochasticWeightAveraging ends a net with batch norm by such an epoch. A resumed run has no
+        gradients there, nor has one that was validated.
+        """
+        if batch_idx == 0 and trainer.fit_loop._skip_backward:
+            pl_module.zero_grad()
+
     def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's; if the number of ranks has changed, each takes their mean.
 

@@ -9,7 +9,7 @@ from torch import nn
 
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.runs import entries
-from tests.fitting import fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
 
 
@@ -31,6 +31,17 @@ def test_steps_of_several_batches_by_hand_resume_bit_identically(
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     (kept,) = checkpoint("last", folder("cut"))[entries.GRADIENTS]
     assert kept["net.1.weight"].any()
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_an_average_of_batch_norms_is_not_changed_by_the_last_gradients(run_cli, monkeypatch):
+    average = callback("StochasticWeightAveraging", swa_lrs="0.01", swa_epoch_start="1")
+    same = (*recipe("Fixed"), *average, STOP_AT, "--trainer.accumulate_grad_batches", "2")
+    # a validation drops gradients, and a limit lets the last epoch end with a step
+    same += ("--trainer.limit_val_batches", "0", "--trainer.limit_train_batches", "5")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "12", "fit", *same, "--name", "cut")
     fitted(run_cli("fit", *same, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
 
