@@ -1,6 +1,7 @@
 """The parser of fit, validate, test and predict: LightningCLI's, plus the options of a run."""
 
 import inspect
+import re
 from argparse import ArgumentError
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
@@ -24,6 +25,10 @@ from lit_mnist.runs import safe_yaml
 # Parsers by command: building one takes longer than parsing. Subclasses share them, as they differ
 # in what they do with the options alone
 _BUILT: dict[str, tuple[Any, Any, Any]] = {}
+# Classes of this package's own use, in the parser's lists of all that an option could name
+_INTERNAL = re.compile(
+    r",\s+lit_mnist\.(?:logs|reports|resuming|training|models\.[a-z_]+)(?:\.\w+)+"
+)
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -68,6 +73,7 @@ class RunParser(CommandLineWins):
             super().setup_parser(add_subcommands, main_kwargs, subparser_kwargs)
             built = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
             _BUILT[command] = built
+            _list_no_internal_classes(self._subcommand_parsers[command])
         self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[command]
         files = config_files(self.args)
         parser = self._subcommand_parsers[command]
@@ -139,6 +145,12 @@ class RunParser(CommandLineWins):
         kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
         models = [kind.__name__ for kind in kinds]
         return [*inspect.signature(modules.ClassifierModule).parameters, *models, *options]
+
+
+def _list_no_internal_classes(parser: Any) -> None:
+    """Leaves callbacks and loggers out of a parser's help that only this program adds."""
+    whole = parser.format_help
+    parser.format_help = lambda: _INTERNAL.sub("", whole())
 
 
 def _whole_numbers_first(kind: Any) -> Any:

@@ -80,6 +80,18 @@ def test_help_names_the_program_as_it_was_called(command, monkeypatch, capsys):
     assert capsys.readouterr().out.startswith(f"usage: lit-mnist {command} --config")
 
 
+def test_help_lists_the_classes_that_a_user_may_name(capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "300")  # or a long name might be broken
+    with pytest.raises(SystemExit):
+        main(["fit", "--help"])
+    words = capsys.readouterr().out.replace(",", " ").replace(")", " ").split()
+    assert "lightning.pytorch.callbacks.EarlyStopping" in words
+    assert "lightning.pytorch.callbacks.EMAWeightAveraging" in words
+    ours = {word for word in words if word.startswith("lit_mnist.")}
+    assert "lit_mnist.models.DenseModule" in ours
+    assert all(word.startswith("lit_mnist.models.") for word in ours)
+
+
 @pytest.mark.parametrize("option", ["train", "val", "test", "predict"])
 @pytest.mark.parametrize("value", ["1", "1.0", "0.5", "3"])
 def test_an_integer_limit_is_a_number_of_batches_not_a_proportion(option, value, here, capsys):
