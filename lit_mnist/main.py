@@ -13,6 +13,7 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -33,6 +34,7 @@ def program() -> int:
     while to shut down, and a signal meanwhile would change the exit code or print a traceback.
     """
     _on_signals(_leave)
+    _open_closed_streams()
     _escape_odd_names()
     with suppress(OSError):  # so that a user's own modules are found in the working folder, which
         sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
@@ -42,6 +44,16 @@ def program() -> int:
         _on_signals(_leave)
         # at the very end, no handler could run any more
         atexit.register(_on_signals, signal.SIG_IGN)
+
+
+def _open_closed_streams() -> None:
+    """Opens standard streams that are closed, as under some daemons: the libraries expect them.
+
+    A file that is opened later would have a stream's number, and C code could write into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))
 
 
 def _escape_odd_names() -> None:

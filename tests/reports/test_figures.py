@@ -89,7 +89,6 @@ def every_picture(folder):
         {"text.usetex": True},  # needs LaTeX
         {"font.size": 20, "figure.facecolor": "black", "axes.grid": True},
         {"savefig.dpi": 30, "savefig.bbox": "tight", "savefig.facecolor": "red"},
-        {"axes.prop_cycle": mpl.cycler("linestyle", ["-", "--"]), "svg.fonttype": "path"},
     ],
 )
 def test_a_user_s_style_changes_no_picture_and_stays(tmp_path, of_the_user):
