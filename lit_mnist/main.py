@@ -17,8 +17,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lit_mnist import files
-from lit_mnist.command_line import overview
+from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
 from lit_mnist.machine import lost_signals, rank_errors
@@ -133,10 +132,10 @@ def _answer(argv: list[str]) -> int:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # such as `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # a full disk, a folder that may not be written to
+    except OSError as error:  # a full disk, a file that may not be read or written
         place = error.filename or "a file"
         place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
-        problem = UserError(f"{place}: {error.strerror or error}; {files.remedy(error)}")
+        problem = UserError(f"{place}: {error.strerror or error}; {file_errors.remedy(error)}")
         rank_errors.report(one_line(problem))
         return 2
     return 0
