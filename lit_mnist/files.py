@@ -167,12 +167,3 @@ def check_writable(folder: Path) -> None:
 def _is_read_only(place: Path) -> bool:
     """Returns whether a place is in a file system that is mounted for reading only."""
     return hasattr(os, "statvfs") and bool(os.statvfs(place).f_flag & os.ST_RDONLY)
-
-
-def remedy(error: OSError) -> str:
-    """Returns what the user can do about a file that cannot be written."""
-    if error.errno == errno.EROFS:
-        return "mount it for writing or choose another"
-    if isinstance(error, PermissionError):
-        return "allow this user to write there or choose another"
-    return "make room or choose another"

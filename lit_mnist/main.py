@@ -13,11 +13,11 @@ import sys
 import threading
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
-from lit_mnist import files
-from lit_mnist.command_line import overview
+from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
 from lit_mnist.machine import lost_signals, rank_errors
@@ -33,6 +33,7 @@ def program() -> int:
     while to shut down, and a signal meanwhile would change the exit code or print a traceback.
     """
     _on_signals(_leave)
+    _open_closed_streams()
     _escape_odd_names()
     with suppress(OSError):  # so that a user's own modules are found in the working folder, which
         sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
@@ -42,6 +43,17 @@ def program() -> int:
         _on_signals(_leave)
         # at the very end, no handler could run any more
         atexit.register(_on_signals, signal.SIG_IGN)
+
+
+def _open_closed_streams() -> None:
+    """Opens standard streams that are closed, as under some daemons: the libraries expect them.
+
+    A file that is opened later would have a stream's number, and C code could write into it.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            stream = Path(os.devnull).open(mode, encoding="utf-8")  # noqa: SIM115 # stays open
+            setattr(sys, name, stream)
 
 
 def _escape_odd_names() -> None:
@@ -120,10 +132,10 @@ def _answer(argv: list[str]) -> int:
         return 128 + signal.SIGINT
     except BrokenPipeError:  # such as `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except OSError as error:  # a full disk, a folder that may not be written to
+    except OSError as error:  # a full disk, a file that may not be read or written
         place = error.filename or "a file"
         place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
-        problem = UserError(f"{place}: {error.strerror or error}; {files.remedy(error)}")
+        problem = UserError(f"{place}: {error.strerror or error}; {file_errors.remedy(error)}")
         rank_errors.report(one_line(problem))
         return 2
     return 0

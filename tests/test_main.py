@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -41,3 +43,22 @@ def test_what_standard_output_cannot_encode_is_escaped(here):
         check=True,
     )
     assert done.stdout.endswith(rb"a\udcff \xfc" + b"\n")
+
+
+@pytest.mark.parametrize("closed", ["<&-", ">&-", "2>&-", "<&- >&- 2>&-"])
+def test_closed_streams_are_opened_so_that_no_file_takes_their_number(here, closed):
+    code = (
+        "import sys; from lit_mnist.main import program; sys.argv = ['lit-mnist', '--version'];"
+        "program(); print(sys.stdout.isatty(), file=sys.stderr); file = open('number', 'w');"
+        "file.write(str(file.fileno()))"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f'exec "$0" -c "$1" {closed}', sys.executable, code],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert int(Path("number").read_text()) > 2
+    assert done.stdout.startswith("lit-mnist ") == (">&-" not in closed.split())
+    assert done.stderr == ("" if "2>&-" in closed else "False\n")

@@ -131,7 +131,9 @@ def note_hash(spec: DatasetSpec, folder: Path, name: str, digest: str) -> None:
 
 
 def _images(stored: torch.Tensor, path: Path) -> torch.Tensor:
-    if stored.dtype != torch.uint8 or stored.shape[1:] != (SIDE_PX, SIDE_PX) or len(stored) == 0:
+    if stored.numel() == 0:
+        raise UserError(f"{path} holds no images; give grey ones, uint8 (N, 28, 28){_OR}")
+    if stored.dtype != torch.uint8 or stored.shape[1:] != (SIDE_PX, SIDE_PX):
         raise UserError(
             f"{path} holds {_kind(stored)}, not uint8 images (N, 28, 28); give grey ones of that"
             f" size{_OR}"

@@ -138,7 +138,8 @@ def _readable(name: str) -> Iterator[None]:
         if pillow_heif is None and Path(name.strip("'\"")).suffix.lower() in HEIC:
             raise UserError(f"cannot read {name}: HEIC needs pip install pillow-heif") from error
         reason = getattr(error, "strerror", None) or "empty, damaged or no image"
-        raise UserError(f"cannot read {name} ({reason}): {REMEDY}") from error
+        remedy = "allow reading" if isinstance(error, PermissionError) else REMEDY
+        raise UserError(f"cannot read {name} ({reason}): {remedy}") from error
 
 
 def read_all(paths: Sequence[str | Path]) -> np.ndarray:

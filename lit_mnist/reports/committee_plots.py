@@ -21,6 +21,7 @@ LINE, STEP = 5, 4
 LETTERS = 2
 
 
+@figures.default_style()
 def errors_by_size_figure(errors: "Sequence[SubsetErrors]", images: int) -> Figure:
     """Plots the errors of committees of 1, 2, ... members: mean, minimum and maximum.
 
@@ -45,6 +46,7 @@ def errors_by_size_figure(errors: "Sequence[SubsetErrors]", images: int) -> Figu
     return figures.settled(figure)
 
 
+@figures.default_style()
 def votes_gallery(
     images: np.ndarray,
     labels: np.ndarray,

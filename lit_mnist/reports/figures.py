@@ -1,9 +1,13 @@
-"""Common size and colours of all pictures, and writing them.
+"""Common size, style and colours of all pictures, and writing them.
 
 Figures are built without pyplot, so that none stays in memory or needs a display.
 """
 
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
+from typing import Any
 
 import numpy as np
 from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -15,6 +19,23 @@ DPI = 120
 # Okabe and Ito's colours, which colour-blind readers can distinguish; their yellow is too pale.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DIGITS = tuple("0123456789")
+NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
+
+
+@contextmanager
+def default_style(changes: Mapping[str, Any] = NO_CHANGES) -> Iterator[None]:
+    """Draws in matplotlib's own style inside the context, or in the function that it decorates.
+
+    A user's `matplotlibrc` is for the user's figures: ours need no LaTeX, and equal ones have equal
+    bytes. Some settings are read as late as in saving, so that it takes place in the context too.
+
+    Args:
+        changes: Settings that differ from matplotlib's.
+    """
+    from matplotlib import style  # reads its styles, which only drawing needs
+
+    with style.context(["default", dict(changes)]):
+        yield
 
 
 def literal(text: str) -> str:
@@ -32,12 +53,14 @@ def settled(figure: Figure) -> Figure:
     return figure
 
 
+@default_style()
 def save(figure: Figure, path: Path) -> None:
     """Writes a PNG atomically; equal figures give equal bytes."""
     with files.replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi="figure", metadata={"Software": None})
 
 
+@default_style()
 def to_array(figure: Figure) -> np.ndarray:
     """Returns the pixels that `save` writes: uint8 (H, W, 3)."""
     canvas = FigureCanvasAgg(figure)

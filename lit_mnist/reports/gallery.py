@@ -10,7 +10,7 @@ import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from lit_mnist.reports.figures import DIGITS, DPI, literal
+from lit_mnist.reports.figures import DIGITS, DPI, default_style, literal
 from lit_mnist.shape import SIDE_PX
 
 GAP, TITLE, LEAST_WIDTH, DOTS = 4, 14, 140, 3
@@ -60,6 +60,7 @@ def misclassified(
     return shown, title
 
 
+@default_style()
 def captioned(
     images: np.ndarray,
     true: Sequence[str],

@@ -5,7 +5,6 @@ from collections.abc import Mapping
 from itertools import cycle
 from typing import Any
 
-import matplotlib as mpl
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.backends.backend_svg import FigureCanvasSVG
@@ -13,7 +12,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from lit_mnist.reports.calibration import BINS, Answers, bin_of_each, risks
-from lit_mnist.reports.figures import PALETTE, literal
+from lit_mnist.reports.figures import PALETTE, default_style, literal
 from lit_mnist.reports.plots import History, rate_falls
 
 _INK = "#010203"  # placeholder for the colour of the page's text
@@ -34,7 +33,7 @@ def accuracy_and_loss(histories: Mapping[str, History], best_epoch: int | None) 
         histories: Rows of `metrics.csv` for each run, by its name.
         best_epoch: The epoch to mark; None for none.
     """
-    with mpl.rc_context(STYLE):
+    with default_style(STYLE):
         figure = Figure(figsize=(9, 3.4), layout="constrained")
         for place, (key, name) in enumerate((("acc", "accuracy"), ("loss", "loss in nats"))):
             axes = figure.add_subplot(1, 2, place + 1, xlabel="epoch", title=name)
@@ -66,7 +65,7 @@ def reliability(answers: Answers) -> str:
     counts = np.maximum(np.bincount(place, minlength=BINS), 1)
     sure = np.bincount(place, answers.confidence, minlength=BINS) / counts
     right = np.bincount(place, answers.right, minlength=BINS) / counts
-    with mpl.rc_context(STYLE):
+    with default_style(STYLE):
         figure = Figure(figsize=(4.4, 3.4), layout="constrained")
         axes = figure.add_subplot(xlabel="confidence (mean of a bin)", ylabel="accuracy")
         low = min(sure.min(), right.min())
@@ -81,7 +80,7 @@ def risk_coverage(answers: Answers) -> str:
     rates, count = risks(answers), len(answers.labels)
     # a curve of ten thousand points would be most of the page
     shown = np.unique(np.linspace(0, count - 1, min(count, 400)).astype(int))
-    with mpl.rc_context(STYLE):
+    with default_style(STYLE):
         figure = Figure(figsize=(4.4, 3.4), layout="constrained")
         axes = figure.add_subplot(xlabel="share of the images answered", ylabel="share of errors")
         axes.plot((shown + 1) / count, rates[shown], color=PALETTE[1])

@@ -10,12 +10,13 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, literal, settled
+from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, default_style, literal, settled
 from lit_mnist.shape import CLASSES
 
 History = Sequence[Mapping[str, float]]
 
 
+@default_style()
 def curves(
     histories: Mapping[str, History],
     test_acc: Mapping[str, float | None],
@@ -149,6 +150,7 @@ def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, fl
     return low - space, high + space
 
 
+@default_style()
 def confusion(matrix: np.ndarray, class_names: Sequence[str] | None = None) -> Figure:
     """Draws a confusion matrix, coloured only by its errors, as the diagonal would outshine them.
 

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 from itertools import accumulate
 from typing import Any
 
-import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from lit_mnist.reports.figures import PALETTE, literal
+from lit_mnist.reports.figures import PALETTE, default_style, literal
 from lit_mnist.reports.page import template
 from lit_mnist.reports.page_charts import STYLE, svg
 from lit_mnist.sweep.record import Record, Trial
@@ -38,7 +37,7 @@ def _rank(trial: Trial) -> tuple[bool, float, int]:
 
 def history(trials: Sequence[Trial]) -> str:
     """Plots the trials' validation accuracies in order, and the best complete one so far."""
-    with mpl.rc_context(STYLE):
+    with default_style(STYLE):
         figure = Figure(figsize=(9, 3.2), layout="constrained")
         axes = figure.add_subplot(xlabel="trial", ylabel="best validation accuracy")
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -56,7 +55,7 @@ def scatter(trials: Sequence[Trial], space: dict[str, Any]) -> str:
     """Plots validation accuracy against each option, one panel per option."""
     columns = min(3, len(space))
     rows = -(-len(space) // columns)
-    with mpl.rc_context(STYLE):
+    with default_style(STYLE):
         figure = Figure(figsize=(3 * columns, 2.8 * rows), layout="constrained")
         for place, (option, values) in enumerate(space.items(), 1):
             axes = figure.add_subplot(rows, columns, place, xlabel=option)

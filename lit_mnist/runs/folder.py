@@ -139,6 +139,11 @@ class Run:
         named = (*(path.name for path in (*records, *tables)), *digits, *pictures)
         return [path for name in (*named, *patterns) for path in self.folder.glob(name)]
 
+    def described(self) -> list[Path]:
+        """The reports and exports there by their usual names, which a fresh run keeps."""
+        exports = ("MODEL_CARD.md", "model.onnx", "model.pt2", "model.safetensors")
+        return [path for name in (*exports, "report.html") if (path := self.file(name)).exists()]
+
     @contextmanager
     def lock(self) -> Iterator[None]:
         """Keeps other processes from training the same run; removes temporary files of killed ones.

@@ -42,6 +42,8 @@ class RunFolder(Callback):
             return
         if self.fresh or self.start:
             drop_test(self.run)
+        if self.start or not self.batches:
+            self._tell_kept()
         self.start = self._without_other_images(trainer)
         before = {} if self.fresh else self.run.results()
         kept = self._take_over(self.start) if self.start else set()
@@ -52,6 +54,12 @@ class RunFolder(Callback):
         other = ("best_", "ended_by")
         known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.results_json, known | self._facts(trainer, pl_module))
+
+    def _tell_kept(self) -> None:
+        """Tells which reports and exports in the folder describe an earlier run."""
+        if kept := [path.name for path in self.run.described()]:
+            named = f"{', '.join(kept)} in {self.run.folder}"
+            print(f"{named}: still of an earlier run; export and report write them anew")
 
     def _without_other_images(self, trainer: Trainer) -> Start | None:
         """Returns the start without another run's best whose score is of other images."""

@@ -6,11 +6,17 @@ import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
+# The checkpoint writers of version 0.1.0
+_OF_0_1_0 = (
+    r"\"EpochCheckpoint\{'monitor': ('val_acc', 'mode': 'max'|None, 'mode': 'min'),"
+    r" 'every_n_train_steps': 0, 'every_n_epochs': 1, 'train_time_interval': None\}\""
+)
 # Warnings that the user can do nothing about, or that repeat this program's own output
 _NOISE = (
     r"Checkpoint directory .*[/\\]checkpoints exists and is not empty",  # as in any resume
     # A limit, and ours of earlier versions
-    r"Be aware that when using `ckpt_path`.*: \[('(Timer|History|metrics|best|last)'(, )?)+\]",
+    r"Be aware that when using `ckpt_path`.*: "
+    rf"\[(('(Timer|History|metrics|best|last)'|{_OF_0_1_0})(, )?)+\]",
     r"The number of training batches .* is smaller than the logging interval",  # see StepLogs
     r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it

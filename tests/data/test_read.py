@@ -127,7 +127,11 @@ def test_a_bad_file_is_reported_with_its_fault(tmp_path, name, content, fault):
         (IMAGES, idx(images(20)[:, 1:]), "uint8 (20, 27, 28)"),
         (IMAGES, idx(images(20).astype(np.int32)), "int32 (20, 28, 28)"),
         (IMAGES, idx(images(20)[0]), "uint8 (28, 28)"),
-        (IMAGES, idx(images(0)), "uint8 (0, 28, 28)"),
+        (
+            IMAGES,
+            idx(images(0)),
+            "no images; give grey ones, uint8 (N, 28, 28)",
+        ),
     ],
     ids=lambda value: value if isinstance(value, str) else "",
 )

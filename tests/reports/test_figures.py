@@ -1,11 +1,15 @@
 from pathlib import Path
 
+import matplotlib as mpl
 import numpy as np
 import pytest
 from matplotlib.figure import Figure
 from PIL import Image
 
-from lit_mnist.reports import figures, gallery, plots
+from lit_mnist.reports import committee_plots, figures, gallery, page_charts, plots, sweep_page
+from lit_mnist.sweep.record import Trial
+from tests.reports.test_calibration import random_answers
+from tests.reports.test_committee_plots import by_size, voted
 from tests.reports.test_gallery import classified
 from tests.reports.test_plots import confused, history
 
@@ -61,3 +65,36 @@ def test_a_failed_save_keeps_the_old_file_without_leftovers(tmp_path, monkeypatc
 
     assert target.read_bytes() == b"old"
     assert list(tmp_path.iterdir()) == [target]
+
+
+def every_picture(folder):
+    """Draws and saves each kind of picture that this program makes: its bytes, or its text."""
+    drawn = [*three_figures(), committee_plots.errors_by_size_figure(by_size([(3, 2, 4)]), 100)]
+    drawn.append(committee_plots.votes_gallery(*voted([2, 3]), np.arange(200)))
+    for place, figure in enumerate(drawn):
+        figures.save(figure, folder / f"{place}.png")
+        yield (folder / f"{place}.png").read_bytes()
+    yield from (figures.to_array(figure).tobytes() for figure in drawn)
+    yield page_charts.accuracy_and_loss({"a": history([0.9, 0.95], [0.96, 0.97])}, 1)
+    yield page_charts.reliability(random_answers())
+    yield page_charts.risk_coverage(random_answers())
+    trials = [Trial(0, "complete", 0.9, 1, {"model.lr": 0.1})]
+    yield sweep_page.history(trials)
+    yield sweep_page.scatter(trials, {"model.lr": [0.1, 0.2]})
+
+
+@pytest.mark.parametrize(
+    "of_the_user",
+    [
+        {"text.usetex": True},  # needs LaTeX
+        {"font.size": 20, "figure.facecolor": "black", "axes.grid": True},
+        {"savefig.dpi": 30, "savefig.bbox": "tight", "savefig.facecolor": "red"},
+    ],
+)
+def test_a_user_s_style_changes_no_picture_and_stays(tmp_path, of_the_user):
+    usual = list(every_picture(tmp_path))
+
+    with mpl.rc_context(of_the_user):
+        before = dict(mpl.rcParams)
+        assert list(every_picture(tmp_path)) == usual
+        assert dict(mpl.rcParams) == before

@@ -1,5 +1,7 @@
-"""What a training that goes on leaves of the run's test."""
+"""What a training leaves of an earlier one: of its test, its reports and exports."""
 
+from lit_mnist.export import formats, model_card
+from lit_mnist.main import main
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.tested import NEVER, doubt
 from tests.fitting import callback, fitted
@@ -27,3 +29,28 @@ def test_a_training_of_a_batch_drops_the_test(run_cli):
     assert doubt(Run(RUN)) == NEVER
     assert not {"test_acc", "calibration", "novelty"} & results().keys()
     assert not list((RUN / "final").glob("*.test"))
+
+
+def test_a_fresh_run_tells_which_files_are_of_an_earlier_one_and_keeps_them(run_cli):
+    fitted(run_cli("fit", "--trainer.max_epochs", "1"))
+    assert main(["export", str(RUN), "--format", "safetensors"]) == 0
+    assert main(["report", str(RUN)]) == 0
+    kept = [RUN / name for name in ("MODEL_CARD.md", "model.safetensors", "report.html")]
+    before = [path.read_bytes() for path in kept]
+    told = "MODEL_CARD.md, model.safetensors, report.html in "
+
+    fresh = run_cli("fit", "--fresh", "--trainer.max_epochs", "1")
+    resumed = run_cli("fit", "--trainer.max_epochs", "2")
+
+    fitted(fresh), fitted(resumed)
+    assert f"{told}{RUN}: still of an earlier run; export and report write them anew" in fresh[1]
+    assert "of an earlier run" not in resumed[1]
+    assert [path.read_bytes() for path in kept] == before
+
+
+def test_reports_and_exports_are_known_by_their_usual_names(tmp_path):
+    exports = {f"model{one.suffix}" for one in formats.FORMATS.values()}
+    usual = {model_card.NAME, *exports, "report.html"}
+    for name in (*usual, "notes.txt"):
+        (tmp_path / name).touch()
+    assert {path.name for path in Run(tmp_path).described()} == usual

@@ -1,0 +1,32 @@
+"""What the user can do about a file that cannot be read or written."""
+
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+
+def remedy(error: OSError) -> str:
+    """Returns what the user can do about a file that cannot be read, written or started."""
+    if error.errno == errno.EROFS:
+        return "mount it for writing or choose another"
+    if isinstance(error, PermissionError):
+        return f"allow this user to {_forbidden(error.filename)} or choose another"
+    return "make room or choose another"
+
+
+def _forbidden(name: Any) -> str:
+    """Names what this user may not do with a file, which the error itself does not tell."""
+    path = Path(os.fsdecode(name)) if isinstance(name, str | bytes) else Path()
+    if name == sys.executable:  # the only program that is started
+        return "run it"
+    if os.path.islink(path):  # pathlib's test raises an error where a folder may not be entered
+        path = path.parent / os.readlink(path)
+    place = next((one for one in (path, *path.parents) if os.path.exists(one)), path)
+    if place != path and not os.access(place, os.X_OK):
+        return f"enter {place}"
+    if place != path or os.access(path, os.R_OK):
+        return "write there"
+    unsure = place.is_dir() and not os.access(path, os.W_OK)
+    return "read and write there" if unsure else "read it"
