@@ -16,7 +16,7 @@ run_spec           the options of a run, unparsed, for passing runs between comm
 parsed_options     parses the options of fit without setting up a run
 constructors       the constructors of classes that options name
 named_class        imports a class that the user names; explains errors of its module
-groups             checks what is given for a whole group of options, such as --data
+groups             checks what is given for the group --data, and for its seed
 durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
 callback_checks    refuses callbacks that cannot work together
