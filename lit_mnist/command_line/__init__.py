@@ -26,4 +26,5 @@ explaining         raises one line in place of an error of a library
 error_messages     turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line
 device_errors      explains what a device cannot do
+training_errors    explains what PyTorch refuses in a step of training
 """
