@@ -41,9 +41,11 @@ def late_averages() -> AbstractContextManager[None]:
         loaded = {"n_averaged": self._init_n_averaged, "scheduler_state": self._scheduler_state}
         return state(self) | (loaded if _only_loaded(self) else {})
 
-    changed = {"on_train_epoch_start": with_schedule, "on_train_end": unless_over}
-    changed |= {"state_dict": also_loaded}
-    return replaced(*((kind, name, function) for name, function in changed.items()))
+    return replaced(
+        (kind, "on_train_epoch_start", with_schedule),
+        (kind, "on_train_end", unless_over),
+        (kind, "state_dict", also_loaded),
+    )
 
 
 def _only_loaded(average: Any) -> bool:
