@@ -16,7 +16,7 @@ run_spec           the options of a run, unparsed, for passing runs between comm
 parsed_options     parses the options of fit without setting up a run
 constructors       the constructors of classes that options name
 named_class        imports a class that the user names; explains errors of its module
-groups             checks what is given for a whole group of options, such as --data
+groups             checks what is given for the group --data, and for its seed
 durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
 callback_checks    refuses callbacks that cannot work together
@@ -27,4 +27,5 @@ error_messages     turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line
 device_errors      explains what a device cannot do
 file_errors        tells what to do about a file that cannot be read, written or started
+training_errors    explains what PyTorch refuses in a step of training
 """

@@ -1,14 +1,19 @@
-"""Checks what is given for a whole group of options, such as `--data`, where single ones belong."""
+"""Checks what is given for a whole group of options, such as `--data`, and for its seed."""
 
 import re
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import yaml
+
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
+from lit_mnist.runs import safe_yaml
 
 GROUPS = ("trainer", "data")
+SEED = 42  # of all randomness, unless another is given
 _NAME = re.compile(r"[A-Za-z_]\w*(\.[A-Za-z_]\w*)*")
 
 
@@ -20,25 +25,50 @@ def check_file(name: str, content: Mapping[str, Any]) -> None:
         content: The file, parsed.
 
     Raises:
-        UserError: A group is a list, which the parser would ignore, or `data` names a class.
+        UserError: A group is a list, which the parser would ignore, `data` names a class, or its
+            seed is not that of the run, which a run's own `config.yaml` has twice.
     """
     for group in GROUPS:
         if isinstance(content.get(group), list):
             raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
     data = content.get("data")
     _check_data(f"{name}: data:", data.get("class_path") if isinstance(data, dict) else data)
+    for seed in (_seed(data, Path(name).parent), content.get("data.seed")):
+        if seed != content.get("seed_everything", SEED):
+            _refuse_seed(f"{name}: data.seed", seed)
 
 
 def check_typed(args: Sequence[str]) -> None:
-    """Checks what a command line gives for the whole group `--data`.
+    """Checks what a command line gives for the whole group `--data`, and for its seed.
 
     Raises:
-        UserError: It is no file of options; says what it may be.
+        UserError: It is no file of options; says what it may be. Or it has a seed.
     """
     for arg, following in zip(args, [*args[1:], ""], strict=True):
         option, equals, value = arg.partition("=")
+        value = value if equals else following
         if option in ("--data", "--data.class_path"):
-            _check_data(option, value if equals else following)
+            _check_data(option, value)
+        if option in ("--data", "--data.seed"):
+            seed = value if option == "--data.seed" else _seed(value, Path())
+            _refuse_seed("--data.seed", seed)
+
+
+def _seed(data: Any, folder: Path) -> Any:
+    """Returns the seed among options of the data, or in a file of them; None if there is none."""
+    if isinstance(data, str):
+        with suppress(UserError, OSError, ValueError, yaml.YAMLError):  # left to the parser
+            file = folder / data
+            data = safe_yaml.read(file) if file.is_file() else safe_yaml.load(data)
+    return data.get("seed") if isinstance(data, dict) else None
+
+
+def _refuse_seed(where: str, seed: Any) -> None:
+    """Refuses another seed than the run's, whose place the parser has it take silently."""
+    if seed is not None:
+        raise UserError(
+            f"{where} {seed!s:.99}: follows --seed_everything; set that and leave this out"
+        )
 
 
 def _check_data(where: str, value: Any) -> None:

@@ -87,7 +87,7 @@ class RunParser(CommandLineWins):
     def add_default_arguments_to_parser(self, parser: Any) -> None:
         """Adds the options that belong to neither trainer, model nor data."""
         add = parser.add_argument
-        add("--seed_everything", type=Seed, default=42, help="Seed of all randomness.")
+        add("--seed_everything", type=Seed, default=groups.SEED, help="Seed of all randomness.")
         add("--name", type=str, default="run", help="Name of the run (that of the first config).")
         add("--log_dir", type=str, default="tb_logs", help="Folder of all runs.")
         add("--fresh", action="store_true", help="With fit: replace the run instead of resuming.")

@@ -25,6 +25,34 @@ def of(trainer: Trainer) -> dict[str, Any]:
     }
 
 
+def epoch_values(trainer: Trainer) -> dict[str, Tensor]:
+    """Returns what Lightning would show if the epoch ended now, by name; all ranks must call it.
+
+    It leaves all as it is: Lightning's own `compute` would be remembered, and would replace counts
+    by their sums over the ranks. NaN stands for sums that are not added yet to those of before a
+    resume.
+    """
+    results: Any = trainer.fit_loop.epoch_loop._results
+    unknown = torch.tensor(torch.nan)
+    return {
+        results._forked_name(one, False)[0]: (
+            unknown if f"{_HELD}{key}" in results else _epoch_value(one)
+        )
+        for key, one in results.items()
+        if one.meta.on_epoch and one.update_called and not one.has_reset
+    }
+
+
+def _epoch_value(result: Any) -> Tensor:
+    if not result.is_tensor:
+        value: Tensor = result.value.clone().compute()  # some metrics count their computations
+        return value
+    value = result.meta.sync(result.value.clone())
+    if result.meta.is_mean_reduction:
+        return value / result.meta.sync(result.cumulated_batch_size.clone())
+    return value
+
+
 def saved(result: Any) -> dict[str, Any]:
     """Returns how a number or a metric was logged, as plain values and tensors, and what.
 

@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch import Trainer
 from torch import Tensor
 
+from lit_mnist.logs import logged_sums
 from lit_mnist.logs.digits import rounded
 from lit_mnist.runs import entries
 
@@ -39,6 +40,12 @@ class LoggedValues:
             for name, value in logged.items()
             if value is not self.before.get(name) and name not in copies
         }
+
+    def at_an_end(self, trainer: Trainer) -> dict[str, float]:
+        """Returns those that have another value if the epoch ends now; all ranks must call it."""
+        values, copies = logged_sums.epoch_values(trainer), _copies(trainer)
+        kept = {name: one for name, one in values.items() if name not in copies}
+        return {name: rounded(name, one) for name, one in kept.items() if isinstance(one, Tensor)}
 
     def load(self, checkpoint: dict[str, Any]) -> None:
         """Restores the values of an unfinished epoch."""

@@ -121,6 +121,7 @@ class MetricsCSV(Callback):
         for one in trainers.callbacks_of(trainer, TrainLog):
             scores = one.so_far(trainer, trainer.lightning_module).items()
             values = values | {name: rounded(name, torch.as_tensor(v)) for name, v in scores}
+        values = values | self.logged.at_an_end(trainer)
         measured = {"epoch": trainer.current_epoch, "seconds": time.perf_counter() - self.began}
         return [dict.fromkeys(COLUMNS, math.nan) | columns(values) | measured]
 

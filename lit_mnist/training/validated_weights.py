@@ -65,7 +65,7 @@ class ValidatedWeights:
             return ""
         for name, noted in self.noted.items():
             value = weights.get(name)
-            if isinstance(value, Tensor) and value.is_floating_point():
+            if isinstance(value, Tensor) and _has_norm(value):
                 norm = _norms([value.detach()])[0]
                 rounding = 1e-5 if norm.dtype == noted.dtype else 2e-2  # of half precision
                 if not math.isclose(float(norm), float(noted), rel_tol=rounding):
@@ -105,20 +105,40 @@ def _saved(trainer: Trainer) -> nn.Module:
 
 
 def norms(module: nn.Module, types: Mapping[str, torch.dtype] | None = None) -> dict[str, Tensor]:
-    """Computes the norm of each floating-point parameter and buffer; -1 for one that holds NaN.
+    """Computes the norm of each real or complex parameter and buffer; -1 for one that holds NaN.
+
+    Buffers that no checkpoint has, such as a cache that each forward writes, are left out.
 
     Args:
         module: Whose weights these are.
-        types: To which some are cast before, by their names.
+        types: The real types in which some are computed, by their names.
     """
-    both = (*module.named_parameters(), *module.named_buffers())
-    values = {name: value.detach() for name, value in both if value.is_floating_point()}
+    both, unsaved = (*module.named_parameters(), *module.named_buffers()), _unsaved(module)
+    values = {
+        name: value.detach() for name, value in both if _has_norm(value) and name not in unsaved
+    }
     for name in values.keys() & (types or {}).keys():
-        values[name] = values[name].to((types or {})[name])
+        kind = (types or {})[name]
+        values[name] = values[name].to(kind.to_complex() if values[name].is_complex() else kind)
     return dict(zip(values, _norms([*values.values()]), strict=True))
 
 
+def _has_norm(value: Tensor) -> bool:
+    return value.is_floating_point() or value.is_complex()
+
+
+def _unsaved(module: nn.Module) -> set[str]:
+    """Returns the names of the buffers that no checkpoint has."""
+    return {
+        f"{prefix}.{name}".removeprefix(".")
+        for prefix, part in module.named_modules()
+        for name in part._non_persistent_buffers_set
+    }
+
+
 def _norms(values: list[Tensor]) -> list[Tensor]:
-    norms = torch._foreach_norm(values) if values else []
+    # PyTorch has no norm of floats of 8 bits
+    wide = [value.float() if value.itemsize == 1 else value for value in values]
+    norms = torch._foreach_norm(wide) if wide else []
     # as NaN is unlike itself
     return [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]

@@ -44,6 +44,7 @@ from lit_mnist.workarounds.signals import (
     ranks_end_with_the_first,
     second_interrupt,
 )
+from lit_mnist.workarounds.weight_averages import late_averages
 from lit_mnist.workarounds.writer_errors import writer_errors
 
 
@@ -85,6 +86,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "whole_means": whole_means,
     "none_to_clip": none_to_clip,
     "whole_counts": whole_counts,
+    "late_averages": late_averages,
     "kept_rows": kept_rows,
     "writer_errors": writer_errors,
     "one_schedule": one_schedule,

@@ -1,17 +1,20 @@
 """Errors of libraries are put on one line; a bug of the program keeps its traceback."""
 
 import re
+import threading
 
 import pytest
 import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.accelerators import CPUAccelerator
+from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAveraging
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.strategies import ModelParallelStrategy
 from lightning.pytorch.tuner.lr_finder import _ExponentialLR
 from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
+from torch.nn.utils import prune
 
 from lit_mnist.command_line.dependency_errors import explained
 from lit_mnist.errors import PeerError, UserError
@@ -228,3 +231,35 @@ def test_batch_normalisation_of_a_single_image_is_reported_with_the_remedy():
     line = str(raised(lambda: nn.BatchNorm1d(4)(torch.zeros(1, 4))))
     assert line.startswith("batch normalisation needs two images or more")
     assert "--data.batch_size" in line
+
+
+@pytest.mark.filterwarnings("ignore:.*weight_norm.* is deprecated")
+@pytest.mark.parametrize("average", ["stochastic_weight_avg", "weight_averaging"])
+@pytest.mark.parametrize("change", ["prune", "weight_norm", "lock"])
+def test_a_model_that_no_callback_can_copy_is_reported_with_the_remedy(average, change, trainer):
+    model = BoringModel()
+    if change == "prune":
+        prune.l1_unstructured(model.layer, "weight", amount=0.5)
+    elif change == "weight_norm":
+        nn.utils.weight_norm(model.layer)
+    else:
+        model.lock = threading.Lock()
+    swa = average == "stochastic_weight_avg"
+    trainer.callbacks.append(StochasticWeightAveraging(0.1) if swa else EMAWeightAveraging())
+    explanation = raised(lambda: trainer.fit(model))
+    assert isinstance(explanation, UserError)
+    assert str(explanation).startswith(
+        f"--trainer.callbacks: {average} cannot work with this model"
+    )
+    assert "; leave it out" in str(explanation)
+
+
+def test_an_error_in_the_copy_of_a_user_s_own_class_keeps_its_traceback(trainer):
+    class Odd:
+        def __deepcopy__(self, memo):
+            raise RuntimeError("a bug")
+
+    model = BoringModel()
+    model.odd = Odd()
+    trainer.callbacks.append(EMAWeightAveraging())
+    assert type(raised(lambda: trainer.fit(model))) is RuntimeError

@@ -23,6 +23,27 @@ def test_it_is_explained_on_the_command_line_and_in_a_file(value, message):
             check_file("a.yaml", content)
 
 
+FOLLOWS = "5: follows --seed_everything; set that and leave this out$"
+
+
+@pytest.mark.parametrize("typed", [["--data.seed", "5"], ["--data.seed=5"], ["--data={seed: 5}"]])
+def test_a_seed_of_the_data_alone_is_refused(typed):
+    with pytest.raises(UserError, match=rf"^--data\.seed {FOLLOWS}"):
+        check_typed(["fit", "--model", "DenseModule", "--seed_everything", "5", *typed])
+
+
+def test_a_file_may_hold_the_seed_of_the_run_twice(tmp_path):
+    (tmp_path / "data.yaml").write_text("seed: 5")
+    for data in ({"data": {"seed": 5}}, {"data": "data.yaml"}, {"data.seed": 5}):
+        for run in ({}, {"seed_everything": 42}):
+            with pytest.raises(UserError, match=rf"a\.yaml: data\.seed {FOLLOWS}"):
+                check_file(str(tmp_path / "a.yaml"), run | data)
+        check_file(str(tmp_path / "a.yaml"), data | {"seed_everything": 5})
+    check_file("a.yaml", {"data": {"seed": 42}})
+    with pytest.raises(UserError, match=FOLLOWS):
+        check_typed(["fit", "--data", str(tmp_path / "data.yaml")])
+
+
 def test_files_of_options_and_options_are_left_to_the_parser(tmp_path):
     path = tmp_path / "data"
     path.write_text("batch_size: 5")

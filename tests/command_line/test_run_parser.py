@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 import yaml
 
+from lit_mnist.command_line.parsed_options import parsed_options
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.main import main
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "simple_plateau.yaml")
@@ -110,3 +112,20 @@ def test_a_command_line_does_not_affect_the_next(here, capsys):
     capsys.readouterr()
     assert printed(capsys, "fit", "--config", CONFIG) == first
     assert printed(capsys, "fit", "--model", "DenseModule")["name"] == "run"
+
+
+def test_the_data_s_seed_follows_the_run_s_beside_a_config_that_a_run_has_saved(here):
+    Path("saved.yaml").write_text("model: DenseModule\nseed_everything: 42\ndata: {seed: 42}\n")
+    for typed, seed in (((), 42), (("--seed_everything", "7"), 7)):
+        options = parsed_options(RunSpec(("saved.yaml",), typed))
+        assert (options["seed_everything"], options["data"]["seed"]) == (seed, seed)
+
+
+@pytest.mark.parametrize("options", [["--data.seed", "5"], ["--config", "five.yaml"]])
+def test_another_seed_of_the_data_is_refused(options, here, capsys):
+    Path("five.yaml").write_text("model: DenseModule\ndata: {seed: 5}\n")
+    assert main(["fit", "--model", "DenseModule", *options]) == 2
+    assert (
+        "data.seed 5: follows --seed_everything; set that and leave this out\n"
+        in capsys.readouterr().err
+    )

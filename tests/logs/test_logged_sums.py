@@ -64,3 +64,28 @@ def test_what_is_held_is_not_saved_and_ends_with_the_epoch():
     assert logged_sums.of(after) == {}
     after.fit_loop.epoch_loop._results.reset()
     assert shown(after, on_step=True) == {}
+
+
+@pytest.mark.parametrize("reduce_fx", ["mean", "sum", "max", "min"])
+def test_a_value_as_of_the_epoch_s_end_is_what_lightning_shows_and_leaves_the_sums(reduce_fx):
+    def add_ranks(value, **_):  # in place, as a strategy does
+        return value.mul_(10)
+
+    now = trainer()
+    how = {"on_step": True, "reduce_fx": reduce_fx, "sync_dist": True, "sync_dist_fn": add_ranks}
+    log(now, 1.0, 4.0, **how)
+    first, again = (logged_sums.epoch_values(now) for _ in range(2))
+    assert first == again == {"loss": {"mean": 2.5, "sum": 50, "max": 40, "min": 10}[reduce_fx]}
+    log(now, 2.5, **how)
+    assert {"loss_epoch": logged_sums.epoch_values(now)["loss"]} == shown(now, on_step=False)
+
+
+def test_sums_that_are_not_added_yet_to_those_of_before_are_not_known():
+    after = held(1.0, 3.0, on_step=True)
+    assert logged_sums.epoch_values(after) == {"loss": 2}
+    log(after, 5.0, on_step=True)
+    assert logged_sums.epoch_values(after)["loss"].isnan()
+    logged_sums.add(
+        after, "step.loss", {"value": torch.tensor(4.0), "cumulated_batch_size": torch.tensor(2)}
+    )
+    assert logged_sums.epoch_values(after) == {"loss": 3}

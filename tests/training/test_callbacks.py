@@ -110,13 +110,18 @@ def test_a_checkpoint_before_a_validation_is_not_begun_with(run_cli, every, inte
 WAITS = callback("EarlyStopping", monitor="val_loss", mode="max", patience="3")
 
 
+OWN = ("--model", "tests.stateful.LogsNowAndThen")
+
+
 @pytest.mark.parametrize(
     "ends",
     [
         ("--trainer.max_steps", "12"),
         ("--trainer.val_check_interval", "3", *WAITS),  # stops after the fourth
+        (*OWN, "--trainer.max_steps", "15"),
+        (*OWN, "--trainer.val_check_interval", "3", *WAITS),
     ],
-    ids=["a limit", "a callback"],
+    ids=["a limit", "a callback", "a limit, own values", "a callback, own values"],
 )
 def test_a_run_killed_as_it_ends_within_an_epoch_has_the_row_of_that_epoch(
     run_cli, monkeypatch, ends
@@ -130,8 +135,9 @@ def test_a_run_killed_as_it_ends_within_an_epoch_has_the_row_of_that_epoch(
     for name in ("status", "epochs", "steps", "ended_by", "best_val_acc", "best_epoch"):
         assert results(folder("cut"))[name] == results(folder("whole"))[name]
     assert float(rows(folder("cut"))[1]["seconds"]) > 0
-    more = ("--trainer.max_steps", "16") if "--trainer.max_steps" in ends else ()
-    more = more or (*ends, "--trainer.callbacks.patience", "4")
+    longer = "--trainer.max_steps", "17"
+    more = longer if "--trainer.max_steps" in ends else ("--trainer.callbacks.patience", "4")
+    more = (*ends, *more)
     for name in ("whole", "cut"):
         fitted(run_cli("fit", STOP_AT, *more, "--name", name))
     assert_same_end(folder("whole"), folder("cut"))

@@ -7,6 +7,7 @@ from types import SimpleNamespace
 import pytest
 import torch
 from lightning.pytorch.callbacks import EMAWeightAveraging
+from torch import nn
 
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.training.validated_weights import ValidatedWeights
@@ -78,6 +79,38 @@ def test_only_a_module_may_swap_its_weights(kind, changed):
     assert weights.changed(trainer) == changed
     module.average.add_(1)
     assert weights.changed(trainer) == "net.1.bias"
+
+
+def test_a_buffer_that_no_checkpoint_has_is_not_compared():
+    """Such as a cache that each forward writes, of the module itself or of a part."""
+    module, weights = DenseModule(), ValidatedWeights()
+    for place, part in enumerate((module, module.net, module.net[1])):
+        part.register_buffer("seen", torch.zeros(3), persistent=False)
+        part.register_buffer("kept", torch.full((3,), float(place)))
+    weights.note(trainer_of(module))
+    for part in (module, module.net, module.net[1]):
+        part.seen = torch.ones(3)
+    assert weights.changed(trainer_of(module)) == ""
+    module.net[1].kept = torch.ones(3) * 3
+    assert weights.changed(trainer_of(module)) == "net.1.kept"
+
+
+KINDS = [torch.complex64, torch.complex128, torch.float8_e4m3fn, torch.float8_e5m2]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_weights_of_rare_types_are_compared(kind):
+    module, weights = DenseModule(), ValidatedWeights()
+    part = 1j if kind.is_complex else 0
+    module.rare = nn.Parameter((torch.ones(3) + part).to(kind), requires_grad=False)
+    trainer = trainer_of(module)
+    weights.note(trainer)
+    saved = {name: value.clone() for name, value in module.state_dict().items()}
+    assert weights.changed(trainer) == weights.unlike(trainer, saved) == ""
+    other = (torch.ones(3) + 2 * (part or 1)).to(kind)
+    assert weights.unlike(trainer, saved | {"rare": other}) == "rare"
+    module.rare.data = other
+    assert weights.changed(trainer) == "rare"
 
 
 def test_weights_beside_a_buffer_of_nan_are_kept_resumed_and_tested(run_cli):

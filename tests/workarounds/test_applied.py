@@ -9,7 +9,11 @@ import pytest
 import torch
 from lightning.fabric.loggers import csv_logs
 from lightning.pytorch.accelerators import CUDAAccelerator
-from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
+from lightning.pytorch.callbacks import (
+    ModelCheckpoint,
+    OnExceptionCheckpoint,
+    StochasticWeightAveraging,
+)
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
 from lightning.pytorch.loggers import TensorBoardLogger
@@ -227,6 +231,7 @@ def test_upstream_current_epoch_still_lags_when_batches_are_drawn(tmp_path):
     assert seen[0] == (1, 2)  # the third epoch begins; current_epoch still says 1
 
 
+OF_AVERAGES = ("on_train_epoch_start", "on_train_end", "state_dict")
 CHANGED = (
     (call, "_call_callback_hooks"),
     (call, "_call_lightning_module_hook"),
@@ -251,6 +256,7 @@ CHANGED = (
     (lr_finder._LRCallback, "on_train_batch_end"),
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
+    *((StochasticWeightAveraging, name) for name in OF_AVERAGES),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
     (event_file_writer._AsyncWriterThread, "run"),
     (event_file_writer._AsyncWriter, "_check_worker_status"),
@@ -282,7 +288,7 @@ def test_patches_are_removed_after_an_exception():
 @pytest.mark.parametrize("name", applied.WORKAROUNDS)
 def test_each_workaround_can_be_switched_off(name, monkeypatch):
     several = {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2, "no_rescue_by_one": 2}
-    several |= {"written_first": 2, "writer_errors": 2, "start_of_epoch": 2}
+    several |= {"written_first": 2, "writer_errors": 2, "start_of_epoch": 2, "late_averages": 3}
     before = lightning_now()
     others = [other for other in applied.WORKAROUNDS if other != name]
     monkeypatch.setenv(applied.SWITCH, ",".join(others))
