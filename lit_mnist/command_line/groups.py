@@ -66,9 +66,7 @@ def _seed(data: Any, folder: Path) -> Any:
 def _refuse_seed(where: str, seed: Any) -> None:
     """Refuses another seed than the run's, whose place the parser has it take silently."""
     if seed is not None:
-        raise UserError(
-            f"{where} {seed!s:.99}: follows --seed_everything; set that and leave this out"
-        )
+        raise UserError(f"{where} {seed!s:.99}: follows --seed_everything; set that instead")
 
 
 def _check_data(where: str, value: Any) -> None:

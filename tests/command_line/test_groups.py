@@ -23,7 +23,7 @@ def test_it_is_explained_on_the_command_line_and_in_a_file(value, message):
             check_file("a.yaml", content)
 
 
-FOLLOWS = "5: follows --seed_everything; set that and leave this out$"
+FOLLOWS = "5: follows --seed_everything; set that instead$"
 
 
 @pytest.mark.parametrize("typed", [["--data.seed", "5"], ["--data.seed=5"], ["--data={seed: 5}"]])

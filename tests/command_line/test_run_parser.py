@@ -125,7 +125,4 @@ def test_the_data_s_seed_follows_the_run_s_beside_a_config_that_a_run_has_saved(
 def test_another_seed_of_the_data_is_refused(options, here, capsys):
     Path("five.yaml").write_text("model: DenseModule\ndata: {seed: 5}\n")
     assert main(["fit", "--model", "DenseModule", *options]) == 2
-    assert (
-        "data.seed 5: follows --seed_everything; set that and leave this out\n"
-        in capsys.readouterr().err
-    )
+    assert "data.seed 5: follows --seed_everything; set that instead\n" in capsys.readouterr().err
