@@ -72,6 +72,7 @@ def _check_keys(value: Any) -> None:
 def _is_kept(key: str, value: Any) -> bool:
     """Returns whether a checkpoint's entry is kept: not what JSON cannot hold, unless required."""
     try:
+        _check_keys(value)
         json.dumps(value)
     except (TypeError, ValueError):
         return key in ("hyper_parameters", trained_on.MODULE, entries.MODEL_CLASS)

@@ -47,9 +47,7 @@ def _plain_parameters(kind: type) -> set[str]:
         types = get_type_hints(kind.__init__)  # type: ignore[misc]
     except Exception:  # as where a type is imported for type checkers alone
         return set()
-    named = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
-    parameters = inspect.signature(kind).parameters.values()
-    return {one.name for one in parameters if one.kind in named and _is_plain(types.get(one.name))}
+    return {one.name for one in _named_parameters(kind) if _is_plain(types.get(one.name))}
 
 
 def _untyped_parameters(kind: type) -> set[str]:
@@ -57,15 +55,19 @@ def _untyped_parameters(kind: type) -> set[str]:
 
     One without a type has that of its default.
     """
-    return {
-        one.name
-        for one in inspect.signature(kind).parameters.values()
-        if one.annotation in (Any, "Any", object, "object")
-        or (
-            one.annotation is one.empty
-            and (one.default is one.empty or _is_plain(type(one.default)))
-        )
-    }
+    found = set()
+    for one in _named_parameters(kind):
+        inferred = one.default is one.empty or _is_plain(type(one.default))
+        is_untyped = one.annotation is one.empty and inferred
+        if is_untyped or one.annotation in (Any, "Any", object, "object"):
+            found.add(one.name)
+    return found
+
+
+def _named_parameters(kind: type) -> list[inspect.Parameter]:
+    """Returns a class's own parameters, without `**options`: its name may be one of a parent's."""
+    kinds = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+    return [one for one in inspect.signature(kind).parameters.values() if one.kind in kinds]
 
 
 def _is_text(value: Any) -> bool:

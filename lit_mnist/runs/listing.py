@@ -7,7 +7,7 @@ and does not hide the others.
 
 import math
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -64,7 +64,7 @@ def read(log_dir: Path) -> list[Listed]:
     """
     if not log_dir.is_dir():
         raise UserError(f"{log_dir}: no such folder; name that of --log_dir, such as tb_logs")
-    folders = sorted(_folders(log_dir), key=files.natural_order)
+    folders = _once(_folders(log_dir), log_dir)
     configs, listed = [], []
     for folder in folders:
         config, row = _read(folder, folder.relative_to(log_dir).as_posix())
@@ -76,22 +76,30 @@ def read(log_dir: Path) -> list[Listed]:
 
 def _folders(place: Path, above: frozenset[Path] = frozenset()) -> list[Path]:
     """Returns the runs' folders, links followed, but none that leads back above itself."""
-    real = place.resolve()
+    real = Path(os.path.realpath(place))
     if real in above:
         return []
     try:
-        entries = {entry.name: entry.is_dir() for entry in os.scandir(place)}
+        entries = {entry.name: os.path.isdir(entry) for entry in os.scandir(place)}
     except OSError:  # of another user, or gone since
         return []
-    if "hparams.yaml" in entries and not {"results.json", "config.yaml"} & entries.keys():
-        return []  # of a logger that a user adds, such as CSVLogger with its own metrics.csv
-    if MARKS & entries.keys():
+    # of a logger that a user adds, such as CSVLogger with its own metrics.csv
+    other = "hparams.yaml" in entries and not {"results.json", "config.yaml"} & entries.keys()
+    if not other and MARKS & entries.keys():
         return [place]  # nothing of interest lies within a run
-    above |= {real}
-    below = [
-        one for name, is_dir in entries.items() if is_dir for one in _folders(place / name, above)
-    ]
-    return below or ([place] if _WEAK_MARKS & entries.keys() else [])
+    folders = [place / name for name, is_folder in entries.items() if is_folder]
+    below = [run for folder in folders for run in _folders(folder, above | {real})]
+    return below or ([place] if not other and _WEAK_MARKS & entries.keys() else [])
+
+
+def _once(folders: Iterable[Path], log_dir: Path) -> list[Path]:
+    """Returns each run once, in order; by its own name if it has other names through links."""
+    whole, runs = Path(os.path.realpath(log_dir)), dict[Path, Path]()
+    for folder in folders:
+        real = Path(os.path.realpath(folder))
+        if real not in runs or real == whole / folder.relative_to(log_dir):
+            runs[real] = folder
+    return sorted(runs.values(), key=files.natural_order)
 
 
 def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> Any:

@@ -21,9 +21,11 @@ def whole_counts() -> AbstractContextManager[None]:
     cast: Any = getattr(Optimizer, _CAST)
 
     @functools.wraps(cast)
-    def unless_single(param: Tensor, value: Tensor, *args: Any, **kwargs: Any) -> Tensor:
-        found: Tensor = cast(param, value, *args, **kwargs)
+    def unless_single(
+        param: Tensor, value: Tensor, place: int, groups: Any, key: str | None = None
+    ) -> Tensor:
+        found: Tensor = cast(param, value, place, groups, key)
         of_weights = value.dim() > 0 or param.dim() == 0
-        return found if of_weights or kwargs.get("key") == "step" else value.to(found.device)
+        return found if of_weights or key == "step" else value.to(found.device)
 
     return replaced((Optimizer, _CAST, staticmethod(unless_single)))

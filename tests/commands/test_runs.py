@@ -78,6 +78,9 @@ def test_folders_beside_runs_hide_none_and_links_are_followed_once(listed):
     Path("tb_logs/linked").symlink_to(Path("elsewhere").resolve())
     Path("tb_logs/dense/loop").symlink_to(Path("tb_logs").resolve())
     Path("tb_logs/dense/gone").symlink_to("nowhere")
+    Path("tb_logs/itself").symlink_to("itself")
+    Path("tb_logs/another_name").symlink_to(Path("tb_logs/dense/seed_42").resolve())
+    Path("tb_logs/hparams.yaml").touch()
     assert [*listed()] == ["dense/seed_42", "linked/seed_1"]
 
 

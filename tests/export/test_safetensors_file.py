@@ -22,5 +22,11 @@ def test_keys_that_json_would_make_texts_are_refused(table):
         content(table=table)
 
 
+def test_a_module_s_own_entry_with_such_keys_is_left_out():
+    one = {"state_dict": {"weight": torch.zeros(2)}, "hyper_parameters": {}, "own": {1: 2}}
+    trained = SimpleNamespace(checkpoints=[one], paths=[Path("a.ckpt")], weights_sha256="")
+    assert b"own" not in safetensors_file.content(trained, {})
+
+
 def test_other_hyperparameters_are_held():
     assert b"0.25" in content(table={"a": {"b": [0.25]}}, lr=0.1)

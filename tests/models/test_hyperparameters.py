@@ -60,6 +60,18 @@ class Open(DenseModule):
         super().__init__()
 
 
+class Parent(DenseModule):
+    def __init__(self, options: nn.Module | None = None):
+        super().__init__()
+
+
+class Passing(Parent):
+    """What it passes on is called as a parameter of its parent."""
+
+    def __init__(self, text=1, **options):
+        super().__init__(**options)
+
+
 @pytest.fixture(autouse=True)
 def harmful(tmp_path, monkeypatch):
     """A file that must not be imported."""
@@ -137,6 +149,11 @@ def test_names_of_other_alphabets_are_names(tmp_path):
 def test_what_is_not_declared_may_name_a_class(tmp_path, kind):
     with pytest.raises(UnknownClassError, match=r"not_imported\.Net"):
         hyperparameters.arguments(checkpoint(kind, text=NAME), kind, tmp_path / "a.ckpt")
+
+
+def test_what_is_passed_on_has_the_types_of_the_parent(tmp_path):
+    with pytest.raises(UnknownClassError, match=r"not_imported\.Net"):
+        hyperparameters.arguments(checkpoint(Passing, options=NAME), Passing, tmp_path / "a.ckpt")
 
 
 @pytest.mark.parametrize("text", ["[not closed", "a: b: c", "{not_imported.Net", "x.", ".", ""])

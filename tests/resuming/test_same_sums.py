@@ -15,6 +15,18 @@ from tests import warm
 RANKS = 3
 
 
+def on_ranks(function, folder, *given):
+    """Calls a function on each rank, in a process of its own."""
+    processes = [
+        warm.SERVER.Process(target=function, args=(folder, rank, *given)) for rank in range(RANKS)
+    ]
+    for one in processes:
+        one.start()
+    for one in processes:
+        one.join(60)
+        assert one.exitcode == 0
+
+
 class Turned(nn.Module):
     """Has a complex weight."""
 
@@ -49,19 +61,33 @@ def gradients(folder, rank, summed_alike):
 
 @pytest.mark.parametrize("summed_alike", [False, True])
 def test_ranks_sum_alike_before_and_after_ddp_packs_gradients_anew(tmp_path, summed_alike):
-    given = [(tmp_path, rank, summed_alike) for rank in range(RANKS)]
-    processes = [warm.SERVER.Process(target=gradients, args=one) for one in given]
-    for one in processes:
-        one.start()
-    for one in processes:
-        one.join(60)
-        assert one.exitcode == 0
+    on_ranks(gradients, tmp_path, summed_alike)
     for rank in range(RANKS):
         expected, first, second = torch.load(tmp_path / f"{rank}.pt")
         same = [torch.equal(*both) for both in zip(first, second, strict=True)]
         assert all(same) is summed_alike
         torch.testing.assert_close(first, expected)
         torch.testing.assert_close(second, expected)
+
+
+def sparse_gradient(folder, rank):
+    """Computes a sparse gradient, and its mean over the ranks' images without DDP."""
+    store = distributed.FileStore(str(folder / "store"), RANKS)
+    distributed.init_process_group("gloo", store=store, rank=rank, world_size=RANKS)
+    torch.manual_seed(0)
+    net, words = nn.EmbeddingBag(17, 10, sparse=True, mode="sum"), torch.randint(17, (RANKS, 4, 6))
+    model = DistributedDataParallel(net)
+    trainer = SimpleNamespace(world_size=RANKS, strategy=SimpleNamespace(model=model))
+    SameSums().on_train_batch_start(trainer, None, None, 0)
+    loss = sum(net(one).square().mean() for one in words) / RANKS
+    (expected,) = torch.autograd.grad(loss, [net.weight])
+    model(words[rank]).square().mean().backward()
+    torch.testing.assert_close(net.weight.grad.to_dense(), expected.to_dense())
+    distributed.destroy_process_group()
+
+
+def test_gradients_of_a_sparse_layer_are_left_to_ddp(tmp_path):
+    on_ranks(sparse_gradient, tmp_path)
 
 
 def test_each_run_sums_so_and_again_once_ddp_is_built_anew():

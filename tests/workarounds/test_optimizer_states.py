@@ -37,6 +37,17 @@ def test_an_optimizer_resumes_in_any_precision(kind, dtype):
         assert torch.equal(*gone_on(kind, dtype))
 
 
+@pytest.mark.parametrize("options", [{}, {"fused": True}, {"capturable": True}])
+def test_a_count_of_steps_is_loaded_as_by_pytorch(options):
+    count = torch.tensor(3.0, dtype=torch.float64)
+    group = {"params": [0], **options}
+    given = (torch.zeros(2), count, 0, [group], "step")
+    expected = getattr(torch.optim.Optimizer, _CAST)(*given)
+    with whole_counts():
+        found = getattr(torch.optim.Optimizer, _CAST)(*given)
+    assert (found.dtype, found.item()) == (expected.dtype, 3.0)
+
+
 def test_the_static_method_is_one_again_afterwards():
     with whole_counts():
         pass
