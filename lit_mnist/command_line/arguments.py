@@ -3,6 +3,7 @@
 import itertools
 import json
 import os
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -105,8 +106,16 @@ def images_as_list(args: Sequence[str]) -> list[str]:
     for name in given:
         if name.encode(errors="ignore").decode() != name:
             raise UserError(f"--data.images {name!a:.99}: is no UTF-8 name; name its folder")
-    names = json.dumps(given, ensure_ascii=False)
-    return [*args[:start], f"--data.images={names}", *args[end:]]
+    return [*args[:start], f"--data.images={as_yaml(given)}", *args[end:]]
+
+
+def as_yaml(value: object) -> str:
+    """Writes a plain value for the parser, as JSON: YAML refuses its surrogates, for example.
+
+    Other characters that YAML refuses, or folds, are escaped.
+    """
+    text = json.dumps(value, ensure_ascii=False)
+    return re.sub(r"[\x7f-\x9f\u2028\u2029\ufeff]", lambda found: f"\\u{ord(found[0]):04x}", text)
 
 
 def refuse_pipes(args: Sequence[str], readers: str) -> None:

@@ -1,11 +1,10 @@
 """The options of a run, not yet parsed, for passing runs between commands."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Self
 
-from lit_mnist.command_line.arguments import split_configs
+from lit_mnist.command_line.arguments import as_yaml, split_configs
 
 
 @dataclass(frozen=True)
@@ -54,4 +53,4 @@ class RunSpec:
 
 
 def _as_typed(value: object) -> str:
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else as_yaml(value)

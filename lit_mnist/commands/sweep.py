@@ -1,6 +1,7 @@
 """The command `sweep`: Optuna chooses the options of ordinary runs by validation accuracy."""
 
 import argparse
+import hashlib
 import json
 import os
 import shlex
@@ -109,14 +110,16 @@ class Sweep(NamedTuple):
     def write_best(self, number: int, values: Mapping[str, Any]) -> None:
         """Writes the config of the best trial, unless the file is that trial's, perhaps edited."""
         path, name = self.best_config, self.best_config.stem
-        origin = f"# Trial {number}, the best of a sweep.\n"
-        if path.is_file() and origin in path.read_text(encoding="utf-8", errors="replace"):
-            return
         config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
         # One process is for the trials: the run itself may use more
         trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in ONE_PROCESS}
-        head = f"# {program.name()} fit --config {shlex.quote(str(path))}\n{origin}"
-        files.write_text(path, head + safe_yaml.dump(config | {"trainer": trainer}))
+        text = safe_yaml.dump(config | {"trainer": trainer})
+        digest = hashlib.sha256(text.encode()).hexdigest()
+        origin = f"# The best of a sweep: trial {number}, config {digest:.12}.\n"
+        if path.is_file() and origin in path.read_text(encoding="utf-8", errors="replace"):
+            return
+        head = f"# {program.name()} fit --config {shlex.quote(str(path))}\n"
+        files.write_text(path, head + origin + text)
 
 
 def _check_images(sweep: Sweep) -> None:

@@ -44,8 +44,8 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
         for one in trained.checkpoints
     ]
     try:
-        _check_keys(others)
         networks = json.dumps(others)
+        _check_keys(others)
     except (TypeError, ValueError) as error:
         raise UserError(
             f"{trained.paths[0]}: safetensors cannot hold its hyperparameters ({error});"
@@ -72,8 +72,8 @@ def _check_keys(value: Any) -> None:
 def _is_kept(key: str, value: Any) -> bool:
     """Returns whether a checkpoint's entry is kept: not what JSON cannot hold, unless required."""
     try:
-        _check_keys(value)
         json.dumps(value)
+        _check_keys(value)
     except (TypeError, ValueError):
         return key in ("hyper_parameters", trained_on.MODULE, entries.MODEL_CLASS)
     return True

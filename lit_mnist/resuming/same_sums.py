@@ -28,7 +28,7 @@ class SameSums(Callback):
         model: Any = trainer.strategy.model
         if trainer.world_size < 3 or not isinstance(model, DistributedDataParallel):
             return
-        if any(getattr(part, "sparse", False) for part in model.modules()):
+        if any(getattr(part, "sparse", None) is True for part in model.modules()):
             return  # whose gradients DDP sums in a way of its own
         if not model._comm_hooks and distributed.get_backend(model.process_group) == "gloo":
             model.register_comm_hook(model.process_group, mean_of_each)

@@ -11,13 +11,13 @@ from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
 from lit_mnist.runs import checkpoints, digests, entries
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.weights import shapes
+from lit_mnist.runs.weights import is_extra, shapes
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpoint_io import finish_writing
 from lit_mnist.training.run_folder import drop_test
 
-# Hooks of Lightning's that leave the weights alone, or set those that checkpoints hold already
-_HARMLESS = (ModelCheckpoint.on_train_end, Timer.on_train_end, WeightAveraging.on_train_end)
+# Hooks of Lightning's that leave the weights alone
+_HARMLESS = (ModelCheckpoint.on_train_end, Timer.on_train_end)
 
 
 class FinalWeights(Callback):
@@ -80,9 +80,11 @@ class FinalWeights(Callback):
             weights = {name: weights[name] for name in saved}
         if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
             return False
+        if trainers.callbacks_of(trainer, WeightAveraging):  # which saves its own extra state
+            weights = {name: value for name, value in weights.items() if not is_extra(name)}
         # an average may be kept, and saved, in another precision than the module's
-        saved = {name: _like(value, weights[name]) for name, value in saved.items()}
-        return digests.of_weights(saved) != digests.of_weights(weights)
+        alike = {name: _like(saved[name], value) for name, value in weights.items()}
+        return digests.of_weights(alike) != digests.of_weights(weights)
 
 
 def _like(value: Any, other: Any) -> Any:

@@ -26,7 +26,7 @@ def test_settings_come_last_and_later_ones_win():
         (True, "true"),
         (None, "null"),
         (0.5, "0.5"),
-        (["a b", "😀"], '["a b", "😀"]'),
+        (["😀", "\x85"], r'["😀", "\u0085"]'),
     ],
 )
 def test_values_are_written_in_the_parser_s_form(value, text):

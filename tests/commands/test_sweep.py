@@ -3,6 +3,7 @@
 import importlib.util
 import json
 import math
+import re
 import shutil
 import time
 from pathlib import Path
@@ -97,6 +98,9 @@ def test_the_best_trial_is_a_run_and_its_config_gives_the_same_bits(sweep, here)
     own.write_text(own.read_text() + "# my note\n")
     assert sweep("--trials", "2")[0] == 0  # there is nothing left
     assert own.read_text().endswith("# my note\n")
+    own.write_text(re.sub(r"config \w+\.", "config 0123.", own.read_text()))  # of another sweep's
+    assert sweep("--trials", "2")[0] == 0
+    assert "# my note" not in own.read_text()
     assert drawn() == before
     assert not list(OWN.glob(".worker*"))
     assert main(["report", str(OWN)]) == 0

@@ -99,6 +99,11 @@ def test_texts_that_only_one_reader_takes_for_numbers_are_read_as_texts_by_all(a
     assert get_loader("yaml")(text) == safe_yaml.load_dumped(text) == values
 
 
+def test_a_text_that_is_no_number_is_quoted_beside_a_path_that_is_no_utf_8():
+    text = safe_yaml.dump({"path": "/data/\udcff", "name": "1e-3"})
+    assert "name: '1e-3'" in text
+
+
 def test_the_argument_parser_uses_the_safe_reader():
     safe_yaml.guard_parser()
     safe_yaml.guard_parser()

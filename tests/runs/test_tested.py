@@ -14,6 +14,7 @@ from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import reproduce
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
+from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.reports.notebook import System
@@ -53,6 +54,21 @@ def test_a_test_records_its_weights_and_images(trained, hard_data):
     paths = [f"../seed_{seed}/checkpoints/best.ckpt" for seed in (42, 43, 44)]
     assert results(COMMITTEE)["test_checkpoints"] == paths
     assert tested.doubt(Run(COMMITTEE)) == ""
+
+
+def test_a_record_in_a_folder_behind_a_link_finds_its_checkpoints(trained):
+    Path("deep/er/real/mix").mkdir(parents=True)
+    Path("link").symlink_to("deep/er/real")
+    run = Run(Path(shutil.copytree(COMMITTEE, "link/mix/committee_3")))
+    paths = tuple(Path(f"tb_logs/dense/seed_{seed}/checkpoints/best.ckpt") for seed in (42, 43, 44))
+    sha256 = tested.weights_sha256(paths, "probabilities")
+    weights = tested.Weights(sha256, paths, "probabilities")
+    run.update_results(**tested.record(run, weights, results(COMMITTEE)["test_data_sha256"]))
+    assert tested.doubt(run) == ""
+    read = TrainedRun.read(run).paths
+    assert all(one.samefile(path) for one, path in zip(read, paths, strict=True))
+    replace_weights(paths[0])
+    assert tested.doubt(run) == "its weights are no longer those that were tested"
 
 
 DOUBTS = {

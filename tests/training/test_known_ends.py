@@ -94,6 +94,13 @@ def test_a_run_killed_before_its_end_is_ended_by_the_same_command(
     assert results(folder("cut"))["epochs"] == 3
 
 
+def test_an_average_that_is_updated_after_the_last_save_is_saved(run_cli):
+    late = {"update_every_n_steps": "0", "update_starting_at_epoch": "0"}  # once an epoch
+    average = callback("EMAWeightAveraging", decay="0.5", **late)
+    output = fitted(run_cli("fit", *average, "--trainer.max_steps", "13"))  # within the second
+    assert "last.ckpt holds the weights that EMAWeightAveraging set at the end" in output
+
+
 def test_an_epoch_that_a_callback_has_added_is_told(run_cli):
     averaged = callback("StochasticWeightAveraging", swa_lrs="0.01")  # with batch norm
     command = ("fit", *recipe("Fixed"), *averaged, "--trainer.max_epochs")
