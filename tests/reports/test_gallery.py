@@ -39,6 +39,14 @@ def test_errors_are_in_index_order_true_blue_predicted_red():
     assert figure.axes[0].get_title() == "3 misclassified of 40"
 
 
+def test_class_names_with_dollars_are_no_formulas():
+    images, labels, predictions = classified([3])
+    names = [f"${label}$" for label in range(10)]
+    figure = gallery.draw(images, labels, predictions, np.arange(40), class_names=names)
+    assert words(figure, "blue") == [rf"\${labels[3]}\$"]  # which matplotlib shows without `\`
+    assert words(figure, "red") == [rf"\${predictions[3]}\$"]
+
+
 def test_images_are_drawn_pixel_for_pixel_below_their_labels():
     wrong = np.arange(1, 40, 3)  # 13 images: one full row, and three more
     images, labels, predictions = classified(wrong)

@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
+from lit_mnist.resuming.across_resumes import in_order
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.final_weights import FinalWeights
@@ -21,6 +22,11 @@ def trainer(weights, callbacks=(), **more):
     return SimpleNamespace(
         strategy=strategy, callbacks=[*callbacks], lightning_module=LightningModule(), **parts
     )
+
+
+def test_the_weights_are_noted_before_a_user_s_callback_changes_them(tmp_path):
+    final, own = FinalWeights(Run(tmp_path)), Finishes()
+    assert in_order([own, final]) == [final, own]
 
 
 def ended(final, trainer):
