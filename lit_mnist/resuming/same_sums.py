@@ -34,7 +34,7 @@ class SameSums(Callback):
             model.register_comm_hook(model.process_group, mean_of_each)
 
 
-def parts(bucket: distributed.GradBucket) -> Iterator[Tensor]:
+def flat_gradients(bucket: distributed.GradBucket) -> Iterator[Tensor]:
     """Yields the gradient of each weight, flat: real numbers, two for a complex one.
 
     `bucket.gradients()` has only the first half of those of a complex weight.
@@ -52,7 +52,7 @@ def mean_of_each(
     """Replaces each gradient by its mean over the ranks, as DDP does for the whole pack."""
     sums = [
         distributed.all_reduce(one, group=group, async_op=True).get_future()
-        for one in parts(bucket)
+        for one in flat_gradients(bucket)
     ]
     done = torch.futures.collect_all(sums)
     return done.then(lambda _: bucket.buffer().div_(group.size()))

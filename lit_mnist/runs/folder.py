@@ -139,8 +139,8 @@ class Run:
         named = (*(path.name for path in (*records, *tables)), *digits, *pictures)
         return [path for name in (*named, *patterns) for path in self.folder.glob(name)]
 
-    def described(self) -> list[Path]:
-        """The reports and exports there by their usual names, which a fresh run keeps."""
+    def exports_and_reports(self) -> list[Path]:
+        """Those that are there under their usual names, which a fresh run keeps."""
         exports = ("MODEL_CARD.md", "model.onnx", "model.pt2", "model.safetensors")
         return [path for name in (*exports, "report.html") if (path := self.file(name)).exists()]
 

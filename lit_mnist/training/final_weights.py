@@ -71,6 +71,7 @@ class FinalWeights(Callback):
             checkpoint[entries.AT_END] = True
 
     def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
+        """Whether the weights were changed at the end, and `last.ckpt` holds others; on rank 0."""
         if not trainer.is_global_zero or not self.run.last.exists():
             return False
         if digests.of_weights(weights) == self.before:  # a hook may save an average in their place

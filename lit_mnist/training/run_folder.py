@@ -57,7 +57,7 @@ class RunFolder(Callback):
 
     def _tell_kept(self) -> None:
         """Tells which reports and exports in the folder describe an earlier run."""
-        if kept := [path.name for path in self.run.described()]:
+        if kept := [path.name for path in self.run.exports_and_reports()]:
             named = f"{', '.join(kept)} in {self.run.folder}"
             print(f"{named}: still of an earlier run; export and report write them anew")
 

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any
 
 import torch
@@ -104,7 +105,9 @@ def _saved(trainer: Trainer) -> nn.Module:
     return (trainer.lightning_module, *averages)[-1]
 
 
-def norms(module: nn.Module, types: Mapping[str, torch.dtype] | None = None) -> dict[str, Tensor]:
+def norms(
+    module: nn.Module, types: Mapping[str, torch.dtype] = MappingProxyType({})
+) -> dict[str, Tensor]:
     """Computes the norm of each real or complex parameter and buffer; -1 for one that holds NaN.
 
     Buffers that no checkpoint has, such as a cache that each forward writes, are left out.
@@ -117,9 +120,9 @@ def norms(module: nn.Module, types: Mapping[str, torch.dtype] | None = None) -> 
     values = {
         name: value.detach() for name, value in both if _has_norm(value) and name not in unsaved
     }
-    for name in values.keys() & (types or {}).keys():
-        kind = (types or {})[name]
-        values[name] = values[name].to(kind.to_complex() if values[name].is_complex() else kind)
+    for name in values.keys() & types.keys():
+        is_complex, real = values[name].is_complex(), types[name]
+        values[name] = values[name].to(real.to_complex() if is_complex else real)
     return dict(zip(values, _norms([*values.values()]), strict=True))
 
 

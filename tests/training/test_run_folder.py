@@ -53,4 +53,4 @@ def test_reports_and_exports_are_known_by_their_usual_names(tmp_path):
     usual = {model_card.NAME, *exports, "report.html"}
     for name in (*usual, "notes.txt"):
         (tmp_path / name).touch()
-    assert {path.name for path in Run(tmp_path).described()} == usual
+    assert {path.name for path in Run(tmp_path).exports_and_reports()} == usual
