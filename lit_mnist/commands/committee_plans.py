@@ -24,7 +24,7 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
     config = members[0].config
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
-    per_member = ("seed", "images", "layout", *(["fold"] if several else []))
+    per_member = ("images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
     trainer = {key: config["trainer"][key] for key in _OF_TRAINER}
     paths = [one.run.evaluated()[0] for one in members]
