@@ -1,11 +1,12 @@
 """Saves weights that callbacks or the module change after the last epoch."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
@@ -56,6 +57,7 @@ class FinalWeights(Callback):
                     one.measured = {}  # the last validation was of other weights
             if trainer.is_global_zero:
                 drop_test(self.run)  # also if no batch was trained
+            _replace_averages(trainer)
             self.at_end = True
             trainer.save_checkpoint(self.run.last)
             self.at_end = False
@@ -86,6 +88,22 @@ class FinalWeights(Callback):
         # an average may be kept, and saved, in another precision than the module's
         alike = {name: _like(saved[name], value) for name, value in weights.items()}
         return digests.of_weights(alike) != digests.of_weights(weights)
+
+
+def _replace_averages(trainer: Trainer) -> None:
+    """Puts the weights in the place of an average, which WeightAveraging would save as theirs."""
+    for one in trainers.callbacks_of(trainer, WeightAveraging):
+        if one._average_model is not None:
+            averages, weights = (
+                _tensors(one._average_model.module),
+                _tensors(trainer.lightning_module),
+            )
+            for average, weight in zip(averages, weights, strict=True):
+                average.data.copy_(weight.data)
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    return itertools.chain(module.parameters(), module.buffers())
 
 
 def _like(value: Any, other: Any) -> Any:
