@@ -31,22 +31,17 @@ class LastCheckpoint(ModelCheckpoint):
         self.saved_at = _steps(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Saves within the epoch; `save_after_the_module` moves this behind the module's hook."""
-        self.save_within_epoch(trainer)
+        """Saves if it is time to, but never while gradients are being accumulated.
 
-    def save_within_epoch(self, trainer: Trainer) -> None:
-        """Saves if it is time to, but never while gradients are being accumulated."""
+        `save_after_the_module` calls this, and the next, only behind the module's own hook.
+        """
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return
         if ends_within_epoch(trainer) or (self._is_due(trainer) and not validates_next(trainer)):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves again where training ends; likewise."""
-        self.save_after_validation(trainer)
-
-    def save_after_validation(self, trainer: Trainer) -> None:
-        """Saves where training ends, to include what this validation has changed."""
+        """Saves again where training ends, to include what this validation has changed."""
         fitting = trainer.state.fn == "fit" and not trainer.sanity_checking
         if fitting and ends_within_epoch(trainer) and not trainer.fit_loop._should_accumulate():
             self._save(trainer)

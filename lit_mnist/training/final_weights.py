@@ -40,7 +40,7 @@ class FinalWeights(Callback):
         if acting(trainers.callbacks(trainer), pl_module):
             self.before = digests.of_weights(_weights(trainer))
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trainer, *_: Any) -> None:
         """Writes `last.ckpt` again if they have changed the weights and it holds others.
 
         `save_after_the_module` calls this behind the hooks of all others. A run is complete once
