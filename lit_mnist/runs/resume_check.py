@@ -46,33 +46,44 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     """
     if "optimizer_states" not in checkpoint:
         return "holds weights only, not the state needed to resume training"
-    late = False  # whether `setup` creates layers, so that the optimizers are unknown
+    known = True  # the optimizers, unless `setup` creates layers
     kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
     for weights in kept:  # the latter: beside an average
-        wrong = misfit(weights, model, checkpoint)
-        late = late or (bool(wrong) and makes_layers_late(model))
-        if wrong and not late:
-            return f"its weights do not fit the model: {wrong}"
+        if wrong := misfit(weights, model, checkpoint):
+            known = False
+            if not makes_layers_late(model):
+                return f"its weights do not fit the model: {wrong}"
         if wrong := infinite(weights, model):
             return wrong
-    expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
-    expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
-    optimizers, schedules = ([], None) if late else optimization(trainer, model)
+    optimizers, schedules = optimization(trainer, model) if known else ([], None)
     if _other(checkpoint, optimizers, schedules):
-        optimizers, schedules = [], None
-    expected["optimizer_states"] = [*map(known_states.of_groups, optimizers)]
-    expected["lr_schedulers"] = (
-        None if schedules is None else [*map(known_states.of_schedule, schedules)]
+        optimizers = []
+    found = (
+        unlike(_expected(trainer, optimizers, schedules), checkpoint)
+        or _unlike_partial(checkpoint, model)
+        or _first(
+            _unlike_moments(one, checkpoint["optimizer_states"][place], f"optimizer_states.{place}")
+            for place, one in enumerate(optimizers)
+        )
     )
-    if not optimizers:  # they cannot be known in advance
-        expected |= {"optimizer_states": None, "lr_schedulers": None}
-    found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
-    for place, optimizer in enumerate(optimizers):
-        state = checkpoint["optimizer_states"][place] if not found else {}
-        found = found or _unlike_moments(optimizer, state, f"optimizer_states.{place}")
     if not all(row.keys() >= set(COLUMNS) for row in checkpoints.history(checkpoint)):
         found = found or "its rows are not those of metrics.csv"
     return f"damaged, {found}" if found else ""
+
+
+def _expected(
+    trainer: Trainer, optimizers: list[Optimizer], schedules: list[Any] | None
+) -> dict[str, Any]:
+    """Returns the structure of a checkpoint; without optimizers, those are not known in advance."""
+    known = optimizers and schedules is not None
+    return {
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": "2.6",
+        "loops": {"fit_loop": trainer.fit_loop.state_dict()},
+        "optimizer_states": [*map(known_states.of_groups, optimizers)] or None,
+        "lr_schedulers": [*map(known_states.of_schedule, schedules or ())] if known else None,
+    }
 
 
 def unlike(expected: Any, found: Any, name: str = "its content") -> str:
@@ -130,7 +141,7 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
         return f"{name}.state is not a dict"
-    for group, current in zip(groups, optimizer.param_groups, strict=bool(found)):
+    for group, current in zip(groups, optimizer.param_groups, strict=True):
         for key, weights in zip(group["params"], current["params"], strict=True):
             if key in states:
                 place = f"{name}.state.{key}"
