@@ -17,6 +17,7 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints, entries, known_states
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
+from lit_mnist.runs.version_0_1 import named_sums
 from lit_mnist.runs.weights import infinite, makes_layers_late, misfit
 
 
@@ -169,9 +170,9 @@ def _unlike_partial(checkpoint: dict[str, Any], model: LightningModule) -> str:
     if found or not kept or scores is None:
         return found
     sums = scores.partial_sums()
-    if isinstance(kept, list):  # in version 0.1 they had no names, and the last was missing
-        sums.pop("unanswered")
-        kept = dict(zip(sums, kept, strict=False))
+    if isinstance(kept, list):
+        kept = named_sums(kept)
+        sums.pop("unanswered")  # which version 0.1 did not have
     first = kept.get("count") if isinstance(kept, dict) else None
     ranks = len(first) if isinstance(first, Tensor) and first.ndim == 1 else 1
     return unlike({name: value.expand(ranks) for name, value in sums.items()}, kept, "train_scores")
