@@ -12,8 +12,7 @@ from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
-from lit_mnist.training.checkpointing import LastCheckpoint
-from lit_mnist.training.ending import WholeSteps
+from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
 
 # What callbacks of ours do behind a hook of the module's
