@@ -43,10 +43,10 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     )
     run = run_of(members)
     weights = tested.weights_sha256(paths, average)
-    doubt = tested.doubt(run, weights, plans.test_data_sha256(config))
-    if doubt == tested_files.CHANGED and run.results().get("test_average") != average:
-        doubt = f"its test averages {run.results()['test_average']}, not {average}"
-    return Plan(spec, run, config, complete=True, doubt=doubt)
+    untested = tested.why_untested(run, weights, plans.test_data_sha256(config))
+    if untested == tested_files.CHANGED and run.results().get("test_average") != average:
+        untested = f"its test averages {run.results()['test_average']}, not {average}"
+    return Plan(spec, run, config, complete=True, untested=untested)
 
 
 def run_of(members: Sequence[Plan]) -> Run:

@@ -38,7 +38,7 @@ def note(run: Run) -> None:
         run.update_results(**{KEY: tested_files.files_sha256([run.best])})
 
 
-def doubt(folder: Path, results: Mapping[str, Any]) -> str:
+def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
     """Returns that a trained run's `best.ckpt` is no longer the scored file; empty if it is.
 
     Args:

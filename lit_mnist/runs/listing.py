@@ -139,10 +139,10 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
 
 def _valid(folder: Path, results: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """Returns the results that are of the present files, and notes why others are not."""
-    if doubt := _tolerant(lambda: tested_files.doubt(folder, results), "", problems):
+    if outdated := _tolerant(lambda: tested_files.why_outdated(folder, results), "", problems):
         results = tested_files.without(results)
-        problems.append(f"{doubt}; test it again")
-    if replaced := _tolerant(lambda: best_score.doubt(folder, results), "", problems):
+        problems.append(f"{outdated}; test it again")
+    if replaced := _tolerant(lambda: best_score.why_replaced(folder, results), "", problems):
         results = best_score.without(results)
         problems.append(replaced)
     if other := tested_files.other(folder, results):
