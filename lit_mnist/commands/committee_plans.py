@@ -8,8 +8,11 @@ from lit_mnist import files
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
+from lit_mnist.commands.resolved_run import resolve
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from lit_mnist.messages import warn
+from lit_mnist.models import evaluation_hooks
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
@@ -18,6 +21,24 @@ from lit_mnist.runs.folder import Run
 
 # The members' options of the trainer that also hold for the committee's own test
 _OF_TRAINER = ("accelerator", "logger", "enable_progress_bar")
+
+
+def check_member(spec: RunSpec) -> None:
+    """Refuses, before the training, a member whose module or images no committee can use.
+
+    More folds than there are images, for example. Images that are not on disk are left to the
+    training, which downloads them.
+
+    Raises:
+        UserError: Naming the class, the option, or the file.
+    """
+    member = resolve(spec)
+    evaluation_hooks.refuse_of_batches(type(member.model))
+    data = member.datamodule
+    dataset = DATASETS[data.dataset]
+    folder = dataset.folder(data.data_dir)
+    if all((folder / name).is_file() for name in dataset.files["train"]):
+        data.setup("fit")
 
 
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:

@@ -13,7 +13,6 @@ from lit_mnist.commands.resolved_run import ONE_PROCESS, resolve
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
-from lit_mnist.models import evaluation_hooks
 from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
@@ -49,11 +48,6 @@ class Plan:
         return not self.untested
 
     @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return self.config["seed_everything"]
-
-    @property
     def label(self) -> str:
         """Short name of the run: `deep/seed_42`."""
         return run_names.of(self.run.folder)
@@ -75,29 +69,6 @@ def plan(spec: RunSpec) -> Plan:
 def first_seed(spec: RunSpec) -> int:
     """Returns the seed of the options, without looking at the run's folder."""
     return resolve(spec).options["seed_everything"]
-
-
-def resolved(spec: RunSpec) -> dict[str, Any]:
-    """Returns the resolved config of a run, as in its `config.yaml`, but for one device."""
-    return resolve(spec).options
-
-
-def check_member(spec: RunSpec) -> None:
-    """Refuses, before the training, a member whose module or images no committee can use.
-
-    More folds than there are images, for example. Images that are not on disk are left to the
-    training, which downloads them.
-
-    Raises:
-        UserError: Naming the class, the option, or the file.
-    """
-    member = resolve(spec)
-    evaluation_hooks.refuse_of_batches(type(member.model))
-    data = member.datamodule
-    dataset = DATASETS[data.dataset]
-    folder = dataset.folder(data.data_dir)
-    if all((folder / name).is_file() for name in dataset.files["train"]):
-        data.setup("fit")
 
 
 def check_trains(config: Mapping[str, Any]) -> None:
