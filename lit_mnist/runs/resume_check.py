@@ -47,16 +47,12 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     """
     if "optimizer_states" not in checkpoint:
         return "holds weights only, not the state needed to resume training"
-    known = True  # the optimizers, unless `setup` creates layers
-    kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
-    for weights in kept:  # the latter: beside an average
-        if wrong := misfit(weights, model, checkpoint):
-            known = False
-            if not makes_layers_late(model):
-                return f"its weights do not fit the model: {wrong}"
-        if wrong := infinite(weights, model):
-            return wrong
-    optimizers, schedules = optimization(trainer, model) if known else ([], None)
+    names = ("state_dict", "current_model_state")  # the latter: beside an average
+    kept = [checkpoint[name] for name in names if name in checkpoint]
+    if wrong := _first(_wrong_weights(weights, model, checkpoint) for weights in kept):
+        return wrong
+    late = makes_layers_late(model) and any(misfit(one, model, checkpoint) for one in kept)
+    optimizers, schedules = ([], None) if late else optimization(trainer, model)
     if _other(checkpoint, optimizers, schedules):
         optimizers = []
     found = (
@@ -72,9 +68,14 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     return f"damaged, {found}" if found else ""
 
 
-def _expected(
-    trainer: Trainer, optimizers: list[Optimizer], schedules: list[Any] | None
-) -> dict[str, Any]:
+def _wrong_weights(weights: dict[str, Any], model: LightningModule, checkpoint: Any) -> str:
+    wrong = misfit(weights, model, checkpoint)
+    if wrong and not makes_layers_late(model):
+        return f"its weights do not fit the model: {wrong}"
+    return infinite(weights, model)
+
+
+def _expected(trainer: Trainer, optimizers: list[Optimizer], schedules: Any) -> dict[str, Any]:
     """Returns the structure of a checkpoint; without optimizers, those are not known in advance."""
     known = optimizers and schedules is not None
     return {
@@ -142,15 +143,16 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
         return f"{name}.state is not a dict"
-    for group, current in zip(groups, optimizer.param_groups, strict=True):
-        for key, weights in zip(group["params"], current["params"], strict=True):
-            if key in states:
-                place = f"{name}.state.{key}"
-                expected = known_states.of_moments(optimizer, group, weights)
-                wrong = unlike(expected, states[key], place)
-                if wrong or (wrong := _not_finite(states[key], place) if known else ""):
-                    return wrong
-    return ""
+    stepped = [
+        (f"{name}.state.{key}", states[key], known_states.of_moments(optimizer, group, weights))
+        for group, current in zip(groups, optimizer.param_groups, strict=True)
+        for key, weights in zip(group["params"], current["params"], strict=True)
+        if key in states
+    ]
+    return _first(
+        unlike(expected, state, place) or (_not_finite(state, place) if known else "")
+        for place, state, expected in stepped
+    )
 
 
 def _not_finite(state: dict[str, Any], name: str) -> str:
