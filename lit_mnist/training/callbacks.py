@@ -39,6 +39,8 @@ class MetricsCSV(Callback):
         watch: Passes each row on to the loggers; None if there are none.
     """
 
+    state_key = entries.METRICS  # independent of the class's name
+
     def __init__(self, run: Run, watch: Watch | None = None) -> None:
         self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
@@ -130,11 +132,6 @@ class MetricsCSV(Callback):
         files.write_text(self.run.metrics_csv, metrics_csv(rows))
         seconds = round(sum(row["seconds"] for row in rows), 2)
         self.run.update_results(epochs=len(rows), seconds=seconds)
-
-    @property
-    def state_key(self) -> str:
-        """Key of the rows in a checkpoint, independent of the class's name."""
-        return entries.METRICS
 
     def _print(self, trainer: Trainer) -> None:
         row, last = self.rows[-1], trainer.max_epochs
