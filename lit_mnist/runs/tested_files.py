@@ -58,12 +58,7 @@ def why_outdated(folder: Path, results: Mapping[str, Any]) -> str:
 
 
 def other(folder: Path, results: Mapping[str, Any]) -> str:
-    """Returns the tested checkpoint, if it is not the one that the run's validation score is of.
-
-    Args:
-        folder: The run's folder.
-        results: Content of its `results.json`.
-    """
+    """Returns the tested checkpoint, if it is not the one that the run's validation score is of."""
     named = results.get("test_checkpoints") or []
     if len(named) != 1:  # never tested, or a committee
         return ""
