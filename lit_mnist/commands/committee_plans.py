@@ -43,14 +43,24 @@ def check_member(spec: RunSpec) -> None:
 
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
+    config, paths = members[0].config, [one.run.evaluated()[0] for one in members]
+    run = run_of(members)
+    weights = tested.weights_sha256(paths, average)
+    untested = tested.why_untested(run, weights, plans.test_data_sha256(config))
+    if untested == tested_files.CHANGED and run.results().get("test_average") != average:
+        untested = f"its test averages {run.results()['test_average']}, not {average}"
+    return Plan(_spec(members, paths, average), run, config, complete=True, untested=untested)
+
+
+def _spec(members: Sequence[Plan], paths: Sequence[Path], average: AVERAGES) -> RunSpec:
+    """Returns a committee's options: the first member's, without those that each has its own."""
     config = members[0].config
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
     per_member = ("seed", "images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
     trainer = {key: config["trainer"][key] for key in _OF_TRAINER}
-    paths = [one.run.evaluated()[0] for one in members]
     classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name
-    spec = RunSpec(
+    return RunSpec(
         settings={
             "name": config["name"],
             "log_dir": config["log_dir"],
@@ -62,12 +72,6 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
             **{f"trainer.{key}": value for key, value in trainer.items() if value is not None},
         }
     )
-    run = run_of(members)
-    weights = tested.weights_sha256(paths, average)
-    untested = tested.why_untested(run, weights, plans.test_data_sha256(config))
-    if untested == tested_files.CHANGED and run.results().get("test_average") != average:
-        untested = f"its test averages {run.results()['test_average']}, not {average}"
-    return Plan(spec, run, config, complete=True, untested=untested)
 
 
 def run_of(members: Sequence[Plan]) -> Run:
@@ -144,7 +148,7 @@ def _say_which(members: Sequence[Plan]) -> None:
 
 
 def _classes(model: Any) -> list[str]:
-    """Yields the user's own classes that a model's options name, at any depth."""
+    """Returns the user's own classes that a model's options name, at any depth."""
     if isinstance(model, list):
         return [name for part in model for name in _classes(part)]
     if not isinstance(model, Mapping):
