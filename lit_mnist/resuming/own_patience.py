@@ -27,11 +27,10 @@ class OwnPatience(Callback):
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Sets that patience again, for training that goes on."""
         for one, patience in self.patience.items():
-            undone = early_stopping.goes_on(EarlyStopping.state_dict(one), patience)
-            one.patience = patience
-            if undone:
+            if early_stopping.goes_on(EarlyStopping.state_dict(one), patience):
                 one.stopped_epoch, one.stopping_reason = 0, EarlyStoppingReason.NOT_STOPPED
                 one.stopping_reason_message = None
+            one.patience = patience
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Tells the trainer again to stop, with a message; not before, or it would not start."""
