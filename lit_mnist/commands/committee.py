@@ -21,7 +21,7 @@ from lit_mnist.runs.resume import newest
 def run(options: argparse.Namespace) -> None:
     """Runs the command with the options of `committee_parser.Committee`."""
     specs = member_specs(options.spec, options.members, options.folds)
-    plans.check_member(specs[0])
+    committee_plans.check_member(specs[0])
     if options.member is not None:
         specs = [specs[options.member]]
     members = [plans.plan(spec) for spec in specs]

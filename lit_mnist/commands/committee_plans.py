@@ -8,8 +8,11 @@ from lit_mnist import files
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
+from lit_mnist.commands.resolved_run import resolve
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from lit_mnist.messages import warn
+from lit_mnist.models import evaluation_hooks
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
@@ -20,16 +23,44 @@ from lit_mnist.runs.folder import Run
 _OF_TRAINER = ("accelerator", "logger", "enable_progress_bar")
 
 
+def check_member(spec: RunSpec) -> None:
+    """Refuses, before the training, a member whose module or images no committee can use.
+
+    More folds than there are images, for example. Images that are not on disk are left to the
+    training, which downloads them.
+
+    Raises:
+        UserError: Naming the class, the option, or the file.
+    """
+    member = resolve(spec)
+    evaluation_hooks.refuse_of_batches(type(member.model))
+    data = member.datamodule
+    dataset = DATASETS[data.dataset]
+    folder = dataset.folder(data.data_dir)
+    if all((folder / name).is_file() for name in dataset.files["train"]):
+        data.setup("fit")
+
+
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
+    config, paths = members[0].config, [one.run.evaluated()[0] for one in members]
+    run = run_of(members)
+    weights = tested.weights_sha256(paths, average)
+    untested = tested.why_untested(run, weights, plans.test_data_sha256(config))
+    if untested == tested_files.CHANGED and run.results().get("test_average") != average:
+        untested = f"its test averages {run.results()['test_average']}, not {average}"
+    return Plan(_spec(members, paths, average), run, config, complete=True, untested=untested)
+
+
+def _spec(members: Sequence[Plan], paths: Sequence[Path], average: AVERAGES) -> RunSpec:
+    """Returns a committee's options: the first member's, without those that each has its own."""
     config = members[0].config
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
     per_member = ("images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
     trainer = {key: config["trainer"][key] for key in _OF_TRAINER}
-    paths = [one.run.evaluated()[0] for one in members]
     classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name
-    spec = RunSpec(
+    return RunSpec(
         settings={
             "name": config["name"],
             "log_dir": config["log_dir"],
@@ -41,12 +72,6 @@ def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
             **{f"trainer.{key}": value for key, value in trainer.items() if value is not None},
         }
     )
-    run = run_of(members)
-    weights = tested.weights_sha256(paths, average)
-    doubt = tested.doubt(run, weights, plans.test_data_sha256(config))
-    if doubt == tested_files.CHANGED and run.results().get("test_average") != average:
-        doubt = f"its test averages {run.results()['test_average']}, not {average}"
-    return Plan(spec, run, config, complete=True, doubt=doubt)
 
 
 def run_of(members: Sequence[Plan]) -> Run:
@@ -123,7 +148,7 @@ def _say_which(members: Sequence[Plan]) -> None:
 
 
 def _classes(model: Any) -> list[str]:
-    """Yields the user's own classes that a model's options name, at any depth."""
+    """Returns the user's own classes that a model's options name, at any depth."""
     if isinstance(model, list):
         return [name for part in model for name in _classes(part)]
     if not isinstance(model, Mapping):

@@ -60,15 +60,14 @@ def read(path: Path) -> Tested:
     file = _table(path)
     run, data_sha256 = Run(file.parent), ""
     if not files.is_file(file):
-        if tested.doubt(run) == tested.UNANSWERED:
+        if tested.why_untested(run) == tested.UNANSWERED:
             raise UserError(f"{run.folder}: {tested.UNANSWERED}; leave it out")
         raise UserError(f"{file}: no predictions; test the run first")
     of_run = bool(run.results()) or run.exists()  # otherwise it is a table of the user's own
     if file.name == run.predictions.name and of_run:
-        doubt = tested.doubt(run)
-        if doubt:
-            remedy = "leave it out" if doubt == tested.UNANSWERED else "test it again"
-            raise UserError(f"{run.folder}: {doubt}; {remedy}")
+        if untested := tested.why_untested(run):
+            remedy = "leave it out" if untested == tested.UNANSWERED else "test it again"
+            raise UserError(f"{run.folder}: {untested}; {remedy}")
         data_sha256 = run.results()["test_data_sha256"]
     try:
         with file.open(encoding="utf-8", newline="") as text:

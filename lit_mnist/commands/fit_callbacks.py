@@ -12,11 +12,11 @@ from lit_mnist.logs.watch import Watch
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.resuming.across_resumes import keepers
 from lit_mnist.resuming.cut_short_files import CutShortFiles
+from lit_mnist.resuming.own_patience import OwnPatience
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.checkpointing import checkpoints_of
-from lit_mnist.training.ending import OwnPatience
 from lit_mnist.training.final_weights import FinalWeights
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights

@@ -14,7 +14,6 @@ from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.option_types import SEEDS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
-from lit_mnist.models import evaluation_hooks
 from lit_mnist.reports import run_names
 from lit_mnist.runs import limits, tested, unrecorded
 from lit_mnist.runs.folder import Run
@@ -33,7 +32,7 @@ class Plan:
         fresh: Whether `fit` would replace an existing run.
         complete: Whether `fit` would have nothing to do.
         epochs_left: How many epochs `fit` would train; 0 if only callbacks end training.
-        doubt: Why the run has no valid test; empty if it has one.
+        untested: Why the run has no valid test; empty if it has one.
     """
 
     spec: RunSpec
@@ -42,17 +41,12 @@ class Plan:
     fresh: bool = False
     complete: bool = False
     epochs_left: int = 0
-    doubt: str = tested.NEVER
+    untested: str = tested.NEVER
 
     @property
     def tested(self) -> bool:
         """Whether exactly these weights were tested on all images of exactly this test set."""
-        return not self.doubt
-
-    @property
-    def seed(self) -> int:
-        """Seed of the run."""
-        return self.config["seed_everything"]
+        return not self.untested
 
     @property
     def label(self) -> str:
@@ -92,29 +86,6 @@ def seeded(spec: RunSpec, first: int, count: int) -> list[RunSpec]:
     return [spec.with_seed(first + place) for place in range(count)]
 
 
-def resolved(spec: RunSpec) -> dict[str, Any]:
-    """Returns the resolved config of a run, as in its `config.yaml`, but for one device."""
-    return resolve(spec).options
-
-
-def check_member(spec: RunSpec) -> None:
-    """Refuses, before the training, a member whose module or images no committee can use.
-
-    More folds than there are images, for example. Images that are not on disk are left to the
-    training, which downloads them.
-
-    Raises:
-        UserError: Naming the class, the option, or the file.
-    """
-    member = resolve(spec)
-    evaluation_hooks.refuse_of_batches(type(member.model))
-    data = member.datamodule
-    dataset = DATASETS[data.dataset]
-    folder = dataset.folder(data.data_dir)
-    if all((folder / name).is_file() for name in dataset.files["train"]):
-        data.setup("fit")
-
-
 def check_trains(config: Mapping[str, Any]) -> None:
     """Refuses a limit that leaves a new run nothing to train.
 
@@ -139,8 +110,8 @@ def updated(planned: Plan) -> Plan:
     complete = point is not None and point.complete and ended
     max_epochs = planned.config["trainer"]["max_epochs"] or 0
     epochs_left = 0 if complete else max(0, max_epochs - (point.epochs if point else 0))
-    doubt = tested.NEVER if planned.fresh else _run_doubt(planned.run, planned.config)
-    return replace(planned, complete=complete, epochs_left=epochs_left, doubt=doubt)
+    untested = tested.NEVER if planned.fresh else _why_untested(planned.run, planned.config)
+    return replace(planned, complete=complete, epochs_left=epochs_left, untested=untested)
 
 
 def test(planned: Plan) -> None:
@@ -149,8 +120,8 @@ def test(planned: Plan) -> None:
         again = "the command test reads the test set again"
         print(f"{planned.run.folder}: its test is not recorded: {why}; {again}", flush=True)
         return
-    if planned.doubt not in ("", tested.NEVER):
-        print(f"{planned.run.folder}: {planned.doubt}; it is tested again", flush=True)
+    if planned.untested not in ("", tested.NEVER):
+        print(f"{planned.run.folder}: {planned.untested}; it is tested again", flush=True)
     why = run_cli.run(planned.spec.with_settings(ONE_PROCESS).argv("test"))
     if why:
         unrecorded.note(planned.run, why, _conditions(planned))
@@ -182,8 +153,8 @@ def test_data_sha256(config: Mapping[str, Any]) -> str:
     return files_sha256(spec, "test", spec.folder(Path(config["data"]["data_dir"])))
 
 
-def _run_doubt(run: Run, config: Mapping[str, Any]) -> str:
+def _why_untested(run: Run, config: Mapping[str, Any]) -> str:
     if "test_weights_sha256" not in run.results():
         return tested.NEVER  # damaged weights do not matter here: fit reports them
     weights = tested.weights_sha256([run.evaluated()[0]])
-    return tested.doubt(run, weights, test_data_sha256(config))
+    return tested.why_untested(run, weights, test_data_sha256(config))

@@ -122,7 +122,7 @@ def _untested(system: System, planned: Sequence[Plan]) -> str:
     whole = [committee_plans.plan(done)] if system.members > 1 else []
     for plan in (*done, *whole):
         if not plan.tested:
-            why = plans.why_unrecorded(plan) or plan.doubt
+            why = plans.why_unrecorded(plan) or plan.untested
             return f"{plan.label}: {why}; the table has no row for {system.name}"
     return ""
 

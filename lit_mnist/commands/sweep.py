@@ -110,7 +110,7 @@ class Sweep(NamedTuple):
     def write_best(self, number: int, values: Mapping[str, Any]) -> None:
         """Writes the config of the best trial, unless the file is that trial's, perhaps edited."""
         path, name = self.best_config, self.best_config.stem
-        config = plans.resolved(self.spec.with_settings(values)) | {"name": name}
+        config = resolve(self.spec.with_settings(values)).options | {"name": name}
         # One process is for the trials: the run itself may use more
         trainer = {k: v for k, v in config["trainer"].items() if f"trainer.{k}" not in ONE_PROCESS}
         text = safe_yaml.dump(config | {"trainer": trainer})

@@ -69,7 +69,7 @@ def _own_classes(facts: Facts) -> dict[str, str]:
 def metrics(facts: Facts) -> dict[str, dict[str, float]]:
     """Returns accuracy and, where known, loss for each split."""
     found: dict[str, dict[str, float]] = {}
-    if not facts.doubt:
+    if not facts.untested:
         found["test"] = {
             "accuracy": facts.results["test_acc"],
             "loss": facts.results["test_loss"],
@@ -82,7 +82,7 @@ def metrics(facts: Facts) -> dict[str, dict[str, float]]:
 def scores(facts: Facts, val_count: int) -> str:
     """Formats the section about the scores."""
     results, rows = facts.results, []
-    if not facts.doubt:
+    if not facts.untested:
         rows.append(_row("test", results))
         rows += [_row(f"test: {one['run']} alone", one) for one in results.get("members", [])]
     if (val_acc := _best_val_acc(facts)) is not None:
@@ -90,8 +90,8 @@ def scores(facts: Facts, val_count: int) -> str:
         count = int(facts.trained.scores[0].get("images", val_count))  # fewer under a limit
         rows.append([name, f"{count:,}", f"{val_acc:.4f}", "", "", ""])
     head = ["images", "count", "accuracy", "95 % interval", "loss (nats)", "errors"]
-    note = f"No test counts for this file: {facts.doubt}.\n" if facts.doubt else ""
-    if "test_reads" in results and not facts.doubt:
+    note = f"No test counts for this file: {facts.untested}.\n" if facts.untested else ""
+    if "test_reads" in results and not facts.untested:
         note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
     return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
 

@@ -24,7 +24,7 @@ class Facts(NamedTuple):
         results: Content of its `results.json`.
         config: Content of the `config.yaml` of its first network; only a committee's own data
             options where that is not known.
-        doubt: Why it has no valid test result; empty if it has one.
+        untested: Why it has no valid test result; empty if it has one.
         own_steps: Steps of a single network's own that the exported file lacks; what they have
             scored is not said of it.
     """
@@ -34,7 +34,7 @@ class Facts(NamedTuple):
     trained: TrainedRun
     results: dict[str, Any]
     config: dict[str, Any]
-    doubt: str
+    untested: str
     own_steps: Sequence[str] = ()
 
     @classmethod
@@ -48,13 +48,13 @@ class Facts(NamedTuple):
             check_finished(one)
         members = [one.results() if one else {} for one in trained.runs]
         steps = trained.own_steps()
-        doubt = tested.doubt(run, trained.weights_sha256)
-        if "test_step" in steps:
-            doubt = doubt or "the test called a test_step of the run's own, which the file lacks"
+        untested = tested.why_untested(run, trained.weights_sha256)
+        if "test_step" in steps and not untested:
+            untested = "the test called a test_step of the run's own, which the file lacks"
         first = trained.runs[0]
         config = read_config((first or run).config_yaml)
         config = config if first else {"data": config.get("data")}
-        return cls(run, members, trained, run.results(), config, doubt, steps)
+        return cls(run, members, trained, run.results(), config, untested, steps)
 
     @property
     def name(self) -> str:
@@ -70,9 +70,9 @@ class Facts(NamedTuple):
     def calibration(self) -> dict[str, Any]:
         """Calibration measured on the test images; empty without a valid test."""
         entry = self.results.get("calibration")
-        return (
-            entry if isinstance(entry, dict) and "temperature" in entry and not self.doubt else {}
-        )
+        if self.untested or not isinstance(entry, dict) or "temperature" not in entry:
+            return {}
+        return entry
 
     @property
     def data(self) -> dict[str, Any]:
@@ -84,7 +84,7 @@ class Facts(NamedTuple):
     def picture(self) -> Path | None:
         """Path of the picture of misclassified test images; None without a valid test."""
         path = self.run.file("misclassified.png")
-        return path if path.is_file() and not self.doubt else None
+        return path if path.is_file() and not self.untested else None
 
     def metadata(self, pixels: str) -> dict[str, str]:
         """Returns the file's metadata as texts; lists and numbers are in JSON."""

@@ -76,11 +76,11 @@ def hold(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
     held before anything is logged, as of the same names Lightning takes the later.
     """
     module = trainer.lightning_module
-    how, attribute = dict(before["how"]), "metric_attribute"
+    how = dict(before["how"])
     reduce, sync = how.pop("reduce"), how.pop("sync")
     value: Any = before.get("value", before.get("step"))
-    if how.get(attribute):
-        value = dict(module.named_modules()).get(how[attribute])
+    if attribute := how.get("metric_attribute"):
+        value = dict(module.named_modules()).get(attribute)
     if value is None:  # a metric that is no attribute of the module
         return
     results = trainer.fit_loop.epoch_loop._results

@@ -28,23 +28,22 @@ def grid(images: np.ndarray, captions: Sequence[Sequence[tuple[str, Colour]]] = 
     Returns:
         uint8 (height, width, 3).
     """
-    count, height, width = images.shape
-    lines = len(captions[0]) if captions else 0
-    step_x = SCALE * width + GAP
-    step_y = SCALE * height + GAP + LINE_PX * lines
+    large = images.repeat(SCALE, 1).repeat(SCALE, 2)
+    count, height, width = large.shape
+    step_x = width + GAP
+    step_y = height + GAP + LINE_PX * (len(captions[0]) if captions else 0)
     columns, rows = min(count, COLUMNS), -(-count // COLUMNS)
     sheet = np.full((rows * step_y + GAP, columns * step_x + GAP, 3), GROUND, np.uint8)
     corners = [(GAP + i % COLUMNS * step_x, GAP + i // COLUMNS * step_y) for i in range(count)]
-    for image, (x, y) in zip(images, corners, strict=True):
-        large = image.repeat(SCALE, 0).repeat(SCALE, 1)
-        sheet[y : y + SCALE * height, x : x + SCALE * width] = large[..., None]
+    for image, (x, y) in zip(large, corners, strict=True):
+        sheet[y : y + height, x : x + width] = image[..., None]
     if not captions:
         return sheet
     picture = Image.fromarray(sheet)
     draw = ImageDraw.Draw(picture)
     for caption, (x, y) in zip(captions, corners, strict=True):
         for line, (text, colour) in enumerate(caption):
-            place = x + SCALE * width / 2, y + SCALE * height + LINE_PX * (line + 0.5)
+            place = x + width / 2, y + height + LINE_PX * (line + 0.5)
             _write(draw, place, text, colour, width=step_x)
     return np.array(picture)
 

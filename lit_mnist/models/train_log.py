@@ -16,6 +16,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.models.finite_loss import check_loss
 from lit_mnist.models.running_scores import RunningScores, Score, Scores
 from lit_mnist.runs import entries
+from lit_mnist.runs.version_0_1 import named_sums
 
 LOOK_EVERY = 100  # steps between checks that the loss is finite: each synchronises the device
 # The hook that Lightning takes these values to be logged in, one that training does not call: in
@@ -146,12 +147,6 @@ class TrainLog(Callback):
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
             rate = group["lr"]  # as a tensor, a schedule changes it in place
             self.lr = rate.clone() if isinstance(rate, Tensor) else rate
-
-
-def named_sums(partial: Any) -> Any:
-    """Returns a checkpoint's partial sums by name; in version 0.1 they were a list."""
-    names = ("total", "correct", "count", "finite_steps")
-    return dict(zip(names, partial, strict=True)) if isinstance(partial, list) else partial
 
 
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:

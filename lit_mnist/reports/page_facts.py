@@ -96,12 +96,12 @@ def read(folder: Path) -> RunFacts:
         raise UserError(f"{run.results_json}: missing; the same fit command writes it again")
     if not results:
         raise UserError(f"{folder}: contains no run; train one with fit")
-    replaced = best_score.doubt(folder, results)
+    replaced = best_score.why_replaced(folder, results)
     results = best_score.without(results) if replaced else results
     config = read_config(run.config_yaml)
     data = config.get("data") or {}
     dataset = data.get("dataset", results.get("dataset"))
-    untested = tested.doubt(run)
+    untested = tested.why_untested(run)
     looks = ledger.read(folder)
     return RunFacts(
         name=run_names.of(folder),

@@ -11,6 +11,7 @@ own_state          keeps what modules and callbacks load of their own, while hoo
 lacks              notes what a checkpoint lacks for an exact resume
 last_metrics       keeps the last value of all that was logged
 metric_states      what a user's metrics have counted
+own_patience       the patience of EarlyStopping as it is set now, and its stop
 own_passes         keeps how many passes a user's own loops have made
 partial_logs       keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients that a module's own optimization has not used

@@ -69,20 +69,11 @@ class Frozen(Callback):
         saved = entries.get(checkpoint, entries.FROZEN)
         if trainer.state.fn != TrainerFn.FITTING or saved is None:
             return
-        self.before = _frozen(trainer, pl_module)
-        changed = {
-            kind: {*names} ^ {*saved["before"].get(kind, names)}
-            for kind, names in self.before.items()
-        }
-        for name, weights in pl_module.named_parameters():
-            if name not in changed["weights"]:
-                weights.requires_grad_(name not in saved["weights"])
-        for name, norm in _norms(pl_module):
-            if name not in changed["statistics"]:
-                norm.track_running_stats = name not in saved["statistics"]
-        for name, layer in pl_module.named_modules():
-            if name not in changed["evaluating"]:
-                layer.training = name not in saved["evaluating"]
+        self.before = now = _frozen(trainer, pl_module)
+        for kind, (attribute, parts) in _freezable(pl_module).items():
+            changed = {*now[kind]} ^ {*saved["before"].get(kind, now[kind])}
+            for name in parts.keys() - changed:
+                setattr(parts[name], attribute, name not in saved[kind])
 
 
 def _note_groups(trainer: Trainer, module: LightningModule) -> None:
@@ -111,18 +102,27 @@ def _frozen(trainer: Trainer, module: LightningModule) -> dict[str, list[str]]:
 
     While all are validated, Lightning remembers in which mode they are trained.
     """
-    modes = {name: one.training for name, one in module.named_modules()}
+    free = {
+        kind: {name: getattr(one, attribute) for name, one in parts.items()}
+        for kind, (attribute, parts) in _freezable(module).items()
+    }
     if trainer.validating:
-        modes |= trainer.fit_loop.epoch_loop.val_loop._module_mode.mode
-    weights = [name for name, one in module.named_parameters() if not one.requires_grad]
-    norms = [name for name, one in _norms(module) if not one.track_running_stats]
-    evaluating = [name for name, trains in modes.items() if not trains]
-    return {"weights": weights, "statistics": norms, "evaluating": evaluating}
+        free["evaluating"] |= trainer.fit_loop.epoch_loop.val_loop._module_mode.mode
+    return {
+        kind: [name for name, is_free in ones.items() if not is_free] for kind, ones in free.items()
+    }
+
+
+def _freezable(module: LightningModule) -> dict[str, tuple[str, dict[str, Any]]]:
+    """Returns, by kind, the attribute that is False where something is frozen, and what has it."""
+    layers = dict(module.named_modules())
+    norms = {name: one for name, one in layers.items() if isinstance(one, _BatchNorm)}
+    return {
+        "weights": ("requires_grad", dict(module.named_parameters())),
+        "statistics": ("track_running_stats", norms),
+        "evaluating": ("training", layers),
+    }
 
 
 def _trained(module: LightningModule) -> list[str]:
     return [name for name, weights in module.named_parameters() if weights.requires_grad]
-
-
-def _norms(module: LightningModule) -> list[tuple[str, _BatchNorm]]:
-    return [(name, one) for name, one in module.named_modules() if isinstance(one, _BatchNorm)]

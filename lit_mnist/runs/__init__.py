@@ -28,7 +28,7 @@ copies          copies a module, so that asking it changes nothing
 known_states    the structure of the states of PyTorch's optimizers and schedules, and of ours
 optimization    the optimizers and schedules of a module, built before training
 relative_paths  paths of checkpoints as seen from a run's folder
-old_layout      class paths of version 0.1, when the package had no rooms
+version_0_1     class paths and sums of version 0.1, when the package had no rooms
 same_members    whether a committee's folder holds the results of the same members
 tested          whether a run's test is valid: of these weights, of all images
 tested_files    a quick version of that, without loading weights, for the list of runs

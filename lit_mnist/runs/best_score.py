@@ -38,13 +38,8 @@ def note(run: Run) -> None:
         run.update_results(**{KEY: tested_files.files_sha256([run.best])})
 
 
-def doubt(folder: Path, results: Mapping[str, Any]) -> str:
-    """Returns that a trained run's `best.ckpt` is no longer the scored file; empty if it is.
-
-    Args:
-        folder: The run's folder.
-        results: Content of its `results.json`.
-    """
+def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
+    """Returns that a trained run's `best.ckpt` is no longer the scored file; empty if it is."""
     run, noted = Run(folder), results.get(KEY)
     if not isinstance(noted, str) or not run.best.is_file():
         return ""  # trained by an earlier version, or training still

@@ -92,8 +92,7 @@ def cut_short(checkpoint: dict[str, Any]) -> list[dict[str, float]]:
 
 
 def _rows(checkpoint: dict[str, Any], name: str, missing: Any = None) -> Any:
-    first = checkpoint.get("callbacks", {}).get("History", {"rows": []})  # its name in version 0.1
-    state = entries.state(checkpoint, entries.METRICS, first)
+    state = entries.state(checkpoint, entries.METRICS, {"rows": []})
     found = state.get(name, missing) if isinstance(state, dict) else None
     sound = isinstance(found, list) and all(
         isinstance(row, dict)

@@ -27,15 +27,7 @@ def deep(thing: T, *shared: Any) -> T:
 
 
 def copied(thing: T, *shared: Any) -> T:
-    """Copies a module or a callback.
-
-    Args:
-        thing: What is copied.
-        shared: What the copy shares with it, such as its trainer.
-
-    Returns:
-        The copy; itself if it holds something that cannot be copied.
-    """
+    """Copies likewise; returns the thing itself if it holds something that cannot be copied."""
     try:
         return deep(thing, *shared)
     except Exception:  # whatever a user's attribute may raise

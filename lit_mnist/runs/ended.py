@@ -12,7 +12,9 @@ from lit_mnist.runs.limits import Ends, Limit, Progress
 from lit_mnist.runs.run_config import flat
 
 # Options by which EarlyStopping may end a run later
-_PATIENCE = ("trainer.callbacks", "trainer.min_epochs", "trainer.min_steps")
+_PATIENCE = {"trainer.callbacks", "trainer.min_epochs", "trainer.min_steps"}
+# What has ended a run may have had no patience: a trial's end, or what only code tells
+_WITHOUT_PATIENCE = ("", "a callback", "TrialPruning")
 
 
 class Ended(NamedTuple):
@@ -24,39 +26,54 @@ class Ended(NamedTuple):
 
 
 def why_ended(
-    run: Run,
-    before: dict[str, Any],
-    config: dict[str, Any],
-    checkpoint: dict[str, Any],
-    ends: Ends,
+    run: Run, before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any], ends: Ends
 ) -> Ended | None:
     """Returns why nothing is left to train; None if something is.
+
+    A limit that is reached counts first; a run that was killed before one goes on. A stop of
+    EarlyStopping is in the checkpoint, and holds unless its patience is raised. Of another callback
+    only the name is known.
 
     Raises:
         UserError: An option would have no effect.
     """
-    results, old, new = run.results(), flat(listed(before)), flat(listed(config))
+    results, done = run.results(), Progress.of(checkpoint)
+    killed = results.get("status") != "complete" and not entries.get(checkpoint, entries.AT_END)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
-    done, lack = Progress.of(checkpoint), checkpoints.lack(checkpoint)
     limit = limits.reached(config, done, ends.timers)
-    at_end = entries.get(checkpoint, entries.AT_END, False)
-    cut_short = results.get("status") != "complete" and not at_end
-    if limit and not (cut_short and ends.acts and not lack):
+    if limit and not (killed and ends.acts and not checkpoints.lack(checkpoint)):
         limits.check_effect(raised, limit)
         return _at_limit(limit, before, done)
-    more = early_stopping.changes(checkpoint, ends.patience)  # less is refused
+    if killed:
+        return None
+    patience = early_stopping.changes(checkpoint, ends.patience)  # less is refused elsewhere
     short = limits.short_of_minimum(config, done)
-    stops = [] if cut_short or short else early_stopping.holding(checkpoint, ends.patience)
+    stops = [] if short else early_stopping.holding(checkpoint, ends.patience)
     if stops:
-        _check_effect([*raised, *map(str, more), *_other_timers(before, config)], stops)
+        _check_stop([*raised, *map(str, patience), *_other_timers(before, config)], stops)
         return Ended(f"ended by {stops[0].name}", remedy=early_stopping.remedy(stops))
-    unchanged = all(old.get(key) == new.get(key) for key in (*LIMITS, "trainer.callbacks"))
+    return None if patience else _by_another(results, before, config, raised, short)
+
+
+def _by_another(
+    results: dict[str, Any],
+    before: dict[str, Any],
+    config: dict[str, Any],
+    raised: list[str],
+    short: bool,
+) -> Ended | None:
+    """Tells of a callback of which only the name is known: it holds until its options change."""
     by = results.get("ended_by", "a callback")
-    stays = by not in limits.OPTIONS and not short  # or was lowered
-    if not cut_short and unchanged and stays and not more:
+    if by in limits.OPTIONS:  # which is not reached now: raised since, or lowered then
+        return None
+    old, new = flat(listed(before)), flat(listed(config))
+    changed = {key for key in old.keys() | new.keys() if old.get(key) != new.get(key)}
+    if not short and changed.isdisjoint({*LIMITS, "trainer.callbacks"}):
         return Ended(f"ended by {by}")
-    if not more:
-        _check_patience(old, new, results, raised)
+    waits = results.get("status") == "complete" and by not in _WITHOUT_PATIENCE
+    if waits and changed.isdisjoint(_PATIENCE):
+        remedy = "if its patience ran out, give it more, or else choose another --name"
+        _check_effect(raised, f"{by} has ended the run", remedy)
     return None
 
 
@@ -74,26 +91,13 @@ def _other_timers(before: dict[str, Any], config: dict[str, Any]) -> list[str]:
     return ["trainer.callbacks: another Timer"] if "trainer" in before and old != new else []
 
 
-def _check_effect(changed: list[str], stops: list[Stop]) -> None:
+def _check_stop(changed: list[str], stops: list[Stop]) -> None:
     """Refuses to raise a limit, or patience, that no stop has waited for."""
-    if not changed:
-        return
     by = next((f" by its {one.option}" for one in stops if one.option), "")
-    raise UserError(
-        f"{'; '.join(changed)}: has no effect, as {stops[0].name} has ended the run{by};"
-        f" {early_stopping.remedy(stops) or 'choose another --name'}"
-    )
+    remedy = early_stopping.remedy(stops) or "choose another --name"
+    _check_effect(changed, f"{stops[0].name} has ended the run{by}", remedy)
 
 
-def _check_patience(
-    old: dict[str, Any], new: dict[str, Any], results: dict[str, Any], raised: list[str]
-) -> None:
-    """Refuses to raise a limit that a callback, of unknown state, has ended the run before."""
-    by = str(results.get("ended_by", ""))
-    stopped = by not in ("", "a callback", "TrialPruning", *limits.OPTIONS)
-    unchanged = all(old.get(key) == new.get(key) for key in _PATIENCE)
-    if results.get("status") == "complete" and stopped and raised and unchanged:
-        raise UserError(
-            f"{'; '.join(raised)}: has no effect, as {by} has ended the run; if its patience ran"
-            " out, give it more, or else choose another --name"
-        )
+def _check_effect(changed: list[str], why: str, remedy: str) -> None:
+    if changed:
+        raise UserError(f"{'; '.join(changed)}: has no effect, as {why}; {remedy}")

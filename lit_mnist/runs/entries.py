@@ -1,7 +1,7 @@
 """Our own entries in a checkpoint: their names, which no entry of a user's module has.
 
 A module's `on_save_checkpoint` may add what it likes, such as a "frozen" of its own. Version 0.1
-had two entries, without the prefix.
+had two entries, without the prefix, and called one of them "History" at first.
 """
 
 from collections.abc import Mapping
@@ -48,4 +48,5 @@ def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:
 
 def state(checkpoint: Mapping[str, Any], key: str, default: Any = None) -> Any:
     """Returns the state of one of our callbacks; likewise."""
-    return get(checkpoint.get("callbacks", {}), key, default)
+    states = checkpoint.get("callbacks", {})
+    return get(states, key, states.get("History", default) if key == METRICS else default)

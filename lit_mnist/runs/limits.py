@@ -82,9 +82,11 @@ def reached(
         if limit is not None and 0 <= limit <= value:
             return Limit(option, limit)
     known = dict.fromkeys(_durations(config), "") if timers is None else timers
+    if short_of_minimum(config, done):
+        return None
     by_callback = bool(callback_kinds.all_of(config, "Timer"))  # which replaces the option
     default = "the Timer of --trainer.callbacks" if by_callback else ""
-    for seconds, place in () if short_of_minimum(config, done) else known.items():
+    for seconds, place in known.items():
         if seconds <= done.seconds:
             return Limit("max_time", timedelta(seconds=seconds), place or default)
     return None

@@ -83,13 +83,14 @@ def _folders(place: Path, above: frozenset[Path] = frozenset()) -> list[Path]:
         entries = {entry.name: os.path.isdir(entry) for entry in os.scandir(place)}
     except OSError:  # of another user, or gone since
         return []
-    # of a logger that a user adds, such as CSVLogger with its own metrics.csv
-    other = "hparams.yaml" in entries and not {"results.json", "config.yaml"} & entries.keys()
-    if not other and MARKS & entries.keys():
+    marks = {*entries}
+    if "hparams.yaml" in marks and not {"results.json", "config.yaml"} & marks:
+        marks = set()  # of a logger that a user adds, such as CSVLogger with its own metrics.csv
+    if MARKS & marks:
         return [place]  # nothing of interest lies within a run
     folders = [place / name for name, is_folder in entries.items() if is_folder]
     below = [run for folder in folders for run in _folders(folder, above | {real})]
-    return below or ([place] if not other and _WEAK_MARKS & entries.keys() else [])
+    return below or ([place] if _WEAK_MARKS & marks else [])
 
 
 def _once(folders: Iterable[Path], log_dir: Path) -> list[Path]:
@@ -139,10 +140,10 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
 
 def _valid(folder: Path, results: dict[str, Any], problems: list[str]) -> dict[str, Any]:
     """Returns the results that are of the present files, and notes why others are not."""
-    if doubt := _tolerant(lambda: tested_files.doubt(folder, results), "", problems):
+    if outdated := _tolerant(lambda: tested_files.why_outdated(folder, results), "", problems):
         results = tested_files.without(results)
-        problems.append(f"{doubt}; test it again")
-    if replaced := _tolerant(lambda: best_score.doubt(folder, results), "", problems):
+        problems.append(f"{outdated}; test it again")
+    if replaced := _tolerant(lambda: best_score.why_replaced(folder, results), "", problems):
         results = best_score.without(results)
         problems.append(replaced)
     if other := tested_files.other(folder, results):

@@ -29,12 +29,7 @@ def run_of(path: Path, checkpoint: Mapping[str, Any]) -> Run | None:
 
 
 def history(path: Path, checkpoint: Mapping[str, Any]) -> Rows:
-    """Returns one row per epoch of the training of a checkpoint, also those that followed it.
-
-    Args:
-        path: The checkpoint's file.
-        checkpoint: As returned by `checkpoints.read`.
-    """
+    """Returns one row per epoch of the training of a checkpoint, also those that followed it."""
     rows = checkpoints.history(dict(checkpoint))
     return next(filter(None, (_table(run, rows) for run in places(path))), rows)
 

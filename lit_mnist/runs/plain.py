@@ -40,14 +40,7 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     if depth >= safe_torch.MAX_DEPTH - 1:
         raise UserError(f"the checkpoint's {place:.99} is nested too deeply{_REMEDY}")
     if isinstance(value, dict):
-        kinds: tuple[type[dict[Any, Any]], ...] = (OrderedDict, Counter, dict)
-        content = next(kind() for kind in kinds if isinstance(value, kind))
-        for key, part in value.items():
-            below = _below(place, key), depth + 1
-            content[checked(key, f"a key of {place}", depth + 1)] = checked(part, *below)
-        if hasattr(value, "_metadata"):  # the versions of a state_dict's modules
-            content._metadata = value._metadata  # type: ignore[attr-defined] # PyTorch sets it
-        return content
+        return _dict(value, place, depth + 1)
     if type(value) in (list, tuple, set):
         parts = enumerate(value)
         return type(value)(checked(part, _below(place, index), depth + 1) for index, part in parts)
@@ -56,6 +49,17 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
         f"the checkpoint's {place} is a {kind_name}, which cannot be loaded without executing"
         f" code{_REMEDY}"
     )
+
+
+def _dict(value: dict[Any, Any], place: str, depth: int) -> dict[Any, Any]:
+    """Checks keys and values; returns a dict of the nearest class that a checkpoint may hold."""
+    kinds: tuple[type[dict[Any, Any]], ...] = (OrderedDict, Counter, dict)
+    content = next(kind() for kind in kinds if isinstance(value, kind))
+    for key, part in value.items():
+        content[checked(key, f"a key of {place}", depth)] = checked(part, _below(place, key), depth)
+    if hasattr(value, "_metadata"):  # the versions of a state_dict's modules
+        content._metadata = value._metadata  # type: ignore[attr-defined] # PyTorch sets it
+    return content
 
 
 def _whole(value: Tensor, place: str) -> Tensor:

@@ -14,9 +14,9 @@ from lit_mnist.runs.config_changes import differences
 from lit_mnist.runs.ended import Ended, why_ended
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends
-from lit_mnist.runs.old_layout import with_moved_classes
 from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.runs.trained_on import fingerprint_of
+from lit_mnist.runs.version_0_1 import with_moved_classes
 
 # A function that returns what is wrong with a checkpoint; empty if nothing is
 Fault = Callable[[dict[str, Any]], str]

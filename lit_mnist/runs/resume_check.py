@@ -17,6 +17,7 @@ from torch.optim import Adam, Optimizer
 from lit_mnist.runs import checkpoints, entries, known_states
 from lit_mnist.runs.folder import COLUMNS
 from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
+from lit_mnist.runs.version_0_1 import named_sums
 from lit_mnist.runs.weights import infinite, makes_layers_late, misfit
 
 
@@ -46,33 +47,45 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     """
     if "optimizer_states" not in checkpoint:
         return "holds weights only, not the state needed to resume training"
-    late = False  # whether `setup` creates layers, so that the optimizers are unknown
-    kept = [checkpoint[key] for key in ("state_dict", "current_model_state") if key in checkpoint]
-    for weights in kept:  # the latter: beside an average
-        wrong = misfit(weights, model, checkpoint)
-        late = late or (bool(wrong) and makes_layers_late(model))
-        if wrong and not late:
-            return f"its weights do not fit the model: {wrong}"
-        if wrong := infinite(weights, model):
-            return wrong
-    expected: dict[str, Any] = {"epoch": 0, "global_step": 0, "pytorch-lightning_version": "2.6"}
-    expected["loops"] = {"fit_loop": trainer.fit_loop.state_dict()}
+    names = ("state_dict", "current_model_state")  # the latter: beside an average
+    kept = [checkpoint[name] for name in names if name in checkpoint]
+    if wrong := _first(_wrong_weights(weights, model, checkpoint) for weights in kept):
+        return wrong
+    late = makes_layers_late(model) and any(misfit(one, model, checkpoint) for one in kept)
     optimizers, schedules = ([], None) if late else optimization(trainer, model)
     if _other(checkpoint, optimizers, schedules):
-        optimizers, schedules = [], None
-    expected["optimizer_states"] = [*map(known_states.of_groups, optimizers)]
-    expected["lr_schedulers"] = (
-        None if schedules is None else [*map(known_states.of_schedule, schedules)]
+        optimizers = []
+    found = (
+        unlike(_expected(trainer, optimizers, schedules), checkpoint)
+        or _unlike_partial(checkpoint, model)
+        or _first(
+            _unlike_moments(one, checkpoint["optimizer_states"][place], f"optimizer_states.{place}")
+            for place, one in enumerate(optimizers)
+        )
     )
-    if not optimizers:  # they cannot be known in advance
-        expected |= {"optimizer_states": None, "lr_schedulers": None}
-    found = unlike(expected, checkpoint) or _unlike_partial(checkpoint, model)
-    for place, optimizer in enumerate(optimizers):
-        state = checkpoint["optimizer_states"][place] if not found else {}
-        found = found or _unlike_moments(optimizer, state, f"optimizer_states.{place}")
     if not all(row.keys() >= set(COLUMNS) for row in checkpoints.history(checkpoint)):
         found = found or "its rows are not those of metrics.csv"
     return f"damaged, {found}" if found else ""
+
+
+def _wrong_weights(weights: dict[str, Any], model: LightningModule, checkpoint: Any) -> str:
+    wrong = misfit(weights, model, checkpoint)
+    if wrong and not makes_layers_late(model):
+        return f"its weights do not fit the model: {wrong}"
+    return infinite(weights, model)
+
+
+def _expected(trainer: Trainer, optimizers: list[Optimizer], schedules: Any) -> dict[str, Any]:
+    """Returns the structure of a checkpoint; without optimizers, those are not known in advance."""
+    known = optimizers and schedules is not None
+    return {
+        "epoch": 0,
+        "global_step": 0,
+        "pytorch-lightning_version": "2.6",
+        "loops": {"fit_loop": trainer.fit_loop.state_dict()},
+        "optimizer_states": [*map(known_states.of_groups, optimizers)] or None,
+        "lr_schedulers": [*map(known_states.of_schedule, schedules or ())] if known else None,
+    }
 
 
 def unlike(expected: Any, found: Any, name: str = "its content") -> str:
@@ -130,15 +143,16 @@ def _unlike_moments(optimizer: Optimizer, found: dict[str, Any], name: str) -> s
     states, groups = found.get("state", {}), found.get("param_groups", [])
     if not isinstance(states, dict):
         return f"{name}.state is not a dict"
-    for group, current in zip(groups, optimizer.param_groups, strict=bool(found)):
-        for key, weights in zip(group["params"], current["params"], strict=True):
-            if key in states:
-                place = f"{name}.state.{key}"
-                expected = known_states.of_moments(optimizer, group, weights)
-                wrong = unlike(expected, states[key], place)
-                if wrong or (wrong := _not_finite(states[key], place) if known else ""):
-                    return wrong
-    return ""
+    stepped = [
+        (f"{name}.state.{key}", states[key], known_states.of_moments(optimizer, group, weights))
+        for group, current in zip(groups, optimizer.param_groups, strict=True)
+        for key, weights in zip(group["params"], current["params"], strict=True)
+        if key in states
+    ]
+    return _first(
+        unlike(expected, state, place) or (_not_finite(state, place) if known else "")
+        for place, state, expected in stepped
+    )
 
 
 def _not_finite(state: dict[str, Any], name: str) -> str:
@@ -158,9 +172,9 @@ def _unlike_partial(checkpoint: dict[str, Any], model: LightningModule) -> str:
     if found or not kept or scores is None:
         return found
     sums = scores.partial_sums()
-    if isinstance(kept, list):  # in version 0.1 they had no names, and the last was missing
-        sums.pop("unanswered")
-        kept = dict(zip(sums, kept, strict=False))
+    if isinstance(kept, list):
+        kept = named_sums(kept)
+        sums.pop("unanswered")  # which version 0.1 did not have
     first = kept.get("count") if isinstance(kept, dict) else None
     ranks = len(first) if isinstance(first, Tensor) and first.ndim == 1 else 1
     return unlike({name: value.expand(ranks) for name, value in sums.items()}, kept, "train_scores")

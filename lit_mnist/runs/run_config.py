@@ -9,7 +9,7 @@ import yaml
 from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
-from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs.version_0_1 import with_moved_classes
 
 _NO_CONFIG = "restore it, or remove it (fit goes by its checkpoint then), or start over: --fresh"
 

@@ -15,7 +15,7 @@ import yaml
 from jsonargparse import get_loader, set_dumper, set_loader
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs.version_0_1 import with_moved_classes
 
 MAX_CHARACTERS = 1 << 22
 MAX_DEPTH = 32

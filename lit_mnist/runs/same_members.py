@@ -29,12 +29,7 @@ def check(run: Run, paths: Sequence[Path]) -> None:
 
 
 def other(run: Run, paths: Sequence[Path]) -> str:
-    """Names a member of which a folder's results are, if not of these; empty if there is none.
-
-    Args:
-        run: The committee's folder.
-        paths: The members' checkpoints.
-    """
+    """Names a member of which a folder's results are, if not of these; empty if there is none."""
     results = run.results()
     validated = results.get("out_of_fold") or {}
     known = results.get("test_checkpoints") or validated.get("checkpoints") or []

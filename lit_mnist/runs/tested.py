@@ -106,7 +106,7 @@ def lower_precision(run: Run, precision: str) -> str:
     return f"tested in {precision}, which rounds the weights of a run in {own}"
 
 
-def doubt(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
+def why_untested(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:
     """Returns the reason why the run's test is not valid; empty if it is.
 
     Args:

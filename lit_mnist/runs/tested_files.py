@@ -1,7 +1,7 @@
 """Whether the tested checkpoints are still the same files, without loading weights.
 
-`tested.doubt` loads them and is exact, but too slow for a list of hundreds of runs: here a file is
-read, and only hashed, if it is newer than the test.
+`tested.why_untested` loads them and is exact, but too slow for a list of hundreds of runs: here a
+file is read, and only hashed, if it is newer than the test.
 """
 
 import hashlib
@@ -33,7 +33,7 @@ def files_sha256(paths: Iterable[Path]) -> str:
     return digest.hexdigest()
 
 
-def doubt(folder: Path, results: Mapping[str, Any]) -> str:
+def why_outdated(folder: Path, results: Mapping[str, Any]) -> str:
     """Returns why a run's test is not valid, as far as files tell; empty if nothing is known.
 
     Args:
@@ -58,12 +58,7 @@ def doubt(folder: Path, results: Mapping[str, Any]) -> str:
 
 
 def other(folder: Path, results: Mapping[str, Any]) -> str:
-    """Returns the tested checkpoint, if it is not the one that the run's validation score is of.
-
-    Args:
-        folder: The run's folder.
-        results: Content of its `results.json`.
-    """
+    """Returns the tested checkpoint, if it is not the one that the run's validation score is of."""
     named = results.get("test_checkpoints") or []
     if len(named) != 1:  # never tested, or a committee
         return ""

@@ -4,8 +4,8 @@ best_checkpoint    writes best.ckpt
 callbacks          writes metrics.csv and prints a line per epoch; the progress bar
 checkpoint_io      checkpoints that are written whole or not at all, and read once they are
 checkpoint_names   the user's checkpoint callbacks; refuses those that would replace our files
-checkpointing      writes last.ckpt, and lists what writes checkpoints
-ending             which limit ended training; stops only where a run can be resumed
+checkpointing      writes last.ckpt, ends only at whole steps, lists what writes checkpoints
+ending             how training ends: by which limit or callback, and where in an epoch
 final_weights      saves weights that are changed after the last epoch, such as an average
 known_ends         how a run will end, before it is trained
 run_folder         clears a run's folder and writes its config and status

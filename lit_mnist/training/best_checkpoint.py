@@ -40,26 +40,26 @@ class BestCheckpoint(ModelCheckpoint):
     def __init__(self, run: Run, metrics: MetricsCSV | None = None) -> None:
         super().__init__(run.best.parent, run.best.stem, monitor="val_acc", mode="max", **OPTIONS)
         self.run, self.metrics = run, metrics
-        self.measured: dict[str, float] = {}  # scores of the last validation, and its step
-        self.due = False  # whether this epoch was validated at its end
         self.validated = ValidatedWeights()
-        self.reported = False  # whether a change since then was reported
-        self.saving = False  # whether `best.ckpt` itself is being saved
-        self.stored: dict[str, float] = {}  # scores of `best.ckpt` until they are compared
+        self.measured: dict[str, float] = {}  # scores of the last validation, and its step
+        self.at_end = False  # whether that was at the end of this epoch
+        self.told = False  # whether a change of the weights since then was reported
+        self.unchecked = False  # whether `best.ckpt` is being saved, its weights unchecked
+        self.to_beat: dict[str, float] = {}  # the file's scores, until this run counts its images
 
     def on_train_batch_end(self, *_: Any) -> None:
         """Saves nothing, as there is no score of these weights yet."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Reads the score to beat."""
-        stored = self._score_of_file() if trainer.is_global_zero else {}
-        self.stored = stored = trainer.strategy.broadcast(stored)
-        self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
-        if stored:
+        stored = self._scores_in_file() if trainer.is_global_zero else {}
+        self.to_beat = trainer.strategy.broadcast(stored)
+        self._forget_best()
+        if self.to_beat:
             self.best_model_path = self.kth_best_model_path = self.format_checkpoint_name({})
-            self.best_model_score = self.kth_value = torch.tensor(stored["val_acc"])
+            self.best_model_score = self.kth_value = torch.tensor(self.to_beat["val_acc"])
             self.best_k_models = {self.best_model_path: self.kth_value}
-            self._write_down(trainer, stored)
+            self._write_down(trainer, self.to_beat)
         self._drop_other_images(trainer)
 
     def on_validation_batch_end(
@@ -80,12 +80,12 @@ class BestCheckpoint(ModelCheckpoint):
         """Records the score; saves, unless the epoch ends here, which `on_train_epoch_end` does."""
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
-        metrics, self.due = trainer.callback_metrics, trainer.is_last_batch
+        metrics, self.at_end = trainer.callback_metrics, trainer.is_last_batch
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         images = validated_images.count(trainer)
         counted = {"images": images} if images else {}
         self.measured = place | _known(metrics, "val_acc", "val_loss") | counted
-        if not self.due:
+        if not self.at_end:
             self._save_if_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -96,8 +96,8 @@ class BestCheckpoint(ModelCheckpoint):
         """
         if self.metrics:
             self.metrics.finish(trainer)
-        if self.due:
-            self.due = False
+        if self.at_end:
+            self.at_end = False
             self._save_if_best(trainer)
 
     def state_dict(self) -> dict[str, Any]:
@@ -111,7 +111,7 @@ class BestCheckpoint(ModelCheckpoint):
         if self.measured and self.validated.changed(trainer):
             checkpoint["callbacks"][self.state_key] |= {"measured": {}}
 
-    def check_saved(self, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
+    def check_weights(self, trainer: Trainer, checkpoint: dict[str, Any]) -> None:
         """Leaves the scores out of a checkpoint into which hooks have put other weights.
 
         Args:
@@ -123,12 +123,12 @@ class BestCheckpoint(ModelCheckpoint):
         """
         state, other = checkpoint.get("callbacks", {}).get(self.state_key, {}), ""
         if state.get("measured"):
-            other = self.validated.unlike(trainer, checkpoint["state_dict"])
+            other = self.validated.changed_by_hooks(trainer, checkpoint["state_dict"])
         if other:
             state["measured"] = {}
         # once, as all ranks decide together: `applied` may be in force twice on one of them
-        saving, self.saving = self.saving, False
-        if saving and not trainer.strategy.reduce_boolean_decision(not other):
+        is_best, self.unchecked = self.unchecked, False
+        if is_best and not trainer.strategy.reduce_boolean_decision(not other):
             raise OtherWeightsError(other)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
@@ -137,50 +137,49 @@ class BestCheckpoint(ModelCheckpoint):
             super().load_state_dict(state_dict)
 
     def _save_if_best(self, trainer: Trainer) -> None:
-        score = trainer.callback_metrics.get("val_acc")
-        score = score if _known(trainer.callback_metrics, "val_acc") else None
+        metrics = trainer.callback_metrics
+        score = metrics["val_acc"] if _known(metrics, "val_acc") else None
         self._drop_other_images(trainer)
         changed = self.validated.changed(trainer)
         if not trainer.strategy.reduce_boolean_decision(not changed):
             self._refuse(trainer, changed)
         elif self.check_monitor_top_k(trainer, score):
             before = copy.deepcopy(super().state_dict())
+            self.unchecked = True
             try:
                 self._save_topk_checkpoint(trainer, self._monitor_candidates(trainer))
                 self._write_down(trainer, self.measured)
             except OtherWeightsError as error:
                 super().load_state_dict(before)
                 self._refuse(trainer, str(error))
-
-    def _save_checkpoint(self, trainer: Trainer, filepath: str) -> None:
-        self.saving = True
-        try:
-            super()._save_checkpoint(trainer, filepath)
-        finally:
-            self.saving = False
+            finally:
+                self.unchecked = False
 
     def _refuse(self, trainer: Trainer, changed: str) -> None:
         self.measured = {}
-        if not self.reported and trainer.is_global_zero:
+        if not self.told and trainer.is_global_zero:
             print(
                 f"best.ckpt is not written: {changed or 'a weight'} is not what it was during"
                 f" validation, so the score is not that of a checkpoint; {remedy(trainer)}"
             )
-        self.reported = True
+        self.told = True
 
     def _drop_other_images(self, trainer: Trainer) -> None:
-        """Drops a stored score to beat that is of other images, once their number is known."""
-        if other := validated_images.other(self.stored, trainer):
-            self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
+        """Drops a score to beat that is of other images, once their number is known."""
+        if other := validated_images.other(self.to_beat, trainer):
+            self._forget_best()
             if trainer.is_global_zero:
                 still = validated_images.still_compared(trainer)
                 print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
                 known = best_score.without(self.run.results())
                 files.write_json(self.run.results_json, known)
         if other or validated_images.count(trainer):
-            self.stored = {}
+            self.to_beat = {}
 
-    def _score_of_file(self) -> dict[str, float]:
+    def _forget_best(self) -> None:
+        self.best_k_models, self.best_model_path, self.best_model_score = {}, "", None
+
+    def _scores_in_file(self) -> dict[str, float]:
         if not self.run.best.exists():
             return {}
         try:

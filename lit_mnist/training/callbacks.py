@@ -39,10 +39,12 @@ class MetricsCSV(Callback):
         watch: Passes each row on to the loggers; None if there are none.
     """
 
+    state_key = entries.METRICS  # independent of the class's name
+
     def __init__(self, run: Run, watch: Watch | None = None) -> None:
         self.run, self.watch = run, watch
         self.rows: list[dict[str, float]] = []
-        self.ended: dict[str, float] | None = None  # measures of an epoch whose row is not final
+        self.measured: dict[str, float] = {}  # of an epoch that has ended, until its row is final
         self.unfinished = False  # whether more of this epoch may follow
         self.cut_short: list[dict[str, float]] = []  # the loaded row of an epoch without its end
         self.logged = LoggedValues()
@@ -67,7 +69,7 @@ class MetricsCSV(Callback):
         self.unfinished = False
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # not before its first batch
             seconds = time.perf_counter() - self.began
-            self.ended = {"epoch": trainer.current_epoch, "seconds": seconds}
+            self.measured = {"epoch": trainer.current_epoch, "seconds": seconds}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -80,7 +82,7 @@ class MetricsCSV(Callback):
             "logged": values if self.unfinished else {},
             "cut_short": self.cut_short or self._row_so_far(trainer, values),
         }
-        if self.ended and trainer.is_global_zero:
+        if self.measured and trainer.is_global_zero:
             self._write(rows)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -101,9 +103,9 @@ class MetricsCSV(Callback):
 
     def finish(self, trainer: Trainer) -> None:
         """Writes and prints the row of an epoch that has ended, once."""
-        if self.ended is None:
+        if not self.measured:
             return
-        self.rows, self.ended = self._with_ended(self.logged.of_epoch(trainer)), None
+        self.rows, self.measured = self._with_ended(self.logged.of_epoch(trainer)), {}
         if trainer.is_global_zero:
             self._write(self.rows)
             if self.watch:
@@ -112,7 +114,7 @@ class MetricsCSV(Callback):
 
     def _with_ended(self, values: dict[str, float]) -> list[dict[str, float]]:
         row = dict.fromkeys(COLUMNS, math.nan) | columns(values)
-        return [*self.rows, *([] if self.ended is None else [row | self.ended])]
+        return [*self.rows, *([row | self.measured] if self.measured else [])]
 
     def _row_so_far(self, trainer: Trainer, values: dict[str, float]) -> list[dict[str, float]]:
         """Returns the row of an epoch in which training ends, if it does."""
@@ -130,11 +132,6 @@ class MetricsCSV(Callback):
         files.write_text(self.run.metrics_csv, metrics_csv(rows))
         seconds = round(sum(row["seconds"] for row in rows), 2)
         self.run.update_results(epochs=len(rows), seconds=seconds)
-
-    @property
-    def state_key(self) -> str:
-        """Key of the rows in a checkpoint, independent of the class's name."""
-        return entries.METRICS
 
     def _print(self, trainer: Trainer) -> None:
         row, last = self.rows[-1], trainer.max_epochs

@@ -1,4 +1,4 @@
-"""Writes the checkpoint `last.ckpt`, and lists the callbacks that write checkpoints."""
+"""Writes `last.ckpt`, ends training only at whole steps, and lists what writes checkpoints."""
 
 from typing import Any
 
@@ -9,7 +9,33 @@ from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.best_checkpoint import OPTIONS, BestCheckpoint
 from lit_mnist.training.callbacks import MetricsCSV
-from lit_mnist.training.ending import WholeSteps, ends_within_epoch, validates_next
+from lit_mnist.training.ending import ends_within_epoch, validates_next
+
+
+class WholeSteps(Callback):
+    """Lets training end only after a complete optimizer step.
+
+    While gradients are being accumulated, a request to stop is delayed until the optimizer steps:
+    checkpoints do not hold gradients, and without them a resumed run would differ.
+    `module_callbacks` puts it behind all that may ask for a stop.
+    """
+
+    def __init__(self) -> None:
+        self.stop_delayed = False
+
+    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
+        """Delays a stop, or lets a delayed one happen."""
+        self._hold(trainer)
+
+    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Likewise, as EarlyStopping requests its stop here."""
+        if trainer.state.fn == "fit" and not trainer.sanity_checking:
+            self._hold(trainer)
+
+    def _hold(self, trainer: Trainer) -> None:
+        stop = self.stop_delayed or trainer.should_stop
+        self.stop_delayed = stop and trainer.fit_loop._should_accumulate()
+        trainer.should_stop = stop and not self.stop_delayed
 
 
 class LastCheckpoint(ModelCheckpoint):
@@ -31,22 +57,17 @@ class LastCheckpoint(ModelCheckpoint):
         self.saved_at = _steps(trainer)
 
     def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Saves within the epoch; `save_after_the_module` moves this behind the module's hook."""
-        self.save_within_epoch(trainer)
+        """Saves if it is time to, but never while gradients are being accumulated.
 
-    def save_within_epoch(self, trainer: Trainer) -> None:
-        """Saves if it is time to, but never while gradients are being accumulated."""
+        `save_after_the_module` calls this, and the next, only behind the module's own hook.
+        """
         if trainer.is_last_batch or trainer.fit_loop._should_accumulate():
             return
         if ends_within_epoch(trainer) or (self._is_due(trainer) and not validates_next(trainer)):
             self._save(trainer)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Saves again where training ends; likewise."""
-        self.save_after_validation(trainer)
-
-    def save_after_validation(self, trainer: Trainer) -> None:
-        """Saves where training ends, to include what this validation has changed."""
+        """Saves again where training ends, to include what this validation has changed."""
         fitting = trainer.state.fn == "fit" and not trainer.sanity_checking
         if fitting and ends_within_epoch(trainer) and not trainer.fit_loop._should_accumulate():
             self._save(trainer)

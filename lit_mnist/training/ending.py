@@ -1,19 +1,16 @@
-"""How training ends: which limit it has reached, and stopping only where it can be resumed."""
+"""How training ends: how far it has come, which limit or callback ends it, and where."""
 
 from collections.abc import Iterable
 from typing import Any
 
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import EarlyStopping, Timer
-from lightning.pytorch.callbacks.early_stopping import EarlyStoppingReason
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist import trainers
 from lit_mnist.runs import early_stopping, limits
 from lit_mnist.runs.limits import Progress
 from lit_mnist.training.trial_pruning import TrialPruning
-
-_TRAINING = EarlyStoppingReason.NOT_STOPPED
 
 
 def progress(trainer: Trainer) -> Progress:
@@ -49,7 +46,7 @@ def ended_by(
         saved: The last checkpoint of an epoch that is cut short; empty if none is.
     """
     for one in trainers.callbacks_of(trainer, EarlyStopping):
-        if _has_stopped(one) and _had_stopped(one, saved.get("callbacks", {})):
+        if has_stopped(one) and _had_stopped(one, saved.get("callbacks", {})):
             return type(one).__name__
     limit = limits.reached(config, done, timers(trainers.callbacks(trainer)))
     if limit:
@@ -80,75 +77,17 @@ def ends_within_epoch(trainer: Trainer) -> bool:
     return (stopping or enough) and not trainer.is_last_batch
 
 
-class WholeSteps(Callback):
-    """Lets training end only after a complete optimizer step.
-
-    While gradients are being accumulated, a request to stop is delayed until the optimizer steps:
-    checkpoints do not hold gradients, and without them a resumed run would differ.
-    `module_callbacks` puts it behind all that may ask for a stop.
-    """
-
-    def __init__(self) -> None:
-        self.stop_delayed = False
-
-    def on_train_batch_end(self, trainer: Trainer, *_: Any) -> None:
-        """Delays a stop, or lets a delayed one happen."""
-        self._hold(trainer)
-
-    def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise, as EarlyStopping requests its stop here."""
-        if trainer.state.fn == "fit" and not trainer.sanity_checking:
-            self._hold(trainer)
-
-    def _hold(self, trainer: Trainer) -> None:
-        stop = self.stop_delayed or trainer.should_stop
-        self.stop_delayed = stop and trainer.fit_loop._should_accumulate()
-        trainer.should_stop = stop and not self.stop_delayed
+def validates_next(trainer: Trainer) -> bool:
+    """Returns whether a validation follows this step; a run resumed from here would skip it."""
+    loop = trainer.fit_loop
+    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
 
 
-class OwnPatience(Callback):
-    """Lets a run that EarlyStopping has ended be resumed with more patience, and no other.
-
-    EarlyStopping restores its patience from the checkpoint and so ignores the new option. It also
-    restores why it has stopped, but the trainer does not restore that it was told to: a run killed
-    on its way to `min_epochs`, or before it could end, would train on beyond.
-    """
-
-    def __init__(self) -> None:
-        self.patience: dict[EarlyStopping, int] = {}
-
-    def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Notes the patience that the options set, before the checkpoint is loaded."""
-        self.patience = {one: one.patience for one in trainers.callbacks_of(trainer, EarlyStopping)}
-
-    def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Sets that patience again, for training that goes on."""
-        for one, patience in self.patience.items():
-            undone = early_stopping.goes_on(EarlyStopping.state_dict(one), patience)
-            one.patience = patience
-            if undone:
-                one.stopped_epoch, one.stopping_reason = 0, _TRAINING
-                one.stopping_reason_message = None
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Tells the trainer again to stop, with a message; not before, or it would not start."""
-        for one in filter(_has_stopped, self.patience):
-            trainer.should_stop = True
-            if trainer.is_global_zero:
-                why = one.stopping_reason_message or "has asked to stop"
-                print(f"{type(one).__name__}, before this resume: {why}")
-
-
-def _has_stopped(one: EarlyStopping) -> bool:
+def has_stopped(one: EarlyStopping) -> bool:
+    """Whether it has asked to stop, on whatever rank."""
     return early_stopping.has_stopped(EarlyStopping.state_dict(one))
 
 
 def _had_stopped(one: EarlyStopping, states: dict[str, Any]) -> bool:
     """Whether it had stopped in a checkpoint; unknown ones count."""
     return early_stopping.has_stopped(states.get(one.state_key, {"stopped_epoch": 1}))
-
-
-def validates_next(trainer: Trainer) -> bool:
-    """Returns whether a validation follows this step; a run resumed from here would skip it."""
-    loop = trainer.fit_loop
-    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains

@@ -41,7 +41,7 @@ class FinalWeights(Callback):
         if acting(trainers.callbacks(trainer), pl_module):
             self.before = digests.of_weights(_weights(trainer))
 
-    def save(self, trainer: Trainer) -> None:
+    def save(self, trainer: Trainer, *_: Any) -> None:
         """Writes `last.ckpt` again if they have changed the weights and it holds others.
 
         `save_after_the_module` calls this behind the hooks of all others. A run is complete once
@@ -49,21 +49,20 @@ class FinalWeights(Callback):
         """
         finish_writing(trainer)
         finishing = " and ".join(acting(trainers.callbacks(trainer), trainer.lightning_module))
-        if not finishing:
+        if not finishing or not trainer.strategy.broadcast(self._changed(trainer)):
             return
-        if trainer.strategy.broadcast(self._changed(trainer, _weights(trainer))):
-            for one in trainer.checkpoint_callbacks:
-                if isinstance(one, BestCheckpoint):
-                    one.measured = {}  # the last validation was of other weights
-            if trainer.is_global_zero:
-                drop_test(self.run)  # also if no batch was trained
-            _replace_averages(trainer)
-            self.at_end = True
-            trainer.save_checkpoint(self.run.last)
-            self.at_end = False
-            finish_writing(trainer)
-            if trainer.is_global_zero:
-                print(f"{self.run.last} holds the weights that {finishing} set at the end")
+        for one in trainer.checkpoint_callbacks:
+            if isinstance(one, BestCheckpoint):
+                one.measured = {}  # the last validation was of other weights
+        if trainer.is_global_zero:
+            drop_test(self.run)  # also if no batch was trained
+        _replace_averages(trainer)
+        self.at_end = True
+        trainer.save_checkpoint(self.run.last)
+        self.at_end = False
+        finish_writing(trainer)
+        if trainer.is_global_zero:
+            print(f"{self.run.last} holds the weights that {finishing} set at the end")
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -72,33 +71,38 @@ class FinalWeights(Callback):
         if self.at_end:
             checkpoint[entries.AT_END] = True
 
-    def _changed(self, trainer: Trainer, weights: dict[str, Any]) -> bool:
+    def _changed(self, trainer: Trainer) -> bool:
         """Whether the weights were changed at the end, and `last.ckpt` holds others; on rank 0."""
+        weights = _weights(trainer)  # which takes all ranks
         if not trainer.is_global_zero or not self.run.last.exists():
             return False
         if digests.of_weights(weights) == self.before:  # a hook may save an average in their place
             return False
         saved = checkpoints.read(self.run.last)["state_dict"]
-        if saved.keys() < weights.keys():  # as the module leaves some out
-            weights = {name: weights[name] for name in saved}
-        if shapes(saved) != shapes(weights):  # another form, such as of a quantised network
-            return False
-        if trainers.callbacks_of(trainer, WeightAveraging):  # which saves its own extra state
-            weights = {name: value for name, value in weights.items() if not is_extra(name)}
-        # an average may be kept, and saved, in another precision than the module's
-        alike = {name: _like(saved[name], value) for name, value in weights.items()}
-        return digests.of_weights(alike) != digests.of_weights(weights)
+        return _differ(saved, weights, bool(trainers.callbacks_of(trainer, WeightAveraging)))
+
+
+def _differ(saved: dict[str, Any], weights: dict[str, Any], averaged: bool) -> bool:
+    """Whether a checkpoint holds other values of the weights, as far as it holds them.
+
+    A module may leave some out, and an average is saved with extra state of its own, maybe in
+    another precision. What has another form, such as a quantised network, is not compared.
+    """
+    if saved.keys() < weights.keys():
+        weights = {name: weights[name] for name in saved}
+    if shapes(saved) != shapes(weights):
+        return False
+    now = {name: one for name, one in weights.items() if not (averaged and is_extra(name))}
+    before = {name: _like(saved[name], value) for name, value in now.items()}
+    return digests.of_weights(before) != digests.of_weights(now)
 
 
 def _replace_averages(trainer: Trainer) -> None:
     """Puts the weights in the place of an average, which WeightAveraging would save as theirs."""
     for one in trainers.callbacks_of(trainer, WeightAveraging):
         if one._average_model is not None:
-            averages, weights = (
-                _tensors(one._average_model.module),
-                _tensors(trainer.lightning_module),
-            )
-            for average, weight in zip(averages, weights, strict=True):
+            pair = one._average_model.module, trainer.lightning_module
+            for average, weight in zip(*map(_tensors, pair), strict=True):
                 average.data.copy_(weight.data)
 
 

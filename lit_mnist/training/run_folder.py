@@ -10,7 +10,7 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lit_mnist import files, trainers
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
-from lit_mnist.runs import checkpoints, entries, safe_yaml, tested_files
+from lit_mnist.runs import best_score, checkpoints, entries, safe_yaml, tested_files
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import Start
@@ -45,14 +45,13 @@ class RunFolder(Callback):
         if self.start or not self.batches:
             self._tell_kept()
         self.start = self._without_other_images(trainer)
-        before = {} if self.fresh else self.run.results()
+        known = {} if self.fresh else best_score.without(self.run.results())
+        known.pop("ended_by", None)
         kept = self._take_over(self.start) if self.start else set()
         for path in self.outdated:
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
         files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
-        other = ("best_", "ended_by")
-        known = {key: value for key, value in before.items() if not key.startswith(other)}
         files.write_json(self.run.results_json, known | self._facts(trainer, pl_module))
 
     def _tell_kept(self) -> None:
@@ -114,25 +113,17 @@ class RunFolder(Callback):
         """
         if self.began and _batches(trainer) != self.batches:
             drop_test(self.run)
-        model, taken = self.config["model"], inspect.signature(type(pl_module)).parameters
-        defaults = {name: one.default for name, one in taken.items()}
-        given = {
-            name: value
-            for name, value in (model.get("init_args") or {}).items()
-            if isinstance(defaults.get(name), str) or value != str(defaults.get(name))  # an object
-        }
-        checkpoint[entries.MODEL_OPTIONS] = {
-            "class_path": model["class_path"],
-            "init_args": given,
-        }
+        model = self.config["model"]
+        given = _without_objects(model.get("init_args") or {}, type(pl_module))
+        checkpoint[entries.MODEL_OPTIONS] = {"class_path": model["class_path"], "init_args": given}
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Marks the run as complete and records which limit has ended it."""
         if not self.began:
             return
-        idle = _batches(trainer) == self.batches
-        looks = (idle or ending.within_epoch(trainer)) and self.run.last.exists()
-        saved = checkpoints.read(self.run.last) if looks else {}
+        idle, saved = _batches(trainer) == self.batches, dict[str, Any]()
+        if (idle or ending.within_epoch(trainer)) and self.run.last.exists():
+            saved = checkpoints.read(self.run.last)
         # in training itself, an epoch that was resumed counts as finished only with its end
         done = Progress.of(saved) if saved and idle else ending.progress(trainer)
         by = ending.ended_by(trainer, self.config, done, {} if idle else saved)
@@ -156,6 +147,16 @@ def drop_test(run: Run) -> None:
     kept = tested_files.without(before)
     if kept != before:
         files.write_json(run.results_json, kept)
+
+
+def _without_objects(arguments: dict[str, Any], kind: type) -> dict[str, Any]:
+    """Leaves out a class's defaults that are objects, of which a config has only the text."""
+    defaults = {name: one.default for name, one in inspect.signature(kind).parameters.items()}
+    return {
+        name: value
+        for name, value in arguments.items()
+        if isinstance(defaults.get(name), str) or value != str(defaults.get(name))
+    }
 
 
 def _batches(trainer: Trainer) -> int:

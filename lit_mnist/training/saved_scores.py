@@ -23,7 +23,7 @@ def scores_of_the_saved() -> AbstractContextManager[None]:
     def checked(connector: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
         checkpoint = dump(connector, *args, **kwargs)
         for one in trainers.callbacks_of(connector.trainer, BestCheckpoint):
-            one.check_saved(connector.trainer, checkpoint)
+            one.check_weights(connector.trainer, checkpoint)
         return checkpoint
 
     return replaced((_CheckpointConnector, "dump_checkpoint", checked))

@@ -48,11 +48,11 @@ class Searched(Callback):
         if not finders or not trainer.lr_scheduler_configs:
             return
         trainer.strategy.setup_optimizers(trainer)
-        finders = [one for one in finders if getattr(one, "_update_attr", False)]
-        searches = [one.optimal_lr for one in finders if one.optimal_lr]  # none in a fast_dev_run
-        for rate in filter(None, (search.suggestion() for search in searches)):
+        found = [one.optimal_lr for one in finders if getattr(one, "_update_attr", False)]
+        for search in filter(None, found):  # none in a fast_dev_run
+            rate = search.suggestion()
             for group in (group for one in trainer.optimizers for group in one.param_groups):
-                if rate not in (group["lr"], group.get("initial_lr"), group.get("max_lr")):
+                if rate and rate not in (group["lr"], group.get("initial_lr"), group.get("max_lr")):
                     group["lr"] = rate  # as Lightning does, for a module with a rate of its own
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -32,9 +32,8 @@ def count(trainer: Trainer) -> int:
 def _count(loader: Any, batches: float, world_size: int) -> int:
     if isinstance(loader, EvalBatches):
         return loader.images_within(int(batches))
-    if not isinstance(loader, DataLoader) or loader.batch_sampler is None:
-        return 0
-    if not isinstance(loader.dataset, Sized):
+    known = isinstance(loader, DataLoader) and isinstance(loader.dataset, Sized)
+    if not known or loader.batch_sampler is None:
         return 0
     if batches >= len(loader):
         return len(loader.dataset)
@@ -62,11 +61,12 @@ def still_compared(trainer: Trainer) -> str:
 
     Lightning restores their states before it is known how many images are scored.
     """
-    kinds = (EarlyStopping, ModelCheckpoint)
-    present = [one for one in trainers.callbacks(trainer) if isinstance(one, kinds)]
-    users = [one for one in present if one.state_key not in _OURS]
+    watching: list[tuple[object, str | None]] = [
+        (one, one.monitor)
+        for one in trainers.callbacks(trainer)
+        if isinstance(one, (EarlyStopping, ModelCheckpoint)) and one.state_key not in _OURS
+    ]
     schedules = [one for one in trainer.lr_scheduler_configs if one.reduce_on_plateau]
-    watching: list[tuple[object, str | None]] = [(one, one.monitor) for one in users]
     watching += [(one.scheduler, one.monitor) for one in schedules]
     names = [type(one).__name__ for one, monitor in watching if str(monitor).startswith("val_")]
     verb = "compares" if len(names) == 1 else "compare"

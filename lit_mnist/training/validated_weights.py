@@ -14,9 +14,6 @@ from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
 from lit_mnist.models.evaluation_hooks import STARTS
 
-# In which a module may swap its weights with an average of its own
-_HOOKS = [f"on_validation_{start}" for start in STARTS]
-
 
 class OtherWeightsError(Exception):
     """A checkpoint does not hold the weights that were validated; names one."""
@@ -40,17 +37,15 @@ class ValidatedWeights:
 
     def changed(self, trainer: Trainer) -> str:
         """Names a weight that is not saved as it was validated; empty if all are."""
-        module = trainer.lightning_module
         # an average may be kept, and saved, in another precision than the one that is validated
         now = norms(_saved(trainer), {name: norm.dtype for name, norm in self.noted.items()})
         others = [name for name, norm in now.items() if not same(norm, self.noted.get(name))]
-        if others and any(overrides(module, LightningModule, hook) for hook in _HOOKS):
-            # What it swaps among its own weights, it swaps again whenever it is validated
+        if others and _swaps(trainer):  # among its own weights, it does so at each validation
             before, after = (sorted(map(float, one.values())) for one in (self.noted, now))
-            return others[0] if before != after else ""
+            others = others if before != after else []
         return others[0] if others else ""
 
-    def unlike(self, trainer: Trainer, weights: Mapping[str, Any]) -> str:
+    def changed_by_hooks(self, trainer: Trainer, weights: Mapping[str, Any]) -> str:
         """Names a weight that hooks have put into a checkpoint otherwise than it was validated.
 
         What has another name in a checkpoint, or is not in it, is not compared.
@@ -62,16 +57,20 @@ class ValidatedWeights:
         Returns:
             The name; empty if there is none, or if the module itself swaps its weights.
         """
-        if any(overrides(trainer.lightning_module, LightningModule, hook) for hook in _HOOKS):
-            return ""
-        for name, noted in self.noted.items():
+        for name, noted in () if _swaps(trainer) else self.noted.items():
             value = weights.get(name)
             if isinstance(value, Tensor) and _has_norm(value):
-                norm = _norms([value.detach()])[0]
+                (norm,) = _norms([value.detach()])
                 rounding = 1e-5 if norm.dtype == noted.dtype else 2e-2  # of half precision
                 if not math.isclose(float(norm), float(noted), rel_tol=rounding):
                     return name
         return ""
+
+
+def _swaps(trainer: Trainer) -> bool:
+    """Whether the module may swap its weights with an average of its own for a validation."""
+    module = trainer.lightning_module
+    return any(overrides(module, LightningModule, f"on_validation_{start}") for start in STARTS)
 
 
 def remedy(trainer: Trainer) -> str:

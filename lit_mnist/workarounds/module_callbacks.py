@@ -13,8 +13,7 @@ from lit_mnist import trainers
 from lit_mnist.errors import UserError
 from lit_mnist.machine.patching import replaced
 from lit_mnist.training.best_checkpoint import BestCheckpoint
-from lit_mnist.training.checkpointing import LastCheckpoint
-from lit_mnist.training.ending import WholeSteps
+from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.swapped_weights import AfterCallbacks
 
 _CONNECTOR = callback_connector._CallbackConnector

@@ -12,14 +12,20 @@ from lightning.pytorch.trainer.connectors import checkpoint_connector
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
-from lit_mnist.training.checkpointing import LastCheckpoint
-from lit_mnist.training.ending import WholeSteps
+from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
 
-# What LastCheckpoint does in which hook within an epoch
-_SAVES = {
-    "on_train_batch_end": LastCheckpoint.save_within_epoch,
-    "on_validation_end": LastCheckpoint.save_after_validation,
+# What callbacks of ours do behind a hook of the module's
+_BEHIND: dict[str, dict[type[Callback], Any]] = {
+    "on_train_batch_end": {
+        WholeSteps: WholeSteps.on_train_batch_end,  # again, as the module may ask to stop
+        LastCheckpoint: LastCheckpoint.on_train_batch_end,
+    },
+    "on_validation_end": {
+        WholeSteps: WholeSteps.on_validation_end,
+        LastCheckpoint: LastCheckpoint.on_validation_end,
+    },
+    "on_train_end": {FinalWeights: FinalWeights.save},
 }
 
 
@@ -98,18 +104,16 @@ def save_after_the_module() -> AbstractContextManager[None]:
     @functools.wraps(call_module)
     def module_first(trainer: Any, hook: str, *args: Any, **kwargs: Any) -> Any:
         returned = call_module(trainer, hook, *args, **kwargs)
-        for callback in trainer.callbacks if hook in (*_SAVES, "on_train_end") else ():
-            if isinstance(callback, WholeSteps) and hook in _SAVES:  # if the module asks to stop
-                getattr(callback, hook)(trainer, trainer.lightning_module)
-            elif isinstance(callback, LastCheckpoint) and hook in _SAVES:
-                _SAVES[hook](callback, trainer)
-            elif isinstance(callback, FinalWeights) and hook not in _SAVES:
-                callback.save(trainer)
+        for callback in trainer.callbacks if hook in _BEHIND else ():
+            for kind, act in _BEHIND[hook].items():
+                if isinstance(callback, kind):
+                    act(callback, trainer, trainer.lightning_module)
         return returned
 
     return replaced(
         (call, "_call_lightning_module_hook", module_first),
-        *((LastCheckpoint, hook, getattr(Callback, hook)) for hook in _SAVES),
+        (LastCheckpoint, "on_train_batch_end", Callback.on_train_batch_end),
+        (LastCheckpoint, "on_validation_end", Callback.on_validation_end),
     )
 
 

@@ -30,7 +30,7 @@ def cut_back(epochs):
 
 def test_planning_writes_nothing(members, here):
     plan = planned(*members, "--seed_everything", "7")
-    assert (plan.seed, plan.label) == (7, "dense/seed_7")
+    assert (plan.config["seed_everything"], plan.label) == (7, "dense/seed_7")
     assert (plan.complete, plan.epochs_left) == (False, 3)
     assert not list(here.iterdir())
 

@@ -229,7 +229,7 @@ def test_a_temperature_of_other_weights_is_not_told(trained):
     run = Run(MEMBER)
     run.best.write_bytes(Run(Path("tb_logs/dense/seed_43")).best.read_bytes())
     facts = calibrated(run)
-    assert "no longer those" in facts.doubt
+    assert "no longer those" in facts.untested
     assert facts.metadata("uint8")["temperature"] == "1.0"
     assert "over 0.8 (a rule of thumb: test the run" in card_calibration.calibration(facts)
 

@@ -104,9 +104,9 @@ def test_a_stopped_test_of_other_weights_is_none(trained, members, no_pictures, 
     before = results()
     states = each_stop(["test", *members, "--ckpt_path", "last"], FOLDER)
     counts = check(states, before)
-    assert counts[0] == 1  # with the new table in place; `tested.doubt` sees it
+    assert counts[0] == 1  # with the new table in place; `tested.why_untested` sees it
     assert counts[1] >= 3  # the pictures among them
-    assert tested.doubt(Run(FOLDER)) == ""
+    assert tested.why_untested(Run(FOLDER)) == ""
 
 
 def test_a_stopped_test_of_another_average_is_none(trained, members, no_pictures, each_stop):
@@ -130,4 +130,4 @@ def test_a_stopped_test_of_another_average_is_none(trained, members, no_pictures
     counts = check(states(), before)
     assert counts[0] == 1
     assert counts[1] >= 6
-    assert tested.doubt(Run(COMMITTEE)) == ""
+    assert tested.why_untested(Run(COMMITTEE)) == ""

@@ -63,9 +63,9 @@ def test_better_scores_that_were_not_saved_are_told(tmp_path, best, scores, told
 def test_fit_notes_the_file_of_its_score(trained, capsys):
     assert listed(capsys)["best_val_acc"] == measured(FOLDER)
     (FOLDER / "checkpoints" / "best.ckpt").touch()
-    assert best_score.doubt(FOLDER, results()) == ""
+    assert best_score.why_replaced(FOLDER, results()) == ""
     shutil.copytree(FOLDER, "tb_logs/dense/seed_50")
-    assert best_score.doubt(Path("tb_logs/dense/seed_50"), results()) == ""
+    assert best_score.why_replaced(Path("tb_logs/dense/seed_50"), results()) == ""
 
 
 def test_the_score_of_a_file_that_is_gone_is_not_shown(exchanged, capsys):
@@ -91,10 +91,10 @@ def test_a_test_of_the_file_takes_over_its_score(exchanged, capsys):
 def test_a_test_notes_another_file_of_the_same_score(call):
     before, best = results(), FOLDER / "checkpoints" / "best.ckpt"
     torch.save(torch.load(best) | {"note": "of my own"}, best)
-    assert best_score.doubt(FOLDER, before) == best_score.REPLACED
+    assert best_score.why_replaced(FOLDER, before) == best_score.REPLACED
     assert call("test")[0] == 0
     best.touch()
-    assert best_score.doubt(FOLDER, results()) == ""
+    assert best_score.why_replaced(FOLDER, results()) == ""
     assert results()["best_val_acc"] == before["best_val_acc"]
 
 

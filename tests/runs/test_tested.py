@@ -50,10 +50,10 @@ def test_a_test_records_its_weights_and_images(trained, hard_data):
     assert recorded["test_data_sha256"] == hashlib.sha256("".join(digests).encode()).hexdigest()
     assert recorded["test_images"] == TEST
     assert recorded["test_checkpoints"] == ["checkpoints/best.ckpt"]
-    assert tested.doubt(Run(FOLDER)) == ""
+    assert tested.why_untested(Run(FOLDER)) == ""
     paths = [f"../seed_{seed}/checkpoints/best.ckpt" for seed in (42, 43, 44)]
     assert results(COMMITTEE)["test_checkpoints"] == paths
-    assert tested.doubt(Run(COMMITTEE)) == ""
+    assert tested.why_untested(Run(COMMITTEE)) == ""
 
 
 def test_a_record_in_a_folder_behind_a_link_finds_its_checkpoints(trained):
@@ -64,11 +64,11 @@ def test_a_record_in_a_folder_behind_a_link_finds_its_checkpoints(trained):
     sha256 = tested.weights_sha256(paths, "probabilities")
     weights = tested.Weights(sha256, paths, "probabilities")
     run.update_results(**tested.record(run, weights, results(COMMITTEE)["test_data_sha256"]))
-    assert tested.doubt(run) == ""
+    assert tested.why_untested(run) == ""
     read = TrainedRun.read(run).paths
     assert all(one.samefile(path) for one, path in zip(read, paths, strict=True))
     replace_weights(paths[0])
-    assert tested.doubt(run) == "its weights are no longer those that were tested"
+    assert tested.why_untested(run) == "its weights are no longer those that were tested"
 
 
 DOUBTS = {
@@ -95,20 +95,20 @@ DOUBTS = {
 @pytest.mark.parametrize(("change", "message"), DOUBTS.values(), ids=DOUBTS)
 def test_an_invalidated_test_gives_the_reason(trained, capsys, change, message):
     change()
-    assert message in tested.doubt(Run(FOLDER))
+    assert message in tested.why_untested(Run(FOLDER))
     assert main(["compare", "tb_logs/dense/seed_43", str(FOLDER)]) == 2
     output, problems = capsys.readouterr()
     assert output == ""
     if not message.endswith("gone"):
-        assert problems == f"error: {FOLDER}: {tested.doubt(Run(FOLDER))}; test it again\n"
+        assert problems == f"error: {FOLDER}: {tested.why_untested(Run(FOLDER))}; test it again\n"
 
 
 def test_a_test_without_answers_is_told_from_none(trained, capsys):
     sha256 = results()["test_weights_sha256"]
     edit(FOLDER, test_weights_sha256=None)
     ledger.note(FOLDER, sha256, 0.5, float("nan"), 50)
-    assert tested.doubt(Run(FOLDER)) == "its test has no score, as some answers were NaN"
-    assert tested.doubt(Run(FOLDER), "other") == tested.NEVER
+    assert tested.why_untested(Run(FOLDER)) == "its test has no score, as some answers were NaN"
+    assert tested.why_untested(Run(FOLDER), "other") == tested.NEVER
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
     told = f"error: {FOLDER}: its test has no score, as some answers were NaN; leave it out\n"
     assert capsys.readouterr().err == told
@@ -116,29 +116,33 @@ def test_a_test_without_answers_is_told_from_none(trained, capsys):
     assert main(["compare", str(FOLDER), "tb_logs/dense/seed_43"]) == 2
     assert capsys.readouterr().err == told
     replace_weights(FOLDER / "checkpoints" / "best.ckpt")
-    assert tested.doubt(Run(FOLDER)) == tested.NEVER
+    assert tested.why_untested(Run(FOLDER)) == tested.NEVER
     ledger.note(FOLDER, sha256, 0.5, 1.0, 50)
-    assert tested.doubt(Run(FOLDER), sha256) == tested.NEVER  # of the last look nothing is wrong
+    assert (
+        tested.why_untested(Run(FOLDER), sha256) == tested.NEVER
+    )  # of the last look nothing is wrong
 
 
 def test_a_committee_s_test_covers_its_members_weights(trained):
     replace_weights(FOLDER / "checkpoints" / "best.ckpt")
-    assert "its weights are no longer" in tested.doubt(Run(COMMITTEE))
+    assert "its weights are no longer" in tested.why_untested(Run(COMMITTEE))
 
 
 def test_a_test_stays_valid_if_its_folder_is_moved(trained):
     shutil.move("tb_logs", "elsewhere")
-    assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) == ""
+    assert tested.why_untested(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) == ""
     replace_weights(Path("elsewhere/dense/seed_42/checkpoints/best.ckpt"))
-    assert tested.doubt(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) != ""
+    assert tested.why_untested(Run("elsewhere" / COMMITTEE.relative_to("tb_logs"))) != ""
 
 
 def test_other_weights_or_images_invalidate_a_test(trained):
-    assert tested.doubt(Run(FOLDER), weights_sha256="other").startswith("its weights are no longer")
-    assert tested.doubt(Run(FOLDER), data_sha256="other") == "it was tested on other images"
+    assert tested.why_untested(Run(FOLDER), weights_sha256="other").startswith(
+        "its weights are no longer"
+    )
+    assert tested.why_untested(Run(FOLDER), data_sha256="other") == "it was tested on other images"
     recorded = results()
     known = recorded["test_weights_sha256"], recorded["test_data_sha256"]
-    assert tested.doubt(Run(FOLDER), *known) == ""
+    assert tested.why_untested(Run(FOLDER), *known) == ""
 
 
 # ----------------------------------------------------- through the commands
@@ -181,7 +185,7 @@ def test_a_test_of_rounded_weights_is_not_recorded(call):
     folder = Path("tb_logs/new/seed_42")
     for precision in (halves, ()):  # in float32 they stay exact
         assert call("test", "--name", "new", *precision)[0] == 0
-        assert tested.doubt(Run(folder)) == ""
+        assert tested.why_untested(Run(folder)) == ""
         edit(folder, test_weights_sha256=None)
 
 
@@ -192,7 +196,7 @@ def test_a_partial_test_of_a_new_run_records_nothing(call):
     folder = Path("tb_logs/new/seed_42")
     assert not any(key.startswith("test_") for key in results(folder))
     assert not (folder / "predictions.csv").exists()
-    assert tested.doubt(Run(folder)) == "it has not been tested since it was trained"
+    assert tested.why_untested(Run(folder)) == "it has not been tested since it was trained"
 
 
 def test_reproduce_repeats_a_partial_test(
@@ -283,4 +287,4 @@ def test_a_run_is_not_tested_with_code_that_did_not_train_it(run_cli, here, monk
     after = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
     assert after == before
     assert run_cli("test", *named)[0] == 0
-    assert tested.doubt(Run(folder)) == ""
+    assert tested.why_untested(Run(folder)) == ""

@@ -43,10 +43,10 @@ def listed(trained, capsys):
 
 
 def test_a_changed_member_is_seen_although_results_json_was_written_since(trained):
-    assert tested_files.doubt(COMMITTEE, results(COMMITTEE)) == ""
+    assert tested_files.why_outdated(COMMITTEE, results(COMMITTEE)) == ""
     replace_weights(FOLDER / "checkpoints" / "best.ckpt")
     Run(COMMITTEE).update_results(out_of_fold={})  # as a validation does
-    assert tested_files.doubt(COMMITTEE, results(COMMITTEE)) == tested_files.CHANGED
+    assert tested_files.why_outdated(COMMITTEE, results(COMMITTEE)) == tested_files.CHANGED
 
 
 def test_a_test_without_its_predictions_is_not_shown(listed):

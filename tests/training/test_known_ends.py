@@ -7,7 +7,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.tested import doubt
+from lit_mnist.runs.tested import why_untested
 from tests import recipes
 from tests.conftest import equal_weights
 from tests.fitting import callback, fitted, recipe
@@ -38,7 +38,7 @@ def test_a_limit_of_time_of_the_module_is_named(run_cli):
         problems = refused(run_cli(*timed, f"--trainer.{option}", value))
         assert f"has no effect, as {place} (0:00:00.001000) is reached; raise {place}" in problems
     assert contents() == before
-    assert doubt(Run(folder("Timed"))) == ""
+    assert why_untested(Run(folder("Timed"))) == ""
 
 
 def test_a_run_goes_on_once_the_module_gives_it_more_time(run_cli, monkeypatch):

@@ -3,7 +3,7 @@
 from lit_mnist.export import formats, model_card
 from lit_mnist.main import main
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.tested import NEVER, doubt
+from lit_mnist.runs.tested import NEVER, why_untested
 from tests.fitting import callback, fitted
 from tests.stopping import RUN, results
 
@@ -14,7 +14,7 @@ def test_a_training_without_a_batch_keeps_the_test(run_cli):
     fitted(run_cli("test", *stops))
     before = results()
     fitted(run_cli("fit", *stops))
-    assert doubt(Run(RUN)) == ""
+    assert why_untested(Run(RUN)) == ""
     after = results()
     for field in ("epochs", "test_acc", "calibration", "novelty", "best_val_acc"):
         assert after[field] == before[field]
@@ -26,7 +26,7 @@ def test_a_training_of_a_batch_drops_the_test(run_cli):
     fitted(run_cli("fit", "--trainer.max_epochs", "1"))
     fitted(run_cli("test"))
     fitted(run_cli("fit"))
-    assert doubt(Run(RUN)) == NEVER
+    assert why_untested(Run(RUN)) == NEVER
     assert not {"test_acc", "calibration", "novelty"} & results().keys()
     assert not list((RUN / "final").glob("*.test"))
 

@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.models.running_scores import RunningScores
 from lit_mnist.runs import entries
-from lit_mnist.runs.old_layout import with_moved_classes
+from lit_mnist.runs.version_0_1 import named_sums, with_moved_classes
 from tests.conftest import equal_weights
 
 RUN = Path("tb_logs/dense/seed_42")
@@ -28,6 +29,11 @@ def test_only_class_paths_are_updated():
     }
 
 
+def test_sums_get_the_names_of_now_but_for_the_last():
+    assert [*named_sums([0, 0, 0, 0]), "unanswered"] == [*RunningScores().partial_sums()]
+    assert named_sums({"total": 1}) == {"total": 1}
+
+
 def make_old():
     """Rewrites the run as version 0.1 would have."""
     config = RUN / "config.yaml"
@@ -42,7 +48,7 @@ def make_old():
 
 
 @pytest.mark.parametrize("own_config", [False, True])
-def test_a_run_of_the_old_layout_resumes_bit_identically(run_cli, fitted, own_config):
+def test_a_run_of_version_0_1_resumes_bit_identically(run_cli, fitted, own_config):
     run_cli("fit", "--name", "whole", "--trainer.max_epochs", "3")
     make_old()
     config = ["--config", str(RUN / "config.yaml")] if own_config else []
@@ -53,6 +59,6 @@ def test_a_run_of_the_old_layout_resumes_bit_identically(run_cli, fitted, own_co
     assert len((RUN / "metrics.csv").read_text().splitlines()) == 4
 
 
-def test_a_run_of_the_old_layout_can_be_tested(run_cli, fitted):
+def test_a_run_of_version_0_1_can_be_tested(run_cli, fitted):
     make_old()
     assert run_cli("test")[::2] == (0, "")
