@@ -21,6 +21,7 @@ from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
 from lit_mnist.machine import lost_signals, rank_errors
+from lit_mnist.machine.spinning import limit_spinning
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -35,6 +36,7 @@ def program() -> int:
     _on_signals(_leave)
     _open_closed_streams()
     _escape_odd_names()
+    limit_spinning()
     with suppress(OSError):  # so that a user's own modules are found in the working folder, which
         sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
     try:

@@ -9,6 +9,7 @@ import yaml
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
+from lit_mnist.main import main
 from tests import trained
 from tests.program_runs import csv_rows, equal, weights
 from tests.stopping import RUN, results
@@ -192,6 +193,14 @@ def test_fresh_in_quotes_replaces_nothing(run_cli, fitted):
     assert status == 2
     assert "--fresh 'false': give true or false" in problems
     assert (RUN / "checkpoints" / "last.ckpt").exists()
+
+
+def test_a_saved_config_can_be_trained_again_with_another_seed(run_cli, fitted):
+    saved = (RUN / "config.yaml").read_text()
+    Path("other.yaml").write_text(saved.replace("seed_everything: 42", "seed_everything: 7"))
+    assert main(["fit", "--config", "other.yaml"]) == 0
+    run_cli("fit", "--seed_everything", "7", "--name", "typed")
+    assert equal(*(weights(Path("tb_logs", name, "seed_7")) for name in ("dense", "typed")))
 
 
 def test_a_damaged_last_checkpoint_is_reported_and_best_is_used(run_cli, fitted):

@@ -1,7 +1,7 @@
 """Refuses bad values of options that the parser or Lightning would accept silently."""
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -78,6 +78,21 @@ def check_checkpoint(path: Any) -> None:
         raise UserError("--ckpt_path: is empty; name a checkpoint, or leave the option out")
 
 
+def check_pictures(args: Sequence[str]) -> None:
+    """Refuses pictures for a command other than `predict`, which would not read them.
+
+    In a config file, which several commands may share, they are accepted.
+
+    Args:
+        args: The command line, starting with the command.
+
+    Raises:
+        UserError: Naming the command that reads pictures.
+    """
+    if args[0] != "predict" and any(arg.startswith("--data.images") for arg in args):
+        raise UserError(f"--data.images: has no effect with {args[0]}; predict reads pictures")
+
+
 def check_unused(config: Any) -> None:
     """Refuses values of Lightning's options that would have no effect; raises UserError."""
     for name, values in _UNUSED.items():
@@ -92,6 +107,7 @@ def plain_name(name: Any) -> str:
         UserError: The name is a path, or has characters that no folder or terminal can show.
     """
     plain = isinstance(name, str) and name.isprintable() and Path(name).name == name
+    plain = plain and name == name.strip()  # nobody sees a space at its end, and Windows drops it
     if not plain or name in ("", ".", "..") or name[0] == "-" or len(os.fsencode(name)) > 200:
         raise UserError(f"--name {name!s:.99}: give a plain name; it becomes a folder in --log_dir")
     return name

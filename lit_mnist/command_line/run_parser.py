@@ -112,6 +112,7 @@ class RunParser(CommandLineWins):
         """Parses the command line; errors are one line."""
         safe_yaml.guard_parser()
         option_checks.check_configs(config_files(self.args))
+        option_checks.check_pictures(self.args)
         groups.check_typed(self.args)
         try:
             super().parse_arguments(parser, args)

@@ -45,9 +45,11 @@ def member_specs(spec: RunSpec, members: int, folds: int | None) -> list[RunSpec
         spec: Their common options, with the first member's seed.
         members: Number of members; with folds, number per fold.
         folds: Number of folds of the training images; None: the notebook's split for all members.
+
+    Raises:
+        UserError: As for `plans.seeded`.
     """
-    first = plans.first_seed(spec)
-    specs = [spec.with_seed(first + place) for place in range(members * (folds or 1))]
+    specs = plans.seeded(spec, plans.first_seed(spec), members * (folds or 1))
     if folds is None:
         return specs
     return [

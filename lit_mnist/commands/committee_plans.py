@@ -56,7 +56,7 @@ def _spec(members: Sequence[Plan], paths: Sequence[Path], average: AVERAGES) -> 
     """Returns a committee's options: the first member's, without those that each has its own."""
     config = members[0].config
     several = len({one.config["data"]["fold"] for one in members}) > 1  # of folds
-    per_member = ("seed", "images", "layout", *(["fold"] if several else []))
+    per_member = ("images", "layout", *(["fold"] if several else []))
     data = {key: value for key, value in config["data"].items() if key not in per_member}
     trainer = {key: config["trainer"][key] for key in _OF_TRAINER}
     classes = list(dict.fromkeys(_classes(config["model"])))  # that the checkpoints may name

@@ -82,11 +82,13 @@ class RunOptions(RunParser):
         self.options = self._resolved()
 
     def _resolved(self) -> dict[str, Any]:
-        # As Lightning does it, but for checking all values once more
-        kept = {"skip_none": False, "skip_link_targets": False}
+        # As Lightning does it, but for checking all values once more, and for what follows another
+        # option: `data.seed` in a config would be in the way of another `seed_everything`
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", rf"\s*{_UNSERIALIZED}[^<]*$")
-            dumped = self.parser.dump(self.config, skip_validation=True, format="yaml", **kept)
+            dumped = self.parser.dump(
+                self.config, skip_validation=True, format="yaml", skip_none=False
+            )
         self.config_dump = safe_yaml.load_dumped(dumped)[self.subcommand]
         dump = _as_given(self.config_dump)
         return {key: value for key, value in dump.items() if key not in FOR_THIS_CALL}

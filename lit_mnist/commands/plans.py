@@ -11,6 +11,7 @@ from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import run_cli, same_images
 from lit_mnist.commands.resolved_run import ONE_PROCESS, resolve
 from lit_mnist.data.datasets import DATASETS
+from lit_mnist.data.option_types import SEEDS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.reports import run_names
@@ -69,6 +70,20 @@ def plan(spec: RunSpec) -> Plan:
 def first_seed(spec: RunSpec) -> int:
     """Returns the seed of the options, without looking at the run's folder."""
     return resolve(spec).options["seed_everything"]
+
+
+def seeded(spec: RunSpec, first: int, count: int) -> list[RunSpec]:
+    """Returns runs that differ in their seeds, which count up.
+
+    Raises:
+        UserError: There are not that many seeds from the first one on.
+    """
+    if first + count > SEEDS:
+        raise UserError(
+            f"--seed_everything {first}: the seeds of {count} runs count up from it; take"
+            f" {SEEDS - count} or less"
+        )
+    return [spec.with_seed(first + place) for place in range(count)]
 
 
 def check_trains(config: Mapping[str, Any]) -> None:

@@ -93,7 +93,7 @@ def _spec(system: System, users: RunSpec) -> RunSpec:
 def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSpec]:
     """Returns the runs of a system, one per seed: its members, or as many as the user wants."""
     count = system.members if system.members > 1 else seeds
-    return [_spec(system, users).with_seed(first + place) for place in range(count)]
+    return plans.seeded(_spec(system, users), first, count)
 
 
 def _once(planned: Sequence[Plan], trained: Container[Path]) -> list[Plan]:

@@ -6,12 +6,13 @@ from jsonargparse.typing import restricted_number_type
 
 from lit_mnist.errors import UserError
 
+SEEDS = 2**32  # how many NumPy and Lightning take, from 0
+
 if TYPE_CHECKING:
     Seed: TypeAlias = int
     Folds: TypeAlias = int
 else:
-    # what NumPy and Lightning take as a seed
-    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", 2**32)])
+    Seed = restricted_number_type("Seed", int, [(">=", 0), ("<", SEEDS)])
     Folds = restricted_number_type("Folds", int, [(">=", 2)])
 
 

@@ -58,7 +58,7 @@ def scatter(trials: Sequence[Trial], space: dict[str, Any]) -> str:
     with default_style(STYLE):
         figure = Figure(figsize=(3 * columns, 2.8 * rows), layout="constrained")
         for place, (option, values) in enumerate(space.items(), 1):
-            axes = figure.add_subplot(rows, columns, place, xlabel=option)
+            axes = figure.add_subplot(rows, columns, place, xlabel=literal(option))
             if isinstance(values, dict):
                 axes.set_xscale("log" if values.get("log") else "linear")
                 pairs = [(t.options[option], t) for t in trials if option in t.options]

@@ -1,11 +1,12 @@
 """Saves weights that callbacks or the module change after the last epoch."""
 
-from collections.abc import Iterable
+import itertools
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint, Timer, WeightAveraging
-from torch import Tensor
+from torch import Tensor, nn
 
 from lit_mnist import trainers
 from lit_mnist.machine.patching import overrides
@@ -55,6 +56,7 @@ class FinalWeights(Callback):
                 one.measured = {}  # the last validation was of other weights
         if trainer.is_global_zero:
             drop_test(self.run)  # also if no batch was trained
+        _replace_averages(trainer)
         self.at_end = True
         trainer.save_checkpoint(self.run.last)
         self.at_end = False
@@ -93,6 +95,19 @@ def _differ(saved: dict[str, Any], weights: dict[str, Any], averaged: bool) -> b
     now = {name: one for name, one in weights.items() if not (averaged and is_extra(name))}
     before = {name: _like(saved[name], value) for name, value in now.items()}
     return digests.of_weights(before) != digests.of_weights(now)
+
+
+def _replace_averages(trainer: Trainer) -> None:
+    """Puts the weights in the place of an average, which WeightAveraging would save as theirs."""
+    for one in trainers.callbacks_of(trainer, WeightAveraging):
+        if one._average_model is not None:
+            pair = one._average_model.module, trainer.lightning_module
+            for average, weight in zip(*map(_tensors, pair), strict=True):
+                average.data.copy_(weight.data)
+
+
+def _tensors(module: nn.Module) -> Iterator[Tensor]:
+    return itertools.chain(module.parameters(), module.buffers())
 
 
 def _like(value: Any, other: Any) -> Any:

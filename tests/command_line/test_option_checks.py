@@ -10,6 +10,7 @@ from lit_mnist.command_line.arguments import shipped_configs
 from lit_mnist.command_line.option_checks import (
     check_configs,
     check_loggers,
+    check_pictures,
     check_trainer,
     check_unused,
     plain_name,
@@ -54,7 +55,17 @@ def test_an_empty_config_name_is_reported(tmp_path):
         check_configs([""])
 
 
-@pytest.mark.parametrize("name", ["", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]])
+@pytest.mark.parametrize("typed", [["--data.images", "a.png"], ["--data.images+=a.png"]])
+def test_pictures_are_for_predict_alone(typed):
+    check_pictures(["predict", *typed])
+    check_pictures(["fit", "--data.batch_size", "4"])
+    with pytest.raises(UserError, match=r"--data\.images: has no effect with fit; predict reads"):
+        check_pictures(["fit", *typed])
+
+
+@pytest.mark.parametrize(
+    "name", ["", " ", "a ", ".", "..", "a/b", "/a", "-a", "a\nb", "x" * 201, None, ["a"]]
+)
 def test_an_invalid_folder_name_is_refused(name):
     with pytest.raises(UserError, match="--name"):
         plain_name(name)

@@ -201,7 +201,7 @@ def test_a_failed_member_is_reported_and_the_others_are_trained(committee, train
 REFUSED = {
     "fewer epochs": (["--trainer.max_epochs", "2"], "trainer.max_epochs: 3 done, now 2"),
     "another rate": (["--model.lr", "0.1"], "model.init_args.lr: 0.001, now 0.1"),
-    "seeds too large": (["--seed_everything", "4294967294"], "4294967296 is not"),
+    "seeds too large": (["--seed_everything", "4294967294"], "take 4294967293 or less"),
     "no number": (["--members", "three"], "--members: three is not an integer"),
 }
 

@@ -1,3 +1,4 @@
+import re
 from pathlib import Path
 
 import matplotlib as mpl
@@ -98,3 +99,16 @@ def test_a_user_s_style_changes_no_picture_and_stays(tmp_path, of_the_user):
         before = dict(mpl.rcParams)
         assert list(every_picture(tmp_path)) == usual
         assert dict(mpl.rcParams) == before
+
+
+NAMES = ["a$b$c", "_first"]
+
+
+def test_the_charts_of_pages_show_a_user_s_names_as_they_are():
+    rows = history([0.9, 0.95], [0.96, 0.97])
+    curves = page_charts.accuracy_and_loss({name: rows for name in NAMES}, 1)
+    trials = [Trial(0, "complete", 0.9, 1, {"model.kind": NAMES[0]})]
+    choices = sweep_page.scatter(trials, {"model.kind": NAMES})
+    for drawn in (curves, choices):
+        for name in NAMES:
+            assert re.search(rf">\s*{re.escape(name)}</text>", drawn), name

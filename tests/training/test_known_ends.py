@@ -1,8 +1,11 @@
 """Runs that a module's own callbacks end, or at whose end its own code acts."""
 
 import pytest
+import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.callbacks import StochasticWeightAveraging
 
+from lit_mnist.runs import checkpoints
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.tested import why_untested
 from tests import recipes
@@ -99,6 +102,19 @@ def test_an_average_that_is_updated_after_the_last_save_is_saved(run_cli):
     average = callback("EMAWeightAveraging", decay="0.5", **late)
     output = fitted(run_cli("fit", *average, "--trainer.max_steps", "13"))  # within the second
     assert "last.ckpt holds the weights that EMAWeightAveraging set at the end" in output
+
+
+def test_weights_that_are_changed_after_an_average_is_made_are_saved(run_cli, monkeypatch):
+    fit = ("fit", *recipe("Halving"), *callback("EMAWeightAveraging", decay="0.5"), "--name")
+    output = fitted(run_cli(*fit, "halved"))
+    assert "last.ckpt holds the weights that EMAWeightAveraging and Halving set" in output
+    monkeypatch.setattr(recipes.Halving, "on_train_end", LightningModule.on_train_end)
+    fitted(run_cli(*fit, "average"))
+    lasts = (checkpoints.read(Run(folder(name)).last) for name in ("halved", "average"))
+    halved, average = (one["state_dict"] for one in lasts)
+    average["net.1.weight"] = average["net.1.weight"] / 2
+    assert halved.keys() == average.keys()
+    assert all(torch.equal(halved[name], weight) for name, weight in average.items())
 
 
 def test_an_epoch_that_a_callback_has_added_is_told(run_cli):
