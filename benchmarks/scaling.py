@@ -152,12 +152,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     batch_sizes, sizes = [86, 172, 344, 1024, 4096], [10_000, 50_000, 240_000]
     add("--batch-sizes", type=int, nargs="+", default=batch_sizes, help=f"({batch_sizes})")
     add("--sizes", type=int, nargs="+", default=sizes, help=f"images to train on ({sizes})")
-    quick = {
-        "parts": ["ranks", "sizes", "company"],
-        "ranks": ["1x1", "2x1"],
-        "sizes": [200],
-        "repeats": 1,
-    }
+    quick = {"parts": ["ranks", "sizes"], "ranks": ["1x1", "2x1"], "sizes": [200], "repeats": 1}
     options = measuring.parse(parser, argv, quick)
     report = Report("scaling", options)
     for part in options.parts:

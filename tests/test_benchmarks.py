@@ -288,9 +288,10 @@ def test_scaling_measures_beside_a_busy_program(run, small, monkeypatch):
     busy, started = set(), subprocess.Popen
 
     class Program(started):
-        def __init__(self, command):
-            super().__init__(command)
-            busy.add(self)
+        def __init__(self, command, **more):
+            super().__init__(command, **more)
+            if "while True" in command[-1]:
+                busy.add(self)
 
         def kill(self):
             busy.remove(self)
