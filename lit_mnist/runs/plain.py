@@ -30,8 +30,8 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
     Raises:
         UserError: It holds another kind of object; the message names its path.
     """
-    if isinstance(value, np.generic):
-        return checked(value.item(), place, depth)
+    if isinstance(value, np.generic) and type(value.item()) in _VALUES:  # not a longdouble's
+        return value.item()
     if type(value) in (Tensor, nn.Parameter):
         # so that it loads on machines without that device
         value = _whole(value, place).cpu().resolve_conj().resolve_neg()

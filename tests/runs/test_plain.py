@@ -31,10 +31,17 @@ def test_plain_values_are_preserved(tmp_path, content):
     assert isinstance(found, Counter) is isinstance(content, Counter)  # of MultiStepLR
 
 
-REFUSED = [nested(100), within_itself(), torch.eye(3).to_sparse(), {"y": object()}]
+REFUSED = {
+    "deep": nested(100),
+    "itself": within_itself(),
+    "sparse": torch.eye(3).to_sparse(),
+    "object": {"y": object()},
+    "as no Python number": np.longdouble(0.5),
+    "time": np.datetime64("2026-11-27"),
+}
 
 
-@pytest.mark.parametrize("content", REFUSED, ids=["deep", "itself", "sparse", "object"])
+@pytest.mark.parametrize("content", REFUSED.values(), ids=REFUSED)
 def test_other_values_are_refused(content):
     with pytest.raises(UserError, match="the checkpoint's x"):
         plain.checked({"x": content})
