@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 import yaml
+from lightning.pytorch import Callback
 from PIL import Image
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 
@@ -193,6 +194,27 @@ def test_fresh_in_quotes_replaces_nothing(run_cli, fitted):
     assert status == 2
     assert "--fresh 'false': give true or false" in problems
     assert (RUN / "checkpoints" / "last.ckpt").exists()
+
+
+class Sanity(Callback):
+    """Tells of the check before training, which may change what a checkpoint has loaded."""
+
+    def on_sanity_check_start(self, trainer, pl_module):
+        print("sanity check")
+
+
+def test_a_resumed_run_has_no_sanity_check(run_cli):
+    checked = (
+        "fit",
+        "--trainer.num_sanity_val_steps",
+        "1",
+        f"--trainer.callbacks+={__name__}.Sanity",
+    )
+    assert "sanity check" in run_cli(*checked)[1]
+    status, output, _ = run_cli(*checked, "--trainer.max_epochs", "3")
+    assert status == 0
+    assert "resuming" in output
+    assert "sanity check" not in output
 
 
 def test_a_saved_config_can_be_trained_again_with_another_seed(run_cli, fitted):

@@ -10,6 +10,7 @@ from pathlib import Path
 from lit_mnist.errors import UserError
 
 PACKAGE = Path(__file__).parents[1]
+_GROUPS = ("--model", "--model.class_path", "--data", "--trainer")
 
 
 def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
@@ -46,22 +47,21 @@ def config_files(args: Sequence[str]) -> list[str]:
 
 
 def configs_first(args: Sequence[str]) -> list[str]:
-    """Moves the configs and the model right behind the command, so that other options override."""
+    """Moves the configs and whole groups right behind the command, so that options override."""
     others = split_configs(args)[1]
     configs = [part for path in config_files(args) for part in ("--config", path)]
-    return [*others[:1], *configs, *_model_first(others[1:])]
+    return [*others[:1], *configs, *_groups_first(others[1:])]
 
 
-def _model_first(args: Sequence[str]) -> list[str]:
-    """Moves the model's class before its options, which the parser would not know."""
+def _groups_first(args: Sequence[str]) -> list[str]:
+    """Moves what may name a file of options, or the model, before single options of the same."""
     chosen: list[str] = []
     others: list[str] = []
     rest = iter(args)
     for arg in rest:
-        if arg in ("--model", "--model.class_path"):
-            chosen += [arg, *itertools.islice(rest, 1)]
-        else:
-            (chosen if arg.startswith(("--model=", "--model.class_path=")) else others).append(arg)
+        option, equals, _ = arg.partition("=")
+        value = [] if equals or option not in _GROUPS else [*itertools.islice(rest, 1)]
+        (chosen if option in _GROUPS else others).extend([arg, *value])
     return [*chosen, *others]
 
 

@@ -4,7 +4,6 @@ import inspect
 import pkgutil
 import traceback
 from contextlib import suppress
-from enum import Enum
 from pathlib import Path
 from typing import Any, get_args
 
@@ -103,18 +102,6 @@ def check_dict_kwargs(model: Any, trainer: Any) -> None:
                     f"{option}: dict_kwargs: {argument}: {kind} takes no such argument; leave it"
                     " out"
                 )
-
-
-def name_enums(callbacks: Any) -> None:
-    """Puts the values of enumerations, such as Timer's, in their place, as YAML has none.
-
-    Args:
-        callbacks: Value of `--trainer.callbacks`, as parsed: one, a list, or none.
-    """
-    for callback in _listed(callbacks):
-        for name, value in vars(callback.get("init_args", Namespace())).items():
-            if isinstance(value, Enum):
-                callback.init_args[name] = value.value
 
 
 def _listed(callbacks: Any) -> list[Any]:

@@ -68,7 +68,6 @@ class RunOptions(RunParser):
         option_checks.check_unused(config)
         constructors.check_callbacks(config.trainer.callbacks)
         constructors.check_dict_kwargs(config.model, config.trainer)
-        constructors.name_enums(config.trainer.callbacks)
         named = config.get("model.init_args.checkpoints")
         part = config.data.folds, config.data.fold
         check_fold(*part, needed=named is None)

@@ -141,10 +141,10 @@ class RandomAffine(nn.Module):
 
     @torch.no_grad()
     def forward(self, images: Tensor) -> Tensor:
-        """Augments float images (N, 1, 28, 28); shape and range of values stay."""
+        """Augments float images (N, 1, 28, 28) in float32; shape, type and range stay."""
         draws = torch.rand(5, len(images), device=images.device) * 2 - 1  # (5, N) in [-1, 1)
-        return affine(
-            images,
+        augmented = affine(
+            images.float(),
             theta_deg=draws[0] * self.degrees,
             shift_rows_px=draws[1] * self.shift_px,
             shift_cols_px=draws[2] * self.shift_px,
@@ -154,6 +154,7 @@ class RandomAffine(nn.Module):
             offsets_px=self._offsets(images),
             interpolation=self.interpolation,
         )
+        return augmented.to(images.dtype)
 
     def _shear(self, images: Tensor) -> Tensor | None:
         if not self.shear:

@@ -26,7 +26,7 @@ from lit_mnist.pictures.files import Layout
 class MNISTDataModule(LightningDataModule):
     """MNIST or a dataset of its form; 5/6 of the training images train, 1/6 validates.
 
-    `fit` and `validate` never open the test files, and `test` never opens the training files.
+    For `fit` and `validate` it never opens the test files, and for `test` never the training files.
 
     Args:
         data_dir: Folder that the data are read from or downloaded to, with torchvision's layout.
@@ -75,7 +75,8 @@ class MNISTDataModule(LightningDataModule):
         self.batch_size, self.eval_batch_size = plain_sizes(batch_size, eval_batch_size)
         self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
-        self.images, self.layout = images or [], layout
+        self.images = [images] if isinstance(images, str) else images or []
+        self.layout = layout
         self.turns = Turns(self)
 
     def prepare_data(self) -> None:

@@ -104,20 +104,21 @@ class DigitReader:
         )
 
 
-def load(run_folder: str | os.PathLike[str], classes: Sequence[type] = ()) -> DigitReader:
+def load(run_folder: str | os.PathLike[str], classes: type | Sequence[type] = ()) -> DigitReader:
     """Loads a run's best weights, or all members of a committee that was tested.
 
     Args:
         run_folder: A run's folder, such as `tb_logs/deep/seed_42` or `tb_logs/deep/committee_5`,
             or a `.safetensors` file exported from one.
-        classes: Your own classes that its checkpoints name; nothing is imported because a file
-            says so.
+        classes: Your own class, or classes, that its checkpoints name; nothing is imported because
+            a file says so.
 
     Raises:
         UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
     """
     files.refuse_url(str(run_folder))
     path = Path(os.path.expanduser(run_folder))
+    classes = [classes] if isinstance(classes, type) else classes
     try:
         return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
     except UnknownClassError as error:

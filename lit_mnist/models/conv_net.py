@@ -36,7 +36,7 @@ class ConvNet(nn.Sequential):
         strided: int = 1,
         hidden: int = 0,
     ) -> None:
-        _check(widths, kernels)
+        _check(widths, kernels, strided, hidden)
         super().__init__()
         maps, side = 1, SIDE_PX
         for stage, (stage_widths, kernel) in enumerate(zip(widths, kernels, strict=True)):
@@ -78,15 +78,20 @@ def _head(maps: int, side: int, hidden: int) -> list[nn.Module]:
     ]
 
 
-def _check(widths: Sequence[Sequence[int]], kernels: Sequence[int]) -> None:
-    if not widths or not all(widths):
+def _check(
+    widths: Sequence[Sequence[int]], kernels: Sequence[int], strided: int, hidden: int
+) -> None:
+    if not widths or not all(widths) or min(map(min, widths)) < 1:
         raise UserError("--model.widths: give the maps of each stage, as in [[16], [32, 32]]")
+    for name, value in (("strided", strided), ("hidden", hidden)):
+        if value < 0:
+            raise UserError(f"--model.{name} {value}: take 0 or more")
     if len(kernels) != len(widths):
         raise UserError(
             f"--model.kernels: {len(kernels)} for {len(widths)} stages of --model.widths;"
             " give one per stage"
         )
-    if even := [kernel for kernel in kernels if kernel % 2 == 0]:
-        raise UserError(f"--model.kernels {even[0]}: take odd sizes, which have a middle pixel")
+    if bad := [kernel for kernel in kernels if kernel % 2 == 0 or kernel < 1]:
+        raise UserError(f"--model.kernels {bad[0]}: take odd sizes, which have a middle pixel")
     if len(widths) > 4:
         raise UserError(f"--model.widths: {len(widths)} stages, but 28 pixels allow 4 halvings")

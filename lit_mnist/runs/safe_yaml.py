@@ -8,6 +8,7 @@ wins.
 import functools
 import re
 from collections.abc import Callable
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -38,6 +39,8 @@ for _kind in (_Dumper, _SlowDumper):
     _kind.add_implicit_resolver(
         "tag:yaml.org,2002:float", re.compile(r"[-+]?[\d_.]+[eE][-+]?\d+$"), list("-+0123456789.")
     )
+    # an enumeration's, such as of Timer, which YAML does not have
+    _kind.add_multi_representer(Enum, lambda dumper, one: dumper.represent_data(one.value))
 
 
 def load(text: str) -> Any:

@@ -30,6 +30,10 @@ from tests.conftest import CONFIGS
         ),
         (["fit", "--config", "x", "--a", "1"], ["fit", "--config", "x", "--a", "1"]),
         (["fit", "--config"], ["fit", "--config"]),
+        (
+            ["fit", "--data.a", "1", "--model.b=2", "--data", "x", "--trainer=y", "--model", "Z"],
+            ["fit", "--data", "x", "--trainer=y", "--model", "Z", "--data.a", "1", "--model.b=2"],
+        ),
         (["fit"], ["fit"]),
     ],
 )

@@ -114,6 +114,20 @@ def test_a_command_line_does_not_affect_the_next(here, capsys):
     assert printed(capsys, "fit", "--model", "DenseModule")["name"] == "run"
 
 
+def test_an_enumeration_is_printed_as_its_value(here, capsys):
+    timer = ("--trainer.callbacks+=Timer", "--trainer.callbacks.duration=00:01:00:00")
+    (found,) = printed(capsys, "fit", "--config", "dense", *timer)["trainer"]["callbacks"]
+    assert found["init_args"]["interval"] == "step"
+
+
+@pytest.mark.parametrize("group", ["data", "trainer"])
+def test_a_single_option_overrides_the_file_of_its_group(here, capsys, group):
+    option = {"data": "batch_size", "trainer": "max_epochs"}[group]
+    Path("group.yaml").write_text(f"{option}: 33\n")
+    typed = (f"--{group}.{option}", "64", f"--{group}", "group.yaml")
+    assert printed(capsys, "fit", "--config", "dense", *typed)[group][option] == 64
+
+
 def test_the_data_s_seed_follows_the_run_s_beside_a_config_that_a_run_has_saved(here):
     Path("saved.yaml").write_text("model: DenseModule\nseed_everything: 42\ndata: {seed: 42}\n")
     for typed, seed in (((), 42), (("--seed_everything", "7"), 7)):

@@ -1,5 +1,6 @@
 """The options of a run that a command will train and test: what of them is refused, and how."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -64,3 +65,11 @@ def test_a_value_below_the_minimum_is_not_called_a_part(members, here, capsys):
     assert main(["committee", *members, "--members", "2", "--trainer.limit_test_batches=-1"]) == 2
     said = "error: --trainer.limit_test_batches -1: take 0 or more\n"
     assert capsys.readouterr().err == said
+
+
+def test_a_class_of_a_script_is_refused_for_runs_in_other_processes(here, monkeypatch, capsys):
+    own = type("Own", (DenseModule,), {"__module__": "__main__"})
+    monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
+    assert main(["committee", "--model", "__main__.Own", "--members", "2"]) == 2
+    problems = capsys.readouterr().err
+    assert "put it in a file, such as nets.py, and name it: --model nets.Own" in problems

@@ -121,6 +121,16 @@ def test_augmentation_is_a_function_of_the_seed():
     assert not torch.equal(results[0], results[2])
 
 
+@pytest.mark.parametrize("dtype", [torch.float64, torch.bfloat16])
+def test_images_of_any_float_type_are_augmented_in_float32(dtype):
+    images, results = torch.rand(8, 1, 28, 28).to(dtype), []
+    for seen in (images, images.float()):
+        torch.manual_seed(1)
+        results.append(RandomAffine(shear=5.0, elastic=0.5)(seen))
+    assert torch.equal(results[0], results[1].to(dtype))
+    assert results[0].dtype == dtype
+
+
 def places(theta_deg, shift_rows_px, shift_cols_px, zoom_rows, zoom_cols, shear_deg):
     """Rows and columns that each pixel of one image reads: matrices about the centre, in (x, y)."""
     theta, shear = np.deg2rad(theta_deg), np.deg2rad(shear_deg)

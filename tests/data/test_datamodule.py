@@ -157,6 +157,7 @@ def test_predict_needs_no_labels(module, tmp_path):
     bar = np.zeros((28, 28), np.uint8)
     bar[4:24, 12:16] = 7, 200, 200, 7
     Image.fromarray(bar).save(tmp_path / "a.png")
+    assert MNISTDataModule(images="a.png").images == ["a.png"]  # one, rather than its letters
     data = MNISTDataModule(images=[str(tmp_path / "a.png")])
     data.setup("predict")
     (batch,) = data.predict_dataloader()

@@ -15,6 +15,7 @@ import lit_mnist
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx
 from lit_mnist.errors import UserError
+from lit_mnist.models.modules import DenseModule
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL
@@ -291,6 +292,21 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
         lit_mnist.load(MEMBER)
     assert f"; give load classes=[{argument}] if you trust it" in str(error.value)
     assert "--" not in str(error.value)
+
+
+def test_one_class_needs_no_list(trained, images):
+    class Own(DenseModule):
+        """Known by no name but this one."""
+
+    def of_it(checkpoint):
+        checkpoint["hyper_parameters"] |= {"_class_path": "__main__.Own"}
+        for key in (entries.MODEL_OPTIONS, entries.MODEL_CLASS):
+            checkpoint.pop(key, None)
+
+    expected = lit_mnist.load(MEMBER).predict(images[:5]).probabilities
+    change(MEMBER / "checkpoints/best.ckpt", of_it)
+    found = lit_mnist.load(MEMBER, Own).predict(images[:5]).probabilities
+    np.testing.assert_array_equal(found, expected)
 
 
 def test_weights_that_do_not_fit_the_class_name_no_option(trained):

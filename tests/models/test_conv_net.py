@@ -66,13 +66,21 @@ def test_the_number_of_parameters_follows_from_the_options(strided):
         ([], [], "--model.widths"),
         ([[8], []], [3, 3], "--model.widths"),
         ([[8], [8]], [3], "--model.kernels: 1 for 2 stages"),
+        ([[8], [0]], [3, 3], "--model.widths"),
         ([[8]], [4], "--model.kernels 4"),
+        ([[8]], [-3], "--model.kernels -3"),
         ([[8]] * 5, [3] * 5, "28 pixels allow 4 halvings"),
     ],
 )
 def test_refuses_impossible_options(widths, kernels, message):
     with pytest.raises(UserError, match=message):
         ConvNet(widths, kernels)
+
+
+@pytest.mark.parametrize("name", ["strided", "hidden"])
+def test_refuses_negative_numbers(name):
+    with pytest.raises(UserError, match=f"--model.{name} -1: take 0 or more"):
+        ConvNet([[8]], [3], **{name: -1})
 
 
 def test_the_module_is_rebuilt_from_its_checkpoint(run_cli):
