@@ -7,27 +7,25 @@ from pathlib import Path
 
 # What a user may set instead
 VARIABLES = ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY")
-_BRIEFLY, _NOT_AT_ALL = "10000", "0"  # turns of a loop
+_BRIEFLY = "1000"  # turns of a loop, as GCC itself chooses for more threads than cores
 _LOOKS, _APART_S = 5, 0.002
 
 
 def limit_spinning(root: Path = Path("/")) -> None:
-    """Lets threads sleep soon when they wait; call it before torch is imported.
+    """Lets threads sleep sooner if other programs keep cores busy.
 
     With GCC's OpenMP, which PyTorch has on Linux, a thread that is done spins for 300,000 turns. If
-    another program has the core of a thread that it waits for, it keeps its own core busy in vain,
-    in each operation, for as long as the system lets the other program run. Asleep, it would leave
-    that core to the late thread. Waking up costs more than a short wait, so there is none only if
-    other programs keep cores busy now.
+    another program has the core of the thread that it waits for, it keeps its own core from that
+    thread in vain, in each operation. On an idle machine, waking up costs more than spinning.
 
-    It changes no result. What the user has set stays.
+    It changes no result, and nothing that the user has set. Call it before torch is imported.
 
     Args:
         root: The folder that holds /proc.
     """
-    if not os.environ.keys() & {*VARIABLES}:
-        crowded = _others(root) + _threads() > (os.cpu_count() or 1)
-        os.environ[VARIABLES[0]] = _NOT_AT_ALL if crowded else _BRIEFLY
+    crowded = _others(root) + _threads() > (os.cpu_count() or 1)
+    if crowded and not os.environ.keys() & {*VARIABLES}:
+        os.environ[VARIABLES[0]] = _BRIEFLY
 
 
 def _threads() -> int:
