@@ -8,8 +8,8 @@ Runs `fit` for two epochs per measurement; the second counts.
     batches  a step of 86, 172, 344, 1024 and 4096 images, without validation
     sizes    a step of 86 of 10, 50 and 240 thousand synthetic images, without validation; the
              size should not matter
-    company  an epoch with validation, alone and beside a program that keeps a core busy, with
-             threads that wait for each other as briefly as in `fit`, and as long as in PyTorch
+    company  an epoch with validation, alone and beside one or two programs that keep a core busy,
+             with threads that wait for each other as briefly as in `fit`, and as long as in PyTorch
 A step's time is the epoch's divided by its steps, so it includes a share of the epoch's overhead.
 """
 
@@ -117,7 +117,7 @@ def write_images(data_dir: Path, count: int) -> None:
 
 
 def add_company(report: Report, options: Namespace) -> None:
-    """Measures an epoch alone, and beside a program that computes all the time."""
+    """Measures an epoch alone, and beside one or two programs that compute all the time."""
 
     def epoch(variables: Mapping[str, str], busy: int) -> float:
         others = [subprocess.Popen(_BUSY) for _ in range(busy)]
@@ -128,7 +128,7 @@ def add_company(report: Report, options: Namespace) -> None:
                 one.kill()
                 one.wait()
 
-    for place, busy in (("alone", 0), ("beside a busy program", 1)):
+    for busy, place in enumerate(("alone", "beside a busy program", "beside two")):
         variants = {"fit": partial(epoch, {}, busy), "PyTorch's": partial(epoch, _PYTORCHS, busy)}
         measured = measuring.alternate(variants, options.repeats)
         for kind, values in measured.items():

@@ -304,10 +304,10 @@ def test_scaling_measures_beside_a_busy_program(run, small, monkeypatch):
     monkeypatch.setattr(scaling.subprocess, "Popen", Program)
     monkeypatch.setattr(measuring, "fit", fit)
     _, result = run("scaling", *small, "--parts", "company")
-    place = "beside a busy program: an epoch, waits of"
+    place = "beside two: an epoch, waits of"
     medians = check(result, "scaling", n=1)
     assert medians["alone: an epoch, waits of fit"] == 1
-    assert (medians[f"{place} fit"], medians[f"{place} PyTorch's"]) == (3, 12)
+    assert (medians[f"{place} fit"], medians[f"{place} PyTorch's"]) == (5, 20)
     assert medians[f"{place} PyTorch's / fit"] == 4
     assert not busy
 
