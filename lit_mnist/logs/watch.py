@@ -56,15 +56,17 @@ class Watch(Callback):
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers how many batches were validated, and what was logged."""
+        """Remembers how many batches were validated, with which results, and what was logged."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
             self.written = dict(entries.get(checkpoint, entries.LOGGED, {}))
+            seen = entries.get(checkpoint, entries.SEEN)
+            self.seen = validated.loaded(seen) if seen else None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves their number, at which Lightning logs a validation's values by step.
+        """Saves their number, at which Lightning logs a validation's values by step, and the rest.
 
         What loggers hold back is saved before the checkpoint, behind which a resumed run goes on: a
         CSVLogger adds what callbacks log past `self.log` to its table only every 100 steps. Once
@@ -77,11 +79,17 @@ class Watch(Callback):
         for logger in trainer.loggers if trainer.state.status != TrainerStatus.INTERRUPTED else ():
             logger.save()
         checkpoint[entries.LOGGED] = loggers.written(trainer)
+        if self.seen:
+            checkpoint[entries.SEEN] = self.seen.state()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the board."""
         if trainer.is_global_zero:
             self.board.begin(trainer, pl_module, self.written)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets results of an epoch that had ended when its checkpoint was saved."""
+        self.seen = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -126,3 +126,21 @@ def test_the_first_batch_is_shown_once_if_the_first_epoch_is_resumed(run_cli, mo
     fitted(run_cli("fit", *SAME, *every, *own))
     (after,) = EventAccumulator(folder).Reload().Images("first_batch")
     assert (after.step, after.encoded_image_string) == (0, before.encoded_image_string)
+
+
+def test_recalls_of_a_validation_before_the_resume_are_shown(run_cli, monkeypatch):
+    within = ("--trainer.val_check_interval", "5", "--every_n_train_steps", "1")
+    train(run_cli, "whole", *within)
+    kill(run_cli, monkeypatch, 17, "killed", *within)  # the last batch but one of the second epoch
+    train(run_cli, "killed", *within)
+    assert_same_points("whole", "killed")
+    recalls = [shown(f"own_{name}/dense/seed_42/val") for name in ("whole", "killed")]
+    assert recalls[0] == recalls[1]
+    assert {len(one) for one in recalls[0].values()} == {2}
+    assert sum(name.startswith("recall_") for name in in_table("killed")) == 10
+    folders = (f"own_{name}/dense/seed_42/val" for name in ("whole", "killed"))
+    steps = [
+        [one.step for one in EventAccumulator(folder).Reload().Images("by_epoch_best/confusion")]
+        for folder in folders
+    ]
+    assert steps[0] == steps[1]
