@@ -3,6 +3,7 @@
 board          writes a run's epochs, config, graph and summary for TensorBoard
 digits         how many digits of a logged value are kept
 hparams        the options of a run as TensorBoard's HParams tab shows them
+kept_events    what TensorBoard was told before a checkpoint, when a run is resumed from it
 kept_rows      the earlier rows of a CSVLogger, when a run is resumed
 logged_sums    what is logged in an epoch: saved, and held until it is logged again after a resume
 logged_values  what was logged in an epoch, and its columns in metrics.csv

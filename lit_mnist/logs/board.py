@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
+from lit_mnist.logs import kept_events
 from lit_mnist.logs.hparams import hparams
 from lit_mnist.logs.loggers import next_step
 from lit_mnist.logs.net_graph import add_graph
@@ -41,6 +42,7 @@ SERIES = {
     },
     "val": {"by_epoch/accuracy": "val_acc", "by_epoch/loss": "val_loss"},
 }
+FIRST_BATCH = "first_batch"  # tag
 # Entries of results.json that the run's summary shows, where they exist
 FACTS = (
     *("best_val_acc", "best_val_loss", "best_epoch", "model", "parameters", "seed", "hardware"),
@@ -60,27 +62,29 @@ class EpochBoard:
         self.run, self.config = run, config
         self.writers: dict[str, SummaryWriter] = {}
 
-    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+    def begin(self, trainer: Trainer, module: LightningModule, before: Mapping[str, Any]) -> None:
         """Opens the files and purges what a killed process wrote beyond this step."""
         from torch.utils.tensorboard import SummaryWriter
 
         epoch = trainer.current_epoch
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
-                logger.resume_at(next_step(trainer))
+                logger.resume_at(next_step(trainer), before)
+        before_this = kept_events.found(self.run.file("train"), epoch, before.get("time", 0.0))
         self.writers = {
             part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
             for part in (*SERIES, FINAL)
         }
         start_session(self.writers[FINAL], self.config)
         train = self.writers["train"]
+        kept_events.add(train, [one for one in before_this if _is_first_batch(one)])
         text = safe_yaml.dump(dict(self.config))
         train.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), epoch)
         add_graph(train, trainer, module)
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch."""
-        self.writers["train"].add_image("first_batch", picture, 0, dataformats="HWC")
+        self.writers["train"].add_image(FIRST_BATCH, picture, 0, dataformats="HWC")
 
     def write(self, rows: Sequence[Mapping[str, float]], seen: Validated | None) -> None:
         """Adds the last of the rows and, for a new best epoch, the pictures."""
@@ -113,6 +117,10 @@ class EpochBoard:
         for writer in self.writers.values():
             writer.close()
         self.writers = {}
+
+
+def _is_first_batch(event: Any) -> bool:
+    return any(one.tag == FIRST_BATCH for one in event.summary.value)
 
 
 def summary(results: Mapping[str, Any]) -> str:

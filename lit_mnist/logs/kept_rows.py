@@ -25,14 +25,34 @@ def kept_rows() -> AbstractContextManager[None]:
     return replaced((csv_logs._ExperimentWriter, "_check_log_dir_exists", read_columns))
 
 
-def purge(logger: CSVLogger, step: int) -> None:
-    """Removes the rows of this step and later ones, and what a killed process has half written."""
+def count(logger: CSVLogger) -> int:
+    """Returns the number of rows that were logged, also by earlier commands."""
+    writer: Any = logger.experiment
+    held = len(writer.metrics)
+    if not writer._fs.isfile(writer.metrics_file_path):
+        return held
+    with _opened(writer) as file:
+        return held + sum(1 for _ in csv.DictReader(file))
+
+
+def purge(logger: CSVLogger, step: int, first: int) -> None:
+    """Removes the rows of this step and later ones, and what a killed process has half written.
+
+    Args:
+        logger: The logger.
+        step: The first step that is logged again.
+        first: The number of rows that stay in any case.
+    """
     writer: Any = logger.experiment
     path, system = writer.metrics_file_path, writer._fs
     if not system.isfile(path):
         return
     with _opened(writer) as file:
-        rows = [row for row in csv.DictReader(file) if _is_before(row, step)]
+        rows = [
+            row
+            for place, row in enumerate(csv.DictReader(file))
+            if _is_whole(row) and (place < first or int(row["step"]) < step)
+        ]
     if not rows:
         system.rm_file(path)
         writer.metrics_keys = []
@@ -45,9 +65,8 @@ def purge(logger: CSVLogger, step: int) -> None:
     system.mv(temporary, path)
 
 
-def _is_before(row: dict[Any, Any], step: int) -> bool:
-    whole = None not in row and None not in row.values()
-    return whole and str(row.get("step")).isdecimal() and int(row["step"]) < step
+def _is_whole(row: dict[Any, Any]) -> bool:
+    return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
 
 
 def _opened(writer: Any) -> Any:

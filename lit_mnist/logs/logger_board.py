@@ -1,6 +1,7 @@
 """Pictures and scores for the loggers that a user adds."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
@@ -26,11 +27,11 @@ class LoggerBoard:
         # another run's rows may be in a table that a new one only adds to
         self.again = fresh or run.exists() or run.results_json.exists()
 
-    def begin(self, trainer: Trainer, module: LightningModule) -> None:
+    def begin(self, trainer: Trainer, module: LightningModule, before: Mapping[str, Any]) -> None:
         """Keeps the trainer; purges what the same run has logged from this step on."""
         self.trainer = trainer
         for logger in trainer.loggers if self.again else ():
-            purge(logger, next_step(trainer))
+            purge(logger, next_step(trainer), before)
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch."""

@@ -1,13 +1,14 @@
 """At which step loggers are told what, and what they can show."""
 
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
-from tensorboard.compat.proto import event_pb2  # type: ignore[import-untyped] # has no types
 
-from lit_mnist.logs import kept_rows
+from lit_mnist.logs import kept_events, kept_rows
 
 
 def next_step(trainer: Trainer) -> int:
@@ -27,17 +28,29 @@ def last_step(trainer: Trainer) -> int:
     return max(next_step(trainer) - 1, 0)
 
 
-def purge(logger: Logger, step: int) -> None:
+def written(trainer: Trainer) -> dict[str, Any]:
+    """Returns what tells `purge` later what was logged by now: the time, and the rows of tables."""
+    tables = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
+    rows = {one.experiment.metrics_file_path: kept_rows.count(one) for one in tables}
+    return {"time": time.time(), "rows": rows}
+
+
+def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
     """Removes what was logged for this step and later ones; TensorBoard passes over it.
 
-    Other loggers than TensorBoard's and the CSVLogger are left as they are.
+    What was logged before the checkpoint was saved stays: it is not logged again. Other loggers
+    than TensorBoard's and the CSVLogger are left as they are.
+
+    Args:
+        logger: The logger.
+        step: The first step that is logged again.
+        before: What `written` returned when the checkpoint was saved; empty if that is not known.
     """
     if isinstance(logger, CSVLogger):
-        kept_rows.purge(logger, step)
+        path = logger.experiment.metrics_file_path
+        kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))
     elif isinstance(logger, TensorBoardLogger):
-        session = event_pb2.SessionLog(status=event_pb2.SessionLog.START)
-        writer = logger.experiment._get_file_writer()
-        writer.add_event(event_pb2.Event(step=step, session_log=session))
+        kept_events.purge(logger.experiment, step, before.get("time", 0.0))
 
 
 def shows_pictures(logger: Logger) -> bool:

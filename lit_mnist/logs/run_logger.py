@@ -1,6 +1,6 @@
 """The run's own TensorBoard logger."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -30,10 +30,10 @@ class RunLogger(TensorBoardLogger):
         self._kwargs["filename_suffix"] = ending
         self.outdated = [*Path(self.log_dir).glob(f"events.out.tfevents.*{ending}")]
 
-    def resume_at(self, step: int) -> None:
-        """Purges what a killed process logged for this step and later ones."""
+    def resume_at(self, step: int, before: Mapping[str, Any]) -> None:
+        """Purges what a killed process logged for this step and later ones, as `purge` does."""
         self.begun = True
-        purge(self, step)
+        purge(self, step, before)
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:

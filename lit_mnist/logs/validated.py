@@ -1,6 +1,6 @@
 """Results of a validation: a confusion matrix, recalls, and the worst images."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -60,6 +60,11 @@ class Validated(NamedTuple):
             drawn["worst"] = tiles.grid(self.worst.images.numpy(), self._captions())
         return drawn
 
+    def state(self) -> dict[str, Any]:
+        """Returns it as tensors and text, for a checkpoint."""
+        confusion = torch.from_numpy(self.confusion)
+        return {"confusion": confusion, "worst": [*self.worst], "names": [*self.names]}
+
     def _captions(self) -> list[list[tuple[str, tiles.Colour]]]:
         _, labels, predictions, probabilities = (values.tolist() for values in self.worst)
         return [
@@ -69,6 +74,11 @@ class Validated(NamedTuple):
             ]
             for label, taken, (true, chance) in zip(labels, predictions, probabilities, strict=True)
         ]
+
+
+def loaded(state: Mapping[str, Any]) -> Validated:
+    """Returns the results whose `state` this is."""
+    return Validated(state["confusion"].numpy(), Worst(*state["worst"]), state["names"])
 
 
 def is_shown(batch: Any) -> bool:

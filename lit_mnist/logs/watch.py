@@ -10,7 +10,7 @@ from torch import Tensor
 
 from lit_mnist import trainers
 from lit_mnist.data.datasets import labels as labels_of
-from lit_mnist.logs import tiles, validated
+from lit_mnist.logs import loggers, tiles, validated
 from lit_mnist.logs.validated import Validated, Worst
 from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.runs import entries
@@ -22,8 +22,8 @@ FIRST = 25  # number of images of the first batch that are shown
 class Board(Protocol):
     """Interface of what shows the results; used on rank zero only."""
 
-    def begin(self, trainer: Trainer, module: LightningModule) -> None:
-        """Called before the first step of a process."""
+    def begin(self, trainer: Trainer, module: LightningModule, before: Mapping[str, Any]) -> None:
+        """Called before the first step of a process, with what `loggers.written` has returned."""
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch as a picture, uint8 (H, W, 3)."""
@@ -51,18 +51,22 @@ class Watch(Callback):
         self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
         self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
+        self.written: dict[str, Any] = {}  # before a resume: as `loggers.written` returns it
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Remembers how many batches were validated until the next validation."""
+        """Remembers how many batches were validated, with which results, and what was logged."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
+            self.written = dict(entries.get(checkpoint, entries.LOGGED, {}))
+            seen = entries.get(checkpoint, entries.SEEN)
+            self.seen = validated.loaded(seen) if seen else None
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves their number, at which Lightning logs a validation's values by step.
+        """Saves their number, at which Lightning logs a validation's values by step, and the rest.
 
         What loggers hold back is saved before the checkpoint, behind which a resumed run goes on: a
         CSVLogger adds what callbacks log past `self.log` to its table only every 100 steps. Once
@@ -70,14 +74,22 @@ class Watch(Callback):
         """
         seen = trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
         checkpoint[entries.VALIDATED] = self.validated or dict(seen)
-        if trainer.is_global_zero and trainer.state.status != TrainerStatus.INTERRUPTED:
-            for logger in trainer.loggers:
-                logger.save()
+        if not trainer.is_global_zero:
+            return
+        for logger in trainer.loggers if trainer.state.status != TrainerStatus.INTERRUPTED else ():
+            logger.save()
+        checkpoint[entries.LOGGED] = loggers.written(trainer)
+        if self.seen:
+            checkpoint[entries.SEEN] = self.seen.state()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts the board."""
         if trainer.is_global_zero:
-            self.board.begin(trainer, pl_module)
+            self.board.begin(trainer, pl_module, self.written)
+
+    def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Forgets results of an epoch that had ended when its checkpoint was saved."""
+        self.seen = None
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

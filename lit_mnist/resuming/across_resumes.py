@@ -13,6 +13,7 @@ from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.resuming.same_sums import SameSums
+from lit_mnist.resuming.saved_steps import SavedSteps
 from lit_mnist.resuming.spikes import Spikes
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.final_weights import FinalWeights
@@ -26,7 +27,8 @@ def keepers() -> list[Callback]:
     logs: list[Callback] = [PartialLogs(), LastMetrics()]
     weights: list[Callback] = [Searched(), Frozen(), SameSums(), PendingGradients()]
     # Those before it restore what the hooks that ResumedEpoch calls must not change
-    return [*logs, *weights, Generators(), ResumedEpoch(), OwnPasses(), Spikes(), Lacks()]
+    others: list[Callback] = [OwnPasses(), Spikes(), SavedSteps(), Lacks()]
+    return [*logs, *weights, Generators(), ResumedEpoch(), *others]
 
 
 def in_order(callbacks: Iterable[Callback]) -> list[Callback]:

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import Metric
@@ -14,7 +15,11 @@ _CACHES = ("_computed", "_forward_cache")
 
 
 def of(trainer: Trainer, module: LightningModule, epoch_ended: bool) -> dict[str, dict[str, Any]]:
-    """Returns the states of a user's metrics that have been updated, by name.
+    """Returns the states of a user's metrics that have been updated, and their types, by name.
+
+    A metric casts to its type what it is given. Lightning sets that of half precision only as it
+    first logs the metric, in what it calls the forward context, so that the first batch of a
+    process would be rounded otherwise.
 
     Args:
         trainer: The trainer.
@@ -23,14 +28,14 @@ def of(trainer: Trainer, module: LightningModule, epoch_ended: bool) -> dict[str
     """
     results: dict[str, Any] = trainer._results or {} if epoch_ended or trainer.validating else {}
     over = {id(one.value) for one in results.values() if not one.is_tensor}
-    return {
-        name: saved(one)
-        for name, one in module.named_modules()
-        if isinstance(one, Metric)
-        and not isinstance(one, (RunningScores, Score))
-        and (one.update_called or isinstance(one, WrapperMetric))  # which count no updates
-        and id(one) not in over
-    }
+    found: dict[str, dict[str, Any]] = {}
+    for name, one in module.named_modules():
+        if isinstance(one, Metric) and not isinstance(one, (RunningScores, Score)):
+            updated = one.update_called or isinstance(one, WrapperMetric)  # which count no updates
+            found[name] = saved(one) if updated and id(one) not in over else {}
+            if one.dtype != torch.get_default_dtype():
+                found[name]["_dtype"] = one.dtype
+    return {name: states for name, states in found.items() if states}
 
 
 def saved(metric: Metric) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """Preserves gradients that a module's own optimization has not used yet, across a resume."""
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
@@ -21,7 +23,7 @@ class PendingGradients(AfterStart):
     """
 
     def __init__(self) -> None:
-        self.loaded: list[dict[str, Tensor]] = []
+        self.loaded: list[dict[str, Any]] = []
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -30,7 +32,7 @@ class PendingGradients(AfterStart):
         if not _by_hand(pl_module):
             return
         own = {
-            name: one.grad.detach().to("cpu", copy=True)
+            name: _saved(one.grad)
             for name, one in pl_module.named_parameters()
             if one.grad is not None
         }
@@ -75,7 +77,8 @@ class PendingGradients(AfterStart):
         for name, one in pl_module.named_parameters():
             found = [rank[name] for rank in ranks if name in rank]
             if found:
-                one.grad = (sum(found[1:], found[0]) / len(ranks)).to(one)
+                first, *others = (_gradient(saved, one.shape) for saved in found)
+                one.grad = (sum(others, first) / len(ranks)).to(one)
         self.loaded = []
 
 
@@ -92,6 +95,32 @@ def _fit(ranks: Any, module: LightningModule) -> bool:
     return isinstance(ranks, list) and all(
         isinstance(rank, dict)
         and rank.keys() <= shapes.keys()
-        and all(isinstance(one, Tensor) and one.shape == shapes[key] for key, one in rank.items())
+        and all(_fits(one, shapes[name]) for name, one in rank.items())
         for rank in ranks
+    )
+
+
+def _fits(saved: Any, shape: torch.Size) -> bool:
+    with suppress(KeyError, RuntimeError, TypeError, ValueError):  # of what is damaged
+        gradient = _gradient(saved, shape)
+        return isinstance(gradient, Tensor) and gradient.shape == shape
+    return False
+
+
+def _saved(gradient: Tensor) -> Any:
+    """Copies it to the CPU: a sparse one, as nn.Embedding can have, as its two dense parts."""
+    own = gradient.detach().to("cpu", copy=True)
+    if own.layout != torch.sparse_coo:
+        return own
+    parts = {"indices": own._indices(), "values": own._values()}
+    return parts | {"is_coalesced": own.is_coalesced()}
+
+
+def _gradient(saved: Any, shape: torch.Size) -> Any:
+    """Returns what `_saved` was given, for a weight of this shape."""
+    if not isinstance(saved, dict):
+        return saved
+    coalesced = bool(saved["is_coalesced"])
+    return torch.sparse_coo_tensor(
+        saved["indices"], saved["values"], shape, is_coalesced=coalesced, check_invariants=True
     )

@@ -12,7 +12,7 @@ from lit_mnist.runs import entries
 
 
 class ResumedEpoch(AfterStart):
-    """Makes up for three gaps in how Lightning resumes.
+    """Makes up for four gaps in how Lightning resumes.
 
     1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
        resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
@@ -23,6 +23,8 @@ class ResumedEpoch(AfterStart):
     3. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
        started or completed. A later epoch that is resumed is then one batch behind, and its
        validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
+    4. Lightning makes no sanity check before a resume, "because it would mess up the loaded state",
+       such as the metrics that were logged last, but makes one if the epoch had ended.
     """
 
     def __init__(self) -> None:
@@ -40,6 +42,7 @@ class ResumedEpoch(AfterStart):
     ) -> None:
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
+            trainer.num_sanity_val_steps = 0
             self.loaded = dict(entries.get(checkpoint, entries.PLATEAUS, {}))
             batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
             skipped = batches["processed"] - batches["started"]

@@ -26,6 +26,9 @@ SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has ave
 LAST_METRICS = f"{_PREFIX}last_metrics"  # for each rank, the last value of all that was logged
 OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop has read the batches
 VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
+LOGGED = f"{_PREFIX}logged"  # what loggers had been told: the time, the rows of tables
+SAVED_STEPS = f"{_PREFIX}saved_steps"  # at which a user's callbacks saved last, by their keys
+SEEN = f"{_PREFIX}validated"  # results of the last validation of an unfinished epoch
 CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epoch's early end
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
@@ -35,7 +38,8 @@ _OF_0_1 = {SCORES: "train_scores", METRICS: "metrics"}
 OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
-        *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT),
+        *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
+        *(SAVED_STEPS, SEEN),
     ]
 )
 

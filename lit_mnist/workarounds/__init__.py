@@ -10,7 +10,7 @@ noise             hides known messages of the libraries, one by one
 optimizer_states  optimizers' states in the precision in which they were saved
 resume            resuming a run
 signals           SIGTERM, Ctrl-C, and ranks whose first has ended
-weight_averages   resumes an average of weights after its last epoch
+weight_averages   averages of weights: resumed after the last epoch, saved with extra state
 writer_errors     what TensorBoard's thread cannot write
 
 Those of one room only are in it: checkpoint_io and saved_scores in training, kept_rows in logs,

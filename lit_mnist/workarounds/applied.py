@@ -44,7 +44,7 @@ from lit_mnist.workarounds.signals import (
     ranks_end_with_the_first,
     second_interrupt,
 )
-from lit_mnist.workarounds.weight_averages import late_averages
+from lit_mnist.workarounds.weight_averages import extra_state_in_force, late_averages
 from lit_mnist.workarounds.writer_errors import writer_errors
 
 
@@ -87,6 +87,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "none_to_clip": none_to_clip,
     "whole_counts": whole_counts,
     "late_averages": late_averages,
+    "extra_state_in_force": extra_state_in_force,
     "kept_rows": kept_rows,
     "writer_errors": writer_errors,
     "one_schedule": one_schedule,

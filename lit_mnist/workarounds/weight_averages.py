@@ -1,13 +1,14 @@
-"""StochasticWeightAveraging, resumed when its last average is made."""
+"""Averages of weights: resumed when the last is made, saved with the extra state in force."""
 
 import functools
 from contextlib import AbstractContextManager
 from typing import Any
 
 from lightning.pytorch import LightningModule, Trainer
-from lightning.pytorch.callbacks import StochasticWeightAveraging
+from lightning.pytorch.callbacks import StochasticWeightAveraging, WeightAveraging
 
 from lit_mnist.machine.patching import replaced
+from lit_mnist.runs.weights import is_extra
 
 
 def late_averages() -> AbstractContextManager[None]:
@@ -51,3 +52,22 @@ def late_averages() -> AbstractContextManager[None]:
 def _only_loaded(average: Any) -> bool:
     """Whether it has begun before a resume, and not gone on since."""
     return average._scheduler_state is not None and not average._initialized
+
+
+def extra_state_in_force() -> AbstractContextManager[None]:
+    """Has WeightAveraging save an average with the extra state with which it is validated.
+
+    It swaps parameters and buffers alone, so that the module's own extra state stays in force, but
+    saves that of its copy, which is of the start (lightning/pytorch/callbacks/weight_averaging.py).
+    """
+    save = WeightAveraging.on_save_checkpoint
+
+    @functools.wraps(save)
+    def with_own(
+        self: Any, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        own = {name: one for name, one in checkpoint["state_dict"].items() if is_extra(name)}
+        save(self, trainer, pl_module, checkpoint)
+        checkpoint["state_dict"].update(own)
+
+    return replaced((WeightAveraging, "on_save_checkpoint", with_own))

@@ -8,13 +8,14 @@ import pytest
 import torch
 from lightning.pytorch import LightningModule
 from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultCollection
-from torchmetrics import CatMetric, SumMetric
+from torchmetrics import CatMetric, MaxMetric, SumMetric
 
+from lit_mnist.models import DenseModule
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.runs import entries
 from tests.far import Far
 from tests.fitting import fitted
-from tests.stopping import STOP_AT, assert_same_end, folder, stopped
+from tests.stopping import STOP_AT, assert_same_end, folder, rows, stopped
 
 
 def test_sums_of_another_number_of_ranks_are_dropped_with_a_message(capsys):
@@ -103,3 +104,26 @@ def test_a_value_that_some_steps_log_has_its_points_until_it_is_logged_again(run
     names = ("by_step", "of_both_step", "right_step", "late", "of_both_epoch", "right_epoch")
     # Lightning itself drops what each epoch's first batch has logged before a hook
     assert [points[name] for name in names] == [10, 10, 18, 18, 2, 2]
+
+
+class Largest(DenseModule):
+    """Logs the largest loss of an epoch."""
+
+    def __init__(self):
+        super().__init__()
+        self.largest = MaxMetric()
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        self.largest(loss)
+        self.log("largest", self.largest, on_step=False, on_epoch=True)
+        return loss
+
+
+def test_a_metric_rounds_the_first_batch_after_a_resume_as_before(run_cli):
+    same = ("--model", f"{__name__}.Largest", "--trainer.precision", "bf16-true")
+    for name, epochs in (("whole", "3"), ("cut", "1"), ("cut", "3")):
+        fitted(run_cli("fit", *same, "--name", name, "--trainer.max_epochs", epochs))
+    whole, cut = ([float(row["largest"]) for row in rows(folder(n))] for n in ("whole", "cut"))
+    assert whole == cut
+    assert whole[1] == float(torch.tensor(whole[1]).bfloat16())

@@ -10,7 +10,27 @@ from torch import nn
 from lit_mnist.resuming.pending_gradients import PendingGradients
 from lit_mnist.runs import entries
 from tests.fitting import callback, fitted, recipe
+from tests.recipes import SumsGradients
 from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
+
+
+class SparseWords(SumsGradients):
+    """Sums up sparse gradients."""
+
+    class net_type(nn.Module):  # as the attribute is called
+        """Takes the brightest pixels for words."""
+
+        def __init__(self):
+            super().__init__()
+            self.words = nn.EmbeddingBag(784, 10, mode="sum", sparse=True)
+            self.last = nn.Linear(10, 10)
+
+        def forward(self, images):
+            return self.last(self.words(images.flatten(1).topk(40).indices))
+
+    def configure_optimizers(self):
+        words, last = self.net.words.parameters(), self.net.last.parameters()
+        return torch.optim.SparseAdam(words, lr=0.01), torch.optim.Adam(last, lr=0.01)
 
 
 @pytest.mark.parametrize(
@@ -19,6 +39,7 @@ from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, stopped
         ("tests.recipes.SumsGradients", "7"),  # of 9 a batch: within the first epoch
         ("tests.recipes.SumsGradients", "11"),
         ("tests.stateful.StepsEveryOther", "14"),
+        (f"{__name__}.SparseWords", "7"),
     ],
 )
 def test_steps_of_several_batches_by_hand_resume_bit_identically(
@@ -30,7 +51,8 @@ def test_steps_of_several_batches_by_hand_resume_bit_identically(
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     (kept,) = checkpoint("last", folder("cut"))[entries.GRADIENTS]
-    assert kept["net.1.weight"].any()
+    first = next(iter(kept.values()))
+    assert (first["values"] if isinstance(first, dict) else first).any()
     fitted(run_cli("fit", *same, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
 
@@ -46,12 +68,20 @@ def test_an_average_of_batch_norms_is_not_changed_by_the_last_gradients(run_cli,
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def test_gradients_of_another_model_are_refused_in_one_line(run_cli, monkeypatch):
+@pytest.mark.parametrize(
+    "other",
+    [
+        torch.ones(3),
+        {"indices": torch.tensor([[9999]]), "values": torch.ones(1, 784), "is_coalesced": False},
+        {"values": 1},
+    ],
+)
+def test_gradients_of_another_model_are_refused_in_one_line(run_cli, other):
     same = (*recipe("SumsGradients"), "--trainer.limit_val_batches", "0")
     fitted(run_cli("fit", *same))
     path = folder("SumsGradients") / "checkpoints" / "last.ckpt"
     saved = torch.load(path, weights_only=True)
-    saved[entries.GRADIENTS][0]["net.1.weight"] = torch.ones(3)
+    saved[entries.GRADIENTS][0]["net.1.weight"] = other
     torch.save(saved, path)
     status, _, problems = run_cli("fit", *same, "--trainer.max_epochs", "3")
     assert status == 2

@@ -17,6 +17,15 @@ def test_a_resumed_run_validates_after_a_skipped_epoch(run_cli, monkeypatch):
     assert known == [{"train_loss", "val_acc"}, set(), {"train_loss", "val_acc"}]
 
 
+def test_a_sanity_check_is_not_made_again(run_cli):
+    # it forgets the score by which the third epoch, which is not validated, sets the rate
+    same = ("--model", "tests.stateful.PatientPlateau", "--trainer.check_val_every_n_epoch", "2")
+    same += ("--trainer.num_sanity_val_steps", "1")
+    for name, epochs in (("whole", "4"), ("cut", "2"), ("cut", "4")):
+        fitted(run_cli("fit", *same, "--name", name, "--trainer.max_epochs", epochs))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 class TakesOut(DenseModule):
     """Counts an epoch's steps, in an entry that it takes out of the checkpoint as it loads it."""
 

@@ -13,6 +13,7 @@ from lightning.pytorch.callbacks import (
     ModelCheckpoint,
     OnExceptionCheckpoint,
     StochasticWeightAveraging,
+    WeightAveraging,
 )
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.demos.boring_classes import BoringDataModule, BoringModel
@@ -257,6 +258,7 @@ CHANGED = (
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
     *((StochasticWeightAveraging, name) for name in OF_AVERAGES),
+    (WeightAveraging, "on_save_checkpoint"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
     (event_file_writer._AsyncWriterThread, "run"),
     (event_file_writer._AsyncWriter, "_check_worker_status"),

@@ -1,15 +1,15 @@
-"""An average of weights resumes exactly after the last epoch that it averages."""
+"""An average of weights resumes exactly after its last epoch, and is saved as it is validated."""
 
 import os
 
 import pytest
 import torch
 from lightning.pytorch import Callback
-from lightning.pytorch.callbacks import StochasticWeightAveraging
+from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAveraging
 from torch import nn
 
 from lit_mnist.models import DenseModule
-from lit_mnist.workarounds.weight_averages import late_averages
+from lit_mnist.workarounds.weight_averages import extra_state_in_force, late_averages
 from tests.fitting import callback, fitted
 from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, results, stopped
 
@@ -77,3 +77,47 @@ def test_upstream_still_forgets_what_it_has_loaded():
     assert average.state_dict() == loaded | {"n_averaged": 0, "scheduler_state": None}
     with late_averages():
         assert average.state_dict() == loaded
+
+
+class Counts(DenseModule):
+    """Its answers depend on extra state."""
+
+    class net_type(nn.Sequential):  # as the attribute is called
+        """A user's net."""
+
+        def __init__(self):
+            super().__init__(nn.Flatten(), nn.Linear(784, 10))
+            self.seen = 0
+
+        def forward(self, images):
+            self.seen += len(images) if self.training else 0
+            return super().forward(images) / (1 + self.seen / 500)
+
+        def get_extra_state(self):
+            return {"seen": self.seen}
+
+        def set_extra_state(self, state):
+            self.seen = state["seen"]
+
+
+def test_the_best_average_is_saved_with_the_extra_state_that_was_scored(run_cli):
+    options = ("--model", f"{__name__}.Counts", "--name", "counts")
+    options += (*callback("EMAWeightAveraging", decay="0.5"), "--trainer.max_epochs", "1")
+    fitted(run_cli("fit", *options))
+    best = checkpoint("best", folder("counts"))["state_dict"]
+    assert best["net._extra_state"] == {"seen": 500}
+    score = results(folder("counts"))["best_val_loss"]
+    assert f"val_loss {score:.4f}" in fitted(run_cli("validate", *options))
+
+
+def test_upstream_still_saves_the_extra_state_of_the_start():
+    module, average = Counts(), EMAWeightAveraging()
+    average.setup(None, module, "fit")
+    module.net.seen = 7
+    checkpoint = {"state_dict": module.state_dict()}
+    average.on_save_checkpoint(None, module, checkpoint)
+    assert checkpoint["state_dict"]["net._extra_state"] == {"seen": 0}
+    with extra_state_in_force():
+        checkpoint = {"state_dict": module.state_dict()}
+        average.on_save_checkpoint(None, module, checkpoint)
+    assert checkpoint["state_dict"]["net._extra_state"] == {"seen": 7}

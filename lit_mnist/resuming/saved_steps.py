@@ -1,0 +1,51 @@
+"""Keeps at which step a user's ModelCheckpoints have saved last, across a resume."""
+
+from pathlib import Path
+from typing import Any
+
+from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.trainer.states import TrainerFn
+
+from lit_mnist.runs import entries
+from lit_mnist.training.checkpoint_names import users_checkpoints
+
+
+class SavedSteps(Callback):
+    """Completes their states (lightning/pytorch/callbacks/model_checkpoint.py, `state_dict`).
+
+    Gradients may be accumulated before the next step. Lightning would save again at the first of
+    those batches, under the same name, and those gradients are in no checkpoint.
+    """
+
+    def __init__(self) -> None:
+        self.loaded: dict[str, int] = {}
+
+    def on_save_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Saves the step of each."""
+        users = users_checkpoints(trainer)
+        if users:
+            steps = {one.state_key: one._last_global_step_saved for one in users}
+            checkpoint[entries.SAVED_STEPS] = steps
+
+    def on_load_checkpoint(
+        self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
+    ) -> None:
+        """Keeps the steps until the states are loaded."""
+        if trainer.state.fn == TrainerFn.FITTING:
+            self.loaded = dict(entries.get(checkpoint, entries.SAVED_STEPS, {}))
+
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Restores the steps; that of a file by which this resumes is its own."""
+        for one in users_checkpoints(trainer) if self.loaded else ():
+            saved = self.loaded.get(one.state_key, one._last_global_step_saved)
+            own = _has_saved(one, Path(str(trainer.ckpt_path)))
+            one._last_global_step_saved = trainer.global_step if own else saved
+        self.loaded = {}
+
+
+def _has_saved(one: ModelCheckpoint, path: Path) -> bool:
+    known = filter(None, (one.best_model_path, one.last_model_path, *one.best_k_models))
+    return path.resolve() in {Path(name).resolve() for name in known}

@@ -1,0 +1,39 @@
+"""ModelCheckpoints of a user that save every few steps."""
+
+import hashlib
+from pathlib import Path
+
+import pytest
+
+from tests.fitting import callback, fitted
+
+
+def hashed(path):
+    return hashlib.sha256(path.read_bytes()).hexdigest()
+
+
+@pytest.mark.parametrize("epochs", [("1", "2"), ("2", "3")])
+def test_a_file_is_not_saved_again_while_gradients_are_accumulated(run_cli, epochs):
+    # 9 batches are two steps of four, and one of the last batch: the sixth ends an epoch
+    def options(folder):
+        every = {"every_n_train_steps": "3", "filename": "{step}", "save_top_k": "-1"}
+        saver = callback("ModelCheckpoint", dirpath=folder, **every)
+        return (*saver, "--trainer.accumulate_grad_batches", "4", "--log_dir", folder)
+
+    first, second = epochs
+    fitted(run_cli("fit", *options("cut"), "--trainer.max_epochs", first))
+    kept = {path: hashed(path) for path in Path("cut").glob("*.ckpt")}
+    fitted(run_cli("fit", *options("cut"), "--trainer.max_epochs", second))
+    assert kept
+    assert {path: hashed(path) for path in kept} == kept
+
+
+def test_a_run_that_is_resumed_from_such_a_file_leaves_it_as_it_is(run_cli):
+    every = {"every_n_train_steps": "2", "filename": "{step}", "save_top_k": "-1"}
+    saver = callback("ModelCheckpoint", dirpath="kept", **every)
+    options = (*saver, "--trainer.accumulate_grad_batches", "3")
+    fitted(run_cli("fit", *options))
+    path = Path("kept/step=2.ckpt")
+    before = hashed(path)
+    fitted(run_cli("fit", *options, "--name", "other", "--ckpt_path", str(path)))
+    assert hashed(path) == before
