@@ -102,8 +102,6 @@ class RunCLI(RunOptions):
         say(self._arithmetic())
         evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
-        if point:  # Lightning means to leave it out, too: its hooks may change what is loaded
-            self.trainer.num_sanity_val_steps = 0  # type: ignore[attr-defined] # set in its __init__
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
             if self.trainer.is_global_zero:
