@@ -17,7 +17,7 @@ from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
 from lit_mnist.data.module_hook import after_transfer, in_precision
-from lit_mnist.data.option_types import Folds, Seed, plain_sizes
+from lit_mnist.data.option_types import Folds, Seed, one_of, plain
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
 from lit_mnist.pictures.files import Layout
@@ -68,14 +68,22 @@ class MNISTDataModule(LightningDataModule):
         layout: Layout = "auto",
     ) -> None:
         super().__init__()
+        folds = None if folds is None else plain("folds", folds, Folds)
+        fold = None if fold is None else plain("fold", fold, NonNegativeInt)
         check_fold(folds, fold)
-        part = (None if one is None else int(one) for one in (folds, fold))
-        self.partition = Partition(int(split_seed), *part)
+        self.partition = Partition(plain("split_seed", split_seed, Seed), folds, fold)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
-        self.batch_size, self.eval_batch_size = plain_sizes(batch_size, eval_batch_size)
-        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
+        self.batch_size = plain("batch_size", batch_size, PositiveInt)
+        self.eval_batch_size = plain("eval_batch_size", eval_batch_size, PositiveInt)
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 42)) if seed is None else seed
+        self.seed = plain("seed", seed, Seed)
+        one_of("interpolation", interpolation, Interpolation)
+        for name, value in (("shear", shear), ("elastic", elastic)):
+            plain(name, value, NonNegativeFloat)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
-        self.images, self.layout = images or [], layout
+        alone = isinstance(images, (str, Path))  # of whose letters one may be a folder, "."
+        self.images = [images] if alone else images or []
+        self.layout = one_of("layout", layout, Layout)
         self.turns = Turns(self)
 
     def prepare_data(self) -> None:
