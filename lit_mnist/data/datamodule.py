@@ -18,7 +18,7 @@ from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
 from lit_mnist.data.module_hook import after_transfer, in_precision
-from lit_mnist.data.option_types import Folds, Seed, as_list, one_of, plain
+from lit_mnist.data.option_types import Folds, Seed, one_of, plain
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
 from lit_mnist.pictures.files import Layout
@@ -79,7 +79,7 @@ class MNISTDataModule(LightningDataModule):
         seed = int(os.environ.get("PL_GLOBAL_SEED", 42)) if seed is None else seed
         self.seed = plain("seed", seed, Seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
-        self.images, self.layout = as_list(images), one_of("layout", layout, Layout)
+        self.images, self.layout = images or [], one_of("layout", layout, Layout)
         self.turns = Turns(self)
 
     def prepare_data(self) -> None:

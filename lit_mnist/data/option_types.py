@@ -1,6 +1,5 @@
 """Types of the data module's numeric options."""
 
-import os
 from typing import TYPE_CHECKING, Any, TypeAlias, get_args
 
 from jsonargparse.typing import (
@@ -69,8 +68,3 @@ def one_of(name: str, value: str, kind: Any) -> str:
         choices = " or ".join(get_args(kind))
         raise UserError(f"--data.{name} {value!r:.99}: take {choices}")
     return value
-
-
-def as_list(paths: Any) -> list[Any]:
-    """Returns one or several paths as a list: of the letters of one, "." would be a folder."""
-    return [paths] if isinstance(paths, (str, os.PathLike)) else list(paths or [])

@@ -1,10 +1,7 @@
 """Options that are given in Python, which the command line's parser does not see."""
 
-from pathlib import Path
-
 import numpy as np
 import pytest
-from PIL import Image
 
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
@@ -45,15 +42,3 @@ def test_whole_numbers_of_other_types_are_plain_ones():
     found = [data.batch_size, data.partition.folds, data.partition.fold, data.partition.seed]
     assert [*found, data.seed] == [64, 4, 1, 7, 3]
     assert {type(value) for value in [*found, data.seed]} == {int}
-
-
-@pytest.mark.parametrize("kind", [str, Path])
-def test_a_single_picture_needs_no_list(kind, tmp_path, monkeypatch):
-    image = np.zeros((28, 28), np.uint8)
-    image[4:24, 12:16] = 7, 200, 200, 7
-    for name in ("a.png", "other.png"):
-        Image.fromarray(image).save(tmp_path / name)
-    monkeypatch.chdir(tmp_path)
-    data = MNISTDataModule(images=kind("a.png"))
-    data.setup("predict")
-    assert [picture.file.name for picture in data.pictures] == ["a.png"]
