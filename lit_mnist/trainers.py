@@ -32,7 +32,8 @@ def reads_from(trainer: Trainer | None, data: object) -> bool:
         trainer: The data module's trainer, if it has one.
         data: The data module.
     """
-    if trainer is None or trainer.state.status != TrainerStatus.RUNNING:  # called by hand
-        return True
-    loop = getattr(trainer, f"{trainer.state.fn.value}_loop")
-    return loop._data_source.instance is data
+    state = None if trainer is None else trainer.state
+    if state is None or state.fn is None or state.status != TrainerStatus.RUNNING:
+        return True  # called by hand
+    source = getattr(trainer, f"{state.fn.value}_loop")._data_source
+    return source.instance is data

@@ -1,6 +1,6 @@
-"""Types of the data module's numeric options."""
+"""Types of the data module's options, and checks of those that are given in Python."""
 
-from typing import TYPE_CHECKING, Any, TypeAlias, get_args
+from typing import TYPE_CHECKING, Any, TypeAlias, TypeVar, get_args
 
 from jsonargparse.typing import (
     NonNegativeFloat,
@@ -11,6 +11,7 @@ from jsonargparse.typing import (
 
 from lit_mnist.errors import UserError
 
+Choice = TypeVar("Choice", bound=str)
 SEEDS = 2**32  # how many NumPy and Lightning take, from 0
 
 if TYPE_CHECKING:
@@ -44,7 +45,7 @@ def plain(name: str, value: float, kind: type) -> Any:
         number = kind(value)
         if number != value:  # such as a text, or part of a number
             raise ValueError
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         raise UserError(f"--data.{name} {value!r:.99}: take {_taken(kind)}") from None
     return float(number) if isinstance(number, float) else int(number)
 
@@ -53,7 +54,7 @@ def _taken(kind: type) -> str:
     return f"{_TAKEN[kind]}{'' if issubclass(kind, float) else ', a whole number'}"
 
 
-def one_of(name: str, value: str, kind: Any) -> str:
+def one_of(name: str, value: Choice, kind: Any) -> Choice:
     """Returns a value, which the parser checks only if it is not given in Python.
 
     Args:

@@ -21,6 +21,7 @@ REFUSED = [
     ({"batch_size": 2.5}, "--data.batch_size 2.5: take 1 or more"),
     ({"batch_size": None}, "--data.batch_size None: take 1 or more"),
     ({"batch_size": np.float32(2.5)}, r"--data.batch_size np.float32\(2.5\): take 1 or more"),
+    ({"batch_size": np.float32("inf")}, "batch_size np.float32.inf.: take 1 or more"),
     ({"eval_batch_size": "7"}, "--data.eval_batch_size '7': take 1 or more"),
     ({"augment": True, "shear": -1.0}, "--data.shear -1.0: take 0 or more$"),
     ({"augment": True, "elastic": float("nan")}, "--data.elastic nan: take 0 or more$"),
