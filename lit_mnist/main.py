@@ -20,7 +20,7 @@ from typing import Any
 from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
-from lit_mnist.machine import lost_signals, rank_errors
+from lit_mnist.machine import environment, lost_signals, rank_errors
 from lit_mnist.machine.spinning import limit_spinning
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
@@ -67,7 +67,7 @@ def _escape_odd_names() -> None:
 def main(argv: list[str] | None = None) -> int:
     """Runs a command and returns its exit status: 0, or 2 for an error that the user can fix.
 
-    Signal handlers are restored afterwards, so it can be called from Python.
+    Signal handlers and the environment are restored afterwards, so it can be called from Python.
 
     Args:
         argv: The command line without the program's name; None: that of the process.
@@ -123,7 +123,8 @@ def _answer(argv: list[str]) -> int:
         print(f"lit-mnist {version('lit-mnist')}")
         return 0
     try:
-        _run(argv)
+        with environment.restored():
+            _run(argv)
     except UserError as error:
         rank_errors.report(one_line(error))
         return 2

@@ -1,15 +1,16 @@
-"""What a trainer sets in its `__init__` without declaring it, so that mypy does not know it."""
+"""The callbacks and the data module of a trainer, of which mypy does not know."""
 
 from typing import Any, TypeVar
 
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.trainer.states import TrainerStatus
 
 Kind = TypeVar("Kind")
 
 
 def callbacks(trainer: Trainer) -> list[Callback]:
     """Returns a copy of the list of a trainer's callbacks."""
-    return list(trainer.callbacks)  # type: ignore[attr-defined] # see above
+    return list(trainer.callbacks)  # type: ignore[attr-defined] # set in its __init__, undeclared
 
 
 def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
@@ -19,4 +20,20 @@ def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
 
 def data_module(trainer: Trainer) -> Any:
     """Returns a trainer's data module; the command line always has one."""
-    return trainer.datamodule  # type: ignore[attr-defined] # see above
+    return trainer.datamodule  # type: ignore[attr-defined] # set in its __init__, undeclared
+
+
+def reads_from(trainer: Trainer | None, data: object) -> bool:
+    """Returns whether a data module gives the batches, and not loaders that a trainer was given.
+
+    A trainer keeps the data module of an earlier call and sets it up again beside the loaders.
+
+    Args:
+        trainer: The data module's trainer, if it has one.
+        data: The data module.
+    """
+    state = None if trainer is None else trainer.state
+    if state is None or state.fn is None or state.status != TrainerStatus.RUNNING:
+        return True  # called by hand
+    source = getattr(trainer, f"{state.fn.value}_loop")._data_source
+    return source.instance is data

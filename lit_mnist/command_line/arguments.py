@@ -4,7 +4,7 @@ import itertools
 import json
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from lit_mnist.errors import UserError
@@ -91,22 +91,42 @@ def shipped_configs() -> dict[str, Path]:
     }
 
 
-def images_as_list(args: Sequence[str]) -> list[str]:
-    """Turns `--data.images a.png b.png`, as a shell expands it, into the parser's list syntax."""
-    args = list(args)
-    named = [place for place, arg in enumerate(args) if arg.partition("=")[0] == "--data.images"]
-    if not named:
-        return args
-    start = named[0]
-    end = next((i for i in range(start + 1, len(args)) if args[i].startswith("-")), len(args))
-    _, is_given, value = args[start].partition("=")
-    given = [*([value] if is_given else []), *args[start + 1 : end]]
-    if given == ["null"] or (given and given[0][:1] == "[" and given[0].rstrip()[-1:] == "]"):
+def several_as_list(args: Sequence[str]) -> list[str]:
+    """Turns `--data.images a.png b.png`, as a shell expands it, into the parser's list syntax.
+
+    An option that is given again adds to it, of which the parser would take the last value alone.
+    """
+    images = _as_list(list(args), "--data.images", lambda given: True)
+    return _as_list(images, "--model.classes", _are_classes)
+
+
+def _are_classes(given: list[str]) -> bool:
+    """Returns whether these are several classes, no values of an option that a user's model has."""
+    dotted = [name.replace(".", "") for name in given if "." in name]
+    return len(dotted) == len(given) > 1 and all(map(str.isidentifier, dotted))
+
+
+def _as_list(args: list[str], option: str, fit: Callable[[list[str]], bool]) -> list[str]:
+    given: list[str] = []
+    others: list[str] = []
+    first, follows = None, False
+    for arg in args:
+        name, is_given, value = arg.partition("=")
+        if name == option:
+            first, follows = len(others) if first is None else first, True
+            given += [value] if is_given else []
+        elif follows and not arg.startswith("-"):
+            given.append(arg)
+        else:
+            follows = False
+            others.append(arg)
+    written = given == ["null"] or (given and given[0][:1] + given[0].rstrip()[-1:] == "[]")
+    if first is None or written or not fit(given):
         return args  # already in the parser's syntax
     for name in given:
         if name.encode(errors="ignore").decode() != name:
-            raise UserError(f"--data.images {name!a:.99}: is no UTF-8 name; name its folder")
-    return [*args[:start], f"--data.images={as_yaml(given)}", *args[end:]]
+            raise UserError(f"{option} {name!a:.99}: is no UTF-8 name; name its folder")
+    return [*others[:first], f"{option}={as_yaml(given)}", *others[first:]]
 
 
 def as_yaml(value: object) -> str:

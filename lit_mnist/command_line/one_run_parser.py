@@ -16,7 +16,15 @@ class OneRun(CommandParser):
         add = self.add_argument
         add("runs", nargs="*", type=path, metavar="RUN", help=what)
         classes = "your own classes that its checkpoints name, such as my_module.Net"
-        add("--model.classes", nargs="+", default=[], dest="classes", metavar="CLASS", help=classes)
+        add(
+            "--model.classes",
+            nargs="+",
+            action="extend",
+            default=[],
+            dest="classes",
+            metavar="CLASS",
+            help=classes,
+        )
         labels = "names of the ten classes of your own data"
         add("--labels", nargs=CLASSES, default=[], metavar="LABEL", help=labels)
 

@@ -4,11 +4,11 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
-from threading import RLock
 from types import FrameType
 from typing import NamedTuple
 
@@ -45,14 +45,15 @@ class Jobs:
         self.at_once = at_once
         self.running: set[subprocess.Popen[str]] = set()
         self.stopped = 0  # the signal that stopped us
-        self.starting = RLock()  # so that no job starts while we are being stopped
+        self.starting = threading.RLock()  # so that no job starts while we are being stopped
         self.slots: SimpleQueue[int] = SimpleQueue()
         for slot in range(at_once):
             self.slots.put(slot)
 
     def run(self, jobs: Sequence[Job]) -> list[Job]:
         """Runs all jobs and returns those that failed, in order; a failure stops no other job."""
-        before = {number: signal.signal(number, self._stop) for number in _STOPPING}
+        is_main = threading.current_thread() is threading.main_thread()  # others get no signals
+        before = {number: signal.signal(number, self._stop) for number in _STOPPING if is_main}
         try:
             with ThreadPoolExecutor(self.at_once) as pool:
                 statuses = list(pool.map(self._run, jobs))

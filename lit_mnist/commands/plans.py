@@ -2,8 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,10 @@ from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
 
 
+def _never_tested() -> str:
+    return tested.NEVER
+
+
 @dataclass(frozen=True)
 class Plan:
     """The state of a run, from its options and its folder.
@@ -32,7 +37,7 @@ class Plan:
         fresh: Whether `fit` would replace an existing run.
         complete: Whether `fit` would have nothing to do.
         epochs_left: How many epochs `fit` would train; 0 if only callbacks end training.
-        untested: Why the run has no valid test; empty if it has one.
+        why_untested: Tells why the run has no valid test; empty if it has one.
     """
 
     spec: RunSpec
@@ -41,7 +46,12 @@ class Plan:
     fresh: bool = False
     complete: bool = False
     epochs_left: int = 0
-    untested: str = tested.NEVER
+    why_untested: Callable[[], str] = _never_tested
+
+    @cached_property
+    def untested(self) -> str:
+        """Why the run has no valid test; empty if it has one. Only this reads the test files."""
+        return self.why_untested()
 
     @property
     def tested(self) -> bool:
@@ -110,8 +120,8 @@ def updated(planned: Plan) -> Plan:
     complete = point is not None and point.complete and ended
     max_epochs = planned.config["trainer"]["max_epochs"] or 0
     epochs_left = 0 if complete else max(0, max_epochs - (point.epochs if point else 0))
-    untested = tested.NEVER if planned.fresh else _why_untested(planned.run, planned.config)
-    return replace(planned, complete=complete, epochs_left=epochs_left, untested=untested)
+    why = _never_tested if planned.fresh else partial(_why_untested, planned.run, planned.config)
+    return replace(planned, complete=complete, epochs_left=epochs_left, why_untested=why)
 
 
 def test(planned: Plan) -> None:

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
-from lit_mnist.command_line.arguments import images_as_list
+from lit_mnist.command_line.arguments import several_as_list
 from lit_mnist.command_line.explaining import explaining
 from lit_mnist.commands import evaluation, fit_messages, starting_point
 from lit_mnist.commands.options import RunOptions
@@ -48,7 +48,7 @@ def run(argv: list[str], extra: Sequence[Callback] = ()) -> str:
     """
     try:
         with explaining(), process.configured(), applied():
-            return RunCLI(images_as_list(argv), extra).unrecorded
+            return RunCLI(several_as_list(argv), extra).unrecorded
     except (UserError, PeerError):  # whose one line is enough
         raise
     except Exception as error:

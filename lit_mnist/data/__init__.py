@@ -11,7 +11,7 @@ eval_batches   batches for validation, test and prediction
 as_batch       converts the batches of other loaders to ours
 module_hook    calls the module's own batch hooks; images in the run's precision
 turns          which epoch a pass over the training batches belongs to
-option_types   types of numeric options: a seed, a number of folds
+option_types   types of the options; checks of those that are given in Python
 datasets       the datasets of the MNIST family and their files
 read           reads a split of a dataset from disk and checks it
 download       finds a dataset on disk or downloads it

@@ -16,8 +16,10 @@ from functools import cache
 from typing import Literal
 
 import torch
+from jsonargparse.typing import NonNegativeFloat
 from torch import Tensor, nn
 
+from lit_mnist.data.option_types import one_of, plain
 from lit_mnist.data.sampling import sample
 from lit_mnist.errors import UserError
 from lit_mnist.shape import SIDE_PX
@@ -132,6 +134,7 @@ class RandomAffine(nn.Module):
         elastic: float = 0.0,
     ) -> None:
         super().__init__()
+        one_of("interpolation", interpolation, Interpolation)
         self.interpolation: Interpolation = interpolation
         self.degrees = degrees
         self.shift_px = shift * SIDE_PX
@@ -179,8 +182,10 @@ def augmentation(
         extras: Arguments of `RandomAffine` that the notebook does not use.
 
     Raises:
-        UserError: An extra is set, but `augment` is not.
+        UserError: An extra is negative, or set although `augment` is not.
     """
+    for name, value in extras.items():
+        plain(name, value, NonNegativeFloat)
     if augment:
         return RandomAffine(
             interpolation=interpolation, **{name: float(value) for name, value in extras.items()}

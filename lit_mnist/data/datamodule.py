@@ -9,6 +9,7 @@ from jsonargparse.typing import NonNegativeFloat, NonNegativeInt, PositiveInt
 from lightning.pytorch import LightningDataModule
 from torch import Tensor
 
+from lit_mnist import trainers
 from lit_mnist.data import download as downloads
 from lit_mnist.data.as_batch import unit_floats
 from lit_mnist.data.augment import Interpolation, augmentation
@@ -17,7 +18,7 @@ from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
 from lit_mnist.data.module_hook import after_transfer, in_precision
-from lit_mnist.data.option_types import Folds, Seed, plain_sizes
+from lit_mnist.data.option_types import Folds, Seed, one_of, plain
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
 from lit_mnist.pictures.files import Layout
@@ -68,21 +69,24 @@ class MNISTDataModule(LightningDataModule):
         layout: Layout = "auto",
     ) -> None:
         super().__init__()
+        folds = None if folds is None else plain("folds", folds, Folds)
+        fold = None if fold is None else plain("fold", fold, NonNegativeInt)
         check_fold(folds, fold)
-        part = (None if one is None else int(one) for one in (folds, fold))
-        self.partition = Partition(int(split_seed), *part)
+        self.partition = Partition(plain("split_seed", split_seed, Seed), folds, fold)
         self.data_dir, self.dataset, self.download = Path(data_dir), dataset, download
-        self.batch_size, self.eval_batch_size = plain_sizes(batch_size, eval_batch_size)
-        self.seed = int(os.environ.get("PL_GLOBAL_SEED", 42) if seed is None else seed)
+        self.batch_size = plain("batch_size", batch_size, PositiveInt)
+        self.eval_batch_size = plain("eval_batch_size", eval_batch_size, PositiveInt)
+        seed = int(os.environ.get("PL_GLOBAL_SEED", 42)) if seed is None else seed
+        self.seed = plain("seed", seed, Seed)
         self.augment = augmentation(augment, interpolation, shear=shear, elastic=elastic)
         self.images = [images] if isinstance(images, str) else images or []
-        self.layout = layout
+        self.layout = one_of("layout", layout, Layout)
         self.turns = Turns(self)
 
     def prepare_data(self) -> None:
         """Downloads the files that a stage lacks, before anything is written for a run."""
         stage = self.trainer.state.fn if self.trainer else "fit"
-        if stage != "predict":
+        if stage != "predict" and trainers.reads_from(self.trainer, self):
             split: SplitName = "test" if stage == "test" else "train"
             downloads.load(self.dataset, split, self.data_dir, self.download)
 
@@ -92,6 +96,8 @@ class MNISTDataModule(LightningDataModule):
         Raises:
             UserError: A file is missing, damaged or not an image, or the batch size does not fit.
         """
+        if not trainers.reads_from(self.trainer, self):
+            return
         if stage in ("fit", "validate"):
             self.train_set = self._load("train")
             count = len(self.train_set.labels)
@@ -164,7 +170,7 @@ class MNISTDataModule(LightningDataModule):
 
     def state_dict(self) -> dict[str, Any]:
         """Returns the fingerprint, which each checkpoint stores."""
-        return self.fingerprint()
+        return self.fingerprint() if trainers.reads_from(self.trainer, self) else {}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Refuses a checkpoint that was trained on other data or another split.
@@ -175,7 +181,8 @@ class MNISTDataModule(LightningDataModule):
         part = self.partition if self.partition.whole else None
         if part:  # a committee's, of whose members each has left out a part of its own
             part = part._replace(fold=state_dict.get("fold"))
-        check_same(self.fingerprint(part), state_dict)
+        if trainers.reads_from(self.trainer, self):
+            check_same(self.fingerprint(part), state_dict)
 
     def _load(self, split: SplitName) -> downloads.Split:
         """Reads a split and moves it to the device, so that a batch is one index operation."""

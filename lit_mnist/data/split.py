@@ -89,7 +89,7 @@ def check_fold(folds: int | None, fold: int | None, *, needed: bool = False) -> 
             f"--data.folds {folds}: add --data.fold 0 to {folds - 1}, the part that validates;"
             " committee --folds trains them all"
         )
-    if folds is not None and fold is not None and fold >= folds:
+    if folds is not None and fold is not None and not 0 <= fold < folds:
         raise UserError(f"--data.fold {fold}: is not one of {folds}; take 0 to {folds - 1}")
 
 

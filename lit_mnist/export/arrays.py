@@ -10,6 +10,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from lit_mnist.data.as_batch import unit_floats
 from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import as_one_image, flattened, read_grey
 from lit_mnist.pictures.read import digits_in
@@ -32,21 +33,35 @@ def pixels_of(images: Images, whole: bool) -> Tensor:
     """
     if isinstance(images, (str, os.PathLike, Image.Image)):
         images = [images]
-    if isinstance(images, Sequence) and not any(map(_is_array, images)):
-        digits = [_read(picture, whole) for picture in images]
-        images = np.array(digits, np.uint8).reshape(-1, SIDE_PX, SIDE_PX)
+    if isinstance(images, Sequence):
+        return _stacked([_one(image, whole) for image in images])
     return _checked(_tensor(images))
 
 
-def _is_array(value: object) -> bool:
-    return isinstance(value, (np.ndarray, Tensor))
+def _one(image: object, whole: bool) -> Tensor:
+    """Returns one of several images as (28, 28): an array's pixels, or what a picture shows."""
+    if not isinstance(image, (np.ndarray, Tensor)):
+        return torch.from_numpy(_read(image, whole))
+    pixels = _tensor(image)
+    if pixels.shape != (SIDE_PX, SIDE_PX):
+        shape = tuple(pixels.shape)
+        raise UserError(f"an image of shape {shape} among several: give each as (28, 28)")
+    return _checked(pixels)[0]
 
 
-def _tensor(arrays: Any) -> Tensor:
-    """Converts an array, or several of one shape; copies it, as torch warns of read-only ones."""
+def _stacked(images: list[Tensor]) -> Tensor:
+    """Joins images (28, 28), in floats from 0 to 1 if their types differ."""
+    if not images:
+        return torch.empty(0, SIDE_PX, SIDE_PX, dtype=torch.uint8)
+    if len({image.dtype for image in images}) > 1:
+        images = [unit_floats(image).float() for image in images]
+    return torch.stack(images)
+
+
+def _tensor(array: Any) -> Tensor:
+    """Converts an array; copies it, as torch warns of read-only ones."""
     try:
-        many = isinstance(arrays, (list, tuple))
-        return torch.from_numpy(np.array([*map(_fetched, arrays)] if many else _fetched(arrays)))
+        return torch.from_numpy(np.array(_fetched(array)))
     except (TypeError, ValueError, RuntimeError) as error:
         raise UserError(f"images: not an array of numbers ({error!s:.80}); give {TAKEN}") from error
 

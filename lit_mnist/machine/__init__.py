@@ -1,6 +1,7 @@
 """The machine and its processes: what decides bf16, what limits it, ranks, signals, imports.
 
 control_groups  the control groups that limit this process
+environment     restores the environment variables that a command sets
 hardware        what decides bf16 and channels-last on a machine; its name and versions
 launcher        how many processes torchrun or SLURM has started
 light_imports   imports Lightning without torchmetrics' image and audio packages

@@ -10,15 +10,12 @@ from contextlib import contextmanager
 
 import torch
 
+from lit_mnist.machine import environment
+
 # Parameters of glibc's mallopt(3)
 _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 _ONE_GIB = 2**30
 _SET_PDEATHSIG = 1  # of Linux's prctl(2)
-# Environment variables that a command sets: the first here, the others by Lightning
-_VARIABLES = (
-    *("CUDA_VISIBLE_DEVICES", "CUDA_DEVICE_ORDER", "CUBLAS_WORKSPACE_CONFIG"),
-    *("PL_GLOBAL_SEED", "PL_SEED_WORKERS"),
-)
 _LIBC = ctypes.CDLL(None) if sys.platform == "linux" else None
 
 
@@ -48,22 +45,17 @@ def configured() -> Iterator[None]:
     subnormal numbers, and what `--trainer.deterministic` and `--trainer.benchmark` set in PyTorch
     are restored. Thread pools of PyTorch and the C library's thresholds are not.
     """
-    environment = {name: os.environ.get(name) for name in _VARIABLES}
     flushed, strict = flushes_denormals(), torch.get_deterministic_debug_mode()
     cudnn = torch.backends.cudnn
     chosen = cudnn.benchmark, cudnn.deterministic
     try:
-        configure_process()
-        yield
+        with environment.restored():
+            configure_process()
+            yield
     finally:
         torch.set_flush_denormal(flushed)
         torch.set_deterministic_debug_mode(strict)
         cudnn.benchmark, cudnn.deterministic = chosen
-        for name, value in environment.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
 
 
 def flushes_denormals() -> bool:

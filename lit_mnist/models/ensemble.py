@@ -11,6 +11,7 @@ import torch
 from lightning.pytorch import LightningModule
 from torch import Tensor, nn
 
+from lit_mnist import trainers
 from lit_mnist.data.as_batch import as_batch
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -91,7 +92,8 @@ class EnsembleModule(ScoredModule):
     def _own_data(self) -> MNISTDataModule | None:
         """Returns the trainer's data module, if it is ours: no other knows hashes and folds."""
         data: Any = getattr(self._trainer, "datamodule", None)
-        return data if isinstance(data, MNISTDataModule) else None
+        is_ours = isinstance(data, MNISTDataModule) and trainers.reads_from(self._trainer, data)
+        return data if is_ours else None
 
     def _check_folds(self, folds: int) -> None:
         held_out = {member.fold for member in self.members}

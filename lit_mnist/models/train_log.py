@@ -7,6 +7,7 @@ import torch
 from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 from lightning.pytorch.utilities.data import extract_batch_size
+from lightning.pytorch.utilities.exceptions import MisconfigurationException
 from torch import Tensor
 from torch.optim import Optimizer
 from torchmetrics.utilities.distributed import gather_all_tensors
@@ -38,6 +39,7 @@ class TrainLog(Callback):
         self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
+        self.unsized = False  # whether a batch of unknown size has left the mean loss unknown
         self.lr: float | Tensor | None = None
         self.watched: Optimizer | None = None  # whose rate it is
 
@@ -75,7 +77,7 @@ class TrainLog(Callback):
         for one in pl_module.children():
             if isinstance(one, Score):
                 one.reset()  # an earlier training may have been interrupted
-        self.ended, self.updates = False, 0
+        self.ended, self.updates, self.unsized = False, 0, False
         self._note_before(trainer)
         self.resumed = bool(partial)
         lr = partial.pop("lr", None)
@@ -90,6 +92,7 @@ class TrainLog(Callback):
         """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
         self.ended, self.updates, self.lr, self.resumed = False, 0, None, False
+        self.unsized = False
         self._note_before(trainer)
 
     def on_train_batch_start(self, trainer: Trainer, *_: Any) -> None:
@@ -109,8 +112,11 @@ class TrainLog(Callback):
         if scores.update_count == self.updates and isinstance(loss, Tensor):
             if pl_module.automatic_optimization:  # what Lightning returns is a share of a step
                 loss = loss * trainer.accumulate_grad_batches
-            count = len(batch.labels) if isinstance(batch, Batch) else extract_batch_size(batch)
-            if count:  # a last batch may have fewer images than ranks; the mean of none is NaN
+            count = _count(batch)
+            if count is None:
+                self.unsized = True
+                scores.update(None, loss.new_empty(0), loss.float())  # for `check_loss`
+            elif count:  # a last batch may have fewer images than ranks; the mean of none is NaN
                 scores.update(None, loss.new_empty(count), loss.float() * count)
         self.updates = scores.update_count
         if (batch_idx + 1) % LOOK_EVERY == 0:
@@ -129,7 +135,7 @@ class TrainLog(Callback):
         values: dict[str, Tensor | float] = {} if self.lr is None else {"lr": self.lr}
         if self.resumed:  # also if no step has followed
             scores._update_count = max(1, scores._update_count)
-        if scores.update_called:
+        if scores.update_called and not self.unsized:
             known = scores.compute()._asdict().items()
             values |= {f"train_{name}": value for name, value in known if value.isfinite()}
         logged, before = trainer.callback_metrics, self.before
@@ -147,6 +153,16 @@ class TrainLog(Callback):
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
             rate = group["lr"]  # as a tensor, a schedule changes it in place
             self.lr = rate.clone() if isinstance(rate, Tensor) else rate
+
+
+def _count(batch: Any) -> int | None:
+    """Returns the number of images in a batch; None if it is of a class without known parts."""
+    if isinstance(batch, Batch):
+        return len(batch.labels)
+    try:
+        return extract_batch_size(batch)
+    except MisconfigurationException:
+        return None
 
 
 def _log_same(module: LightningModule, name: str, value: Tensor | float) -> None:

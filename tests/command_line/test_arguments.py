@@ -10,8 +10,8 @@ from lit_mnist.command_line.arguments import (
     config_files,
     configs_first,
     find_config,
-    images_as_list,
     refuse_pipes,
+    several_as_list,
     shipped_configs,
     split_configs,
 )
@@ -81,7 +81,7 @@ def test_an_installed_program_has_its_configs_in_the_package(monkeypatch, tmp_pa
 
 @pytest.mark.parametrize("last", [[], ["--name", "x"]])
 def test_image_arguments_become_one_list(last):
-    args = images_as_list(["predict", "--data.images", "a b.png", 'c"d.png', *last])
+    args = several_as_list(["predict", "--data.images", "a b.png", 'c"d.png', *last])
     assert args[0] == "predict"
     assert json.loads(args[1].removeprefix("--data.images=")) == ["a b.png", 'c"d.png']
     assert args[2:] == last
@@ -89,13 +89,24 @@ def test_image_arguments_become_one_list(last):
 
 def test_the_parser_s_own_list_is_unchanged():
     args = ["predict", "--data.images", '["a.png"]']
-    assert images_as_list(args) == args
-    assert images_as_list(["predict", "--data.images=null"]) == ["predict", "--data.images=null"]
-    assert images_as_list(["predict", "--data.images=a.png", "b.png"]) == [
+    assert several_as_list(args) == args
+    assert several_as_list(["predict", "--data.images=null"]) == ["predict", "--data.images=null"]
+    assert several_as_list(["predict", "--data.images=a.png", "b.png"]) == [
         *("predict", '--data.images=["a.png", "b.png"]')
     ]
     draft = ["predict", "--data.images", "[draft] 7.png"]
-    assert images_as_list(draft) == ["predict", '--data.images=["[draft] 7.png"]']
+    assert several_as_list(draft) == ["predict", '--data.images=["[draft] 7.png"]']
+
+
+def test_an_option_that_is_given_again_adds_to_it():
+    args = ["test", "--model.classes", "a.A", "--name", "x", "--model.classes=b.B", "c.C"]
+    found = ["test", '--model.classes=["a.A", "b.B", "c.C"]', "--name", "x"]
+    assert several_as_list(args) == found
+    pictures = ["predict", "--data.images", "a.png", "--name", "x", "--data.images", "b.png"]
+    assert several_as_list(pictures)[1] == '--data.images=["a.png", "b.png"]'
+    own = ["--model.classes", "10", "--model.classes", "12"]  # of a model with such an option
+    for same in (["--model.classes", "a.A"], ["--model.classes", "[a.A,b.B]"], own):
+        assert several_as_list(["test", *same]) == ["test", *same]
 
 
 @pytest.mark.parametrize("typed", ["-config", "-config=deep", "-ckpt_path"])

@@ -33,6 +33,14 @@ def test_the_format_follows_the_output_s_suffix():
         assert PARSERS["export"]().parse(["a", *args]).format == kind
 
 
+@pytest.mark.parametrize("command", ["export", "demo"])
+@pytest.mark.parametrize("form", [["a.A", "b.B"], ["a.A", "--model.classes", "b.B"]])
+def test_classes_are_named_together_or_one_after_another(command, form):
+    for _ in range(2):  # the first call leaves nothing for the second
+        assert PARSERS[command]().parse(["a", "--model.classes", *form]).classes == ["a.A", "b.B"]
+    assert PARSERS[command]().parse(["a"]).classes == []
+
+
 def test_options_of_fit_are_passed_on():
     args = ["--model.lr", "0.1", "-c=deep", "--members", "3", "--config", "over.yaml", "--fresh"]
     options = PARSERS["committee"]().parse(args)

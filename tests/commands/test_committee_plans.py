@@ -2,7 +2,10 @@
 
 from pathlib import Path
 
+from lit_mnist.data import read
+from lit_mnist.data.datasets import DATASETS
 from lit_mnist.runs.folder import Run
+from tests.conftest import SMALL
 
 OWN = Run(Path("tb_logs/dense/committee_3"))
 
@@ -30,3 +33,16 @@ def test_lost_votes_and_pictures_are_named_with_what_writes_them_again(call):
     assert OWN.votes.read_bytes() == votes
     assert OWN.file("confusion.png").exists()
     assert reads() == (2, 2)
+
+
+def test_the_test_files_are_not_opened_with_skip_test(call, monkeypatch):
+    opened, original = [], read.read_bytes
+    monkeypatch.setattr(read, "read_bytes", lambda path: opened.append(path.name) or original(path))
+    read._file_sha256.cache_clear()
+    assert Path("tb_logs/dense/seed_42/predictions.csv").exists()  # all are tested
+    status, output, problems = call("committee", "--members", "3", "--skip_test")
+    assert (status, problems) == (0, "")
+    assert "val_acc" in output
+    assert set(opened) == set(DATASETS[SMALL].files["train"])
+    assert call("committee", "--members", "3")[0] == 0  # which looks for changed test images
+    assert set(opened) == set(DATASETS[SMALL].all_files)

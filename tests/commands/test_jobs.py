@@ -187,6 +187,17 @@ def test_a_signal_ends_running_jobs_and_starts_no_more(number):
     assert signal.getsignal(number) is before
 
 
+def test_jobs_run_in_a_thread_that_gets_no_signals():
+    handlers, failed = [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))], []
+    jobs = [job("a", "touch a"), job("b", "exit 3")]
+    thread = threading.Thread(target=lambda: failed.extend(Jobs(2).run(jobs)))
+    thread.start()
+    thread.join()
+    assert [each.name for each in failed] == ["b"]
+    assert Path("a").exists()
+    assert [*map(signal.getsignal, (signal.SIGINT, signal.SIGTERM))] == handlers
+
+
 def test_a_signal_during_a_job_s_start_reaches_it(monkeypatch):
     start, jobs = subprocess.Popen, Jobs(2)
 

@@ -72,6 +72,7 @@ def test_a_test_of_other_weights_or_without_predictions_is_invalid(members, trai
 
 def test_an_updated_plan_reflects_changes_in_the_folder(members, trained):
     plan = planned(*members)
+    assert plan.tested
     (RUN / "predictions.csv").unlink()
     assert plan.tested
     assert not plans.updated(plan).tested

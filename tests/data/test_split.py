@@ -67,6 +67,7 @@ def test_the_first_of_six_folds_equals_the_notebook_s_split():
 
 REFUSED = {
     "no such fold": ((5, 5), "--data.fold 5: is not one of 5; take 0 to 4"),
+    "none at all": ((5, -1), "--data.fold -1: is not one of 5; take 0 to 4"),
     "of how many": ((None, 1), "--data.fold 1: needs --data.folds"),
     "which one": ((5, None), "--data.folds 5: add --data.fold 0 to 4"),
 }

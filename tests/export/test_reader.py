@@ -180,6 +180,20 @@ def test_pictures_are_read_from_files_and_from_pillow(trained):
     np.testing.assert_array_equal(answers[0], answers[2])
 
 
+@pytest.mark.parametrize("kind", [np.uint8, np.float64, np.float16])
+def test_images_of_several_kinds_in_one_list_are_read_as_each_alone(trained, images, kind):
+    inverted = Image.fromarray(255 - images[1])
+    inverted.save("dark.png")
+    array = images[0] if kind == np.uint8 else (images[0] / 255).astype(kind)
+    mixed = [array, inverted, torch.from_numpy(images[2]), "dark.png", images[3] / 255]
+    digits = lit_mnist.load(MEMBER)
+    alone = np.concatenate([digits.predict(each).probabilities for each in mixed])
+    np.testing.assert_allclose(digits.predict(mixed).probabilities, alone, atol=1e-6)
+    np.testing.assert_allclose(digits.predict(mixed[::-1]).probabilities, alone[::-1], atol=1e-6)
+    own = digits.predict(images[:4]).probabilities[[0, 1, 2, 1, 3]]
+    np.testing.assert_allclose(alone, own, atol=1e-3 if kind == np.float16 else 1e-6)
+
+
 def test_a_reader_can_be_shared_by_threads(trained, images):
     digits, answers = lit_mnist.load(COMMITTEE), {}
 
@@ -207,14 +221,17 @@ def test_a_reader_can_be_shared_by_threads(trained, images):
         (Image.new("L", (0, 5)), "cannot read the picture"),
         (Image.new("LAB", (50, 50)), "cannot read the picture"),
         (torch.zeros(2, 9, requires_grad=True), "shape"),
-        ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], "not an array of numbers"),
-        ([np.zeros((28, 28), np.uint8), "one.png"], "not an array of numbers"),
+        ([np.zeros((28, 28), np.uint8), np.zeros((2, 28), np.uint8)], r"shape \(2, 28\)"),
+        ([np.zeros((1, 28, 28)), np.zeros((1, 28, 28))], r"among several: give each as \(28, 28\)"),
+        ([np.zeros((28, 28), np.uint8), "nowhere.png"], "nowhere.png"),
+        ([np.zeros((28, 28), np.uint8), np.full((28, 28), 255.0)], "float from 0 to 1"),
+        ([np.array([[None]])], "not an array of numbers"),
         ([None], "NoneType among the images"),
         (np.full((1, 28, 28), np.nan), "float from 0 to 1"),
     ],
     ids=[
         *("shape", "type", "range", "missing", "narrow", "empty", "lab", "grad"),
-        *("uneven", "mixed", "none", "nan"),
+        *("uneven", "stacks", "mixed", "range of one", "objects", "none", "nan"),
     ],
 )
 def test_refuses_unusable_images(trained, wrong, message):

@@ -4,7 +4,9 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from lightning.pytorch import LightningDataModule
 from torch.nn.functional import cross_entropy
+from torch.utils.data import DataLoader
 
 from lit_mnist.data import MNISTDataModule
 from lit_mnist.data.batches import Batch
@@ -24,6 +26,48 @@ def test_a_rank_that_has_no_image_of_a_batch_adds_no_loss():
         batch = Batch(torch.zeros(images, 1, 28, 28), labels, labels, 2.0)
         log.on_train_batch_end(trainer, module, {"loss": torch.tensor(loss)}, batch, 0)
     assert module.train_scores.compute().loss == pytest.approx((3 * 0.5 + 0.1) / 4)
+
+
+class OwnBatches(LightningDataModule):
+    """Batches of a class of its own; with `known`, all but the first are plain pairs."""
+
+    def __init__(self, known=False):
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        images, labels = torch.rand(60, 28, 28, generator=generator), torch.arange(60) % 10
+        pairs = list(zip(images.split(20), labels.split(20), strict=True))
+        odd = [SimpleNamespace(images=images, labels=labels) for images, labels in pairs]
+        self.batches = [odd[0], *pairs[1:]] if known else odd
+
+    def train_dataloader(self):
+        return DataLoader(self.batches, batch_size=None)
+
+
+class TakesOwnBatches(DenseModule):
+    def training_step(self, batch, batch_idx):
+        parts = (batch.images, batch.labels) if isinstance(batch, SimpleNamespace) else batch
+        loss = cross_entropy(self(parts[0][:, None]), parts[1])
+        return loss * torch.nan if self.lr > 1 else loss
+
+
+@pytest.mark.parametrize("known", [False, True])
+def test_the_loss_of_batches_of_unknown_size_is_blank(tmp_path, known):
+    module, log = TakesOwnBatches(), TrainLog()
+    trainer = quiet_trainer(tmp_path, max_epochs=2, callbacks=[log])
+    trainer.fit(module, OwnBatches(known))
+    assert trainer.global_step == 6
+    assert set(trainer.callback_metrics) == {"lr"}
+    trainer = quiet_trainer(tmp_path, max_epochs=1)
+    plain = OwnBatches(known)
+    plain.batches = [(one.images, one.labels) for one in OwnBatches().batches]
+    trainer.fit(module, plain)
+    assert trainer.callback_metrics["train_loss"].isfinite()
+
+
+def test_a_loss_of_batches_of_unknown_size_that_is_no_number_stops_the_run(tmp_path):
+    module = TakesOwnBatches(lr=2.0)
+    with pytest.raises(UserError, match="the loss is not a finite number from step 0 of epoch 0"):
+        quiet_trainer(tmp_path, max_epochs=1).fit(module, OwnBatches())
 
 
 class TensorRate(LinearModule):
