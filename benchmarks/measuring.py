@@ -119,7 +119,7 @@ def run_child(
         variables: Environment variables beside those of this process.
     """
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)} | variables
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), **variables}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     with (
