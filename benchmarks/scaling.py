@@ -144,8 +144,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Measures and reports, saving after each part."""
     parser = measuring.new_parser(__doc__, "scaling", repeats=3)
     measuring.add_data_options(parser)
-    add = parser.add_argument
-    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
+    add, usual = parser.add_argument, ["ranks", "batches", "sizes"]
+    add("--parts", nargs="+", choices=PARTS, default=usual, help="(all but company)")
     ranks = ["1x1", "1x2", "2x1"]
     add("--ranks", nargs="+", default=ranks, help=f"PROCESSESxTHREADS, the base first ({ranks})")
     add("--config", choices=CONFIGS, default="simple", help="the system to train (simple)")

@@ -20,8 +20,7 @@ from typing import Any
 from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
-from lit_mnist.machine import environment, lost_signals, rank_errors
-from lit_mnist.machine.spinning import limit_spinning
+from lit_mnist.machine import environment, lost_signals, rank_errors, spinning
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -36,7 +35,6 @@ def program() -> int:
     _on_signals(_leave)
     _open_closed_streams()
     _escape_odd_names()
-    limit_spinning()
     with suppress(OSError):  # so that a user's own modules are found in the working folder, which
         sys.path.append(os.getcwd())  # the parser leaves while it reads a config elsewhere
     try:
@@ -155,7 +153,7 @@ def _run(argv: list[str]) -> None:
     # Imported modules stay alive: collecting garbage took a seventh of the time and found none
     gc.disable()
     try:
-        with light_imports():
+        with light_imports(), spinning.limited():
             module = importlib.import_module(f"lit_mnist.commands.{name}")
     finally:
         gc.freeze()

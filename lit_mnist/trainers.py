@@ -1,10 +1,13 @@
 """The callbacks and the data module of a trainer, of which mypy does not know."""
 
+from pathlib import Path
 from typing import Any, TypeVar
 
 from lightning.pytorch import Callback, Trainer
-from lightning.pytorch.trainer.states import TrainerStatus
+from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 
+# How the names of checkpoints begin that Lightning's finders restore after their search
+_OF_FINDERS = (".lr_find_", ".scale_batch_size_")
 Kind = TypeVar("Kind")
 
 
@@ -21,6 +24,12 @@ def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
 def data_module(trainer: Trainer) -> Any:
     """Returns a trainer's data module; the command line always has one."""
     return trainer.datamodule  # type: ignore[attr-defined] # set in its __init__, undeclared
+
+
+def resumes(trainer: Trainer) -> bool:
+    """Returns whether training goes on from the checkpoint that is loaded now."""
+    loaded = Path(str(trainer.ckpt_path)).name
+    return trainer.state.fn == TrainerFn.FITTING and not loaded.startswith(_OF_FINDERS)
 
 
 def reads_from(trainer: Trainer | None, data: object) -> bool:

@@ -203,6 +203,14 @@ class Sanity(Callback):
         print("sanity check")
 
 
+def test_a_run_that_searches_a_rate_has_its_sanity_check(run_cli):
+    finder = ("--trainer.callbacks+=LearningRateFinder", "--trainer.callbacks.num_training_steps=4")
+    tells = f"--trainer.callbacks+={__name__}.Sanity"
+    status, output, problems = run_cli("fit", "--trainer.num_sanity_val_steps", "1", *finder, tells)
+    assert status == 0, problems
+    assert "sanity check" in output
+
+
 def test_a_resumed_run_has_no_sanity_check(run_cli):
     checked = (
         "fit",

@@ -81,7 +81,7 @@ def test_images_of_a_device_are_read_alone_and_as_a_list():
     images = torch.rand(2, 28, 28)
     there = images.as_subclass(Far)
     for given in (there, list(there), tuple(there)):
-        assert torch.equal(arrays._tensor(given), images)
+        assert torch.equal(arrays.pixels_of(given, whole=False), images)
 
 
 def test_a_checkpoint_holds_what_any_machine_can_load(monkeypatch):

@@ -90,7 +90,7 @@ def check_pictures(args: Sequence[str]) -> None:
         UserError: Naming the command that reads pictures.
     """
     if args[0] != "predict" and any(arg.startswith("--data.images") for arg in args):
-        raise UserError(f"--data.images: has no effect with {args[0]}; predict reads pictures")
+        raise UserError("--data.images: has no effect; only predict reads pictures")
 
 
 def check_unused(config: Any) -> None:

@@ -40,12 +40,6 @@ def resolve(spec: RunSpec) -> ResolvedRun:
         found = ResolvedRun(spec.with_settings(ONE_PROCESS).argv("fit"))
     if isinstance(found.model, EnsembleModule):
         raise UserError("--model EnsembleModule: is not trained; name the --config of its members")
-    if type(found.model).__module__ == "__main__":
-        name = type(found.model).__qualname__
-        raise UserError(
-            f"--model __main__.{name}: is defined in a script or notebook, which other processes do"
-            f" not know; put it in a file, such as nets.py, and name it: --model nets.{name}"
-        )
     if found.config["fit"]["ckpt_path"]:
         raise UserError("--ckpt_path: each run has its own best.ckpt and last.ckpt; leave it out")
     return found

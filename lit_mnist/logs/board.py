@@ -70,7 +70,9 @@ class EpochBoard:
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
                 logger.resume_at(next_step(trainer), before)
-        before_this = kept_events.found(self.run.file("train"), epoch, before.get("time", 0.0))
+        before_this = kept_events.found(
+            kept_events.files(self.run.file("train")), epoch, before.get("time", 0.0)
+        )
         self.writers = {
             part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
             for part in (*SERIES, FINAL)

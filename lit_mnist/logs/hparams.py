@@ -28,7 +28,7 @@ def hparams(config: dict[str, Any]) -> dict[str, str | float]:
     options = {
         key: value
         for key, value in flat(config).items()
-        if value is not None and key != "data.seed" and not key.startswith(unwanted)
+        if value is not None and not key.startswith(unwanted)
     }
     if options.get("model.class_path") == COMMITTEE:
         kept = ("model.", "data.dataset")

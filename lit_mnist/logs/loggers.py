@@ -29,10 +29,12 @@ def last_step(trainer: Trainer) -> int:
 
 
 def written(trainer: Trainer) -> dict[str, Any]:
-    """Returns what tells `purge` later what was logged by now: the time, and the rows of tables."""
+    """Returns what tells `purge` later what was logged by now: time, files, and rows of tables."""
     tables = [logger for logger in trainer.loggers if isinstance(logger, CSVLogger)]
     rows = {one.experiment.metrics_file_path: kept_rows.count(one) for one in tables}
-    return {"time": time.time(), "rows": rows}
+    boards = [one.log_dir for one in trainer.loggers if isinstance(one, TensorBoardLogger)]
+    files = [path.name for folder in boards for path in kept_events.files(folder)]
+    return {"time": time.time(), "files": files, "rows": rows}
 
 
 def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
@@ -50,7 +52,8 @@ def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
         path = logger.experiment.metrics_file_path
         kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))
     elif isinstance(logger, TensorBoardLogger):
-        kept_events.purge(logger.experiment, step, before.get("time", 0.0))
+        told = before.get("time", 0.0), before.get("files", [])
+        kept_events.purge(logger.experiment, step, *told)
 
 
 def shows_pictures(logger: Logger) -> bool:

@@ -57,7 +57,7 @@ class Watch(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Remembers how many batches were validated, with which results, and what was logged."""
-        if trainer.state.fn == TrainerFn.FITTING:
+        if trainers.resumes(trainer):
             self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
             self.written = dict(entries.get(checkpoint, entries.LOGGED, {}))
             seen = entries.get(checkpoint, entries.SEEN)

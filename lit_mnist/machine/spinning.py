@@ -2,7 +2,8 @@
 
 import os
 import time
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 # What a user may set instead
@@ -11,27 +12,44 @@ _BRIEFLY = "1000"  # turns of a loop, as GCC itself chooses for more threads tha
 _LOOKS, _APART_S = 5, 0.002
 
 
-def limit_spinning(root: Path = Path("/")) -> None:
-    """Lets threads sleep sooner if other programs keep cores busy.
+@contextmanager
+def limited(root: Path = Path("/")) -> Iterator[None]:
+    """Lets the threads of torch, imported here, sleep sooner if others keep cores busy now.
 
     With GCC's OpenMP, which PyTorch has on Linux, a thread that is done spins for 300,000 turns. If
     another program has the core of the thread that it waits for, it keeps its own core from that
     thread in vain, in each operation. On an idle machine, waking up costs more than spinning.
 
-    It changes no result, and nothing that the user has set. Call it before torch is imported.
+    It changes no result, and nothing that the user has set.
 
     Args:
-        root: The folder that holds /proc.
+        root: The folder that holds /proc and /sys.
     """
-    crowded = _others(root) + _threads() > (os.cpu_count() or 1)
-    if crowded and not os.environ.keys() & {*VARIABLES}:
+    limits = not os.environ.keys() & {*VARIABLES} and _crowded(root)
+    if limits:
         os.environ[VARIABLES[0]] = _BRIEFLY
+    try:
+        yield
+    finally:
+        if limits:  # OpenMP has read it; processes that this one starts look for themselves
+            os.environ.pop(VARIABLES[0], None)
 
 
-def _threads() -> int:
+def _crowded(root: Path) -> bool:
+    """Whether other programs leave too few cores; not known if this one may use some only."""
+    cores = os.cpu_count() or 1
+    usable = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 0
+    return usable == cores and _others(root) + min(cores, _threads(root, cores)) > cores
+
+
+def _threads(root: Path, cores: int) -> int:
+    """Returns how many threads PyTorch takes: by default one for each physical core."""
     with suppress(ValueError):
         return int(os.environ.get("OMP_NUM_THREADS", ""))
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else 1
+    siblings = (root / "sys/devices/system/cpu").glob("cpu[0-9]*/topology/thread_siblings_list")
+    with suppress(OSError):
+        return len({path.read_text() for path in siblings}) or cores
+    return cores
 
 
 def _others(root: Path) -> int:

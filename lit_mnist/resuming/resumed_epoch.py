@@ -5,6 +5,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist import trainers
 from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.epoch_start import call_again
@@ -42,7 +43,8 @@ class ResumedEpoch(AfterStart):
     ) -> None:
         """Loads the steps that were still due, and counts batches that ended an epoch by -1."""
         if trainer.state.fn == TrainerFn.FITTING:
-            trainer.num_sanity_val_steps = 0
+            if trainers.resumes(trainer):
+                trainer.num_sanity_val_steps = 0
             self.loaded = dict(entries.get(checkpoint, entries.PLATEAUS, {}))
             batches = checkpoint["loops"]["fit_loop"]["epoch_loop.batch_progress"]["total"]
             skipped = batches["processed"] - batches["started"]

@@ -1,4 +1,4 @@
-"""Keeps at which step a user's ModelCheckpoints have saved last, across a resume."""
+"""Keeps when and where a user's ModelCheckpoints have saved last, across a resume."""
 
 from pathlib import Path
 from typing import Any
@@ -15,11 +15,13 @@ class SavedSteps(Callback):
     """Completes their states (lightning/pytorch/callbacks/model_checkpoint.py, `state_dict`).
 
     Gradients may be accumulated before the next step. Lightning would save again at the first of
-    those batches, under the same name, and those gradients are in no checkpoint.
+    those batches, under the same name, and those gradients are in no checkpoint. At the end of
+    training, it would save as the last one what is not, if no other was saved since the resume.
     """
 
     def __init__(self) -> None:
         self.loaded: dict[str, int] = {}
+        self.files: dict[str, str] = {}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -29,6 +31,8 @@ class SavedSteps(Callback):
         if users:
             steps = {one.state_key: one._last_global_step_saved for one in users}
             checkpoint[entries.SAVED_STEPS] = steps
+            files = {one.state_key: str(one._last_checkpoint_saved) for one in users}
+            checkpoint[entries.SAVED_FILES] = files
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -36,6 +40,7 @@ class SavedSteps(Callback):
         """Keeps the steps until the states are loaded."""
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = dict(entries.get(checkpoint, entries.SAVED_STEPS, {}))
+            self.files = dict(entries.get(checkpoint, entries.SAVED_FILES, {}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores the steps; that of a file by which this resumes is its own."""
@@ -43,6 +48,9 @@ class SavedSteps(Callback):
             saved = self.loaded.get(one.state_key, one._last_global_step_saved)
             own = _has_saved(one, Path(str(trainer.ckpt_path)))
             one._last_global_step_saved = trainer.global_step if own else saved
+            file = self.files.get(one.state_key, "")
+            if Path(file).is_file():  # not one of a folder that was moved
+                one._last_checkpoint_saved = file
         self.loaded = {}
 
 

@@ -28,6 +28,7 @@ OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop ha
 VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
 LOGGED = f"{_PREFIX}logged"  # what loggers had been told: the time, the rows of tables
 SAVED_STEPS = f"{_PREFIX}saved_steps"  # at which a user's callbacks saved last, by their keys
+SAVED_FILES = f"{_PREFIX}saved_files"  # which those saved last
 SEEN = f"{_PREFIX}validated"  # results of the last validation of an unfinished epoch
 CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epoch's early end
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
@@ -39,7 +40,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SEEN),
+        *(SAVED_STEPS, SAVED_FILES, SEEN),
     ]
 )
 

@@ -22,4 +22,5 @@ def with_moved_classes(config: Any) -> Any:
 def named_sums(partial: Any) -> Any:
     """Returns a checkpoint's partial sums by name; they were a list, without the last one."""
     names = ("total", "correct", "count", "finite_steps")
-    return dict(zip(names, partial, strict=False)) if isinstance(partial, list) else partial
+    is_old = isinstance(partial, list) and len(partial) <= len(names)
+    return dict(zip(names, partial, strict=False)) if is_old else partial

@@ -42,7 +42,7 @@ class BestCheckpoint(ModelCheckpoint):
         self.run, self.metrics = run, metrics
         self.validated = ValidatedWeights()
         self.measured: dict[str, float] = {}  # scores of the last validation, and its step
-        self.at_end = False  # whether that was at the end of this epoch
+        self.at_epoch_end = False  # whether that was at the end of this epoch
         self.told = False  # whether a change of the weights since then was reported
         self.unchecked = False  # whether `best.ckpt` is being saved, its weights unchecked
         self.to_beat: dict[str, float] = {}  # the file's scores, until this run counts its images
@@ -80,12 +80,12 @@ class BestCheckpoint(ModelCheckpoint):
         """Records the score; saves, unless the epoch ends here, which `on_train_epoch_end` does."""
         if trainer.state.fn != "fit" or trainer.sanity_checking:
             return
-        metrics, self.at_end = trainer.callback_metrics, trainer.is_last_batch
+        metrics, self.at_epoch_end = trainer.callback_metrics, trainer.is_last_batch
         place = {"epoch": trainer.current_epoch, "step": trainer.global_step}
         images = validated_images.count(trainer)
         counted = {"images": images} if images else {}
         self.measured = place | _known(metrics, "val_acc", "val_loss") | counted
-        if not self.at_end:
+        if not self.at_epoch_end:
             self._save_if_best(trainer)
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -96,8 +96,8 @@ class BestCheckpoint(ModelCheckpoint):
         """
         if self.metrics:
             self.metrics.finish(trainer)
-        if self.at_end:
-            self.at_end = False
+        if self.at_epoch_end:
+            self.at_epoch_end = False
             self._save_if_best(trainer)
 
     def state_dict(self) -> dict[str, Any]:

@@ -1,7 +1,6 @@
 """Saves weights that callbacks or the module change after the last epoch."""
 
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -101,13 +100,13 @@ def _replace_averages(trainer: Trainer) -> None:
     """Puts the weights in the place of an average, which WeightAveraging would save as theirs."""
     for one in trainers.callbacks_of(trainer, WeightAveraging):
         if one._average_model is not None:
-            pair = one._average_model.module, trainer.lightning_module
-            for average, weight in zip(*map(_tensors, pair), strict=True):
-                average.data.copy_(weight.data)
+            averages, weights = map(_tensors, (one._average_model.module, trainer.lightning_module))
+            for name in averages.keys() & weights.keys():  # what was added since is in no average
+                averages[name].data.copy_(weights[name].data)
 
 
-def _tensors(module: nn.Module) -> Iterator[Tensor]:
-    return itertools.chain(module.parameters(), module.buffers())
+def _tensors(module: nn.Module) -> dict[str, Tensor]:
+    return {**dict(module.named_parameters()), **dict(module.named_buffers())}
 
 
 def _like(value: Any, other: Any) -> Any:

@@ -59,7 +59,7 @@ def test_an_empty_config_name_is_reported(tmp_path):
 def test_pictures_are_for_predict_alone(typed):
     check_pictures(["predict", *typed])
     check_pictures(["fit", "--data.batch_size", "4"])
-    with pytest.raises(UserError, match=r"--data\.images: has no effect with fit; predict reads"):
+    with pytest.raises(UserError, match=r"--data\.images: has no effect; only predict reads"):
         check_pictures(["fit", *typed])
 
 

@@ -128,7 +128,7 @@ def test_a_single_option_overrides_the_file_of_its_group(here, capsys, group):
     assert printed(capsys, "fit", "--config", "dense", *typed)[group][option] == 64
 
 
-def test_the_data_s_seed_follows_the_run_s_beside_a_config_that_a_run_has_saved(here):
+def test_the_data_s_seed_follows_the_run_s_beside_a_config_of_an_earlier_run(here):
     Path("saved.yaml").write_text("model: DenseModule\nseed_everything: 42\ndata: {seed: 42}\n")
     for typed, seed in (((), 42), (("--seed_everything", "7"), 7)):
         options = parsed_options(RunSpec(("saved.yaml",), typed))

@@ -196,3 +196,13 @@ def test_a_sweep_refuses_a_limit_of_zero_before_its_first_trial(members, here):
 
 def test_an_existing_run_may_have_been_trained_with_an_equal_limit(members, trained):
     assert planned(*members, "--trainer.limit_train_batches", "1.0").complete
+
+
+def test_the_last_seed_that_there_is_can_be_a_member_s():
+    spec = RunSpec(("dense",))
+    assert [one.settings for one in plans.seeded(spec, 2**32 - 2, 2)] == [
+        {"seed_everything": 2**32 - 2},
+        {"seed_everything": 2**32 - 1},
+    ]
+    with pytest.raises(UserError, match="take 4294967294 or less"):
+        plans.seeded(spec, 2**32 - 1, 2)

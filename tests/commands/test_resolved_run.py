@@ -72,4 +72,4 @@ def test_a_class_of_a_script_is_refused_for_runs_in_other_processes(here, monkey
     monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
     assert main(["committee", "--model", "__main__.Own", "--members", "2"]) == 2
     problems = capsys.readouterr().err
-    assert "put it in a file, such as nets.py, and name it: --model nets.Own" in problems
+    assert "put it in a file, such as nets.py, and name it: nets.Own" in problems

@@ -312,17 +312,17 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
 
 
 def test_one_class_needs_no_list(trained, images):
-    class Own(DenseModule):
+    class Nameless(DenseModule):
         """Known by no name but this one."""
 
     def of_it(checkpoint):
-        checkpoint["hyper_parameters"] |= {"_class_path": "__main__.Own"}
+        checkpoint["hyper_parameters"] |= {"_class_path": "__main__.Nameless"}
         for key in (entries.MODEL_OPTIONS, entries.MODEL_CLASS):
             checkpoint.pop(key, None)
 
     expected = lit_mnist.load(MEMBER).predict(images[:5]).probabilities
     change(MEMBER / "checkpoints/best.ckpt", of_it)
-    found = lit_mnist.load(MEMBER, Own).predict(images[:5]).probabilities
+    found = lit_mnist.load(MEMBER, Nameless).predict(images[:5]).probabilities
     np.testing.assert_array_equal(found, expected)
 
 

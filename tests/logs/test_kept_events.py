@@ -144,3 +144,22 @@ def test_recalls_of_a_validation_before_the_resume_are_shown(run_cli, monkeypatc
         for folder in folders
     ]
     assert steps[0] == steps[1]
+
+
+def test_what_a_run_that_is_replaced_has_logged_goes(run_cli):
+    finder = ("--trainer.callbacks+=LearningRateFinder", "--trainer.callbacks.num_training_steps=4")
+    for again in ((), ("--fresh",)):
+        fitted(run_cli("fit", *SAME, *finder, *again, loggers("searched")))
+    steps = [step for step, _ in in_table("searched")["each"]]
+    assert steps == [*range(1, 19)]
+    assert [step for step, _ in shown("searched/y/z")["each"]] == steps
+
+
+def test_points_of_another_run_in_the_same_folder_go(run_cli):
+    fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "3", loggers("a")))
+    fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "1", "--name", "b"))
+    start = ("--fresh", "--ckpt_path", "tb_logs/b/seed_42/checkpoints/last.ckpt")
+    fitted(run_cli("fit", *SAME, *start, loggers("a")))
+    steps = [step for step, _ in shown("a/y/z")["each"]]
+    assert steps == sorted({*steps})
+    assert steps[-1] == 18

@@ -37,3 +37,14 @@ def test_a_run_that_is_resumed_from_such_a_file_leaves_it_as_it_is(run_cli):
     before = hashed(path)
     fitted(run_cli("fit", *options, "--name", "other", "--ckpt_path", str(path)))
     assert hashed(path) == before
+
+
+def test_the_last_file_is_not_saved_again_at_the_end_if_no_epoch_was_better(run_cli):
+    # the lowest accuracy is that of the first epoch
+    lowest = {"monitor": "val_acc", "mode": "min", "save_last": "true", "filename": "{epoch}"}
+    options = callback("ModelCheckpoint", dirpath="kept", **lowest)
+    fitted(run_cli("fit", *options))
+    before = {path.name: hashed(path) for path in Path("kept").iterdir()}
+    assert before.keys() == {"epoch=0.ckpt", "last.ckpt"}
+    fitted(run_cli("fit", *options, "--trainer.max_epochs", "3"))
+    assert {path.name: hashed(path) for path in Path("kept").iterdir()} == before

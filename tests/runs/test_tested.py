@@ -71,7 +71,7 @@ def test_a_record_in_a_folder_behind_a_link_finds_its_checkpoints(trained):
     assert tested.why_untested(run) == "its weights are no longer those that were tested"
 
 
-DOUBTS = {
+UNTESTED = {
     "retrained": (lambda: edit(FOLDER, test_weights_sha256=None), "not been tested since"),
     "an earlier version": (lambda: edit(FOLDER, test_predictions_sha256=None), "earlier version"),
     "unknown images": (lambda: edit(FOLDER, test_data_sha256=None), "earlier version"),
@@ -92,7 +92,7 @@ DOUBTS = {
 }
 
 
-@pytest.mark.parametrize(("change", "message"), DOUBTS.values(), ids=DOUBTS)
+@pytest.mark.parametrize(("change", "message"), UNTESTED.values(), ids=UNTESTED)
 def test_an_invalidated_test_gives_the_reason(trained, capsys, change, message):
     change()
     assert message in tested.why_untested(Run(FOLDER))

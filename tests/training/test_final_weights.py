@@ -9,6 +9,7 @@ from lightning.pytorch.callbacks import StochasticWeightAveraging
 
 from lit_mnist.resuming.across_resumes import in_order
 from lit_mnist.runs.folder import Run
+from lit_mnist.training import final_weights
 from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.final_weights import FinalWeights
 
@@ -78,3 +79,12 @@ def test_an_average_that_is_saved_in_another_precision_is_not_saved_again(tmp_pa
     weights = [torch.zeros(2, dtype=dtype), average.to(dtype)]  # before and after the callback
     ended(FinalWeights(run), trainer(lambda: {"weight": weights.pop(0)}, [Finishes()]))
     assert weights == []  # and nothing was saved, which this trainer cannot do
+
+
+def test_what_a_checkpoint_leaves_out_and_an_average_s_extra_state_are_not_compared():
+    saved = {"weight": torch.ones(2), "_extra_state": torch.zeros(1)}
+    weights = {"weight": torch.ones(2), "_extra_state": torch.ones(1)}
+    assert not final_weights._differ(saved, weights, averaged=True)
+    assert final_weights._differ(saved, weights, averaged=False)
+    assert not final_weights._differ({"weight": torch.ones(2)}, weights, averaged=False)
+    assert final_weights._differ({"weight": torch.zeros(2)}, weights, averaged=False)

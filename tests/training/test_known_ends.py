@@ -117,6 +117,18 @@ def test_weights_that_are_changed_after_an_average_is_made_are_saved(run_cli, mo
     assert all(torch.equal(halved[name], weight) for name, weight in average.items())
 
 
+@pytest.mark.parametrize("name", ["_buffer", "one"])
+def test_a_buffer_that_is_added_at_the_end_is_no_obstacle_to_an_average(run_cli, monkeypatch, name):
+    def end(module):
+        module.net[1].weight.data.mul_(0.5)
+        module.register_buffer(name, torch.ones(1), persistent=name == "one")
+
+    monkeypatch.setattr(recipes.Halving, "on_train_end", end)
+    average = callback("EMAWeightAveraging", decay="0.5")
+    output = fitted(run_cli("fit", *recipe("Halving"), *average))
+    assert "last.ckpt holds the weights that EMAWeightAveraging and Halving set" in output
+
+
 def test_an_epoch_that_a_callback_has_added_is_told(run_cli):
     averaged = callback("StochasticWeightAveraging", swa_lrs="0.01")  # with batch norm
     command = ("fit", *recipe("Fixed"), *averaged, "--trainer.max_epochs")
