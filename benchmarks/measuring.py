@@ -15,7 +15,6 @@ import sys
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 K = TypeVar("K")
@@ -23,7 +22,6 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT))
-_NONE: Mapping[str, str] = MappingProxyType({})
 DATASETS = ("MNIST", "FashionMNIST", "KMNIST")  # of equal form
 
 
@@ -108,18 +106,10 @@ class Child(NamedTuple):
     output: str
 
 
-def run_child(
-    command: Sequence[str], threads: int | None = None, variables: Mapping[str, str] = _NONE
-) -> Child:
-    """Runs a program in the clone's root, with `threads` OpenMP threads if given.
-
-    Args:
-        command: The program and its arguments.
-        threads: Number of OpenMP threads; None for as many as the program takes by itself.
-        variables: Environment variables beside those of this process.
-    """
+def run_child(command: Sequence[str], threads: int | None = None) -> Child:
+    """Runs a program in the clone's root, with `threads` OpenMP threads if given."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths), **variables}
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(paths)}
     if threads:
         environment["OMP_NUM_THREADS"] = str(threads)
     with (
@@ -165,7 +155,6 @@ def fit(
     *arguments: str,
     threads: int | None = None,
     epochs: int = 2,
-    variables: Mapping[str, str] = _NONE,
 ) -> Fit:
     """Runs `python cli.py fit` with a config, in a temporary folder."""
     with tempfile.TemporaryDirectory() as log_dir:
@@ -175,7 +164,7 @@ def fit(
             *("--data.data_dir", str(options.data_dir.resolve()), "--data.download", "false"),
             *("--data.dataset", options.dataset, "--trainer.accelerator", "cpu", *arguments),
         ]
-        child = run_child(command, threads, variables)
+        child = run_child(command, threads)
         (folder,) = Path(log_dir, "run").iterdir()
         results = json.loads((folder / "results.json").read_text())
         with (folder / "metrics.csv").open(newline="") as file:

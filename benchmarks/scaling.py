@@ -1,4 +1,4 @@
-"""How `fit` scales with processes, batch size, the size of the training set, and other programs.
+"""How `fit` scales with processes, batch size and the size of the training set.
 
     python benchmarks/scaling.py --data-dir data --config simple
 
@@ -8,16 +8,13 @@ Runs `fit` for two epochs per measurement; the second counts.
     batches  a step of 86, 172, 344, 1024 and 4096 images, without validation
     sizes    a step of 86 of 10, 50 and 240 thousand synthetic images, without validation; the
              size should not matter
-    company  an epoch with validation, alone and beside one or two programs that keep a core busy,
-             with threads that wait for each other as briefly as in `fit`, and as long as in PyTorch
 A step's time is the epoch's divided by its steps, so it includes a share of the epoch's overhead.
 """
 
-import subprocess
 import sys
 import tempfile
 from argparse import Namespace
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 from pathlib import Path
 
@@ -27,15 +24,12 @@ from report import Report
 
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import write_idx
-from lit_mnist.machine.spinning import VARIABLES
 
 CONFIGS = ("dense", "simple", "simple_augmented", "deep")
 AUGMENTED = ("simple_augmented", "deep")
 SYNTHETIC = "KMNIST"  # MNIST's own files are pinned by their hashes
 BATCH = 86
 FLAT = ("<=", 1.10)
-_BUSY = [sys.executable, "-c", "while True: pass"]
-_PYTORCHS = {VARIABLES[0]: "300000"}  # what GCC's OpenMP takes by itself
 
 
 def count_images(options: Namespace) -> int:
@@ -116,36 +110,15 @@ def write_images(data_dir: Path, count: int) -> None:
         write_idx(family.folder(data_dir) / name, values)
 
 
-def add_company(report: Report, options: Namespace) -> None:
-    """Measures an epoch alone, and beside one or two programs that compute all the time."""
-
-    def epoch(variables: Mapping[str, str], busy: int) -> float:
-        others = [subprocess.Popen(_BUSY) for _ in range(busy)]
-        try:
-            return measuring.fit(options, options.config, variables=variables).epoch_s
-        finally:
-            for one in others:
-                one.kill()
-                one.wait()
-
-    for busy, place in enumerate(("alone", "beside a busy program", "beside two")):
-        variants = {"fit": partial(epoch, {}, busy), "PyTorch's": partial(epoch, _PYTORCHS, busy)}
-        measured = measuring.alternate(variants, options.repeats)
-        for kind, values in measured.items():
-            report.add(f"{place}: an epoch, waits of {kind}", values, "s")
-        ours, pytorchs = measured.values()
-        report.ratio(f"{place}: an epoch, waits of PyTorch's / fit", pytorchs, ours)
-
-
-PARTS = {"ranks": add_ranks, "batches": add_batches, "sizes": add_sizes, "company": add_company}
+PARTS = {"ranks": add_ranks, "batches": add_batches, "sizes": add_sizes}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Measures and reports, saving after each part."""
     parser = measuring.new_parser(__doc__, "scaling", repeats=3)
     measuring.add_data_options(parser)
-    add, usual = parser.add_argument, ["ranks", "batches", "sizes"]
-    add("--parts", nargs="+", choices=PARTS, default=usual, help="(all but company)")
+    add = parser.add_argument
+    add("--parts", nargs="+", choices=PARTS, default=list(PARTS), help="(all)")
     ranks = ["1x1", "1x2", "2x1"]
     add("--ranks", nargs="+", default=ranks, help=f"PROCESSESxTHREADS, the base first ({ranks})")
     add("--config", choices=CONFIGS, default="simple", help="the system to train (simple)")

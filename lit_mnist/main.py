@@ -20,7 +20,7 @@ from typing import Any
 from lit_mnist.command_line import file_errors, overview
 from lit_mnist.command_line.parsers import PARSERS
 from lit_mnist.errors import PeerError, UserError, one_line
-from lit_mnist.machine import environment, lost_signals, rank_errors, spinning
+from lit_mnist.machine import environment, lost_signals, rank_errors
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 Handler = Callable[[int, FrameType | None], Any] | signal.Handlers
@@ -153,7 +153,7 @@ def _run(argv: list[str]) -> None:
     # Imported modules stay alive: collecting garbage took a seventh of the time and found none
     gc.disable()
     try:
-        with light_imports(), spinning.limited():
+        with light_imports():
             module = importlib.import_module(f"lit_mnist.commands.{name}")
     finally:
         gc.freeze()

@@ -4,7 +4,6 @@ import importlib
 import itertools
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -51,7 +50,7 @@ def in_forks(monkeypatch, here):
 
     original = measuring.run_child
 
-    def run_child(command, threads=None, variables=()):
+    def run_child(command, threads=None):
         script, *arguments = command[1:]
         if "fit" not in command and script == "cli.py":
             return original(command, threads)  # which imports next to nothing
@@ -281,35 +280,6 @@ def test_scaling_divides_an_epoch_by_its_steps(run, small, monkeypatch):
     assert medians["batch 200: a step"] == pytest.approx(12_000 / 3)  # 500 images to train on
     assert medians["batch 200: throughput"] == pytest.approx(500 / 12)
     assert medians["batch 86: a step"] == pytest.approx(12_000 / 6)
-
-
-def test_scaling_measures_beside_a_busy_program(run, small, monkeypatch):
-    scaling, measuring = map(importlib.import_module, ("scaling", "measuring"))
-    busy, started = set(), subprocess.Popen
-
-    class Program(started):
-        def __init__(self, command, **more):
-            super().__init__(command, **more)
-            if "while True" in command[-1]:
-                busy.add(self)
-
-        def kill(self):
-            busy.remove(self)
-            super().kill()
-
-    def fit(*_, variables):
-        assert all(one.poll() is None for one in busy)
-        return made_up((1 + 2 * len(busy)) * (4 if variables else 1))
-
-    monkeypatch.setattr(scaling.subprocess, "Popen", Program)
-    monkeypatch.setattr(measuring, "fit", fit)
-    _, result = run("scaling", *small, "--parts", "company")
-    place = "beside two: an epoch, waits of"
-    medians = check(result, "scaling", n=1)
-    assert medians["alone: an epoch, waits of fit"] == 1
-    assert (medians[f"{place} fit"], medians[f"{place} PyTorch's"]) == (5, 20)
-    assert medians[f"{place} PyTorch's / fit"] == 4
-    assert not busy
 
 
 def test_variants_compare_means_over_seeds(run, small, monkeypatch):

@@ -10,5 +10,4 @@ patching        how a work-around replaces what is Lightning's
 process         settings of the process: for speed on a CPU, and to end with its parent
 rank_errors     prints an error that all ranks meet only once
 ranks           what each rank keeps for itself: gathers it, and finds that of this rank
-spinning        how long threads that share an operation wait for each other
 """
