@@ -26,7 +26,7 @@ def check_file(name: str, content: Mapping[str, Any]) -> None:
 
     Raises:
         UserError: A group is a list, which the parser would ignore, `data` names a class, or its
-            seed is not that of the run, which the `config.yaml` of a run of earlier has twice.
+            seed is not that of the run, which `config.yaml` had twice in earlier versions.
     """
     for group in GROUPS:
         if isinstance(content.get(group), list):

@@ -102,7 +102,8 @@ def _replace_averages(trainer: Trainer) -> None:
         if one._average_model is not None:
             averages, weights = map(_tensors, (one._average_model.module, trainer.lightning_module))
             for name in averages.keys() & weights.keys():  # what was added since is in no average
-                averages[name].data.copy_(weights[name].data)
+                if averages[name].shape == weights[name].shape:  # a buffer may have been resized
+                    averages[name].data.copy_(weights[name].data)
 
 
 def _tensors(module: nn.Module) -> dict[str, Tensor]:
