@@ -5,7 +5,8 @@ from types import SimpleNamespace
 import pytest
 import torch
 from lightning.pytorch import Callback, LightningModule
-from lightning.pytorch.callbacks import StochasticWeightAveraging
+from lightning.pytorch.callbacks import EMAWeightAveraging, StochasticWeightAveraging
+from torch import nn
 
 from lit_mnist.resuming.across_resumes import in_order
 from lit_mnist.runs.folder import Run
@@ -88,3 +89,14 @@ def test_what_a_checkpoint_leaves_out_and_an_average_s_extra_state_are_not_compa
     assert final_weights._differ(saved, weights, averaged=False)
     assert not final_weights._differ({"weight": torch.ones(2)}, weights, averaged=False)
     assert final_weights._differ({"weight": torch.zeros(2)}, weights, averaged=False)
+
+
+def test_weights_take_the_place_of_an_average_by_name_and_shape():
+    module, average = nn.BatchNorm1d(2), nn.BatchNorm1d(2)
+    module.weight.data.fill_(3)
+    module.running_mean = torch.ones(5)  # resized at the end
+    averaging = EMAWeightAveraging()
+    averaging._average_model = SimpleNamespace(module=average)
+    final_weights._replace_averages(SimpleNamespace(callbacks=[averaging], lightning_module=module))
+    assert average.weight.tolist() == [3, 3]
+    assert average.running_mean.tolist() == [0, 0]
