@@ -60,14 +60,21 @@ class Loop:
         self.net.train()
         loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.train_dataloader():
-            batch = self.data.on_after_batch_transfer(raw, 0)
-            logits, total = self._forward(batch)
-            self.optimizer.zero_grad()
-            (total / batch.loss_divisor).backward()
-            self.optimizer.step()
-            loss += total.detach()
-            correct += _hits(logits, batch)
+            total, hits = self.step(raw)
+            loss += total
+            correct += hits
         _ = loss.item(), correct.item()
+
+    def step(self, raw: Batch) -> tuple[Tensor, Tensor]:
+        """Trains on a batch; returns the sum of its losses, and the number of right answers."""
+        batch = self.data.on_after_batch_transfer(raw, 0)
+        with self.settings.autocast():
+            logits = self.net(self.settings.place_images(batch.images))
+            total = F.cross_entropy(logits, batch.labels, reduction="sum")
+        self.optimizer.zero_grad()
+        (total / batch.loss_divisor).backward()
+        self.optimizer.step()
+        return total.detach(), _hits(logits, batch)
 
     @torch.inference_mode()
     def validate(self) -> None:
@@ -75,16 +82,17 @@ class Loop:
         self.net.eval()
         loss, correct = torch.tensor(0.0), torch.tensor(0)
         for raw in self.data.val_dataloader():
-            batch = self.data.on_after_batch_transfer(raw, 0)
-            logits = self.net(self.settings.place_images(batch.images))  # in float32, as fit does
-            loss += F.cross_entropy(logits, batch.labels, reduction="sum")
-            correct += _hits(logits, batch)
+            total, hits = self.score(raw)
+            loss += total
+            correct += hits
         _ = loss.item(), correct.item()
 
-    def _forward(self, batch: Batch) -> tuple[Tensor, Tensor]:
-        with self.settings.autocast():
-            logits = self.net(self.settings.place_images(batch.images))
-            return logits, F.cross_entropy(logits, batch.labels, reduction="sum")
+    @torch.inference_mode()
+    def score(self, raw: Batch) -> tuple[Tensor, Tensor]:
+        """Scores a batch in float32, as `fit` does; returns the same two sums."""
+        batch = self.data.on_after_batch_transfer(raw, 0)
+        logits = self.net(self.settings.place_images(batch.images))
+        return F.cross_entropy(logits, batch.labels, reduction="sum"), _hits(logits, batch)
 
 
 def _hits(logits: Tensor, batch: Batch) -> Tensor:

@@ -21,7 +21,7 @@ from tests.conftest import SMALL
 FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
-    *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs", "by_hand"),
+    *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs", "by_hand", "kernels"),
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
@@ -192,6 +192,27 @@ def test_by_hand(run, small):
     assert status == 0
     medians = check(result, "by_hand", n=1)
     assert medians["fraction of the limit"] == medians["limit"] / medians["by hand"]
+
+
+def test_the_kernels_are_all_operators_of_a_step_without_its_views():
+    recorded, a, w = importlib.import_module("kernels").recorded, torch.rand(4, 3), torch.rand(5, 3)
+    w.requires_grad_()
+    calls = recorded(lambda: torch.relu(a @ w.T).sum().backward())
+    names = [call.func.name() for call in calls]
+    assert names == [
+        *("aten::mm", "aten::relu", "aten::sum", "aten::ones_like"),
+        *("aten::threshold_backward", "aten::mm"),
+    ]
+    with torch.no_grad():
+        assert torch.equal(calls[0](), a @ w.T)
+
+
+def test_kernels(run, small, in_forks):
+    status, result = run("kernels", *small, "--workloads", "simple")
+    assert status == 0
+    medians = check(result, "kernels", n=1)
+    share = medians["simple: kernels"] / medians["simple: fit"]
+    assert medians["simple: kernels / fit"] == pytest.approx(share)
 
 
 def test_steps(run):
