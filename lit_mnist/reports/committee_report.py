@@ -17,7 +17,6 @@ from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plot
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import REPORT, markdown
 from lit_mnist.reports.predictions import Predictions
-from lit_mnist.reports.run_curves import show
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import safe_yaml, tested
 from lit_mnist.runs.folder import Run
@@ -91,21 +90,19 @@ class CommitteeReport(EvaluationReport):
         files.write_text(self.run.votes, votes_csv(self.predictions, self.votes))
         super().write(trainer, scores)
         figure = committee_plots.errors_by_size_figure(by_size, len(self.predictions.labels))
-        show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
+        self.show(trainer, "errors_by_size", figure)
         files.write_text(self.run.file(REPORT), markdown(self.run.results() | scores))
 
-    def gallery(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        predictions: np.ndarray,
-        indices: np.ndarray,
-        names: Sequence[str] | None,
-    ) -> Figure:
+    def gallery(self, images: np.ndarray, names: Sequence[str] | None) -> Figure:
         """Draws the committee's errors with each member's vote."""
-        votes = self.votes.T.numpy()
+        predictions = self.predictions
         return committee_plots.votes_gallery(
-            images, labels, predictions, votes, indices, class_names=names
+            images,
+            predictions.labels.numpy(),
+            predictions.classes.numpy(),
+            self.votes.T.numpy(),
+            predictions.indices.numpy(),
+            class_names=names,
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:
@@ -113,7 +110,7 @@ class CommitteeReport(EvaluationReport):
         named = zip(self._names(), self.committee.members, strict=True)
         histories = {name: one.history for name, one in named if one.history}
         figure = plots.curves(histories, {"committee": test_acc})
-        show(trainer, self.run, "curves", figure, step=self.weights.step)
+        self.show(trainer, "curves", figure)
 
     def _names(self) -> list[str]:
         members = self.committee.members
