@@ -127,8 +127,7 @@ class RunOptions(RunParser):
         if config["logger"] in (None, True) and not self.fast_dev_run:
             kwargs["logger"] = self._logger()
         kwargs["plugins"] = self._plugins(config["plugins"])
-        configured = config["callbacks"] or []
-        users = configured if isinstance(configured, list) else [configured]
+        users = constructors.listed(config["callbacks"])
         if config["enable_progress_bar"] is None:
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
@@ -156,8 +155,7 @@ class RunOptions(RunParser):
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
-        plugins = list(users) if isinstance(users, list) else [users] if users else []
-        plugins = whole_files(plugins)
+        plugins = whole_files(constructors.listed(users))
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))
