@@ -51,7 +51,7 @@ def module_callbacks() -> AbstractContextManager[None]:
 def _check(trainer: Trainer) -> None:
     """Checks that all are callbacks, each with a place of its own in a checkpoint."""
     hook = f"{type(trainer.lightning_module).__name__}.configure_callbacks"
-    callbacks: list[Any] = [*trainers.callbacks(trainer)]  # of any kind, as a user gives them
+    callbacks: list[Any] = trainers.callbacks(trainer)  # of any kind, as a user gives them
     for one in callbacks:
         if not isinstance(one, Callback):
             kind = one if isinstance(one, type) else type(one)

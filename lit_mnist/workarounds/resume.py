@@ -9,6 +9,7 @@ from lightning.pytorch.loops import fit_loop
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import checkpoint_connector
 
+from lit_mnist import trainers
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
@@ -129,17 +130,15 @@ def start_of_epoch() -> AbstractContextManager[None]:
 
     @functools.wraps(restore)
     def kept_whole(connector: Any) -> None:
-        for callback in connector.trainer.callbacks:
-            if isinstance(callback, ResumedEpoch):
-                callback.keep(connector._loaded_checkpoint)
+        for epoch in trainers.callbacks_of(connector.trainer, ResumedEpoch):
+            epoch.keep(connector._loaded_checkpoint)
         restore(connector)
 
     @functools.wraps(start)
     def also_of_epoch(loop: Any) -> None:
         start(loop)
-        for callback in loop.trainer.callbacks:
-            if isinstance(callback, AfterStart):
-                callback.after_start(loop.trainer, loop.trainer.lightning_module)
+        for one in trainers.callbacks_of(loop.trainer, AfterStart):
+            one.after_start(loop.trainer, loop.trainer.lightning_module)
 
     return replaced(
         (checkpoint_connector._CheckpointConnector, "restore_model", kept_whole),
