@@ -13,6 +13,7 @@ from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.runs import best_score, checkpoints, safe_yaml
+from lit_mnist.runs.ended import Ended
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
 
@@ -23,19 +24,16 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     if begin.resume is None:
         print(f"{begin.done}; raise it")
         return
-    epochs, ended = begin.resume.epochs, begin.resume.ended
-    limit = ended.limit if ended else ""
+    epochs, ended = begin.resume.epochs, begin.resume.ended or Ended(begin.done)
     print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
-    remedy = (ended.remedy if ended else "") or ("raise that limit" if limit else "")
-    if remedy:
-        print(f"To train on, {remedy}; to start afresh, add --fresh.")
-    else:
-        print("To start afresh, add --fresh.")
+    remedy = ended.remedy or ("raise that limit" if ended.limit else "")
+    train_on = f"To train on, {remedy}; to" if remedy else "To"
+    print(f"{train_on} start afresh, add --fresh.")
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
-        by = {"ended_by": limit} if limit else {}
-        counts = {"epochs": begin.resume.epochs, "steps": begin.resume.total_steps}
-        run.update_results(status="complete", **by, **counts)
+        by = {"ended_by": ended.limit} if ended.limit else {}
+        steps = begin.resume.total_steps
+        run.update_results(status="complete", **by, epochs=epochs, steps=steps)
 
 
 @rank_zero_only
@@ -112,8 +110,7 @@ def for_test(args: list[str], run: Run) -> list[str]:
     """
     kept, skip = [], False
     for arg in args:
-        begins = arg == "--ckpt_path" or arg.startswith("--ckpt_path=")
-        if not (skip or begins or arg == "--fresh" or arg.startswith("--fresh=")):
+        if not skip and arg.partition("=")[0] not in ("--ckpt_path", "--fresh"):
             kept.append(arg)
         skip = arg == "--ckpt_path"
     in_file = any(map(_names_start, config_files(args)))
