@@ -183,16 +183,17 @@ class RunCLI(RunOptions):
         return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
-        if not self.fast_dev_run:
-            named = starting_point.checkpoint_of(self.run, ckpt_path) if ckpt_path else None
-            at = (self.trainer, self.model)
-            return starting_point.find(self.run, self.options, named, self.fresh, *at)
-        if ckpt_path:
+        if self.fast_dev_run and ckpt_path:
             raise UserError(
                 "--ckpt_path: has no effect with --trainer.fast_dev_run, which tries a few steps of"
                 " untrained weights; leave one of them out"
             )
-        return StartingPoint()
+        if self.fast_dev_run:
+            return StartingPoint()
+        named = starting_point.checkpoint_of(self.run, ckpt_path) if ckpt_path else None
+        return starting_point.find(
+            self.run, self.options, named, self.fresh, self.trainer, self.model
+        )
 
     def _add(self, callback: Callback) -> None:
         self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__
