@@ -119,8 +119,5 @@ class Runs(CommandParser):
 
 PARSERS: dict[str, type[CommandParser]] = {
     kind.command: kind
-    for kind in (
-        *(Committee, Reproduce, Sweep, Compare, Report),
-        *(Export, Runs, Demo, Doctor, Audit),
-    )
+    for kind in (Committee, Reproduce, Sweep, Compare, Report, Export, Runs, Demo, Doctor, Audit)
 }
