@@ -23,12 +23,13 @@ TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the tra
 def introduction(facts: Facts) -> str:
     """Formats the introduction: what the model is."""
     kinds, count = sorted(set(facts.networks)), len(facts.networks)
-    kind = f"A {kinds[0]} network"
-    if count > 1:
-        named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
+    named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
+    if count == 1:
+        kind = f"A {kinds[0]} network"
+    elif facts.trained.average == "vote":
+        kind = f"A committee of {named} networks, which vote,"
+    else:
         kind = f"A committee of {named} networks, whose {facts.trained.average} are averaged,"
-        if facts.trained.average == "vote":
-            kind = f"A committee of {named} networks, which vote,"
     return f"""# {facts.name}
 
 {kind} that classifies 28x28 greyscale images of {facts.trained.dataset}. Trained with lit-mnist, a
