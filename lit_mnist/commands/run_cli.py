@@ -11,7 +11,7 @@ from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
 from lit_mnist.command_line.arguments import several_as_list
-from lit_mnist.command_line.explaining import explaining
+from lit_mnist.command_line.dependency_errors import explaining
 from lit_mnist.commands import evaluation, fit_messages, starting_point
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
