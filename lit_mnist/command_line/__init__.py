@@ -5,7 +5,6 @@ parsers            the parsers of our own commands: options, defaults, help, err
 audit_parser       the parser of audit
 committee_parser   the parser of committee
 demo_parser        the parser of demo
-doctor_parser      the parser of doctor
 export_parser      the parser of export
 sweep_parser       the parser of sweep
 one_run_parser     common options of export and demo: the run, its classes and labels
