@@ -105,8 +105,10 @@ def _reader(name: str, path: Path, facts: Facts) -> Any:
 def _copied_picture(facts: Facts, output: Path, stack: ExitStack) -> str:
     """Copies the picture of misclassified images beside the file, and returns its name."""
     source = facts.picture
-    if source is None or output.parent.resolve() == facts.run.folder.resolve():
-        return source.name if source else ""
+    if source is None:
+        return ""
+    if output.parent.resolve() == facts.run.folder.resolve():
+        return source.name
     target = output.with_name(f"{output.stem}_{source.name}")
     shutil.copyfile(source, stack.enter_context(files.replacing(target)))
     return target.name
