@@ -81,9 +81,9 @@ class CommitteeReport(EvaluationReport):
             log_probs, self.predictions.labels, self.committee.average
         )
         facts = self._facts(trainer, log_probs, by_size)
-        known = self._out_of_fold()  # before it is replaced
-        known |= {"test_reads": scores["test_reads"]}
-        files.write_json(self.run.results_json, facts | known)
+        facts |= self._out_of_fold()  # of the results.json that is replaced now
+        facts["test_reads"] = scores["test_reads"]
+        files.write_json(self.run.results_json, facts)
         files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
