@@ -21,7 +21,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
 from lit_mnist.reports.digits_table import (
-    COLUMNS,
+    HEAD,
     Row,
     digits_csv,
     digits_json,
@@ -47,7 +47,7 @@ def check_output(folder: Path, pictures: Sequence[Path]) -> None:
         UserError: A picture or another file of the user's would be replaced.
         OSError: The folder cannot be written to.
     """
-    files.check_output(folder, NAMES, ",".join(COLUMNS))
+    files.check_output(folder, NAMES, HEAD)
     sheet = folder / NAMES[-1]
     if sheet.exists() and any(map(sheet.samefile, pictures)):
         raise UserError(

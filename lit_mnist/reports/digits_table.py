@@ -13,18 +13,8 @@ from lit_mnist.errors import printable
 from lit_mnist.pictures.read import Picture
 
 NONE = "-"  # marks an image that is not a digit
-COLUMNS = (
-    "file",
-    "x",
-    "y",
-    "width",
-    "height",
-    "digit",
-    "probability",
-    "second",
-    "second_probability",
-    "sure",
-)
+HEAD = "file,x,y,width,height,digit,probability,second,second_probability,sure"
+COLUMNS = tuple(HEAD.split(","))
 Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 
 
