@@ -127,14 +127,8 @@ def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor
 def predictions_csv(predictions: Predictions) -> str:
     """Formats one row per image; nine digits represent a float32 probability exactly."""
     lines = [",".join(["index", "label", "prediction", *(f"p{digit}" for digit in range(CLASSES))])]
-    rows = zip(
-        predictions.indices.tolist(),
-        predictions.labels.tolist(),
-        predictions.classes.tolist(),
-        predictions.probabilities.tolist(),
-        strict=True,
-    )
-    for index, label, predicted, probabilities in rows:
-        cells = (f"{probability:.9g}" for probability in probabilities)
-        lines.append(",".join([f"{index},{label},{predicted}", *cells]))
+    integers = torch.stack([predictions.indices, predictions.labels, predictions.classes], dim=1)
+    rows = zip(integers.tolist(), predictions.probabilities.tolist(), strict=True)
+    for places, probabilities in rows:
+        lines.append(",".join([*map(str, places), *(f"{p:.9g}" for p in probabilities)]))
     return "\n".join(lines) + "\n"
