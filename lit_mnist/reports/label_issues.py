@@ -51,10 +51,8 @@ def find(answers: Answers) -> LabelIssues:
     sure = np.where(probabilities >= usual, probabilities, -1.0)
     predicted = sure.argmax(axis=1)
     found = np.flatnonzero((sure.max(axis=1) >= 0) & (predicted != labels))
-    p_label, p_predicted = (
-        probabilities[found, labels[found]],
-        probabilities[found, predicted[found]],
-    )
+    p_label = probabilities[found, labels[found]]
+    p_predicted = probabilities[found, predicted[found]]
     order = np.argsort(p_label - p_predicted, kind="stable")
     found = found[order]
     return LabelIssues(found, labels[found], predicted[found], p_label[order], p_predicted[order])
