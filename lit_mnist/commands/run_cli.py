@@ -3,6 +3,7 @@
 import signal
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule
@@ -83,10 +84,9 @@ class RunCLI(RunOptions):
         """Trains, from scratch or from the run's newest checkpoint."""
         if isinstance(model, EnsembleModule):
             raise UserError("fit: a committee is not trained; train its members with committee")
-        if self.fast_dev_run or not self.trainer.is_global_zero:
-            return self._fit(model, datamodule, ckpt_path)
-        with self.run.lock():
-            return self._fit(model, datamodule, ckpt_path)
+        locks = self.trainer.is_global_zero and not self.fast_dev_run
+        with self.run.lock() if locks else nullcontext():
+            self._fit(model, datamodule, ckpt_path)
 
     def _fit(self, model: ScoredModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
         lazy.complete(model, self.trainer)
