@@ -117,9 +117,9 @@ def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor
         UserError: The module's forward gives no logits (B, 10).
     """
     if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
-        said = outputs.detach().cpu().double()
-        sums = said.sum(1)
-        if (said >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        found = outputs.detach().cpu().double()
+        sums = found.sum(1)
+        if (found >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
             return outputs
     return module.evaluate(batch).softmax(dim=1)  # type: ignore[operator] # Lightning hands on the base class
 
