@@ -120,13 +120,11 @@ class CommitteeReport(EvaluationReport):
         self, trainer: Trainer, log_probs: Tensor, by_size: Sequence[averaging.SubsetErrors]
     ) -> dict[str, Any]:
         apart, pairs = averaging.disagreement(self.votes)
+        members = zip(self.committee.members, self._names(), log_probs, strict=True)
         return {
             **committee_facts(trainer, self.committee, self.config["name"]),
             "members": [
-                member_facts(member, own, self.predictions.labels) | {"run": name}
-                for member, own, name in zip(
-                    self.committee.members, log_probs, self._names(), strict=True
-                )
+                member_facts(one, name, own, self.predictions.labels) for one, name, own in members
             ],
             "errors_by_size": [
                 {"mean": round(row.mean, 6), "fewest": row.fewest, "most": row.most}
