@@ -113,9 +113,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path = self._trained(model, ckpt_path)[0]
-        evaluation.say_unused(model, "validation_step")
-        evaluation.say_unused_loaders(model, "val")
+        path = self._trained(model, ckpt_path, "val", "validation_step")[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             evaluation.say_replaced(self.run, model)
@@ -131,9 +129,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "test")
         if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
             files.check_writable(self.run.folder)
-        path, weights = self._trained(model, ckpt_path)
-        evaluation.say_unused(model, "test_step")
-        evaluation.say_unused_loaders(model, "test")
+        path, weights = self._trained(model, ckpt_path, "test", "test_step")
         report = EvaluationReport(self.run, weights)
         if isinstance(model, EnsembleModule):
             evaluation.say_replaced(self.run, model)
@@ -155,9 +151,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             pictures = picture_files.find(datamodule.images) if datamodule.images else []
             digits_report.check_output(self.output or self.run.folder, pictures)
-        path, weights = self._trained(model, ckpt_path)
-        evaluation.say_unused(model, "predict_step")
-        evaluation.say_unused_loaders(model, "predict")
+        path, weights = self._trained(model, ckpt_path, "predict", "predict_step")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
@@ -171,9 +165,15 @@ class RunCLI(RunOptions):
             cost = model.used / model.images
             say(f"cascade: {cost:.2f} of {len(model.members)} members used per digit")
 
-    def _trained(self, model: ScoredModule, ckpt_path: Any) -> tuple[str | None, Weights]:
+    def _trained(
+        self, model: ScoredModule, ckpt_path: Any, stage: str, step: str
+    ) -> tuple[str | None, Weights]:
+        """Finds the weights to evaluate, and tells what of the module's own is not called."""
         swapped_weights.watch(self.trainer)
-        return evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
+        found = evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
+        evaluation.say_unused(model, step)
+        evaluation.say_unused_loaders(model, stage)
+        return found
 
     def _arithmetic(self) -> str:
         device = self.trainer.strategy.root_device
