@@ -1,4 +1,4 @@
-"""Messages of `fit` when nothing is left to train, and after training."""
+"""Messages of `fit`: before training, when nothing is left to train, and after training."""
 
 import math
 import os
@@ -6,16 +6,39 @@ import shlex
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from torch.nn.parameter import is_lazy
 
 from lit_mnist import program
 from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
+from lit_mnist.machine.hardware import device_name
+from lit_mnist.messages import say
 from lit_mnist.runs import best_score, checkpoints, safe_yaml
 from lit_mnist.runs.ended import Ended
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
+from lit_mnist.runs.resume import ResumePoint
+
+
+def say_begins(
+    run: Run,
+    options: dict[str, Any],
+    trainer: Trainer,
+    model: LightningModule,
+    point: ResumePoint | None,
+) -> None:
+    """Tells what is trained, from where, and in which arithmetic."""
+    count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
+    kind = type(model).__name__
+    say(f"{run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
+    layout = options["model"].get("init_args", {}).get("channels_last")
+    order = "channels last" if layout else "channels first"
+    device = device_name(trainer.strategy.root_device)
+    chosen = f"{device}: precision {trainer.precision}, {order}"
+    say(f"{chosen} (--trainer.precision and --model.channels_last pin them)")
 
 
 @rank_zero_only

@@ -8,7 +8,6 @@ from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
 from lit_mnist.command_line.arguments import several_as_list
@@ -19,7 +18,6 @@ from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
 from lit_mnist.logs import run_logger
 from lit_mnist.machine import launcher, process
-from lit_mnist.machine.hardware import device_name
 from lit_mnist.messages import say
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
@@ -96,10 +94,7 @@ class RunCLI(RunOptions):
             return
         point = begin.resume
         starting_point.tell(self.trainer, begin)
-        count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
-        kind = type(model).__name__
-        say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
-        say(self._arithmetic())
+        fit_messages.say_begins(self.run, self.options, self.trainer, model, point)
         evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
@@ -174,13 +169,6 @@ class RunCLI(RunOptions):
         evaluation.say_unused(model, step)
         evaluation.say_unused_loaders(model, stage)
         return found
-
-    def _arithmetic(self) -> str:
-        device = self.trainer.strategy.root_device
-        layout = self.options["model"].get("init_args", {}).get("channels_last")
-        order = "channels last" if layout else "channels first"
-        chosen = f"{device_name(device)}: precision {self.trainer.precision}, {order}"
-        return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if self.fast_dev_run and ckpt_path:
