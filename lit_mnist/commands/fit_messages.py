@@ -70,13 +70,14 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     """
     results = run.results()
     kept = run.exists()
-    best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
         best = "nothing was trained, so there is nothing to test"
     elif not kept:
         best = f"{why_no_best(run)}, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
+    else:
+        best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if note := best_score.unsaved(run):
         print(f"{note}; --ckpt_path last takes the last")
