@@ -37,8 +37,14 @@ def fit_callbacks(run: Run, options: dict[str, Any], fresh: bool) -> list[Callba
     watch = Watch(EpochBoard(run, options) if ours else LoggerBoard(run, fresh))
     metrics = MetricsCSV(run, watch)
     return [
-        *(ScheduleLengths(), metrics, RunFolder(run, options, fresh), watch, OwnPatience()),
-        *(*keepers(), SameWeights(), StepLogs()),
+        ScheduleLengths(),
+        metrics,
+        RunFolder(run, options, fresh),
+        watch,
+        OwnPatience(),
+        *keepers(),
+        SameWeights(),
+        StepLogs(),
         *_checkpoints(run, options, metrics),
         Curves(run),
     ]

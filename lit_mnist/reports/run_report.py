@@ -151,35 +151,32 @@ class EvaluationReport(Collector):
         elif self.held_out:
             self.run.novelty.unlink(missing_ok=True)
         data = trainers.data_module(trainer)
-        predictions, names = self.predictions, class_names(data.dataset)
-        labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
-        images = data.test_set.images.cpu().numpy()
-        wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
-        show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
+        names = class_names(data.dataset)
+        wrong = self.gallery(data.test_set.images.cpu().numpy(), names)
+        self.show(trainer, "misclassified", wrong)
+        labels, classes = self.predictions.labels.numpy(), self.predictions.classes.numpy()
         matrix = plots.confusion_matrix(labels, classes)
-        show(trainer, self.run, "confusion", plots.confusion(matrix, names), step=self.weights.step)
+        self.show(trainer, "confusion", plots.confusion(matrix, names))
         self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
             config = read_config(self.run.config_yaml)
             board.add_test(self.run, config, known, self.weights.epoch)
 
-    def gallery(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        predictions: np.ndarray,
-        indices: np.ndarray,
-        names: Sequence[str] | None,
-    ) -> Figure:
-        """Draws the misclassified images; the arguments are those of `gallery.draw`."""
+    def show(self, trainer: Trainer, name: str, figure: Figure) -> None:
+        """Saves a figure and adds it to loggers at the step of the tested weights."""
+        show(trainer, self.run, name, figure, step=self.weights.step)
+
+    def gallery(self, images: np.ndarray, names: Sequence[str] | None) -> Figure:
+        """Draws the misclassified ones of the test images, uint8 (N, 28, 28)."""
+        predictions = self.predictions
         return gallery.draw(
             images,
-            labels,
-            predictions,
-            indices,
+            predictions.labels.numpy(),
+            predictions.classes.numpy(),
+            predictions.indices.numpy(),
             class_names=names,
-            probabilities=self.predictions.probabilities.numpy(),
+            probabilities=predictions.probabilities.numpy(),
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:
