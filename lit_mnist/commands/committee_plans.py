@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
@@ -34,6 +35,7 @@ def check_member(spec: RunSpec) -> None:
         UserError: Naming the class, the option, or the file.
     """
     member = resolve(spec)
+    no_effect.check(member.args, member.config["fit"])
     kind = type(member.model)
     if kind.__module__ == "__main__":
         name = kind.__qualname__

@@ -1,20 +1,30 @@
-"""Messages of `fit` when nothing is left to train, and after training."""
+"""Messages of `fit` about its arithmetic, when nothing is left to train, and after training."""
 
 import math
-import os
 import shlex
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import Trainer
 from lightning.pytorch.utilities import rank_zero_only
 
 from lit_mnist import program
 from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
+from lit_mnist.machine.hardware import device_name
 from lit_mnist.runs import best_score, checkpoints, safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
+
+
+def arithmetic(trainer: Trainer, options: dict[str, Any]) -> str:
+    """Names the device, and what was chosen for it."""
+    device = trainer.strategy.root_device
+    layout = options["model"].get("init_args", {}).get("channels_last")
+    order = "channels last" if layout else "channels first"
+    chosen = f"{device_name(device)}: precision {trainer.precision}, {order}"
+    return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
 
 @rank_zero_only
@@ -61,7 +71,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
         print(f"{note}; --ckpt_path last takes the last")
     if note := _short_of_minimum(results, options["trainer"]):
         print(note)
-    if jobs.MARK in os.environ:
+    if jobs.is_job():
         return
     tested = for_test(args[1:], run)
     if options["trainer"]["limit_test_batches"] == 0:  # which test refuses

@@ -23,6 +23,11 @@ MARK = "LIT_MNIST_JOB"  # set for a job, which then does not print what to do ne
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
 
 
+def is_job() -> bool:
+    """Whether this process is a job, or trains a sweep's trial."""
+    return MARK in os.environ
+
+
 class Job(NamedTuple):
     """A run to train with `fit` in a process of its own."""
 

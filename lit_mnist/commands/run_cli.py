@@ -10,15 +10,15 @@ from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.arguments import several_as_list
 from lit_mnist.command_line.explaining import explaining
-from lit_mnist.commands import evaluation, fit_messages, starting_point
+from lit_mnist.commands import evaluation, fit_messages, jobs, starting_point
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
 from lit_mnist.logs import run_logger
 from lit_mnist.machine import launcher, process
-from lit_mnist.machine.hardware import device_name
 from lit_mnist.messages import say
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
@@ -61,6 +61,12 @@ class RunCLI(RunOptions):
 
     unrecorded = ""  # why its test leaves no record
 
+    def before_instantiate_classes(self) -> None:
+        """Refuses options without effect, but for jobs: the same options suit others of them."""
+        super().before_instantiate_classes()
+        if self.subcommand == "fit" and not jobs.is_job():
+            no_effect.check(self.args, self.config["fit"])
+
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             with warnings.catch_warnings():
@@ -99,7 +105,7 @@ class RunCLI(RunOptions):
         count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
         kind = type(model).__name__
         say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
-        say(self._arithmetic())
+        say(fit_messages.arithmetic(self.trainer, self.options))
         evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
@@ -174,13 +180,6 @@ class RunCLI(RunOptions):
     def _trained(self, model: ScoredModule, ckpt_path: Any) -> tuple[str | None, Weights]:
         swapped_weights.watch(self.trainer)
         return evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
-
-    def _arithmetic(self) -> str:
-        device = self.trainer.strategy.root_device
-        layout = self.options["model"].get("init_args", {}).get("channels_last")
-        order = "channels last" if layout else "channels first"
-        chosen = f"{device_name(device)}: precision {self.trainer.precision}, {order}"
-        return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
         if not self.fast_dev_run:
