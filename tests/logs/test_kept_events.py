@@ -163,3 +163,24 @@ def test_points_of_another_run_in_the_same_folder_go(run_cli):
     steps = [step for step, _ in shown("a/y/z")["each"]]
     assert steps == sorted({*steps})
     assert steps[-1] == 18
+
+
+def tables(*folders):
+    places = [{"save_dir": folder, "name": "y", "version": "z"} for folder in folders]
+    own = [{"class_path": "CSVLogger", "init_args": place} for place in places]
+    return f"--trainer.logger={json.dumps(own)}"
+
+
+def test_rows_of_a_moved_run_stay_in_the_table_that_they_are_in(run_cli):
+    for place in ("here", "there"):
+        first, second = (tables(*(f"{place}/{n}" for n in names)) for names in ("a", "ab"))
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "1", "--log_dir", place, first))
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "2", "--log_dir", place, second))
+    Path("there").rename("away")
+    for place in ("here", "away"):
+        both = tables(f"{place}/a", f"{place}/b")
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "3", "--log_dir", place, both))
+    for name, epochs in (("a", [9, 18, 27]), ("b", [18, 27])):
+        still, moved = (in_table(f"{place}/{name}") for place in ("here", "away"))
+        assert moved == still
+        assert [step for step, _ in moved["norm"]] == epochs
