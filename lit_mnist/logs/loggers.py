@@ -58,9 +58,10 @@ def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
 
     Args:
         logger: The logger.
-        step: The first step that is logged again.
+        step: The first step that is logged again, unless `before` names another.
         before: What `written` returned when the checkpoint was saved; empty if that is not known.
     """
+    step = before.get("step", step)
     if isinstance(logger, CSVLogger):
         path = logger.experiment.metrics_file_path
         kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))

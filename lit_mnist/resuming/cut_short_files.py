@@ -6,6 +6,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist import trainers
+from lit_mnist.logs.watch import Watch
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import finish_writing
@@ -29,11 +31,12 @@ class CutShortFiles(Callback):
         self.files: dict[str, list[str]] = {}  # of each callback, until this epoch ends
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds their names to `last.ckpt`."""
+        """Adds their names to `last.ckpt`, and what was logged before the end of the epoch."""
         if not (trainer.is_global_zero and within_epoch(trainer)):
             return
         users = users_checkpoints(trainer)
-        if not users or not self.run.last.is_file():  # but a folder, as of sharded weights
+        logged = [one.cut_short for one in trainers.callbacks_of(trainer, Watch) if one.cut_short]
+        if not (users or logged) or not self.run.last.is_file():  # a folder, as of sharded weights
             return
         checkpoint = checkpoints.read(self.run.last)
         before = checkpoint["callbacks"]
@@ -41,8 +44,10 @@ class CutShortFiles(Callback):
             one.state_key: sorted(_files(one.state_dict()) - _files(before.get(one.state_key, {})))
             for one in users
         }
-        if any(new.values()):
-            checkpoint[entries.CUT_SHORT] = new
+        added: dict[str, Any] = {entries.CUT_SHORT: new} if any(new.values()) else {}
+        added |= {entries.LOGGED: logged[0]} if logged else {}
+        if added:
+            checkpoint |= added
             trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, self.run.last)
             finish_writing(trainer)
 

@@ -109,10 +109,23 @@ def test_points_of_a_validation_within_an_epoch_stay(run_cli, monkeypatch):
     train(run_cli, "cut", *within, "--trainer.max_steps", "4")
     assert [step for step, _ in in_table("cut")["val_loss"]] == [3]
     train(run_cli, "cut", *within)
+    assert_same_points("whole", "cut")
     kill(run_cli, monkeypatch, 6, "killed", *within)
     train(run_cli, "killed", *within)
     assert_same_points("whole", "killed")
     assert in_table("whole")["val_loss"] == in_table("cut")["val_loss"]
+
+
+def test_values_of_a_part_of_an_epoch_give_way_to_those_of_the_whole(run_cli):
+    train(run_cli, "whole", "--trainer.max_epochs", "3")
+    for limit in ("11", "13"):  # of which the second is in the same epoch
+        train(run_cli, "cut", "--trainer.max_epochs", "3", "--trainer.max_steps", limit)
+        assert in_table("cut")["train_loss"][1][0] == int(limit) - 1
+        assert in_table("cut")["norm"][1][0] == int(limit)
+    train(run_cli, "cut", "--trainer.max_epochs", "3")
+    assert_same_points("whole", "cut")
+    assert [step for step, _ in in_table("cut")["train_loss"]] == [8, 17, 26]
+    assert [step for step, _ in in_table("cut")["step_loss"]] == [*range(27)]
 
 
 def test_the_first_batch_is_shown_once_if_the_first_epoch_is_resumed(run_cli, monkeypatch):
