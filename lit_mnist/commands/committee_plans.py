@@ -36,14 +36,7 @@ def check_member(spec: RunSpec) -> None:
     """
     member = resolve(spec)
     no_effect.check(member.args, member.config["fit"])
-    kind = type(member.model)
-    if kind.__module__ == "__main__":
-        name = kind.__qualname__
-        raise UserError(
-            f"--model __main__.{name}: is defined in a script or notebook, which the members' own"
-            f" processes do not know; put it in a file, such as nets.py, and name it: nets.{name}"
-        )
-    evaluation_hooks.refuse_of_batches(kind)
+    evaluation_hooks.refuse_of_batches(type(member.model))
     data = member.datamodule
     dataset = DATASETS[data.dataset]
     folder = dataset.folder(data.data_dir)
