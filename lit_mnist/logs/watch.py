@@ -100,7 +100,7 @@ class Watch(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets results of an epoch that had ended when its checkpoint was saved."""
-        self.seen = None
+        self.seen, self.cut_short = None, {}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,4 +1,4 @@
-"""Takes back what a user's ModelCheckpoints save where training cuts an epoch short."""
+"""Takes back what is saved and logged where training cuts an epoch short."""
 
 from typing import Any
 
@@ -16,11 +16,12 @@ from lit_mnist.training.ending import within_epoch
 
 
 class CutShortFiles(Callback):
-    """Removes those files once the epoch that was cut short has ended, in a run that goes on.
+    """Removes a user's checkpoints of it once the whole epoch has ended, in a run that goes on.
 
     They are saved after `last.ckpt`, so that a resumed run would not know them. An uninterrupted
     run has none of them, and may have others of the same names. Of a callback that keeps all its
-    files, only one whose name is needed again is removed.
+    files, only one whose name is needed again is removed. What was logged at that end,
+    `logs/loggers.py` removes.
 
     Args:
         run: The folder.
@@ -45,7 +46,8 @@ class CutShortFiles(Callback):
             for one in users
         }
         added: dict[str, Any] = {entries.CUT_SHORT: new} if any(new.values()) else {}
-        added |= {entries.LOGGED: logged[0]} if logged else {}
+        if logged and _is_of_now(checkpoint, trainer):  # or later steps are logged once more
+            added[entries.LOGGED] = logged[0]
         if added:
             checkpoint |= added
             trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, self.run.last)
@@ -81,6 +83,12 @@ class CutShortFiles(Callback):
                 if _gives_way(one, path, trainer):
                     one._remove_checkpoint(trainer, path)
         self.files = {}
+
+
+def _is_of_now(checkpoint: dict[str, Any], trainer: Trainer) -> bool:
+    """Whether a checkpoint was saved after the last batch of training."""
+    loops, now = checkpoint["loops"]["fit_loop"], trainer.fit_loop.epoch_loop.batch_progress
+    return bool(loops["epoch_loop.batch_progress"]["total"]["ready"] == now.total.ready)
 
 
 def _files(state: dict[str, Any]) -> set[str]:

@@ -128,6 +128,22 @@ def test_values_of_a_part_of_an_epoch_give_way_to_those_of_the_whole(run_cli):
     assert [step for step, _ in in_table("cut")["step_loss"]] == [*range(27)]
 
 
+class StopsLate(Writes):
+    """Asks for a stop behind the last moment at which a checkpoint of it is saved."""
+
+    def on_validation_model_train(self):
+        super().on_validation_model_train()
+        self.trainer.should_stop = self.trainer.max_epochs == 2 and self.current_epoch == 1
+
+
+def test_steps_behind_the_last_checkpoint_are_logged_once(run_cli):
+    stops = ("--model", f"{__name__}.StopsLate", "--trainer.val_check_interval", "4")
+    for epochs in ("2", "3"):
+        train(run_cli, "cut", *stops, "--trainer.max_epochs", epochs)
+    for found in (in_table("cut"), shown("cut/y/z"), shown("own_cut/dense/seed_42")):
+        assert [step for step, _ in found["step_loss"]] == [*range(27)]
+
+
 def test_the_first_batch_is_shown_once_if_the_first_epoch_is_resumed(run_cli, monkeypatch):
     own, every = ("--log_dir", "own"), ("--every_n_train_steps", "3")
     monkeypatch.setenv("STOP_AT", "error at 5")
