@@ -1,7 +1,6 @@
 """Messages of `fit`: before training, when nothing is left to train, and after training."""
 
 import math
-import os
 import shlex
 from pathlib import Path
 from typing import Any
@@ -83,7 +82,7 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
         print(f"{note}; --ckpt_path last takes the last")
     if note := _short_of_minimum(results, options["trainer"]):
         print(note)
-    if jobs.MARK in os.environ:
+    if jobs.is_job():
         return
     tested = for_test(args[1:], run)
     if options["trainer"]["limit_test_batches"] == 0:  # which test refuses

@@ -10,9 +10,10 @@ from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist import files
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.arguments import several_as_list
 from lit_mnist.command_line.dependency_errors import explaining
-from lit_mnist.commands import evaluation, fit_messages, starting_point
+from lit_mnist.commands import evaluation, fit_messages, jobs, starting_point
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
@@ -59,6 +60,12 @@ class RunCLI(RunOptions):
     """LightningCLI whose commands work on a run's folder."""
 
     unrecorded = ""  # why its test leaves no record
+
+    def before_instantiate_classes(self) -> None:
+        """Refuses options without effect, but for jobs: the same options suit others of them."""
+        super().before_instantiate_classes()
+        if self.subcommand == "fit" and not jobs.is_job():
+            no_effect.check(self.args, self.config["fit"])
 
     def _run_subcommand(self, subcommand: str) -> None:
         try:

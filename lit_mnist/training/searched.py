@@ -12,7 +12,10 @@ from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_set
 from lit_mnist import trainers
 from lit_mnist.runs import entries
 
-_SEARCHES = {BatchSizeFinder: "scale_batch_size", LearningRateFinder: "lr_find"}
+_SEARCHES: dict[type[Callback], str] = {
+    BatchSizeFinder: "scale_batch_size",
+    LearningRateFinder: "lr_find",
+}
 
 
 class Searched(Callback):
