@@ -52,9 +52,8 @@ class Watch(Callback):
         self.seen: Validated | None = None
         self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
         self.written: dict[str, Any] = {}  # before a resume: as `loggers.written` returns it
-        self.cut_short: dict[
-            str, Any
-        ] = {}  # the same, before the end of an epoch that is cut short
+        # the same, before the end of an epoch that is cut short
+        self.cut_short: dict[str, Any] = {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
