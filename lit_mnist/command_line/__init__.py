@@ -5,7 +5,6 @@ parsers            the parsers of our own commands: options, defaults, help, err
 audit_parser       the parser of audit
 committee_parser   the parser of committee
 demo_parser        the parser of demo
-doctor_parser      the parser of doctor
 export_parser      the parser of export
 sweep_parser       the parser of sweep
 one_run_parser     common options of export and demo: the run, its classes and labels
@@ -19,10 +18,10 @@ named_class        imports a class that the user names; explains errors of its m
 groups             checks what is given for the group --data, and for its seed
 durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
+no_effect          refuses options that have no effect, as what they depend on is off
 callback_checks    refuses callbacks that cannot work together
 precision_checks   refuses a precision that a module's weights do not survive
 rank_checks        refuses ranks that cannot work together
-explaining         raises one line in place of an error of a library
 error_messages     turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line
 device_errors      explains what a device cannot do

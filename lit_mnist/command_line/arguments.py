@@ -27,9 +27,11 @@ def split_configs(args: Sequence[str]) -> tuple[list[str], list[str]]:
     for arg in rest:
         option, equals, value = arg.partition("=")
         if arg in ("--config", "-c"):
-            following = list(itertools.islice(rest, 1))
-            configs += following
-            others += [] if following else [arg]  # the parser refuses it
+            following = next(rest, None)
+            if following is None:
+                others.append(arg)  # the parser refuses it
+            else:
+                configs.append(following)
         elif equals and option in ("--config", "-c"):
             configs.append(value)
         elif arg.startswith(("-config", "-ckpt_path")):
@@ -60,8 +62,10 @@ def _groups_first(args: Sequence[str]) -> list[str]:
     rest = iter(args)
     for arg in rest:
         option, equals, _ = arg.partition("=")
-        value = [] if equals or option not in _GROUPS else [*itertools.islice(rest, 1)]
-        (chosen if option in _GROUPS else others).extend([arg, *value])
+        if option not in _GROUPS:
+            others.append(arg)
+        else:
+            chosen += [arg] if equals else [arg, *itertools.islice(rest, 1)]
     return [*chosen, *others]
 
 

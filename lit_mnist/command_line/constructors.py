@@ -69,7 +69,7 @@ def check_callbacks(callbacks: Any) -> None:
         UserError: Names the option; the parser takes a mapping without `class_path` for
             Lightning's empty base class.
     """
-    for callback in _listed(callbacks):
+    for callback in listed(callbacks):
         if callback.get("class_path") == "lightning.Callback":
             raise UserError(
                 "--trainer.callbacks: a callback without class_path would do nothing; write"
@@ -91,7 +91,7 @@ def check_dict_kwargs(model: Any, trainer: Any) -> None:
         UserError: Names the option, the argument and the class.
     """
     chosen = [("--model", model)]
-    chosen += [(f"--trainer.{key}", one) for key, v in vars(trainer).items() for one in _listed(v)]
+    chosen += [(f"--trainer.{key}", one) for key, v in vars(trainer).items() for one in listed(v)]
     for option, one in chosen:
         extra = one.get("dict_kwargs") if isinstance(one, Namespace) else None
         for argument in extra or {}:
@@ -104,8 +104,9 @@ def check_dict_kwargs(model: Any, trainer: Any) -> None:
                 )
 
 
-def _listed(callbacks: Any) -> list[Any]:
-    return callbacks if isinstance(callbacks, list) else [callbacks] if callbacks else []
+def listed(value: Any) -> list[Any]:
+    """Returns the value of an option that takes one, a list, or none, as a list."""
+    return value if isinstance(value, list) else [value] if value else []
 
 
 def _parameters(class_path: str) -> dict[str, inspect.Parameter]:

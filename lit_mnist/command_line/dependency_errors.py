@@ -6,6 +6,8 @@ Any other error is taken for a bug of the program and keeps its traceback.
 import copy
 import re
 import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from lightning.fabric.utilities.spike import TrainingSpikeException
@@ -26,6 +28,23 @@ _NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) 
 # Of int, and of PyTorch's schedules
 _ENDLESS = re.compile(r"convert float infinity to integer|got inf\b")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
+
+
+@contextmanager
+def explaining() -> Iterator[None]:
+    """Explains errors of what runs inside; also of the classes that options name.
+
+    Raises:
+        UserError: For an error that the user can fix.
+        PeerError: For one that another process of this run reports.
+    """
+    try:
+        yield
+    except Exception as error:
+        instead = explained(error)
+        if instead is error:
+            raise
+        raise instead from error
 
 
 def explained(error: Exception) -> Exception:

@@ -6,7 +6,7 @@ import torch
 
 _CPU = "--trainer.accelerator cpu"
 # What PyTorch says, and what to tell; {} stands for the pattern's groups
-_SAID = (
+_MESSAGES = (
     (
         r"(\S+) does not have a deterministic implementation",
         "{} is not deterministic on this device; take --trainer.deterministic warn, which only"
@@ -63,7 +63,7 @@ def explained(error: Exception, text: str) -> str:
             "out of memory; lower --data.batch_size or --data.eval_batch_size, end other"
             " programs, or take another --trainer.accelerator"
         )
-    for pattern, message in _SAID:
+    for pattern, message in _MESSAGES:
         if found := re.search(pattern, text):
             return message.format(*found.groups())
     return ""

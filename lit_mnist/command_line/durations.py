@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
+from lit_mnist.command_line import constructors
 from lit_mnist.errors import UserError
 from lit_mnist.runs.callback_kinds import is_of
 
@@ -19,8 +20,7 @@ def check(trainer: Mapping[str, Any]) -> None:
     """
     _check("--trainer.max_time", trainer.get("max_time"))
     _check("--trainer.val_check_interval", trainer.get("val_check_interval"), digits=r"\d+")
-    callbacks = trainer.get("callbacks") or []
-    for one in callbacks if isinstance(callbacks, list) else [callbacks]:
+    for one in constructors.listed(trainer.get("callbacks")):
         if is_of({"class_path": one.get("class_path")}, "Timer"):
             _check("--trainer.callbacks.duration", one.get("init_args.duration"))
 

@@ -72,6 +72,15 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     keys = list(dict.fromkeys(re.findall(r'Parser key "([^"]+)"', report)))
     if len(keys) > 1:  # the option that has a wrong value is none of another class that was tried
         report = report.replace(f"Option '{keys[-1]}' is not accepted", "")
+    option = "--" + ".".join(keys) if keys else ""
+    reason = _reason(report)
+    parts = [part for part in (_files(option, reason, args), option, reason) if part]
+    remedy = _dashes_missing(reason, args) or _remedy(reason, args[0], known)
+    return f"{': '.join(parts)}; {remedy}"
+
+
+def _reason(report: str) -> str:
+    """Returns the problem that a report states, and the value given in place of an expected one."""
     # of several types, a list is not what was meant
     reason = re.sub("^expected list; (?=expected)", "", condensed(report))
     if _WITHOUT_CLASS.search(report):
@@ -83,14 +92,17 @@ def parser_error(report: str, args: Sequence[str], known: Sequence[str]) -> str:
     if reason.startswith("expected") and ", got" not in reason and value:
         shown = _INSTANCE.sub(r"\1", value[1])
         reason += f", got {shown}" + "]" * (shown.count("[") - shown.count("]"))
-    option = "--" + ".".join(keys) if keys else ""
+    return reason
+
+
+def _files(option: str, reason: str, args: Sequence[str]) -> str:
+    """Names the config files that may state the problem; none if the command line does."""
     culprit = option or _unknown(reason)
     typed = bool(culprit) and any(arg.lstrip("-").startswith(culprit.lstrip("-")) for arg in args)
-    typed = typed or reason.startswith("--")  # the words of the command line are wrong themselves
-    where = "" if typed or option == "--config" else ", ".join(config_files(args))
-    parts = [part for part in (where, option, reason) if part]
-    remedy = _dashes_missing(reason, args) or _remedy(reason, args[0], known)
-    return f"{': '.join(parts)}; {remedy}"
+    # a reason that begins with an option is about the words of the command line themselves
+    if typed or reason.startswith("--") or option == "--config":
+        return ""
+    return ", ".join(config_files(args))
 
 
 def _class_missing(report: str, value: str) -> str:

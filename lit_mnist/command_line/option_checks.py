@@ -79,7 +79,7 @@ def check_checkpoint(path: Any) -> None:
 
 
 def check_pictures(args: Sequence[str]) -> None:
-    """Refuses pictures for a command other than `predict`, which would not read them.
+    """Refuses pictures, and how they are read, for a command other than `predict`.
 
     In a config file, which several commands may share, they are accepted.
 
@@ -89,8 +89,9 @@ def check_pictures(args: Sequence[str]) -> None:
     Raises:
         UserError: Naming the command that reads pictures.
     """
-    if args[0] != "predict" and any(arg.startswith("--data.images") for arg in args):
-        raise UserError("--data.images: has no effect; only predict reads pictures")
+    for option in ("--data.images", "--data.layout"):
+        if args[0] != "predict" and any(arg.startswith(option) for arg in args):
+            raise UserError(f"{option}: has no effect; only predict reads pictures")
 
 
 def check_unused(config: Any) -> None:

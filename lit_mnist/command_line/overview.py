@@ -35,25 +35,22 @@ def text() -> str:
     name = program.name()
     summaries = RUN_COMMANDS | {command: kind.summary for command, kind in PARSERS.items()}
     width = max(map(len, summaries))
-    return "\n".join(
-        [
-            f"usage: {name} COMMAND --config CONFIG [options]",
-            "",
-            "Trains, tests and applies the networks of the Keras MNIST notebook in PyTorch"
-            " Lightning.",
-            "",
-            "commands:",
-            *(f"  {command:{width}}  {summary}" for command, summary in summaries.items()),
-            "",
-            "examples:",
-            *(f"  {name} {example}" for example in EXAMPLES),
-            "  tensorboard --logdir tb_logs",
-            "",
-            "A CONFIG is a file, such as configs/deep.yaml, or the name of a shipped one. Later"
-            " ones",
-            "override earlier ones, and options on the command line override all of them. A run is",
-            f"in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a command;",
-            "`--version` prints the version.",
-            "",
-        ]
-    )
+    commands = "\n".join(f"  {command:{width}}  {does}" for command, does in summaries.items())
+    examples = "\n".join(f"  {name} {example}" for example in EXAMPLES)
+    return f"""\
+usage: {name} COMMAND --config CONFIG [options]
+
+Trains, tests and applies the networks of the Keras MNIST notebook in PyTorch Lightning.
+
+commands:
+{commands}
+
+examples:
+{examples}
+  tensorboard --logdir tb_logs
+
+A CONFIG is a file, such as configs/deep.yaml, or the name of a shipped one. Later ones
+override earlier ones, and options on the command line override all of them. A run is
+in tb_logs/NAME/seed_N/. `{name} COMMAND --help` lists every option of a command;
+`--version` prints the version.
+"""

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from lit_mnist.command_line.explaining import explaining
+from lit_mnist.command_line.dependency_errors import explaining
 from lit_mnist.command_line.run_parser import RunParser
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.models import modules

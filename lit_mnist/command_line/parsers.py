@@ -11,7 +11,6 @@ from lit_mnist.command_line.audit_parser import Audit
 from lit_mnist.command_line.command_parser import CommandParser, path, positive
 from lit_mnist.command_line.committee_parser import Committee
 from lit_mnist.command_line.demo_parser import Demo
-from lit_mnist.command_line.doctor_parser import Doctor
 from lit_mnist.command_line.export_parser import Export
 from lit_mnist.command_line.sweep_parser import Sweep
 from lit_mnist.errors import UserError
@@ -117,10 +116,22 @@ class Runs(CommandParser):
         add("--sort", choices=keys, default="name", metavar="KEY", help=order)
 
 
+class Doctor(CommandParser):
+    """The options of `doctor`."""
+
+    command, fit = "doctor", True
+    summary = "check whether this machine is ready for a run; each problem comes with a remedy"
+    details = (
+        "Give it the options of the fit that you plan to run: data, log folder, devices. Nothing"
+        " is downloaded or trained. The exit status is 2 if there is an error."
+    )
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add_argument("--json", action="store_true", help="print the findings as JSON")
+
+
 PARSERS: dict[str, type[CommandParser]] = {
     kind.command: kind
-    for kind in (
-        *(Committee, Reproduce, Sweep, Compare, Report),
-        *(Export, Runs, Demo, Doctor, Audit),
-    )
+    for kind in (Committee, Reproduce, Sweep, Compare, Report, Export, Runs, Demo, Doctor, Audit)
 }

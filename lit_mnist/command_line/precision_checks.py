@@ -13,9 +13,9 @@ def check(trainer: Trainer, module: LightningModule) -> None:
     """
     if trainer.precision not in ("bf16-true", "16-true"):
         return
-    both = (*module.named_parameters(), *module.named_buffers())
-    for name in (name for name, value in both if value.is_complex()):
-        raise UserError(
-            f"--trainer.precision {trainer.precision}: would drop the imaginary part of {name:.99};"
-            " take 32-true"
-        )
+    for name, value in (*module.named_parameters(), *module.named_buffers()):
+        if value.is_complex():
+            raise UserError(
+                f"--trainer.precision {trainer.precision}: would drop the imaginary part of"
+                f" {name:.99}; take 32-true"
+            )

@@ -5,7 +5,7 @@ starting_point   where fit begins: from scratch, or from a checkpoint
 same_images      whether a run was trained on the images that are on disk now
 evaluation       the weights that validate, test and predict use, and the part of the data
 fit_callbacks    the callbacks that fit adds to those of the user
-fit_messages     messages of fit when nothing is left to train, and after training
+fit_messages     messages of fit before training, when nothing is left to train, and after it
 committee        trains missing members with fit, then tests them and their average
 reproduce        runs the notebook's six systems
 sweep            searches options with Optuna

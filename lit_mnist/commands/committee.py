@@ -9,7 +9,7 @@ from pathlib import Path
 
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import committee_plans, plans
-from lit_mnist.commands.jobs import Job, Jobs
+from lit_mnist.commands.jobs import Job, Jobs, refuse_of_script
 from lit_mnist.commands.jobs_at_once import jobs_at_once
 from lit_mnist.commands.plans import Plan
 from lit_mnist.errors import UserError
@@ -66,8 +66,10 @@ def train(planned: Sequence[Plan], jobs: int | None) -> None:
         jobs: How many run at a time; None for as many as suit the machine.
 
     Raises:
-        UserError: A run failed; raised after all others are trained.
+        UserError: A run failed; raised after all others are trained. Or an option names what the
+            processes of the runs do not know; raised before any is trained.
     """
+    refuse_of_script(plan.config for plan in planned if not plan.complete)
     for plan in planned:
         if plan.complete:
             print(f"{plan.run.folder} is complete", flush=True)  # before what the jobs print

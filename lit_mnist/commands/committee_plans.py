@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from lit_mnist import files
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands import plans, run_cli
 from lit_mnist.commands.plans import Plan
@@ -34,14 +35,8 @@ def check_member(spec: RunSpec) -> None:
         UserError: Naming the class, the option, or the file.
     """
     member = resolve(spec)
-    kind = type(member.model)
-    if kind.__module__ == "__main__":
-        name = kind.__qualname__
-        raise UserError(
-            f"--model __main__.{name}: is defined in a script or notebook, which the members' own"
-            f" processes do not know; put it in a file, such as nets.py, and name it: nets.{name}"
-        )
-    evaluation_hooks.refuse_of_batches(kind)
+    no_effect.check(member.args, member.config["fit"])
+    evaluation_hooks.refuse_of_batches(type(member.model))
     data = member.datamodule
     dataset = DATASETS[data.dataset]
     folder = dataset.folder(data.data_dir)

@@ -58,30 +58,40 @@ def read(path: Path) -> Tested:
         UserError: The file is missing or damaged, or the run's test is no longer valid.
     """
     file = _table(path)
-    run, data_sha256 = Run(file.parent), ""
+    run = Run(file.parent)
+    of_run = file == run.predictions
     if not files.is_file(file):
         if tested.why_untested(run) == tested.UNANSWERED:
             raise UserError(f"{run.folder}: {tested.UNANSWERED}; leave it out")
         raise UserError(f"{file}: no predictions; test the run first")
-    of_run = bool(run.results()) or run.exists()  # otherwise it is a table of the user's own
-    if file.name == run.predictions.name and of_run:
-        if untested := tested.why_untested(run):
-            remedy = "leave it out" if untested == tested.UNANSWERED else "test it again"
-            raise UserError(f"{run.folder}: {untested}; {remedy}")
-        data_sha256 = run.results()["test_data_sha256"]
+    data_sha256 = _tested_on(run) if of_run else ""
     try:
-        with file.open(encoding="utf-8", newline="") as text:
-            rows = [
-                (int(row["index"]), int(row["label"]), int(row["prediction"]))
-                for row in csv.DictReader(text)
-            ]
-        indices, labels, predictions = np.array(rows).T
+        indices, labels, predictions = _columns(file)
     except (ValueError, KeyError, TypeError, csv.Error) as error:
-        damaged = file.name == run.predictions.name
         other = "holds no predictions; name a run, or its predictions.csv"
-        problem = "damaged; test the run again" if damaged else other
+        problem = "damaged; test the run again" if of_run else other
         raise UserError(f"{file}: {problem}") from error
-    name = str(file.parent if file.name == run.predictions.name else file)
-    other = tested_files.other(run.folder, run.results())
-    name += f" (weights of {other})" if other else ""
-    return Tested(name, data_sha256, indices, labels, labels == predictions, other)
+    weights = tested_files.other(run.folder, run.results())
+    name = str(run.folder if of_run else file) + (f" (weights of {weights})" if weights else "")
+    return Tested(name, data_sha256, indices, labels, labels == predictions, weights)
+
+
+def _tested_on(run: Run) -> str:
+    """Returns the hash of a run's test images; empty if the table is the user's own.
+
+    Raises:
+        UserError: The run's test is no longer valid.
+    """
+    if not run.results() and not run.exists():
+        return ""
+    if untested := tested.why_untested(run):
+        remedy = "leave it out" if untested == tested.UNANSWERED else "test it again"
+        raise UserError(f"{run.folder}: {untested}; {remedy}")
+    return str(run.results()["test_data_sha256"])
+
+
+def _columns(file: Path) -> np.ndarray:
+    """Reads index, label and prediction of each image: int (3, N)."""
+    with file.open(encoding="utf-8", newline="") as text:
+        rows = list(csv.DictReader(text))
+    return np.array([[int(row[key]) for key in ("index", "label", "prediction")] for row in rows]).T

@@ -14,7 +14,7 @@ from lit_mnist.errors import UserError
 
 
 def run(options: argparse.Namespace) -> None:
-    """Runs the command with the options of `doctor_parser.Doctor`.
+    """Runs the command with the options of `parsers.Doctor`.
 
     Raises:
         UserError: A finding is an error, or the options are wrong.

@@ -58,15 +58,14 @@ def scores(trainer: Trainer, stage: str) -> str:
     """
     logged = {name: rounded(name, value) for name, value in trainer.callback_metrics.items()}
     # the second name of a value that is logged for each step and the epoch
-    copies = {both for name in logged if logged.get(both := f"{name}_epoch") == logged[name]}
+    again = {f"{name}_epoch" for name in logged if logged.get(f"{name}_epoch") == logged[name]}
     ours = [name for name in (f"{stage}_acc", f"{stage}_loss") if name in logged]
-    names = [*ours, *(name for name in logged if name not in copies.union(ours))]
+    names = [*ours, *(name for name in logged if name not in again.union(ours))]
     text = "  ".join(f"{name} {_number(logged[name])}" for name in names)
     text = text or "no scores were logged"
-    loader = trainer.val_dataloaders if stage == "val" else trainer.test_dataloaders
-    read = trainer.num_val_batches if stage == "val" else trainer.num_test_batches
-    read_batches, total = int(read[0]), len(loader)  # type: ignore[arg-type] # the data module's
-    notes = [] if read_batches == total else [f"of {read_batches} of {total} batches"]
+    read = int(getattr(trainer, f"num_{stage}_batches")[0])
+    total = len(getattr(trainer, f"{stage}_dataloaders"))
+    notes = [] if read == total else [f"of {read} of {total} batches"]
     if swapped := swapped_weights.found(trainer):
         notes.append(f"of other weights: {swapped}")
     return "  ".join([text, *(f"({note})" for note in notes)])

@@ -18,6 +18,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.checkpointing import checkpoints_of
 from lit_mnist.training.final_weights import FinalWeights
+from lit_mnist.training.minimum import Minimum
 from lit_mnist.training.run_folder import RunFolder
 from lit_mnist.training.same_weights import SameWeights
 
@@ -37,8 +38,15 @@ def fit_callbacks(run: Run, options: dict[str, Any], fresh: bool) -> list[Callba
     watch = Watch(EpochBoard(run, options) if ours else LoggerBoard(run, fresh))
     metrics = MetricsCSV(run, watch)
     return [
-        *(ScheduleLengths(), metrics, RunFolder(run, options, fresh), watch, OwnPatience()),
-        *(*keepers(), SameWeights(), StepLogs()),
+        ScheduleLengths(),
+        metrics,
+        RunFolder(run, options, fresh),
+        watch,
+        OwnPatience(),
+        *keepers(),
+        SameWeights(),
+        StepLogs(),
+        Minimum(options["trainer"]),
         *_checkpoints(run, options, metrics),
         Curves(run),
     ]

@@ -1,20 +1,43 @@
-"""Messages of `fit` when nothing is left to train, and after training."""
+"""Messages of `fit`: before training, when nothing is left to train, and after training."""
 
 import math
-import os
 import shlex
 from pathlib import Path
 from typing import Any
 
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
+from torch.nn.parameter import is_lazy
 
 from lit_mnist import program
 from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
+from lit_mnist.machine.hardware import device_name
+from lit_mnist.messages import say
 from lit_mnist.runs import best_score, checkpoints, safe_yaml
+from lit_mnist.runs.ended import Ended
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.restored import restore
+from lit_mnist.runs.resume import ResumePoint
+
+
+def say_begins(
+    run: Run,
+    options: dict[str, Any],
+    trainer: Trainer,
+    model: LightningModule,
+    point: ResumePoint | None,
+) -> None:
+    """Tells what is trained, from where, and in which arithmetic."""
+    count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
+    kind = type(model).__name__
+    say(f"{run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
+    layout = options["model"].get("init_args", {}).get("channels_last")
+    order = "channels last" if layout else "channels first"
+    device = device_name(trainer.strategy.root_device)
+    chosen = f"{device}: precision {trainer.precision}, {order}"
+    say(f"{chosen} (--trainer.precision and --model.channels_last pin them)")
 
 
 @rank_zero_only
@@ -23,19 +46,16 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
     if begin.resume is None:
         print(f"{begin.done}; raise it")
         return
-    epochs, ended = begin.resume.epochs, begin.resume.ended
-    limit = ended.limit if ended else ""
+    epochs, ended = begin.resume.epochs, begin.resume.ended or Ended(begin.done)
     print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
-    remedy = (ended.remedy if ended else "") or ("raise that limit" if limit else "")
-    if remedy:
-        print(f"To train on, {remedy}; to start afresh, add --fresh.")
-    else:
-        print("To start afresh, add --fresh.")
+    remedy = ended.remedy or ("raise that limit" if ended.limit else "")
+    train_on = f"To train on, {remedy}; to" if remedy else "To"
+    print(f"{train_on} start afresh, add --fresh.")
     restore(run, options, begin.resume.checkpoint)
     if run.results().get("status") != "complete":  # killed after the last step of training
-        by = {"ended_by": limit} if limit else {}
-        counts = {"epochs": begin.resume.epochs, "steps": begin.resume.total_steps}
-        run.update_results(status="complete", **by, **counts)
+        by = {"ended_by": ended.limit} if ended.limit else {}
+        steps = begin.resume.total_steps
+        run.update_results(status="complete", **by, epochs=epochs, steps=steps)
 
 
 @rank_zero_only
@@ -49,19 +69,20 @@ def say_results(run: Run, options: dict[str, Any], args: list[str]) -> None:
     """
     results = run.results()
     kept = run.exists()
-    best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     if not kept and options["trainer"]["enable_checkpointing"] is not False:
         best = "nothing was trained, so there is nothing to test"
     elif not kept:
         best = f"{why_no_best(run)}, so there is nothing to test"
     elif "best_val_acc" in results:
         best = f"best val_acc {results['best_val_acc']:.4f} at epoch {results['best_epoch']}"
+    else:
+        best = f"{why_no_best(run)}, so there is no best.ckpt; test takes last.ckpt"
     print(f"{best}; {results.get('seconds', 0):.0f} s; everything is in {run.folder}")
     if note := best_score.unsaved(run):
         print(f"{note}; --ckpt_path last takes the last")
     if note := _short_of_minimum(results, options["trainer"]):
         print(note)
-    if jobs.MARK in os.environ:
+    if jobs.is_job():
         return
     tested = for_test(args[1:], run)
     if options["trainer"]["limit_test_batches"] == 0:  # which test refuses
@@ -112,8 +133,7 @@ def for_test(args: list[str], run: Run) -> list[str]:
     """
     kept, skip = [], False
     for arg in args:
-        begins = arg == "--ckpt_path" or arg.startswith("--ckpt_path=")
-        if not (skip or begins or arg == "--fresh" or arg.startswith("--fresh=")):
+        if not skip and arg.partition("=")[0] not in ("--ckpt_path", "--fresh"):
             kept.append(arg)
         skip = arg == "--ckpt_path"
     in_file = any(map(_names_start, config_files(args)))

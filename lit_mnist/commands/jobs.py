@@ -5,22 +5,29 @@ import signal
 import subprocess
 import sys
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from queue import SimpleQueue
 from types import FrameType
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 
 from lit_mnist import program
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands.jobs_at_once import spreads
+from lit_mnist.errors import UserError
 from lit_mnist.machine.process import end_with_parent
+from lit_mnist.runs.run_config import flat
 
 MARK = "LIT_MNIST_JOB"  # set for a job, which then does not print what to do next
 _STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+def is_job() -> bool:
+    """Whether this process is a job, or trains a sweep's trial."""
+    return MARK in os.environ
 
 
 class Job(NamedTuple):
@@ -109,3 +116,33 @@ class Jobs:
         with self.starting:
             for process in list(self.running):
                 process.send_signal(number)
+
+
+def refuse_of_script(configs: Iterable[Mapping[str, Any]]) -> None:
+    """Refuses options that name what is defined in a script or notebook, which no job runs.
+
+    Args:
+        configs: The resolved configs of the jobs.
+
+    Raises:
+        UserError: Naming the first, and its option.
+    """
+    for option, value in (item for config in configs for item in flat(dict(config)).items()):
+        for name in _of_script(value):
+            shown = option.removesuffix(".class_path").replace(".init_args", "")
+            raise UserError(
+                f"--{shown} {name:.99}: is defined in a script or notebook, which the runs' own"
+                " processes do not know; put it in a file, such as mine.py, and name it:"
+                f" {name.replace('__main__', 'mine'):.99}"
+            )
+
+
+def _of_script(value: Any) -> Iterator[str]:
+    """Yields the names of what is defined there."""
+    parts = value.values() if isinstance(value, Mapping) else value
+    if isinstance(parts, str):
+        module, _, name = parts.partition(".")
+        if module == "__main__" and hasattr(sys.modules[module], name.partition(".")[0]):
+            yield parts
+    elif isinstance(parts, Iterable):
+        yield from (name for part in parts for name in _of_script(part))

@@ -120,15 +120,11 @@ class RunOptions(RunParser):
         config = self.config_init[self.subcommand]["trainer"]
         # A trial of a few steps leaves nothing behind
         self.fast_dev_run = bool(config["fast_dev_run"])
-        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run)]
-        ours += [save_folders.SaveFolders(), PlainStates()]
-        if self.subcommand == "fit" and not self.fast_dev_run:  # others need the checkpoint first
-            ours += [*fit_callbacks(self.run, self.options, self.fresh), *self.extra]
+        ours = self._own_callbacks()
         if config["logger"] in (None, True) and not self.fast_dev_run:
             kwargs["logger"] = self._logger()
         kwargs["plugins"] = self._plugins(config["plugins"])
-        configured = config["callbacks"] or []
-        users = configured if isinstance(configured, list) else [configured]
+        users = constructors.listed(config["callbacks"])
         if config["enable_progress_bar"] is None:
             has_bar = any(isinstance(one, progress.ProgressBar) for one in users)
             kwargs["enable_progress_bar"] = has_bar or sys.stdout.isatty()
@@ -138,7 +134,19 @@ class RunOptions(RunParser):
             trainer = super().instantiate_trainer(**kwargs)
         except (ValueError, TypeError, RuntimeError, MisconfigurationException) as error:
             raise dependency_errors.of_trainer(error) from error
-        rank_checks.check(trainer, config["devices"])
+        self._check_trainer(trainer, config["devices"])
+        return trainer
+
+    def _own_callbacks(self) -> list[Callback]:
+        ours: list[Callback] = [checkpoint_names.CheckpointNames(self.run)]
+        ours += [save_folders.SaveFolders(), PlainStates()]
+        if self.subcommand == "fit" and not self.fast_dev_run:  # others need the checkpoint first
+            ours += [*fit_callbacks(self.run, self.options, self.fresh), *self.extra]
+        return ours
+
+    def _check_trainer(self, trainer: Trainer, devices: Any) -> None:
+        """Refuses a trainer whose parts cannot work together; raises UserError."""
+        rank_checks.check(trainer, devices)
         precision_checks.check(trainer, self.model)
         if trainer.num_devices > 1 and trainer.strategy.launcher:  # which starts the other ranks
             refuse_pipes(self.args, "ranks")
@@ -147,7 +155,6 @@ class RunOptions(RunParser):
         checkpoint_names.check(trainer, self.run)
         if self.subcommand == "fit":
             save_folders.check(trainer)
-        return trainer
 
     def _logger(self) -> RunLogger:
         folder = self.run.folder
@@ -156,8 +163,7 @@ class RunOptions(RunParser):
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
-        plugins = list(users) if isinstance(users, list) else [users] if users else []
-        plugins = whole_files(plugins)
+        plugins = whole_files(constructors.listed(users))
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))

@@ -75,14 +75,15 @@ def _write(output: Path, rows: Mapping[str, list[Path]], typed: Sequence[str]) -
 
 def _recipe_options(typed: Sequence[str]) -> str:
     """Formats the typed options that change the training, so that it is not the notebook's."""
-    options: list[list[str]] = []
-    for arg in typed:
-        if arg.startswith("--") or not options:
-            options.append([])
-        options[-1].append(arg)
     told = {"trainer.min_epochs", "trainer.min_steps", *LIMITS}
     free = ("--fresh", "--seed_everything", *(f"--{one}" for one in {*FREE_OPTIONS} - told))
-    return shlex.join(arg for option in options if not option[0].startswith(free) for arg in option)
+    options, counts = [], True
+    for arg in typed:
+        if arg.startswith("--"):  # else it is the value of the option before it
+            counts = not arg.startswith(free)
+        if counts:
+            options.append(arg)
+    return shlex.join(options)
 
 
 def _spec(system: System, users: RunSpec) -> RunSpec:

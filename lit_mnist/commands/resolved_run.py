@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from lit_mnist.command_line.explaining import explaining
+from lit_mnist.command_line.dependency_errors import explaining
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.errors import UserError

@@ -3,22 +3,22 @@
 import signal
 import warnings
 from collections.abc import Sequence
+from contextlib import nullcontext
 from typing import Any
 
 from lightning.pytorch import Callback, LightningDataModule
 from lightning.pytorch.utilities.exceptions import SIGTERMException
-from torch.nn.parameter import is_lazy
 
 from lit_mnist import files
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.arguments import several_as_list
-from lit_mnist.command_line.explaining import explaining
-from lit_mnist.commands import evaluation, fit_messages, starting_point
+from lit_mnist.command_line.dependency_errors import explaining
+from lit_mnist.commands import evaluation, fit_messages, jobs, starting_point
 from lit_mnist.commands.options import RunOptions
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.errors import PeerError, UserError
 from lit_mnist.logs import run_logger
 from lit_mnist.machine import launcher, process
-from lit_mnist.machine.hardware import device_name
 from lit_mnist.messages import say
 from lit_mnist.models import lazy
 from lit_mnist.models.ensemble import EnsembleModule
@@ -61,6 +61,12 @@ class RunCLI(RunOptions):
 
     unrecorded = ""  # why its test leaves no record
 
+    def before_instantiate_classes(self) -> None:
+        """Refuses options without effect, but for jobs: the same options suit others of them."""
+        super().before_instantiate_classes()
+        if self.subcommand == "fit" and not jobs.is_job():
+            no_effect.check(self.args, self.config["fit"])
+
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             with warnings.catch_warnings():
@@ -83,10 +89,9 @@ class RunCLI(RunOptions):
         """Trains, from scratch or from the run's newest checkpoint."""
         if isinstance(model, EnsembleModule):
             raise UserError("fit: a committee is not trained; train its members with committee")
-        if self.fast_dev_run or not self.trainer.is_global_zero:
-            return self._fit(model, datamodule, ckpt_path)
-        with self.run.lock():
-            return self._fit(model, datamodule, ckpt_path)
+        locks = self.trainer.is_global_zero and not self.fast_dev_run
+        with self.run.lock() if locks else nullcontext():
+            self._fit(model, datamodule, ckpt_path)
 
     def _fit(self, model: ScoredModule, datamodule: LightningDataModule, ckpt_path: Any) -> None:
         lazy.complete(model, self.trainer)
@@ -96,10 +101,7 @@ class RunCLI(RunOptions):
             return
         point = begin.resume
         starting_point.tell(self.trainer, begin)
-        count = sum(one.numel() for one in model.parameters() if not is_lazy(one))
-        kind = type(model).__name__
-        say(f"{self.run.folder}: {kind}, {count:,} parameters; {point or 'starting'}")
-        say(self._arithmetic())
+        fit_messages.say_begins(self.run, self.options, self.trainer, model, point)
         evaluation.say_unused_loaders(model, "train", "val")
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
@@ -113,9 +115,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "val")
         if isinstance(model, EnsembleModule) and model.cascade:
             raise UserError("validate: --model.cascade is for predict and test; leave it out")
-        path = self._trained(model, ckpt_path)[0]
-        evaluation.say_unused(model, "validation_step")
-        evaluation.say_unused_loaders(model, "val")
+        path = self._trained(model, ckpt_path, "val", "validation_step")[0]
         report = None
         if isinstance(model, EnsembleModule) and datamodule.partition.whole:
             evaluation.say_replaced(self.run, model)
@@ -131,9 +131,7 @@ class RunCLI(RunOptions):
         evaluation.refuse_zero_limit(self.trainer, "test")
         if not self.fast_dev_run:  # TensorBoard would fail in a thread of its own
             files.check_writable(self.run.folder)
-        path, weights = self._trained(model, ckpt_path)
-        evaluation.say_unused(model, "test_step")
-        evaluation.say_unused_loaders(model, "test")
+        path, weights = self._trained(model, ckpt_path, "test", "test_step")
         report = EvaluationReport(self.run, weights)
         if isinstance(model, EnsembleModule):
             evaluation.say_replaced(self.run, model)
@@ -155,9 +153,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             pictures = picture_files.find(datamodule.images) if datamodule.images else []
             digits_report.check_output(self.output or self.run.folder, pictures)
-        path, weights = self._trained(model, ckpt_path)
-        evaluation.say_unused(model, "predict_step")
-        evaluation.say_unused_loaders(model, "predict")
+        path, weights = self._trained(model, ckpt_path, "predict", "predict_step")
         if isinstance(model, EnsembleModule) and model.cascade:
             model.thresholds = cascade_report.thresholds(self.run, model)
         if self.fast_dev_run:
@@ -171,28 +167,28 @@ class RunCLI(RunOptions):
             cost = model.used / model.images
             say(f"cascade: {cost:.2f} of {len(model.members)} members used per digit")
 
-    def _trained(self, model: ScoredModule, ckpt_path: Any) -> tuple[str | None, Weights]:
+    def _trained(
+        self, model: ScoredModule, ckpt_path: Any, stage: str, step: str
+    ) -> tuple[str | None, Weights]:
+        """Finds the weights to evaluate, and tells what of the module's own is not called."""
         swapped_weights.watch(self.trainer)
-        return evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
-
-    def _arithmetic(self) -> str:
-        device = self.trainer.strategy.root_device
-        layout = self.options["model"].get("init_args", {}).get("channels_last")
-        order = "channels last" if layout else "channels first"
-        chosen = f"{device_name(device)}: precision {self.trainer.precision}, {order}"
-        return f"{chosen} (--trainer.precision and --model.channels_last pin them)"
+        found = evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
+        evaluation.say_unused(model, step)
+        evaluation.say_unused_loaders(model, stage)
+        return found
 
     def _starting_point(self, ckpt_path: str | None) -> StartingPoint:
-        if not self.fast_dev_run:
-            named = starting_point.checkpoint_of(self.run, ckpt_path) if ckpt_path else None
-            at = (self.trainer, self.model)
-            return starting_point.find(self.run, self.options, named, self.fresh, *at)
-        if ckpt_path:
+        if self.fast_dev_run and ckpt_path:
             raise UserError(
                 "--ckpt_path: has no effect with --trainer.fast_dev_run, which tries a few steps of"
                 " untrained weights; leave one of them out"
             )
-        return StartingPoint()
+        if self.fast_dev_run:
+            return StartingPoint()
+        named = starting_point.checkpoint_of(self.run, ckpt_path) if ckpt_path else None
+        return starting_point.find(
+            self.run, self.options, named, self.fresh, self.trainer, self.model
+        )
 
     def _add(self, callback: Callback) -> None:
         self.trainer.callbacks.append(callback)  # type: ignore[attr-defined] # set in its __init__

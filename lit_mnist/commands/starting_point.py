@@ -77,14 +77,13 @@ def find(
 
 def tell(trainer: Trainer, begin: StartingPoint) -> None:
     """Tells the callbacks where training begins."""
-    for callback in trainers.callbacks(trainer):
-        if isinstance(callback, RunFolder):
-            callback.start = begin.start
-            if begin.resume is None and callback.run.exists():  # a checkpoint that is of no use
-                callback.outdated = callback.run.written()
-        if isinstance(callback, Searched):
-            callback.resumes = begin.resume is not None
-            callback.is_own = begin.start is None
+    for folder in trainers.callbacks_of(trainer, RunFolder):
+        folder.start = begin.start
+        if begin.resume is None and folder.run.exists():  # a checkpoint that is of no use
+            folder.outdated = folder.run.written()
+    for searched in trainers.callbacks_of(trainer, Searched):
+        searched.resumes = begin.resume is not None
+        searched.is_own = begin.start is None
 
 
 def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:

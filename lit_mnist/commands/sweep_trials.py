@@ -79,12 +79,12 @@ class Trials:
 
     def _train(self, trial: optuna.Trial) -> float:
         """Trains one trial and returns its best validation accuracy."""
-        frozen = self._frozen(trial)
         trial.set_user_attr(workers.WORKER, self.worker)
         trials = self.study.get_trials(deepcopy=False)
         if len(workers.counted(trials[: trial.number])) >= self.sweep.wanted:
             trial.set_user_attr(numbers.SURPLUS, True)
             raise _SurplusError
+        frozen = trials[trial.number]
         number = numbers.number_of(frozen, trials)
         values = {name: one.suggest(trial, name) for name, one in self.sweep.space.items()}
         print(f"trial {number} of {self.sweep.wanted}: {_text(values)}", flush=True)
@@ -116,9 +116,6 @@ class Trials:
             print(f"trial {number}: pruned after {epochs} epoch{'s' * (epochs != 1)}", flush=True)
             raise optuna.TrialPruned
         return float(results["best_val_acc"])
-
-    def _frozen(self, trial: optuna.Trial) -> FrozenTrial:
-        return self.study.get_trials(deepcopy=False)[trial.number]
 
     def _write(self) -> Record:
         """Writes the record of all trials, and the config of the best one."""

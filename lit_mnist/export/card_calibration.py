@@ -12,7 +12,7 @@ def calibration(facts: Facts) -> str:
         for label, key in (("as they are", "test"), ("at the temperature", "test_scaled"))
         if isinstance(facts.calibration.get(key), dict)
     ]
-    scores = table(["probabilities", *map(str.upper, names)], rows) if rows else []
+    scores = table(["probabilities", *map(str.upper, names)], rows)
     rule = facts.trained.abstention
     text = f"""A prediction counts as sure if its probability, at the temperature
 {rule.temperature:.4f}, is over {rule.threshold:.6g} ({rule.source}).
@@ -26,13 +26,13 @@ logarithms by the temperature, take their softmax, and compare the largest with 
 
 def _abstention(facts: Facts) -> list[str]:
     """Formats the table of thresholds: fraction of images answered at each number of errors."""
+    columns = {
+        "validation errors allowed": "{val_errors_allowed}",
+        "threshold": "{threshold:.6g}",
+        "validation answered": "{val_coverage:.2%}",
+        "test answered": "{test_coverage:.2%}",
+        "errors in these": "{test_errors}",
+    }
     found = facts.calibration.get("abstention", [])
-    rows = [
-        [
-            *(f"{row['val_errors_allowed']}", f"{row['threshold']:.6g}"),
-            *(f"{row['val_coverage']:.2%}", f"{row['test_coverage']:.2%}", f"{row['test_errors']}"),
-        ]
-        for row in found
-    ]
-    head = ["validation errors allowed", "threshold", "validation answered", "test answered"]
-    return table([*head, "errors in these"], rows) if rows else []
+    rows = [[cell.format_map(row) for cell in columns.values()] for row in found]
+    return table(list(columns), rows)

@@ -23,12 +23,13 @@ TRAINER = ("gradient_clip_val", "accumulate_grad_batches")  # options of the tra
 def introduction(facts: Facts) -> str:
     """Formats the introduction: what the model is."""
     kinds, count = sorted(set(facts.networks)), len(facts.networks)
-    kind = f"A {kinds[0]} network"
-    if count > 1:
-        named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
+    named = f"{count} {kinds[0]}" if len(kinds) == 1 else f"{count} ({', '.join(kinds)})"
+    if count == 1:
+        kind = f"A {kinds[0]} network"
+    elif facts.trained.average == "vote":
+        kind = f"A committee of {named} networks, which vote,"
+    else:
         kind = f"A committee of {named} networks, whose {facts.trained.average} are averaged,"
-        if facts.trained.average == "vote":
-            kind = f"A committee of {named} networks, which vote,"
     return f"""# {facts.name}
 
 {kind} that classifies 28x28 greyscale images of {facts.trained.dataset}. Trained with lit-mnist, a
@@ -93,7 +94,7 @@ def scores(facts: Facts, val_count: int) -> str:
     note = f"No test counts for this file: {facts.untested}.\n" if facts.untested else ""
     if "test_reads" in results and not facts.untested:
         note = f"Reads of the test images in the run's ledger: {results['test_reads']}.\n"
-    return "\n".join(["## Scores", "", *(table(head, rows) if rows else []), note])
+    return "\n".join(["## Scores", "", *table(head, rows), note])
 
 
 def _best_val_acc(facts: Facts) -> float | None:
@@ -146,14 +147,14 @@ def _of_folds(facts: Facts) -> bool:
 
 def recipe(facts: Facts) -> str:
     """Formats the section about training; for a committee, about its first network."""
-    model, trainer = facts.config.get("model"), facts.config.get("trainer")
+    model, trainer = facts.config.get("model"), facts.config.get("trainer") or {}
     options = model.get("init_args", {}) if isinstance(model, dict) else {}
     first = facts.members[0]
     values = {
         "network": facts.networks[0],
         **{key: value for key, value in options.items() if key not in MACHINES},
         "batch size": facts.data.get("batch_size"),
-        "epochs": first.get("epochs") or (trainer or {}).get("max_epochs"),
+        "epochs": first.get("epochs") or trainer.get("max_epochs"),
         "best epoch": facts.trained.scores[0].get("epoch"),
         "seeds": ", ".join(str(one.get("seed", "?")) for one in facts.members),
         "precision": first.get("precision"),
@@ -161,7 +162,7 @@ def recipe(facts: Facts) -> str:
         "seconds": first.get("seconds"),
         "versions": ", ".join(f"{k} {v}" for k, v in (first.get("versions") or {}).items()),
     }
-    values |= {key: trainer.get(key) for key in TRAINER if isinstance(trainer, dict)}
+    values |= {key: trainer.get(key) for key in TRAINER}
     rows = [[name, str(value)] for name, value in values.items() if value not in (None, "")]
     of_first = " of its first network" if len(facts.members) > 1 else ""
     return "\n".join([f"## Recipe{of_first}", "", *table(["option", "value"], rows)])

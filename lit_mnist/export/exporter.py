@@ -61,21 +61,19 @@ def export(facts: Facts, order: Order) -> Outcome:
     images = data.images if order.pixels == "uint8" else (data.images / 255).astype(np.float32)
     began = time.perf_counter()
     content = _content(facts, model, order)
-    with files.replacing(order.output) as temporary:
+    with files.replacing(order.output) as temporary, ExitStack() as stack:
         temporary.write_bytes(content)
         difference = check(_reader(order.format, temporary, facts), model, images)
-        seconds = time.perf_counter() - began
-        with ExitStack() as stack:
-            file = model_card.ModelFile(
-                name=order.output.name,
-                format=order.format,
-                pixels=order.pixels,
-                bytes=len(content),
-                seconds=seconds,
-                difference=difference,
-                picture=_copied_picture(facts, order.output, stack),
-            )
-            files.write_text(card, _card(facts, file, data))
+        file = model_card.ModelFile(
+            name=order.output.name,
+            format=order.format,
+            pixels=order.pixels,
+            bytes=len(content),
+            seconds=time.perf_counter() - began,
+            difference=difference,
+            picture=_copied_picture(facts, order.output, stack),
+        )
+        files.write_text(card, _card(facts, file, data))
     return Outcome(difference, len(images))
 
 
@@ -107,8 +105,10 @@ def _reader(name: str, path: Path, facts: Facts) -> Any:
 def _copied_picture(facts: Facts, output: Path, stack: ExitStack) -> str:
     """Copies the picture of misclassified images beside the file, and returns its name."""
     source = facts.picture
-    if source is None or output.parent.resolve() == facts.run.folder.resolve():
-        return source.name if source else ""
+    if source is None:
+        return ""
+    if output.parent.resolve() == facts.run.folder.resolve():
+        return source.name
     target = output.with_name(f"{output.stem}_{source.name}")
     shutil.copyfile(source, stack.enter_context(files.replacing(target)))
     return target.name

@@ -77,8 +77,7 @@ class Facts(NamedTuple):
     @property
     def data(self) -> dict[str, Any]:
         """Options of the data module."""
-        options = self.config.get("data")
-        return {"dataset": self.trained.dataset} | (options if isinstance(options, dict) else {})
+        return {"dataset": self.trained.dataset} | (self.config.get("data") or {})
 
     @property
     def picture(self) -> Path | None:

@@ -51,6 +51,7 @@ class DigitReader:
         run: The run whose detector of images that are no digit is used; None: use probabilities.
 
     Attributes:
+        labels: Names of the ten classes.
         abstention: Temperature and threshold of a sure prediction, both set on validation images.
         whole: Whether a picture is a single image, as for classes that are not digits.
     """
@@ -59,18 +60,13 @@ class DigitReader:
         self.model: WholeModel = trained.model()
         trained.say_unused([step for step in trained.own_steps() if step != "validation_step"])
         self.abstention, self.whole = trained.abstention, trained.dataset not in DIGITS
-        self._named = trained._replace(checkpoints=[])  # without the weights
+        self.labels = trained.labels
         self.features = Features(list(self.model.networks))
         self.novelty: novelty.Novelty | None = None
         if run and not self.whole:
             self.novelty, _ = novelty_file.load(
                 run.novelty, trained.weights_sha256, self.features.widths
             )
-
-    @property
-    def labels(self) -> list[str]:
-        """Names of the ten classes."""
-        return self._named.labels
 
     def sure(self, probabilities: np.ndarray) -> np.ndarray:
         """Returns which predictions are sure, bool (N,), from probabilities (N, 10)."""

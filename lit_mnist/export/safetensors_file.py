@@ -26,19 +26,16 @@ def content(trained: TrainedRun, metadata: Mapping[str, str]) -> bytes:
     Raises:
         UserError: A hyperparameter cannot be written as JSON, or a module's state is not a tensor.
     """
-    for one in trained.checkpoints:
+    tensors = {}
+    for place, one in enumerate(trained.checkpoints):
         for name, value in one["state_dict"].items():
             if not isinstance(value, torch.Tensor):
                 raise UserError(
                     f"{trained.paths[0]}: safetensors cannot hold {name:.99}, not a tensor;"
                     " take --format onnx"
                 )
-    tensors = {
-        # safetensors refuses shared memory
-        f"{place}.{name}": value.resolve_conj().resolve_neg().contiguous().clone()
-        for place, one in enumerate(trained.checkpoints)
-        for name, value in one["state_dict"].items()
-    }
+            whole = value.resolve_conj().resolve_neg().contiguous()
+            tensors[f"{place}.{name}"] = whole.clone()  # safetensors refuses shared memory
     others = [
         {key: value for key, value in one.items() if key != "state_dict" and _is_kept(key, value)}
         for one in trained.checkpoints
@@ -64,8 +61,9 @@ def _check_keys(value: Any) -> None:
         for key in value:
             if not isinstance(key, str):
                 raise TypeError(f"the key {key!r:.99} is no text")
-    if isinstance(value, (dict, list, tuple)):
-        for one in value.values() if isinstance(value, dict) else value:
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        for one in value:
             _check_keys(one)
 
 

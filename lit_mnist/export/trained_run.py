@@ -20,12 +20,8 @@ from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
 
 # Parts of a checkpoint, by Lightning, that only training needs; beside ours, the rest, to which a
 # module's own `on_save_checkpoint` may have added, rebuilds the network
-TRAINING_KEYS = frozenset(
-    {
-        *("callbacks", "loops", "optimizer_states", "lr_schedulers"),
-        *("current_model_state", "averaging_state"),
-    }
-)
+_TRAINING_KEYS = {"callbacks", "loops", "optimizer_states", "lr_schedulers"}
+_AVERAGING_KEYS = {"current_model_state", "averaging_state"}
 
 
 class TrainedRun(NamedTuple):
@@ -67,7 +63,8 @@ class TrainedRun(NamedTuple):
         if not files.is_file(path):
             paths, average = _committee(run, results)
         essentials, scores, runs = [], [], list[Run | None]()
-        for one, file in ((checkpoints.read(file), file) for file in paths):
+        for file in paths:
+            one = checkpoints.read(file)
             scores.append(checkpoints.scores(one))
             runs.append(of_training.run_of(file, one) if len(paths) > 1 else run)
             essentials.append(_essentials(one))
@@ -91,11 +88,9 @@ class TrainedRun(NamedTuple):
 
         Those of a committee's members are called in no test of the committee either.
         """
-        return (
-            own_steps.of(self.checkpoints[0], self.paths[0], self.classes)
-            if len(self.paths) == 1
-            else []
-        )
+        if len(self.paths) > 1:
+            return []
+        return own_steps.of(self.checkpoints[0], self.paths[0], self.classes)
 
     def say_unused(self, steps: Sequence[str]) -> None:
         """Tells which steps of its own a single network has, if any, as they are not called."""
@@ -114,7 +109,7 @@ class TrainedRun(NamedTuple):
 
 
 def _essentials(checkpoint: dict[str, Any]) -> dict[str, Any]:
-    unneeded = TRAINING_KEYS | entries.OF_TRAINING
+    unneeded = _TRAINING_KEYS | _AVERAGING_KEYS | entries.OF_TRAINING
     return {key: value for key, value in checkpoint.items() if key not in unneeded}
 
 

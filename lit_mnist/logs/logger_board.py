@@ -6,7 +6,14 @@ from typing import Any
 import numpy as np
 from lightning.pytorch import LightningModule, Trainer
 
-from lit_mnist.logs.loggers import add_picture, last_step, next_step, purge, shows_pictures
+from lit_mnist.logs.loggers import (
+    add_picture,
+    last_step,
+    moved,
+    next_step,
+    purge,
+    shows_pictures,
+)
 from lit_mnist.logs.new_best import best_of_epoch
 from lit_mnist.logs.validated import Validated
 from lit_mnist.runs.folder import Run
@@ -26,10 +33,12 @@ class LoggerBoard:
         self.run = run
         # another run's rows may be in a table that a new one only adds to
         self.again = fresh or run.exists() or run.results_json.exists()
+        self.resumes = run.exists() and not fresh
 
     def begin(self, trainer: Trainer, module: LightningModule, before: Mapping[str, Any]) -> None:
         """Keeps the trainer; purges what the same run has logged from this step on."""
         self.trainer = trainer
+        before = moved(trainer.loggers, before) if self.resumes else before
         for logger in trainer.loggers if self.again else ():
             purge(logger, next_step(trainer), before)
 

@@ -1,7 +1,7 @@
 """At which step loggers are told what, and what they can show."""
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -37,6 +37,19 @@ def written(trainer: Trainer) -> dict[str, Any]:
     return {"time": time.time(), "files": files, "rows": rows}
 
 
+def moved(loggers: Sequence[Logger], before: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what `written` had returned, with the tables of a moved run at their places now.
+
+    A table elsewhere than any before is the one that was at its place among the tables.
+    """
+    tables = [one for one in loggers if isinstance(one, CSVLogger)]
+    paths = dict.fromkeys(one.experiment.metrics_file_path for one in tables)
+    told = before.get("rows", {})
+    pairs = zip(paths, told.items(), strict=True) if len(paths) == len(told) else ()
+    found = {new: rows for new, (old, rows) in pairs if old not in paths}
+    return {**before, "rows": {**found, **told}}
+
+
 def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
     """Removes what was logged for this step and later ones; TensorBoard passes over it.
 
@@ -45,9 +58,10 @@ def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
 
     Args:
         logger: The logger.
-        step: The first step that is logged again.
+        step: The first step that is logged again, unless `before` names another.
         before: What `written` returned when the checkpoint was saved; empty if that is not known.
     """
+    step = before.get("step", step)
     if isinstance(logger, CSVLogger):
         path = logger.experiment.metrics_file_path
         kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))

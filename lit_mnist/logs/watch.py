@@ -52,6 +52,8 @@ class Watch(Callback):
         self.seen: Validated | None = None
         self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
         self.written: dict[str, Any] = {}  # before a resume: as `loggers.written` returns it
+        # the same, before the end of an epoch that is cut short
+        self.cut_short: dict[str, Any] = {}
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -87,9 +89,17 @@ class Watch(Callback):
         if trainer.is_global_zero:
             self.board.begin(trainer, pl_module, self.written)
 
+    def end_epoch(self, trainer: Trainer) -> None:
+        """Notes what was logged before the early end of an epoch: what follows is of a part of it.
+
+        `CutShortFiles` adds it to the checkpoint, and a run that goes on logs the whole instead.
+        """
+        if trainer.is_global_zero and not trainer.is_last_batch:
+            self.cut_short = {**loggers.written(trainer), "step": loggers.last_step(trainer)}
+
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets results of an epoch that had ended when its checkpoint was saved."""
-        self.seen = None
+        self.seen, self.cut_short = None, {}
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

@@ -1,5 +1,7 @@
 """Layers that PyTorch has too, but slower or less precise than is needed here."""
 
+from contextlib import nullcontext
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -43,6 +45,9 @@ class FullPrecisionLinear(nn.Linear):
 
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, in_features), of any float type, to (N, out_features)."""
-        dtype = torch.promote_types(self.weight.dtype, torch.float32)
-        with torch.autocast(x.device.type, enabled=False):
+        dtype, device = torch.promote_types(self.weight.dtype, torch.float32), x.device.type
+        known = torch.amp.is_autocast_available(
+            device
+        )  # not on `meta`, where shapes are worked out
+        with torch.autocast(device, enabled=False) if known else nullcontext():
             return F.linear(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))

@@ -24,18 +24,19 @@ def committee_facts(trainer: Trainer, committee: EnsembleModule, name: str) -> d
     }
 
 
-def member_facts(member: Member, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
+def member_facts(member: Member, name: str, log_probs: Tensor, labels: Tensor) -> dict[str, Any]:
     """Returns the facts and test scores of a member.
 
     Args:
         member: The member.
+        name: Its name, which no other member of the committee has.
         log_probs: Float (N, 10): its log-probabilities for the test images.
         labels: int64 (N,).
     """
     loss = -log_probs.gather(1, labels[:, None]).mean().item()
     fold = {} if member.fold is None else {"fold": member.fold}
     return {
-        "run": member.name,
+        "run": name,
         "weights_sha256": member.sha256,
         "epoch": member.epoch,
         **fold,

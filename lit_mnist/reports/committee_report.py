@@ -17,7 +17,6 @@ from lit_mnist.reports import cascade_report, committee_plots, out_of_fold, plot
 from lit_mnist.reports.committee_facts import committee_facts, member_facts
 from lit_mnist.reports.committee_table import REPORT, markdown
 from lit_mnist.reports.predictions import Predictions
-from lit_mnist.reports.run_curves import show
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import safe_yaml, tested
 from lit_mnist.runs.folder import Run
@@ -82,30 +81,28 @@ class CommitteeReport(EvaluationReport):
             log_probs, self.predictions.labels, self.committee.average
         )
         facts = self._facts(trainer, log_probs, by_size)
-        known = self._out_of_fold()  # before it is replaced
-        known |= {"test_reads": scores["test_reads"]}
-        files.write_json(self.run.results_json, facts | known)
+        facts |= self._out_of_fold()  # of the results.json that is replaced now
+        facts["test_reads"] = scores["test_reads"]
+        files.write_json(self.run.results_json, facts)
         files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
         files.write_text(self.run.votes, votes_csv(self.predictions, self.votes))
         super().write(trainer, scores)
         figure = committee_plots.errors_by_size_figure(by_size, len(self.predictions.labels))
-        show(trainer, self.run, "errors_by_size", figure, step=self.weights.step)
+        self.show(trainer, "errors_by_size", figure)
         files.write_text(self.run.file(REPORT), markdown(self.run.results() | scores))
 
-    def gallery(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        predictions: np.ndarray,
-        indices: np.ndarray,
-        names: Sequence[str] | None,
-    ) -> Figure:
+    def gallery(self, images: np.ndarray, names: Sequence[str] | None) -> Figure:
         """Draws the committee's errors with each member's vote."""
-        votes = self.votes.T.numpy()
+        predictions = self.predictions
         return committee_plots.votes_gallery(
-            images, labels, predictions, votes, indices, class_names=names
+            images,
+            predictions.labels.numpy(),
+            predictions.classes.numpy(),
+            self.votes.T.numpy(),
+            predictions.indices.numpy(),
+            class_names=names,
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:
@@ -113,7 +110,7 @@ class CommitteeReport(EvaluationReport):
         named = zip(self._names(), self.committee.members, strict=True)
         histories = {name: one.history for name, one in named if one.history}
         figure = plots.curves(histories, {"committee": test_acc})
-        show(trainer, self.run, "curves", figure, step=self.weights.step)
+        self.show(trainer, "curves", figure)
 
     def _names(self) -> list[str]:
         members = self.committee.members
@@ -123,13 +120,11 @@ class CommitteeReport(EvaluationReport):
         self, trainer: Trainer, log_probs: Tensor, by_size: Sequence[averaging.SubsetErrors]
     ) -> dict[str, Any]:
         apart, pairs = averaging.disagreement(self.votes)
+        members = zip(self.committee.members, self._names(), log_probs, strict=True)
         return {
             **committee_facts(trainer, self.committee, self.config["name"]),
             "members": [
-                member_facts(member, own, self.predictions.labels) | {"run": name}
-                for member, own, name in zip(
-                    self.committee.members, log_probs, self._names(), strict=True
-                )
+                member_facts(one, name, own, self.predictions.labels) for one, name, own in members
             ],
             "errors_by_size": [
                 {"mean": round(row.mean, 6), "fewest": row.fewest, "most": row.most}

@@ -84,21 +84,15 @@ def pair_lines(runs: Sequence[Tested]) -> list[str]:
 
 def mean_lines(runs: Sequence[Tested]) -> list[str]:
     """Compares the mean accuracies of systems with several seeds each."""
-    systems: dict[str, list[float]] = {}
-    for one in runs:
-        folder = Path(one.name)
-        if is_seed(folder) and not one.other:
-            systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
-    several = {name: scores for name, scores in systems.items() if len(scores) > 1}
+    several = _several_seeds(runs)
     pairs = [
         (first, second)
         for first, second in combinations(several, 2)
         if len({*several[first]}) > 1 or len({*several[second]}) > 1
     ]
-    others = [one for one in runs if one.other and len(runs) > 3]  # fewer have no means to compare
-    text = [f"{one.name}: left out of the means of seeds" for one in others]
+    text = [f"{one.name}: left out of the means of seeds" for one in runs if one.other]
     if not pairs:
-        return text
+        return text if len(runs) > 3 else []  # fewer have no means to compare
     results = [welch(several[first], several[second]) for first, second in pairs]
     for name, scores in several.items():
         mean, spread = mean_sd(scores)
@@ -112,3 +106,13 @@ def mean_lines(runs: Sequence[Tested]) -> list[str]:
             f" p = {result.p_value:.3g}, corrected {p_value:.3g}"
         )
     return text
+
+
+def _several_seeds(runs: Sequence[Tested]) -> dict[str, list[float]]:
+    """Returns the accuracies of each system's seeds by the system's folder, if it has several."""
+    systems: dict[str, list[float]] = {}
+    for one in runs:
+        folder = Path(one.name)
+        if is_seed(folder) and not one.other:
+            systems.setdefault(str(folder.parent), []).append(float(one.right.mean()))
+    return {name: scores for name, scores in systems.items() if len(scores) > 1}

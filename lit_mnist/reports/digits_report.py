@@ -21,7 +21,7 @@ from lit_mnist.models.sureness import Abstention
 from lit_mnist.pictures.read import Picture
 from lit_mnist.reports import digits_sheet
 from lit_mnist.reports.digits_table import (
-    COLUMNS,
+    HEAD,
     Row,
     digits_csv,
     digits_json,
@@ -47,7 +47,7 @@ def check_output(folder: Path, pictures: Sequence[Path]) -> None:
         UserError: A picture or another file of the user's would be replaced.
         OSError: The folder cannot be written to.
     """
-    files.check_output(folder, NAMES, ",".join(COLUMNS))
+    files.check_output(folder, NAMES, HEAD)
     sheet = folder / NAMES[-1]
     if sheet.exists() and any(map(sheet.samefile, pictures)):
         raise UserError(
@@ -101,10 +101,10 @@ class PredictReport(Collector):
             print(f"{swapped}: these are not the answers of the checkpoint's weights")
             self.abstention, self.weights_sha256 = Abstention(), ""  # as if never tested
         names = class_names(data.dataset)
-        probabilities = predictions.probabilities.numpy()
-        sure = self.abstention.sure(probabilities)
+        chances = predictions.probabilities.numpy()
+        sure = self.abstention.sure(chances)
         rejected, why_not = self.rejected(predictions, digits=names is None)
-        rows = picture_rows(data.pictures, probabilities, sure, rejected, names or DIGITS)
+        rows = picture_rows(data.pictures, chances, sure, rejected, names or DIGITS)
         self.write(data.pictures, rows)
         print(screen_table(rows))
         threshold = f"{self.abstention.threshold:.6g} ({self.abstention.source})"
@@ -118,16 +118,15 @@ class PredictReport(Collector):
 
         If the classes are not digits, nothing is rejected.
         """
-        probabilities = predictions.probabilities.numpy()
         if not digits:
-            return np.zeros(len(probabilities), bool), ""
+            return np.zeros(len(predictions.labels), bool), ""
         rule, missing = novelty_file.load(
             self.run.novelty, self.weights_sha256, self.features.widths
         )
         features = predictions.features.numpy()
         if rule and len(features) and not features.shape[1]:
             rule, missing = None, "not every net has features of every image, as in a cascade"
-        return novelty.no_digit(probabilities, rule, features), missing
+        return novelty.no_digit(predictions.probabilities.numpy(), rule, features), missing
 
     def write(self, pictures: Sequence[Picture], rows: Sequence[list[Row]]) -> None:
         """Writes the three files from the rows of each picture."""

@@ -4,6 +4,7 @@ import csv
 import io
 import json
 from collections.abc import Sequence
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -12,18 +13,8 @@ from lit_mnist.errors import printable
 from lit_mnist.pictures.read import Picture
 
 NONE = "-"  # marks an image that is not a digit
-COLUMNS = (
-    "file",
-    "x",
-    "y",
-    "width",
-    "height",
-    "digit",
-    "probability",
-    "second",
-    "second_probability",
-    "sure",
-)
+HEAD = "file,x,y,width,height,digit,probability,second,second_probability,sure"
+COLUMNS = tuple(HEAD.split(","))
 Row = dict[str, Any]  # keys are COLUMNS; None where there is no value
 
 
@@ -59,8 +50,7 @@ def guesses(probabilities: np.ndarray, sure: bool, rejected: bool, names: Sequen
     """Returns the best and second guess from probabilities (10,); if rejected, the best is `-`."""
     order = np.argsort(-probabilities, kind="stable")
     best, second = ((names[place], round(float(probabilities[place]), 4)) for place in order[:2])
-    nothing: tuple[str, None] = (NONE, None)
-    cells = [*nothing, *best, None] if rejected else [*best, *second, sure]
+    cells = (NONE, None, *best, None) if rejected else (*best, *second, sure)
     return dict(zip(COLUMNS[5:], cells, strict=True))
 
 
@@ -70,7 +60,7 @@ def digits_csv(rows: Sequence[list[Row]]) -> str:
     writer = csv.DictWriter(text, COLUMNS, lineterminator="\n")
     writer.writeheader()
     words = {None: None, True: "yes", False: "no"}
-    for row in (row for picture in rows for row in picture):
+    for row in chain.from_iterable(rows):
         writer.writerow(row | {"sure": words[row["sure"]]})
     return text.getvalue()
 
@@ -97,19 +87,12 @@ def found(row: Row) -> bool:
 def screen_table(rows: Sequence[list[Row]]) -> str:
     """Formats the rows for the terminal: picture, box, digit, probability, second guess."""
     cells = [("picture", "box", "digit", "probability", "second guess")]
-    for row in (row for picture in rows for row in picture):
+    for row in chain.from_iterable(rows):
         box = "{width}x{height}+{x}+{y}".format_map(row) if found(row) else ""
         unsure = "  not sure" if row["sure"] is False else ""
         second = f"{row['second']} {percent(row['second_probability'])}" if found(row) else ""
-        cells.append(
-            (
-                printable(row["file"]),
-                box,
-                row["digit"],
-                percent(row["probability"]) + unsure,
-                second,
-            )
-        )
+        chance = percent(row["probability"]) + unsure
+        cells.append((printable(row["file"]), box, row["digit"], chance, second))
     widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
     lines = ("  ".join(map(str.ljust, line, widths)).rstrip() for line in cells)
     return "\n".join(lines)

@@ -3,10 +3,9 @@
 Figures are built without pyplot, so that none stays in memory or needs a display.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,10 @@ DPI = 120
 # Okabe and Ito's colours, which colour-blind readers can distinguish; their yellow is too pale.
 PALETTE = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 DIGITS = tuple("0123456789")
-NO_CHANGES: Mapping[str, Any] = MappingProxyType({})
 
 
 @contextmanager
-def default_style(changes: Mapping[str, Any] = NO_CHANGES) -> Iterator[None]:
+def default_style(changes: dict[str, Any] | None = None) -> Iterator[None]:
     """Draws in matplotlib's own style inside the context, or in the function that it decorates.
 
     A user's `matplotlibrc` is for the user's figures: ours need no LaTeX, and equal ones have equal
@@ -34,7 +32,7 @@ def default_style(changes: Mapping[str, Any] = NO_CHANGES) -> Iterator[None]:
     """
     from matplotlib import style  # reads its styles, which only drawing needs
 
-    with style.context(["default", dict(changes)]):
+    with style.context(["default", changes or {}]):
         yield
 
 

@@ -89,10 +89,8 @@ def captioned(
     corners = []
     for place, texts in enumerate(zip(true, predicted, indices, strict=True)):
         row, column = divmod(place, COLUMNS)
-        left, top = (
-            column * (SIDE_PX + GAP) + GAP / 2,
-            row * (header + SIDE_PX + footer + GAP) + header,
-        )
+        left = column * (SIDE_PX + GAP) + GAP / 2
+        top = row * (header + SIDE_PX + footer + GAP) + header
         _caption(figure.axes[0], left, top - 2, *texts, stacked=stacked)
         corners.append((left, float(top + SIDE_PX)))
     return figure, corners

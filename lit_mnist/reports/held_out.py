@@ -83,8 +83,10 @@ def _obstacle(trainer: Trainer, module: LightningModule, paths: Sequence[Path]) 
         return "--trainer.limit_val_batches 0 leaves out validation"
     if type(module).test_step not in (ScoredModule.test_step, EnsembleModule.test_step):
         return f"{type(module).__name__} has a test_step of its own, made for test images"
-    for hook in evaluation_hooks.own(type(module), ("on_test_batch_start",)):
-        return f"{type(module).__name__} has an {hook} of its own, made for test images"
+    if evaluation_hooks.own(type(module), ("on_test_batch_start",)):
+        return (
+            f"{type(module).__name__} has an on_test_batch_start of its own, made for test images"
+        )
     fingerprints = [fingerprint_of(checkpoints.read(path)) for path in paths]
     if not all(key in trained_on for trained_on in fingerprints for key in OWN_KEYS):
         return "a checkpoint does not record which images were held out of its training"

@@ -13,6 +13,7 @@ from lit_mnist.reports import gallery
 from lit_mnist.reports.calibration import Answers
 from lit_mnist.reports.figures import DIGITS
 
+MOST = 50  # images that are drawn
 HEAD = "rank,index,label,prediction,label_probability,probability"  # of the table
 
 
@@ -51,10 +52,8 @@ def find(answers: Answers) -> LabelIssues:
     sure = np.where(probabilities >= usual, probabilities, -1.0)
     predicted = sure.argmax(axis=1)
     found = np.flatnonzero((sure.max(axis=1) >= 0) & (predicted != labels))
-    p_label, p_predicted = (
-        probabilities[found, labels[found]],
-        probabilities[found, predicted[found]],
-    )
+    p_label = probabilities[found, labels[found]]
+    p_predicted = probabilities[found, predicted[found]]
     order = np.argsort(p_label - p_predicted, kind="stable")
     found = found[order]
     return LabelIssues(found, labels[found], predicted[found], p_label[order], p_predicted[order])
@@ -71,18 +70,15 @@ def table(issues: LabelIssues) -> str:
     return "\n".join([HEAD, *rows, ""])
 
 
-def draw(
-    issues: LabelIssues, images: np.ndarray, names: list[str] | None, limit: int = 50
-) -> Figure:
+def draw(issues: LabelIssues, images: np.ndarray, names: list[str] | None) -> Figure:
     """Draws the first images, with the given label in blue, and the prediction and its probability.
 
     Args:
         issues: The contradicted labels.
         images: uint8 (N, 28, 28): the whole data set.
         names: Names to use in place of class numbers.
-        limit: Maximum number of images to draw.
     """
-    first = LabelIssues(*(values[:limit] for values in issues))
+    first = LabelIssues(*(values[:MOST] for values in issues))
     words = names or DIGITS
     labels = [words[label] for label in first.labels]
     predicted = [

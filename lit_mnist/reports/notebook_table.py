@@ -41,33 +41,38 @@ def write(folder: Path, done: Sequence[Done], options: str = "") -> None:
     facts = {system.name: _facts(system, folders, options) for system, folders in done}
     files.write_text(folder / TABLE, markdown(facts))
     files.write_json(folder / "tutorial.json", facts)
-    histories, accuracy = {}, {}
-    for system, folders in done:
-        best = Run(folders[-1])
-        if system.members == 1:
-            best = Run(folders[0])
-            histories[system.title] = best.history()
-        accuracy[system.title] = best.results()["test_acc"]
+    runs = {system: Run(folders[_shown(system)]) for system, folders in done}
+    histories = {one.title: run.history() for one, run in runs.items() if one.members == 1}
+    accuracy = {one.title: run.results()["test_acc"] for one, run in runs.items()}
     picture = plots.curves(histories, accuracy, losses=False)  # of many systems, beside a table
     figures.save(picture, folder / "tutorial_curves.png")
-    for system, folders in done:
+    for system, run in runs.items():
         if system.name == "committee_deep":
             with files.replacing(folder / "tutorial_gallery.png") as temporary:
-                shutil.copyfile(Run(folders[-1]).file("misclassified.png"), temporary)
+                shutil.copyfile(run.file("misclassified.png"), temporary)
+
+
+def _shown(system: System) -> int:
+    """Returns the place of a system's result among its runs: its first network, or committee."""
+    return 0 if system.members == 1 else -1
 
 
 def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, Any]:
     """Collects the results of a system's runs."""
     results = [Run(folder).results() for folder in folders]
-    runs, whole = (results[:-1], results[-1]) if system.members > 1 else (results, results[0])
-    accuracy, loss = (mean_sd([run[key] for run in runs]) for key in ("test_acc", "test_loss"))
+    shown = results[_shown(system)]
+    runs = results if system.members == 1 else results[:-1]
+    accuracy, loss = (mean_sd(run[key] for run in runs) for key in ("test_acc", "test_loss"))
+    config = flat(read_config(Run(folders[0]).config_yaml))
+    # older runs lack this option
+    interpolation = str(config.get("data.interpolation", "bilinear"))
     return {
         "title": system.title,
         "notebook": {"acc": system.accuracy, "loss": system.loss, "note": system.note},
-        "ours": {key: whole[key] for key in SCORES},
+        "ours": {key: shown[key] for key in SCORES},
         "options": options,
-        "dataset": _dataset(Run(folders[0])),
-        "augmentation": _augmentation(Run(folders[0])),
+        "dataset": str(config.get("data.dataset", NOTEBOOKS_DATASET)),
+        "augmentation": interpolation if config.get("data.augment") else "",
         "seeds": [run["seed"] for run in runs],
         "runs": [{key: run[key] for key in ("seed", "epochs", *SCORES)} for run in runs],
         "mean_acc": accuracy[0],
@@ -78,20 +83,8 @@ def _facts(system: System, folders: Sequence[Path], options: str) -> dict[str, A
         # not known of a run whose results.json was lost
         "precision": sorted({run["precision"] for run in runs if "precision" in run}),
         "hardware": sorted({run["hardware"] for run in runs if "hardware" in run}),
-        "versions": whole.get("versions", {}),
+        "versions": shown.get("versions", {}),
     }
-
-
-def _dataset(run: Run) -> str:
-    return str(flat(read_config(run.config_yaml)).get("data.dataset", NOTEBOOKS_DATASET))
-
-
-def _augmentation(run: Run) -> str:
-    """Returns a run's interpolation in augmentation; empty without augmentation."""
-    config = flat(read_config(run.config_yaml))
-    # older runs lack this option
-    interpolation = str(config.get("data.interpolation", "bilinear"))
-    return interpolation if config.get("data.augment") else ""
 
 
 def markdown(facts: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import math
 import statistics
 from collections.abc import Sequence
 from typing import Any
@@ -12,7 +13,7 @@ from PIL import Image
 
 from lit_mnist.errors import UserError
 from lit_mnist.reports import page_charts
-from lit_mnist.reports.page_facts import Evaluation, RunFacts, known
+from lit_mnist.reports.page_facts import Evaluation, RunFacts
 from lit_mnist.reports.plots import confusion_matrix
 
 SHOWN = 200  # misclassified images of a run, at most
@@ -98,7 +99,9 @@ def _figures(run: RunFacts) -> dict[str, str]:
 
 
 def _is_shown(value: object) -> bool:
-    return known(value) or (bool(value) and isinstance(value, str | list))
+    if isinstance(value, int | float):
+        return math.isfinite(value)
+    return bool(value) and isinstance(value, str | list)
 
 
 def _epoch_seconds(run: RunFacts) -> str:

@@ -1,7 +1,6 @@
 """Reads the content of a page from a run's folder, without computing anything again."""
 
 import csv
-import math
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -186,8 +185,3 @@ def _rows(path: Path) -> list[dict[str, str]]:
     if any(None in row or None in row.values() for row in rows):
         raise UserError(f"{path}: damaged; test the run again")
     return rows
-
-
-def known(value: object) -> bool:
-    """Returns whether a value is a number that can be shown."""
-    return isinstance(value, int | float) and math.isfinite(value)

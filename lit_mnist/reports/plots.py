@@ -14,6 +14,8 @@ from lit_mnist.reports.figures import DIGITS, DPI, PALETTE, default_style, liter
 from lit_mnist.shape import CLASSES
 
 History = Sequence[Mapping[str, float]]
+# For each panel of the curves: the end of its columns' names, its title, and what it shows
+_PANELS = (("acc", "Accuracy per epoch", "accuracy"), ("loss", "Loss per epoch", "loss in nats"))
 
 
 @default_style()
@@ -39,21 +41,22 @@ def curves(
         best_epoch: The epoch to circle; None for that of the highest `val_acc`.
     """
     keys = [key for key in ("train_loss", "val_loss") if losses]
-    wide = any(_known(rows, key) for rows in histories.values() for key in keys)
-    figure = Figure(figsize=(13 if wide else 9, 5), dpi=DPI, layout="constrained")
+    has_losses = any(_known(rows, key) for rows in histories.values() for key in keys)
+    panels = _PANELS if has_losses else _PANELS[:1]
+    figure = Figure(figsize=(13 if has_losses else 9, 5), dpi=DPI, layout="constrained")
     colours = dict(zip(dict.fromkeys([*histories, *test_acc]), cycle(PALETTE), strict=False))
-    for place, name in enumerate(("accuracy", "loss")[: 1 + wide]):
-        axes = figure.add_subplot(1, 1 + wide, place + 1, xlabel="epoch")
-        axes.set(title=f"{name.capitalize()} per epoch", ylabel="loss in nats" if place else name)
-        _panel(axes, histories, {} if place else test_acc, colours, "loss" if place else "acc")
+    for place, (key, title, label) in enumerate(panels, 1):
+        axes = figure.add_subplot(1, len(panels), place, xlabel="epoch", title=title, ylabel=label)
+        _panel(axes, histories, test_acc if key == "acc" else {}, colours, key)
         if len(histories) == 1:
-            for rows in histories.values():
-                _mark(axes, rows, "val_loss" if place else "val_acc", best_epoch)
+            (rows,) = histories.values()
+            _mark(axes, rows, f"val_{key}", best_epoch)
     lines, labels = _legend(*figure.axes[0].get_legend_handles_labels(), len(histories))
     if lines:
         # beside the last panel, even if some systems have no lines in it
-        placement: dict[str, Any] = {"loc": "upper left", "bbox_to_anchor": (1, 1)}
-        figure.axes[-1].legend(lines, labels, fontsize="small", frameon=False, **placement)
+        figure.axes[-1].legend(
+            lines, labels, loc="upper left", bbox_to_anchor=(1, 1), fontsize="small", frameon=False
+        )
     if caption:
         figure.supxlabel(caption, fontsize="small", color="dimgrey")
     return settled(figure)
@@ -81,12 +84,11 @@ def _panel(
     """Plots the accuracies (`acc`) or losses (`loss`) of all systems."""
     for name, colour in colours.items():
         rows, accuracy = histories.get(name, ()), test_acc.get(name)
-        style: dict[str, Any] = {"color": colour}
         shown = literal(name)
-        _plot(axes, rows, f"train_{key}", **style, ls="--", marker="x", label=f"{shown} training")
-        _plot(axes, rows, f"val_{key}", **style, ls="-", marker="o", label=f"{shown} validation")
+        for stage, word, style in (("train", "training", "x--"), ("val", "validation", "o-")):
+            _plot(axes, rows, f"{stage}_{key}", style, color=colour, label=f"{shown} {word}")
         if accuracy is not None:
-            axes.axhline(accuracy, **style, ls=":", label=f"{shown} test {accuracy:.4f}")
+            axes.axhline(accuracy, color=colour, ls=":", label=f"{shown} test {accuracy:.4f}")
     axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
     axes.grid(alpha=0.3)
     drawn = [np.asarray(line.get_ydata()) for line in axes.lines]
@@ -102,13 +104,9 @@ def _mark(axes: Axes, rows: History, key: str, best_epoch: float | None) -> None
     best = best_row([row for row in rows if best_epoch in (None, row["epoch"])])
     if best and not math.isnan(best.get(key, math.nan)):
         label = f"best epoch {best['epoch']:.0f}: {best['val_acc']:.4f}"
-        ring: dict[str, Any] = {
-            "s": 110,
-            "facecolors": "none",
-            "edgecolors": "black",
-            "linewidths": 1.5,
-        }
-        axes.scatter(best["epoch"], best[key], label=label, zorder=3, **ring)
+        axes.scatter(
+            best["epoch"], best[key], s=110, fc="none", ec="black", lw=1.5, label=label, zorder=3
+        )
 
 
 def best_row(rows: History) -> Mapping[str, float] | None:
@@ -131,12 +129,12 @@ def _known(rows: History, key: str) -> list[Mapping[str, float]]:
     return [row for row in rows if not math.isnan(row.get(key, math.nan))]
 
 
-def _plot(axes: Axes, rows: History, key: str, *, marker: str, **style: Any) -> None:
-    """Plots one column of the rows, with markers if there are few epochs."""
-    known = _known(rows, key)
-    if known:
+def _plot(axes: Axes, rows: History, key: str, style: str, *, color: str, label: str) -> None:
+    """Plots a column of the rows in a style, marker first; without markers if epochs are many."""
+    if known := _known(rows, key):
         epochs, values = [row["epoch"] for row in known], [row[key] for row in known]
-        axes.plot(epochs, values, marker=marker if len(known) <= 10 else "", ms=4, **style)
+        style = style if len(known) <= 10 else style[1:]
+        axes.plot(epochs, values, style, ms=4, color=color, label=label)
 
 
 def _useful_range(lines: Sequence[np.ndarray], falling: bool) -> tuple[float, float]:

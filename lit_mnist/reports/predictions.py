@@ -117,9 +117,9 @@ def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor
         UserError: The module's forward gives no logits (B, 10).
     """
     if isinstance(outputs, Tensor) and outputs.shape == (len(batch.labels), CLASSES):
-        said = outputs.detach().cpu().double()
-        sums = said.sum(1)
-        if (said >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
+        found = outputs.detach().cpu().double()
+        sums = found.sum(1)
+        if (found >= 0).all() and torch.allclose(sums, torch.ones_like(sums), atol=1e-3):
             return outputs
     return module.evaluate(batch).softmax(dim=1)  # type: ignore[operator] # Lightning hands on the base class
 
@@ -127,14 +127,8 @@ def probabilities(outputs: Any, module: LightningModule, batch: Batch) -> Tensor
 def predictions_csv(predictions: Predictions) -> str:
     """Formats one row per image; nine digits represent a float32 probability exactly."""
     lines = [",".join(["index", "label", "prediction", *(f"p{digit}" for digit in range(CLASSES))])]
-    rows = zip(
-        predictions.indices.tolist(),
-        predictions.labels.tolist(),
-        predictions.classes.tolist(),
-        predictions.probabilities.tolist(),
-        strict=True,
-    )
-    for index, label, predicted, probabilities in rows:
-        cells = (f"{probability:.9g}" for probability in probabilities)
-        lines.append(",".join([f"{index},{label},{predicted}", *cells]))
+    integers = torch.stack([predictions.indices, predictions.labels, predictions.classes], dim=1)
+    rows = zip(integers.tolist(), predictions.probabilities.tolist(), strict=True)
+    for places, probabilities in rows:
+        lines.append(",".join([*map(str, places), *(f"{p:.9g}" for p in probabilities)]))
     return "\n".join(lines) + "\n"

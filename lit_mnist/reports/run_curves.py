@@ -64,14 +64,15 @@ def show_curves(
         test_acc: The test accuracy; by default that of `results.json`.
     """
     history, results = run.history(), run.results()
-    if history:
-        name = str(results.get("name", run.folder.parent.name))
-        augmented = bool(flat(read_config(run.config_yaml)).get("data.augment"))
-        why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
-        accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
-        best = best_epoch(history, results)
-        figure = plots.curves({name: history}, accuracy, caption=why, best_epoch=best)
-        show(trainer, run, "curves", figure, step=step, tag=tag)
+    if not history:
+        return
+    name = str(results.get("name", run.folder.parent.name))
+    augmented = bool(flat(read_config(run.config_yaml)).get("data.augment"))
+    why = caption(history, augmented=augmented, dropout=drops(trainer.lightning_module))
+    accuracy = {name: results.get("test_acc") if test_acc is None else test_acc}
+    best = best_epoch(history, results)
+    figure = plots.curves({name: history}, accuracy, caption=why, best_epoch=best)
+    show(trainer, run, "curves", figure, step=step, tag=tag)
 
 
 def best_epoch(history: plots.History, results: Mapping[str, Any]) -> float | None:

@@ -10,6 +10,7 @@ from matplotlib.figure import Figure
 from lit_mnist import files, trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.data.datasets import class_names
+from lit_mnist.errors import UserError
 from lit_mnist.logs import board
 from lit_mnist.logs.run_logger import RunLogger, withhold
 from lit_mnist.models import novelty_file
@@ -29,8 +30,8 @@ from lit_mnist.training import swapped_weights
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of only some images, or of weights that were rounded or that a callback has swapped,
-    leaves nothing but the line in the ledger.
+    A test of only some images, or of weights that were rounded, that a callback has swapped or
+    `fit` has replaced, leaves nothing but the line in the ledger.
 
     Args:
         run: The folder to write to.
@@ -46,7 +47,16 @@ class EvaluationReport(Collector):
         self.missing = ""  # why not, if they are not
 
     def on_test_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Keeps the scores of a test that does not count from the run's own logger."""
+        """Keeps the scores of a test that does not count from the run's own logger.
+
+        Raises:
+            UserError: Lightning may have loaded other weights than those that were read before it.
+        """
+        single = self.weights.average is None  # a committee has read its members once, and before
+        if trainer.strategy.broadcast(
+            single and not tested.held_by(self.weights.paths, self.weights)
+        ):
+            raise UserError(f"{tested.replaced(self.weights)}; run test again")
         batches = len(trainer.test_dataloaders)  # type: ignore[arg-type] # the data module's
         if trainer.num_test_batches[0] < batches or self._rounded(trainer):
             withhold(trainer)
@@ -69,7 +79,9 @@ class EvaluationReport(Collector):
         data = trainers.data_module(trainer)
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
-        self.unrecorded = partial or self._rounded(trainer) or unsaved
+        gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
+        replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
+        self.unrecorded = partial or self._rounded(trainer) or unsaved or replaced
         if self.unrecorded:
             withhold(trainer)
             return
@@ -99,12 +111,13 @@ class EvaluationReport(Collector):
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer)
-        files.write_text(self.run.predictions, predictions_csv(self.predictions))
+        table = predictions_csv(self.predictions)
+        files.write_text(self.run.predictions, table)
         known = tested_files.without(self.run.results())
         files.write_json(self.run.results_json, known | {"test_reads": self.reads})
         self.write(trainer, scores)
         data = trainers.data_module(trainer)
-        record = tested.record(self.run, self.weights, data.test_set.sha256)
+        record = tested.record(self.run, self.weights, data.test_set.sha256, table)
         self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
 
@@ -151,35 +164,32 @@ class EvaluationReport(Collector):
         elif self.held_out:
             self.run.novelty.unlink(missing_ok=True)
         data = trainers.data_module(trainer)
-        predictions, names = self.predictions, class_names(data.dataset)
-        labels, classes = predictions.labels.numpy(), predictions.classes.numpy()
-        images = data.test_set.images.cpu().numpy()
-        wrong = self.gallery(images, labels, classes, predictions.indices.numpy(), names)
-        show(trainer, self.run, "misclassified", wrong, step=self.weights.step)
+        names = class_names(data.dataset)
+        wrong = self.gallery(data.test_set.images.cpu().numpy(), names)
+        self.show(trainer, "misclassified", wrong)
+        labels, classes = self.predictions.labels.numpy(), self.predictions.classes.numpy()
         matrix = plots.confusion_matrix(labels, classes)
-        show(trainer, self.run, "confusion", plots.confusion(matrix, names), step=self.weights.step)
+        self.show(trainer, "confusion", plots.confusion(matrix, names))
         self.curves(trainer, scores["test_acc"])
         if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
             known = {name: scores[name] for name in ("test_acc", "test_loss")}
             config = read_config(self.run.config_yaml)
             board.add_test(self.run, config, known, self.weights.epoch)
 
-    def gallery(
-        self,
-        images: np.ndarray,
-        labels: np.ndarray,
-        predictions: np.ndarray,
-        indices: np.ndarray,
-        names: Sequence[str] | None,
-    ) -> Figure:
-        """Draws the misclassified images; the arguments are those of `gallery.draw`."""
+    def show(self, trainer: Trainer, name: str, figure: Figure) -> None:
+        """Saves a figure and adds it to loggers at the step of the tested weights."""
+        show(trainer, self.run, name, figure, step=self.weights.step)
+
+    def gallery(self, images: np.ndarray, names: Sequence[str] | None) -> Figure:
+        """Draws the misclassified ones of the test images, uint8 (N, 28, 28)."""
+        predictions = self.predictions
         return gallery.draw(
             images,
-            labels,
-            predictions,
-            indices,
+            predictions.labels.numpy(),
+            predictions.classes.numpy(),
+            predictions.indices.numpy(),
             class_names=names,
-            probabilities=self.predictions.probabilities.numpy(),
+            probabilities=predictions.probabilities.numpy(),
         )
 
     def curves(self, trainer: Trainer, test_acc: float) -> None:

@@ -51,11 +51,11 @@ def contradiction(scores: Mapping[str, Any], logged: Mapping[str, Tensor]) -> st
         scores: As given by `test_scores`.
         logged: What was logged, by name.
     """
-    said = float(logged.get("test_acc", math.nan))
-    if math.isnan(said) or abs(said - scores["test_acc"]) < 0.5 / scores["test_images"]:
+    own = float(logged.get("test_acc", math.nan))
+    if math.isnan(own) or abs(own - scores["test_acc"]) < 0.5 / scores["test_images"]:
         return ""
     return (
-        f"the module has logged test_acc {said:.4f}, but its predictions have"
+        f"the module has logged test_acc {own:.4f}, but its predictions have"
         f" {scores['test_acc']:.4f} (return from test_step the probabilities that it scores, or"
         " log under another name)"
     )

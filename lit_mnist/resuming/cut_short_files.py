@@ -1,4 +1,4 @@
-"""Takes back what a user's ModelCheckpoints save where training cuts an epoch short."""
+"""Takes back what is saved and logged where training cuts an epoch short."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from lightning.pytorch import Callback, LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 from lightning.pytorch.trainer.states import TrainerFn
 
+from lit_mnist import trainers
+from lit_mnist.logs.watch import Watch
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import finish_writing
@@ -14,11 +16,12 @@ from lit_mnist.training.ending import within_epoch
 
 
 class CutShortFiles(Callback):
-    """Removes those files once the epoch that was cut short has ended, in a run that goes on.
+    """Removes a user's checkpoints of it once the whole epoch has ended, in a run that goes on.
 
     They are saved after `last.ckpt`, so that a resumed run would not know them. An uninterrupted
     run has none of them, and may have others of the same names. Of a callback that keeps all its
-    files, only one whose name is needed again is removed.
+    files, only one whose name is needed again is removed. What was logged at that end,
+    `logs/loggers.py` removes.
 
     Args:
         run: The folder.
@@ -29,11 +32,12 @@ class CutShortFiles(Callback):
         self.files: dict[str, list[str]] = {}  # of each callback, until this epoch ends
 
     def on_fit_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds their names to `last.ckpt`."""
+        """Adds their names to `last.ckpt`, and what was logged before the end of the epoch."""
         if not (trainer.is_global_zero and within_epoch(trainer)):
             return
         users = users_checkpoints(trainer)
-        if not users or not self.run.last.is_file():  # but a folder, as of sharded weights
+        logged = [one.cut_short for one in trainers.callbacks_of(trainer, Watch) if one.cut_short]
+        if not (users or logged) or not self.run.last.is_file():  # a folder, as of sharded weights
             return
         checkpoint = checkpoints.read(self.run.last)
         before = checkpoint["callbacks"]
@@ -41,8 +45,11 @@ class CutShortFiles(Callback):
             one.state_key: sorted(_files(one.state_dict()) - _files(before.get(one.state_key, {})))
             for one in users
         }
-        if any(new.values()):
-            checkpoint[entries.CUT_SHORT] = new
+        added: dict[str, Any] = {entries.CUT_SHORT: new} if any(new.values()) else {}
+        if logged and _is_of_now(checkpoint, trainer):  # or later steps are logged once more
+            added[entries.LOGGED] = logged[0]
+        if added:
+            checkpoint |= added
             trainer.strategy.checkpoint_io.save_checkpoint(checkpoint, self.run.last)
             finish_writing(trainer)
 
@@ -76,6 +83,12 @@ class CutShortFiles(Callback):
                 if _gives_way(one, path, trainer):
                     one._remove_checkpoint(trainer, path)
         self.files = {}
+
+
+def _is_of_now(checkpoint: dict[str, Any], trainer: Trainer) -> bool:
+    """Whether a checkpoint was saved after the last batch of training."""
+    loops, now = checkpoint["loops"]["fit_loop"], trainer.fit_loop.epoch_loop.batch_progress
+    return bool(loops["epoch_loop.batch_progress"]["total"]["ready"] == now.total.ready)
 
 
 def _files(state: dict[str, Any]) -> set[str]:

@@ -15,6 +15,7 @@ FREE_OPTIONS = (
     "data.download",
     "data.eval_batch_size",
     "data.images",
+    "data.layout",
     *LIMITS,
     "trainer.min_epochs",
     "trainer.min_steps",

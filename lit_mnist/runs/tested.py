@@ -60,37 +60,58 @@ def _last_step(checkpoint: dict[str, Any]) -> int:
     return max(steps - 1, 0)
 
 
-def record(run: Run, weights: Weights, data_sha256: str) -> dict[str, Any]:
+def holding(run: Run, weights: Weights) -> tuple[Sequence[Path], str]:
+    """Returns the files that hold the tested weights, and their hash; none if they were replaced.
+
+    A `fit` in another terminal replaces `last.ckpt` after each epoch, and `best.ckpt` by a better.
+    """
+    # the best first, whichever file they were read from: the last is the best's equal at times
+    own = [[run.best]] if weights.average is None else []
+    for paths in (*own, weights.paths):
+        if sha256 := held_by(paths, weights):
+            return paths, sha256
+    return (), ""
+
+
+def held_by(paths: Sequence[Path], weights: Weights) -> str:
+    """Returns the hash of files if they hold these weights; empty if they hold others, or none."""
+    try:
+        sha256 = tested_files.files_sha256(paths)  # first, or it may be a newer file's
+        return sha256 if weights_sha256(paths, weights.average) == weights.sha256 else ""
+    except (UserError, OSError):  # gone or damaged
+        return ""
+
+
+def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str, Any]:
     """Returns the record for `results.json`; call it once `predictions.csv` is written.
 
     Args:
         run: The folder.
         weights: The tested weights.
         data_sha256: Hash of the test images and labels, as in `read.Split`.
+        table: What this test wrote to `predictions.csv`, which another may have replaced.
+
+    Raises:
+        UserError: The tested weights were replaced meanwhile.
     """
-    paths = [run.best] if _are_of_best(run, weights) else weights.paths
+    paths, files_sha256 = holding(run, weights)
+    if not paths:
+        raise UserError(f"{replaced(weights)}; run test again")
     return {
         # relative, so that they stay valid if the log folder is moved
         "test_checkpoints": [relative(path, run.folder) for path in paths],
         "test_average": weights.average,
         "test_weights_sha256": weights.sha256,
-        tested_files.KEY: tested_files.files_sha256(paths),
+        tested_files.KEY: files_sha256,
         "test_data_sha256": data_sha256,
-        "test_predictions_sha256": _sha256(run.predictions),
+        "test_predictions_sha256": hashlib.sha256(table.encode()).hexdigest(),
     }
 
 
-def _are_of_best(run: Run, weights: Weights) -> bool:
-    """Whether the run's `best.ckpt` holds these weights, whichever file they were read from.
-
-    `last.ckpt` holds them, too, if the last epoch is the best.
-    """
-    if weights.average is not None or not run.best.is_file():
-        return False
-    try:
-        return weights_sha256([run.best]) == weights.sha256
-    except UserError:  # it is damaged
-        return False
+def replaced(weights: Weights) -> str:
+    """Describes weights that `holding` does not find."""
+    (first, *more) = weights.paths
+    return f"{first}{' or another member' if more else ''}: replaced while it was tested"
 
 
 def lower_precision(run: Run, precision: str) -> str:

@@ -8,6 +8,7 @@ checkpointing      writes last.ckpt, ends only at whole steps, lists what writes
 ending             how training ends: by which limit or callback, and where in an epoch
 final_weights      saves weights that are changed after the last epoch, such as an average
 known_ends         how a run will end, before it is trained
+minimum            tells that a maximum will end training before a minimum is reached
 run_folder         clears a run's folder and writes its config and status
 same_weights       checks that all ranks hold the same weights
 save_folders       refuses folders in which a user's callbacks cannot save

@@ -67,6 +67,8 @@ class MetricsCSV(Callback):
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock; epochs count from 0, as in Lightning."""
         self.unfinished = False
+        if self.watch:
+            self.watch.end_epoch(trainer)
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # not before its first batch
             seconds = time.perf_counter() - self.began
             self.measured = {"epoch": trainer.current_epoch, "seconds": seconds}

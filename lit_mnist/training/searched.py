@@ -1,5 +1,6 @@
 """Keeps what a finder has found at the start of a run: a learning rate, a batch size."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from lightning.pytorch import Callback, LightningModule, Trainer
@@ -11,7 +12,10 @@ from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_set
 from lit_mnist import trainers
 from lit_mnist.runs import entries
 
-_FINDERS = (BatchSizeFinder, LearningRateFinder)
+_SEARCHES: dict[type[Callback], str] = {
+    BatchSizeFinder: "scale_batch_size",
+    LearningRateFinder: "lr_find",
+}
 
 
 class Searched(Callback):
@@ -28,15 +32,16 @@ class Searched(Callback):
         self.began = False  # until then, only the search saves and loads checkpoints
 
     def setup(self, trainer: Trainer, pl_module: LightningModule, stage: str) -> None:
-        """Notes which attributes are searched for; ends the search in a run that is resumed.
+        """Notes which attributes are searched for; a run that is resumed does not begin with it.
 
         By now the trainer also has the callbacks of the module's `configure_callbacks`.
         """
         if stage != "fit":
             return
+        self.began = False
         self.found = dict.fromkeys(_searched(trainer, pl_module))
         if self.resumes:
-            _stop_searching(trainer)
+            _suspend(_finders(trainer), say=trainer.is_global_zero)
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Makes schedules anew after a search: for its rate, and its number of steps.
@@ -45,7 +50,7 @@ class Searched(Callback):
         OneCycleLR replaces it, and leaves schedules as long as they were with another batch size.
         """
         finders = _finders(trainer)
-        if not finders or not trainer.lr_scheduler_configs:
+        if self.resumes or not finders or not trainer.lr_scheduler_configs:
             return
         trainer.strategy.setup_optimizers(trainer)
         found = [one.optimal_lr for one in finders if getattr(one, "_update_attr", False)]
@@ -56,16 +61,18 @@ class Searched(Callback):
                     group["lr"] = rate  # as Lightning does, for a module with a rate of its own
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes the values that were found."""
+        """Lets finders search from here on, as one that does so at the start of an epoch."""
         self.began = True
-        self.found = {name: lightning_getattr(pl_module, name) for name in self.found}
+        for finder in _finders(trainer) if self.resumes else ():
+            vars(finder).pop(_search(finder))
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the values that were found."""
         if self.began and self.found:
-            checkpoint[entries.SEARCHED] = dict(self.found)
+            found = {name: lightning_getattr(pl_module, name) for name in self.found}
+            checkpoint[entries.SEARCHED] = found
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -75,27 +82,30 @@ class Searched(Callback):
         A new run that begins with another's checkpoint takes those alone that it would search for;
         otherwise its own options hold.
         """
-        if trainer.state.fn != TrainerFn.FITTING:
-            return
+        if self.began or trainer.state.fn != TrainerFn.FITTING:
+            return  # a search that ends loads what it began with, but for what it has found
         found = entries.get(checkpoint, entries.SEARCHED, {})
         self.found |= {name: found[name] for name in found if self.is_own or name in self.found}
         for name in self.found.keys() & found.keys():
             lightning_setattr(pl_module, name, found[name])
 
 
-def _stop_searching(trainer: Trainer) -> None:
-    """Takes the finders from the trainer, with a message."""
-    finders = _finders(trainer)
-    # a new list, as Lightning is going through the other one
-    kept = [one for one in trainers.callbacks(trainer) if one not in finders]
-    trainer.callbacks = kept  # type: ignore[attr-defined] # set in its __init__
-    for finder in finders if trainer.is_global_zero else ():
-        name = type(finder).__name__
-        print(f"{name}: searches only in a new run; this one continues from a checkpoint")
+def _suspend(finders: Sequence[Any], *, say: bool) -> None:
+    """Keeps finders from searching at the start of a run, with a message."""
+    for finder in finders:
+        setattr(finder, _search(finder), lambda *_: None)
+        if say and type(finder).on_fit_start in (kind.on_fit_start for kind in _SEARCHES):
+            name = type(finder).__name__
+            print(f"{name}: searches only in a new run; this one continues from a checkpoint")
+
+
+def _search(finder: Any) -> str:
+    """Returns the name of a finder's method that searches."""
+    return next(name for kind, name in _SEARCHES.items() if isinstance(finder, kind))
 
 
 def _finders(trainer: Trainer) -> list[Any]:
-    return [one for one in trainers.callbacks(trainer) if isinstance(one, _FINDERS)]
+    return [one for one in trainers.callbacks(trainer) if isinstance(one, tuple(_SEARCHES))]
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:

@@ -13,6 +13,6 @@ signals           SIGTERM, Ctrl-C, and ranks whose first has ended
 weight_averages   averages of weights: resumed after the last epoch, saved with extra state
 writer_errors     what TensorBoard's thread cannot write
 
-Those of one room only are in it: checkpoint_io and saved_scores in training, kept_rows in logs,
-light_imports and patching, which replaces what is Lightning's, in machine.
+What concerns one room only is in that room: checkpoint_io and saved_scores in training, kept_rows
+in logs, light_imports in machine. `machine/patching` replaces what is Lightning's.
 """

@@ -10,8 +10,8 @@ from inspect import unwrap  # so that ranks wait for each other once, also in a 
 from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
-from lightning.pytorch.loops import training_epoch_loop
-from lightning.pytorch.tuner import lr_finder
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.tuner.lr_finder import _LRCallback
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 from torch import Tensor
@@ -26,14 +26,14 @@ def one_schedule() -> AbstractContextManager[None]:
     Lightning steps it on each rank by that rank's own value
     (lightning/pytorch/loops/training_epoch_loop.py, `_get_monitor_value`).
     """
-    get = unwrap(training_epoch_loop._TrainingEpochLoop._get_monitor_value)
+    get = unwrap(_TrainingEpochLoop._get_monitor_value)
 
     @functools.wraps(get)
     def mean(loop: Any, key: str) -> Tensor | None:
         value: Tensor | None = get(loop, key)
         return None if value is None else mean_over_ranks(loop.trainer, value)
 
-    return replaced((training_epoch_loop._TrainingEpochLoop, "_get_monitor_value", mean))
+    return replaced((_TrainingEpochLoop, "_get_monitor_value", mean))
 
 
 def one_moment_to_validate() -> AbstractContextManager[None]:
@@ -42,7 +42,7 @@ def one_moment_to_validate() -> AbstractContextManager[None]:
     Lightning has each rank look at its own clock, and wait in vain for the others
     (lightning/pytorch/loops/training_epoch_loop.py, `_should_check_val_fx`).
     """
-    ask = unwrap(training_epoch_loop._TrainingEpochLoop._should_check_val_fx)
+    ask = unwrap(_TrainingEpochLoop._should_check_val_fx)
 
     @functools.wraps(ask)
     def together(loop: Any, fetcher: Any) -> bool:
@@ -51,7 +51,7 @@ def one_moment_to_validate() -> AbstractContextManager[None]:
             return due
         return bool(trainer.strategy.reduce_boolean_decision(due, all=False))
 
-    return replaced((training_epoch_loop._TrainingEpochLoop, "_should_check_val_fx", together))
+    return replaced((_TrainingEpochLoop, "_should_check_val_fx", together))
 
 
 def one_search() -> AbstractContextManager[None]:
@@ -60,7 +60,7 @@ def one_search() -> AbstractContextManager[None]:
     On any number of ranks, LearningRateFinder then finds the rate that it finds on one
     (lightning/pytorch/tuner/lr_finder.py, `_LRCallback.on_train_batch_end`).
     """
-    note = unwrap(lr_finder._LRCallback.on_train_batch_end)
+    note = unwrap(_LRCallback.on_train_batch_end)
 
     @functools.wraps(note)
     def over_ranks(
@@ -71,7 +71,7 @@ def one_search() -> AbstractContextManager[None]:
             outputs = {"loss": mean_over_ranks(trainer, loss)}
         note(callback, trainer, pl_module, outputs, batch, batch_idx)
 
-    return replaced((lr_finder._LRCallback, "on_train_batch_end", over_ranks))
+    return replaced((_LRCallback, "on_train_batch_end", over_ranks))
 
 
 def no_rescue_by_one() -> AbstractContextManager[None]:

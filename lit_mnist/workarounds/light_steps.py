@@ -12,13 +12,14 @@ from lightning.pytorch.trainer import call
 from lit_mnist.machine.patching import overrides, replaced
 
 # Hooks of a training step that do nothing unless they are overridden
-_STEP_HOOKS = frozenset(
-    f"on_{when}"
-    for when in (
-        *("train_batch_start", "train_batch_end", "before_zero_grad"),
-        *("before_backward", "after_backward", "before_optimizer_step"),
-    )
-)
+_STEP_HOOKS = {
+    "on_train_batch_start",
+    "on_train_batch_end",
+    "on_before_zero_grad",
+    "on_before_backward",
+    "on_after_backward",
+    "on_before_optimizer_step",
+}
 
 
 def light_steps() -> AbstractContextManager[None]:

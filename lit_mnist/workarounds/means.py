@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 import torch
-from lightning.pytorch.trainer.connectors.logger_connector import result
+from lightning.pytorch.trainer.connectors.logger_connector.result import _ResultMetric
 
 from lit_mnist.machine.patching import replaced
 
@@ -17,7 +17,7 @@ def whole_means() -> AbstractContextManager[None]:
     ranks, the loss of 100 images is 1 % too high (lightning/fabric/utilities/distributed.py,
     `_sync_ddp`).
     """
-    compute = result._ResultMetric.compute
+    compute = _ResultMetric.compute
 
     @functools.wraps(compute)
     def weighted(metric: Any) -> torch.Tensor:
@@ -27,4 +27,4 @@ def whole_means() -> AbstractContextManager[None]:
         total: torch.Tensor = metric.meta.sync(metric.value.clone())  # `sync` works in place
         return total / metric.meta.sync(images)
 
-    return replaced((result._ResultMetric, "compute", weighted))
+    return replaced((_ResultMetric, "compute", weighted))

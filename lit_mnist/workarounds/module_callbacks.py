@@ -6,7 +6,10 @@ from typing import Any
 
 from lightning.pytorch import Callback, Trainer
 from lightning.pytorch.callbacks import SpikeDetection
-from lightning.pytorch.trainer.connectors import callback_connector
+from lightning.pytorch.trainer.connectors.callback_connector import (
+    _CallbackConnector,
+    _validate_callbacks_list,
+)
 from lightning.pytorch.trainer.states import TrainerFn
 
 from lit_mnist import trainers
@@ -16,7 +19,6 @@ from lit_mnist.training.best_checkpoint import BestCheckpoint
 from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.swapped_weights import AfterCallbacks
 
-_CONNECTOR = callback_connector._CallbackConnector
 # They save, or look at, what all others have done
 _LAST = (WholeSteps, BestCheckpoint, LastCheckpoint, AfterCallbacks)
 
@@ -28,7 +30,7 @@ def module_callbacks() -> AbstractContextManager[None]:
     epoch before, and it does not check what a module brings
     (lightning/pytorch/trainer/connectors/callback_connector.py, `_attach_model_callbacks`).
     """
-    attach = _CONNECTOR._attach_model_callbacks
+    attach = _CallbackConnector._attach_model_callbacks
 
     @functools.wraps(attach)
     def in_place(connector: Any) -> None:
@@ -45,13 +47,13 @@ def module_callbacks() -> AbstractContextManager[None]:
             kept = [one for one in trainer.callbacks if not isinstance(one, SpikeDetection)]
             trainer.callbacks = kept
 
-    return replaced((_CONNECTOR, "_attach_model_callbacks", in_place))
+    return replaced((_CallbackConnector, "_attach_model_callbacks", in_place))
 
 
 def _check(trainer: Trainer) -> None:
     """Checks that all are callbacks, each with a place of its own in a checkpoint."""
     hook = f"{type(trainer.lightning_module).__name__}.configure_callbacks"
-    callbacks: list[Any] = [*trainers.callbacks(trainer)]  # of any kind, as a user gives them
+    callbacks: list[Any] = trainers.callbacks(trainer)  # of any kind, as a user gives them
     for one in callbacks:
         if not isinstance(one, Callback):
             kind = one if isinstance(one, type) else type(one)
@@ -61,7 +63,7 @@ def _check(trainer: Trainer) -> None:
                 " classes derived from lightning.pytorch.Callback"
             )
     try:
-        callback_connector._validate_callbacks_list(callbacks)
+        _validate_callbacks_list(callbacks)
     except RuntimeError as error:
         found = str(error).partition(".")[0]
         raise UserError(f"{hook}: {found}; give each a state_key of its own") from error

@@ -5,10 +5,11 @@ from contextlib import AbstractContextManager
 from typing import Any
 
 from lightning.pytorch import Callback
-from lightning.pytorch.loops import fit_loop
+from lightning.pytorch.loops.fit_loop import _FitLoop
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import checkpoint_connector
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 
+from lit_mnist import trainers
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
@@ -36,7 +37,7 @@ def place_in_epoch() -> AbstractContextManager[None]:
     the checkpoint is loaded. Lightning then ignores their state in the checkpoint, and the epoch
     starts from its beginning (Lightning #20550).
     """
-    setup_data = fit_loop._FitLoop.setup_data
+    setup_data = _FitLoop.setup_data
 
     @functools.wraps(setup_data)
     def in_place(loop: Any) -> None:
@@ -46,7 +47,7 @@ def place_in_epoch() -> AbstractContextManager[None]:
             loop._load_combined_loader_states()
             iter(loop._data_fetcher)
 
-    return replaced((fit_loop._FitLoop, "setup_data", in_place))
+    return replaced((_FitLoop, "setup_data", in_place))
 
 
 def whole_doubles() -> AbstractContextManager[None]:
@@ -55,7 +56,7 @@ def whole_doubles() -> AbstractContextManager[None]:
     Lightning loads them first and converts the module afterwards, so that every resume would round
     them to float32 (lightning/pytorch/trainer/trainer.py, `_run`).
     """
-    restore = checkpoint_connector._CheckpointConnector.restore_model
+    restore = _CheckpointConnector.restore_model
 
     @functools.wraps(restore)
     def converted(connector: Any) -> None:
@@ -63,7 +64,7 @@ def whole_doubles() -> AbstractContextManager[None]:
         trainer.precision_plugin.convert_module(trainer.lightning_module)
         restore(connector)
 
-    return replaced((checkpoint_connector._CheckpointConnector, "restore_model", converted))
+    return replaced((_CheckpointConnector, "restore_model", converted))
 
 
 def whole_epochs() -> AbstractContextManager[None]:
@@ -73,7 +74,7 @@ def whole_epochs() -> AbstractContextManager[None]:
     epoch once more: hooks are called again, and the epoch count stays one too high, so that
     `max_epochs` comes an epoch early. Here the progress counters decide.
     """
-    return replaced((fit_loop._FitLoop, "_iteration_based_training", lambda _: False))
+    return replaced((_FitLoop, "_iteration_based_training", lambda _: False))
 
 
 def end_by_the_hooks() -> AbstractContextManager[None]:
@@ -82,13 +83,13 @@ def end_by_the_hooks() -> AbstractContextManager[None]:
     It may have been killed between its last step and its end, where StochasticWeightAveraging sets
     its average. Lightning would return at once (lightning/pytorch/loops/fit_loop.py, `skip`).
     """
-    skip: Any = fit_loop._FitLoop.skip
+    skip: Any = _FitLoop.skip
 
     def unless_resumed(loop: Any) -> bool:
         begins = not loop.is_resuming or loop.trainer.limit_train_batches == 0
         return begins and skip.fget(loop)
 
-    return replaced((fit_loop._FitLoop, "skip", property(unless_resumed)))
+    return replaced((_FitLoop, "skip", property(unless_resumed)))
 
 
 def save_after_the_module() -> AbstractContextManager[None]:
@@ -124,26 +125,24 @@ def start_of_epoch() -> AbstractContextManager[None]:
     the epoch. What they set up would be missing: an attribute of the module, or the number of
     batches per step (lightning/pytorch/loops/fit_loop.py, `on_run_start` and `on_advance_start`).
     """
-    start = fit_loop._FitLoop.on_run_start
-    restore = checkpoint_connector._CheckpointConnector.restore_model
+    start = _FitLoop.on_run_start
+    restore = _CheckpointConnector.restore_model
 
     @functools.wraps(restore)
     def kept_whole(connector: Any) -> None:
-        for callback in connector.trainer.callbacks:
-            if isinstance(callback, ResumedEpoch):
-                callback.keep(connector._loaded_checkpoint)
+        for epoch in trainers.callbacks_of(connector.trainer, ResumedEpoch):
+            epoch.keep(connector._loaded_checkpoint)
         restore(connector)
 
     @functools.wraps(start)
     def also_of_epoch(loop: Any) -> None:
         start(loop)
-        for callback in loop.trainer.callbacks:
-            if isinstance(callback, AfterStart):
-                callback.after_start(loop.trainer, loop.trainer.lightning_module)
+        for one in trainers.callbacks_of(loop.trainer, AfterStart):
+            one.after_start(loop.trainer, loop.trainer.lightning_module)
 
     return replaced(
-        (checkpoint_connector._CheckpointConnector, "restore_model", kept_whole),
-        (fit_loop._FitLoop, "on_run_start", also_of_epoch),
+        (_CheckpointConnector, "restore_model", kept_whole),
+        (_FitLoop, "on_run_start", also_of_epoch),
     )
 
 
@@ -154,10 +153,10 @@ def only_what_is_named() -> AbstractContextManager[None]:
     it finds: `fit --fresh` would resume from the very files that it is to replace
     (lightning/pytorch/trainer/connectors/checkpoint_connector.py, `_parse_ckpt_path`).
     """
-    parse = checkpoint_connector._CheckpointConnector._parse_ckpt_path
+    parse = _CheckpointConnector._parse_ckpt_path
 
     @functools.wraps(parse)
     def named(connector: Any, state_fn: Any, ckpt_path: Any, **model: Any) -> Any:
         return parse(connector, state_fn, ckpt_path, **model) if ckpt_path else None
 
-    return replaced((checkpoint_connector._CheckpointConnector, "_parse_ckpt_path", named))
+    return replaced((_CheckpointConnector, "_parse_ckpt_path", named))

@@ -10,10 +10,10 @@ from typing import Any
 
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.loops import training_epoch_loop
+from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
-from lightning.pytorch.trainer.connectors import signal_connector
+from lightning.pytorch.trainer.connectors.signal_connector import _SignalConnector
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
 from lit_mnist.machine.patching import replaced
@@ -51,8 +51,8 @@ def agree_on_sigterm() -> AbstractContextManager[None]:
             raise SIGTERMException
 
     return replaced(
-        (signal_connector._SignalConnector, "_sigterm_notifier_fn", note),
-        (training_epoch_loop._TrainingEpochLoop, "_broadcast_sigterm_tensor", ask),
+        (_SignalConnector, "_sigterm_notifier_fn", note),
+        (_TrainingEpochLoop, "_broadcast_sigterm_tensor", ask),
     )
 
 

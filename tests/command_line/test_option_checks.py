@@ -61,6 +61,9 @@ def test_pictures_are_for_predict_alone(typed):
     check_pictures(["fit", "--data.batch_size", "4"])
     with pytest.raises(UserError, match=r"--data\.images: has no effect; only predict reads"):
         check_pictures(["fit", *typed])
+    check_pictures(["predict", "--data.layout", "single"])
+    with pytest.raises(UserError, match=r"--data\.layout: has no effect; only predict reads"):
+        check_pictures(["test", "--data.layout=single"])
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import pytest
 from lightning.pytorch import Callback
+from lightning.pytorch.loggers import CSVLogger
 
 from lit_mnist.main import main
 from lit_mnist.models.modules import DenseModule
+from tests.conftest import RUN_JOBS
 
 
 class Odd(DenseModule):
@@ -67,9 +69,56 @@ def test_a_value_below_the_minimum_is_not_called_a_part(members, here, capsys):
     assert capsys.readouterr().err == said
 
 
-def test_a_class_of_a_script_is_refused_for_runs_in_other_processes(here, monkeypatch, capsys):
-    own = type("Own", (DenseModule,), {"__module__": "__main__"})
-    monkeypatch.setattr(sys.modules["__main__"], "Own", own, raising=False)
-    assert main(["committee", "--model", "__main__.Own", "--members", "2"]) == 2
-    problems = capsys.readouterr().err
-    assert "put it in a file, such as nets.py, and name it: nets.Own" in problems
+class Own(DenseModule):
+    """As a script defines it, below."""
+
+
+class Greeting(Callback):
+    """Likewise."""
+
+
+class Table(CSVLogger):
+    """Likewise."""
+
+    def __init__(self):
+        super().__init__("tables")
+
+
+@pytest.fixture
+def script(monkeypatch):
+    """Classes that the process' own script has defined."""
+    for kind in (Own, Greeting, Table):
+        monkeypatch.setattr(kind, "__module__", "__main__")
+        monkeypatch.setattr(sys.modules["__main__"], kind.__name__, kind, raising=False)
+
+
+@pytest.mark.usefixtures("script")
+@pytest.mark.parametrize("command", ["committee --members 2", "reproduce --only simple"])
+@pytest.mark.parametrize(
+    ("option", "name"),
+    [("--model", "Own"), ("--trainer.callbacks", "Greeting"), ("--trainer.logger", "Table")],
+)
+def test_a_class_of_a_script_is_refused_for_runs_in_other_processes(
+    command, option, name, members, here, monkeypatch, capsys
+):
+    monkeypatch.setattr(RUN_JOBS, None)  # which would train them
+    given = members[2:] if command.startswith("reproduce") else members
+    sign = "+=" if option == "--trainer.callbacks" else "="
+    typed = [f"{option}{sign}__main__.{name}"]
+    assert main([*command.split(), *given, *typed]) == 2
+    assert capsys.readouterr().err == (
+        f"error: {option} __main__.{name}: is defined in a script or notebook, which the runs' own"
+        " processes do not know; put it in a file, such as mine.py, and name it:"
+        f" mine.{name}\n"
+    )
+    assert not Path("tb_logs/dense").exists()
+
+
+@pytest.mark.usefixtures("script", "no_pictures")
+def test_a_committee_of_runs_that_a_script_has_trained_is_tested(members, here, capsys):
+    typed = [*members, "--model=__main__.Own", "--trainer.callbacks+=__main__.Greeting"]
+    typed += ["--trainer.max_epochs", "1"]
+    for seed in ("42", "43"):
+        assert main(["fit", *typed, "--seed_everything", seed]) == 0
+    assert main(["committee", *typed, "--members", "2"]) == 0, capsys.readouterr().err
+    assert Path("tb_logs/dense/committee_2/report.md").exists()

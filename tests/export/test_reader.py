@@ -311,6 +311,18 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
     assert "--" not in str(error.value)
 
 
+def test_another_class_than_the_one_that_is_named_does_not_make_it_known(trained):
+    def of_another_class(checkpoint):
+        checkpoint["hyper_parameters"] |= {"_class_path": "gone.Net"}
+        for key in (entries.MODEL_OPTIONS, entries.MODEL_CLASS):
+            checkpoint.pop(key, None)
+
+    change(MEMBER / "checkpoints/best.ckpt", of_another_class)
+    told = r"trained with gone\.Net, which is not known here; give load classes=\[gone\.Net\] if"
+    with pytest.raises(UserError, match=told):
+        lit_mnist.load(MEMBER, classes=[DenseModule])
+
+
 def test_one_class_needs_no_list(trained, images):
     class Nameless(DenseModule):
         """Known by no name but this one."""

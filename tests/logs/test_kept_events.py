@@ -109,10 +109,39 @@ def test_points_of_a_validation_within_an_epoch_stay(run_cli, monkeypatch):
     train(run_cli, "cut", *within, "--trainer.max_steps", "4")
     assert [step for step, _ in in_table("cut")["val_loss"]] == [3]
     train(run_cli, "cut", *within)
+    assert_same_points("whole", "cut")
     kill(run_cli, monkeypatch, 6, "killed", *within)
     train(run_cli, "killed", *within)
     assert_same_points("whole", "killed")
     assert in_table("whole")["val_loss"] == in_table("cut")["val_loss"]
+
+
+def test_values_of_a_part_of_an_epoch_give_way_to_those_of_the_whole(run_cli):
+    train(run_cli, "whole", "--trainer.max_epochs", "3")
+    for limit in ("11", "13"):  # of which the second is in the same epoch
+        train(run_cli, "cut", "--trainer.max_epochs", "3", "--trainer.max_steps", limit)
+        assert in_table("cut")["train_loss"][1][0] == int(limit) - 1
+        assert in_table("cut")["norm"][1][0] == int(limit)
+    train(run_cli, "cut", "--trainer.max_epochs", "3")
+    assert_same_points("whole", "cut")
+    assert [step for step, _ in in_table("cut")["train_loss"]] == [8, 17, 26]
+    assert [step for step, _ in in_table("cut")["step_loss"]] == [*range(27)]
+
+
+class StopsLate(Writes):
+    """Asks for a stop behind the last moment at which a checkpoint of it is saved."""
+
+    def on_validation_model_train(self):
+        super().on_validation_model_train()
+        self.trainer.should_stop = self.trainer.max_epochs == 2 and self.current_epoch == 1
+
+
+def test_steps_behind_the_last_checkpoint_are_logged_once(run_cli):
+    stops = ("--model", f"{__name__}.StopsLate", "--trainer.val_check_interval", "4")
+    for epochs in ("2", "3"):
+        train(run_cli, "cut", *stops, "--trainer.max_epochs", epochs)
+    for found in (in_table("cut"), shown("cut/y/z"), shown("own_cut/dense/seed_42")):
+        assert [step for step, _ in found["step_loss"]] == [*range(27)]
 
 
 def test_the_first_batch_is_shown_once_if_the_first_epoch_is_resumed(run_cli, monkeypatch):
@@ -163,3 +192,24 @@ def test_points_of_another_run_in_the_same_folder_go(run_cli):
     steps = [step for step, _ in shown("a/y/z")["each"]]
     assert steps == sorted({*steps})
     assert steps[-1] == 18
+
+
+def tables(*folders):
+    places = [{"save_dir": folder, "name": "y", "version": "z"} for folder in folders]
+    own = [{"class_path": "CSVLogger", "init_args": place} for place in places]
+    return f"--trainer.logger={json.dumps(own)}"
+
+
+def test_rows_of_a_moved_run_stay_in_the_table_that_they_are_in(run_cli):
+    for place in ("here", "there"):
+        first, second = (tables(*(f"{place}/{n}" for n in names)) for names in ("a", "ab"))
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "1", "--log_dir", place, first))
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "2", "--log_dir", place, second))
+    Path("there").rename("away")
+    for place in ("here", "away"):
+        both = tables(f"{place}/a", f"{place}/b")
+        fitted(run_cli("fit", *SAME, "--trainer.max_epochs", "3", "--log_dir", place, both))
+    for name, epochs in (("a", [9, 18, 27]), ("b", [18, 27])):
+        still, moved = (in_table(f"{place}/{name}") for place in ("here", "away"))
+        assert moved == still
+        assert [step for step, _ in moved["norm"]] == epochs

@@ -83,3 +83,8 @@ def test_last_layer_computes_half_precision_weights_in_float32_and_keeps_float64
     assert half(torch.rand(3, 4, dtype=torch.bfloat16)).dtype == torch.float32
     double = FullPrecisionLinear(4, 2).double()
     assert double(torch.rand(3, 4, dtype=torch.float64)).dtype == torch.float64
+
+
+def test_last_layer_tells_its_shape_without_data():
+    with torch.device("meta"):
+        assert FullPrecisionLinear(4, 3)(torch.empty(2, 4)).shape == (2, 3)

@@ -9,7 +9,8 @@ import yaml
 
 from lit_mnist.main import main
 from lit_mnist.reports.committee_table import markdown
-from lit_mnist.runs import tested
+from lit_mnist.reports.run_report import EvaluationReport
+from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run
 from tests.conftest import CONFIGS
 from tests.runs.test_tested import COMMITTEE, FOLDER, replace_weights, results
@@ -131,3 +132,70 @@ def test_a_stopped_test_of_another_average_is_none(trained, members, no_pictures
     assert counts[0] == 1
     assert counts[1] >= 6
     assert tested.why_untested(Run(COMMITTEE)) == ""
+
+
+@pytest.fixture
+def replace_at(monkeypatch):
+    """Replaces a checkpoint when a test comes to one of its hooks, as `fit` elsewhere would."""
+
+    def call(hook, path):
+        original = getattr(EvaluationReport, hook)
+
+        def replacing(self, trainer, module):
+            replace_weights(path)
+            return original(self, trainer, module)
+
+        monkeypatch.setattr(EvaluationReport, hook, replacing)
+
+    return call
+
+
+REPLACED = f"{FOLDER}/checkpoints/best.ckpt: replaced while it was tested"
+
+
+def test_weights_replaced_before_the_trainer_reads_them_are_not_tested(
+    trained, members, replace_at, capsys
+):
+    looks = len(ledger.read(FOLDER).looks)
+    replace_at("on_test_start", FOLDER / "checkpoints" / "best.ckpt")
+    assert main(["test", *members]) == 2
+    assert f"error: {REPLACED}; run test again" in capsys.readouterr().err
+    assert len(ledger.read(FOLDER).looks) == looks  # no image was read
+
+
+def test_a_test_of_weights_that_were_replaced_meanwhile_is_not_recorded(
+    trained, members, replace_at, capsys
+):
+    before = results()
+    replace_at("on_test_epoch_end", FOLDER / "checkpoints" / "best.ckpt")
+    assert main(["test", *members]) == 0
+    assert f"{REPLACED}: nothing is recorded except a line in" in capsys.readouterr().out
+    assert results() == before
+    assert ledger.read(FOLDER).looks[-1]["weights_sha256"] == before["test_weights_sha256"]
+    assert tested.why_untested(Run(FOLDER)) == tested_files.CHANGED
+
+
+def test_a_test_whose_weights_are_replaced_at_its_end_is_not_finished(
+    trained, members, no_pictures, monkeypatch, capsys
+):
+    monkeypatch.setattr(
+        EvaluationReport, "write", lambda *_: replace_weights(FOLDER / "checkpoints" / "best.ckpt")
+    )
+    assert main(["test", *members]) == 2
+    assert f"error: {REPLACED}; run test again" in capsys.readouterr().err
+    assert not set(OF_TEST) & results().keys()
+    assert main(["runs", "--json"]) == 0
+    listed = json.loads(capsys.readouterr().out)
+    row = next(row for row in listed if row["run"] == "dense/seed_42")
+    assert row["test_acc"] is None
+    assert row["problem"].startswith("its test was not finished; test it again")
+
+
+def test_a_table_of_another_test_is_not_taken_for_this_one_s(
+    trained, members, no_pictures, monkeypatch
+):
+    monkeypatch.setattr(
+        EvaluationReport, "write", lambda *_: (FOLDER / "predictions.csv").write_text("another's")
+    )
+    assert main(["test", *members]) == 0
+    assert tested.why_untested(Run(FOLDER)) == "its predictions.csv is not that of its test"

@@ -88,7 +88,7 @@ def test_spellings_of_the_same_value_are_the_same(option, before, now, same):
     "free",
     [
         *("trainer.devices", "trainer.strategy", "data.data_dir", "trainer.max_time"),
-        *("trainer.limit_test_batches", "trainer.inference_mode", "name"),
+        *("trainer.limit_test_batches", "trainer.inference_mode", "name", "data.layout"),
     ],
 )
 def test_hardware_and_paths_may_differ(free):

@@ -233,3 +233,25 @@ def test_a_module_s_own_callback_may_replace_its_schedule(whole, trainer):
     model = Averaged(plateau=True)
     assert fault(replaced, trainer, model) == ""
     assert model._trainer is None
+
+
+class ResizedInSetup(SimpleConvModule):
+    """Makes a layer of the right size only in `setup`, which Lightning calls before it loads."""
+
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.net[0] = torch.nn.Conv2d(1, 3, 5, padding="same")
+
+    def setup(self, stage):
+        self.net[0] = torch.nn.Conv2d(1, 4, 5, padding="same")
+
+
+def test_moments_are_compared_with_weights_only_once_their_layers_are_made(whole, trainer):
+    model = ResizedInSetup(plateau=True)
+    broken = copy.deepcopy(whole)
+    put(*ADAM, "exp_avg", torch.zeros(3))(broken)
+    assert (fault(whole, trainer, model), other(whole, trainer, model)) == ("", "")
+    assert fault(broken, trainer, model) == ""
+    model.setup("fit")
+    assert fault(whole, trainer, model) == ""
+    assert "exp_avg is not a tensor (4, 1, 5, 5)" in fault(broken, trainer, model)

@@ -63,7 +63,8 @@ def test_a_record_in_a_folder_behind_a_link_finds_its_checkpoints(trained):
     paths = tuple(Path(f"tb_logs/dense/seed_{seed}/checkpoints/best.ckpt") for seed in (42, 43, 44))
     sha256 = tested.weights_sha256(paths, "probabilities")
     weights = tested.Weights(sha256, paths, "probabilities")
-    run.update_results(**tested.record(run, weights, results(COMMITTEE)["test_data_sha256"]))
+    table, images = run.predictions.read_text(), results(COMMITTEE)["test_data_sha256"]
+    run.update_results(**tested.record(run, weights, images, table))
     assert tested.why_untested(run) == ""
     read = TrainedRun.read(run).paths
     assert all(one.samefile(path) for one, path in zip(read, paths, strict=True))

@@ -1,6 +1,7 @@
 """The score of the best checkpoint belongs to its weights, whatever callbacks and modules do."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -8,6 +9,8 @@ from lightning.pytorch import Callback
 
 from lit_mnist.models import DenseModule
 from lit_mnist.runs import checkpoints
+from lit_mnist.runs.folder import Run
+from lit_mnist.training.best_checkpoint import BestCheckpoint
 from tests.fitting import column, fitted
 from tests.stopping import folder, results
 
@@ -123,6 +126,39 @@ def test_what_hooks_put_into_a_checkpoint_has_no_score_of_other_weights(run_cli,
     assert not (place / "best.ckpt").exists()
     assert "best_val_acc" not in results(folder("own"))
     assert checkpoints.scores(checkpoints.read(place / "last.ckpt")) == {}
+
+
+class FailsOnce(Callback):
+    """Fails where the first checkpoint is saved, that of the best."""
+
+    failed = False
+
+    def on_save_checkpoint(self, trainer, pl_module, checkpoint):
+        if not self.failed:
+            self.failed = True
+            raise RuntimeError("not now")
+
+
+def test_what_is_saved_after_a_failure_to_save_the_best_is_not_taken_for_it(run_cli):
+    added = ("SavesAnAverage", "FailsOnce")
+    options = [f"--trainer.callbacks+={HERE}.{one}" for one in added]
+    rescue = ("--trainer.callbacks+=OnExceptionCheckpoint", "--trainer.callbacks.dirpath", ".")
+    with pytest.raises(RuntimeError, match="not now"):
+        run_cli("fit", *options, *rescue)
+    (rescued,) = Path().glob("*.ckpt")
+    saved = checkpoints.read(rescued)
+    assert (saved["global_step"], checkpoints.scores(saved)) == (9, {})
+
+
+def test_ranks_decide_once_whether_the_best_is_saved(tmp_path):
+    asked = []
+    strategy = SimpleNamespace(reduce_boolean_decision=lambda sound: not asked.append(sound))
+    best = BestCheckpoint(Run(tmp_path))
+    for unchecked in (True, False):
+        best.unchecked = unchecked
+        for _ in range(2):  # as if a user's own program had applied the work-arounds, too
+            best.check_weights(SimpleNamespace(strategy=strategy), {"state_dict": {}})
+        assert asked == [True]
 
 
 def test_weights_saved_in_another_form_keep_their_score(run_cli):

@@ -1,5 +1,9 @@
 """What a training leaves of an earlier one: of its test, its reports and exports."""
 
+from typing import ClassVar
+
+from lightning.pytorch import Callback
+
 from lit_mnist.export import formats, model_card
 from lit_mnist.main import main
 from lit_mnist.runs.folder import Run
@@ -54,3 +58,35 @@ def test_reports_and_exports_are_known_by_their_usual_names(tmp_path):
     for name in (*usual, "notes.txt"):
         (tmp_path / name).touch()
     assert {path.name for path in Run(tmp_path).exports_and_reports()} == usual
+
+
+class Looks(Callback):
+    """Looks at the run's results at each step: what they are then, those of a killed run stay."""
+
+    seen: ClassVar = []
+
+    def on_train_batch_end(self, *_):
+        self.seen.append(results())
+
+
+LOOKS = f"--trainer.callbacks+={__name__}.Looks"
+
+
+def test_a_resumed_run_has_not_ended_yet(run_cli):
+    fitted(run_cli("fit", LOOKS, "--trainer.max_epochs", "1"))
+    assert results()["ended_by"] == "max_epochs"
+    Looks.seen.clear()
+    fitted(run_cli("fit", LOOKS, "--trainer.max_epochs", "2"))
+    assert Looks.seen[0]["status"] == "running"
+    assert "ended_by" not in Looks.seen[0]
+    assert Looks.seen[0]["best_epoch"] == 0
+
+
+def test_a_resumed_run_without_its_best_weights_has_no_best_score(run_cli):
+    fitted(run_cli("fit", LOOKS, "--trainer.max_epochs", "1"))
+    assert results()["best_epoch"] == 0
+    (RUN / "checkpoints" / "best.ckpt").unlink()
+    Looks.seen.clear()
+    fitted(run_cli("fit", LOOKS, "--trainer.max_epochs", "2"))
+    assert not [name for name in Looks.seen[0] if name.startswith("best_")]
+    assert results()["best_epoch"] == 1
