@@ -31,7 +31,8 @@ class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
     A test of only some images, or of weights that were rounded, that a callback has swapped or
-    `fit` has replaced, leaves nothing but the line in the ledger.
+    `fit` has replaced, leaves nothing but the line in the ledger. Where they are replaced while
+    it writes, the run has no test.
 
     Args:
         run: The folder to write to.
@@ -42,7 +43,8 @@ class EvaluationReport(Collector):
         super().__init__()
         self.run, self.weights = run, weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
-        self.unrecorded = ""  # why it leaves no record
+        self.unrecorded = ""  # why it leaves no record, and would leave none if done again
+        self.replaced = ""  # why it leaves none this time
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
         self.missing = ""  # why not, if they are not
 
@@ -52,10 +54,7 @@ class EvaluationReport(Collector):
         Raises:
             UserError: Lightning may have loaded other weights than those that were read before it.
         """
-        single = self.weights.average is None  # a committee has read its members once, and before
-        if trainer.strategy.broadcast(
-            single and not tested.held_by(self.weights.paths, self.weights)
-        ):
+        if trainer.strategy.broadcast(tested.are_others_now(self.weights)):
             raise UserError(f"{tested.replaced(self.weights)}; run test again")
         batches = len(trainer.test_dataloaders)  # type: ignore[arg-type] # the data module's
         if trainer.num_test_batches[0] < batches or self._rounded(trainer):
@@ -80,9 +79,9 @@ class EvaluationReport(Collector):
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
         gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
-        replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
-        self.unrecorded = partial or self._rounded(trainer) or unsaved or replaced
-        if self.unrecorded:
+        self.replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
+        self.unrecorded = partial or self._rounded(trainer) or unsaved
+        if self.unrecorded or self.replaced:
             withhold(trainer)
             return
         features = Features(nets_of(pl_module))
@@ -105,9 +104,9 @@ class EvaluationReport(Collector):
         if not trainer.is_global_zero:
             return
         self.unrecorded = self.unrecorded or doubt
-        if self.unrecorded:
+        if why := self.unrecorded or self.replaced:
             but = f"nothing is recorded except a line in {self.run.file(ledger.NAME)}"
-            self.summary = [f"{self.unrecorded}: {but}"]
+            self.summary = [f"{why}: {but}"]
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer)

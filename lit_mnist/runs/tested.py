@@ -82,6 +82,11 @@ def held_by(paths: Sequence[Path], weights: Weights) -> str:
         return ""
 
 
+def are_others_now(weights: Weights) -> bool:
+    """Whether a file that was read holds other weights; a committee has read its members once."""
+    return weights.average is None and not held_by(weights.paths, weights)
+
+
 def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str, Any]:
     """Returns the record for `results.json`; call it once `predictions.csv` is written.
 
@@ -109,9 +114,9 @@ def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str
 
 
 def replaced(weights: Weights) -> str:
-    """Describes weights that `holding` does not find."""
+    """Describes weights that are in none of their files any more."""
     (first, *more) = weights.paths
-    return f"{first}{' or another member' if more else ''}: replaced while it was tested"
+    return f"{first}{' or another member' if more else ''}: gone or replaced since it was read"
 
 
 def lower_precision(run: Run, precision: str) -> str:

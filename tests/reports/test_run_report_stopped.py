@@ -150,7 +150,7 @@ def replace_at(monkeypatch):
     return call
 
 
-REPLACED = f"{FOLDER}/checkpoints/best.ckpt: replaced while it was tested"
+REPLACED = f"{FOLDER}/checkpoints/best.ckpt: gone or replaced since it was read"
 
 
 def test_weights_replaced_before_the_trainer_reads_them_are_not_tested(
