@@ -140,7 +140,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             self._add(report)
             if self.trainer.is_global_zero:
-                best_score.refresh(self.run, path, weights.scores)
+                best_score.refresh(self.run, path, weights)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'test')}")
         self.unrecorded = report.unrecorded

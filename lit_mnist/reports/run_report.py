@@ -113,8 +113,8 @@ class EvaluationReport(Collector):
         scores |= self.trust(trainer)
         table = predictions_csv(self.predictions)
         files.write_text(self.run.predictions, table)
-        known = tested_files.without(self.run.results())
-        files.write_json(self.run.results_json, known | {"test_reads": self.reads})
+        begun = {"test_reads": self.reads}
+        self.run.change_results(lambda known: tested_files.without(known) | begun)
         self.write(trainer, scores)
         data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256, table)

@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from lit_mnist import files
 from lit_mnist.errors import UserError
-from lit_mnist.runs import tested_files
+from lit_mnist.runs import tested, tested_files
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.tested import Weights
 
 KEY = "best_file_sha256"  # in results.json
 REPLACED = "its best.ckpt is another file than the one that was scored; test it again"
@@ -75,18 +75,26 @@ def without(results: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in results.items() if not key.startswith("best_")}
 
 
-def refresh(run: Run, path: str | None, scores: Mapping[str, float]) -> None:
+def write(run: Run, scores: Mapping[str, float]) -> None:
+    """Writes the score of a file that may still be replaced, in place of another file's."""
+    run.change_results(lambda known: without(known) | entries_of(scores))
+
+
+def refresh(run: Run, path: str | None, weights: Weights) -> None:
     """Writes the score of the `best.ckpt` that is there now, in place of another file's.
 
     Args:
         run: The folder.
         path: A checkpoint that was read; nothing is done unless it is the run's `best.ckpt`.
-        scores: What `checkpoints.scores` returns for the file; empty if it is not known.
+        weights: What was read from it; nothing is done if it holds others now, as `fit`, which
+            has replaced it, writes their score.
     """
     if path is None or Path(path).resolve() != run.best.resolve():
         return
-    before = run.results()
-    noted = {KEY: tested_files.files_sha256([run.best])} if scores else {}
-    now = without(before) | entries_of(scores) | noted
-    if before != now:
-        files.write_json(run.results_json, now)
+    run.change_results(lambda known: _refreshed(known, weights, run))
+
+
+def _refreshed(known: dict[str, Any], weights: Weights, run: Run) -> dict[str, Any]:
+    sha256 = tested.held_by([run.best], weights)
+    noted = {KEY: sha256} if weights.scores else {}
+    return without(known) | entries_of(weights.scores) | noted if sha256 else known
