@@ -192,7 +192,9 @@ def test_a_failed_member_is_reported_and_the_others_are_trained(committee, train
     status, _, problems = committee("--members", "3")
     assert status == 2
     *reasons, last = problems.splitlines()
-    assert reasons == ["error: tb_logs/dense/seed_43: File exists; make room or choose another"]
+    assert reasons == [
+        "error: tb_logs/dense/seed_43: File exists; move what is there elsewhere or choose another"
+    ]
     assert last.startswith("error: dense/seed_43: not trained, see the error above")
     assert results(seed(44))["status"] == "complete"
     assert not OWN.exists()
