@@ -32,6 +32,7 @@ from lit_mnist.runs import best_score
 from lit_mnist.runs.tested import Weights
 from lit_mnist.training import swapped_weights
 from lit_mnist.workarounds.applied import applied
+from lit_mnist.workarounds.noise import of_resumed
 
 _OF_FIT = ("Be aware that when using", ".*the WeightAveraging callback", "The dirpath has changed")
 
@@ -70,9 +71,10 @@ class RunCLI(RunOptions):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             with warnings.catch_warnings():
-                if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    for text in _OF_FIT:
-                        warnings.filterwarnings("ignore", text)
+                own = of_resumed(self.run.last.parent)
+                # `fit` alone continues the callbacks of a checkpoint
+                for text in own if subcommand == "fit" else _OF_FIT:
+                    warnings.filterwarnings("ignore", text)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
