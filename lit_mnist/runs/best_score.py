@@ -14,6 +14,7 @@ from lit_mnist.runs.folder import Run
 from lit_mnist.runs.tested import Weights
 
 KEY = "best_file_sha256"  # in results.json
+TOUCHED = "best_file_touched"  # when that file was put in place, in ns; others newer are hashed
 REPLACED = "its best.ckpt is another file than the one that was scored; test it again"
 
 
@@ -35,7 +36,8 @@ def rounded(score: float) -> float:
 def note(run: Run) -> None:
     """Notes which file the score is of, once no more is written to it."""
     if "best_val_acc" in run.results() and run.best.is_file():
-        run.update_results(**{KEY: tested_files.files_sha256([run.best])})
+        touched = tested_files.touched(run.best)  # first, or it may be a newer file's
+        run.update_results(**{KEY: tested_files.files_sha256([run.best]), TOUCHED: touched})
 
 
 def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
@@ -43,7 +45,8 @@ def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
     run, noted = Run(folder), results.get(KEY)
     if not isinstance(noted, str) or not run.best.is_file():
         return ""  # trained by an earlier version, or training still
-    since = run.results_json.stat().st_mtime_ns
+    # by an earlier version: when anything was last written down, which may be later
+    since = results.get(TOUCHED) or run.results_json.stat().st_mtime_ns
     return REPLACED if tested_files.changed([run.best], since, noted) else ""
 
 
@@ -95,6 +98,6 @@ def refresh(run: Run, path: str | None, weights: Weights) -> None:
 
 
 def _refreshed(known: dict[str, Any], weights: Weights, run: Run) -> dict[str, Any]:
-    sha256 = tested.held_by([run.best], weights)
-    noted = {KEY: sha256} if weights.scores else {}
+    touched, sha256 = tested_files.touched(run.best), tested.held_by([run.best], weights)
+    noted = {KEY: sha256, TOUCHED: touched} if weights.scores else {}
     return without(known) | entries_of(weights.scores) | noted if sha256 else known

@@ -140,3 +140,11 @@ def test_an_edited_file_has_no_score_of_the_weights_before(call, capsys):
     assert listed(capsys)["best_val_acc"] is None
     assert main(["export", str(FOLDER), "--format", "safetensors"]) == 0
     assert "validation, which chose" not in (FOLDER / "MODEL_CARD.md").read_text()
+
+
+def test_a_test_of_another_checkpoint_does_not_vouch_for_a_replaced_file(exchanged, capsys):
+    """It writes results.json, which is newer than the file from then on."""
+    assert exchanged("test", "--ckpt_path", "last")[0] == 0
+    row = listed(capsys)
+    assert row["best_val_acc"] is None
+    assert best_score.REPLACED in row["problem"]
