@@ -56,7 +56,8 @@ class RankBuffers(AfterStart):
     def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores this rank's; if the number of ranks has changed, all go on with the first's."""
         if len(self.loaded) == trainer.world_size:
-            own, model = self.loaded[trainer.global_rank], trainer.strategy.model
+            own = self.loaded[trainer.global_rank]
+            model: Any = trainer.strategy.model
             for name, one in pl_module.named_buffers():
                 if name in own:
                     one.copy_(own[name])
