@@ -1,17 +1,19 @@
 """The score of `best.ckpt` in `results.json`, and whether the file is still the one it is of.
 
-As in `tested_files`, no weights are loaded.
+As in `tested_files`, no weights are loaded, except to refresh that score.
 """
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import tested, tested_files
+from lit_mnist.runs import tested_files
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.tested import Weights
+
+if TYPE_CHECKING:
+    from lit_mnist.runs.tested import Weights
 
 KEY = "best_file_sha256"  # in results.json
 TOUCHED = "best_file_touched"  # when that file was put in place, in ns; others newer are hashed
@@ -83,7 +85,7 @@ def write(run: Run, scores: Mapping[str, float]) -> None:
     run.change_results(lambda known: without(known) | entries_of(scores))
 
 
-def refresh(run: Run, path: str | None, weights: Weights) -> None:
+def refresh(run: Run, path: str | None, weights: "Weights") -> None:
     """Writes the score of the `best.ckpt` that is there now, in place of another file's.
 
     Args:
@@ -97,7 +99,11 @@ def refresh(run: Run, path: str | None, weights: Weights) -> None:
     run.change_results(lambda known: _refreshed(known, weights, run))
 
 
-def _refreshed(known: dict[str, Any], weights: Weights, run: Run) -> dict[str, Any]:
+def _refreshed(known: dict[str, Any], weights: "Weights", run: Run) -> dict[str, Any]:
+    from lit_mnist.runs import tested  # imports torch, which the list of runs does without
+
     touched, sha256 = tested_files.touched(run.best), tested.held_by([run.best], weights)
+    if known.get(KEY) == sha256:  # a copy of the file is no reason to write
+        touched = known.get(TOUCHED, touched)
     noted = {KEY: sha256, TOUCHED: touched} if weights.scores else {}
     return without(known) | entries_of(weights.scores) | noted if sha256 else known
