@@ -2,27 +2,51 @@
 
 import csv
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from lightning.fabric.loggers import csv_logs
 from lightning.pytorch.loggers import CSVLogger
 
+from lit_mnist import files
 from lit_mnist.machine.patching import replaced
+
+_save = csv_logs._ExperimentWriter.save
 
 
 def kept_rows() -> AbstractContextManager[None]:
     """Adds to the `metrics.csv` of a version that the user names again, as TensorBoard does.
 
     Lightning deletes it, so that a resumed `fit` or a `test` with the same options loses what was
-    logged before (lightning/fabric/loggers/csv_logs.py, `_check_log_dir_exists`).
+    logged before (lightning/fabric/loggers/csv_logs.py, `_check_log_dir_exists`). It also goes on
+    with the columns that it remembers, where a `test` during `fit` has added some to the file.
     """
+    kind = csv_logs._ExperimentWriter
+    return replaced(
+        (kind, "_check_log_dir_exists", _read_columns),
+        (kind, "_record_new_keys", _add_columns),
+        (kind, "save", _save_alone),
+    )
 
-    def read_columns(writer: Any) -> None:
-        if writer._fs.isfile(writer.metrics_file_path):
-            with _opened(writer) as file:
-                writer.metrics_keys = next(csv.reader(file), [])
 
-    return replaced((csv_logs._ExperimentWriter, "_check_log_dir_exists", read_columns))
+def _read_columns(writer: Any) -> None:
+    if writer._fs.isfile(writer.metrics_file_path):
+        with _opened(writer) as file:
+            writer.metrics_keys = next(csv.reader(file), [])
+
+
+def _add_columns(writer: Any) -> set[str]:
+    """Returns the columns that the file lacks; the others keep their order there."""
+    _read_columns(writer)
+    new = set[str]().union(*writer.metrics).difference(writer.metrics_keys)
+    if new:
+        writer.metrics_keys = sorted({*writer.metrics_keys, *new})
+    return new
+
+
+def _save_alone(writer: Any) -> None:
+    with files.alone_in(Path(writer.log_dir)):
+        _save(writer)
 
 
 def count(logger: CSVLogger) -> int:
@@ -45,9 +69,14 @@ def purge(logger: CSVLogger, step: int, first: int) -> None:
         first: The number of rows that stay in any case.
     """
     writer: Any = logger.experiment
+    if writer._fs.isfile(writer.metrics_file_path):
+        with files.alone_in(Path(writer.log_dir)):
+            _purge(writer, step, first)
+
+
+def _purge(writer: Any, step: int, first: int) -> None:
     path, system = writer.metrics_file_path, writer._fs
-    if not system.isfile(path):
-        return
+    _read_columns(writer)
     with _opened(writer) as file:
         rows = [
             row

@@ -23,7 +23,6 @@ from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.run_config import read_config
 from lit_mnist.training import swapped_weights
 
 
@@ -112,11 +111,14 @@ class EvaluationReport(Collector):
         scores |= self.trust(trainer)
         table = predictions_csv(self.predictions)
         files.write_text(self.run.predictions, table)
-        known = tested_files.without(self.run.results())
-        files.write_json(self.run.results_json, known | {"test_reads": self.reads})
+        board.withdraw_test(self.run)
+        reads = {"test_reads": self.reads}
+        self.run.change_results(lambda known: tested_files.without(known) | reads)
         self.write(trainer, scores)
         data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256, table)
+        if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
+            board.add_test(self.run, scores, self.weights.epoch)
         self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
 
@@ -170,10 +172,6 @@ class EvaluationReport(Collector):
         matrix = plots.confusion_matrix(labels, classes)
         self.show(trainer, "confusion", plots.confusion(matrix, names))
         self.curves(trainer, scores["test_acc"])
-        if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
-            known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            config = read_config(self.run.config_yaml)
-            board.add_test(self.run, config, known, self.weights.epoch)
 
     def show(self, trainer: Trainer, name: str, figure: Figure) -> None:
         """Saves a figure and adds it to loggers at the step of the tested weights."""

@@ -239,7 +239,7 @@ def test_another_space_or_storage_is_refused(quick, sweep):
     status, _, problems = sweep("--trials", "2", "--trainer.limit_train_batches", "1")
     assert status == 2
     assert "the options of the sweep dense changed: trainer.max_epochs 1, now 3;" in problems
-    assert "; trainer.limit_train_batches None, now 1" in problems
+    assert "; trainer.limit_train_batches not set, now 1" in problems
     Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
     status, _, problems = sweep(*QUICK)
     assert "the space of the sweep dense changed: model.lr" in problems
