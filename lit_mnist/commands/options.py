@@ -163,7 +163,7 @@ class RunOptions(RunParser):
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
-        plugins = whole_files(constructors.listed(users))
+        plugins = whole_files(constructors.listed(users), self.run)
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))

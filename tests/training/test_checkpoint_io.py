@@ -4,6 +4,7 @@ import contextlib
 import json
 import re
 import threading
+from pathlib import Path
 
 import pytest
 import torch
@@ -11,6 +12,7 @@ from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from lit_mnist.runs import safe_torch
+from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
 from lit_mnist.workarounds import applied
 from tests import kept
@@ -53,7 +55,7 @@ def test_upstream_still_reads_a_checkpoint_before_it_is_written(tmp_path, change
 
 @pytest.mark.parametrize("base", [None, TorchCheckpointIO(), AsyncCheckpointIO()])
 def test_whole_files_are_written_also_beneath_another_plugin(base):
-    (plugin,) = whole_files([_WrappingCheckpointIO(base)])
+    (plugin,) = whole_files([_WrappingCheckpointIO(base)], Run(Path()))
     while isinstance(plugin, _WrappingCheckpointIO):
         plugin = plugin.checkpoint_io
     assert type(plugin) is WholeFileCheckpointIO
