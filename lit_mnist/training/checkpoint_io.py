@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -29,13 +30,16 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Saves `checkpoint` to `path`, whole or not at all.
+        """Saves `checkpoint` to `path`, whole or not at all; to a URL as Lightning does.
 
         Raises:
             UserError: It holds objects that cannot be loaded without running code.
             OSError: The disk is full, which torch reports only as a short write.
         """
         checkpoint = readable(checkpoint)
+        if not _is_local_file_protocol(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         with replacing(Path(path)) as temporary, _checksums():
             try:
                 torch.save(checkpoint, temporary)
