@@ -48,8 +48,8 @@ class ReadableSave:
         self.save(readable(checkpoint), path, *args, **kwargs)
         file = Path(path)
         if file.resolve() in self.unread and file.exists():  # or a thread of its own still writes
-            self.unread = set()
             self._read(file)
+            self.unread = set()  # but not if it fails: others may be under way, as of a thread's
 
     def _read(self, path: Path) -> None:
         try:
