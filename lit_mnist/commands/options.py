@@ -109,7 +109,8 @@ class RunOptions(RunParser):
         chosen: dict[str, object] = {
             "model.init_args.channels_last": hardware.channels_last(device)
         }
-        if self.subcommand == "fit":  # everything else is computed in float32
+        named = precision_checks.plugin(config.trainer)
+        if self.subcommand == "fit" and not named:  # everything else is computed in float32
             chosen["trainer.precision"] = hardware.precision(device)
         for key, value in chosen.items():
             if key in config and config[key] is None:
