@@ -60,13 +60,14 @@ def count(logger: CSVLogger) -> int:
         return held + max(0, sum(1 for _ in file) - 1)
 
 
-def purge(logger: CSVLogger, step: int, first: int) -> None:
+def purge(logger: CSVLogger, step: int, first: int | None) -> None:
     """Removes the rows of this step and later ones, and what a killed process has half written.
 
     Args:
         logger: The logger.
         step: The first step that is logged again.
-        first: The number of rows that stay in any case.
+        first: The number of rows that stay in any case: all that the checkpoint knows of. None if
+            that is not known.
     """
     writer: Any = logger.experiment
     if writer._fs.isfile(writer.metrics_file_path):
@@ -81,7 +82,11 @@ def _purge(writer: Any, step: int, first: int) -> None:
         rows = [
             row
             for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row) and (place < first or int(row["step"]) < step)
+            if _is_whole(row)
+            and (
+                place < (first or 0)
+                or (int(row["step"]) < step and not (first is not None and _has_own_step(row)))
+            )
         ]
     if not rows:
         system.rm_file(path)
@@ -97,6 +102,16 @@ def _purge(writer: Any, step: int, first: int) -> None:
 
 def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
+
+
+def _has_own_step(row: dict[str, str]) -> bool:
+    """Whether a row of training is at a step of the user's, such as `self.log("step", epoch)`.
+
+    Lightning notes the epoch in all others, also in those of a test (connectors/logger_connector,
+    `log_metrics`).
+    """
+    named = {name for name, value in row.items() if value} - {"step"}
+    return "epoch" not in named and not all("test" in name for name in named)
 
 
 def _opened(writer: Any) -> Any:

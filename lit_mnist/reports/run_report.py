@@ -138,7 +138,7 @@ class EvaluationReport(Collector):
         return {"calibration": abstention.report(self.held_out.answers, self.predictions.answers)}
 
     def _rounded(self, trainer: Trainer) -> str:
-        return tested.lower_precision(self.run, str(trainer.precision))
+        return tested.lower_precision(self.run, trainers.precision(trainer))
 
     def _note(self, trainer: Trainer, scores: dict[str, Any], swapped: str) -> int:
         digest = "" if swapped or self._rounded(trainer) else self.weights.sha256

@@ -122,14 +122,19 @@ def replaced(weights: Weights) -> str:
 def lower_precision(run: Run, precision: str) -> str:
     """Describes a Trainer's precision that rounds the weights to fewer digits than the run's own.
 
+    Args:
+        run: The folder.
+        precision: As `trainers.precision` names it; a plugin of the user's may round them.
+
     Returns:
         The description; empty if the weights stay exact.
     """
-    rounds = precision.endswith("-true") and not precision.startswith(("32", "64"))
+    rounds = not precision.startswith(("32", "64")) and not precision.endswith("-mixed")
     own = run.results().get("precision", "float32")  # a committee's folder has none
     if not rounds or precision == own:
         return ""
-    return f"tested in {precision}, which rounds the weights of a run in {own}"
+    surely = "rounds" if precision.endswith("-true") else "may round"
+    return f"tested in {precision}, which {surely} the weights of a run in {own}"
 
 
 def why_untested(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:

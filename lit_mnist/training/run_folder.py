@@ -102,7 +102,7 @@ class RunFolder(Callback):
             **trainers.data_module(trainer).fingerprint(),
             "hardware": device_name(trainer.strategy.root_device),
             "ranks": trainer.world_size,
-            "precision": str(trainer.precision),
+            "precision": trainers.precision(trainer),
             "channels_last": bool(pl_module.hparams.get("channels_last")),
             "versions": versions(),
         }
