@@ -75,28 +75,27 @@ def purge(logger: CSVLogger, step: int, first: int | None) -> None:
             _purge(writer, step, first)
 
 
-def _purge(writer: Any, step: int, first: int) -> None:
+def _purge(writer: Any, step: int, first: int | None) -> None:
     path, system = writer.metrics_file_path, writer._fs
     _read_columns(writer)
+
+    def stays(place: int, row: dict[str, str]) -> bool:
+        if first is not None and (place < first or _has_own_step(row)):
+            return place < first
+        return int(row["step"]) < step
+
     with _opened(writer) as file:
-        rows = [
-            row
-            for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row)
-            and (
-                place < (first or 0)
-                or (int(row["step"]) < step and not (first is not None and _has_own_step(row)))
-            )
-        ]
+        table = enumerate(csv.DictReader(file))
+        rows = [row for place, row in table if _is_whole(row) and stays(place, row)]
     if not rows:
         system.rm_file(path)
         writer.metrics_keys = []
         return
     temporary = f"{path}.tmp"
     with system.open(temporary, "w", newline="") as file:
-        table = csv.DictWriter(file, writer.metrics_keys)
-        table.writeheader()
-        table.writerows(rows)
+        written = csv.DictWriter(file, writer.metrics_keys)
+        written.writeheader()
+        written.writerows(rows)
     system.mv(temporary, path)
 
 

@@ -70,7 +70,7 @@ def load(metric: Metric, values: dict[str, Any]) -> None:
 def restore(module: LightningModule, found: dict[str, dict[str, Any]]) -> list[str]:
     """Sets what `of` gave; returns the names of those metrics that the module has no more."""
     for name, one in [*module.named_modules()]:
-        if isinstance(one, MetricTracker) and name in found:
+        if isinstance(one, MetricTracker) and _LENGTH in found.get(name, {}):
             set_length(one, found[name][_LENGTH])
     modules = dict(module.named_modules())
     for name, values in found.items():
