@@ -120,14 +120,11 @@ def replaced(weights: Weights) -> str:
 
 
 def lower_precision(run: Run, precision: str) -> str:
-    """Describes a Trainer's precision that rounds the weights to fewer digits than the run's own.
+    """Describes a precision that rounds the weights more than the run's own; empty if exact.
 
     Args:
         run: The folder.
         precision: As `trainers.precision` names it; a plugin of the user's may round them.
-
-    Returns:
-        The description; empty if the weights stay exact.
     """
     rounds = not precision.startswith(("32", "64")) and not precision.endswith("-mixed")
     own = run.results().get("precision", "float32")  # a committee's folder has none

@@ -64,13 +64,13 @@ def test_rows_fit_columns_in_an_order_of_the_users_own(fit, tmp_path):
 
 
 def test_rows_of_another_command_stay_when_later_ones_are_purged(fit, tmp_path):
-    log(CSVLogger(tmp_path, "x", 0), 0, acc=0.5)
-    log(CSVLogger(tmp_path, "x", 0), 5, acc=0.6)
+    log(CSVLogger(tmp_path, "x", 0), 0, test_acc=0.5)
+    log(CSVLogger(tmp_path, "x", 0), 5, test_acc=0.6)
     kept_rows.purge(fit, step=5, first=1)
     log(fit, 5, loss=1.0)
     assert rows(tmp_path) == [
         {"step": "0", "loss": "3.0"},
-        {"step": "0", "acc": "0.5"},
+        {"step": "0", "test_acc": "0.5"},
         {"step": "5", "loss": "1.0"},
     ]
 
