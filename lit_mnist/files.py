@@ -42,6 +42,23 @@ def replacing(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
+@contextlib.contextmanager
+def alone_in(folder: Path) -> Iterator[None]:
+    """Keeps other processes of this machine out of such a block for the same folder.
+
+    The folder itself is locked, so that no file is left over. Nothing is kept out where there is no
+    folder yet, or where folders cannot be locked: on Windows, and in some network file systems.
+    """
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(OSError, ImportError):
+            import fcntl
+
+            descriptor = os.open(folder, os.O_RDONLY)
+            stack.callback(os.close, descriptor)  # which unlocks it
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+
+
 def remove_temporaries(folder: Path) -> None:
     """Removes temporary files that a process killed inside `replacing` has left in the folder."""
     for left in folder.glob(".*.????????.tmp"):

@@ -1,4 +1,4 @@
-"""The callbacks and the data module of a trainer, of which mypy does not know."""
+"""The callbacks and the data module of a trainer, of which mypy does not know; its precision."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -24,6 +24,13 @@ def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
 def data_module(trainer: Trainer) -> Any:
     """Returns a trainer's data module; the command line always has one."""
     return trainer.datamodule  # type: ignore[attr-defined] # set in its __init__, undeclared
+
+
+def precision(trainer: Trainer) -> str:
+    """Names a trainer's precision; a plugin of the user's by its class, as only that tells all."""
+    plugin = trainer.precision_plugin
+    stock = type(plugin).__module__.startswith("lightning.")
+    return str(plugin.precision) if stock else f"{type(plugin).__name__} ({plugin.precision})"
 
 
 def resumes(trainer: Trainer) -> bool:

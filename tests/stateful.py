@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from torch import nn
 from torch.optim.lr_scheduler import ReduceLROnPlateau
-from torchmetrics import MaxMetric, MinMaxMetric, RunningMean
-from torchmetrics.classification import MulticlassAccuracy
+from torchmetrics import MaxMetric, MetricCollection, MetricTracker, MinMaxMetric, RunningMean
+from torchmetrics.classification import MulticlassAccuracy, MulticlassF1Score
 
 from lit_mnist.models import DenseModule
 
@@ -67,6 +67,32 @@ class CountsOn(DenseModule):
     def on_train_epoch_end(self):
         self.log("best", self.best.compute())
         self.log_dict({f"range_{name}": value for name, value in self.range.compute().items()})
+
+
+class Tracks(DenseModule):
+    """Has a metric of each epoch, as torchmetrics' documentation does."""
+
+    def __init__(self):
+        super().__init__(lr=0.05)
+        right = MulticlassAccuracy(10, average="micro")
+        self.epochs = MetricTracker(right)
+        self.both = MetricTracker(MetricCollection([right, MulticlassF1Score(10)]))
+
+    def on_train_epoch_start(self):
+        self.epochs.increment()
+        self.both.increment()
+
+    def training_step(self, batch, batch_idx):
+        logits = self(batch.images).detach()
+        self.epochs.update(logits, batch.labels)
+        self.both.update(logits, batch.labels)
+        return super().training_step(batch, batch_idx)
+
+    def on_train_epoch_end(self):
+        best, epoch = self.epochs.best_metric(return_step=True)
+        values = {"right": self.epochs.compute(), "best_right": best, "best_at": float(epoch)}
+        first = self.both.compute_all()["MulticlassF1Score"][0]
+        self.log_dict(values | {"first": first} | self.both.best_metric())
 
 
 class StartsAfresh(DenseModule):

@@ -20,7 +20,7 @@ durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
 no_effect          refuses options that have no effect, as what they depend on is off
 callback_checks    refuses callbacks that cannot work together
-precision_checks   refuses a precision that a module's weights do not survive
+precision_checks   refuses a precision that a plugin sets, too, or that weights do not survive
 rank_checks        refuses ranks that cannot work together
 error_messages     turns errors of the parser into one line
 dependency_errors  turns errors of libraries into one line

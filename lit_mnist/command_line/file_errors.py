@@ -6,11 +6,23 @@ import sys
 from pathlib import Path
 from typing import Any
 
+_ELSEWHERE = "move what is there elsewhere or choose another"
+_OF_CODE = {
+    errno.EROFS: "mount it for writing or choose another",
+    errno.EEXIST: _ELSEWHERE,
+    errno.ENOTDIR: _ELSEWHERE,
+    errno.EISDIR: _ELSEWHERE,
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EMFILE: "allow more open files, as with ulimit -n",
+}
+
 
 def remedy(error: OSError) -> str:
     """Returns what the user can do about a file that cannot be read, written or started."""
-    if error.errno == errno.EROFS:
-        return "mount it for writing or choose another"
+    if error.errno in _OF_CODE:
+        return _OF_CODE[error.errno]
+    if isinstance(error, FileNotFoundError):  # also those of libraries, without a code
+        return "name one that exists, or run this again if another process has replaced it"
     if isinstance(error, PermissionError):
         return f"allow this user to {_forbidden(error.filename)} or choose another"
     return "make room or choose another"

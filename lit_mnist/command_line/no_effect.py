@@ -54,20 +54,24 @@ def check(args: Sequence[str], config: Any) -> None:
 
 
 def _is_known(option: str, config: Any) -> bool:
-    """Whether a class uses an option as ours do: a user's own methods may use any of them."""
+    """Whether a class uses an option as ours do: what a user adds to it may use any of them."""
     kind = pkgutil.resolve_name(config.model.class_path)
-    own = [
-        one
-        for one in kind.__mro__
-        if one not in ClassifierModule.__mro__ and not one.__module__.startswith("lit_mnist.")
-    ]
-    methods = [
-        one
-        for base in own
-        for one in vars(base).values()
-        if inspect.isfunction(one) and one.__module__ == base.__module__
-    ]
-    return option.startswith("data.") or (issubclass(kind, ClassifierModule) and not methods)
+    if option.startswith("data."):
+        return True
+    if not isinstance(kind, type) or not issubclass(kind, ClassifierModule):
+        return False
+    users = [one for one in kind.__mro__ if one not in ClassifierModule.__mro__]
+    own = [one for one in users if not one.__module__.startswith("lit_mnist.")]
+    return all(_is_harmless(*item) for base in own for item in vars(base).items())
+
+
+def _is_harmless(name: str, value: Any) -> bool:
+    """Whether an attribute of a class uses no option: its net, or what it has by inheritance."""
+    if name in ("net_type", "_abc_impl"):
+        return True
+    if callable(value):  # of each class, ClassifierModule wraps its base's configure_callbacks
+        return str(inspect.unwrap(value).__module__).startswith(("lightning.", "lit_mnist."))
+    return name.startswith("__")
 
 
 def _default(option: str, config: Any) -> Any:
@@ -84,10 +88,12 @@ def _default(option: str, config: Any) -> Any:
 
 
 def _is_of_file(args: Sequence[str], option: str, switch: str) -> bool:
-    """Whether an option is only in configs, of which one switches it on or has all options."""
+    """Whether an option is only in files, of which one switches it on or has all options."""
     typed = {arg.partition("=")[0] for arg in split_configs(args)[1]}
     if typed & {f"--{option}", f"--{option.replace('.init_args', '')}"}:
         return False
+    if f"--{option.partition('.')[0]}" in typed:  # as --data FILE, which may switch it on
+        return True
     files = [safe_yaml.read(path) for path in config_files(args) if Path(path).is_file()]
     return any(flat(one).get(switch) or one.keys() >= _OF_ALL for one in files)
 

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from lit_mnist.command_line import no_effect
 from lit_mnist.command_line.dependency_errors import explaining
 from lit_mnist.command_line.run_parser import RunParser
 from lit_mnist.command_line.run_spec import RunSpec
@@ -22,6 +23,10 @@ class _Parsed(RunParser):
 class _Constructed(RunParser):
     """A LightningCLI that instantiates what its options name, but no trainer."""
 
+    def before_instantiate_classes(self) -> None:
+        """Refuses options without effect, as `fit` does."""
+        no_effect.check(self.args, self.config["fit"])
+
     def instantiate_trainer(self, **_: Any) -> Any:
         """Instantiates none, as that needs the devices."""
 
@@ -33,7 +38,8 @@ def check_constructors(spec: RunSpec) -> None:
     """Instantiates the classes that the options of a run name: model, callbacks, loggers.
 
     Raises:
-        UserError: The constructor of one refuses its arguments, or an option is wrong.
+        UserError: The constructor of one refuses its arguments, or an option is wrong or has no
+            effect.
     """
     with explaining(), applied():
         _Constructed(spec.argv("fit"))

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from jsonargparse.typing import NonNegativeInt
+from lightning.pytorch.accelerators import Accelerator
 from lightning.pytorch.cli import LightningCLI
 from lightning.pytorch.strategies import Strategy
 
@@ -29,6 +30,8 @@ _BUILT: dict[str, tuple[Any, Any, Any]] = {}
 _INTERNAL = re.compile(
     r",\s+lit_mnist\.(?:logs|reports|resuming|training|models\.[a-z_]+)(?:\.\w+)+"
 )
+# Options that take a class or a word: the parser takes the first that fits
+_NAMED = {"trainer.accelerator": Accelerator | str, "trainer.strategy": Strategy | str}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -100,13 +103,14 @@ class RunParser(CommandLineWins):
     def add_arguments_to_parser(self, parser: Any) -> None:
         """Links the data module's seed to the run's, and parses 1 as an integer.
 
-        The dotted name of a strategy is parsed as a class also where none of its options is given.
+        The dotted name of a strategy or an accelerator is parsed as a class also where none of its
+        options is given.
         """
         parser.link_arguments("seed_everything", "data.seed")
         for action in parser._actions:
             action._typehint = _whole_numbers_first(getattr(action, "_typehint", None))
-            if action.dest == "trainer.strategy":
-                action._typehint = Strategy | str  # the parser takes the first that fits
+            if action.dest in _NAMED:
+                action._typehint = _NAMED[action.dest]
 
     def parse_arguments(self, parser: Any, args: Any) -> None:
         """Parses the command line; errors are one line."""

@@ -9,7 +9,7 @@ from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.utilities import rank_zero_only
 from torch.nn.parameter import is_lazy
 
-from lit_mnist import program
+from lit_mnist import program, trainers
 from lit_mnist.command_line.arguments import config_files
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
@@ -36,8 +36,9 @@ def say_begins(
     layout = options["model"].get("init_args", {}).get("channels_last")
     order = "channels last" if layout else "channels first"
     device = device_name(trainer.strategy.root_device)
-    chosen = f"{device}: precision {trainer.precision}, {order}"
-    say(f"{chosen} (--trainer.precision and --model.channels_last pin them)")
+    chosen = f"{device}: precision {trainers.precision(trainer)}, {order}"
+    pins = "plugins" if options["trainer"]["precision"] is None else "precision"
+    say(f"{chosen} (--trainer.{pins} and --model.channels_last pin them)")
 
 
 @rank_zero_only

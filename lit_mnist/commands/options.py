@@ -109,7 +109,8 @@ class RunOptions(RunParser):
         chosen: dict[str, object] = {
             "model.init_args.channels_last": hardware.channels_last(device)
         }
-        if self.subcommand == "fit":  # everything else is computed in float32
+        named = precision_checks.plugin(config.trainer)
+        if self.subcommand == "fit" and not named:  # everything else is computed in float32
             chosen["trainer.precision"] = hardware.precision(device)
         for key, value in chosen.items():
             if key in config and config[key] is None:
@@ -163,7 +164,7 @@ class RunOptions(RunParser):
 
     def _plugins(self, users: Any) -> list[Any]:
         """Adds whole files, and leaves it to SLURM to put a job back into its queue."""
-        plugins = whole_files(constructors.listed(users))
+        plugins = whole_files(constructors.listed(users), self.run)
         named = any(isinstance(plugin, ClusterEnvironment) for plugin in plugins)
         if by_slurm() and not named:
             plugins.append(SLURMEnvironment(auto_requeue=False))

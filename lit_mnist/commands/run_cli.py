@@ -32,6 +32,7 @@ from lit_mnist.runs import best_score
 from lit_mnist.runs.tested import Weights
 from lit_mnist.training import swapped_weights
 from lit_mnist.workarounds.applied import applied
+from lit_mnist.workarounds.noise import of_resumed
 
 _OF_FIT = ("Be aware that when using", ".*the WeightAveraging callback", "The dirpath has changed")
 
@@ -70,9 +71,10 @@ class RunCLI(RunOptions):
     def _run_subcommand(self, subcommand: str) -> None:
         try:
             with warnings.catch_warnings():
-                if subcommand != "fit":  # which alone continues the callbacks of a checkpoint
-                    for text in _OF_FIT:
-                        warnings.filterwarnings("ignore", text)
+                own = of_resumed(self.run.last.parent)
+                # `fit` alone continues the callbacks of a checkpoint
+                for text in own if subcommand == "fit" else _OF_FIT:
+                    warnings.filterwarnings("ignore", text)
                 super()._run_subcommand(subcommand)
         except SystemExit as ended:  # which is how Lightning leaves at Ctrl-C and SIGTERM
             terminated = isinstance(ended, SIGTERMException) or ended.code == 128 + signal.SIGTERM
@@ -140,7 +142,7 @@ class RunCLI(RunOptions):
         if not self.fast_dev_run:
             self._add(report)
             if self.trainer.is_global_zero:
-                best_score.refresh(self.run, path, weights.scores)
+                best_score.refresh(self.run, path, weights)
         self.trainer.test(model, datamodule, ckpt_path=path, verbose=False, weights_only=True)
         say(f"{path or self.run.folder}: {evaluation.scores(self.trainer, 'test')}")
         self.unrecorded = report.unrecorded

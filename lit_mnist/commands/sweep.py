@@ -2,10 +2,11 @@
 
 import argparse
 import hashlib
+import itertools
 import json
 import os
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple, Self
 
@@ -23,6 +24,7 @@ from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 
 # Options that depend on the machine, or that may change when a sweep is resumed
+_TOGETHER = 50  # sets of values that are tried; each takes some hundredths of a second
 _FREE = (*set(FREE_OPTIONS) - set(LIMITS), "trainer.precision", "model.init_args.channels_last")
 
 
@@ -138,10 +140,32 @@ def _check_values(spec: RunSpec, path: Path, searched: Space) -> None:
         for place in range(max(map(len, extremes.values()))):
             row = {option: ends[place % len(ends)] for option, ends in extremes.items()}
             _check_trial(parsed_options(spec.with_settings(row)))
-    except UserError:
+    except UserError as error:
         for option, ends in extremes.items():
             for value in ends:
                 _check_value(spec, path, option, value)
+        _check_together(spec, path, extremes, error)
+
+
+def _check_together(
+    spec: RunSpec, path: Path, extremes: Mapping[str, Sequence[Any]], refused: UserError
+) -> None:
+    """Refuses values of which each is accepted alone, and none with those of other options."""
+    together = itertools.product(*extremes.values())
+    tried = [*itertools.islice(together, _TOGETHER + 1)]
+    for values in tried[:_TOGETHER]:
+        try:
+            _check_trial(
+                parsed_options(spec.with_settings(dict(zip(extremes, values, strict=True))))
+            )
+        except UserError:
+            continue
+        print(f"some trials will fail, as not all values go together: {refused}")
+        return
+    if len(tried) > _TOGETHER:  # too many to know
+        print(f"trials may fail, as not all values go together: {refused}")
+        return
+    raise UserError(f"{path}: no values of its options go together: {refused}")
 
 
 def _check_value(spec: RunSpec, path: Path, option: str, value: Any) -> None:

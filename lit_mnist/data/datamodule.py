@@ -17,7 +17,7 @@ from lit_mnist.data.batches import Batch, TrainBatches, check_batch_size, seed_g
 from lit_mnist.data.datasets import DIGITS, Dataset, SplitName
 from lit_mnist.data.eval_batches import EvalBatches
 from lit_mnist.data.fingerprint import check_same, fingerprint
-from lit_mnist.data.module_hook import after_transfer, in_precision
+from lit_mnist.data.module_hook import after_transfer, in_each, in_precision
 from lit_mnist.data.option_types import Folds, Seed, one_of, plain
 from lit_mnist.data.split import Partition, check_fold
 from lit_mnist.data.turns import Turns
@@ -152,13 +152,14 @@ class MNISTDataModule(LightningDataModule):
 
         What a loader of a subclass gives is left to the module, whose own such hook follows.
         """
-        if isinstance(batch, Batch):
-            images = unit_floats(batch.images)
-            if batch.seed is not None:
-                seed_generators(batch.seed, images.device)  # dropout draws from it next
-                images = self.augment(images) if self.augment else images
-            batch = batch.replace(images=in_precision(self.trainer, images))
-        return after_transfer(self.trainer, batch, dataloader_idx)
+        return after_transfer(self.trainer, in_each(self._prepared, batch), dataloader_idx)
+
+    def _prepared(self, batch: Batch) -> Batch:
+        images = unit_floats(batch.images)
+        if batch.seed is not None:
+            seed_generators(batch.seed, images.device)  # dropout draws from it next
+            images = self.augment(images) if self.augment else images
+        return batch.replace(images=in_precision(self.trainer, images))
 
     def fingerprint(self, partition: Partition | None = None) -> dict[str, Any]:
         """Returns hashes (SHA-256) of the images that a model is trained and validated on.
@@ -195,6 +196,5 @@ class MNISTDataModule(LightningDataModule):
         return EvalBatches(images, labels, indices, batch_size=self.eval_batch_size, **place)
 
     def _place(self) -> dict[str, int]:
-        if self.trainer is None:
-            return {"rank": 0, "world_size": 1}
-        return {"rank": self.trainer.global_rank, "world_size": self.trainer.world_size}
+        one = self.trainer
+        return {"rank": one.global_rank, "world_size": one.world_size} if one else {}

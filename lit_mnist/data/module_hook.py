@@ -1,5 +1,6 @@
 """A module's own batch hooks, and the run's precision: beside a data module's, and by hand."""
 
+from collections.abc import Callable
 from typing import Any
 
 from lightning.pytorch import Trainer
@@ -15,6 +16,17 @@ HOOK = "on_after_batch_transfer"
 def in_precision(trainer: Trainer | None, images: Tensor) -> Tensor:
     """Converts images as Lightning converts a batch's, which it has done while these were uint8."""
     return images if trainer is None else trainer.precision_plugin.convert_input(images)
+
+
+def in_each(prepare: Callable[[Batch], Batch], batch: Any) -> Any:
+    """Prepares a batch, or each of those that a CombinedLoader has put together."""
+    if isinstance(batch, Batch):
+        return prepare(batch)
+    if type(batch) is dict:
+        return {name: in_each(prepare, one) for name, one in batch.items()}
+    if type(batch) in (list, tuple):
+        return type(batch)(in_each(prepare, one) for one in batch)
+    return batch
 
 
 def after_transfer(trainer: Trainer | None, batch: Any, dataloader_idx: int) -> Any:

@@ -28,6 +28,7 @@ from lit_mnist.logs.run_logger import RunLogger
 from lit_mnist.logs.validated import Validated
 from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import FINAL, Run
+from lit_mnist.runs.run_config import read_config
 
 if TYPE_CHECKING:
     from torch.utils.tensorboard import SummaryWriter
@@ -146,22 +147,21 @@ def start_session(writer: "SummaryWriter", config: Mapping[str, Any]) -> None:
     writer._get_file_writer().add_summary(start)
 
 
-def add_test(run: Run, config: Mapping[str, Any], scores: Mapping[str, float], epoch: int) -> None:
+def add_test(run: Run, scores: Mapping[str, Any], epoch: int) -> None:
     """Adds a test's scores to the HParams tab, in place of those of an earlier test.
 
     Args:
-        run: The folder.
-        config: The resolved config.
-        scores: Scores by name, such as test_acc and test_loss.
+        run: The folder, with its config.
+        scores: The test's entries in `results.json`.
         epoch: Epoch of the tested weights.
     """
     from torch.utils.tensorboard import SummaryWriter
 
     withdraw_test(run)
     with SummaryWriter(str(run.file(FINAL)), filename_suffix=".test") as writer:
-        start_session(writer, config)
-        for name, value in scores.items():
-            writer.add_scalar(f"final/{name}", value, epoch)
+        start_session(writer, read_config(run.config_yaml))
+        for name in ("test_acc", "test_loss"):
+            writer.add_scalar(f"final/{name}", scores[name], epoch)
 
 
 def withdraw_test(run: Run) -> None:

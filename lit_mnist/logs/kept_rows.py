@@ -2,27 +2,51 @@
 
 import csv
 from contextlib import AbstractContextManager
+from pathlib import Path
 from typing import Any
 
 from lightning.fabric.loggers import csv_logs
 from lightning.pytorch.loggers import CSVLogger
 
+from lit_mnist import files
 from lit_mnist.machine.patching import replaced
+
+_save = csv_logs._ExperimentWriter.save
 
 
 def kept_rows() -> AbstractContextManager[None]:
     """Adds to the `metrics.csv` of a version that the user names again, as TensorBoard does.
 
     Lightning deletes it, so that a resumed `fit` or a `test` with the same options loses what was
-    logged before (lightning/fabric/loggers/csv_logs.py, `_check_log_dir_exists`).
+    logged before (lightning/fabric/loggers/csv_logs.py, `_check_log_dir_exists`). It also goes on
+    with the columns that it remembers, where a `test` during `fit` has added some to the file.
     """
+    kind = csv_logs._ExperimentWriter
+    return replaced(
+        (kind, "_check_log_dir_exists", _read_columns),
+        (kind, "_record_new_keys", _add_columns),
+        (kind, "save", _save_alone),
+    )
 
-    def read_columns(writer: Any) -> None:
-        if writer._fs.isfile(writer.metrics_file_path):
-            with _opened(writer) as file:
-                writer.metrics_keys = next(csv.reader(file), [])
 
-    return replaced((csv_logs._ExperimentWriter, "_check_log_dir_exists", read_columns))
+def _read_columns(writer: Any) -> None:
+    if writer._fs.isfile(writer.metrics_file_path):
+        with _opened(writer) as file:
+            writer.metrics_keys = next(csv.reader(file), [])
+
+
+def _add_columns(writer: Any) -> set[str]:
+    """Returns the columns that the file lacks; the others keep their order there."""
+    _read_columns(writer)
+    new = set[str]().union(*writer.metrics).difference(writer.metrics_keys)
+    if new:
+        writer.metrics_keys = sorted({*writer.metrics_keys, *new})
+    return new
+
+
+def _save_alone(writer: Any) -> None:
+    with files.alone_in(Path(writer.log_dir)):
+        _save(writer)
 
 
 def count(logger: CSVLogger) -> int:
@@ -36,38 +60,57 @@ def count(logger: CSVLogger) -> int:
         return held + max(0, sum(1 for _ in file) - 1)
 
 
-def purge(logger: CSVLogger, step: int, first: int) -> None:
+def purge(logger: CSVLogger, step: int, first: int | None) -> None:
     """Removes the rows of this step and later ones, and what a killed process has half written.
 
     Args:
         logger: The logger.
         step: The first step that is logged again.
-        first: The number of rows that stay in any case.
+        first: The number of rows that stay in any case: all that the checkpoint knows of. None if
+            that is not known.
     """
     writer: Any = logger.experiment
+    if writer._fs.isfile(writer.metrics_file_path):
+        with files.alone_in(Path(writer.log_dir)):
+            _purge(writer, step, first)
+
+
+def _purge(writer: Any, step: int, first: int | None) -> None:
     path, system = writer.metrics_file_path, writer._fs
-    if not system.isfile(path):
-        return
+    _read_columns(writer)
+
+    def stays(place: int, row: dict[str, str]) -> bool:
+        if first is not None and (place < first or _has_own_step(row)):
+            return place < first
+        return int(row["step"]) < step
+
     with _opened(writer) as file:
-        rows = [
-            row
-            for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row) and (place < first or int(row["step"]) < step)
-        ]
+        table = enumerate(csv.DictReader(file))
+        rows = [row for place, row in table if _is_whole(row) and stays(place, row)]
     if not rows:
         system.rm_file(path)
         writer.metrics_keys = []
         return
     temporary = f"{path}.tmp"
     with system.open(temporary, "w", newline="") as file:
-        table = csv.DictWriter(file, writer.metrics_keys)
-        table.writeheader()
-        table.writerows(rows)
+        written = csv.DictWriter(file, writer.metrics_keys)
+        written.writeheader()
+        written.writerows(rows)
     system.mv(temporary, path)
 
 
 def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
+
+
+def _has_own_step(row: dict[str, str]) -> bool:
+    """Whether a row of training is at a step of the user's, such as `self.log("step", epoch)`.
+
+    Lightning notes the epoch in all others, also in those of a test (connectors/logger_connector,
+    `log_metrics`).
+    """
+    named = {name for name, value in row.items() if value} - {"step"}
+    return "epoch" not in named and not all("test" in name for name in named)
 
 
 def _opened(writer: Any) -> Any:

@@ -156,4 +156,6 @@ def _is_plain(value: Any) -> bool:
 
 
 def _shown(value: Any) -> str:
+    if value is None:
+        return "null"  # as it is typed
     return ascii(value)[:99] if not isinstance(value, str) else ascii(value)[1:-1][:99]

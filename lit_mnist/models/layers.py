@@ -46,8 +46,7 @@ class FullPrecisionLinear(nn.Linear):
     def forward(self, x: Tensor) -> Tensor:
         """Maps (N, in_features), of any float type, to (N, out_features)."""
         dtype, device = torch.promote_types(self.weight.dtype, torch.float32), x.device.type
-        known = torch.amp.is_autocast_available(
-            device
-        )  # not on `meta`, where shapes are worked out
+        # not on `meta`, where only shapes are worked out
+        known = torch.amp.is_autocast_available(device)
         with torch.autocast(device, enabled=False) if known else nullcontext():
             return F.linear(x.to(dtype), self.weight.to(dtype), self.bias.to(dtype))

@@ -81,9 +81,8 @@ class CommitteeReport(EvaluationReport):
             log_probs, self.predictions.labels, self.committee.average
         )
         facts = self._facts(trainer, log_probs, by_size)
-        facts |= self._out_of_fold()  # of the results.json that is replaced now
         facts["test_reads"] = scores["test_reads"]
-        files.write_json(self.run.results_json, facts)
+        self.run.change_results(lambda replaced: facts | self._out_of_fold(replaced))
         files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
         if self.held_out and self.config["data"]["folds"] and self.config["data"]["fold"] is None:
             out_of_fold.write(self.run, self.committee, self.held_out)
@@ -136,9 +135,9 @@ class CommitteeReport(EvaluationReport):
             },
         }
 
-    def _out_of_fold(self) -> dict[str, Any]:
+    def _out_of_fold(self, results: dict[str, Any]) -> dict[str, Any]:
         """Returns the out-of-fold entry of a validation of exactly these weights."""
-        found = self.run.results().get(out_of_fold.KEY)
+        found = results.get(out_of_fold.KEY)
         known = isinstance(found, dict) and found.get("weights_sha256") == self.committee.sha256
         return {out_of_fold.KEY: found} if known else {}
 

@@ -3,6 +3,7 @@
 Figures are built without pyplot, so that none stays in memory or needs a display.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -32,7 +33,8 @@ def default_style(changes: dict[str, Any] | None = None) -> Iterator[None]:
     """
     from matplotlib import style  # reads its styles, which only drawing needs
 
-    with style.context(["default", changes or {}]):
+    with style.context(["default", changes or {}]), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from font")  # the name of a run
         yield
 
 

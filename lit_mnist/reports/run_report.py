@@ -23,7 +23,6 @@ from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run
-from lit_mnist.runs.run_config import read_config
 from lit_mnist.training import swapped_weights
 
 
@@ -31,7 +30,8 @@ class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
     A test of only some images, or of weights that were rounded, that a callback has swapped or
-    `fit` has replaced, leaves nothing but the line in the ledger.
+    `fit` has replaced, leaves nothing but the line in the ledger. Where they are replaced while
+    it writes, the run has no test.
 
     Args:
         run: The folder to write to.
@@ -42,7 +42,8 @@ class EvaluationReport(Collector):
         super().__init__()
         self.run, self.weights = run, weights
         self.summary: list[str] = []  # lines for the user, once the test has ended
-        self.unrecorded = ""  # why it leaves no record
+        self.unrecorded = ""  # why it leaves no record, and would leave none if done again
+        self.replaced = ""  # why it leaves none this time
         self.held_out: Predictions | None = None  # for the held-out images, if they are on disk
         self.missing = ""  # why not, if they are not
 
@@ -52,10 +53,7 @@ class EvaluationReport(Collector):
         Raises:
             UserError: Lightning may have loaded other weights than those that were read before it.
         """
-        single = self.weights.average is None  # a committee has read its members once, and before
-        if trainer.strategy.broadcast(
-            single and not tested.held_by(self.weights.paths, self.weights)
-        ):
+        if trainer.strategy.broadcast(tested.are_others_now(self.weights)):
             raise UserError(f"{tested.replaced(self.weights)}; run test again")
         batches = len(trainer.test_dataloaders)  # type: ignore[arg-type] # the data module's
         if trainer.num_test_batches[0] < batches or self._rounded(trainer):
@@ -80,9 +78,9 @@ class EvaluationReport(Collector):
         partial = incomplete(self.predictions, len(data.test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
         gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
-        replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
-        self.unrecorded = partial or self._rounded(trainer) or unsaved or replaced
-        if self.unrecorded:
+        self.replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
+        self.unrecorded = partial or self._rounded(trainer) or unsaved
+        if self.unrecorded or self.replaced:
             withhold(trainer)
             return
         features = Features(nets_of(pl_module))
@@ -105,19 +103,22 @@ class EvaluationReport(Collector):
         if not trainer.is_global_zero:
             return
         self.unrecorded = self.unrecorded or doubt
-        if self.unrecorded:
+        if why := self.unrecorded or self.replaced:
             but = f"nothing is recorded except a line in {self.run.file(ledger.NAME)}"
-            self.summary = [f"{self.unrecorded}: {but}"]
+            self.summary = [f"{why}: {but}"]
             return
         scores |= {"novelty": self.novelty, "test_reads": self.reads}
         scores |= self.trust(trainer)
         table = predictions_csv(self.predictions)
         files.write_text(self.run.predictions, table)
-        known = tested_files.without(self.run.results())
-        files.write_json(self.run.results_json, known | {"test_reads": self.reads})
+        board.withdraw_test(self.run)
+        reads = {"test_reads": self.reads}
+        self.run.change_results(lambda known: tested_files.without(known) | reads)
         self.write(trainer, scores)
         data = trainers.data_module(trainer)
         record = tested.record(self.run, self.weights, data.test_set.sha256, table)
+        if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
+            board.add_test(self.run, scores, self.weights.epoch)
         self.run.update_results(**scores, **record)
         self.summary = self.closing(scores)
 
@@ -137,7 +138,7 @@ class EvaluationReport(Collector):
         return {"calibration": abstention.report(self.held_out.answers, self.predictions.answers)}
 
     def _rounded(self, trainer: Trainer) -> str:
-        return tested.lower_precision(self.run, str(trainer.precision))
+        return tested.lower_precision(self.run, trainers.precision(trainer))
 
     def _note(self, trainer: Trainer, scores: dict[str, Any], swapped: str) -> int:
         digest = "" if swapped or self._rounded(trainer) else self.weights.sha256
@@ -171,10 +172,6 @@ class EvaluationReport(Collector):
         matrix = plots.confusion_matrix(labels, classes)
         self.show(trainer, "confusion", plots.confusion(matrix, names))
         self.curves(trainer, scores["test_acc"])
-        if any(isinstance(logger, RunLogger) for logger in trainer.loggers):
-            known = {name: scores[name] for name in ("test_acc", "test_loss")}
-            config = read_config(self.run.config_yaml)
-            board.add_test(self.run, config, known, self.weights.epoch)
 
     def show(self, trainer: Trainer, name: str, figure: Figure) -> None:
         """Saves a figure and adds it to loggers at the step of the tested weights."""

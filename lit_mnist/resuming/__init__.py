@@ -16,6 +16,7 @@ own_passes         keeps how many passes a user's own loops have made
 partial_logs       keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients that a module's own optimization has not used
 plain_states       checks before the first step what checkpoints will hold
+rank_buffers       keeps buffers that differ between ranks
 resumed_epoch      restores what Lightning skips when a run is resumed within an epoch
 same_sums          adds the gradients of several ranks in the same order
 saved_steps        when and where a user's ModelCheckpoints have saved last

@@ -11,6 +11,7 @@ from lit_mnist.resuming.last_metrics import LastMetrics
 from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
+from lit_mnist.resuming.rank_buffers import RankBuffers
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.resuming.same_sums import SameSums
 from lit_mnist.resuming.saved_steps import SavedSteps
@@ -25,7 +26,8 @@ _FIRST = (MetricsCSV, PartialLogs, FinalWeights)  # they say why
 def keepers() -> list[Callback]:
     """Returns the callbacks that save and restore what Lightning does not, or note its lack."""
     logs: list[Callback] = [PartialLogs(), LastMetrics()]
-    weights: list[Callback] = [Searched(), Frozen(), SameSums(), PendingGradients()]
+    gradients: list[Callback] = [SameSums(), PendingGradients()]
+    weights: list[Callback] = [Searched(), Frozen(), *gradients, RankBuffers()]
     # Those before it restore what the hooks that ResumedEpoch calls must not change
     others: list[Callback] = [OwnPasses(), Spikes(), SavedSteps(), Lacks()]
     return [*logs, *weights, Generators(), ResumedEpoch(), *others]

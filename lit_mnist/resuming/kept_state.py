@@ -8,6 +8,7 @@ from typing import Any
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.wrappers import MetricTracker
 
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming import generators, metric_states
@@ -49,7 +50,10 @@ def _metrics(module: LightningModule) -> Iterator[None]:
     """Keeps the sums of metrics, which `PartialLogs` and `TrainLog` have loaded."""
     metrics = [one for one in module.modules() if isinstance(one, Metric)]
     kept = [metric_states.saved(one) for one in metrics]
+    trackers = {one: len(one) for one in module.modules() if isinstance(one, MetricTracker)}
     yield
+    for tracker, length in trackers.items():
+        metric_states.set_length(tracker, length)
     for one, states in zip(metrics, kept, strict=True):
         metric_states.load(one, states)
 

@@ -6,12 +6,14 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from torch import Tensor
 from torchmetrics import Metric
+from torchmetrics.wrappers import MetricTracker
 from torchmetrics.wrappers.abstract import WrapperMetric
 
 from lit_mnist.logs import logged_sums
 from lit_mnist.models.running_scores import RunningScores, Score
 
 _CACHES = ("_computed", "_forward_cache")
+_LENGTH = "_length"  # of a MetricTracker, which is a list of metrics
 
 
 def of(trainer: Trainer, module: LightningModule, epoch_ended: bool) -> dict[str, dict[str, Any]]:
@@ -35,6 +37,8 @@ def of(trainer: Trainer, module: LightningModule, epoch_ended: bool) -> dict[str
             found[name] = saved(one) if updated and id(one) not in over else {}
             if one.dtype != torch.get_default_dtype():
                 found[name]["_dtype"] = one.dtype
+        elif isinstance(one, MetricTracker) and one.n_steps:
+            found[name] = {_LENGTH: len(one)}
     return {name: states for name, states in found.items() if states}
 
 
@@ -61,3 +65,25 @@ def load(metric: Metric, values: dict[str, Any]) -> None:
             one = value.to(metric.device) if isinstance(value, Tensor) else value
             setattr(metric, name, one)
     metric._computed = None
+
+
+def restore(module: LightningModule, found: dict[str, dict[str, Any]]) -> list[str]:
+    """Sets what `of` gave; returns the names of those metrics that the module has no more."""
+    for name, one in [*module.named_modules()]:
+        if isinstance(one, MetricTracker) and _LENGTH in found.get(name, {}):
+            set_length(one, found[name][_LENGTH])
+    modules = dict(module.named_modules())
+    for name, values in found.items():
+        metric = modules.get(name)
+        if isinstance(metric, Metric):
+            load(metric, values)
+    return [name for name in found if name not in modules]
+
+
+def set_length(tracker: MetricTracker, length: int) -> None:
+    """Has a tracker hold as many metrics as it did, its base among them."""
+    for place in range(length, len(tracker)):  # `del` would rename its base
+        delattr(tracker, str(place))
+    while len(tracker) < length:
+        tracker.increment()
+    tracker._increment_called = length > 1

@@ -65,10 +65,12 @@ class PartialLogs(AfterStart):
             self.due = local["logged"]
             for key, before in self.due.items():
                 logged_sums.hold(trainer, key, before)
-            modules = dict(pl_module.named_modules())
-            for name, values in local["metrics"].items():
-                if name in modules:
-                    metric_states.load(modules[name], values)
+            missing = metric_states.restore(pl_module, local["metrics"])
+            if missing and trainer.is_global_zero:
+                print(
+                    f"resuming: the module has no metric {', '.join(missing):.200} any more; what"
+                    " it logs of it covers only what follows"
+                )
         elif self.loaded and trainer.is_global_zero:
             print(
                 f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"

@@ -49,7 +49,7 @@ class SavedSteps(Callback):
             own = _has_saved(one, Path(str(trainer.ckpt_path)))
             one._last_global_step_saved = trainer.global_step if own else saved
             file = self.files.get(one.state_key, "")
-            if Path(file).is_file():  # not one of a folder that was moved
+            if file and one.file_exists(file, trainer):  # not one of a folder that was moved
                 one._last_checkpoint_saved = file
         self.loaded = {}
 

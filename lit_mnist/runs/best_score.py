@@ -1,19 +1,22 @@
 """The score of `best.ckpt` in `results.json`, and whether the file is still the one it is of.
 
-As in `tested_files`, no weights are loaded.
+As in `tested_files`, no weights are loaded, except to refresh that score.
 """
 
 import math
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import tested_files
 from lit_mnist.runs.folder import Run
 
+if TYPE_CHECKING:
+    from lit_mnist.runs.tested import Weights
+
 KEY = "best_file_sha256"  # in results.json
+TOUCHED = "best_file_touched"  # when that file was put in place, in ns; others newer are hashed
 REPLACED = "its best.ckpt is another file than the one that was scored; test it again"
 
 
@@ -35,7 +38,8 @@ def rounded(score: float) -> float:
 def note(run: Run) -> None:
     """Notes which file the score is of, once no more is written to it."""
     if "best_val_acc" in run.results() and run.best.is_file():
-        run.update_results(**{KEY: tested_files.files_sha256([run.best])})
+        touched = tested_files.touched(run.best)  # first, or it may be a newer file's
+        run.update_results(**{KEY: tested_files.files_sha256([run.best]), TOUCHED: touched})
 
 
 def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
@@ -43,7 +47,8 @@ def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
     run, noted = Run(folder), results.get(KEY)
     if not isinstance(noted, str) or not run.best.is_file():
         return ""  # trained by an earlier version, or training still
-    since = run.results_json.stat().st_mtime_ns
+    # by an earlier version: when anything was last written down, which may be later
+    since = results.get(TOUCHED) or run.results_json.stat().st_mtime_ns
     return REPLACED if tested_files.changed([run.best], since, noted) else ""
 
 
@@ -75,18 +80,30 @@ def without(results: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in results.items() if not key.startswith("best_")}
 
 
-def refresh(run: Run, path: str | None, scores: Mapping[str, float]) -> None:
+def write(run: Run, scores: Mapping[str, float]) -> None:
+    """Writes the score of a file that may still be replaced, in place of another file's."""
+    run.change_results(lambda known: without(known) | entries_of(scores))
+
+
+def refresh(run: Run, path: str | None, weights: "Weights") -> None:
     """Writes the score of the `best.ckpt` that is there now, in place of another file's.
 
     Args:
         run: The folder.
         path: A checkpoint that was read; nothing is done unless it is the run's `best.ckpt`.
-        scores: What `checkpoints.scores` returns for the file; empty if it is not known.
+        weights: What was read from it; nothing is done if it holds others now, as `fit`, which
+            has replaced it, writes their score.
     """
     if path is None or Path(path).resolve() != run.best.resolve():
         return
-    before = run.results()
-    noted = {KEY: tested_files.files_sha256([run.best])} if scores else {}
-    now = without(before) | entries_of(scores) | noted
-    if before != now:
-        files.write_json(run.results_json, now)
+    run.change_results(lambda known: _refreshed(known, weights, run))
+
+
+def _refreshed(known: dict[str, Any], weights: "Weights", run: Run) -> dict[str, Any]:
+    from lit_mnist.runs import tested  # imports torch, which the list of runs does without
+
+    touched, sha256 = tested_files.touched(run.best), tested.held_by([run.best], weights)
+    if known.get(KEY) == sha256:  # a copy of the file is no reason to write
+        touched = known.get(TOUCHED, touched)
+    noted = {KEY: sha256, TOUCHED: touched} if weights.scores else {}
+    return without(known) | entries_of(weights.scores) | noted if sha256 else known

@@ -68,7 +68,13 @@ def changes(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
             if kind := other.get(f"{key}.class_path"):
                 other[key] = kind
     common = old.keys() & new.keys()
-    return [f"{key}: {old[key]}, now {new[key]}" for key in common if old[key] != new[key]]
+    changed = [key for key in common if old[key] != new[key]]
+    return [f"{key}: {shown(old[key])}, now {shown(new[key])}" for key in changed]
+
+
+def shown(value: Any) -> str:
+    """Formats an option's value for a message."""
+    return "not set" if value is None else str(value)
 
 
 def _comparable(config: dict[str, Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
 GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has used, by weight
+BUFFERS = f"{_PREFIX}buffers"  # for each rank, those that differ from the first rank's, by name
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
 FROZEN = f"{_PREFIX}frozen"  # names of weights, batch norms without statistics, layers in eval mode
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
@@ -40,7 +41,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SAVED_FILES, SEEN),
+        *(SAVED_STEPS, SAVED_FILES, SEEN, BUFFERS),
     ]
 )
 

@@ -2,7 +2,7 @@
 
 import csv
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -112,7 +112,19 @@ class Run:
 
     def update_results(self, **values: Any) -> None:
         """Updates entries of `results.json` and keeps the others."""
-        files.write_json(self.results_json, self.results() | values)
+        self.change_results(lambda known: known | values)
+
+    def change_results(self, change: Callable[[dict[str, Any]], dict[str, Any]]) -> None:
+        """Changes `results.json`, which `fit` and `test` may do at once, and neither for the other.
+
+        Args:
+            change: Returns the new content for the present one, soon: other processes wait for it.
+        """
+        with files.alone_in(self.folder):
+            before = self.results()
+            after = change(before)
+            if after != before:
+                files.write_json(self.results_json, after)
 
     def history(self) -> list[dict[str, float]]:
         """The rows of `metrics.csv`, one per epoch; NaN where nothing was measured."""

@@ -36,9 +36,9 @@ def restore(run: Run, config: Mapping[str, Any], newest: Path) -> None:
         rows_on_disk = run.history()
     if len(rows_on_disk) < len(rows):  # the file has more if the last checkpoint was lost
         files.write_text(run.metrics_csv, metrics_csv(rows))
-    results = run.results()
-    if "name" not in results:
-        files.write_json(run.results_json, _facts(run, config, checkpoint, rows) | results)
+    if "name" not in run.results():
+        facts = _facts(run, config, checkpoint, rows)
+        run.change_results(lambda known: facts | known)
         best_score.note(run)
 
 

@@ -70,6 +70,7 @@ _MEMBER = _mapping(
 KINDS: dict[str, Kind] = {
     **_same(NUMBER, "seed", "fold", "epochs", "steps", "seconds", "parameters"),
     **_same(NUMBER, "best_epoch", "best_val_acc", "best_val_loss", "best_val_images"),
+    **_same(NUMBER, "best_file_touched"),
     **_same(NUMBER, "test_acc", "test_loss", "test_errors", "test_images", "test_reads"),
     **_same(TEXT, "status", "name", "model", "dataset", "hardware", "precision", "ended_by"),
     **_same(TEXT, "data_sha256", "test_data_sha256", "test_weights_sha256", "started_from"),

@@ -82,6 +82,11 @@ def held_by(paths: Sequence[Path], weights: Weights) -> str:
         return ""
 
 
+def are_others_now(weights: Weights) -> bool:
+    """Whether a file that was read holds other weights; a committee has read its members once."""
+    return weights.average is None and not held_by(weights.paths, weights)
+
+
 def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str, Any]:
     """Returns the record for `results.json`; call it once `predictions.csv` is written.
 
@@ -109,22 +114,24 @@ def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str
 
 
 def replaced(weights: Weights) -> str:
-    """Describes weights that `holding` does not find."""
+    """Describes weights that are in none of their files any more."""
     (first, *more) = weights.paths
-    return f"{first}{' or another member' if more else ''}: replaced while it was tested"
+    return f"{first}{' or another member' if more else ''}: gone or replaced since it was read"
 
 
 def lower_precision(run: Run, precision: str) -> str:
-    """Describes a Trainer's precision that rounds the weights to fewer digits than the run's own.
+    """Describes a precision that rounds the weights more than the run's own; empty if exact.
 
-    Returns:
-        The description; empty if the weights stay exact.
+    Args:
+        run: The folder.
+        precision: As `trainers.precision` names it; a plugin of the user's may round them.
     """
-    rounds = precision.endswith("-true") and not precision.startswith(("32", "64"))
+    rounds = not precision.startswith(("32", "64")) and not precision.endswith("-mixed")
     own = run.results().get("precision", "float32")  # a committee's folder has none
     if not rounds or precision == own:
         return ""
-    return f"tested in {precision}, which rounds the weights of a run in {own}"
+    surely = "rounds" if precision.endswith("-true") else "may round"
+    return f"tested in {precision}, which {surely} the weights of a run in {own}"
 
 
 def why_untested(run: Run, weights_sha256: str = "", data_sha256: str = "") -> str:

@@ -76,10 +76,10 @@ def changed(paths: Sequence[Path], since: int, sha256: str) -> bool:
         since: When they were hashed, in ns.
         sha256: Their hash, as given by `files_sha256`.
     """
-    return any(_touched(path) > since for path in paths) and files_sha256(paths) != sha256
+    return any(touched(path) > since for path in paths) and files_sha256(paths) != sha256
 
 
-def _touched(path: Path) -> int:
-    """Time at which a file was written or moved into place, in ns."""
+def touched(path: Path) -> int:
+    """Returns the time at which a file was written or moved into place, in ns."""
     stat = path.stat()
     return max(stat.st_mtime_ns, stat.st_ctime_ns)

@@ -15,6 +15,7 @@ from optuna.storages import RDBStorage, RetryHeartbeatStaleTrialCallback
 from optuna.trial import FrozenTrial
 
 from lit_mnist.errors import UserError
+from lit_mnist.runs.config_changes import shown
 from lit_mnist.sweep.numbers import number_of
 
 HEARTBEAT_S = 60  # a trial without a sign of life for twice as long counts as abandoned
@@ -106,9 +107,10 @@ def _reason(error: BaseException) -> str:
 
 def _difference(before: Any, now: Any) -> str:
     if not isinstance(before, dict) or not isinstance(now, dict):
-        return f"{before}, now {now}"
+        return f"{shown(before)}, now {shown(now)}"
     keys = [key for key in {**before, **now} if before.get(key) != now.get(key)]
-    return "; ".join(f"{key} {before.get(key)}, now {now.get(key)}" for key in keys[:5])
+    changes = [(key, shown(before.get(key)), shown(now.get(key))) for key in keys[:5]]
+    return "; ".join(f"{key} {one}, now {other}" for key, one, other in changes)
 
 
 class SamplerByNumber(BaseSampler):

@@ -9,6 +9,7 @@ ending             how training ends: by which limit or callback, and where in a
 final_weights      saves weights that are changed after the last epoch, such as an average
 known_ends         how a run will end, before it is trained
 minimum            tells that a maximum will end training before a minimum is reached
+readable           sees to it that checkpoints can be read again, whatever plugin writes them
 run_folder         clears a run's folder and writes its config and status
 same_weights       checks that all ranks hold the same weights
 save_folders       refuses folders in which a user's callbacks cannot save

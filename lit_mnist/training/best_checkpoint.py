@@ -8,7 +8,6 @@ import torch
 from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import ModelCheckpoint
 
-from lit_mnist import files
 from lit_mnist.errors import UserError
 from lit_mnist.runs import best_score, checkpoints, entries
 from lit_mnist.runs.folder import Run
@@ -171,8 +170,7 @@ class BestCheckpoint(ModelCheckpoint):
             if trainer.is_global_zero:
                 still = validated_images.still_compared(trainer)
                 print(f"best.ckpt {other}: the next validated epoch replaces it{still}")
-                known = best_score.without(self.run.results())
-                files.write_json(self.run.results_json, known)
+                self.run.change_results(best_score.without)
         if other or validated_images.count(trainer):
             self.to_beat = {}
 
@@ -190,7 +188,7 @@ class BestCheckpoint(ModelCheckpoint):
 
     def _write_down(self, trainer: Trainer, scores: dict[str, float]) -> None:
         if trainer.is_global_zero:
-            self.run.update_results(**best_score.entries_of(scores))
+            best_score.write(self.run, scores)
 
 
 def _known(metrics: dict[str, Any], *names: str) -> dict[str, float]:

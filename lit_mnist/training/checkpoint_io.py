@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from lightning.fabric.utilities.cloud_io import _is_local_file_protocol
 from lightning.pytorch import Trainer
 from lightning.pytorch.plugins import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.plugins.io import TorchCheckpointIO
@@ -15,7 +16,8 @@ from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
 from lit_mnist.files import replacing
 from lit_mnist.machine.patching import replaced
-from lit_mnist.runs import digests, entries, plain
+from lit_mnist.runs.folder import Run
+from lit_mnist.training.readable import ReadableSave, readable
 
 
 class WholeFileCheckpointIO(TorchCheckpointIO):
@@ -28,15 +30,16 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
     def save_checkpoint(
         self, checkpoint: dict[str, Any], path: str | Path, storage_options: Any = None
     ) -> None:
-        """Saves `checkpoint` to `path`, whole or not at all.
+        """Saves `checkpoint` to `path`, whole or not at all; to a URL as Lightning does.
 
         Raises:
             UserError: It holds objects that cannot be loaded without running code.
             OSError: The disk is full, which torch reports only as a short write.
         """
-        checkpoint = plain.checked(checkpoint)
-        if "state_dict" in checkpoint:  # whatever callbacks and the module have made of it
-            checkpoint[entries.WEIGHTS] = digests.of_weights(checkpoint["state_dict"])
+        checkpoint = readable(checkpoint)
+        if not _is_local_file_protocol(path):
+            super().save_checkpoint(checkpoint, path, storage_options)
+            return
         with replacing(Path(path)) as temporary, _checksums():
             try:
                 torch.save(checkpoint, temporary)
@@ -57,20 +60,30 @@ def _checksums() -> Iterator[None]:
         torch.serialization.set_crc32_options(before)
 
 
-def whole_files(plugins: list[Any]) -> list[Any]:
+def whole_files(plugins: list[Any], run: Run) -> list[Any]:
     """Returns a trainer's plugins with ours in the place of Lightning's, or added to them.
 
-    One that wraps another, such as AsyncCheckpointIO, gets ours to wrap.
+    One that wraps another, such as AsyncCheckpointIO, gets ours to wrap. A user's own has to write
+    what can be read again.
+
+    Args:
+        plugins: The user's.
+        run: The folder.
     """
     if not any(isinstance(one, CheckpointIO) for one in plugins):
         return [*plugins, WholeFileCheckpointIO()]
-    return [_whole(one) for one in plugins]
+    return [_whole(one, run) for one in plugins]
 
 
-def _whole(plugin: Any) -> Any:
+def _whole(plugin: Any, run: Run) -> Any:
     if isinstance(plugin, _WrappingCheckpointIO):
-        plugin._checkpoint_io = _whole(plugin.checkpoint_io or TorchCheckpointIO())
-    return WholeFileCheckpointIO() if type(plugin) is TorchCheckpointIO else plugin
+        plugin._checkpoint_io = _whole(plugin.checkpoint_io or TorchCheckpointIO(), run)
+    elif type(plugin) is TorchCheckpointIO:
+        return WholeFileCheckpointIO()
+    elif isinstance(plugin, CheckpointIO) and not isinstance(plugin, WholeFileCheckpointIO):
+        # its object stays the user's, for code that asks the strategy for it
+        plugin.save_checkpoint = ReadableSave(plugin, run)  # type: ignore[method-assign]
+    return plugin
 
 
 def finish_writing(trainer: Trainer) -> None:

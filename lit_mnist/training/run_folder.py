@@ -45,14 +45,18 @@ class RunFolder(Callback):
         if self.start or not self.batches:
             self._tell_kept()
         self.start = self._without_other_images(trainer)
-        known = {} if self.fresh else best_score.without(self.run.results())
-        known.pop("ended_by", None)
         kept = self._take_over(self.start) if self.start else set()
         for path in self.outdated:
             if path.resolve() not in kept:
                 path.unlink(missing_ok=True)
         files.write_text(self.run.config_yaml, safe_yaml.dump(self.config))
-        files.write_json(self.run.results_json, known | self._facts(trainer, pl_module))
+        facts = self._facts(trainer, pl_module)
+        self.run.change_results(lambda known: self._kept(known) | facts)
+
+    def _kept(self, results: dict[str, Any]) -> dict[str, Any]:
+        """Returns the entries of `results.json` that stay."""
+        known = {} if self.fresh else best_score.without(results)
+        return {key: value for key, value in known.items() if key != "ended_by"}
 
     def _tell_kept(self) -> None:
         """Tells which reports and exports in the folder describe an earlier run."""
@@ -98,7 +102,7 @@ class RunFolder(Callback):
             **trainers.data_module(trainer).fingerprint(),
             "hardware": device_name(trainer.strategy.root_device),
             "ranks": trainer.world_size,
-            "precision": str(trainer.precision),
+            "precision": trainers.precision(trainer),
             "channels_last": bool(pl_module.hparams.get("channels_last")),
             "versions": versions(),
         }
@@ -143,10 +147,7 @@ class RunFolder(Callback):
 def drop_test(run: Run) -> None:
     """Removes a test's scores from `results.json` and TensorBoard, as other weights are saved."""
     board.withdraw_test(run)
-    before = run.results()
-    kept = tested_files.without(before)
-    if kept != before:
-        files.write_json(run.results_json, kept)
+    run.change_results(tested_files.without)
 
 
 def _without_objects(arguments: dict[str, Any], kind: type) -> dict[str, Any]:

@@ -12,10 +12,7 @@ from lightning.pytorch.utilities.parsing import lightning_getattr, lightning_set
 from lit_mnist import trainers
 from lit_mnist.runs import entries
 
-_SEARCHES: dict[type[Callback], str] = {
-    BatchSizeFinder: "scale_batch_size",
-    LearningRateFinder: "lr_find",
-}
+_FINDERS = (BatchSizeFinder, LearningRateFinder)
 
 
 class Searched(Callback):
@@ -64,7 +61,7 @@ class Searched(Callback):
         """Lets finders search from here on, as one that does so at the start of an epoch."""
         self.began = True
         for finder in _finders(trainer) if self.resumes else ():
-            vars(finder).pop(_search(finder))
+            vars(finder).pop("on_fit_start", None)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -93,19 +90,18 @@ class Searched(Callback):
 def _suspend(finders: Sequence[Any], *, say: bool) -> None:
     """Keeps finders from searching at the start of a run, with a message."""
     for finder in finders:
-        setattr(finder, _search(finder), lambda *_: None)
-        if say and type(finder).on_fit_start in (kind.on_fit_start for kind in _SEARCHES):
-            name = type(finder).__name__
-            print(f"{name}: searches only in a new run; this one continues from a checkpoint")
-
-
-def _search(finder: Any) -> str:
-    """Returns the name of a finder's method that searches."""
-    return next(name for kind, name in _SEARCHES.items() if isinstance(finder, kind))
+        is_stock = type(finder).on_fit_start in (kind.on_fit_start for kind in _FINDERS)
+        what = "searches" if is_stock else "its on_fit_start is called"
+        finder.on_fit_start = lambda *_: None
+        if say:
+            print(
+                f"{type(finder).__name__}: {what} only in a new run; this one continues from a"
+                " checkpoint"
+            )
 
 
 def _finders(trainer: Trainer) -> list[Any]:
-    return [one for one in trainers.callbacks(trainer) if isinstance(one, tuple(_SEARCHES))]
+    return [one for one in trainers.callbacks(trainer) if isinstance(one, _FINDERS)]
 
 
 def _searched(trainer: Trainer, module: LightningModule) -> list[str]:

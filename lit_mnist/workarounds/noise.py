@@ -5,25 +5,23 @@ import re
 import warnings
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 # The checkpoint writers of version 0.1.0
 _OF_0_1_0 = (
     r"\"EpochCheckpoint\{'monitor': ('val_acc', 'mode': 'max'|None, 'mode': 'min'),"
     r" 'every_n_train_steps': 0, 'every_n_epochs': 1, 'train_time_interval': None\}\""
 )
-# Warnings that the user can do nothing about, or that repeat this program's own output
+# Warnings that the user can do nothing about, or that repeat this program's own output; none that
+# Lightning also gives of a user's own objects
 _NOISE = (
-    r"Checkpoint directory .*[/\\]checkpoints exists and is not empty",  # as in any resume
     # A limit, and ours of earlier versions
     r"Be aware that when using `ckpt_path`.*: "
     rf"\[(('(Timer|History|metrics|best|last)'|{_OF_0_1_0})(, )?)+\]",
     r"The number of training batches .* is smaller than the logging interval",  # see StepLogs
-    r"`ModelCheckpoint\(monitor='val_acc'\)` could not find the monitored key",  # the line says it
     r"The `srun` command is available on your system",  # launcher.py checks for it
     r"GPU available but not used",  # as was asked for
     r"You have overridden `on_after_batch_transfer` in both",  # our data module calls both
-    r"Glyph .* missing from font",  # the name of a run, in a plot's legend
-    r"Trying to infer the `batch_size` from an ambiguous collection",  # images come first
     r"SWA is currently only supported every epoch\. Found .*frequency=1000000000",  # our Plateau
     r".*isinstance\(treespec, LeafSpec\)",  # Lightning against torch 2.15
 )
@@ -75,3 +73,9 @@ def quiet() -> Iterator[None]:
             logger.addFilter(is_wanted)
             stack.callback(logger.removeFilter, is_wanted)
         yield
+
+
+def of_resumed(folder: Path) -> list[str]:
+    """Returns patterns of the warning that any resume gives of a run's own checkpoints."""
+    places = (re.escape(str(place)) for place in (folder, folder.resolve()))
+    return [f"Checkpoint directory {place} exists and is not empty" for place in places]

@@ -104,6 +104,27 @@ def test_an_error_without_a_name_is_of_writing():
     assert remedy(OSError(28, "full")) == "make room or choose another"
 
 
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "no"), FileNotFoundError("x not found")])
+def test_a_missing_file_needs_no_room(error):
+    """As the checkpoint of a run that fit --fresh has replaced while it was tested."""
+    found = "name one that exists, or run this again if another process has replaced it"
+    assert remedy(error) == found
+
+
+@pytest.mark.parametrize(
+    ("path", "told"),
+    [
+        ("file/below", "move what is there elsewhere or choose another"),
+        (".", "move what is there elsewhere or choose another"),
+        ("x" * 300, "choose a shorter name"),
+    ],
+)
+def test_a_path_that_cannot_be_a_file_needs_no_room(place, path, told):
+    with pytest.raises(OSError) as raised:  # noqa: PT011 # of several kinds
+        Path(path).write_text("")
+    assert remedy(raised.value) == told
+
+
 def test_a_picture_that_may_not_be_read_is_told(place):
     Path("file").chmod(0)
     assert told(lambda: read("file")) == "cannot read 'file' (Permission denied): allow reading"

@@ -24,6 +24,25 @@ class Impatient(DenseModule):
         self.trainer.should_stop = self.current_epoch >= self.patience
 
 
+class Half(DenseModule):
+    """Uses the option in a property."""
+
+    @property
+    def half(self):
+        return self.patience / 2
+
+
+class Borrowed(DenseModule):
+    """Its method is another module's function."""
+
+    on_train_epoch_end = Impatient.on_train_epoch_end
+
+
+def make_net(patience: int = 3) -> DenseModule:
+    """Makes a module; uses the option in any way."""
+    return DenseModule(patience=patience)
+
+
 class Eager(DenseModule):
     """Another default, which its constructor passes on."""
 
@@ -95,11 +114,26 @@ def test_a_run_that_has_the_option_is_resumed(fitted, run_cli):
 
 
 def test_a_user_s_own_methods_may_use_any_option(run_cli):
-    model = ("--model", f"{__name__}.Impatient", "--model.patience", "1")
-    assert run_cli("fit", *model, *BRIEF)[0] == 0
+    for kind in ("Impatient", "Half", "Borrowed", "make_net"):
+        model = ("--model", f"{__name__}.{kind}", "--model.patience", "1")
+        assert run_cli("fit", *model, *BRIEF)[0] == 0, kind
     model = ("--model", f"{__name__}.OnlyANet", "--model.patience", "1")
     refused(run_cli("fit", *model, *BRIEF), "--model.patience 1", "--model.plateau true")
     assert run_cli("fit", "--model", f"{__name__}.Eager", *BRIEF)[0] == 0
+
+
+def test_a_file_of_a_group_may_hold_what_is_switched_off(run_cli, here, small_data):
+    Path("data.yaml").write_text("augment: true\ninterpolation: nearest\n")
+    options = ("--data", "data.yaml", "--data.augment", "false")
+    assert run_cli("fit", *options, *BRIEF)[0] == 0
+    answer = run_cli("fit", *options, *NEAREST, *BRIEF)
+    refused(answer, "--data.interpolation nearest", "--data.augment true")
+
+
+def test_doctor_tells(run_cli):
+    status, output, _ = run_cli("doctor", *NEAREST)
+    assert status == 2
+    assert "--data.interpolation nearest: has no effect without --data.augment true" in output
 
 
 def test_jobs_share_options_that_suit_some_of_them(run_cli, monkeypatch):

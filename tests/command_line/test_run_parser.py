@@ -4,10 +4,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from lightning.pytorch.accelerators import CPUAccelerator
 
 from lit_mnist.command_line.parsed_options import parsed_options
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.main import main
+from tests.fitting import fitted
+from tests.stopping import assert_same_end, folder
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "simple_plateau.yaml")
 
@@ -42,6 +45,27 @@ def test_a_strategy_s_class_needs_no_option_of_its_own(here, capsys):
     assert printed(capsys, *spread)["trainer"]["strategy"] == given
     for name in ("auto", "ddp", "nonsense"):  # Lightning's names, or for Lightning to refuse
         assert printed(capsys, *spread, "--trainer.strategy", name)["trainer"]["strategy"] == name
+
+
+class Mine(CPUAccelerator):
+    """An accelerator of one's own."""
+
+    @staticmethod
+    def name():
+        return "mine"
+
+
+def test_an_accelerator_s_class_trains_as_its_name_does(run_cli, capsys):
+    one = ("--trainer.devices", "1", "--trainer.max_epochs", "1", "--trainer.precision", "32-true")
+    one += ("--model.channels_last", "false")
+    for name, accelerator in (("word", "cpu"), ("class", f"{__name__}.Mine")):
+        fitted(run_cli("fit", *one, "--name", name, "--trainer.accelerator", accelerator))
+    assert_same_end(folder("word"), folder("class"))
+    named = ["fit", "--model", "DenseModule", "--trainer.accelerator"]
+    parsed = printed(capsys, *named, f"{__name__}.Mine")["trainer"]["accelerator"]
+    assert parsed["class_path"] == f"{__name__}.Mine"
+    for name in ("auto", "cpu", "nonsense"):
+        assert printed(capsys, *named, name)["trainer"]["accelerator"] == name
 
 
 def test_a_local_config_wins_over_the_shipped_one(here, capsys):

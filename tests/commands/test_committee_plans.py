@@ -1,11 +1,14 @@
-"""What `committee` says of a committee that is tested already."""
+"""What `committee` says of members and a committee that are tested already, and does again."""
 
 from pathlib import Path
 
 from lit_mnist.data import read
 from lit_mnist.data.datasets import DATASETS
+from lit_mnist.reports.run_report import EvaluationReport
+from lit_mnist.runs import tested
 from lit_mnist.runs.folder import Run
 from tests.conftest import SMALL
+from tests.runs.test_tested import FOLDER, replace_weights
 
 OWN = Run(Path("tb_logs/dense/committee_3"))
 
@@ -46,3 +49,22 @@ def test_the_test_files_are_not_opened_with_skip_test(call, monkeypatch):
     assert set(opened) == set(DATASETS[SMALL].files["train"])
     assert call("committee", "--members", "3")[0] == 0  # which looks for changed test images
     assert set(opened) == set(DATASETS[SMALL].all_files)
+
+
+def test_a_member_is_tested_again_whose_weights_were_replaced_meanwhile(call, monkeypatch):
+    best = FOLDER / "checkpoints" / "best.ckpt"
+    replace_weights(best)
+    ends = EvaluationReport.on_test_epoch_end
+    with monkeypatch.context() as patch:
+
+        def replacing(report, trainer, module):
+            if report.run.folder == FOLDER:
+                replace_weights(best)
+            ends(report, trainer, module)
+
+        patch.setattr(EvaluationReport, "on_test_epoch_end", replacing)
+        call("committee", "--members", "3")
+    assert tested.why_untested(Run(FOLDER)) != ""
+    _, output, _ = call("committee", "--members", "3")
+    assert f"{FOLDER}: its test is not recorded" not in output
+    assert tested.why_untested(Run(FOLDER)) == ""

@@ -225,6 +225,26 @@ def test_a_value_that_fit_refuses_is_named_before_anything_is_trained(sweep, spa
     assert not Path("tb_logs").exists()
 
 
+TOGETHER = "error: space.yaml: no values of its options go together: --trainer.min_epochs 10"
+
+
+@pytest.mark.parametrize(
+    ("least", "said"),
+    [
+        ("[10, 20]", TOGETHER),
+        ("{range: [10, 20]}", TOGETHER),
+        ("[1, 10]", "some trials will fail, as not all values go together: --trainer.min_epochs"),
+    ],
+)
+def test_values_that_are_refused_together_are_told_before_anything_is_trained(sweep, least, said):
+    Path("space.yaml").write_text(f"trainer.min_epochs: {least}\ntrainer.max_epochs: [2, 3]\n")
+    status, output, problems = sweep("--trials", "2", "--trainer.max_epochs", "30")
+    assert (status == 2) == said.startswith("error")
+    lines = [line for line in (output + problems).splitlines() if line.startswith(said)]
+    assert len(lines) == 1
+    assert OWN.exists() != said.startswith("error")
+
+
 def test_a_sweep_without_validation_is_refused_before_anything_is_trained(sweep):
     status, _, problems = sweep("--trainer.check_val_every_n_epoch", "9")
     assert (status, problems.count("\n")) == (2, 1)
@@ -239,7 +259,7 @@ def test_another_space_or_storage_is_refused(quick, sweep):
     status, _, problems = sweep("--trials", "2", "--trainer.limit_train_batches", "1")
     assert status == 2
     assert "the options of the sweep dense changed: trainer.max_epochs 1, now 3;" in problems
-    assert "; trainer.limit_train_batches None, now 1" in problems
+    assert "; trainer.limit_train_batches not set, now 1" in problems
     Path("space.yaml").write_text("model.lr: [0.1, 0.2]")
     status, _, problems = sweep(*QUICK)
     assert "the space of the sweep dense changed: model.lr" in problems

@@ -4,8 +4,9 @@ import shutil
 
 import pytest
 import torch
-from lightning.pytorch import Trainer
+from lightning.pytorch import Trainer, seed_everything
 from lightning.pytorch.callbacks import ModelCheckpoint
+from lightning.pytorch.utilities import CombinedLoader
 from torch.utils.data import DataLoader, TensorDataset
 
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -102,3 +103,46 @@ def test_a_committee_on_loaders_needs_no_member_of_each_fold(kept, small_data, t
     members = [by_hand(member.module, batches)[0] for member in committee.members]
     right = torch.stack(members).mean(0).argmax(1) == batches.dataset.tensors[1]
     assert scores["val_acc"] == pytest.approx(float(right.float().mean()))
+
+
+class Combined(MNISTDataModule):
+    """Gives two loaders at once, as Lightning's documentation does: augmented images, and more."""
+
+    def train_dataloader(self):
+        batches = super().train_dataloader()
+        return CombinedLoader({"ours": batches, "theirs": loader(900)}, "min_size")
+
+
+class First(DenseModule):
+    """Trains on the first of them."""
+
+    def training_step(self, batch, batch_idx):
+        images, labels = batch["theirs"]
+        assert images.shape == (32, 28, 28)
+        assert labels.shape == (32,)
+        return super().training_step(batch["ours"], batch_idx)
+
+
+def test_combined_loaders_train_as_one_does(small_data):
+    weights = []
+    for data, model in ((MNISTDataModule, DenseModule), (Combined, First)):
+        seed_everything(1, verbose=False)
+        quiet = dict.fromkeys(("logger", "enable_progress_bar", "enable_checkpointing"), False)
+        trainer = Trainer(accelerator="cpu", max_epochs=2, **quiet)
+        trainer.fit(model(), data(str(small_data), "KMNIST", batch_size=60, augment=True))
+        weights.append(trainer.lightning_module.state_dict())
+    assert trainer.global_step == 16  # full batches of 500 images
+    assert all(torch.equal(value, weights[1][name]) for name, value in weights[0].items())
+
+
+@pytest.mark.parametrize("kind", [list, tuple])
+def test_each_of_several_batches_is_prepared(small_data, kind):
+    data = MNISTDataModule(str(small_data), "KMNIST", augment=True)
+    data.setup("fit")
+    batch = next(iter(data.train_dataloader()))
+    alone = data.on_after_batch_transfer(batch, 0)
+    both = data.on_after_batch_transfer(kind([batch, {"more": batch}, "text"]), 0)
+    assert type(both) is kind
+    assert both[2] == "text"
+    for one in (both[0], both[1]["more"]):
+        assert torch.equal(one.images, alone.images)

@@ -6,6 +6,7 @@ import csv
 import pytest
 from lightning.pytorch.loggers import CSVLogger
 
+from lit_mnist.logs import kept_rows
 from lit_mnist.workarounds import applied
 
 
@@ -18,3 +19,63 @@ def test_upstream_still_deletes_the_rows_of_an_earlier_csv_logger(tmp_path, chan
             logger.save()
     with open(tmp_path / "x" / "version_0" / "metrics.csv", newline="") as file:
         assert [row["before"] for row in csv.DictReader(file) if row.get("before")] == kept
+
+
+def rows(folder):
+    """The rows of a table as dicts, without blank cells; each must fit the header."""
+    with open(folder / "x" / "version_0" / "metrics.csv", newline="") as file:
+        header, *found = csv.reader(file)
+    assert {len(row) for row in found} <= {len(header)}
+    return [{key: one for key, one in zip(header, row, strict=True) if one} for row in found]
+
+
+def log(logger, step, **values):
+    logger.log_metrics(values, step)
+    logger.save()
+
+
+@pytest.fixture
+def fit(tmp_path):
+    """A logger to which another command's adds, beginning with one row of step 0."""
+    with applied.kept_rows():
+        logger = CSVLogger(tmp_path, "x", 0)
+        log(logger, 0, loss=3.0)
+        yield logger
+
+
+def test_rows_fit_the_columns_that_another_command_has_added_meanwhile(fit, tmp_path):
+    log(CSVLogger(tmp_path, "x", 0), 0, acc=0.5)
+    log(fit, 1, loss=2.0)
+    log(fit, 2, loss=1.0, val_loss=4.0)
+    assert rows(tmp_path) == [
+        {"step": "0", "loss": "3.0"},
+        {"step": "0", "acc": "0.5"},
+        {"step": "1", "loss": "2.0"},
+        {"step": "2", "loss": "1.0", "val_loss": "4.0"},
+    ]
+
+
+def test_rows_fit_columns_in_an_order_of_the_users_own(fit, tmp_path):
+    table = tmp_path / "x" / "version_0" / "metrics.csv"
+    table.write_text("step,loss\n0,3.0\n")
+    log(fit, 1, loss=2.0)
+    log(CSVLogger(tmp_path, "x", 0), 2, loss=1.0)
+    assert rows(tmp_path)[1:] == [{"step": "1", "loss": "2.0"}, {"step": "2", "loss": "1.0"}]
+
+
+def test_rows_of_another_command_stay_when_later_ones_are_purged(fit, tmp_path):
+    log(CSVLogger(tmp_path, "x", 0), 0, test_acc=0.5)
+    log(CSVLogger(tmp_path, "x", 0), 5, test_acc=0.6)
+    kept_rows.purge(fit, step=5, first=1)
+    log(fit, 5, loss=1.0)
+    assert rows(tmp_path) == [
+        {"step": "0", "loss": "3.0"},
+        {"step": "0", "test_acc": "0.5"},
+        {"step": "5", "loss": "1.0"},
+    ]
+
+
+def test_work_arounds_that_are_in_force_twice_write_each_row_once(fit, tmp_path):
+    with applied.kept_rows():
+        log(fit, 1, loss=2.0)
+    assert rows(tmp_path) == [{"step": "0", "loss": "3.0"}, {"step": "1", "loss": "2.0"}]

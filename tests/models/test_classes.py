@@ -224,7 +224,7 @@ def test_options_that_a_module_does_not_keep_are_those_of_the_command_line(here)
     torch.testing.assert_close(trained.network(checkpoint, here / "x")(IMAGES), module(IMAGES))
     plain = own_modules.ChoiceModule("tanh")
     classes.check_same_module(checkpoint, plain, here / "x", options["init_args"])
-    with pytest.raises(UserError, match=r"trained with --model\.head {.*}, not None"):
+    with pytest.raises(UserError, match=r"trained with --model\.head {.*}, not null;"):
         classes.check_same_module(checkpoint, plain, here / "x", {"head": None})
 
 

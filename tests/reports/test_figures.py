@@ -9,6 +9,7 @@ from PIL import Image
 
 from lit_mnist.reports import committee_plots, figures, gallery, page_charts, plots, sweep_page
 from lit_mnist.sweep.record import Trial
+from lit_mnist.workarounds.noise import quiet
 from tests.reports.test_calibration import random_answers
 from tests.reports.test_committee_plots import by_size, voted
 from tests.reports.test_gallery import classified
@@ -112,3 +113,15 @@ def test_the_charts_of_pages_show_a_user_s_names_as_they_are():
     for drawn in (curves, choices):
         for name in NAMES:
             assert re.search(rf">\s*{re.escape(name)}</text>", drawn), name
+
+
+def test_a_name_that_a_font_lacks_is_no_warning_and_that_of_a_user_is(tmp_path, recwarn):
+    with quiet():
+        figures.save(
+            plots.curves({"\u5b57": history([0.9, 0.95], [0.96, 0.97])}, {}), tmp_path / "a.png"
+        )
+        assert not recwarn.list
+        own = Figure()
+        own.suptitle("\u5b57")
+        own.savefig(tmp_path / "own.png")
+    assert "missing from font" in str(recwarn.pop(UserWarning).message)

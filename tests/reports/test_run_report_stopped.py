@@ -150,7 +150,8 @@ def replace_at(monkeypatch):
     return call
 
 
-REPLACED = f"{FOLDER}/checkpoints/best.ckpt: replaced while it was tested"
+SHOWN = "final/events.out.tfevents.*.test"  # by TensorBoard, of a test
+REPLACED = f"{FOLDER}/checkpoints/best.ckpt: gone or replaced since it was read"
 
 
 def test_weights_replaced_before_the_trainer_reads_them_are_not_tested(
@@ -179,11 +180,13 @@ def test_a_test_whose_weights_are_replaced_at_its_end_is_not_finished(
     trained, members, no_pictures, monkeypatch, capsys
 ):
     monkeypatch.setattr(
-        EvaluationReport, "write", lambda *_: replace_weights(FOLDER / "checkpoints" / "best.ckpt")
+        EvaluationReport, "curves", lambda *_: replace_weights(FOLDER / "checkpoints" / "best.ckpt")
     )
+    assert list(FOLDER.glob(SHOWN))  # of the test before
     assert main(["test", *members]) == 2
     assert f"error: {REPLACED}; run test again" in capsys.readouterr().err
     assert not set(OF_TEST) & results().keys()
+    assert not list(FOLDER.glob(SHOWN))
     assert main(["runs", "--json"]) == 0
     listed = json.loads(capsys.readouterr().out)
     row = next(row for row in listed if row["run"] == "dense/seed_42")

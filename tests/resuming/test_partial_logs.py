@@ -71,6 +71,8 @@ def test_ranks_send_each_other_sums_that_need_no_gpu_of_theirs(monkeypatch):
         ("CountsOn", ("5",)),  # of 9 a batch: within the first epoch
         ("CountsOn", ("10",)),  # before the first step of the second: from the end of the first
         ("StartsAfresh", ("12",)),
+        ("Tracks", ("5", "7")),  # of 9 a batch: within the first epoch and the second
+        ("Tracks", ("10",)),
     ],
 )
 def test_what_is_logged_and_counted_resumes_exactly(run_cli, monkeypatch, name, moments):
@@ -127,3 +129,19 @@ def test_a_metric_rounds_the_first_batch_after_a_resume_as_before(run_cli):
     whole, cut = ([float(row["largest"]) for row in rows(folder(n))] for n in ("whole", "cut"))
     assert whole == cut
     assert whole[1] == float(torch.tensor(whole[1]).bfloat16())
+
+
+class MadeLate(DenseModule):
+    """Makes a metric only once it counts."""
+
+    def training_step(self, batch, batch_idx):
+        if not hasattr(self, "largest"):
+            self.largest = MaxMetric()
+        self.largest.update(batch.images.max())
+        return super().training_step(batch, batch_idx)
+
+
+def test_a_metric_that_the_module_has_no_more_is_told(run_cli):
+    same = ("--model", f"{__name__}.MadeLate", "--name", "late")
+    assert "resuming:" not in fitted(run_cli("fit", *same, "--trainer.max_epochs", "1"))
+    assert "resuming: the module has no metric largest any more; " in fitted(run_cli("fit", *same))

@@ -4,6 +4,7 @@ import hashlib
 from pathlib import Path
 
 import pytest
+from fsspec.core import url_to_fs
 
 from tests.fitting import callback, fitted
 
@@ -39,12 +40,18 @@ def test_a_run_that_is_resumed_from_such_a_file_leaves_it_as_it_is(run_cli):
     assert hashed(path) == before
 
 
-def test_the_last_file_is_not_saved_again_at_the_end_if_no_epoch_was_better(run_cli):
+@pytest.mark.parametrize("place", ["kept", "memory://kept"])
+def test_the_last_file_is_not_saved_again_at_the_end_if_no_epoch_was_better(run_cli, place):
     # the lowest accuracy is that of the first epoch
     lowest = {"monitor": "val_acc", "mode": "min", "save_last": "true", "filename": "{epoch}"}
-    options = callback("ModelCheckpoint", dirpath="kept", **lowest)
-    fitted(run_cli("fit", *options))
-    before = {path.name: hashed(path) for path in Path("kept").iterdir()}
-    assert before.keys() == {"epoch=0.ckpt", "last.ckpt"}
-    fitted(run_cli("fit", *options, "--trainer.max_epochs", "3"))
-    assert {path.name: hashed(path) for path in Path("kept").iterdir()} == before
+    options = callback("ModelCheckpoint", dirpath=place, **lowest)
+    store, folder = url_to_fs(place)
+    try:
+        fitted(run_cli("fit", *options))
+        before = {path.rpartition("/")[2]: store.cat(path) for path in store.find(folder)}
+        assert before.keys() == {"epoch=0.ckpt", "last.ckpt"}
+        fitted(run_cli("fit", *options, "--trainer.max_epochs", "3"))
+        now = {path.rpartition("/")[2]: store.cat(path) for path in store.find(folder)}
+        assert now == before
+    finally:
+        store.rm(folder, recursive=True)

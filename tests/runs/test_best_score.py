@@ -11,6 +11,7 @@ import torch
 from lit_mnist.main import main
 from lit_mnist.runs import best_score
 from lit_mnist.runs.folder import Run
+from lit_mnist.runs.tested import Weights
 
 FOLDER, OTHER = Path("tb_logs/dense/seed_42"), Path("tb_logs/dense/seed_43")
 
@@ -105,9 +106,21 @@ def test_a_test_of_another_file_leaves_the_score(call):
 
 
 def test_a_file_without_a_score_has_none(trained):
-    best_score.refresh(Run(FOLDER), f"{FOLDER}/checkpoints/best.ckpt", {})
+    best = FOLDER / "checkpoints" / "best.ckpt"
+    weights = Weights.of(best, torch.load(best))
+    best_score.refresh(Run(FOLDER), str(best), weights._replace(scores={}))
     assert not any(key.startswith("best_") for key in results())
     assert results()["status"] == "complete"
+
+
+def test_a_file_that_fit_replaces_meanwhile_has_the_score_of_fit(trained):
+    run, before = Run(FOLDER), results()
+    weights = Weights.of(run.best, torch.load(run.best))
+    shutil.copy(OTHER / "checkpoints" / "best.ckpt", run.best)
+    best_score.write(run, {"epoch": 7, "val_acc": 0.75})
+    best_score.refresh(run, str(run.best), weights)
+    best = {"best_epoch": 7, "best_val_acc": 0.75}
+    assert results() == best_score.without(before) | best
 
 
 def test_a_model_card_has_the_score_of_the_exported_weights(exchanged):
@@ -127,3 +140,11 @@ def test_an_edited_file_has_no_score_of_the_weights_before(call, capsys):
     assert listed(capsys)["best_val_acc"] is None
     assert main(["export", str(FOLDER), "--format", "safetensors"]) == 0
     assert "validation, which chose" not in (FOLDER / "MODEL_CARD.md").read_text()
+
+
+def test_a_test_of_another_checkpoint_does_not_vouch_for_a_replaced_file(exchanged, capsys):
+    """It writes results.json, which is newer than the file from then on."""
+    assert exchanged("test", "--ckpt_path", "last")[0] == 0
+    row = listed(capsys)
+    assert row["best_val_acc"] is None
+    assert best_score.REPLACED in row["problem"]

@@ -41,9 +41,10 @@ def test_differences_are_named_with_both_values():
     [
         ({"a": 1}, {"b": 2}, "{'a': 1}, now {'b': 2}"),
         ({}, {"b": 2}, "{}, now {'b': 2}"),
-        (None, {"b": 2}, "None, now {'b': 2}"),
-        (None, {"class_path": "x.Y", "init_args": {"a": 1}}, "None, now x.Y"),
-        ({"class_path": "x.Y", "init_args": {"a": 1}}, None, "x.Y, now None"),
+        (None, 0.3, "not set, now 0.3"),
+        (None, {"b": 2}, "not set, now {'b': 2}"),
+        (None, {"class_path": "x.Y", "init_args": {"a": 1}}, "not set, now x.Y"),
+        ({"class_path": "x.Y", "init_args": {"a": 1}}, None, "x.Y, now not set"),
         ({"class_path": "x.Y"}, {"class_path": "x.Z"}, ".class_path: x.Y, now x.Z"),
         ({"class_path": "x.Y"}, {"class_path": "x.Y", "init_args": {"new": 1}}, ""),
     ],

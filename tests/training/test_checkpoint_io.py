@@ -4,13 +4,16 @@ import contextlib
 import json
 import re
 import threading
+from pathlib import Path
 
+import fsspec
 import pytest
 import torch
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
-from lit_mnist.runs import safe_torch
+from lit_mnist.runs import digests, entries, safe_torch
+from lit_mnist.runs.folder import Run
 from lit_mnist.training.checkpoint_io import WholeFileCheckpointIO, whole_files
 from lit_mnist.workarounds import applied
 from tests import kept
@@ -53,7 +56,7 @@ def test_upstream_still_reads_a_checkpoint_before_it_is_written(tmp_path, change
 
 @pytest.mark.parametrize("base", [None, TorchCheckpointIO(), AsyncCheckpointIO()])
 def test_whole_files_are_written_also_beneath_another_plugin(base):
-    (plugin,) = whole_files([_WrappingCheckpointIO(base)])
+    (plugin,) = whole_files([_WrappingCheckpointIO(base)], Run(Path()))
     while isinstance(plugin, _WrappingCheckpointIO):
         plugin = plugin.checkpoint_io
     assert type(plugin) is WholeFileCheckpointIO
@@ -117,3 +120,32 @@ def test_checksums_are_written_whatever_the_user_has_set(tmp_path):
     finally:
         torch.serialization.set_crc32_options(True)
     assert safe_torch.load(path)["weight"].tolist() == [1, 1, 1]
+
+
+@pytest.mark.parametrize("plugin", [(), ASYNC])
+def test_a_users_checkpoints_for_a_remote_folder_are_written_and_removed_there(run_cli, plugin):
+    store = fsspec.filesystem("memory")
+    options = callback("ModelCheckpoint", dirpath="memory://mine", monitor="lr", save_top_k=1)
+    options = (*options, "--trainer.callbacks.mode", "max", *plugin)
+    try:
+        for epochs in (1, 3):  # resumed
+            fitted(run_cli("fit", *options, "--trainer.max_epochs", f"{epochs}"))
+            assert store.find("/mine") == ["/mine/epoch=0-step=9.ckpt"]  # lr does not rise
+        with store.open("/mine/epoch=0-step=9.ckpt") as file:
+            saved = torch.load(file, weights_only=True)
+        assert entries.get(saved, entries.WEIGHTS) == digests.of_weights(saved["state_dict"])
+    finally:
+        store.rm("/mine", recursive=True)
+    assert not list(Path().glob("memory*"))
+
+
+def test_a_better_checkpoint_takes_the_place_of_an_older_one_in_a_remote_folder(run_cli):
+    store = fsspec.filesystem("memory")
+    options = callback("ModelCheckpoint", dirpath="memory://newest", monitor="step", mode="max")
+    try:
+        for epochs in (2, 3):  # resumed
+            fitted(run_cli("fit", *options, "--trainer.max_epochs", f"{epochs}"))
+            newest = f"/newest/epoch={epochs - 1}-step={9 * epochs}.ckpt"
+            assert store.find("/newest") == [newest]
+    finally:
+        store.rm("/newest", recursive=True)
