@@ -161,6 +161,7 @@ def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monk
         with pytest.raises(RuntimeError, match="killed"):
             run_cli("fit", *options, *way)
     monkeypatch.delenv("DYING")
+    time.sleep(1)  # TensorBoard reads files by their names, which hold the second
     for way in ways:
         assert run_cli("fit", *options, *way)[0] == 0
     assert run_cli("fit", *options, "--log_dir", "whole", fixed("whole", *BOTH))[0] == 0
@@ -180,7 +181,7 @@ def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monk
         )
         assert {(one.step, one.value) for one in own} == {*shown}
         assert len(own) == count or name == "place_step"
-    time.sleep(1)  # TensorBoard reads files by their names, which hold the second
+    time.sleep(1)
     assert run_cli("test", *module, "--log_dir", "own")[0] == 0
     own = EventAccumulator("own/dense/seed_42").Reload()
     best = max(own.Scalars("val_acc"), key=lambda one: one.value).step
