@@ -5,8 +5,9 @@
 Records every operator of one training step and one validation batch of a bare loop (bare_loop.py),
 below autograd and autocast, and calls them again on the same tensors: convolutions, matrix
 products, pooling, ReLU, dropout, casts, loss, Adam, the augmentation. A program that calls these
-operators takes no less, whatever its Python code, so `keras / kernels` is the most that `keras /
-fit` could be. Measured alternately with `fit` and, with --keras-python, the notebook's Keras code.
+operators takes hardly less, whatever its Python code, so `keras / kernels` is about the most that
+`keras / fit` could be. Measured alternately with `fit` and, with --keras-python, the notebook's own
+Keras code.
 """
 
 import sys
