@@ -60,14 +60,13 @@ def count(logger: CSVLogger) -> int:
         return held + max(0, sum(1 for _ in file) - 1)
 
 
-def purge(logger: CSVLogger, step: int, first: int | None) -> None:
+def purge(logger: CSVLogger, step: int, first: int) -> None:
     """Removes the rows of this step and later ones, and what a killed process has half written.
 
     Args:
         logger: The logger.
         step: The first step that is logged again.
-        first: The number of rows that stay in any case: all that the checkpoint knows of. None if
-            that is not known.
+        first: The number of rows that stay in any case.
     """
     writer: Any = logger.experiment
     if writer._fs.isfile(writer.metrics_file_path):
@@ -75,42 +74,29 @@ def purge(logger: CSVLogger, step: int, first: int | None) -> None:
             _purge(writer, step, first)
 
 
-def _purge(writer: Any, step: int, first: int | None) -> None:
+def _purge(writer: Any, step: int, first: int) -> None:
     path, system = writer.metrics_file_path, writer._fs
     _read_columns(writer)
-
-    def stays(place: int, row: dict[str, str]) -> bool:
-        if first is not None and (place < first or _has_own_step(row)):
-            return place < first
-        return int(row["step"]) < step
-
     with _opened(writer) as file:
-        table = enumerate(csv.DictReader(file))
-        rows = [row for place, row in table if _is_whole(row) and stays(place, row)]
+        rows = [
+            row
+            for place, row in enumerate(csv.DictReader(file))
+            if _is_whole(row) and (place < first or int(row["step"]) < step)
+        ]
     if not rows:
         system.rm_file(path)
         writer.metrics_keys = []
         return
     temporary = f"{path}.tmp"
     with system.open(temporary, "w", newline="") as file:
-        written = csv.DictWriter(file, writer.metrics_keys)
-        written.writeheader()
-        written.writerows(rows)
+        table = csv.DictWriter(file, writer.metrics_keys)
+        table.writeheader()
+        table.writerows(rows)
     system.mv(temporary, path)
 
 
 def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
-
-
-def _has_own_step(row: dict[str, str]) -> bool:
-    """Whether a row of training is at a step of the user's, such as `self.log("step", epoch)`.
-
-    Lightning notes the epoch in all others, also in those of a test (connectors/logger_connector,
-    `log_metrics`).
-    """
-    named = {name for name, value in row.items() if value} - {"step"}
-    return "epoch" not in named and not all("test" in name for name in named)
 
 
 def _opened(writer: Any) -> Any:

@@ -64,7 +64,7 @@ def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
     step = before.get("step", step)
     if isinstance(logger, CSVLogger):
         path = logger.experiment.metrics_file_path
-        kept_rows.purge(logger, step, before.get("rows", {}).get(path))
+        kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))
     elif isinstance(logger, TensorBoardLogger):
         told = before.get("time", 0.0), before.get("files", [])
         kept_events.purge(logger.experiment, step, *told)

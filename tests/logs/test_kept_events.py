@@ -213,39 +213,3 @@ def test_rows_of_a_moved_run_stay_in_the_table_that_they_are_in(run_cli):
         still, moved = (in_table(f"{place}/{name}") for place in ("here", "away"))
         assert moved == still
         assert [step for step, _ in moved["norm"]] == epochs
-
-
-class ByEpoch(LinearModule):
-    """Has the epoch as its axis, as Lightning's documentation shows it."""
-
-    def on_validation_epoch_end(self):
-        super().on_validation_epoch_end()
-        self.log("step", float(self.current_epoch))
-
-    def on_train_epoch_end(self):
-        super().on_train_epoch_end()
-        self.log("step", float(self.current_epoch))
-        self.log("norm", self.net[1].weight.detach().norm())
-
-    def on_test_end(self):
-        for logger in self.loggers:
-            logger.log_metrics({"my_test": 1.0}, 0)
-
-
-@pytest.mark.parametrize("batch", [5, 14])  # of 9 an epoch
-def test_rows_with_the_epoch_as_their_step_are_there_once(run_cli, monkeypatch, batch):
-    same = ("--model", f"{__name__}.ByEpoch", STOP_AT, "--trainer.val_check_interval", "4")
-    same += ("--every_n_train_steps", "3")
-    fitted(run_cli("fit", *same, "--name", "whole", tables("whole")))
-    monkeypatch.setenv("STOP_AT", f"error at {batch}")  # behind a validation, not yet in a file
-    with pytest.raises(RuntimeError):
-        run_cli("fit", *same, "--name", "cut", tables("cut"))
-    monkeypatch.setenv("STOP_AT", "")
-    assert run_cli("test", *same, "--name", "cut", tables("cut"))[0] == 0
-    fitted(run_cli("fit", *same, "--name", "cut", tables("cut")))
-    tested = {"my_test", "test_acc", "test_loss"}
-    whole, cut = in_table("whole"), in_table("cut")
-    assert {name: points for name, points in cut.items() if name not in tested} == whole
-    assert [step for step, _ in cut["val_loss"]] == [0, 0, 1, 1]
-    assert cut["my_test"] == [(0, 1)]
-    assert len(cut["test_acc"]) == 1

@@ -75,6 +75,19 @@ def test_rows_of_another_command_stay_when_later_ones_are_purged(fit, tmp_path):
     ]
 
 
+def test_rows_before_the_step_stay_whatever_their_columns(fit, tmp_path):
+    log(fit, 3, **{"p-loss": 1.5, "p-epoch": 0.0})  # of a logger with a prefix
+    log(fit, 4, own=2.0)  # by hand
+    kept_rows.purge(fit, step=5, first=1)
+    log(fit, 5, loss=1.0)
+    assert rows(tmp_path) == [
+        {"step": "0", "loss": "3.0"},
+        {"step": "3", "p-loss": "1.5", "p-epoch": "0.0"},
+        {"step": "4", "own": "2.0"},
+        {"step": "5", "loss": "1.0"},
+    ]
+
+
 def test_work_arounds_that_are_in_force_twice_write_each_row_once(fit, tmp_path):
     with applied.kept_rows():
         log(fit, 1, loss=2.0)
