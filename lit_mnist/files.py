@@ -5,6 +5,7 @@ import errno
 import json
 import os
 import re
+import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -47,7 +48,8 @@ def alone_in(folder: Path) -> Iterator[None]:
     """Keeps other processes of this machine out of such a block for the same folder.
 
     The folder itself is locked, so that no file is left over. Nothing is kept out where there is no
-    folder yet, or where folders cannot be locked: on Windows, and in some network file systems.
+    folder yet, where folders cannot be locked (on Windows, and in some network file systems), or
+    after ten seconds, for which only another program would hold the lock.
     """
     with contextlib.ExitStack() as stack:
         with contextlib.suppress(OSError, ImportError):
@@ -55,7 +57,11 @@ def alone_in(folder: Path) -> Iterator[None]:
 
             descriptor = os.open(folder, os.O_RDONLY)
             stack.callback(os.close, descriptor)  # which unlocks it
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            for _ in range(1000):
+                with contextlib.suppress(BlockingIOError):
+                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                    break
+                time.sleep(0.01)
         yield
 
 

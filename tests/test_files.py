@@ -1,10 +1,13 @@
 """Files are replaced completely or not at all."""
 
 import contextlib
+import fcntl
+import os
+import time
 
 import pytest
 
-from lit_mnist.files import replacing, write_json, write_text
+from lit_mnist.files import alone_in, replacing, write_json, write_text
 
 
 def test_replaces_the_file_without_leftovers(tmp_path):
@@ -42,3 +45,15 @@ def test_only_folders_created_for_a_failed_file_are_removed(tmp_path):
     with pytest.raises(ValueError, match="halfway"), replacing(kept / "a" / "b" / "file"):
         raise ValueError("halfway")
     assert list(tmp_path.rglob("*")) == [kept]
+
+
+def test_a_lock_that_another_program_holds_is_waited_for_ten_seconds(tmp_path, monkeypatch):
+    waited = []
+    monkeypatch.setattr(time, "sleep", waited.append)
+    held = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with alone_in(tmp_path):
+        assert sum(waited) == pytest.approx(10)
+    os.close(held)
+    with alone_in(tmp_path):
+        assert sum(waited) == pytest.approx(10)

@@ -32,6 +32,8 @@ _INTERNAL = re.compile(
 )
 # Options that take a class or a word: the parser takes the first that fits
 _NAMED = {"trainer.accelerator": Accelerator | str, "trainer.strategy": Strategy | str}
+# Lightning chooses autocast's device by the word, and this program the precision
+_WORDS = {"CPUAccelerator": "cpu", "CUDAAccelerator": "cuda", "MPSAccelerator": "mps"}
 DEFAULTS = {"max_epochs": 30, "num_sanity_val_steps": 0, "enable_model_summary": False}
 
 
@@ -141,6 +143,9 @@ class RunParser(CommandLineWins):
         config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))
+        named = getattr(config.trainer.accelerator, "class_path", "").rpartition(".")
+        if named[0].startswith("lightning.pytorch.accelerators") and named[2] in _WORDS:
+            config.trainer.accelerator = _WORDS[named[2]]
         option_checks.check_trainer(config.trainer)
         durations.check(config.trainer)
         return config

@@ -23,8 +23,8 @@ from lit_mnist.runs.run_config import flat, read_config
 from lit_mnist.sweep import extra, record, space
 from lit_mnist.sweep.space import Space
 
-# Options that depend on the machine, or that may change when a sweep is resumed
 _TOGETHER = 50  # sets of values that are tried; each takes some hundredths of a second
+# Options that depend on the machine, or that may change when a sweep is resumed
 _FREE = (*set(FREE_OPTIONS) - set(LIMITS), "trainer.precision", "model.init_args.channels_last")
 
 

@@ -1,5 +1,6 @@
 """Sees to it that checkpoints can be read again, also those that a user's CheckpointIO writes."""
 
+import time
 from pathlib import Path
 from typing import Any
 
@@ -47,14 +48,18 @@ class ReadableSave:
         """
         self.save(readable(checkpoint), path, *args, **kwargs)
         file = Path(path)
-        if file.resolve() in self.unread and file.exists():  # or a thread of its own still writes
+        if file.resolve() in self.unread and file.exists():  # or a thread of its own will write it
             self._read(file)
             self.unread = set()  # but not if it fails: others may be under way, as of a thread's
 
     def _read(self, path: Path) -> None:
+        before = _size_and_time(path)
         try:
             checkpoints.read(path)
         except UserError as error:
+            time.sleep(1)
+            if _size_and_time(path) != before:  # a thread of its own still writes
+                return self._read(path)
             self.plugin.remove_checkpoint(path)
             name = type(self.plugin).__name__
             raise UserError(
@@ -62,3 +67,8 @@ class ReadableSave:
                 f" {path.name} is no file as torch.save writes it; take another CheckpointIO, such"
                 f" as one that calls TorchCheckpointIO's save_checkpoint, or leave {name} out"
             ) from error
+
+
+def _size_and_time(path: Path) -> tuple[int, int]:
+    stat = path.stat()
+    return stat.st_size, stat.st_mtime_ns

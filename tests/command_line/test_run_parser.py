@@ -164,3 +164,16 @@ def test_another_seed_of_the_data_is_refused(options, here, capsys):
     Path("five.yaml").write_text("model: DenseModule\ndata: {seed: 5}\n")
     assert main(["fit", "--model", "DenseModule", *options]) == 2
     assert "data.seed 5: follows --seed_everything; set that instead\n" in capsys.readouterr().err
+
+
+def test_lightning_s_own_accelerator_is_the_word(run_cli):
+    kind = "lightning.pytorch.accelerators.CPUAccelerator"
+    typed = ("--trainer.precision", "bf16-mixed", "--trainer.max_epochs", "1")
+    status, _, problems = run_cli("fit", *typed, "--trainer.accelerator", kind)
+    assert (status, problems.count("Disabling autocast")) == (0, 0)
+    assert (
+        yaml.safe_load(Path("tb_logs/dense/seed_42/config.yaml").read_text())["trainer"][
+            "accelerator"
+        ]
+        == "cpu"
+    )

@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -50,6 +51,22 @@ class Zipped(Plain):
             torch.save(checkpoint, file)
 
 
+class Slowly(Plain):
+    """Writes the second half of each file on a thread of its own."""
+
+    thread = None
+
+    def save_checkpoint(self, checkpoint, path, storage_options=None):
+        super().save_checkpoint(checkpoint, path)
+        content, file = Path(path).read_bytes(), Path(path)
+        file.write_bytes(content[: len(content) // 2])
+        self.thread = threading.Timer(0.5, file.write_bytes, [content])
+        self.thread.start()
+
+    def teardown(self):
+        self.thread.join()
+
+
 class Beside(AsyncCheckpointIO):
     """Writes the other format beside the training."""
 
@@ -84,6 +101,11 @@ def test_what_a_plugin_of_ones_own_writes_is_read_again(run_cli, kind):
     assert entries.get(saved, entries.WEIGHTS) == digests.of_weights(saved["state_dict"])
     assert "resum" in fitted(run_cli("fit", *options))
     assert run_cli("test", *options)[0] == 0
+
+
+def test_a_file_that_a_thread_has_not_written_yet_is_waited_for(run_cli):
+    fitted(run_cli("fit", *plugin(Slowly), "--trainer.max_epochs", "1"))
+    assert checkpoint("last")["epoch"] == 0
 
 
 def test_the_plugin_is_still_the_users(run_cli):
