@@ -15,7 +15,8 @@ from contextlib import suppress
 from typing import Any
 
 GRACE_S = 10.0  # how long other ranks may be behind rank zero, in seconds
-_KEY = "lit_mnist_error"
+HEARING_S = 3.0  # how long rank zero stays for them to hear it, in seconds
+_KEY, _HEARD = "lit_mnist_error", "lit_mnist_error_heard"
 _ENDED = ""  # heard in place of an error where rank zero has ended without a word
 
 
@@ -71,7 +72,11 @@ def _publish(text: str) -> None:
     """Lets the other ranks hear what rank zero has printed."""
     with suppress(RuntimeError):  # the ranks are on their own then
         if group := _group():
-            _store(group).set(_KEY, text)
+            store, end = _store(group), time.monotonic() + HEARING_S
+            store.set(_KEY, text)
+            # torch warns, with its stack, where the store has ended that another rank reads
+            while store.add(_HEARD, 0) < group.get_world_size() - 1 and time.monotonic() < end:
+                time.sleep(0.05)
 
 
 def _heard() -> str | None:
@@ -94,7 +99,10 @@ def _read(group: Any) -> str | None:
             if time.monotonic() > end:
                 return None
             time.sleep(0.1)
-        return str(store.get(_KEY).decode())
+        heard = str(store.get(_KEY).decode())
+        with suppress(RuntimeError):  # rank zero has not stayed that long
+            store.add(_HEARD, 1)
+        return heard
     except group.DistNetworkError:  # rank zero has ended, and the store with it
         return _ENDED
     except RuntimeError:

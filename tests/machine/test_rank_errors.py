@@ -23,12 +23,15 @@ def report(monkeypatch, capsys):
     """Reports an error on one of the ranks that have met; gives what that rank prints."""
     met_by = {"store": distributed.HashStore()}
     monkeypatch.setattr(rank_errors, "GRACE_S", 0.05)
+    monkeypatch.setattr(rank_errors, "HEARING_S", 0.05)
     monkeypatch.setattr(rank_errors, "_store", lambda _: met_by["store"])
 
     def call(rank, text, store=None, **follows):
         met_by["store"] = store or met_by["store"]
         group = SimpleNamespace(
-            get_rank=lambda: rank, DistNetworkError=distributed.DistNetworkError
+            get_rank=lambda: rank,
+            get_world_size=lambda: 3,
+            DistNetworkError=distributed.DistNetworkError,
         )
         monkeypatch.setattr(rank_errors, "_group", lambda: group)
         rank_errors.report(text, **follows)
@@ -48,6 +51,15 @@ def test_what_another_rank_alone_meets_is_seen(report):
     assert report(1, "data is missing") == own  # rank zero waits for this rank
     report(0, PEER, follows=True)
     assert report(1, "data is missing") == own
+
+
+def test_rank_zero_stays_until_all_others_have_heard_it(report, monkeypatch):
+    store, heard = distributed.HashStore(), []
+    monkeypatch.setattr(rank_errors, "HEARING_S", 30.0)
+    group = SimpleNamespace(DistNetworkError=distributed.DistNetworkError)
+    monkeypatch.setattr(rank_errors.time, "sleep", lambda _: heard.append(rank_errors._read(group)))
+    assert report(0, "is odd", store) == "error: is odd\n"
+    assert heard == ["is odd", "is odd"]  # of three ranks
 
 
 def test_once_rank_zero_has_ended_only_its_end_is_told(report):
