@@ -143,9 +143,7 @@ class RunParser(CommandLineWins):
         config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))
-        named = getattr(config.trainer.accelerator, "class_path", "").rpartition(".")
-        if named[0].startswith("lightning.pytorch.accelerators") and named[2] in _WORDS:
-            config.trainer.accelerator = _WORDS[named[2]]
+        config.trainer.accelerator = _as_word(config.trainer.accelerator)
         option_checks.check_trainer(config.trainer)
         durations.check(config.trainer)
         return config
@@ -155,6 +153,13 @@ class RunParser(CommandLineWins):
         kinds: list[type] = [ensemble.EnsembleModule, *modules.ClassifierModule.__subclasses__()]
         models = [kind.__name__ for kind in kinds]
         return [*inspect.signature(modules.ClassifierModule).parameters, *models, *options]
+
+
+def _as_word(accelerator: Any) -> Any:
+    """Returns the word for a class of Lightning's own; any other value as it is."""
+    room, _, name = getattr(accelerator, "class_path", "").rpartition(".")
+    is_own = room.startswith("lightning.pytorch.accelerators")
+    return _WORDS.get(name, accelerator) if is_own else accelerator
 
 
 def _list_no_internal_classes(parser: Any) -> None:

@@ -9,5 +9,5 @@ lost_signals    sends a signal again that was lost where Python allows no except
 patching        how a work-around replaces what is Lightning's
 process         settings of the process: for speed on a CPU, and to end with its parent
 rank_errors     prints an error that all ranks meet only once
-ranks           what each rank keeps for itself: gathers it, and finds that of this rank
+ranks           what each rank keeps for itself: gathers it, checks it, and finds that of this rank
 """

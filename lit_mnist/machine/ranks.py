@@ -1,5 +1,6 @@
-"""Gathers what each rank gives, as for a checkpoint, and finds what this rank had given."""
+"""Gathers what each rank gives, as for a checkpoint; checks it, and finds what this rank gave."""
 
+from collections.abc import Callable, Set
 from typing import Any
 
 import torch
@@ -13,6 +14,16 @@ def of_each_rank(trainer: Trainer, own: Any) -> list[Any]:
     all_ranks: list[Any] = [None] * trainer.world_size
     torch.distributed.all_gather_object(all_ranks, own)
     return all_ranks
+
+
+def each_fits(all_ranks: Any, names: Set[str], fits: Callable[[str, Any], bool]) -> bool:
+    """Whether what was read is a dict for each rank, of these names and values that fit them."""
+    return isinstance(all_ranks, list) and all(
+        isinstance(own, dict)
+        and own.keys() <= names
+        and all(fits(name, value) for name, value in own.items())
+        for own in all_ranks
+    )
 
 
 def of_this_rank(trainer: Trainer, all_ranks: list[Any]) -> Any:

@@ -10,7 +10,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 
 from lit_mnist.machine.patching import overrides
-from lit_mnist.machine.ranks import of_each_rank
+from lit_mnist.machine.ranks import each_fits, of_each_rank
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.runs import checkpoints, entries
 
@@ -51,7 +51,8 @@ class PendingGradients(AfterStart):
         if trainer.state.fn != TrainerFn.FITTING or not _by_hand(pl_module):
             return
         self.loaded = entries.get(checkpoint, entries.GRADIENTS, [])
-        if not _fit(self.loaded, pl_module):
+        shapes = {name: one.shape for name, one in pl_module.named_parameters()}
+        if not each_fits(self.loaded, shapes.keys(), lambda name, one: _fits(one, shapes[name])):
             fault = "damaged, its gradients do not fit the model"
             checkpoints.refuse(Path(str(trainer.ckpt_path)), fault)
 
@@ -87,17 +88,6 @@ def _by_hand(module: LightningModule) -> bool:
     hooks = ("optimizer_step", "optimizer_zero_grad")
     own = any(overrides(module, LightningModule, hook) for hook in hooks)
     return own or not module.automatic_optimization
-
-
-def _fit(ranks: Any, module: LightningModule) -> bool:
-    """Whether each rank's gradients have the shapes of the weights of these names."""
-    shapes = {name: one.shape for name, one in module.named_parameters()}
-    return isinstance(ranks, list) and all(
-        isinstance(rank, dict)
-        and rank.keys() <= shapes.keys()
-        and all(_fits(one, shapes[name]) for name, one in rank.items())
-        for rank in ranks
-    )
 
 
 def _fits(saved: Any, shape: torch.Size) -> bool:

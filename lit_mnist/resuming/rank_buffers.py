@@ -9,7 +9,7 @@ from lightning.pytorch.trainer.states import TrainerFn
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from lit_mnist.machine.ranks import of_each_rank
+from lit_mnist.machine.ranks import each_fits, of_each_rank
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.runs import checkpoints, entries
 
@@ -49,7 +49,8 @@ class RankBuffers(AfterStart):
         if trainer.state.fn != TrainerFn.FITTING:
             return
         self.loaded = entries.get(checkpoint, entries.BUFFERS, [])
-        if not _fit(self.loaded, dict(pl_module.named_buffers())):
+        buffers = dict(pl_module.named_buffers())
+        if not each_fits(self.loaded, buffers.keys(), lambda name, one: _fits(one, buffers[name])):
             fault = "damaged, its buffers do not fit the model"
             checkpoints.refuse(Path(str(trainer.ckpt_path)), fault)
 
@@ -70,12 +71,5 @@ def _apart(first: dict[str, Tensor], own: dict[str, Tensor]) -> dict[str, Tensor
     return {name: own[name] for name in same_shape if not torch.equal(own[name], first[name])}
 
 
-def _fit(ranks: Any, buffers: dict[str, Tensor]) -> bool:
-    """Whether each rank's buffers have the shapes of the module's of these names."""
-    return isinstance(ranks, list) and all(
-        isinstance(rank, dict)
-        and rank.keys() <= buffers.keys()
-        and all(isinstance(one, Tensor) for one in rank.values())
-        and all(one.shape == buffers[name].shape for name, one in rank.items())
-        for rank in ranks
-    )
+def _fits(saved: Any, buffer: Tensor) -> bool:
+    return isinstance(saved, Tensor) and saved.shape == buffer.shape

@@ -115,7 +115,7 @@ def record(run: Run, weights: Weights, data_sha256: str, table: str) -> dict[str
 
 def replaced(weights: Weights) -> str:
     """Describes weights that are in none of their files any more."""
-    (first, *more) = weights.paths
+    first, *more = weights.paths
     return f"{first}{' or another member' if more else ''}: gone or replaced since it was read"
 
 
