@@ -1,15 +1,16 @@
 """Keeps what TensorBoard was told before a checkpoint was saved, when a run is resumed from it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tensorboard.backend.event_processing.event_file_loader import (  # type: ignore[import-untyped] # has no types
-    LegacyEventFileLoader,
-)
-from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped] # likewise
+from google.protobuf.message import DecodeError
+from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped] # has no types
     Event,
     SessionLog,
+)
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import (  # type: ignore[import-untyped] # likewise
+    masked_crc32c,
 )
 
 
@@ -33,6 +34,26 @@ def files(folder: str | Path) -> list[Path]:
     return sorted(Path(folder).glob("events.out.tfevents.*"))
 
 
+def events(path: Path) -> Iterator[Any]:
+    """Reads a file's events, as far as a killed process has written them.
+
+    TensorBoard's own reader computes the checksum of every byte in Python, and so needs seconds
+    where there are pictures. The form is TFRecord's: a length (8 bytes, little-endian), its
+    checksum (4), the event, its checksum (4).
+    """
+    with path.open("rb") as file:
+        while len(head := file.read(12)) == 12:
+            if masked_crc32c(head[:8]) != int.from_bytes(head[8:], "little"):
+                return
+            data = file.read(int.from_bytes(head[:8], "little"))
+            if len(file.read(4)) < 4:
+                return
+            try:
+                yield Event.FromString(data)
+            except DecodeError:
+                return
+
+
 def found(paths: Iterable[Path], step: int, before: float) -> list[Any]:
     """Returns the events of this step and later ones that were written before a time.
 
@@ -41,7 +62,7 @@ def found(paths: Iterable[Path], step: int, before: float) -> list[Any]:
     """
     kept: list[Any] = []
     for path in paths if before else ():
-        for event in LegacyEventFileLoader(str(path)).Load():
+        for event in events(path):
             if event.session_log.status == SessionLog.START:
                 kept = [one for one in kept if one.step < event.step]
             elif event.HasField("summary") and event.step >= step and event.wall_time <= before:
