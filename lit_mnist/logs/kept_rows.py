@@ -8,7 +8,7 @@ from typing import Any
 from lightning.fabric.loggers import csv_logs
 from lightning.pytorch.loggers import CSVLogger
 
-from lit_mnist import files
+from lit_mnist import locks
 from lit_mnist.machine.patching import replaced
 
 _save = csv_logs._ExperimentWriter.save
@@ -45,7 +45,7 @@ def _add_columns(writer: Any) -> set[str]:
 
 
 def _save_alone(writer: Any) -> None:
-    with files.alone_in(Path(writer.log_dir)):
+    with locks.alone_in(Path(writer.log_dir)):
         _save(writer)
 
 
@@ -71,7 +71,7 @@ def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) ->
     """
     writer: Any = logger.experiment
     if writer._fs.isfile(writer.metrics_file_path):
-        with files.alone_in(Path(writer.log_dir)):
+        with locks.alone_in(Path(writer.log_dir)):
             _purge(writer, step, first, epoch)
 
 
