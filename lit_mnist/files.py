@@ -28,11 +28,11 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         with contextlib.ExitStack() as stack:
             temporary.touch()
-            locks.lock(temporary, stack)
+            locks.lock(temporary, stack)  # against `remove_temporaries`
             yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:  # names no file, or only the temporary one
         if error.errno:

@@ -37,6 +37,12 @@ def test_only_temporary_files_that_nobody_writes_any_more_are_removed(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_temporary_file_is_kept_until_it_is_in_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: remove_temporaries(tmp_path))
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
 def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path):
     path = tmp_path / "a.txt"
     path.mkdir()
