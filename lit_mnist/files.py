@@ -5,12 +5,12 @@ import errno
 import json
 import os
 import re
-import time
 import uuid
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from lit_mnist import locks
 from lit_mnist.errors import UserError
 
 
@@ -26,10 +26,13 @@ def replacing(path: Path) -> Iterator[Path]:
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex[:8]}.tmp")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        yield temporary
-        with temporary.open("rb+") as file:
-            os.fsync(file.fileno())
-        temporary.replace(path)
+        with contextlib.ExitStack() as stack:
+            temporary.touch()
+            locks.lock(temporary, stack)  # against `remove_temporaries`
+            yield temporary
+            with temporary.open("rb+") as file:
+                os.fsync(file.fileno())
+            temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:  # names no file, or only the temporary one
         if error.errno:
@@ -43,32 +46,15 @@ def replacing(path: Path) -> Iterator[Path]:
                 folder.rmdir()
 
 
-@contextlib.contextmanager
-def alone_in(folder: Path) -> Iterator[None]:
-    """Keeps other processes of this machine out of such a block for the same folder.
-
-    The folder itself is locked, so that no file is left over. Nothing is kept out where there is no
-    folder yet, where folders cannot be locked (on Windows, and in some network file systems), or
-    after ten seconds, for which only another program would hold the lock.
-    """
-    with contextlib.ExitStack() as stack:
-        with contextlib.suppress(OSError, ImportError):
-            import fcntl
-
-            descriptor = os.open(folder, os.O_RDONLY)
-            stack.callback(os.close, descriptor)  # which unlocks it
-            for _ in range(1000):
-                with contextlib.suppress(BlockingIOError):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    break
-                time.sleep(0.01)
-        yield
-
-
 def remove_temporaries(folder: Path) -> None:
-    """Removes temporary files that a process killed inside `replacing` has left in the folder."""
+    """Removes temporary files that a process killed inside `replacing` has left in the folder.
+
+    Those stay that another is writing, such as a test of the same run: it keeps them locked.
+    """
     for left in folder.glob(".*.????????.tmp"):
-        left.unlink(missing_ok=True)
+        with contextlib.ExitStack() as stack:
+            if locks.lock(left, stack):
+                left.unlink(missing_ok=True)
 
 
 def _sync_folder(folder: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from lightning.pytorch import Callback, Trainer
+from lightning.pytorch.plugins import MixedPrecision
 from lightning.pytorch.trainer.states import TrainerFn, TrainerStatus
 
 # How the names of checkpoints begin that Lightning's finders restore after their search
@@ -27,8 +28,15 @@ def data_module(trainer: Trainer) -> Any:
 
 
 def precision(trainer: Trainer) -> str:
-    """Names a trainer's precision; a plugin of the user's by its class, as only that tells all."""
+    """Names the precision that a trainer computes in.
+
+    A plugin of the user's is named by its class, as only that tells all. Lightning has autocast
+    act on CUDA's devices where an accelerator is of the user's own, so that nothing is rounded on
+    others (connectors/accelerator_connector.py, `_check_and_init_precision`).
+    """
     plugin = trainer.precision_plugin
+    if type(plugin) is MixedPrecision and plugin.device != trainer.strategy.root_device.type:
+        return "32-true"
     stock = type(plugin).__module__.startswith("lightning.")
     return str(plugin.precision) if stock else f"{type(plugin).__name__} ({plugin.precision})"
 

@@ -1,13 +1,10 @@
 """Files are replaced completely or not at all."""
 
 import contextlib
-import fcntl
-import os
-import time
 
 import pytest
 
-from lit_mnist.files import alone_in, replacing, write_json, write_text
+from lit_mnist.files import remove_temporaries, replacing, write_json, write_text
 
 
 def test_replaces_the_file_without_leftovers(tmp_path):
@@ -28,6 +25,24 @@ def test_keeps_the_old_file_if_writing_fails(tmp_path):
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_only_temporary_files_that_nobody_writes_any_more_are_removed(tmp_path):
+    path, left = tmp_path / "a.txt", tmp_path / ".a.txt.0123abcd.tmp"
+    left.touch()
+    with replacing(path) as temporary:
+        remove_temporaries(tmp_path)
+        assert list(tmp_path.iterdir()) == [temporary]
+        temporary.write_text("new")
+        remove_temporaries(tmp_path)
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_temporary_file_is_kept_until_it_is_in_place(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.fsync", lambda _: remove_temporaries(tmp_path))
+    write_text(tmp_path / "a.txt", "new")
+    assert (tmp_path / "a.txt").read_text() == "new"
+
+
 def test_a_failure_names_the_file_and_not_the_temporary_one(tmp_path):
     path = tmp_path / "a.txt"
     path.mkdir()
@@ -45,15 +60,3 @@ def test_only_folders_created_for_a_failed_file_are_removed(tmp_path):
     with pytest.raises(ValueError, match="halfway"), replacing(kept / "a" / "b" / "file"):
         raise ValueError("halfway")
     assert list(tmp_path.rglob("*")) == [kept]
-
-
-def test_a_lock_that_another_program_holds_is_waited_for_ten_seconds(tmp_path, monkeypatch):
-    waited = []
-    monkeypatch.setattr(time, "sleep", waited.append)
-    held = os.open(tmp_path, os.O_RDONLY)
-    fcntl.flock(held, fcntl.LOCK_EX)
-    with alone_in(tmp_path):
-        assert sum(waited) == pytest.approx(10)
-    os.close(held)
-    with alone_in(tmp_path):
-        assert sum(waited) == pytest.approx(10)

@@ -111,26 +111,38 @@ def _are_classes(given: list[str]) -> bool:
 
 
 def _as_list(args: list[str], option: str, fit: Callable[[list[str]], bool]) -> list[str]:
-    given: list[str] = []
+    """Puts all values of an option into one list, at its first place.
+
+    The words stay as they are without the option, with one in the parser's own syntax, and where
+    its values do not fit.
+    """
+    values: list[str] = []
     others: list[str] = []
-    first, follows = None, False
+    place = None  # of the list among the others
+    follows = False  # whether the next word may be another value
     for arg in args:
         name, is_given, value = arg.partition("=")
         if name == option:
-            first, follows = len(others) if first is None else first, True
-            given += [value] if is_given else []
+            place = len(others) if place is None else place
+            values += [value] if is_given else []
+            follows = True
         elif follows and not arg.startswith("-"):
-            given.append(arg)
+            values.append(arg)
         else:
-            follows = False
             others.append(arg)
-    written = given == ["null"] or (given and given[0][:1] + given[0].rstrip()[-1:] == "[]")
-    if first is None or written or not fit(given):
-        return args  # already in the parser's syntax
-    for name in given:
+            follows = False
+    if place is None or _is_list(values) or not fit(values):
+        return args
+    for name in values:
         if name.encode(errors="ignore").decode() != name:
             raise UserError(f"{option} {name!a:.99}: is no UTF-8 name; name its folder")
-    return [*others[:first], f"{option}={as_yaml(given)}", *others[first:]]
+    return [*others[:place], f"{option}={as_yaml(values)}", *others[place:]]
+
+
+def _is_list(values: list[str]) -> bool:
+    """Returns whether the first is a list in the parser's syntax, or the only one says null."""
+    first = values[0] if values else ""
+    return values == ["null"] or (first.startswith("[") and first.rstrip().endswith("]"))
 
 
 def as_yaml(value: object) -> str:

@@ -15,7 +15,10 @@ _CLUTTER = re.compile(
     r"|Not a valid subclass of|Subclass types expect one of|a class path \(str\)|a dict with"
 )
 _NO_MODEL = "no model is named; give a config, such as --config deep"
+# What the libraries say (jsonargparse, argparse, Python), as patterns, and what replaces it. Each
+# line of a report goes through all, in this order: some go on with what others have made of it
 _SHORTER = (
+    # Which type or value is expected
     (r'Parser key "[^"]*":?\s*', ""),
     (r"Not of type \w+: ", ""),
     (r"does not conform to restriction v", "is not "),
@@ -24,6 +27,7 @@ _SHORTER = (
     (r"Expected a typing\.Literal\[(.*?)\]", r"expected one of \1"),
     (r"Expected a <class '(?:[\w.]+\.)?(\w+)'>", r"expected \1"),
     (r"\. Got value: ", ", got "),
+    # Classes: "there is no class x", "expected a class ..., got x"
     (r"Expected a dot import path string: (.*)", r"there is no class \1"),
     (
         r"(Import path .*?)does not correspond to a subclass of (?:Classifier|Scored)Module",
@@ -34,12 +38,15 @@ _SHORTER = (
     (r"Import path (expected a .*)", r"\1"),
     (r"Unexpected import path format: .*", "expected a class such as my_module.Net"),
     (r"Invalid content in sub-config file \S+\.py: .*", "expected a class such as my_module.Net"),
+    # Files and unknown options: "there is no option x", which `_unknown` looks for
     (r"Unable to load config (['\"])(.*?)\1", r"cannot read options from \2"),
     (r"Option '(.*?)' is not accepted", r"there is no option \1"),
     (r"Subcommand '\w+' does not accept option '(.*?)'", r"there is no option \1"),
     (r"unrecognized arguments: ", "there is no option "),
+    # Numbers
     (r"invalid literal for int\(\) with base 10: (.*)", r"\1 is not an integer"),
     (r"could not convert string to float: (.*)", r"\1 is not a number"),
+    # Options without a value, or with one that they do not take
     (r".*arguments are required: .*model", _NO_MODEL),
     (r"argument -c/--config: expected one argument", "--config: name a file after it"),
     (
@@ -48,6 +55,7 @@ _SHORTER = (
     ),
     (r'Expected a string with form "h:m:s".*', "a time in a file is in quotes: '01:12:00:00'"),
     (r"argument (--\S+): ignored explicit argument .*", r"\1: takes no value; leave it out for no"),
+    # Values in YAML, and the dicts of a class
     (r'in "<unicode string>", ', "in its "),
     (r"there is no option class_path$", "options beside class_path belong below init_args"),
     (r"'\w+' object has no attribute 'keys'", "init_args holds no options, such as `name: value`"),

@@ -1,7 +1,7 @@
 """Checks what is given for a whole group of options, such as `--data`, and for its seed."""
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -11,6 +11,7 @@ import yaml
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
 from lit_mnist.runs import safe_yaml
+from lit_mnist.runs.run_config import flat
 
 GROUPS = ("trainer", "data")
 SEED = 42  # of all randomness, unless another is given
@@ -44,14 +45,35 @@ def check_typed(args: Sequence[str]) -> None:
     Raises:
         UserError: It is no file of options; says what it may be. Or it has a seed.
     """
-    for arg, following in zip(args, [*args[1:], ""], strict=True):
-        option, equals, value = arg.partition("=")
-        value = value if equals else following
+    for option, value in _pairs(args):
         if option in ("--data", "--data.class_path"):
             _check_data(option, value)
         if option in ("--data", "--data.seed"):
             seed = value if option == "--data.seed" else _seed(value, Path())
             _refuse_seed("--data.seed", seed)
+
+
+def typed(args: Sequence[str]) -> set[str]:
+    """Returns the names of the options on a command line, and those in it of a group's dict.
+
+    Those of `--data '{layout: single}'` are `--data` and `--data.layout`.
+    """
+    names = set[str]()
+    for option, value in _pairs(args):
+        names.add(option.removesuffix("+"))
+        if option.startswith(("--data", "--model", "--trainer")) and ":" in value:
+            with suppress(OSError, ValueError, yaml.YAMLError):  # left to the parser
+                given = {} if Path(value).is_file() else safe_yaml.load(value)
+                inner = flat(given) if isinstance(given, dict) else {}
+                names |= {f"{option}.{key}" for key in inner}
+    return names
+
+
+def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:
+    """Yields each word of a command line as an option with its value."""
+    for arg, following in zip(args, [*args[1:], ""], strict=True):
+        option, equals, value = arg.partition("=")
+        yield option, value if equals else following
 
 
 def _seed(data: Any, folder: Path) -> Any:

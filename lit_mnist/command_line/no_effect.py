@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from lit_mnist.command_line import groups
 from lit_mnist.command_line.arguments import config_files, split_configs
 from lit_mnist.data.datamodule import MNISTDataModule
 from lit_mnist.errors import UserError
@@ -89,7 +90,7 @@ def _default(option: str, config: Any) -> Any:
 
 def _is_of_file(args: Sequence[str], option: str, switch: str) -> bool:
     """Whether an option is only in files, of which one switches it on or has all options."""
-    typed = {arg.partition("=")[0] for arg in split_configs(args)[1]}
+    typed = groups.typed(split_configs(args)[1])
     if typed & {f"--{option}", f"--{option.replace('.init_args', '')}"}:
         return False
     if f"--{option.partition('.')[0]}" in typed:  # as --data FILE, which may switch it on

@@ -90,7 +90,7 @@ def check_pictures(args: Sequence[str]) -> None:
         UserError: Naming the command that reads pictures.
     """
     for option in ("--data.images", "--data.layout"):
-        if args[0] != "predict" and any(arg.startswith(option) for arg in args):
+        if args[0] != "predict" and option in groups.typed(args):
             raise UserError(f"{option}: has no effect; only predict reads pictures")
 
 

@@ -16,6 +16,16 @@ from lit_mnist.command_line.sweep_parser import Sweep
 from lit_mnist.errors import UserError
 from lit_mnist.reports.notebook import SYSTEMS
 
+# For each value of `runs --sort` but the name: the field of a run, and whether the largest is first
+SORTS: dict[str, tuple[str, bool]] = {
+    "state": ("state", False),
+    "seed": ("seed", False),
+    "epoch": ("epoch", True),
+    "val_acc": ("best_val_acc", True),
+    "test_acc": ("test_acc", True),
+    "time": ("seconds", True),
+}
+
 
 class Reproduce(CommandParser):
     """The options of `reproduce`."""
@@ -111,7 +121,7 @@ class Runs(CommandParser):
         folder = "the folder of all runs (%(default)s)"
         add("folder", nargs="?", type=path, default=Path("tb_logs"), metavar="FOLDER", help=folder)
         add("--json", action="store_true", help="print JSON, one object per run")
-        keys = ("name", "state", "seed", "epoch", "val_acc", "test_acc", "time")
+        keys = ("name", *SORTS)
         order = f"{', '.join(keys)} (%(default)s); scores, epochs and times: highest first"
         add("--sort", choices=keys, default="name", metavar="KEY", help=order)
 

@@ -1,7 +1,6 @@
 """The state of a committee, before a command does anything: its members, and if it is tested."""
 
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,7 @@ from lit_mnist.models import evaluation_hooks
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
-from lit_mnist.runs import best_score, same_members, tested, tested_files
+from lit_mnist.runs import best_score, same_members
 from lit_mnist.runs.folder import Run
 
 # The members' options of the trainer that also hold for the committee's own test
@@ -47,20 +46,7 @@ def check_member(spec: RunSpec) -> None:
 def plan(members: Sequence[Plan], average: AVERAGES = DEFAULT_AVERAGE) -> Plan:
     """Describes the committee of trained runs; its data options and name are those of the first."""
     config, paths = members[0].config, [one.run.evaluated()[0] for one in members]
-    run = run_of(members)
-    why = partial(_why_untested, run, paths, average, config)
-    spec = _spec(members, paths, average)
-    return Plan(spec, run, config, complete=True, why_untested=why)
-
-
-def _why_untested(
-    run: Run, paths: Sequence[Path], average: AVERAGES, config: Mapping[str, Any]
-) -> str:
-    weights = tested.weights_sha256(paths, average)
-    untested = tested.why_untested(run, weights, plans.test_data_sha256(config))
-    if untested == tested_files.CHANGED and run.results().get("test_average") != average:
-        return f"its test averages {run.results()['test_average']}, not {average}"
-    return untested
+    return Plan(_spec(members, paths, average), run_of(members), config, complete=True)
 
 
 def _spec(members: Sequence[Plan], paths: Sequence[Path], average: AVERAGES) -> RunSpec:

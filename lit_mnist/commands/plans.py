@@ -2,9 +2,9 @@
 
 import hashlib
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -16,14 +16,10 @@ from lit_mnist.data.option_types import SEEDS
 from lit_mnist.data.read import files_sha256
 from lit_mnist.errors import UserError
 from lit_mnist.reports import run_names
-from lit_mnist.runs import limits, tested, unrecorded
+from lit_mnist.runs import limits, tested, tested_files, unrecorded
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Progress
 from lit_mnist.runs.resume import resume_point
-
-
-def _never_tested() -> str:
-    return tested.NEVER
 
 
 @dataclass(frozen=True)
@@ -37,7 +33,6 @@ class Plan:
         fresh: Whether `fit` would replace an existing run.
         complete: Whether `fit` would have nothing to do.
         epochs_left: How many epochs `fit` would train; 0 if only callbacks end training.
-        why_untested: Tells why the run has no valid test; empty if it has one.
     """
 
     spec: RunSpec
@@ -46,12 +41,31 @@ class Plan:
     fresh: bool = False
     complete: bool = False
     epochs_left: int = 0
-    why_untested: Callable[[], str] = _never_tested
 
     @cached_property
     def untested(self) -> str:
         """Why the run has no valid test; empty if it has one. Only this reads the test files."""
-        return self.why_untested()
+        if self.fresh:
+            return tested.NEVER
+        results, average = self.run.results(), self.average
+        if average is None and "test_weights_sha256" not in results:
+            return tested.NEVER  # damaged weights do not matter here: fit reports them
+        data_sha256 = test_data_sha256(self.config)
+        why = tested.why_untested(self.run, self.weights_sha256(), data_sha256)
+        if average and why == tested_files.CHANGED and results.get("test_average") != average:
+            return f"its test averages {results['test_average']}, not {average}"
+        return why
+
+    @property
+    def average(self) -> Any:
+        """How a committee averages; None for a single run."""
+        return self.spec.settings.get("model.average")
+
+    def weights_sha256(self) -> str:
+        """Hashes the weights that a test would use now: the run's own, or all of a committee's."""
+        settings: Mapping[str, Any] = self.spec.settings
+        paths = settings.get("model.checkpoints") or [self.run.evaluated()[0]]
+        return tested.weights_sha256(list(map(Path, paths)), self.average)
 
     @property
     def tested(self) -> bool:
@@ -120,8 +134,7 @@ def updated(planned: Plan) -> Plan:
     complete = point is not None and point.complete and ended
     max_epochs = planned.config["trainer"]["max_epochs"] or 0
     epochs_left = 0 if complete else max(0, max_epochs - (point.epochs if point else 0))
-    why = _never_tested if planned.fresh else partial(_why_untested, planned.run, planned.config)
-    return replace(planned, complete=complete, epochs_left=epochs_left, why_untested=why)
+    return replace(planned, complete=complete, epochs_left=epochs_left)
 
 
 def test(planned: Plan) -> None:
@@ -146,12 +159,9 @@ def why_unrecorded(planned: Plan) -> str:
 
 def _conditions(planned: Plan) -> dict[str, str]:
     """Returns hashes of all that a test depends on, except code."""
-    of_committee: Mapping[str, Any] = planned.spec.settings
-    paths = of_committee.get("model.checkpoints", [planned.run.evaluated()[0]])
-    weights = tested.weights_sha256(list(map(Path, paths)), of_committee.get("model.average"))
     options = json.dumps(planned.config, sort_keys=True, default=str)
     return {
-        "weights_sha256": weights,
+        "weights_sha256": planned.weights_sha256(),
         "data_sha256": test_data_sha256(planned.config),
         "options_sha256": hashlib.sha256(options.encode()).hexdigest(),
     }
@@ -161,10 +171,3 @@ def test_data_sha256(config: Mapping[str, Any]) -> str:
     """Hashes the test images of a run's config; empty if they are not on disk."""
     spec = DATASETS[config["data"]["dataset"]]
     return files_sha256(spec, "test", spec.folder(Path(config["data"]["data_dir"])))
-
-
-def _why_untested(run: Run, config: Mapping[str, Any]) -> str:
-    if "test_weights_sha256" not in run.results():
-        return tested.NEVER  # damaged weights do not matter here: fit reports them
-    weights = tested.weights_sha256([run.evaluated()[0]])
-    return tested.why_untested(run, weights, test_data_sha256(config))

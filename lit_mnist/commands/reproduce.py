@@ -29,23 +29,23 @@ def run(options: argparse.Namespace) -> None:
     clock = Clock(chosen, planned)
     output = options.output or Path(planned[chosen[0].name][0].config["log_dir"]) / "reproduce"
     _check_output(output)
-    print(f"{clock.left()} for {', '.join(system.name for system in chosen)}", flush=True)
     rows: dict[str, list[Path]] = {}
     trained: set[Path] = set()
     left_out: list[str] = []
+    names = f" for {', '.join(system.name for system in chosen)}"
     for system in chosen:
-        _finish(system, _once(planned[system.name], trained), options.jobs)
-        trained |= {plan.run.folder for plan in planned[system.name]}
-        if why := _untested(system, planned[system.name]):
+        print(f"{clock.left()}{'' if trained else names}", flush=True)
+        runs = planned[system.name]
+        _train_and_test(system, _not_again(runs, trained), options.jobs)
+        trained |= {plan.run.folder for plan in runs}
+        if why := _why_left_out(system, runs):
             left_out.append(why)
         else:
-            rows[system.name] = _folders(system, planned[system.name])
+            rows[system.name] = _folders(system, runs)
         clock.finished(system)
         # only now, as a run that was trained afresh may be a member of another system
         rows |= {one.name: _finished(one, specs[one.name]) for one in skipped}
         _write(output, rows, options.spec.typed)
-        if system is not chosen[-1]:
-            print(clock.left(), flush=True)
     print(f"the table is {output / notebook_table.TABLE}")
     if left_out:
         raise UserError("; ".join(left_out))
@@ -97,17 +97,17 @@ def _specs(system: System, users: RunSpec, first: int, seeds: int) -> list[RunSp
     return plans.seeded(_spec(system, users), first, count)
 
 
-def _once(planned: Sequence[Plan], trained: Container[Path]) -> list[Plan]:
+def _not_again(planned: Sequence[Plan], trained: Container[Path]) -> list[Plan]:
     """Returns plans that replace no run that this call has trained for an earlier system."""
-    return [
-        replace(plan, spec=_without_fresh(plan.spec), fresh=False)
-        if plan.run.folder in trained
-        else plan
-        for plan in planned
-    ]
+    kept: list[Plan] = []
+    for plan in planned:
+        if plan.run.folder in trained:
+            plan = replace(plan, spec=_without_fresh(plan.spec), fresh=False)
+        kept.append(plan)
+    return kept
 
 
-def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
+def _train_and_test(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
     """Trains and tests the runs of a system that are not done yet."""
     planned = list(map(plans.updated, planned))  # an earlier system may have trained shared runs
     committee.train(planned, jobs)
@@ -117,7 +117,7 @@ def _finish(system: System, planned: Sequence[Plan], jobs: int | None) -> None:
         committee.test_each(planned)
 
 
-def _untested(system: System, planned: Sequence[Plan]) -> str:
+def _why_left_out(system: System, planned: Sequence[Plan]) -> str:
     """Tells which run of a system has no valid test, and why; empty if all have one."""
     done = [plans.updated(replace(plan, fresh=False)) for plan in planned]
     whole = [committee_plans.plan(done)] if system.members > 1 else []

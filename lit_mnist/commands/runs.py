@@ -7,18 +7,11 @@ from collections.abc import Sequence
 from datetime import timedelta
 from typing import Any
 
+from lit_mnist.command_line.parsers import SORTS
+from lit_mnist.errors import printable
 from lit_mnist.runs import listing
 from lit_mnist.runs.listing import Listed
 
-# For each value of --sort: the key to compare, and whether the largest comes first
-SORTS: dict[str, tuple[str, bool]] = {
-    "state": ("state", False),
-    "seed": ("seed", False),
-    "epoch": ("epoch", True),
-    "val_acc": ("best_val_acc", True),
-    "test_acc": ("test_acc", True),
-    "time": ("seconds", True),
-}
 HEADER = ("run", "state", "epoch", "val_acc", "test_acc", "95 % interval", "time", "what differs")
 
 
@@ -63,14 +56,14 @@ def _cells(row: Listed) -> tuple[str, ...]:
     limit = "" if row.max_epochs in (None, -1) else f"/{row.max_epochs}"
     interval, images = row.test_acc_ci95, row.best_val_images
     return (
-        _printable(row.run),
-        _printable(row.state),
+        printable(row.run),
+        printable(row.state),
         "" if row.epoch is None else f"{row.epoch}{limit}",
         _share(row.best_val_acc) + ("" if images is None else f" of {images:,}"),
         _share(row.test_acc),
         "" if interval is None else " to ".join(map(_share, interval)),
         "" if row.seconds is None else str(timedelta(seconds=round(row.seconds))),
-        _printable(row.problem or " ".join(f"{k}={_value(v)}" for k, v in row.differs.items())),
+        printable(row.problem or " ".join(f"{k}={_value(v)}" for k, v in row.differs.items())),
     )
 
 
@@ -81,7 +74,3 @@ def _share(value: Any) -> str:
 def _value(value: Any) -> str:
     """Formats an option as in YAML."""
     return json.dumps(value) if value is None or isinstance(value, bool) else str(value)
-
-
-def _printable(text: str) -> str:
-    return "".join(char if char.isprintable() else "?" for char in text)

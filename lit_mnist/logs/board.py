@@ -21,7 +21,6 @@ from lightning.pytorch import LightningModule, Trainer
 
 from lit_mnist.logs import kept_events
 from lit_mnist.logs.hparams import hparams
-from lit_mnist.logs.loggers import next_step
 from lit_mnist.logs.net_graph import add_graph
 from lit_mnist.logs.new_best import best_of_epoch
 from lit_mnist.logs.run_logger import RunLogger
@@ -70,9 +69,12 @@ class EpochBoard:
         epoch = trainer.current_epoch
         for logger in trainer.loggers:
             if isinstance(logger, RunLogger):
-                logger.resume_at(next_step(trainer), before)
-        before_this = kept_events.found(
-            kept_events.files(self.run.file("train")), epoch, before.get("time", 0.0)
+                logger.resume(trainer, before)
+        saved = before.get("time", 0.0)
+        first_batches = kept_events.found(
+            kept_events.files(self.run.file("train")),
+            epoch,
+            lambda _, event: event.wall_time <= saved and _is_first_batch(event),
         )
         self.writers = {
             part: SummaryWriter(str(self.run.file(part)), purge_step=epoch)
@@ -80,7 +82,7 @@ class EpochBoard:
         }
         start_session(self.writers[FINAL], self.config)
         train = self.writers["train"]
-        kept_events.add(train, [one for one in before_this if _is_first_batch(one)])
+        kept_events.add(train, first_batches)
         text = safe_yaml.dump(dict(self.config))
         train.add_text("config", "".join(f"    {line}\n" for line in text.splitlines()), epoch)
         add_graph(train, trainer, module)

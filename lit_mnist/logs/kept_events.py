@@ -1,19 +1,22 @@
 """Keeps what TensorBoard was told before a checkpoint was saved, when a run is resumed from it."""
 
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable, Iterator
 from pathlib import Path
 from typing import Any
 
-from tensorboard.backend.event_processing.event_file_loader import (  # type: ignore[import-untyped] # has no types
-    LegacyEventFileLoader,
-)
+from google.protobuf.message import DecodeError  # type: ignore[import-untyped] # has no types
 from tensorboard.compat.proto.event_pb2 import (  # type: ignore[import-untyped] # likewise
     Event,
     SessionLog,
 )
+from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import (  # type: ignore[import-untyped] # likewise
+    masked_crc32c,
+)
 
 
-def purge(writer: Any, step: int, before: float, names: Collection[str]) -> None:
+def purge(
+    writer: Any, step: int, before: float, names: Collection[str], epoch: int | None = None
+) -> None:
     """Has TensorBoard pass over what was written for this step and later ones, but for the kept.
 
     Args:
@@ -21,10 +24,21 @@ def purge(writer: Any, step: int, before: float, names: Collection[str]) -> None
         step: The first step that is logged again.
         before: The time at which the checkpoint was saved, in seconds since 1970.
         names: The files that were in that folder then; there may be some of another run.
+        epoch: The epoch that goes on, below that step, if values may be logged at its number.
     """
-    kept = found([path for path in files(writer.log_dir) if path.name in names], step, before)
+    writer.flush()  # as its own file is read, too
+    paths = files(writer.log_dir) if before else []
+    at_epoch = any(_is_at(epoch, before, event) for path in paths for event in events(path))
+
+    def stays(path: Path, event: Any) -> bool:
+        if event.step < step:
+            return not _is_at(epoch, before, event)
+        return path.name in names and event.wall_time <= before
+
+    first = epoch if epoch is not None and at_epoch else step
+    kept = found(paths, first, stays)
     file = writer._get_file_writer()
-    file.add_event(Event(step=step, session_log=SessionLog(status=SessionLog.START)))
+    file.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
     add(writer, kept)
 
 
@@ -33,20 +47,47 @@ def files(folder: str | Path) -> list[Path]:
     return sorted(Path(folder).glob("events.out.tfevents.*"))
 
 
-def found(paths: Iterable[Path], step: int, before: float) -> list[Any]:
-    """Returns the events of this step and later ones that were written before a time.
+def events(path: Path) -> Iterator[Any]:
+    """Reads a file's events, as far as a killed process has written them.
+
+    TensorBoard's own reader computes the checksum of every byte in Python, and so needs seconds
+    where there are pictures. The form is TFRecord's: a length (8 bytes, little-endian), its
+    checksum (4), the event, its checksum (4).
+    """
+    with path.open("rb") as file:
+        while len(head := file.read(12)) == 12:
+            if masked_crc32c(head[:8]) != int.from_bytes(head[8:], "little"):
+                return
+            data = file.read(int.from_bytes(head[:8], "little"))
+            if len(file.read(4)) < 4:
+                return
+            try:
+                yield Event.FromString(data)
+            except DecodeError:
+                return
+
+
+def found(paths: Iterable[Path], step: int, stays: Callable[[Path, Any], bool]) -> list[Any]:
+    """Returns those events of this step and later ones that stay.
 
     Modules write by themselves at `global_step`, which is that of the next step. Those that
     TensorBoard passes over already are left out.
     """
     kept: list[Any] = []
-    for path in paths if before else ():
-        for event in LegacyEventFileLoader(str(path)).Load():
+    for path in paths:
+        for event in events(path):
             if event.session_log.status == SessionLog.START:
                 kept = [one for one in kept if one.step < event.step]
-            elif event.HasField("summary") and event.step >= step and event.wall_time <= before:
+            elif event.HasField("summary") and event.step >= step and stays(path, event):
                 kept.append(event)
     return kept
+
+
+def _is_at(epoch: int | None, before: float, event: Any) -> bool:
+    """Whether training has logged an event at the number of an epoch since a time."""
+    tags = [value.tag for value in event.summary.value]
+    late = event.step == epoch and event.wall_time > before
+    return late and any("test" not in tag and tag != "hp_metric" for tag in tags)
 
 
 def add(writer: Any, events: list[Any]) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 from lightning.fabric.loggers import csv_logs
 from lightning.pytorch.loggers import CSVLogger
 
-from lit_mnist import files
+from lit_mnist import locks
 from lit_mnist.machine.patching import replaced
 
 _save = csv_logs._ExperimentWriter.save
@@ -45,7 +45,7 @@ def _add_columns(writer: Any) -> set[str]:
 
 
 def _save_alone(writer: Any) -> None:
-    with files.alone_in(Path(writer.log_dir)):
+    with locks.alone_in(Path(writer.log_dir)):
         _save(writer)
 
 
@@ -60,28 +60,30 @@ def count(logger: CSVLogger) -> int:
         return held + max(0, sum(1 for _ in file) - 1)
 
 
-def purge(logger: CSVLogger, step: int, first: int) -> None:
+def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) -> None:
     """Removes the rows of this step and later ones, and what a killed process has half written.
 
     Args:
         logger: The logger.
         step: The first step that is logged again.
         first: The number of rows that stay in any case.
+        epoch: The epoch that goes on, below that step, if values may be logged at its number.
     """
     writer: Any = logger.experiment
     if writer._fs.isfile(writer.metrics_file_path):
-        with files.alone_in(Path(writer.log_dir)):
-            _purge(writer, step, first)
+        with locks.alone_in(Path(writer.log_dir)):
+            _purge(writer, step, first, epoch)
 
 
-def _purge(writer: Any, step: int, first: int) -> None:
+def _purge(writer: Any, step: int, first: int, epoch: int | None) -> None:
     path, system = writer.metrics_file_path, writer._fs
     _read_columns(writer)
     with _opened(writer) as file:
         rows = [
             row
             for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row) and (place < first or int(row["step"]) < step)
+            if _is_whole(row)
+            and (place < first or (int(row["step"]) < step and not _is_at(epoch, row)))
         ]
     if not rows:
         system.rm_file(path)
@@ -97,6 +99,13 @@ def _purge(writer: Any, step: int, first: int) -> None:
 
 def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
+
+
+def _is_at(epoch: int | None, row: dict[str, str]) -> bool:
+    """Whether training has logged a row at the number of an epoch, as Lightning notes none then."""
+    names = [name for name, value in row.items() if value and name != "step"]
+    noted = any(name == "epoch" or name.endswith("-epoch") for name in names)
+    return int(row["step"]) == epoch and not noted and not all("test" in name for name in names)
 
 
 def _opened(writer: Any) -> Any:

@@ -10,7 +10,6 @@ from lit_mnist.logs.loggers import (
     add_picture,
     last_step,
     moved,
-    next_step,
     purge,
     shows_pictures,
 )
@@ -40,7 +39,7 @@ class LoggerBoard:
         self.trainer = trainer
         before = moved(trainer.loggers, before) if self.resumes else before
         for logger in trainer.loggers if self.again else ():
-            purge(logger, next_step(trainer), before)
+            purge(logger, trainer, before)
 
     def first_batch(self, picture: np.ndarray) -> None:
         """Shows the first augmented batch."""

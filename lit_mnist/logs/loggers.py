@@ -50,24 +50,29 @@ def moved(loggers: Sequence[Logger], before: Mapping[str, Any]) -> dict[str, Any
     return {**before, "rows": {**found, **told}}
 
 
-def purge(logger: Logger, step: int, before: Mapping[str, Any]) -> None:
-    """Removes what was logged for this step and later ones; TensorBoard passes over it.
+def purge(logger: Logger, trainer: Trainer, before: Mapping[str, Any]) -> None:
+    """Removes what was logged for the next step and later ones; TensorBoard passes over it.
 
-    What was logged before the checkpoint was saved stays: it is not logged again. Other loggers
-    than TensorBoard's and the CSVLogger are left as they are.
+    So with what was logged at the number of the epoch that goes on, in place of a step: Lightning
+    takes for the step what a module logs as `step`, by which users show values over epochs. What
+    was logged before the checkpoint was saved stays: it is not logged again. Other loggers than
+    TensorBoard's and the CSVLogger are left as they are.
 
     Args:
         logger: The logger.
-        step: The first step that is logged again, unless `before` names another.
-        before: What `written` returned when the checkpoint was saved; empty if that is not known.
+        trainer: The trainer, before its first step.
+        before: What `written` returned when the checkpoint was saved, and the first step that is
+            logged again if it is not the next; empty if that is not known.
     """
-    step = before.get("step", step)
+    step, epoch = before.get("step", next_step(trainer)), trainer.current_epoch
+    # in an epoch of one step, results of the last one may be behind the checkpoint, and stay
+    as_step = epoch if before and epoch < step - 1 else None
     if isinstance(logger, CSVLogger):
         path = logger.experiment.metrics_file_path
-        kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0))
+        kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0), as_step)
     elif isinstance(logger, TensorBoardLogger):
         told = before.get("time", 0.0), before.get("files", [])
-        kept_events.purge(logger.experiment, step, *told)
+        kept_events.purge(logger.experiment, step, *told, as_step)
 
 
 def shows_pictures(logger: Logger) -> bool:

@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from lightning.pytorch import LightningModule, Trainer
+from lightning.pytorch.core.module import _jit_is_scripting
 from lightning.pytorch.strategies import DDPStrategy, SingleDeviceStrategy
 
 from lit_mnist.runs import copies
@@ -25,7 +26,12 @@ def add_graph(writer: "SummaryWriter", trainer: Trainer, module: LightningModule
     net = getattr(module, "net", module)
     images = torch.zeros(1, 1, SIDE_PX, SIDE_PX).type(module.dtype)
     try:
-        with torch.random.fork_rng(devices=[]), warnings.catch_warnings(), torch.no_grad():
+        with (
+            torch.random.fork_rng(devices=[]),
+            warnings.catch_warnings(),
+            torch.no_grad(),
+            _jit_is_scripting(),  # as tracing asks a LightningModule in the net for its trainer
+        ):
             warnings.simplefilter("ignore")
             copied = copies.deep(net).cpu().eval()
             # Traced here, as the writer would check the trace, which takes ten times as long

@@ -30,10 +30,10 @@ class RunLogger(TensorBoardLogger):
         self._kwargs["filename_suffix"] = ending
         self.outdated = [*Path(self.log_dir).glob(f"events.out.tfevents.*{ending}")]
 
-    def resume_at(self, step: int, before: Mapping[str, Any]) -> None:
-        """Purges what a killed process logged for this step and later ones, as `purge` does."""
+    def resume(self, trainer: Trainer, before: Mapping[str, Any]) -> None:
+        """Purges what a killed process logged for the next step and later ones, as `purge` does."""
         self.begun = True
-        purge(self, step, before)
+        purge(self, trainer, before)
 
     @rank_zero_only
     def log_metrics(self, metrics: Any, step: int | None = None) -> None:

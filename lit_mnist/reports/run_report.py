@@ -74,15 +74,18 @@ class EvaluationReport(Collector):
         swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
         # first, as the test set was read even if something below fails
         self.reads = self._note(trainer, scores, swapped) if trainer.is_global_zero else 0
-        data = trainers.data_module(trainer)
-        partial = incomplete(self.predictions, len(data.test_set.labels))
+        partial = incomplete(self.predictions, len(trainers.data_module(trainer).test_set.labels))
         unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
+        self.unrecorded = partial or self._rounded(trainer) or unsaved
         gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
         self.replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
-        self.unrecorded = partial or self._rounded(trainer) or unsaved
         if self.unrecorded or self.replaced:
             withhold(trainer)
-            return
+        else:
+            self._predict_held_out(trainer, pl_module)
+
+    def _predict_held_out(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Scores the held-out images, and fits the detector to them; every rank must call it."""
         features = Features(nets_of(pl_module))
         self.held_out, self.missing = held_out_images.predict(
             trainer, pl_module, self.weights.paths, features

@@ -10,7 +10,7 @@ from typing import Any, Self
 
 from filelock import FileLock, Timeout
 
-from lit_mnist import files
+from lit_mnist import files, locks
 from lit_mnist.errors import UserError
 from lit_mnist.runs import results_file
 
@@ -120,7 +120,7 @@ class Run:
         Args:
             change: Returns the new content for the present one, soon: other processes wait for it.
         """
-        with files.alone_in(self.folder):
+        with locks.alone_in(self.folder):
             before = self.results()
             after = change(before)
             if after != before:

@@ -14,6 +14,7 @@ from lightning.pytorch.plugins import AsyncCheckpointIO, CheckpointIO
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 from lightning.pytorch.plugins.io.wrapper import _WrappingCheckpointIO
 
+from lit_mnist.errors import UserError
 from lit_mnist.files import replacing
 from lit_mnist.machine.patching import replaced
 from lit_mnist.runs.folder import Run
@@ -69,6 +70,9 @@ def whole_files(plugins: list[Any], run: Run) -> list[Any]:
     Args:
         plugins: The user's.
         run: The folder.
+
+    Raises:
+        UserError: The method of one that saves is read-only.
     """
     if not any(isinstance(one, CheckpointIO) for one in plugins):
         return [*plugins, WholeFileCheckpointIO()]
@@ -82,7 +86,13 @@ def _whole(plugin: Any, run: Run) -> Any:
         return WholeFileCheckpointIO()
     elif isinstance(plugin, CheckpointIO) and not isinstance(plugin, WholeFileCheckpointIO):
         # its object stays the user's, for code that asks the strategy for it
-        plugin.save_checkpoint = ReadableSave(plugin, run)  # type: ignore[method-assign]
+        try:
+            plugin.save_checkpoint = ReadableSave(plugin, run)  # type: ignore[method-assign]
+        except AttributeError as error:
+            raise UserError(
+                f"--trainer.plugins {type(plugin).__name__}: its save_checkpoint cannot be"
+                " replaced by one that checks what is saved; make it an ordinary method"
+            ) from error
     return plugin
 
 

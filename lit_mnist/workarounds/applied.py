@@ -21,6 +21,7 @@ from lit_mnist.training.saved_scores import scores_of_the_saved
 from lit_mnist.workarounds.clipping import none_to_clip
 from lit_mnist.workarounds.decisions import (
     no_rescue_by_one,
+    no_return_by_one,
     one_moment_to_validate,
     one_schedule,
     one_search,
@@ -94,4 +95,5 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "one_moment_to_validate": one_moment_to_validate,
     "one_search": one_search,
     "no_rescue_by_one": no_rescue_by_one,
+    "no_return_by_one": no_return_by_one,
 }

@@ -11,6 +11,8 @@ from typing import Any
 
 from lightning.pytorch.callbacks import ModelCheckpoint, OnExceptionCheckpoint
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
+from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.tuner.lr_finder import _LRCallback
 from lightning.pytorch.utilities import rank_zero_info
 from lightning.pytorch.utilities.exceptions import SIGTERMException
@@ -72,6 +74,34 @@ def one_search() -> AbstractContextManager[None]:
         note(callback, trainer, pl_module, outputs, batch, batch_idx)
 
     return replaced((_LRCallback, "on_train_batch_end", over_ranks))
+
+
+def no_return_by_one() -> AbstractContextManager[None]:
+    """Ends a search at an error on several ranks as it is, be it Ctrl-C on one of them.
+
+    To load what was before the search takes all ranks. Lightning has one that fails alone wait for
+    the others, which wait for it in a step (lightning/pytorch/tuner/lr_finder.py, `_lr_find`).
+    """
+    run, restore = unwrap(lr_finder._try_loop_run), unwrap(_CheckpointConnector.restore)
+
+    @functools.wraps(run)
+    def noting(trainer: Any, params: Any) -> None:
+        try:
+            run(trainer, params)
+        except BaseException as error:
+            trainer._checkpoint_connector.failed = error if trainer.world_size > 1 else None
+            raise
+
+    @functools.wraps(restore)
+    def restoring(connector: Any, path: Any = None, **options: Any) -> None:
+        if error := getattr(connector, "failed", None):
+            connector.trainer.strategy.remove_checkpoint(path)
+            raise error
+        restore(connector, path, **options)
+
+    return replaced(
+        (lr_finder, "_try_loop_run", noting), (_CheckpointConnector, "restore", restoring)
+    )
 
 
 def no_rescue_by_one() -> AbstractContextManager[None]:

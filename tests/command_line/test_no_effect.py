@@ -73,6 +73,24 @@ def test_a_typed_option_is_refused(run_cli, option, value, needs):
     assert run_cli("fit", option, value, switch, on, *BRIEF)[0] == 0
 
 
+@pytest.mark.parametrize(
+    ("typed", "named", "needs"),
+    [
+        ("--data={interpolation: nearest}", "--data.interpolation nearest", "--data.augment true"),
+        (
+            "--trainer={gradient_clip_algorithm: value}",
+            *("--trainer.gradient_clip_algorithm value", "--trainer.gradient_clip_val"),
+        ),
+        (
+            "--model={class_path: DenseModule, init_args: {patience: 1}}",
+            *("--model.patience 1", "--model.plateau true"),
+        ),
+    ],
+)
+def test_it_is_refused_in_a_group_that_is_typed_as_a_dict(run_cli, typed, named, needs):
+    refused(run_cli("fit", typed, *BRIEF), named, needs)
+
+
 def test_a_typed_option_is_refused_whose_switch_is_off_now(run_cli):
     typed = ("--model.patience", "2", "--model.plateau", "false")
     answer = run_cli("fit", *typed, *BRIEF, config="simple_plateau")

@@ -55,7 +55,15 @@ def test_an_empty_config_name_is_reported(tmp_path):
         check_configs([""])
 
 
-@pytest.mark.parametrize("typed", [["--data.images", "a.png"], ["--data.images+=a.png"]])
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--data.images", "a.png"],
+        ["--data.images+=a.png"],
+        ["--data", "{batch_size: 4, images: [a.png]}"],
+        ['--data={"images": "a.png"}'],
+    ],
+)
 def test_pictures_are_for_predict_alone(typed):
     check_pictures(["predict", *typed])
     check_pictures(["fit", "--data.batch_size", "4"])

@@ -10,7 +10,7 @@ from lit_mnist.command_line.parsed_options import parsed_options
 from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.main import main
 from tests.fitting import fitted
-from tests.stopping import assert_same_end, folder
+from tests.stopping import assert_same_end, folder, results
 
 CONFIG = str(Path(__file__).parents[2] / "configs" / "simple_plateau.yaml")
 
@@ -66,6 +66,17 @@ def test_an_accelerator_s_class_trains_as_its_name_does(run_cli, capsys):
     assert parsed["class_path"] == f"{__name__}.Mine"
     for name in ("auto", "cpu", "nonsense"):
         assert printed(capsys, *named, name)["trainer"]["accelerator"] == name
+
+
+def test_the_precision_is_recorded_in_which_an_accelerator_of_ones_own_computes(run_cli):
+    mixed = ("--trainer.max_epochs", "1", "--trainer.precision", "bf16-mixed")
+    one = ("--trainer.accelerator", f"{__name__}.Mine", "--trainer.devices", "1")
+    full = ("--trainer.precision", "32-true", "--name", "full")
+    for options in ((*mixed, "--name", "word"), (*mixed, *one), (*mixed, *full)):
+        fitted(run_cli("fit", *options))
+    assert_same_end(folder("dense"), folder("full"))  # autocast is for CUDA alone
+    recorded = [results(folder(name))["precision"] for name in ("word", "dense", "full")]
+    assert recorded == ["bf16-mixed", "32-true", "32-true"]
 
 
 def test_a_local_config_wins_over_the_shipped_one(here, capsys):

@@ -134,6 +134,16 @@ def test_the_table_shows_the_same_figures(here, capsys):
     assert second.split() == ["b/seed_1", "interrupted", "2/30", "lr=0.01"]
 
 
+def test_control_characters_are_escaped_as_in_errors(here, capsys):
+    for number, rate in enumerate(("a\x1b[2Jb", "a\nb")):
+        place(Path(f"tb_logs/c\x07d/seed_{number}"), lr=rate)
+    assert main(["runs"]) == 0
+    _, first, second = capsys.readouterr().out.splitlines()
+    assert first.startswith(r"c\x07d/seed_0 ")
+    assert first.endswith(r"lr=a\x1b[2Jb")
+    assert second.endswith(r"lr=a\nb")
+
+
 def test_a_score_of_some_of_the_images_is_marked(here, capsys):
     for name, limit in (("all", 1.0), ("some", 1), ("half", 0.5)):
         folder = place(Path(f"tb_logs/{name}/seed_1"), best_val_acc=0.98, best_val_images=5000)

@@ -1,6 +1,7 @@
 from types import SimpleNamespace
 
 import torch
+from lightning.pytorch import LightningModule
 from lightning.pytorch.strategies import FSDPStrategy, SingleDeviceStrategy
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from torch import nn
@@ -24,6 +25,17 @@ class Odd(nn.Linear):
         return super().forward(images) + torch.rand(1)
 
 
+class Inner(LightningModule):
+    """A net that is a LightningModule."""
+
+    def __init__(self):
+        super().__init__()
+        self.layer = nn.Linear(28, 10)
+
+    def forward(self, images):
+        return self.layer(images)
+
+
 def graph(folder, net, strategy=SingleDeviceStrategy, dtype=torch.float32):
     trainer = SimpleNamespace(strategy=object.__new__(strategy))
     with SummaryWriter(str(folder)) as writer:
@@ -43,6 +55,13 @@ def test_tracing_leaves_the_net_unchanged(tmp_path, capsys):
     assert graph(tmp_path, net).Tags()["graph"]
     assert net.calls == 0
     assert torch.equal(torch.get_rng_state(), before)
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_net_that_is_or_holds_a_lightning_module_is_traced(tmp_path, capsys):
+    for name, net in (("is", Inner()), ("holds", nn.Sequential(nn.ReLU(), Inner()))):
+        found = graph(tmp_path / name, net).Graph()
+        assert any("Linear" in node.name for node in found.node)
     assert capsys.readouterr() == ("", "")
 
 

@@ -113,6 +113,21 @@ def test_the_plugin_is_still_the_users(run_cli):
     assert "4 saved" in output
 
 
+class ReadOnly(Plain):
+    """Gives what saves by a property."""
+
+    @property
+    def save_checkpoint(self):
+        return super().save_checkpoint
+
+
+def test_a_method_that_cannot_be_replaced_is_refused_in_one_line(run_cli):
+    status, _, problems = run_cli("fit", *plugin(ReadOnly))
+    assert status == 2
+    assert problems.startswith("error: --trainer.plugins ReadOnly: its save_checkpoint cannot be ")
+    assert problems.count("\n") == 1
+
+
 @pytest.mark.parametrize(("kind", "name"), [(Zipped, "Zipped"), (Beside, "Zipped")])
 def test_another_format_is_refused_at_the_first_save(run_cli, kind, name):
     status, output, problems = run_cli("fit", *plugin(kind), "--trainer.max_epochs", "9")

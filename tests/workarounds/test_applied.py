@@ -29,6 +29,7 @@ from lightning.pytorch.trainer.connectors import (
     checkpoint_connector,
     signal_connector,
 )
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
 from lightning.pytorch.trainer.connectors.logger_connector import result
 from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.utilities import rank_zero_info
@@ -255,6 +256,8 @@ CHANGED = (
     (lr_finder._LRCallback, "on_train_batch_end"),
     (ModelCheckpoint, "on_exception"),
     (OnExceptionCheckpoint, "on_exception"),
+    (lr_finder, "_try_loop_run"),
+    (_CheckpointConnector, "restore"),
     *((StochasticWeightAveraging, name) for name in OF_AVERAGES),
     (WeightAveraging, "on_save_checkpoint"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
@@ -289,6 +292,7 @@ def test_patches_are_removed_after_an_exception():
 def test_each_workaround_can_be_switched_off(name, monkeypatch):
     several = {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2, "no_rescue_by_one": 2}
     several |= {"written_first": 2, "writer_errors": 2, "start_of_epoch": 2, "late_averages": 3}
+    several |= {"no_return_by_one": 2}
     before = lightning_now()
     others = [other for other in applied.WORKAROUNDS if other != name]
     monkeypatch.setenv(applied.SWITCH, ",".join(others))

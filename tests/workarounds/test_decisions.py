@@ -8,6 +8,8 @@ import torch
 from lightning.pytorch import Trainer
 from lightning.pytorch.callbacks import OnExceptionCheckpoint
 from lightning.pytorch.loops.training_epoch_loop import _TrainingEpochLoop
+from lightning.pytorch.trainer.connectors.checkpoint_connector import _CheckpointConnector
+from lightning.pytorch.tuner import lr_finder
 from lightning.pytorch.tuner.lr_finder import _LRCallback
 from lightning.pytorch.utilities.exceptions import SIGTERMException
 
@@ -80,6 +82,39 @@ def test_a_rank_that_fails_waits_for_no_other_to_save(monkeypatch, ranks, error,
     with decisions.no_rescue_by_one():
         OnExceptionCheckpoint("rescued").on_exception(loop(ranks).trainer, None, error)
     assert done == saved
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, ZeroDivisionError])
+@pytest.mark.parametrize(("ranks", "loaded"), [(1, ["before"]), (2, [])])
+def test_a_rank_that_fails_in_a_search_waits_for_no_other(monkeypatch, ranks, loaded, error):
+    done, removed = [], []
+    monkeypatch.setattr(_CheckpointConnector, "restore", lambda _, path: done.append(path))
+    trainer = loop(ranks).trainer
+    trainer.strategy.remove_checkpoint = removed.append
+    trainer._checkpoint_connector = object.__new__(_CheckpointConnector)
+    trainer._checkpoint_connector.trainer = trainer
+    trainer.fit_loop = SimpleNamespace(load_state_dict=lambda _: None)
+
+    def stopped():
+        raise error
+
+    def searched():  # as Lightning does
+        try:
+            lr_finder._try_loop_run(trainer, {"loop_state_dict": {}})
+        finally:
+            trainer._checkpoint_connector.restore("before")
+
+    trainer.fit_loop.run = stopped
+    with decisions.no_return_by_one(), pytest.raises(error):
+        searched()
+    assert done == loaded
+    assert removed == ([] if loaded else ["before"])
+
+
+def test_upstream_still_loads_after_a_failed_search():
+    _, last = inspect.getsource(lr_finder._lr_find).split("finally:")
+    assert "_checkpoint_connector.restore" in last
+    assert "barrier" in inspect.getsource(_CheckpointConnector.resume_end)
 
 
 def test_upstream_still_has_a_failing_rank_wait_for_all():
