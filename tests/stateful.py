@@ -185,3 +185,13 @@ class LogsNowAndThen(DenseModule):
     def on_train_batch_end(self, outputs, batch, batch_idx):
         if batch_idx % 3 == 0:
             self.log("late", float(batch_idx), on_step=True)
+
+
+class LogsTwice(DenseModule):
+    """Logs a value several times in each batch, as the closure of LBFGS does."""
+
+    def training_step(self, batch, batch_idx):
+        loss = super().training_step(batch, batch_idx)
+        for count in range(3, 30):  # in float64, what is not divided is not rounded
+            self.log("parts", loss.double() / count, on_step=False, on_epoch=True)
+        return loss

@@ -19,6 +19,8 @@ def purge(
 ) -> None:
     """Has TensorBoard pass over what was written for this step and later ones, but for the kept.
 
+    What this process has logged itself stays: hooks before the first step may log, too.
+
     Args:
         writer: A SummaryWriter, in the folder of those before.
         step: The first step that is logged again.
@@ -26,18 +28,25 @@ def purge(
         names: The files that were in that folder then; there may be some of another run.
         epoch: The epoch that goes on, below that step, if values may be logged at its number.
     """
-    writer.flush()  # as its own file is read, too
-    paths = files(writer.log_dir) if before else []
-    at_epoch = any(_is_at(epoch, before, event) for path in paths for event in events(path))
+    file = writer._get_file_writer()
+    own = Path(file.event_writer._file_name).name
+    known = files(writer.log_dir)
+    if [path.name for path in known] == [own]:  # none are known where a folder is remote
+        return
 
     def stays(path: Path, event: Any) -> bool:
+        if path.name == own:
+            return True
         if event.step < step:
             return not _is_at(epoch, before, event)
         return path.name in names and event.wall_time <= before
 
+    paths = [path for path in known if before or path.name == own]
+    earlier = (event for path in paths if path.name != own for event in events(path))
+    at_epoch = any(_is_at(epoch, before, event) for event in earlier)
     first = epoch if epoch is not None and at_epoch else step
+    writer.flush()  # as its own file is read, too
     kept = found(paths, first, stays)
-    file = writer._get_file_writer()
     file.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
     add(writer, kept)
 

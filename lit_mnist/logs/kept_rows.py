@@ -23,10 +23,24 @@ def kept_rows() -> AbstractContextManager[None]:
     """
     kind = csv_logs._ExperimentWriter
     return replaced(
-        (kind, "_check_log_dir_exists", _read_columns),
+        (kind, "_check_log_dir_exists", _begin),
         (kind, "_record_new_keys", _add_columns),
         (kind, "save", _save_alone),
     )
+
+
+def _begin(writer: Any) -> None:
+    """Notes how many rows there are, and ends one that a killed process has half written."""
+    if not writer._fs.isfile(writer.metrics_file_path):
+        return
+    with locks.alone_in(Path(writer.log_dir)):
+        with _opened(writer) as file:
+            lines = file.readlines()
+        if lines and not lines[-1].endswith("\n"):
+            with writer._fs.open(writer.metrics_file_path, "a", newline="") as file:
+                file.write("\r\n")
+    writer.earlier = max(0, len(lines) - 1)
+    _read_columns(writer)
 
 
 def _read_columns(writer: Any) -> None:
@@ -61,7 +75,9 @@ def count(logger: CSVLogger) -> int:
 
 
 def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) -> None:
-    """Removes the rows of this step and later ones, and what a killed process has half written.
+    """Removes earlier processes' rows of this step and later ones, and those half written.
+
+    What this process has logged itself stays: hooks before the first step may log, too.
 
     Args:
         logger: The logger.
@@ -78,12 +94,15 @@ def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) ->
 def _purge(writer: Any, step: int, first: int, epoch: int | None) -> None:
     path, system = writer.metrics_file_path, writer._fs
     _read_columns(writer)
+    earlier = getattr(writer, "earlier", 0)
     with _opened(writer) as file:
         rows = [
             row
             for place, row in enumerate(csv.DictReader(file))
             if _is_whole(row)
-            and (place < first or (int(row["step"]) < step and not _is_at(epoch, row)))
+            and (
+                not first <= place < earlier or (int(row["step"]) < step and not _is_at(epoch, row))
+            )
         ]
     if not rows:
         system.rm_file(path)

@@ -29,16 +29,12 @@ def epoch_values(trainer: Trainer) -> dict[str, Tensor]:
     """Returns what Lightning would show if the epoch ended now, by name; all ranks must call it.
 
     It leaves all as it is: Lightning's own `compute` would be remembered, and would replace counts
-    by their sums over the ranks. NaN stands for sums that are not added yet to those of before a
-    resume.
+    by their sums over the ranks.
     """
     results: Any = trainer.fit_loop.epoch_loop._results
-    unknown = torch.tensor(torch.nan)
     return {
-        results._forked_name(one, False)[0]: (
-            unknown if f"{_HELD}{key}" in results else _epoch_value(one)
-        )
-        for key, one in results.items()
+        results._forked_name(one, False)[0]: _epoch_value(one)
+        for one in results.values()
         if one.meta.on_epoch and one.update_called and not one.has_reset
     }
 
@@ -95,21 +91,29 @@ def hold(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
     result._forward_cache = before["step"].to(module.device) if "step" in before else None
 
 
-def add(trainer: Trainer, key: str, before: dict[str, Any]) -> None:
-    """Adds saved sums to what was logged since, and drops what was held of it.
+def go_on(trainer: Trainer, before: Sums) -> None:
+    """Has Lightning add what is logged again to saved sums, in place of what is held of them.
 
-    A metric has its own sums already.
+    They are there before the first value: a step may log a name several times, as LBFGS calls its
+    closure, and another order of addition would round otherwise. A metric has its own sums already.
     """
-    results: dict[str, Any] = trainer.fit_loop.epoch_loop._results
-    result = results[key]
-    join: Any = torch.add
-    if result.meta.is_max_reduction or result.meta.is_min_reduction:
-        join = torch.maximum if result.meta.is_max_reduction else torch.minimum
-    for state in result._defaults.keys() & before.keys():
-        since = getattr(result, state)
-        setattr(result, state, join(before[state].to(since), since))
-    result._computed = None  # drops a cached result
-    results.pop(f"{_HELD}{key}", None)
+    results: Any = trainer.fit_loop.epoch_loop._results
+    update = results.update_metrics
+
+    def update_sums(key: str, value: Any, batch_size: int) -> None:
+        result = results[key]
+        if key in before and not result.update_called:
+            for state in result._defaults.keys() & before[key].keys():
+                setattr(result, state, before[key][state].to(value.device))
+            results.pop(f"{_HELD}{key}", None)
+        update(key, value, batch_size)
+
+    results.update_metrics = update_sums
+
+
+def end(trainer: Trainer) -> None:
+    """Undoes `go_on`, as an epoch ends."""
+    vars(trainer.fit_loop.epoch_loop._results).pop("update_metrics", None)
 
 
 def states(metric: Metric) -> dict[str, Any]:

@@ -51,6 +51,7 @@ class Watch(Callback):
         self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
         self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
+        self.reloaded = 0.0  # before a resume: the epoch in which its loaders were made last
         self.written: dict[str, Any] = {}  # before a resume: as `loggers.written` returns it
         # the same, before the end of an epoch that is cut short
         self.cut_short: dict[str, Any] = {}
@@ -61,6 +62,7 @@ class Watch(Callback):
         """Remembers how many batches were validated, with which results, and what was logged."""
         if trainers.resumes(trainer):
             self.validated = dict(entries.get(checkpoint, entries.VALIDATED, {}))
+            self.reloaded = entries.get(checkpoint, entries.RELOADED, 0.0)
             self.written = dict(entries.get(checkpoint, entries.LOGGED, {}))
             seen = entries.get(checkpoint, entries.SEEN)
             self.seen = validated.loaded(seen) if seen else None
@@ -74,8 +76,10 @@ class Watch(Callback):
         CSVLogger adds what callbacks log past `self.log` to its table only every 100 steps. Once
         training has failed, maybe because a logger cannot save, Lightning closes them anyway.
         """
-        seen = trainer.fit_loop.epoch_loop.val_loop._seen_batches_per_dataloader
-        checkpoint[entries.VALIDATED] = self.validated or dict(seen)
+        loop = trainer.fit_loop.epoch_loop.val_loop
+        checkpoint[entries.VALIDATED] = self.validated or dict(loop._seen_batches_per_dataloader)
+        last = self.reloaded if self.validated else loop._last_val_dl_reload_epoch
+        checkpoint[entries.RELOADED] = last
         if not trainer.is_global_zero:
             return
         for logger in trainer.loggers if trainer.state.status != TrainerStatus.INTERRUPTED else ():
@@ -116,9 +120,17 @@ class Watch(Callback):
         """Clears the results of the previous validation, and goes on counting its batches."""
         self.parts = []
         if self.validated and not trainer.sanity_checking:
-            loop = trainer.fit_loop.epoch_loop.val_loop
+            self._go_on_counting(trainer)
+
+    def _go_on_counting(self, trainer: Trainer) -> None:
+        """Restores the counts, but where `reload_dataloaders_every_n_epochs` starts them over."""
+        loop = trainer.fit_loop.epoch_loop.val_loop
+        loop._last_val_dl_reload_epoch = self.reloaded
+        if loop._should_reload_val_dl:  # as has been done just now, like at any resume
+            loop._last_val_dl_reload_epoch = trainer.current_epoch
+        else:
             loop._seen_batches_per_dataloader.update(self.validated)
-            self.validated = {}
+        self.validated = {}
 
     def on_validation_batch_end(
         self,

@@ -28,7 +28,7 @@ class PartialLogs(AfterStart):
         self.ended = True  # whether the epoch of the logged values has ended
         self.loaded: list[dict[str, Sums]] = []
         self.resumed = False  # whether a checkpoint was loaded
-        self.due: Sums = {}  # what was loaded, until its names are logged again
+        self.due: Sums = {}  # what was loaded, until the epoch ends
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -43,7 +43,6 @@ class PartialLogs(AfterStart):
         """Saves each rank's metrics, and the sums of an epoch that has not ended."""
         logged = {}
         if not self.ended:
-            self._add(trainer)  # to what was logged after `on_train_batch_end`
             since = logged_sums.of(trainer).items()
             logged = self.due | {key: logged_sums.saved(one) for key, one in since}
         metrics = metric_states.of(trainer, pl_module, self.ended)
@@ -76,26 +75,17 @@ class PartialLogs(AfterStart):
                 f"resuming with {trainer.world_size} rank(s) instead of {len(self.loaded)}: what"
                 " the module itself logs for this epoch, and its metrics, cover only what follows"
             )
-        if self.due:  # else the first batch, as that of an epoch, would reset what it logs
+        if self.due:
+            logged_sums.go_on(trainer, self.due)
+            # else the first batch, as that of an epoch, would reset what it logs
             trainer._logger_connector._first_loop_iter = False
         self.resumed, self.loaded = False, []
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Discards sums of the previous epoch."""
-        self.ended, self.due = False, {}
-
-    def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
-    ) -> None:
-        """Adds the loaded sums to those that the first step has logged."""
-        self._add(trainer)
+        """Notes that an epoch begins."""
+        self.ended = False
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Adds sums of values logged after `on_train_batch_end`."""
-        self._add(trainer)
+        """Discards sums of this epoch."""
         self.ended, self.due = True, {}
-
-    def _add(self, trainer: Trainer) -> None:
-        since = logged_sums.of(trainer) if self.due else {}
-        for key in self.due.keys() & since.keys():
-            logged_sums.add(trainer, key, self.due.pop(key))
+        logged_sums.end(trainer)

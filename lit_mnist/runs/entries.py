@@ -27,6 +27,7 @@ SPIKES = f"{_PREFIX}spikes_seen"  # number of losses that SpikeDetection has ave
 LAST_METRICS = f"{_PREFIX}last_metrics"  # for each rank, the last value of all that was logged
 OWN_PASSES = f"{_PREFIX}own_passes"  # for each rank, how often a user's loop has read the batches
 VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are logged by step
+RELOADED = f"{_PREFIX}validation_reloaded"  # the epoch in which its loaders were made last
 LOGGED = f"{_PREFIX}logged"  # what loggers had been told: the time, the rows of tables
 SAVED_STEPS = f"{_PREFIX}saved_steps"  # at which a user's callbacks saved last, by their keys
 SAVED_FILES = f"{_PREFIX}saved_files"  # which those saved last
@@ -41,7 +42,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SAVED_FILES, SEEN, BUFFERS),
+        *(SAVED_STEPS, SAVED_FILES, SEEN, BUFFERS, RELOADED),
     ]
 )
 

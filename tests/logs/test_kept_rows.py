@@ -66,8 +66,9 @@ def test_rows_fit_columns_in_an_order_of_the_users_own(fit, tmp_path):
 def test_rows_of_another_command_stay_when_later_ones_are_purged(fit, tmp_path):
     log(CSVLogger(tmp_path, "x", 0), 0, test_acc=0.5)
     log(CSVLogger(tmp_path, "x", 0), 5, test_acc=0.6)
-    kept_rows.purge(fit, step=5, first=1)
-    log(fit, 5, loss=1.0)
+    resumed = CSVLogger(tmp_path, "x", 0)
+    kept_rows.purge(resumed, step=5, first=1)
+    log(resumed, 5, loss=1.0)
     assert rows(tmp_path) == [
         {"step": "0", "loss": "3.0"},
         {"step": "0", "test_acc": "0.5"},
@@ -78,14 +79,28 @@ def test_rows_of_another_command_stay_when_later_ones_are_purged(fit, tmp_path):
 def test_rows_before_the_step_stay_whatever_their_columns(fit, tmp_path):
     log(fit, 3, **{"p-loss": 1.5, "p-epoch": 0.0})  # of a logger with a prefix
     log(fit, 4, own=2.0)  # by hand
-    kept_rows.purge(fit, step=5, first=1)
-    log(fit, 5, loss=1.0)
+    log(fit, 5, loss=2.0)
+    resumed = CSVLogger(tmp_path, "x", 0)
+    kept_rows.purge(resumed, step=5, first=1)
+    log(resumed, 5, loss=1.0)
     assert rows(tmp_path) == [
         {"step": "0", "loss": "3.0"},
         {"step": "3", "p-loss": "1.5", "p-epoch": "0.0"},
         {"step": "4", "own": "2.0"},
         {"step": "5", "loss": "1.0"},
     ]
+
+
+def test_rows_of_this_process_stay_also_behind_one_that_a_killed_process_has_half_written(
+    fit, tmp_path
+):
+    with (tmp_path / "x" / "version_0" / "metrics.csv").open("a", newline="") as file:
+        file.write("2.")
+    again = CSVLogger(tmp_path, "x", 0)
+    log(again, 0, own=1.0)
+    kept_rows.purge(again, step=0, first=0)
+    log(again, 0, own=2.0)
+    assert rows(tmp_path) == [{"step": "0", "own": "1.0"}, {"step": "0", "own": "2.0"}]
 
 
 def test_work_arounds_that_are_in_force_twice_write_each_row_once(fit, tmp_path):

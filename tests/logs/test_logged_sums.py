@@ -80,12 +80,22 @@ def test_a_value_as_of_the_epoch_s_end_is_what_lightning_shows_and_leaves_the_su
     assert {"loss_epoch": logged_sums.epoch_values(now)["loss"]} == shown(now, on_step=False)
 
 
-def test_sums_that_are_not_added_yet_to_those_of_before_are_not_known():
-    after = held(1.0, 3.0, on_step=True)
-    assert logged_sums.epoch_values(after) == {"loss": 2}
-    log(after, 5.0, on_step=True)
-    assert logged_sums.epoch_values(after)["loss"].isnan()
-    logged_sums.add(
-        after, "step.loss", {"value": torch.tensor(4.0), "cumulated_batch_size": torch.tensor(2)}
-    )
-    assert logged_sums.epoch_values(after) == {"loss": 3}
+@pytest.mark.parametrize("how", [{}, {"on_step": True}, {"reduce_fx": "sum"}, {"reduce_fx": "max"}])
+def test_values_are_added_to_saved_sums_in_the_order_in_which_they_are_logged(how):
+    values = [0.8, 0.8, 0.4, 0.3, 0.5]  # of which another order of addition rounds otherwise
+    whole, before, after = trainer(), trainer(), trainer()
+    log(whole, *values, **how)
+    log(before, *values[:2], **how)
+    sums = {key: logged_sums.saved(one) for key, one in logged_sums.of(before).items()}
+    for key, one in sums.items():
+        logged_sums.hold(after, key, one)
+    logged_sums.go_on(after, sums)
+    assert logged_sums.epoch_values(after) == logged_sums.epoch_values(before)
+    log(after, values[2], **how)
+    log(after, *values[3:], **how)
+    assert logged_sums.epoch_values(after) == logged_sums.epoch_values(whole)
+    logged_sums.end(after)
+    for one in (whole, after):
+        one.fit_loop.epoch_loop._results.reset()
+        log(one, *values[3:], **how)
+    assert logged_sums.epoch_values(after) == logged_sums.epoch_values(whole)

@@ -188,6 +188,26 @@ def test_a_killed_run_that_optimizes_by_itself_has_all_points_once(run_cli, monk
     assert [one.step for one in own.Scalars("test_acc")] == [best]
 
 
+class Placed(LinearModule):
+    """Logs by step in validation."""
+
+    def validation_step(self, batch, batch_idx):
+        super().validation_step(batch, batch_idx)
+        self.log("place", 100.0 * self.trainer.current_epoch + batch_idx, on_step=True)
+
+
+def test_steps_of_a_validation_start_over_where_its_loaders_do_also_after_a_resume(run_cli):
+    options = ("--model", f"{__name__}.Placed", "--data.eval_batch_size", "50")
+    options += ("--trainer.reload_dataloaders_every_n_epochs", "2")
+    for epochs in ("1", "2", "3", "5"):
+        assert run_cli("fit", *options, fixed("x", *BOTH), "--trainer.max_epochs", epochs)[0] == 0
+    whole = ("--log_dir", "whole", fixed("whole", *BOTH), "--trainer.max_epochs", "5")
+    assert run_cli("fit", *options, *whole)[0] == 0
+    steps = [by_step("place_step", folder)[0] for folder in (TABLE.parent, Path("whole/y/z"))]
+    assert steps[0] == steps[1]
+    assert [step for step, _ in steps[0]] == [0, 1, 2, 3, 0, 1, 2, 3, 0, 1]
+
+
 class Unclosed(CSVLogger):
     """Is not closed when training fails, as when its process is killed."""
 

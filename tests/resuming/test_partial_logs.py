@@ -70,6 +70,7 @@ def test_ranks_send_each_other_sums_that_need_no_gpu_of_theirs(monkeypatch):
         ("LogsLate", ("4", "1", "2")),  # killed before what is late was logged at two batches
         ("CountsOn", ("5",)),  # of 9 a batch: within the first epoch
         ("CountsOn", ("10",)),  # before the first step of the second: from the end of the first
+        ("LogsTwice", ("5", "7")),
         ("StartsAfresh", ("12",)),
         ("Tracks", ("5", "7")),  # of 9 a batch: within the first epoch and the second
         ("Tracks", ("10",)),
