@@ -19,7 +19,7 @@ plain_states       checks before the first step what checkpoints will hold
 rank_buffers       keeps buffers that differ between ranks
 resumed_epoch      restores what Lightning skips when a run is resumed within an epoch
 same_sums          adds the gradients of several ranks in the same order
-saved_steps        when and where a user's ModelCheckpoints have saved last
+saved_steps        when and where a user's ModelCheckpoints have saved last, and who waits to save
 schedule_lengths   checks that schedules are those of before, and as long as training
 schedule_values    how a schedule differs from the one whose state is loaded
 spikes             makes SpikeDetection resume with the losses that it has averaged

@@ -30,6 +30,7 @@ VALIDATED = f"{_PREFIX}batches_validated"  # for each loader, those that are log
 LOGGED = f"{_PREFIX}logged"  # what loggers had been told: the time, the rows of tables
 SAVED_STEPS = f"{_PREFIX}saved_steps"  # at which a user's callbacks saved last, by their keys
 SAVED_FILES = f"{_PREFIX}saved_files"  # which those saved last
+DEFERRED = f"{_PREFIX}deferred_saves"  # keys of those that save at the next validation
 SEEN = f"{_PREFIX}validated"  # results of the last validation of an unfinished epoch
 CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epoch's early end
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
@@ -41,7 +42,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SAVED_FILES, SEEN, BUFFERS),
+        *(SAVED_STEPS, SAVED_FILES, DEFERRED, SEEN, BUFFERS),
     ]
 )
 
