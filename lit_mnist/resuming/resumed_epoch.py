@@ -59,8 +59,9 @@ class ResumedEpoch(AfterStart):
             checkpoint[entries.PLATEAUS] = due
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps the schedules that were due."""
-        _step(trainer, self.loaded)
+        """Steps the schedules that were due, unless `end_cut_short` does."""
+        if not trainers.ends_within_epoch(trainer):
+            _step(trainer, self.loaded)
         self.loaded, self.resumed = {}, trainer.fit_loop.restarted_mid_epoch
 
     def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:

@@ -30,7 +30,8 @@ def why_ended(
 ) -> Ended | None:
     """Returns why nothing is left to train; None if something is.
 
-    A limit that is reached counts first; a run that was killed before one goes on. A stop of
+    A limit that is reached counts first; a run that was killed before one goes on, and one that was
+    killed at the end of training, if more follows there than the last checkpoint. A stop of
     EarlyStopping is in the checkpoint, and holds unless its patience is raised. Of another callback
     only the name is known.
 
@@ -41,7 +42,8 @@ def why_ended(
     killed = results.get("status") != "complete" and not entries.get(checkpoint, entries.AT_END)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
     limit = limits.reached(config, done, ends.timers)
-    if limit and not (killed and ends.acts and not checkpoints.lack(checkpoint)):
+    more = ends.acts or checkpoints.progress(checkpoint)[1] > 0  # the end of an epoch is cut short
+    if limit and not (killed and more and not checkpoints.lack(checkpoint)):
         limits.check_effect(raised, limit)
         return _at_limit(limit, before, done)
     if killed:

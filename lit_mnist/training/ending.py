@@ -70,13 +70,6 @@ def interrupted_by(exception: BaseException) -> str:
     return "SIGINT" if isinstance(exception, KeyboardInterrupt) else "an error"
 
 
-def ends_within_epoch(trainer: Trainer) -> bool:
-    """Whether this step is the last of training but not of its epoch."""
-    stopping = trainer.should_stop and trainer.fit_loop._can_stop_early
-    enough = 0 <= trainer.max_steps <= trainer.global_step
-    return (stopping or enough) and not trainer.is_last_batch
-
-
 def validates_next(trainer: Trainer) -> bool:
     """Returns whether a validation follows this step; a run resumed from here would skip it."""
     loop = trainer.fit_loop
