@@ -19,6 +19,7 @@ ENDS = {
     "early stopping": (*EARLY, "--trainer.val_check_interval", "3"),
     "max_steps": ("--trainer.max_steps", "5"),
     "max_steps at a validation": ("--trainer.max_steps=5", "--trainer.val_check_interval=5"),
+    "a request": ("--model.lr", "0.002"),  # an option by which its run is known
 }
 
 
@@ -78,11 +79,39 @@ def interrupted(run_cli, monkeypatch, hook, *command):
         ("max_steps", "on_train_epoch_end"),
         ("max_steps", "on_fit_end"),
         ("max_steps at a validation", "on_validation_end"),
+        ("a request", "on_validation_end"),
+        ("a request", "on_train_epoch_end"),
+        ("a request", "on_train_end"),
     ],
 )
 def test_what_follows_the_last_step_is_made_up_for(run_cli, shared, monkeypatch, end, hook):
+    monkeypatch.setenv("ASK_AT", "4" if end == "a request" else "")
     kept.fitted(shared, run_cli, *fit("whole", *ENDS[end])[1:])
     assert len(logged("whole")) > 3
     interrupted(run_cli, monkeypatch, hook, *fit("cut", *ENDS[end]))
     fitted(run_cli(*fit("cut", *ENDS[end])))
     assert_same("whole", "cut")
+
+
+def test_a_request_to_stop_holds_until_min_epochs(run_cli, monkeypatch):
+    monkeypatch.setenv("ASK_AT", "4")
+    options = ("--trainer.min_epochs", "2", "--trainer.max_epochs", "3")
+    for name in ("whole", "cut"):
+        if name == "cut":
+            interrupted(run_cli, monkeypatch, "on_train_end", *fit(name, *options))
+        fitted(run_cli(*fit(name, *options)))
+    assert results(folder("whole"))["steps"] == 18
+    assert_same("whole", "cut")
+
+
+def test_a_run_that_goes_on_forgets_the_request_for_good(run_cli, monkeypatch):
+    options = ("--every_n_train_steps", "3", "--trainer.val_check_interval", "3")
+    more = (*options, "--trainer.max_epochs", "3")
+    fitted(run_cli(*fit("whole", *more)))
+    monkeypatch.setenv("ASK_AT", "4")
+    assert "has asked to stop" not in fitted(run_cli(*fit("cut", *options)))
+    monkeypatch.setenv("ASK_AT", "")
+    interrupted(run_cli, monkeypatch, "on_train_batch_start", *fit("cut", *more))
+    assert "has asked to stop" not in fitted(run_cli(*fit("cut", *more)))
+    assert_same_end(folder("whole"), folder("cut"))
+    assert {*logged("whole")} <= {*logged("cut")}  # which was also validated at its fourth step

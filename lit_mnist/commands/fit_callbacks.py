@@ -11,6 +11,7 @@ from lit_mnist.logs.step_logs import StepLogs
 from lit_mnist.logs.watch import Watch
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.resuming.across_resumes import keepers
+from lit_mnist.resuming.asked_stop import AskedStop
 from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.own_patience import OwnPatience
 from lit_mnist.resuming.saved_again import SavedAgain
@@ -43,7 +44,8 @@ def fit_callbacks(run: Run, options: dict[str, Any], fresh: bool) -> list[Callba
         metrics,
         RunFolder(run, options, fresh),
         OwnPatience(),
-        watch,  # after it, as the loggers go by whether anything is left to train
+        AskedStop(run),
+        watch,  # after both, as the loggers go by whether anything is left to train
         *keepers(),
         SameWeights(),
         StepLogs(),

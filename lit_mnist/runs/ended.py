@@ -57,6 +57,18 @@ def why_ended(
     return None if patience else _by_another(results, before, config, raised, short)
 
 
+def holds(
+    run: Run, before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any]
+) -> bool:
+    """Whether a callback has asked for a stop that the run, killed since, has not come to yet.
+
+    The run forgets it once a limit is raised.
+    """
+    killed = run.results().get("status") != "complete"
+    raised = any(line.startswith(LIMITS) for line in changes(before, config))
+    return killed and not raised and bool(entries.get(checkpoint, entries.ASKED))
+
+
 def _by_another(
     results: dict[str, Any],
     before: dict[str, Any],

@@ -13,6 +13,7 @@ MODEL_OPTIONS = f"{_PREFIX}model_options"  # its class and arguments, as the use
 MODEL_ANSWERS = f"{_PREFIX}model_answers"  # logits, float32 (COUNT, 10), and the weights' hash
 WEIGHTS = f"{_PREFIX}weights_sha256"  # hash of the weights that were saved
 AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after the last step
+ASKED = f"{_PREFIX}asked_to_stop"  # whether a callback or the module has, and training goes on
 LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
@@ -42,7 +43,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SAVED_FILES, DEFERRED, SEEN, BUFFERS),
+        *(SAVED_STEPS, SAVED_FILES, DEFERRED, SEEN, BUFFERS, ASKED),
     ]
 )
 
