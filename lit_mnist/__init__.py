@@ -21,7 +21,7 @@ A room imports only from rooms below it, and each room's `__init__` is the map o
     runs          a run's folder and the names of its files, safe loading, resuming, the ledger
     files         atomic writing of files; checks of paths
     locks         locks by which processes keep out of each other's way
-    trainers      the callbacks, the data module and the precision of a trainer
+    trainers      the callbacks, the data module, the precision and the last step of a trainer
     shape         the shape of the problem: 28 x 28 pixels, ten classes
     program       the name by which the user calls this program
     messages      lines for the user, which of several ranks only the first prints

@@ -1,4 +1,4 @@
-"""The callbacks and the data module of a trainer, of which mypy does not know; its precision."""
+"""A trainer's callbacks and data module, of which mypy does not know; its precision, its end."""
 
 from pathlib import Path
 from typing import Any, TypeVar
@@ -39,6 +39,13 @@ def precision(trainer: Trainer) -> str:
         return "32-true"
     stock = type(plugin).__module__.startswith("lightning.")
     return str(plugin.precision) if stock else f"{type(plugin).__name__} ({plugin.precision})"
+
+
+def ends_within_epoch(trainer: Trainer) -> bool:
+    """Whether this step is the last of training but not of its epoch."""
+    stopping = trainer.should_stop and trainer.fit_loop._can_stop_early
+    enough = 0 <= trainer.max_steps <= trainer.global_step
+    return (stopping or enough) and not trainer.is_last_batch
 
 
 def resumes(trainer: Trainer) -> bool:

@@ -11,8 +11,10 @@ from lit_mnist.logs.step_logs import StepLogs
 from lit_mnist.logs.watch import Watch
 from lit_mnist.reports.run_curves import Curves
 from lit_mnist.resuming.across_resumes import keepers
+from lit_mnist.resuming.asked_stop import AskedStop
 from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.own_patience import OwnPatience
+from lit_mnist.resuming.saved_again import SavedAgain
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.callbacks import MetricsCSV
@@ -41,8 +43,9 @@ def fit_callbacks(run: Run, options: dict[str, Any], fresh: bool) -> list[Callba
         ScheduleLengths(),
         metrics,
         RunFolder(run, options, fresh),
-        watch,
         OwnPatience(),
+        AskedStop(run),
+        watch,  # after both, as the loggers go by whether anything is left to train
         *keepers(),
         SameWeights(),
         StepLogs(),
@@ -61,4 +64,9 @@ def _checkpoints(run: Run, options: dict[str, Any], metrics: MetricsCSV) -> list
                 " --trainer.enable_checkpointing false; leave one of them out"
             )
         return []
-    return [FinalWeights(run), CutShortFiles(run), *checkpoints_of(run, steps, metrics)]
+    return [
+        FinalWeights(run),
+        CutShortFiles(run),
+        SavedAgain(run),
+        *checkpoints_of(run, steps, metrics),
+    ]

@@ -12,6 +12,7 @@ from lit_mnist import trainers
 from lit_mnist.commands import same_images
 from lit_mnist.errors import UserError
 from lit_mnist.messages import say
+from lit_mnist.resuming.asked_stop import AskedStop
 from lit_mnist.runs import checkpoints, limits, resume_check
 from lit_mnist.runs.folder import BEST, Run
 from lit_mnist.runs.limits import Progress
@@ -84,6 +85,8 @@ def tell(trainer: Trainer, begin: StartingPoint) -> None:
     for searched in trainers.callbacks_of(trainer, Searched):
         searched.resumes = begin.resume is not None
         searched.is_own = begin.start is None
+    for stop in trainers.callbacks_of(trainer, AskedStop):
+        stop.holds = begin.resume is not None and begin.resume.asked
 
 
 def _check_same(run: Run, named: Path, point: ResumePoint | None) -> None:

@@ -8,6 +8,7 @@ import numpy as np
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
+from lit_mnist import trainers
 from lit_mnist.logs import kept_events, kept_rows
 
 
@@ -19,8 +20,9 @@ def next_step(trainer: Trainer) -> int:
     loop = trainer.fit_loop.epoch_loop
     batches: Any = loop.batch_progress.total
     # Saved in `on_train_batch_end`: Lightning counts that batch when the epoch goes on
+    goes_on = not (loop._should_accumulate() or trainers.ends_within_epoch(trainer))
     saved_within = loop.restarting and batches.completed < batches.processed
-    return loop._batches_that_stepped + (saved_within and not loop._should_accumulate())
+    return loop._batches_that_stepped + (saved_within and goes_on)
 
 
 def last_step(trainer: Trainer) -> int:

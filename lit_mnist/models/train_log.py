@@ -36,7 +36,6 @@ class TrainLog(Callback):
     def __init__(self) -> None:
         self.ended = True  # whether the sums belong to a finished epoch
         self.partial: dict[str, Tensor] = {}
-        self.resumed = False  # whether sums of this epoch were loaded
         self.before: dict[str, Tensor | None] = {}
         self.updates = 0  # of the running scores, after the step before
         self.unsized = False  # whether a batch of unknown size has left the mean loss unknown
@@ -79,7 +78,6 @@ class TrainLog(Callback):
                 one.reset()  # an earlier training may have been interrupted
         self.ended, self.updates, self.unsized = False, 0, False
         self._note_before(trainer)
-        self.resumed = bool(partial)
         lr = partial.pop("lr", None)
         self.lr = lr.item() if isinstance(lr, Tensor) and lr.numel() == 1 else None
         if partial and len(partial["count"]) == trainer.world_size:
@@ -87,11 +85,16 @@ class TrainLog(Callback):
         elif partial and rank == 0:
             steps = {"finite_steps": partial["finite_steps"].min()}
             scores.load({name: value.sum() for name, value in partial.items()} | steps)
+        if partial:
+            self.updates = 1
+            for one in (scores, *pl_module.children()):  # which can be computed if no step follows
+                if isinstance(one, (RunningScores, Score)):
+                    one._update_count = self.updates
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Resets the sums for a new epoch."""
         _scores(pl_module).reset()
-        self.ended, self.updates, self.lr, self.resumed = False, 0, None, False
+        self.ended, self.updates, self.lr = False, 0, None
         self.unsized = False
         self._note_before(trainer)
 
@@ -133,8 +136,6 @@ class TrainLog(Callback):
         """Returns what it would log if the epoch ended now; all ranks have to call it."""
         scores = _scores(pl_module)
         values: dict[str, Tensor | float] = {} if self.lr is None else {"lr": self.lr}
-        if self.resumed:  # also if no step has followed
-            scores._update_count = max(1, scores._update_count)
         if scores.update_called and not self.unsized:
             known = scores.compute()._asdict().items()
             values |= {f"train_{name}": value for name, value in known if value.isfinite()}

@@ -2,7 +2,9 @@
 
 after_start        callbacks that restore something after the hooks of the start
 across_resumes     the callbacks that keep state across a resume
+asked_stop         the stop that a callback or the module has asked for
 cut_short_files    takes back what is saved at the end of an epoch that training cuts short
+epoch_end          ends an epoch that training cuts short, when resumed just before that end
 epoch_start        calls the hooks of an epoch's start again, when it is resumed from within
 frozen             keeps track of frozen layers, and of those in evaluation mode
 generators         keeps the states of the random generators
@@ -19,7 +21,8 @@ plain_states       checks before the first step what checkpoints will hold
 rank_buffers       keeps buffers that differ between ranks
 resumed_epoch      restores what Lightning skips when a run is resumed within an epoch
 same_sums          adds the gradients of several ranks in the same order
-saved_steps        when and where a user's ModelCheckpoints have saved last
+saved_again        saves a user's checkpoints of the end of training once
+saved_steps        when and where a user's ModelCheckpoints have saved last, and who waits to save
 schedule_lengths   checks that schedules are those of before, and as long as training
 schedule_values    how a schedule differs from the one whose state is loaded
 spikes             makes SpikeDetection resume with the losses that it has averaged

@@ -46,7 +46,7 @@ class CutShortFiles(Callback):
             for one in users
         }
         added: dict[str, Any] = {entries.CUT_SHORT: new} if any(new.values()) else {}
-        if logged and _is_of_now(checkpoint, trainer):  # or later steps are logged once more
+        if logged and is_of_now(checkpoint, trainer):  # or later steps are logged once more
             added[entries.LOGGED] = logged[0]
         if added:
             checkpoint |= added
@@ -64,9 +64,7 @@ class CutShortFiles(Callback):
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Restores them, unless this begins with the checkpoint of another run, whose they are."""
-        saved_in = checkpoint.get("callbacks", {}).get(entries.LAST, {}).get("dirpath", "")
-        here = str(self.run.last.parent.resolve())
-        if trainer.state.fn == TrainerFn.FITTING and saved_in == here:
+        if trainer.state.fn == TrainerFn.FITTING and is_of(checkpoint, self.run):
             self.files = dict(entries.get(checkpoint, entries.CUT_SHORT, {}))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -85,7 +83,13 @@ class CutShortFiles(Callback):
         self.files = {}
 
 
-def _is_of_now(checkpoint: dict[str, Any], trainer: Trainer) -> bool:
+def is_of(checkpoint: dict[str, Any], run: Run) -> bool:
+    """Whether this run has saved a checkpoint, in the folder where it is now."""
+    saved_in = checkpoint.get("callbacks", {}).get(entries.LAST, {}).get("dirpath", "")
+    return bool(saved_in == str(run.last.parent.resolve()))
+
+
+def is_of_now(checkpoint: dict[str, Any], trainer: Trainer) -> bool:
     """Whether a checkpoint was saved after the last batch of training."""
     loops, now = checkpoint["loops"]["fit_loop"], trainer.fit_loop.epoch_loop.batch_progress
     return bool(loops["epoch_loop.batch_progress"]["total"]["ready"] == now.total.ready)

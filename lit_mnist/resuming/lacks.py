@@ -9,7 +9,7 @@ from torch.nn.utils import prune
 
 from lit_mnist import trainers
 from lit_mnist.runs import entries
-from lit_mnist.training.ending import ends_within_epoch, validates_next
+from lit_mnist.training.ending import validates_next
 
 
 class Lacks(Callback):
@@ -51,7 +51,7 @@ def _before_the_end(trainer: Trainer) -> bool:
     if not batches.completed < batches.started == batches.ready == batches.processed:
         return False
     follows = trainer.is_last_batch or validates_next(trainer)
-    return follows and not ends_within_epoch(trainer)
+    return follows and not trainers.ends_within_epoch(trainer)
 
 
 def _unmasked(weights: dict[str, Any]) -> dict[str, Any]:

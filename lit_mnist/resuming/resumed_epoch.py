@@ -10,10 +10,11 @@ from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.epoch_start import call_again
 from lit_mnist.runs import entries
+from lit_mnist.training.ending import validates_next
 
 
 class ResumedEpoch(AfterStart):
-    """Makes up for four gaps in how Lightning resumes.
+    """Makes up for five gaps in how Lightning resumes.
 
     1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
        resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
@@ -26,6 +27,8 @@ class ResumedEpoch(AfterStart):
        validation is left out (`update_restart_stage` in loops/training_epoch_loop.py).
     4. Lightning makes no sanity check before a resume, "because it would mess up the loaded state",
        such as the metrics that were logged last, but makes one if the epoch had ended.
+    5. From the end of a validation within an epoch, it ends that step, and so counts it for the
+       loggers, only if the validation is due again, and not if a request to stop was its cause.
     """
 
     def __init__(self) -> None:
@@ -59,9 +62,13 @@ class ResumedEpoch(AfterStart):
             checkpoint[entries.PLATEAUS] = due
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps the schedules that were due."""
-        _step(trainer, self.loaded)
-        self.loaded, self.resumed = {}, trainer.fit_loop.restarted_mid_epoch
+        """Ends the step that was saved, unless Lightning or `end_cut_short` does."""
+        epoch, mid_epoch = trainer.fit_loop.epoch_loop, trainer.fit_loop.restarted_mid_epoch
+        validated = mid_epoch and epoch.restarted_on_last
+        if not (trainers.ends_within_epoch(trainer) or (validated and validates_next(trainer))):
+            epoch._batches_that_stepped += validated
+            _step(trainer, self.loaded)
+        self.loaded, self.resumed = {}, mid_epoch
 
     def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Calls the skipped hooks of the epoch's start."""

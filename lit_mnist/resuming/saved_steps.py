@@ -1,4 +1,4 @@
-"""Keeps when and where a user's ModelCheckpoints have saved last, across a resume."""
+"""Keeps when and where a user's ModelCheckpoints have saved last, and who waits to save."""
 
 from pathlib import Path
 from typing import Any
@@ -16,23 +16,29 @@ class SavedSteps(Callback):
 
     Gradients may be accumulated before the next step. Lightning would save again at the first of
     those batches, under the same name, and those gradients are in no checkpoint. At the end of
-    training, it would save as the last one what is not, if no other was saved since the resume.
+    training, it would save as the last one what is not, if no other was saved since the resume. One
+    that monitors a validation's metric saves every few steps only once the next validation has
+    measured it: a resume before that would lose the file.
     """
 
     def __init__(self) -> None:
         self.loaded: dict[str, int] = {}
         self.files: dict[str, str] = {}
+        self.deferred: set[str] = set()
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Saves the step of each."""
+        """Saves the step of each, and which of them wait for a validation."""
         users = users_checkpoints(trainer)
         if users:
             steps = {one.state_key: one._last_global_step_saved for one in users}
             checkpoint[entries.SAVED_STEPS] = steps
             files = {one.state_key: str(one._last_checkpoint_saved) for one in users}
             checkpoint[entries.SAVED_FILES] = files
+        waiting = [one.state_key for one in users if one._defer_save_until_validation]
+        if waiting:
+            checkpoint[entries.DEFERRED] = waiting
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -41,6 +47,7 @@ class SavedSteps(Callback):
         if trainer.state.fn == TrainerFn.FITTING:
             self.loaded = dict(entries.get(checkpoint, entries.SAVED_STEPS, {}))
             self.files = dict(entries.get(checkpoint, entries.SAVED_FILES, {}))
+            self.deferred = set(entries.get(checkpoint, entries.DEFERRED, []))
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores the steps; that of a file by which this resumes is its own."""
@@ -48,10 +55,11 @@ class SavedSteps(Callback):
             saved = self.loaded.get(one.state_key, one._last_global_step_saved)
             own = _has_saved(one, Path(str(trainer.ckpt_path)))
             one._last_global_step_saved = trainer.global_step if own else saved
+            one._defer_save_until_validation = one.state_key in self.deferred and not own
             file = self.files.get(one.state_key, "")
             if file and one.file_exists(file, trainer):  # not one of a folder that was moved
                 one._last_checkpoint_saved = file
-        self.loaded = {}
+        self.loaded, self.deferred = {}, set()
 
 
 def _has_saved(one: ModelCheckpoint, path: Path) -> bool:

@@ -30,7 +30,8 @@ def why_ended(
 ) -> Ended | None:
     """Returns why nothing is left to train; None if something is.
 
-    A limit that is reached counts first; a run that was killed before one goes on. A stop of
+    A limit that is reached counts first; a run that was killed before one goes on, and one that was
+    killed at the end of training, if more follows there than the last checkpoint. A stop of
     EarlyStopping is in the checkpoint, and holds unless its patience is raised. Of another callback
     only the name is known.
 
@@ -41,7 +42,8 @@ def why_ended(
     killed = results.get("status") != "complete" and not entries.get(checkpoint, entries.AT_END)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
     limit = limits.reached(config, done, ends.timers)
-    if limit and not (killed and ends.acts and not checkpoints.lack(checkpoint)):
+    more = ends.acts or checkpoints.progress(checkpoint)[1] > 0  # the end of an epoch is cut short
+    if limit and not (killed and more and not checkpoints.lack(checkpoint)):
         limits.check_effect(raised, limit)
         return _at_limit(limit, before, done)
     if killed:
@@ -53,6 +55,18 @@ def why_ended(
         _check_stop([*raised, *map(str, patience), *_other_timers(before, config)], stops)
         return Ended(f"ended by {stops[0].name}", remedy=early_stopping.remedy(stops))
     return None if patience else _by_another(results, before, config, raised, short)
+
+
+def holds(
+    run: Run, before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any]
+) -> bool:
+    """Whether a callback has asked for a stop that the run, killed since, has not come to yet.
+
+    The run forgets it once a limit is raised.
+    """
+    killed = run.results().get("status") != "complete"
+    raised = any(line.startswith(LIMITS) for line in changes(before, config))
+    return killed and not raised and bool(entries.get(checkpoint, entries.ASKED))
 
 
 def _by_another(

@@ -13,6 +13,7 @@ MODEL_OPTIONS = f"{_PREFIX}model_options"  # its class and arguments, as the use
 MODEL_ANSWERS = f"{_PREFIX}model_answers"  # logits, float32 (COUNT, 10), and the weights' hash
 WEIGHTS = f"{_PREFIX}weights_sha256"  # hash of the weights that were saved
 AT_END = f"{_PREFIX}at_end"  # whether its weights are those that are set after the last step
+ASKED = f"{_PREFIX}asked_to_stop"  # whether a callback or the module has, and training goes on
 LACKS = f"{_PREFIX}lacks"  # what is lacking for an exact resume
 SCORES = f"{_PREFIX}train_scores"  # each rank's sums of an unfinished epoch
 LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of metrics
@@ -31,6 +32,7 @@ RELOADED = f"{_PREFIX}validation_reloaded"  # the epoch in which its loaders wer
 LOGGED = f"{_PREFIX}logged"  # what loggers had been told: the time, the rows of tables
 SAVED_STEPS = f"{_PREFIX}saved_steps"  # at which a user's callbacks saved last, by their keys
 SAVED_FILES = f"{_PREFIX}saved_files"  # which those saved last
+DEFERRED = f"{_PREFIX}deferred_saves"  # keys of those that save at the next validation
 SEEN = f"{_PREFIX}validated"  # results of the last validation of an unfinished epoch
 CUT_SHORT = f"{_PREFIX}cut_short_files"  # saved by a user's callbacks at an epoch's early end
 SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
@@ -42,7 +44,7 @@ OF_TRAINING = frozenset(
     [
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
-        *(SAVED_STEPS, SAVED_FILES, SEEN, BUFFERS, RELOADED),
+        *(SAVED_STEPS, SAVED_FILES, DEFERRED, SEEN, BUFFERS, RELOADED, ASKED),
     ]
 )
 

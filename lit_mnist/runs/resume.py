@@ -11,7 +11,7 @@ from lit_mnist.messages import say
 from lit_mnist.runs import checkpoints, early_stopping, limits
 from lit_mnist.runs.callback_kinds import listed
 from lit_mnist.runs.config_changes import differences
-from lit_mnist.runs.ended import Ended, why_ended
+from lit_mnist.runs.ended import Ended, holds, why_ended
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.limits import Ends
 from lit_mnist.runs.run_config import flat, read_config
@@ -40,9 +40,16 @@ class ResumePoint(NamedTuple):
     total_steps: int  # optimizer steps so far
     ended: Ended | None = None  # why nothing is left to train; None if something is
     data_sha256: str = ""  # of the files that it was trained on; empty if not known
+    asked: bool = False  # whether a callback has asked for a stop that has not happened yet
 
     @classmethod
-    def of(cls, path: Path, checkpoint: dict[str, Any], ended: Ended | None = None) -> Self:
+    def of(
+        cls,
+        path: Path,
+        checkpoint: dict[str, Any],
+        ended: Ended | None = None,
+        asked: bool = False,
+    ) -> Self:
         """Describes a checkpoint that was read from a path."""
         epochs, step = checkpoints.progress(checkpoint)
         return cls(
@@ -52,6 +59,7 @@ class ResumePoint(NamedTuple):
             total_steps=checkpoint.get("global_step", 0),
             ended=ended,
             data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")),
+            asked=asked,
         )
 
     @property
@@ -104,7 +112,7 @@ def resume_point(
         path, checkpoint = newest(
             run, lambda one: fault(one) or checkpoints.lack(one) or other(one)
         )
-    return ResumePoint.of(path, checkpoint, ended)
+    return ResumePoint.of(path, checkpoint, ended, holds(run, before, config, checkpoint))
 
 
 def _why_again(run: Run) -> str:

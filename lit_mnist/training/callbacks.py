@@ -17,7 +17,6 @@ from lit_mnist.models.train_log import TrainLog
 from lit_mnist.runs import checkpoints, entries
 from lit_mnist.runs.folder import COLUMNS, Run
 from lit_mnist.runs.restored import metrics_csv
-from lit_mnist.training.ending import ends_within_epoch
 
 
 class MetricsCSV(Callback):
@@ -46,7 +45,7 @@ class MetricsCSV(Callback):
         self.rows: list[dict[str, float]] = []
         self.measured: dict[str, float] = {}  # of an epoch that has ended, until its row is final
         self.unfinished = False  # whether more of this epoch may follow
-        self.cut_short: list[dict[str, float]] = []  # the loaded row of an epoch without its end
+        self.spent = 0.0  # seconds before a resume, of an epoch of which the end alone is left
         self.logged = LoggedValues()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -61,8 +60,8 @@ class MetricsCSV(Callback):
         self.logged.begin_epoch(trainer)
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Forgets the row of this epoch that was loaded, as the epoch goes on."""
-        self.cut_short = []
+        """Forgets them, as the epoch goes on."""
+        self.spent = 0.0
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Stops the clock; epochs count from 0, as in Lightning."""
@@ -70,8 +69,7 @@ class MetricsCSV(Callback):
         if self.watch:
             self.watch.end_epoch(trainer)
         if trainer.fit_loop.epoch_loop.batch_progress.current.ready:  # not before its first batch
-            seconds = time.perf_counter() - self.began
-            self.measured = {"epoch": trainer.current_epoch, "seconds": seconds}
+            self.measured = {"epoch": trainer.current_epoch, "seconds": self._seconds()}
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
@@ -82,16 +80,14 @@ class MetricsCSV(Callback):
         checkpoint["callbacks"][self.state_key] = {
             "rows": rows,
             "logged": values if self.unfinished else {},
-            "cut_short": self.cut_short or self._row_so_far(trainer, values),
+            "cut_short": self._row_so_far(trainer, values),
         }
         if self.measured and trainer.is_global_zero:
             self._write(rows)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Writes the last epoch's row, if that was not done, also by a process that was killed."""
+        """Writes the last epoch's row, if that was not done."""
         self.finish(trainer)
-        if self.cut_short and trainer.is_global_zero:
-            self._write([*self.rows, *self.cut_short])
         if self.watch and trainer.is_global_zero:
             self.watch.board.close()
 
@@ -100,7 +96,7 @@ class MetricsCSV(Callback):
     ) -> None:
         """Restores the rows and the values from the checkpoint."""
         self.rows = list(checkpoints.history(checkpoint))
-        self.cut_short = checkpoints.cut_short(checkpoint)
+        self.spent = sum(row.get("seconds", 0.0) for row in checkpoints.cut_short(checkpoint))
         self.logged.load(checkpoint)
 
     def finish(self, trainer: Trainer) -> None:
@@ -120,14 +116,17 @@ class MetricsCSV(Callback):
 
     def _row_so_far(self, trainer: Trainer, values: dict[str, float]) -> list[dict[str, float]]:
         """Returns the row of an epoch in which training ends, if it does."""
-        if not (self.unfinished and ends_within_epoch(trainer)):
+        if not (self.unfinished and trainers.ends_within_epoch(trainer)):
             return []
         for one in trainers.callbacks_of(trainer, TrainLog):
             scores = one.so_far(trainer, trainer.lightning_module).items()
             values = values | {name: rounded(name, torch.as_tensor(v)) for name, v in scores}
         values = values | self.logged.at_an_end(trainer)
-        measured = {"epoch": trainer.current_epoch, "seconds": time.perf_counter() - self.began}
+        measured = {"epoch": trainer.current_epoch, "seconds": self._seconds()}
         return [dict.fromkeys(COLUMNS, math.nan) | columns(values) | measured]
+
+    def _seconds(self) -> float:
+        return self.spent + time.perf_counter() - self.began
 
     def _write(self, rows: list[dict[str, float]]) -> None:
         """Writes the rows, and their summary to `results.json`; BestCheckpoint adds the best."""

@@ -55,6 +55,18 @@ def ended_by(
     return TrialPruning.__name__ if pruned else "a callback"
 
 
+def asked_to_stop(trainer: Trainer) -> bool:
+    """Whether a callback or the module has asked for a stop by itself.
+
+    EarlyStopping and a Timer ask again after a resume, unless their limit is raised.
+    """
+    stops = [*map(has_stopped, trainers.callbacks_of(trainer, EarlyStopping))]
+    stops += [one.stopped_epoch > 0 for one in trainers.callbacks_of(trainer, TrialPruning)]
+    left = [one.time_remaining() for one in trainers.callbacks_of(trainer, Timer)]
+    stops += [seconds is not None and seconds <= 0 for seconds in left]
+    return trainer.should_stop and not any(stops)
+
+
 def timers(callbacks: Iterable[Callback]) -> dict[float, str]:
     """Returns the limits of Timer callbacks, in seconds, as in `Ends`."""
     found = [one._duration for one in callbacks if isinstance(one, Timer)]
@@ -68,13 +80,6 @@ def interrupted_by(exception: BaseException) -> str:
     if isinstance(exception, SystemExit):
         return "sys.exit"
     return "SIGINT" if isinstance(exception, KeyboardInterrupt) else "an error"
-
-
-def ends_within_epoch(trainer: Trainer) -> bool:
-    """Whether this step is the last of training but not of its epoch."""
-    stopping = trainer.should_stop and trainer.fit_loop._can_stop_early
-    enough = 0 <= trainer.max_steps <= trainer.global_step
-    return (stopping or enough) and not trainer.is_last_batch
 
 
 def validates_next(trainer: Trainer) -> bool:

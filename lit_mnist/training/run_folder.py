@@ -125,12 +125,13 @@ class RunFolder(Callback):
         """Marks the run as complete and records which limit has ended it."""
         if not self.began:
             return
-        idle, saved = _batches(trainer) == self.batches, dict[str, Any]()
-        if (idle or ending.within_epoch(trainer)) and self.run.last.exists():
+        idle, within = _batches(trainer) == self.batches, ending.within_epoch(trainer)
+        saved = dict[str, Any]()
+        if (idle or within) and self.run.last.exists():
             saved = checkpoints.read(self.run.last)
         # in training itself, an epoch that was resumed counts as finished only with its end
         done = Progress.of(saved) if saved and idle else ending.progress(trainer)
-        by = ending.ended_by(trainer, self.config, done, {} if idle else saved)
+        by = ending.ended_by(trainer, self.config, done, saved if within else {})
         self.run.update_results(
             status="complete", ended_by=by, epochs=done.epochs, steps=done.steps
         )

@@ -77,10 +77,10 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "place_in_epoch": place_in_epoch,
     "whole_doubles": whole_doubles,
     "whole_epochs": whole_epochs,
-    "end_by_the_hooks": end_by_the_hooks,
     "save_after_the_module": save_after_the_module,
     "scores_of_the_saved": scores_of_the_saved,
     "start_of_epoch": start_of_epoch,
+    "end_by_the_hooks": end_by_the_hooks,  # after it, as the end of an epoch comes behind its start
     "only_what_is_named": only_what_is_named,
     "module_callbacks": module_callbacks,
     "written_first": written_first,

@@ -12,6 +12,7 @@ from lightning.pytorch.trainer.connectors.checkpoint_connector import _Checkpoin
 from lit_mnist import trainers
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
+from lit_mnist.resuming.epoch_end import end_cut_short
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
@@ -81,15 +82,24 @@ def end_by_the_hooks() -> AbstractContextManager[None]:
     """Ends training by its hooks, even if a resumed run has no step left to train.
 
     It may have been killed between its last step and its end, where StochasticWeightAveraging sets
-    its average. Lightning would return at once (lightning/pytorch/loops/fit_loop.py, `skip`).
+    its average. Lightning would return at once (lightning/pytorch/loops/fit_loop.py, `skip`), and
+    leave out the end of an epoch that training cuts short (`run`).
     """
     skip: Any = _FitLoop.skip
+    start = _FitLoop.on_run_start
+
+    @functools.wraps(start)
+    def also_cut_short(loop: Any) -> None:
+        start(loop)
+        end_cut_short(loop)
 
     def unless_resumed(loop: Any) -> bool:
         begins = not loop.is_resuming or loop.trainer.limit_train_batches == 0
         return begins and skip.fget(loop)
 
-    return replaced((_FitLoop, "skip", property(unless_resumed)))
+    return replaced(
+        (_FitLoop, "skip", property(unless_resumed)), (_FitLoop, "on_run_start", also_cut_short)
+    )
 
 
 def save_after_the_module() -> AbstractContextManager[None]:

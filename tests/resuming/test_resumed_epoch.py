@@ -1,5 +1,8 @@
 """What Lightning skips when a run is resumed; most cases are in `tests/test_recipes_resumed.py`."""
 
+from torch.optim import SGD
+from torch.optim.lr_scheduler import ReduceLROnPlateau
+
 from lit_mnist.models import DenseModule
 from tests.fitting import fitted, recipe
 from tests.stopping import STOP_AT, assert_same_end, folder, rows, stopped
@@ -53,3 +56,21 @@ def test_what_a_module_takes_out_of_its_checkpoint_is_kept(run_cli, monkeypatch)
     fitted(run_cli("fit", *same, "--name", "cut"))
     counted = [[row["counted"] for row in rows(folder(name))] for name in ("whole", "cut")]
     assert counted[0] == counted[1] == ["9.0", "9.0"]
+
+
+class Impatient(DenseModule):
+    """Looks at the last validation every third step, and is content with none."""
+
+    def configure_optimizers(self):
+        sgd = SGD(self.parameters(), lr=0.1)
+        plateau = ReduceLROnPlateau(sgd, patience=0, factor=0.5, threshold=1)
+        every = {"monitor": "val_loss", "interval": "step", "frequency": 3}
+        return {"optimizer": sgd, "lr_scheduler": {"scheduler": plateau, **every}}
+
+
+def test_a_step_that_a_validation_follows_is_ended_once(run_cli):
+    fit = ("fit", "--model", f"{__name__}.Impatient", "--trainer.val_check_interval", "3")
+    for name, steps in (("whole", "14"), ("cut", "6"), ("cut", "14")):
+        fitted(run_cli(*fit, "--name", name, "--trainer.max_steps", steps))
+    assert_same_end(folder("whole"), folder("cut"))
+    assert float(rows(folder("cut"))[-1]["lr"]) < 0.1

@@ -7,6 +7,7 @@ import pytest
 from fsspec.core import url_to_fs
 
 from tests.fitting import callback, fitted
+from tests.stopping import STOP_AT, stopped
 
 
 def hashed(path):
@@ -55,3 +56,22 @@ def test_the_last_file_is_not_saved_again_at_the_end_if_no_epoch_was_better(run_
         assert now == before
     finally:
         store.rm(folder, recursive=True)
+
+
+@pytest.mark.parametrize(
+    ("validated", "every", "moment", "steps"),
+    [
+        (["val_check_interval=9"], "5", "8", {9, 10, 15}),
+        (["val_check_interval=3", "check_val_every_n_epoch=2"], "9", "10", {12, 18}),
+    ],
+    ids=["within an epoch", "at its end"],
+)
+def test_a_save_that_waits_for_a_validation_is_not_lost(
+    run_cli, monkeypatch, validated, every, moment, steps
+):
+    options = (STOP_AT, "--every_n_train_steps", "2", *(f"--trainer.{one}" for one in validated))
+    kept = {"monitor": "val_loss", "save_top_k": "-1", "filename": "{step}", "dirpath": "kept"}
+    fit = ("fit", *options, *callback("ModelCheckpoint", every_n_train_steps=every, **kept))
+    stopped(run_cli, monkeypatch, moment, *fit)
+    fitted(run_cli(*fit))
+    assert {path.name for path in Path("kept").iterdir()} == {f"step={one}.ckpt" for one in steps}

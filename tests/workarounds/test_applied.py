@@ -292,7 +292,7 @@ def test_patches_are_removed_after_an_exception():
 def test_each_workaround_can_be_switched_off(name, monkeypatch):
     several = {"quiet": 0, "light_steps": 4, "agree_on_sigterm": 2, "no_rescue_by_one": 2}
     several |= {"written_first": 2, "writer_errors": 2, "start_of_epoch": 2, "late_averages": 3}
-    several |= {"no_return_by_one": 2}
+    several |= {"no_return_by_one": 2, "end_by_the_hooks": 2}
     before = lightning_now()
     others = [other for other in applied.WORKAROUNDS if other != name]
     monkeypatch.setenv(applied.SWITCH, ",".join(others))
