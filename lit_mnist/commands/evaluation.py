@@ -22,7 +22,7 @@ from lit_mnist.runs import best_score, checkpoints, copies, of_training, same_me
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 
 
 def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
@@ -68,6 +68,8 @@ def scores(trainer: Trainer, stage: str) -> str:
     notes = [] if read == total else [f"of {read} of {total} batches"]
     if swapped := swapped_weights.found(trainer):
         notes.append(f"of other weights: {swapped}")
+    if changed := changed_images.found(trainer):
+        notes.append(changed)
     return "  ".join([text, *(f"({note})" for note in notes)])
 
 
