@@ -17,6 +17,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.machine.patching import overrides
 from lit_mnist.messages import warn
 from lit_mnist.models.evaluation_hooks import STAGES
+from lit_mnist.training.swapped_weights import BY_CALLBACK
 
 _HOOKS = tuple(f"on_{stage}_batch_start" for stage in STAGES)
 
@@ -76,7 +77,7 @@ def found(trainer: Trainer) -> str:
         trainer: A trainer that is evaluating or has evaluated, after `watch`.
     """
     changed = any(one.changed for one in trainers.callbacks_of(trainer, AfterChanges))
-    return "a callback has changed the images" if changed else ""
+    return f"{BY_CALLBACK} changed the images" if changed else ""
 
 
 def _acting(trainer: Trainer) -> list[str]:
