@@ -79,6 +79,7 @@ class RunParser(CommandLineWins):
             built = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
             _BUILT[command] = built
             _list_no_internal_classes(self._subcommand_parsers[command])
+            _pass_over_empty_groups(self._subcommand_parsers[command])
         self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[command]
         files = config_files(self.args)
         parser = self._subcommand_parsers[command]
@@ -166,6 +167,14 @@ def _list_no_internal_classes(parser: Any) -> None:
     """Leaves callbacks and loggers out of a parser's help that only this program adds."""
     whole = parser.format_help
     parser.format_help = lambda: _INTERNAL.sub("", whole())
+
+
+def _pass_over_empty_groups(parser: Any) -> None:
+    """Leaves groups out of a config that is read in which nothing is given."""
+    stock = parser.parse_string
+    parser.parse_string = lambda content, *args, **options: stock(
+        groups.without_empty(content), *args, **options
+    )
 
 
 def _whole_numbers_first(kind: Any) -> Any:
