@@ -126,7 +126,8 @@ def _validated(run: Run) -> bool:
 def for_test(args: list[str], run: Run) -> list[str]:
     """Returns the options of `fit` that `test` needs, without the starting checkpoint.
 
-    If a config file names that one, `test` would take it, unless it is given the run's own.
+    If a config file names that one, `test` would take it, unless it is given the run's own. Weights
+    that were set after the last epoch are what is to be tested.
 
     Args:
         args: The options.
@@ -137,8 +138,10 @@ def for_test(args: list[str], run: Run) -> list[str]:
         if not skip and arg.partition("=")[0] not in ("--ckpt_path", "--fresh"):
             kept.append(arg)
         skip = arg == "--ckpt_path"
-    in_file = any(map(_names_start, config_files(args)))
-    return [*kept, "--ckpt_path", run.evaluated()[0].stem] if in_file else kept
+    last, own = best_score.set_at_end(run), run.evaluated()[0]
+    if any(map(_names_start, config_files(args))) or (last and own != run.last):
+        kept += ["--ckpt_path", (run.last if last else own).stem]
+    return kept
 
 
 def _names_start(config: str) -> bool:
