@@ -37,6 +37,14 @@ def check_file(name: str, content: Mapping[str, Any]) -> None:
             _refuse_seed(f"{name}: data.seed", seed)
 
 
+def pass_over_empty(parser: Any) -> None:
+    """Has a parser leave groups out of each config that it reads in which nothing is given."""
+    stock = parser.parse_string
+    parser.parse_string = lambda content, *args, **options: stock(
+        without_empty(content), *args, **options
+    )
+
+
 def without_empty(text: str) -> str:
     """Returns the text of a config without groups in which nothing is given.
 
