@@ -87,9 +87,13 @@ def test_fast_dev_run_writes_nothing(run_cli):
 
 def test_fast_dev_run_of_test_keeps_the_run_s_results(run_cli, fitted):
     before = results()
-    status, *_ = run_cli("test", "--trainer.fast_dev_run", "true")
+    status, output, _ = run_cli("test", "--trainer.fast_dev_run", "true")
     assert status == 0
     assert results() == before
+    assert "no score is shown, as fast_dev_run writes nothing, nor a line in the ledger" in output
+    assert "test_acc" not in output
+    assert not (RUN / "ledger.csv").exists()
+    assert "val_acc" in run_cli("validate", "--trainer.fast_dev_run", "true")[1]
     assert not (RUN / "predictions.csv").exists()
 
 

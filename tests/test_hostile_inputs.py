@@ -76,6 +76,8 @@ CONFIGS = {
     "zeros": (bytes(100), "control characters"),
     "a key twice": (f"{MODEL}name: a\nname: b\n", "name is given twice, again on line 4"),
     "a list of trainer options": (f"{MODEL}trainer: [1]\n", "trainer: is a list"),
+    "a number for trainer options": (f"{MODEL}trainer: 5\n", "trainer: is 5; give options"),
+    "a truth value for data options": (f"{MODEL}data: true\n", "data: is true; give options"),
     "a list of data options": (f"{MODEL}data: [1]\n", "data: is a list"),
     "a list as a key": (f"{MODEL}[a]: 1\n", "unhashable key"),
     "no name": (f"{MODEL}name: null\n", "--name null"),

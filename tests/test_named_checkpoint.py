@@ -5,6 +5,7 @@ import shlex
 import shutil
 
 import pytest
+import torch
 
 from lit_mnist.main import main
 from tests import kept
@@ -73,3 +74,13 @@ def test_fast_dev_run_refuses_ckpt_path(run_cli, shared, name):
     status, _, problems = run_cli("fit", "--trainer.fast_dev_run", "1", "--ckpt_path", name)
     assert status == 2
     assert "--ckpt_path: has no effect with --trainer.fast_dev_run" in problems
+
+
+def test_a_checkpoint_that_an_evaluation_cannot_load_is_no_matter_of_resuming(run_cli, fitted):
+    checkpoint = torch.load(RUN / "checkpoints" / "last.ckpt", weights_only=True)
+    torch.save(checkpoint | {"pytorch-lightning_version": "1.0.0"}, "older.ckpt")  # it is not
+    for command in ("validate", "test"):
+        status, _, problems = run_cli(command, "--ckpt_path", "older.ckpt")
+        assert status == 2
+        assert "error: the checkpoint cannot be loaded (KeyError: " in problems
+        assert problems.endswith("; name another: --ckpt_path, or train again\n")

@@ -3,6 +3,7 @@
 import csv
 import json
 import re
+import shlex
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from torch import nn
 
 import lit_mnist
 from lit_mnist.data import MNISTDataModule
+from lit_mnist.main import main
 from lit_mnist.runs.folder import COLUMNS
 from tests import kept
 from tests.conftest import equal_weights
@@ -87,8 +89,18 @@ def test_the_last_checkpoint_holds_the_final_weight_average(run_cli):
     average = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=1)
     output = fitted(run_cli("fit", *average, "--trainer.max_epochs", "3"))
     assert re.search(r"last.ckpt holds .* StochasticWeightAveraging set at the end", output)
-    assert "Unable to serialize" not in Path("tb_logs/dense/seed_42/config.yaml").read_text()
-    fitted(run_cli("test", "--ckpt_path", "last"))
+    run = Path("tb_logs/dense/seed_42")
+    assert "Unable to serialize" not in (run / "config.yaml").read_text()
+    line = re.search(r"next: \S.*? (test .*)", output).group(1)
+    assert main(shlex.split(line)) == 0
+    known = json.loads((run / "results.json").read_text())
+    assert known["test_checkpoints"] == ["checkpoints/last.ckpt"]
+    told = "best.ckpt lacks the weights that were set at the end, such as an average: they are in"
+    for command in ("validate", "test"):
+        problems = run_cli(command)[2]
+        assert f"{told} {run}/checkpoints/last.ckpt; --ckpt_path last takes the last" in problems
+    fitted(run_cli("fit", "--fresh"))
+    assert told not in run_cli("validate")[2]
 
 
 def test_other_callbacks_see_the_current_epoch_s_loss(run_cli):

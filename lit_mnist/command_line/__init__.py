@@ -18,7 +18,7 @@ named_class        imports a class that the user names; explains errors of its m
 groups             checks what is given for the group --data, and for its seed
 durations          refuses durations that Lightning cannot read
 option_checks      refuses bad values that the parser or Lightning would accept silently
-no_effect          refuses options that have no effect, as what they depend on is off
+no_effect          refuses options that have no effect beside others, or without them
 callback_checks    refuses callbacks that cannot work together
 precision_checks   refuses a precision that a plugin sets, too, or that weights do not survive
 rank_checks        refuses ranks that cannot work together

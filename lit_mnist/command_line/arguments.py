@@ -69,6 +69,13 @@ def _groups_first(args: Sequence[str]) -> list[str]:
     return [*chosen, *others]
 
 
+def default_name(files: Sequence[str]) -> str:
+    """Returns the name of the first config; none of a pipe, which only its shell calls `63`."""
+    if not files:
+        return "run"
+    return "" if is_pipe(files[0]) else Path(files[0]).stem
+
+
 def find_config(name: str) -> str:
     """Returns the path of a config by its name.
 
@@ -167,14 +174,15 @@ def refuse_pipes(args: Sequence[str], readers: str) -> None:
     for arg in args:
         value = arg.partition("=")[2] if arg.startswith("--") else arg.removeprefix("-c")
         value = value.removeprefix("=")
-        if _is_pipe(value):
+        if is_pipe(value):
             raise UserError(
                 f"{value}: is a pipe, which only one of the {readers} could read; write it to a"
                 " file, and name that"
             )
 
 
-def _is_pipe(text: str) -> bool:
+def is_pipe(text: str) -> bool:
+    """Whether a path is of a pipe, which can be read once."""
     try:
         return Path(os.path.expanduser(text)).is_fifo()
     except OSError:  # no file name, such as a long list

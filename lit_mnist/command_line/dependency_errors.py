@@ -29,6 +29,9 @@ _NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) 
 _ENDLESS = re.compile(r"convert float infinity to integer|got inf\b")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
+# Of Trainer
+_EVALUATING = {"_validate_impl", "_test_impl", "_predict_impl"}
+
 
 @contextmanager
 def explaining() -> Iterator[None]:
@@ -80,8 +83,13 @@ def _of_resuming(error: Exception, text: str, frames: Frames) -> str:
         for frame in frames
     ):
         return ""
+    reason = f"({type(error).__name__}: {text:.400})"
+    if not _EVALUATING.isdisjoint(frame.name for frame in frames):
+        return (
+            f"the checkpoint cannot be loaded {reason}; name another: --ckpt_path, or train again"
+        )
     return (
-        f"training cannot be resumed from the checkpoint ({type(error).__name__}: {text:.400});"
+        f"training cannot be resumed from the checkpoint {reason};"
         " remove it, so that fit uses the other one, or start afresh with --fresh"
     )
 

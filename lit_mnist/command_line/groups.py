@@ -26,17 +26,47 @@ def check_file(name: str, content: Mapping[str, Any]) -> None:
         content: The file, parsed.
 
     Raises:
-        UserError: A group is a list, which the parser would ignore, `data` names a class, or its
-            seed is not that of the run, which `config.yaml` had twice in earlier versions.
+        UserError: A group is a list, a number or a truth value, `data` names a class, or its seed
+            is not that of the run, which `config.yaml` had twice in earlier versions.
     """
-    for group in GROUPS:
-        if isinstance(content.get(group), list):
-            raise UserError(f"{name}: {group}: is a list; give options, such as `name: value`")
+    _check_kinds(f"{name}: ", content)
     data = content.get("data")
     _check_data(f"{name}: data:", data.get("class_path") if isinstance(data, dict) else data)
     for seed in (_seed(data, Path(name).parent), content.get("data.seed")):
         if seed != content.get("seed_everything", SEED):
             _refuse_seed(f"{name}: data.seed", seed)
+
+
+def pass_over_empty(parser: Any) -> None:
+    """Has a parser leave groups out of each config that it reads in which nothing is given."""
+    stock = parser.parse_string
+    parser.parse_string = lambda content, *args, **options: stock(
+        without_empty(content), *args, **options
+    )
+
+
+def without_empty(text: str) -> str:
+    """Returns the text of a config without groups in which nothing is given.
+
+    One whose options are all commented out is `null` to the parser, in the place of the options
+    that other configs and the defaults give.
+
+    Args:
+        text: The config, which may come from a pipe.
+
+    Raises:
+        UserError: A group is a list, a number or a truth value.
+    """
+    try:
+        content = safe_yaml.load(text)
+    except yaml.YAMLError:
+        return text  # the parser refuses it
+    if not isinstance(content, dict):
+        return text
+    _check_kinds("", content)
+    empty = {group for group in (*GROUPS, "model") if content.get(group, 0) is None}
+    kept = {name: value for name, value in content.items() if name not in empty}
+    return safe_yaml.dump(kept) if empty else text
 
 
 def check_typed(args: Sequence[str]) -> None:
@@ -67,6 +97,14 @@ def typed(args: Sequence[str]) -> set[str]:
                 inner = flat(given) if isinstance(given, dict) else {}
                 names |= {f"{option}.{key}" for key in inner}
     return names
+
+
+def _check_kinds(where: str, content: Mapping[str, Any]) -> None:
+    """Refuses a group that the parser would ignore, or take in the place of its options."""
+    for group in GROUPS:
+        if isinstance(value := content.get(group), (list, int, float)):
+            kind = "a list" if isinstance(value, list) else str(value).lower()
+            raise UserError(f"{where}{group}: is {kind}; give options, such as `name: value`")
 
 
 def _pairs(args: Sequence[str]) -> Iterator[tuple[str, str]]:

@@ -1,4 +1,4 @@
-"""Refuses options that have no effect, as the option is off on which they depend."""
+"""Refuses options that have no effect, as another is off that they need, or overrides them."""
 
 import inspect
 import pkgutil
@@ -24,6 +24,9 @@ _NEEDS = {
     "data.interpolation": ("data.augment", "--data.augment true"),
     "trainer.gradient_clip_algorithm": ("trainer.gradient_clip_val", "--trainer.gradient_clip_val"),
 }
+# Lightning sets them to its value (lightning/pytorch/trainer/setup.py, `_init_debugging_flags`)
+_OVERFIT = "trainer.overfit_batches"
+_OVERRIDDEN = ("trainer.limit_train_batches", "trainer.limit_val_batches")
 # A config with these has all options, as that of a run does
 _OF_ALL = {"name", "log_dir", "every_n_train_steps"}
 
@@ -39,8 +42,9 @@ def check(args: Sequence[str], config: Any) -> None:
         config: What the parser has made of it.
 
     Raises:
-        UserError: Naming the option, and the one that it needs.
+        UserError: Naming the option, and the one that it needs or that overrides it.
     """
+    _check_overridden(config)
     for option, (switch, remedy) in _NEEDS.items():
         value = config.get(option)
         if switch not in config or config.get(switch) or not _is_known(option, config):
@@ -51,6 +55,22 @@ def check(args: Sequence[str], config: Any) -> None:
             named = option.replace(".init_args", "")
             raise UserError(
                 f"--{named} {value}: has no effect without {remedy}; leave it out, or add that"
+            )
+
+
+def _check_overridden(config: Any) -> None:
+    """Refuses limits of batches beside `overfit_batches`."""
+    value = config.get(_OVERFIT)
+    for option in _OVERRIDDEN if value else ():
+        limit = config.get(option)
+        if str(limit) in ("None", str(value)):  # 1.0 is no 1
+            continue
+        if not any(
+            (one.get(option), one.get(_OVERFIT)) == (limit, value) for one in _saved(config)
+        ):
+            raise UserError(
+                f"--{option} {limit}: has no effect with --{_OVERFIT} {value}, which sets it; leave"
+                " one of them out"
             )
 
 

@@ -3,7 +3,6 @@
 import inspect
 import re
 from argparse import ArgumentError
-from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
 from jsonargparse.typing import NonNegativeInt
@@ -13,7 +12,7 @@ from lightning.pytorch.strategies import Strategy
 
 from lit_mnist import program
 from lit_mnist.command_line import constructors, durations, groups, named_class, option_checks
-from lit_mnist.command_line.arguments import config_files, configs_first
+from lit_mnist.command_line.arguments import config_files, configs_first, default_name
 from lit_mnist.command_line.error_messages import parser_error
 from lit_mnist.command_line.overview import RUN_COMMANDS
 from lit_mnist.data.datamodule import MNISTDataModule
@@ -79,10 +78,11 @@ class RunParser(CommandLineWins):
             built = self.parser, self._subcommand_parsers, self._subcommand_method_arguments
             _BUILT[command] = built
             _list_no_internal_classes(self._subcommand_parsers[command])
+            groups.pass_over_empty(self._subcommand_parsers[command])
         self.parser, self._subcommand_parsers, self._subcommand_method_arguments = _BUILT[command]
         files = config_files(self.args)
         parser = self._subcommand_parsers[command]
-        parser.set_defaults(name=Path(files[0]).stem if files else "run")
+        parser.set_defaults(name=default_name(files))
         parser.usage = f"{program.name()} {command} --config CONFIG [options]"
 
     def subcommands(self) -> dict[str, set[str]]:  # type: ignore[override] # theirs is static
@@ -140,6 +140,8 @@ class RunParser(CommandLineWins):
         constructors.check_nulls(self._subcommand_parsers[command], config)
         if not isinstance(config.fresh, bool):  # a file's "false" would replace the run
             raise UserError(f"--fresh {config.fresh!r:.99}: give true or false, without quotes")
+        if not config.name and not default_name(config_files(self.args)):
+            raise UserError("--config: a pipe gives the run no name; add --name NAME")
         config.log_dir = str(option_checks.plain_path("--log_dir", config.log_dir))
         data = config.data
         data.data_dir = str(option_checks.plain_path("--data.data_dir", data.data_dir))

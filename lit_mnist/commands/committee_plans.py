@@ -19,6 +19,7 @@ from lit_mnist.reports import out_of_fold
 from lit_mnist.reports.committee_table import PICTURES, REPORT, markdown
 from lit_mnist.runs import best_score, same_members
 from lit_mnist.runs.folder import Run
+from lit_mnist.training.swapped_weights import BY_CALLBACK
 
 # The members' options of the trainer that also hold for the committee's own test
 _OF_TRAINER = ("accelerator", "logger", "enable_progress_bar")
@@ -92,6 +93,7 @@ def test(members: Sequence[Plan], average: AVERAGES) -> Path:
         The committee's folder.
     """
     _say_which(members)
+    _say_otherwise(members)
     planned = plan(members, average)
     if planned.tested:
         _restore_lost(planned)
@@ -142,6 +144,17 @@ def _say_which(members: Sequence[Plan]) -> None:
     for one in members:
         if note := one.run.evaluated()[1] or best_score.unsaved(one.run):
             warn(note)
+
+
+def _say_otherwise(members: Sequence[Plan]) -> None:
+    """Tells of which members a callback has changed the weights or images in their own tests."""
+    whys = [(plans.why_unrecorded(one), str(one.run.folder)) for one in members]
+    for why in dict.fromkeys(why for why, _ in whys if why.startswith(BY_CALLBACK)):
+        named = ", ".join(folder for other, folder in whys if other == why)
+        warn(
+            f"{named}: {why}; the committee calls no callback of its members, and averages the"
+            " weights in their checkpoints"
+        )
 
 
 def _classes(model: Any) -> list[str]:

@@ -22,7 +22,7 @@ from lit_mnist.runs import best_score, checkpoints, copies, of_training, same_me
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.trained_on import check_pixels
 from lit_mnist.runs.weights import makes_layers_late
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 
 
 def refuse_zero_limit(trainer: Trainer, stage: str) -> None:
@@ -56,6 +56,9 @@ def scores(trainer: Trainer, stage: str) -> str:
         trainer: The trainer that has evaluated.
         stage: val or test.
     """
+    if stage == "test" and trainer.fast_dev_run:  # type: ignore[attr-defined] # set in its __init__
+        # each score of test images that anybody sees is in the ledger
+        return "no score is shown, as fast_dev_run writes nothing, nor a line in the ledger"
     logged = {name: rounded(name, value) for name, value in trainer.callback_metrics.items()}
     # the second name of a value that is logged for each step and the epoch
     again = {f"{name}_epoch" for name in logged if logged.get(f"{name}_epoch") == logged[name]}
@@ -68,6 +71,8 @@ def scores(trainer: Trainer, stage: str) -> str:
     notes = [] if read == total else [f"of {read} of {total} batches"]
     if swapped := swapped_weights.found(trainer):
         notes.append(f"of other weights: {swapped}")
+    if changed := changed_images.found(trainer):
+        notes.append(changed)
     return "  ".join([text, *(f"({note})" for note in notes)])
 
 

@@ -10,7 +10,7 @@ from lightning.pytorch.utilities import rank_zero_only
 from torch.nn.parameter import is_lazy
 
 from lit_mnist import program, trainers
-from lit_mnist.command_line.arguments import config_files
+from lit_mnist.command_line.arguments import config_files, is_pipe
 from lit_mnist.commands import jobs
 from lit_mnist.commands.starting_point import StartingPoint
 from lit_mnist.machine.hardware import device_name
@@ -126,7 +126,9 @@ def _validated(run: Run) -> bool:
 def for_test(args: list[str], run: Run) -> list[str]:
     """Returns the options of `fit` that `test` needs, without the starting checkpoint.
 
-    If a config file names that one, `test` would take it, unless it is given the run's own.
+    If a config file names that one, `test` would take it, unless it is given the run's own. Weights
+    that were set after the last epoch are what is to be tested. A pipe cannot be read again; the
+    run's own config has all options.
 
     Args:
         args: The options.
@@ -137,8 +139,12 @@ def for_test(args: list[str], run: Run) -> list[str]:
         if not skip and arg.partition("=")[0] not in ("--ckpt_path", "--fresh"):
             kept.append(arg)
         skip = arg == "--ckpt_path"
-    in_file = any(map(_names_start, config_files(args)))
-    return [*kept, "--ckpt_path", run.evaluated()[0].stem] if in_file else kept
+    if any(map(is_pipe, config_files(args))):
+        kept = ["--config", str(run.config_yaml)]
+    last, own = best_score.set_at_end(run), run.evaluated()[0]
+    if any(map(_names_start, config_files(args))) or (last and own != run.last):
+        kept += ["--ckpt_path", (run.last if last else own).stem]
+    return kept
 
 
 def _names_start(config: str) -> bool:

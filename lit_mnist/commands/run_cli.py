@@ -30,7 +30,7 @@ from lit_mnist.reports.out_of_fold import OutOfFold
 from lit_mnist.reports.run_report import EvaluationReport
 from lit_mnist.runs import best_score
 from lit_mnist.runs.tested import Weights
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 from lit_mnist.workarounds.applied import applied
 from lit_mnist.workarounds.noise import of_resumed
 
@@ -105,6 +105,7 @@ class RunCLI(RunOptions):
         starting_point.tell(self.trainer, begin)
         fit_messages.say_begins(self.run, self.options, self.trainer, model, point)
         evaluation.say_unused_loaders(model, "train", "val")
+        changed_images.watch(self.trainer)
         path = str(point.checkpoint) if point else None
         self.trainer.fit(model, datamodule, ckpt_path=path, weights_only=True)
         if not self.fast_dev_run:
@@ -174,6 +175,7 @@ class RunCLI(RunOptions):
     ) -> tuple[str | None, Weights]:
         """Finds the weights to evaluate, and tells what of the module's own is not called."""
         swapped_weights.watch(self.trainer)
+        changed_images.watch(self.trainer)
         found = evaluation.trained(self.run, model, ckpt_path, self.options, self.trainer)
         evaluation.say_unused(model, step)
         evaluation.say_unused_loaders(model, stage)

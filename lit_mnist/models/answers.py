@@ -18,6 +18,7 @@ from lightning.pytorch.utilities.seed import isolate_rng
 from torch import Tensor, nn
 
 from lit_mnist.data.as_batch import as_batch
+from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.runs import copies, digests, entries
 from lit_mnist.shape import CLASSES, SIDE_PX
@@ -117,13 +118,16 @@ def _stored(checkpoint: Mapping[str, Any]) -> Tensor | None:
 
 
 def asked(
-    module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None = None
+    module: "ScoredModule",
+    prepare: Callable[["ScoredModule"], object] | None = None,
+    batch: Batch | None = None,
 ) -> Tensor | None:
     """Evaluates a copy of a user's module, in eval mode, on `images`.
 
     Args:
         module: The module, which stays as it is.
         prepare: Called with the copy before it is asked.
+        batch: `images` as a batch, which `prepare` may change; None for one of its own.
 
     Returns:
         Its logits, float32 (COUNT, 10); None for a module of ours, whose code is known, for one
@@ -134,13 +138,13 @@ def asked(
         return None
     with isolate_rng(include_cuda=torch.cuda.is_initialized()), torch.no_grad():
         try:  # within, as isolate_rng restores nothing after an error
-            return _evaluated(module, prepare)
+            return _evaluated(module, prepare, batch or as_batch(images().to(module.device)))
         except Exception:  # whatever a user's module may raise
             return None
 
 
 def _evaluated(
-    module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None
+    module: "ScoredModule", prepare: Callable[["ScoredModule"], object] | None, batch: Batch
 ) -> Tensor | None:
     one = copies.deep(module)  # forward may count, collect, or change a buffer; has no trainer
     one.eval()
@@ -150,7 +154,6 @@ def _evaluated(
         part._forward_hooks.clear()  # callbacks' own
         vars(part).pop("_compiled_call_impl", None)  # which calls the original
     is_compiled = "torch._dynamo" in sys.modules  # which takes seconds to import
-    batch = as_batch(images().to(module.device))
     with torch.compiler.set_stance("force_eager") if is_compiled else nullcontext():
         first, second = one.evaluate(batch), one.evaluate(batch)
     is_answer = first.shape == (COUNT, CLASSES) and bool(first.isfinite().all())

@@ -63,7 +63,7 @@ def check_starts(module: ScoredModule, path: Path) -> None:
             continue
         named = f"{path}: {kind.__name__}"
         call = _Calls(hooks)
-        before, after = answers.asked(module), answers.asked(module, call)
+        before, after = answers.asked(module), answers.asked(module, call, call.batch)
         if call.failed or before is None:
             hook = call.failed or hooks[0]
             messages.warn(f"{named}: its own {hook} is not called, as there is no trainer")
@@ -79,10 +79,11 @@ class _Calls:
 
     def __init__(self, hooks: list[str]) -> None:
         self.hooks, self.failed = hooks, ""
+        self.batch = as_batch(answers.images())  # which a hook may change in place
 
     def __call__(self, module: ScoredModule) -> None:
         for hook in self.hooks:
-            arguments = (as_batch(answers.images()), 0) if hook.endswith("batch_start") else ()
+            arguments = (self.batch, 0) if hook.endswith("batch_start") else ()
             try:
                 getattr(module, hook)(*arguments)
             except Exception:  # whatever a user's hook may raise without its trainer

@@ -31,7 +31,7 @@ from lit_mnist.reports.digits_table import (
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 
 NAMES = ("digits.csv", "digits.json", "digits.png")
 
@@ -100,6 +100,8 @@ class PredictReport(Collector):
         if swapped := swapped_weights.found(trainer):
             print(f"{swapped}: these are not the answers of the checkpoint's weights")
             self.abstention, self.weights_sha256 = Abstention(), ""  # as if never tested
+        if changed := changed_images.found(trainer):
+            print(f"{changed}: these are not the answers to your pictures")
         names = class_names(data.dataset)
         chances = predictions.probabilities.numpy()
         sure = self.abstention.sure(chances)

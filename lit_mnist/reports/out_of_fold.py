@@ -24,7 +24,7 @@ from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.relative_paths import relative
 from lit_mnist.shape import CLASSES
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 
 KEY = "out_of_fold"  # in results.json
 
@@ -59,8 +59,8 @@ class OutOfFold(Collector):
         if scored < total:
             self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
             return
-        if swapped := swapped_weights.found(trainer):
-            self.summary = f"{swapped}: nothing is recorded"
+        if other := swapped_weights.found(trainer) or changed_images.found(trainer):
+            self.summary = f"{other}: nothing is recorded"
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)

@@ -35,12 +35,14 @@ def html(runs: Sequence[RunFacts]) -> str:
     """Renders the page; equal runs give equal bytes."""
     together = {run.name: run.history for run in runs if run.history}
     names = ", ".join(run.name for run in runs)
+    images = {run.results["test_data_sha256"] for run in runs if run.test}
     try:
         return template("report.html").render(
             title=names,
             runs=[_section(run) for run in runs],
             together=page_charts.accuracy_and_loss(together, None) if len(together) > 1 else "",
             columns=_COLUMNS,
+            apart=len(images) > 1,
         )
     except jinja2.UndefinedError as error:
         text = f"{names}: results.json lacks what a test has written ({error}); test again"

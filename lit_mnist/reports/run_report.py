@@ -23,15 +23,15 @@ from lit_mnist.reports.run_curves import show, show_curves
 from lit_mnist.reports.scores import contradiction, incomplete, test_scores
 from lit_mnist.runs import ledger, tested, tested_files
 from lit_mnist.runs.folder import Run
-from lit_mnist.training import swapped_weights
+from lit_mnist.training import changed_images, swapped_weights
 
 
 class EvaluationReport(Collector):
     """Writes `predictions.csv`, the scores and the pictures of a test, and a line in the ledger.
 
-    A test of only some images, or of weights that were rounded, that a callback has swapped or
-    `fit` has replaced, leaves nothing but the line in the ledger. Where they are replaced while
-    it writes, the run has no test.
+    A test of only some images, or of weights that were rounded or that `fit` has replaced, leaves
+    nothing but the line in the ledger; likewise one whose weights or images a callback has changed.
+    Where the weights are replaced while it writes, the run has no test.
 
     Args:
         run: The folder to write to.
@@ -64,19 +64,21 @@ class EvaluationReport(Collector):
     ) -> None:
         """Collects the batch's predictions."""
         self.collect(batch, probabilities(outputs, pl_module, batch))
-        if swapped_weights.found(trainer):  # before Lightning logs what is logged by step
-            withhold(trainer)
+        if swapped_weights.found(trainer) or changed_images.found(trainer):
+            withhold(trainer)  # before Lightning logs what is logged by step
 
     def on_test_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Scores held-out images, before the module's own hook, which may swap weights back."""
         self.predictions = self.gathered(trainer)
         scores, _ = self._scores(trainer)
-        swapped = trainer.strategy.broadcast(swapped_weights.found(trainer))  # all go on alike
+        found = swapped_weights.found(trainer), changed_images.found(trainer)
+        swapped, changed = trainer.strategy.broadcast(found)  # all go on alike
+        other = swapped or changed
         # first, as the test set was read even if something below fails
-        self.reads = self._note(trainer, scores, swapped) if trainer.is_global_zero else 0
+        self.reads = self._note(trainer, scores, other) if trainer.is_global_zero else 0
         partial = incomplete(self.predictions, len(trainers.data_module(trainer).test_set.labels))
-        unsaved = swapped and f"{swapped}, and no checkpoint holds what it put there"
-        self.unrecorded = partial or self._rounded(trainer) or unsaved
+        other += ", and no checkpoint holds what it put there" if swapped else ""
+        self.unrecorded = partial or self._rounded(trainer) or other
         gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
         self.replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
         if self.unrecorded or self.replaced:
@@ -110,8 +112,7 @@ class EvaluationReport(Collector):
             but = f"nothing is recorded except a line in {self.run.file(ledger.NAME)}"
             self.summary = [f"{why}: {but}"]
             return
-        scores |= {"novelty": self.novelty, "test_reads": self.reads}
-        scores |= self.trust(trainer)
+        scores |= {"novelty": self.novelty, "test_reads": self.reads} | self.trust(trainer)
         table = predictions_csv(self.predictions)
         files.write_text(self.run.predictions, table)
         board.withdraw_test(self.run)
@@ -143,8 +144,8 @@ class EvaluationReport(Collector):
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, trainers.precision(trainer))
 
-    def _note(self, trainer: Trainer, scores: dict[str, Any], swapped: str) -> int:
-        digest = "" if swapped or self._rounded(trainer) else self.weights.sha256
+    def _note(self, trainer: Trainer, scores: dict[str, Any], other: str) -> int:
+        digest = "" if other or self._rounded(trainer) else self.weights.sha256
         noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
         return ledger.note(self.run.folder, digest, *noted)
 

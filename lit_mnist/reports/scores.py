@@ -21,7 +21,7 @@ def test_scores(labels: np.ndarray, predictions: np.ndarray, loss: float) -> dic
     """
     errors, count = int((labels != predictions).sum()), len(labels)
     return {
-        "test_acc": 1 - errors / count,
+        "test_acc": (count - errors) / count,  # not 1 - …, whose digits are rounded twice
         "test_acc_ci95": [round(limit, 6) for limit in wilson_interval(count - errors, count)],
         "test_loss": loss,
         "test_errors": errors,

@@ -3,7 +3,7 @@
 folder          paths and names of a run's files, best.ckpt and last.ckpt among them
 run_config      reads a run's config.yaml, and flattens it
 listing         lists the runs under a folder: state, scores, differing options
-differing       the options in which several runs differ
+differing       the options and test images in which several runs differ
 regular_files   refuses a folder or a pipe in the place of a run's file
 results_file    reads results.json, and checks the kinds of its entries
 checkpoints     reads checkpoints safely

@@ -5,6 +5,7 @@ As in `tested_files`, no weights are loaded, except to refresh that score.
 
 import math
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -53,11 +54,16 @@ def why_replaced(folder: Path, results: Mapping[str, Any]) -> str:
 
 
 def unsaved(run: Run) -> str:
-    """Tells of better scores after the best epoch, whose weights had changed before the checkpoint.
+    """Tells what `best.ckpt` lacks: an average, or better weights that no checkpoint has.
 
     Returns:
-        A line for the user; empty if there are none, or if `best.ckpt` may be of another run.
+        A line for the user; empty if it lacks nothing, or may be of another run.
     """
+    if run.best.is_file() and set_at_end(run):
+        return (
+            f"{run.best} lacks the weights that were set at the end, such as an average: they are"
+            f" in {run.last}"
+        )
     results = run.results()
     best, epoch = results.get("best_val_acc"), results.get("best_epoch")
     try:
@@ -73,6 +79,15 @@ def unsaved(run: Run) -> str:
         f"{run.best} is of epoch {epoch}, with val_acc {best:.4f}: later epochs scored up to"
         f" {max(later):.4f}, but their weights changed after the validation"
     )
+
+
+def set_at_end(run: Run) -> bool:
+    """Whether `last.ckpt` holds weights that were set after the last epoch, such as an average."""
+    from lit_mnist.runs import checkpoints, entries  # torch
+
+    with suppress(UserError):  # it is gone or damaged
+        return bool(entries.get(checkpoints.read(run.last), entries.AT_END))
+    return False
 
 
 def without(results: Mapping[str, Any]) -> dict[str, Any]:

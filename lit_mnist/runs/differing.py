@@ -1,4 +1,4 @@
-"""The options in which several runs differ."""
+"""The options in which several runs differ, and the images of their tests."""
 
 import re
 from collections.abc import Iterable, Sequence
@@ -20,6 +20,19 @@ def options(configs: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     ]
     names = {key: _short(key, varying) for key in varying}
     return [{names[key]: _plain(one[key]) for key in varying if key in one} for one in configs]
+
+
+def images(datasets: Sequence[Any], hashes: Sequence[str]) -> list[dict[str, str]]:
+    """Returns, for each of several runs, a mark of its test's images if those of others differ.
+
+    Args:
+        datasets: The name of each run's data set, which is among its options if they differ.
+        hashes: Of the images of each run's test; empty if it has none.
+    """
+    known = {pair for pair in zip(datasets, hashes, strict=True) if pair[1]}
+    if len(known) == len({dataset for dataset, _ in known}):
+        return [{} for _ in hashes]
+    return [{"test_images": one[:8]} if one else {} for one in hashes]
 
 
 def _varies(key: str, configs: Sequence[dict[str, Any]]) -> bool:

@@ -37,7 +37,7 @@ class Listed(NamedTuple):
         best_val_acc: In [0, 1], as is `test_acc` with its interval.
         best_val_images: On how many images it was measured, if validation is limited to some.
         seconds: Duration of training.
-        differs: Options in which the listed runs differ.
+        differs: Options in which the listed runs differ, and `test_images` if tests do.
         problem: Which file cannot be read, or that its test is outdated; empty if nothing is wrong.
     """
 
@@ -65,13 +65,16 @@ def read(log_dir: Path) -> list[Listed]:
     if not log_dir.is_dir():
         raise UserError(f"{log_dir}: no such folder; name that of --log_dir, such as tb_logs")
     folders = _once(_folders(log_dir), log_dir)
-    configs, listed = [], []
+    configs, listed, images = [], [], []
     for folder in folders:
-        config, row = _read(folder, folder.relative_to(log_dir).as_posix())
+        config, row, tested_on = _read(folder, folder.relative_to(log_dir).as_posix())
         configs.append(config)
         listed.append(row)
-    pairs = zip(listed, differing.options(configs), strict=True)
-    return [row._replace(differs=options) for row, options in pairs]
+        images.append(tested_on)
+    options = differing.options(configs)
+    apart = differing.images([one.get("data.dataset") for one in configs], images)
+    triples = zip(listed, options, apart, strict=True)
+    return [row._replace(differs=one | marks) for row, one, marks in triples]
 
 
 def _folders(place: Path, above: frozenset[Path] = frozenset()) -> list[Path]:
@@ -112,8 +115,8 @@ def _tolerant(read: Callable[[], Any], otherwise: Any, problems: list[str]) -> A
         return otherwise
 
 
-def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
-    """Returns a run's flat config and its row, in which `differs` is still to be filled in."""
+def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed, str]:
+    """Returns a run's flat config, its row without `differs`, and the hash of its test's images."""
     run, problems = Run(folder), list[str]()
     results = _tolerant(run.results, None, problems)
     config = flat(_tolerant(lambda: read_config(run.config_yaml), {}, problems))
@@ -121,7 +124,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
     known = _valid(folder, results or {}, problems)
     limits, seed = known.get("test_acc_ci95"), known.get("seed", config.get("seed_everything"))
     committee = "model.init_args.checkpoints" in config
-    return config, Listed(
+    row = Listed(
         run=name,
         name=str(known.get("name", config.get("name", folder.parent.name))),
         seed=None if committee or not isinstance(seed, int) else seed,
@@ -136,6 +139,7 @@ def _read(folder: Path, name: str) -> tuple[dict[str, Any], Listed]:
         differs={},
         problem=", ".join(problems),
     )
+    return config, row, "" if row.test_acc is None else str(known.get("test_data_sha256", ""))
 
 
 def _valid(folder: Path, results: dict[str, Any], problems: list[str]) -> dict[str, Any]:

@@ -150,7 +150,7 @@ def why_untested(run: Run, weights_sha256: str = "", data_sha256: str = "") -> s
         return "it was tested by an earlier version, which did not note on which images"
     if not files.is_file(run.predictions):
         return f"its {run.predictions.name} is gone"
-    if results["test_predictions_sha256"] != _sha256(run.predictions):
+    if results["test_predictions_sha256"] != tested_files.table_sha256(run.predictions):
         return f"its {run.predictions.name} is not that of its test"
     now = weights_sha256 or _weights_now(run, results)
     if now not in ("", results["test_weights_sha256"]):
@@ -191,8 +191,3 @@ def weights_sha256(paths: Sequence[Path], average: str | None = None) -> str:
     """
     hashes = [digests.of_weights(checkpoints.read(path)["state_dict"]) for path in paths]
     return hashes[0] if average is None else digests.of_committee(average, hashes)
-
-
-def _sha256(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

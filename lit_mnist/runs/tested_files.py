@@ -1,7 +1,8 @@
-"""Whether the tested checkpoints are still the same files, without loading weights.
+"""Whether the files of a test are still the same, without loading weights.
 
 `tested.why_untested` loads them and is exact, but too slow for a list of hundreds of runs: here a
-file is read, and only hashed, if it is newer than the test.
+checkpoint is read, and only hashed, if it is newer than the test. `predictions.csv` always is: in
+two milliseconds, for 10,000 images.
 """
 
 import hashlib
@@ -50,11 +51,21 @@ def why_outdated(folder: Path, results: Mapping[str, Any]) -> str:
     if not table.exists():
         return f"its {table.name} is gone"
     try:
+        now = table_sha256(table)
+        if results.get("test_predictions_sha256", now) != now:  # 0.1.0 did not note it
+            return f"its {table.name} is not that of its test"
         # both: a validation of a committee writes results.json again, and is no test
         since = min(path.stat().st_mtime_ns for path in (run.results_json, table))
         return CHANGED if changed(paths, since, sha256) else ""
     except OSError:  # they are gone or cannot be read
         return ""
+
+
+def table_sha256(path: Path) -> str:
+    """Hashes `predictions.csv`, as `results.json` has its hash."""
+    files.is_file(path)  # or a pipe would be waited for
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def other(folder: Path, results: Mapping[str, Any]) -> str:

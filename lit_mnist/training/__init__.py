@@ -2,6 +2,7 @@
 
 best_checkpoint    writes best.ckpt
 callbacks          writes metrics.csv and prints a line per epoch; the progress bar
+changed_images     tells whether callbacks change the images of an evaluation
 checkpoint_io      checkpoints that are written whole or not at all, and read once they are
 checkpoint_names   the user's checkpoint callbacks; refuses those that would replace our files
 checkpointing      writes last.ckpt, ends only at whole steps, lists what writes checkpoints

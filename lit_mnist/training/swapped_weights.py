@@ -13,6 +13,7 @@ from lit_mnist import trainers
 from lit_mnist.models.evaluation_hooks import STAGES, STARTS
 from lit_mnist.training.validated_weights import norms, same
 
+BY_CALLBACK = "a callback has"  # how the descriptions of what a callback has changed begin
 _STARTS = tuple(f"on_{stage}_{start}" for stage in STAGES for start in STARTS)
 # Only modules have a hook on_…_model_eval
 _HOOKS = ("on_load_checkpoint", *(hook for hook in _STARTS if hasattr(Callback, hook)))
@@ -71,4 +72,4 @@ def found(trainer: Trainer) -> str:
     """
     after = trainers.callbacks_of(trainer, AfterCallbacks)
     name = next((one.swapped for one in after if one.swapped), "")
-    return name and f"a callback has swapped {name}"
+    return name and f"{BY_CALLBACK} swapped {name}"

@@ -16,11 +16,12 @@ from lit_mnist import trainers
 from lit_mnist.errors import UserError
 from lit_mnist.machine.patching import replaced
 from lit_mnist.training.best_checkpoint import BestCheckpoint
+from lit_mnist.training.changed_images import AfterChanges
 from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.swapped_weights import AfterCallbacks
 
 # They save, or look at, what all others have done
-_LAST = (WholeSteps, BestCheckpoint, LastCheckpoint, AfterCallbacks)
+_LAST = (WholeSteps, BestCheckpoint, LastCheckpoint, AfterCallbacks, AfterChanges)
 
 
 def module_callbacks() -> AbstractContextManager[None]:

@@ -2,7 +2,9 @@
 
 import pytest
 
-from lit_mnist.command_line.groups import check_file, check_typed
+from lit_mnist.command_line.groups import check_file, check_typed, without_empty
+from lit_mnist.command_line.parsed_options import parsed_options
+from lit_mnist.command_line.run_spec import RunSpec
 from lit_mnist.errors import UserError
 
 
@@ -50,3 +52,32 @@ def test_files_of_options_and_options_are_left_to_the_parser(tmp_path):
     for value in (str(path), "missing.yaml", '{"batch_size": 5}', ""):
         check_typed(["fit", "--data", value, "--data.batch_size", "5", "--data"])
     check_file("a.yaml", {"data": {"batch_size": 5}, "trainer": None, "model": "my.Net"})
+
+
+def of_parser(*configs, typed=()):
+    """The options, but for which files they are from."""
+    return parsed_options(RunSpec(tuple(map(str, configs)), typed)) | {"config": None}
+
+
+@pytest.mark.parametrize("group", ["trainer", "data", "model"])
+def test_a_group_in_which_nothing_is_given_changes_nothing(tmp_path, group):
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    one.write_text(
+        "model: {class_path: DenseModule, init_args: {lr: 1e-2}}\n"
+        "data: {batch_size: 7}\ntrainer: {max_epochs: 2}\n"
+    )
+    given = of_parser(one)
+    nothing = (f"{group}:\n", f"{group}:\n  # lr: 1\n", f"{{{group}: null}}", "trainer:\ndata:\n")
+    for text in nothing:
+        two.write_text(text)
+        assert of_parser(one, two) == given
+    options = ("--model=DenseModule", "--data.batch_size=7", "--name=two")
+    assert of_parser(two, typed=options) == of_parser(typed=options)
+    two.write_text(f"{group}:\nmodel.lr: 2e-2\n")
+    assert of_parser(one, two)["model"]["init_args"]["lr"] == 0.02
+
+
+def test_what_is_no_group_of_options_is_refused_in_a_pipe_too():
+    for value in ("5", "0", "true", "1.5", "[1]"):
+        with pytest.raises(UserError, match=r"^trainer: is .*; give options"):
+            without_empty(f"trainer: {value}\n")

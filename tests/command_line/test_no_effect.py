@@ -163,3 +163,31 @@ def test_a_committee_is_refused_before_a_member_is_trained(run_cli, here):
     answer = run_cli("committee", "--members", "2", *NEAREST)
     refused(answer, "--data.interpolation nearest", "--data.augment true")
     assert not list(here.iterdir())
+
+
+@pytest.mark.parametrize("limit", ["limit_train_batches", "limit_val_batches"])
+def test_a_limit_that_overfit_batches_overrides_is_refused(run_cli, here, limit):
+    overfit = ("--trainer.overfit_batches", "1")
+    for value in ("0", "2", "1.0"):
+        answer = run_cli("fit", *overfit, f"--trainer.{limit}", value)
+        line = (
+            f"error: --trainer.{limit} {value}: has no effect with {' '.join(overfit)}, which sets"
+        )
+        assert (answer[0], answer[2]) == (2, f"{line} it; leave one of them out\n")
+    assert not Path("tb_logs").exists()
+    for value in ("1", "null"):
+        assert run_cli("fit", *overfit, f"--trainer.{limit}", value, *BRIEF)[0] == 0
+    assert (
+        run_cli("fit", "--trainer.overfit_batches", "0", f"--trainer.{limit}", "2", *BRIEF)[0] == 0
+    )
+
+
+def test_a_run_with_a_limit_that_is_overridden_is_resumed(fitted, run_cli):
+    config = Path("tb_logs/dense/seed_42/config.yaml")
+    text = config.read_text()
+    for name, before, value in (("limit_val", "null", 2), ("overfit", "0.0", 1)):
+        assert f"{name}_batches: {before}" in text
+        text = text.replace(f"{name}_batches: {before}", f"{name}_batches: {value}")
+    config.write_text(text)
+    typed = ("--trainer.overfit_batches", "1", "--trainer.limit_val_batches", "2")
+    assert run_cli("fit", *typed, *BRIEF)[0] == 0

@@ -162,6 +162,17 @@ def test_a_step_of_the_members_own_that_a_committee_does_not_call_is_told(commit
         )
 
 
+def test_a_callback_that_evaluates_members_otherwise_is_told(committee, here):
+    swaps = "--trainer.callbacks+=tests.training.test_swapped_weights.AtStart"
+    status, _, problems = committee("--members", "2", "--trainer.max_epochs", "1", swaps)
+    assert status == 0
+    assert problems.splitlines()[-1] == (
+        f"{seed(42)}, {seed(43)}: a callback has swapped net.1.weight, and no checkpoint holds what"
+        " it put there; the committee calls no callback of its members, and averages the weights in"
+        " their checkpoints"
+    )
+
+
 def test_an_interrupted_test_is_repeated(committee, trained, monkeypatch):
     expected = results()
     shutil.rmtree(OWN)

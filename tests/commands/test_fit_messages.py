@@ -2,6 +2,7 @@
 
 import json
 import math
+import os
 import re
 import shlex
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from lit_mnist.commands.fit_messages import why_no_best
 from lit_mnist.main import main
 from lit_mnist.models import DenseModule
+from tests.conftest import SMALL
 
 
 @pytest.mark.parametrize(
@@ -71,6 +73,35 @@ def test_what_is_printed_tests_the_run_although_its_config_names_where_it_began(
     problems = run_cli("validate", "--config", "from.yaml", "--name", "new")[2]
     told = f"{start}: not of tb_logs/new/seed_42; --ckpt_path {own} takes its {own}.ckpt\n"
     assert problems == told
+
+
+@pytest.fixture
+def piped(small_data, here):
+    """A pipe that holds a config."""
+    reading, writing = os.pipe()
+    data = f"{{dataset: {SMALL}, data_dir: {small_data}, batch_size: 60}}"
+    trainer = "{max_epochs: 1, accelerator: cpu}"
+    os.write(writing, f"model: DenseModule\ndata: {data}\ntrainer: {trainer}\n".encode())
+    os.close(writing)
+    yield f"/dev/fd/{reading}"
+    os.close(reading)
+
+
+def test_a_config_that_is_a_pipe_gives_no_name(piped, capsys):
+    assert main(["fit", "--config", piped]) == 2
+    assert (
+        capsys.readouterr().err
+        == "error: --config: a pipe gives the run no name; add --name NAME\n"
+    )
+    assert not Path("tb_logs").exists()
+
+
+def test_what_is_printed_does_not_read_a_pipe_again(piped, capsys, no_pictures):
+    assert main(["fit", "--config", piped, "--name", "mine"]) == 0
+    line = re.search(r"next: \S.*? (test .*)", capsys.readouterr().out).group(1)
+    assert line == "test --config tb_logs/mine/seed_42/config.yaml"
+    assert main(shlex.split(line)) == 0
+    assert "test_acc" in json.loads(Path("tb_logs/mine/seed_42/results.json").read_text())
 
 
 def test_no_limit_is_to_be_raised_where_a_callback_has_ended_the_run(run_cli):

@@ -276,11 +276,13 @@ class SwapsInTests(Negated):
 
 def test_a_system_without_a_valid_test_has_no_row_and_is_not_tested_again(call, order):
     swaps = f"--trainer.callbacks+={__name__}.SwapsInTests"
-    why = (
-        "a callback has swapped net.1.weight, and no checkpoint holds what it put there; the table"
-        " has no row for"
+    swapped = "a callback has swapped net.1.weight, and no checkpoint holds what it put there"
+    why = f"{swapped}; the table has no row for"
+    told = (
+        f"tb_logs/dense/seed_42, tb_logs/dense/seed_43: {swapped}; the committee calls no callback"
+        " of its members, and averages the weights in their checkpoints\n"
+        f"error: dense/seed_42: {why} dense; dense/seed_42: {why} committee_deep\n"
     )
-    told = f"error: dense/seed_42: {why} dense; dense/seed_42: {why} committee_deep\n"
     status, lines, problems = call(swaps)
     assert (status, problems) == (2, told)
     assert lines[-1] == "the table is tb_logs/reproduce/tutorial.md"

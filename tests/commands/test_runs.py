@@ -114,6 +114,19 @@ def test_figures_and_differing_options_are_listed(listed):
     ]
 
 
+def test_tests_of_other_images_are_marked_unless_the_data_sets_tell(listed):
+    for seed, images in enumerate(("a" * 64, "a" * 64, "b" * 64)):
+        place(Path(f"tb_logs/dense/seed_{seed}"), seed, test_acc=0.9, test_data_sha256=images)
+    place(Path("tb_logs/dense/seed_9"), seed=9, test_data_sha256="c" * 64)  # without a score
+    marks = [row["differs"].get("test_images") for row in listed().values()]
+    assert marks == ["a" * 8, "a" * 8, "b" * 8, None]
+    path = Path("tb_logs/dense/seed_2/config.yaml")
+    config = yaml.safe_load(path.read_text())
+    config["data"]["dataset"] = "KMNIST"
+    path.write_text(yaml.safe_dump(config))
+    assert not any("test_images" in row["differs"] for row in listed().values())
+
+
 def test_an_epoch_that_max_steps_cuts_short_is_not_counted(run_cli, listed):
     assert run_cli("fit", "--trainer.max_steps", "5")[0] == 0
     results = json.loads(Path("tb_logs/dense/seed_42/results.json").read_text())

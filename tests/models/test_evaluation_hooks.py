@@ -97,3 +97,16 @@ def test_a_hook_that_works_only_within_a_trainer_is_told(tmp_path, capsys):
     assert torch.equal(network(saved(module, path), path)(images), module.net(images))
     told = f"{path}: NeedsTrainer: its own on_test_start is not called, as there is no trainer\n"
     assert capsys.readouterr().err == told
+
+
+class Noisy(Averaged):
+    """Changes the images of each batch in place."""
+
+    def on_test_batch_start(self, batch, batch_idx):
+        batch.images.mul_(0)
+
+
+def test_a_module_whose_hook_changes_its_images_in_place_is_refused(tmp_path):
+    content = saved(Noisy(), tmp_path / "a.ckpt")
+    with pytest.raises(UserError, match="Noisy answers otherwise after its own on_test_batch_st"):
+        network(content, tmp_path / "a.ckpt", [Noisy])

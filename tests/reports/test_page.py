@@ -69,6 +69,16 @@ def test_the_page_is_reproducible_and_self_contained(trained):
     assert b"url(http" not in text
 
 
+def test_tests_of_other_images_are_told(trained):
+    note = "tested on different images, so that their test scores cannot be compared"
+    other = MEMBER.with_name("seed_43")
+    assert report(MEMBER, other, output="page.html") == 0
+    assert note not in Path("page.html").read_text()
+    Run(other).update_results(test_data_sha256="0" * 64)
+    assert report(MEMBER, other, output="page.html") == 0
+    assert Path("page.html").read_text().count(note) == 1
+
+
 def test_without_a_test_only_validation_figures_are_shown(trained):
     member = Run(MEMBER)
     known = {key: value for key, value in member.results().items() if not key.startswith("test_")}

@@ -1,6 +1,7 @@
 """What is told of a run's test in lists and comparisons, without loading weights."""
 
 import json
+import os
 import shutil
 from pathlib import Path
 
@@ -55,6 +56,17 @@ def test_a_test_without_its_predictions_is_not_shown(listed):
     row = listed()
     assert row["test_acc"] is row["test_acc_ci95"] is None
     assert row["problem"] == "its predictions.csv is gone; test it again"
+
+
+def test_a_test_with_other_predictions_is_not_shown(listed):
+    assert listed()["test_acc"] == results()["test_acc"]
+    table, later = FOLDER / "predictions.csv", Run(FOLDER).results_json.stat().st_mtime_ns
+    for text in ((SECOND / "predictions.csv").read_text(), table.read_text()[:-20]):
+        table.write_text(text)
+        os.utime(table, ns=(later - 10**9,) * 2)  # as a copy that keeps its time
+        row = listed()
+        assert row["test_acc"] is row["test_acc_ci95"] is None
+        assert row["problem"] == "its predictions.csv is not that of its test; test it again"
 
 
 def test_a_test_of_another_run_s_weights_is_told(trained, capsys):
