@@ -82,8 +82,11 @@ def test_lists_of_arrays_and_read_only_arrays_are_accepted(trained, images, recw
     frozen = images[:3].copy()
     frozen.flags.writeable = False
     backwards = images[2::-1][::-1]
-    for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards):
+    views = (memoryview(images[:3]), [*map(memoryview, images[:3])])
+    pictures = [*map(Image.fromarray, images[:3])]  # whose pixels are read-only as arrays
+    for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards, *views):
         np.testing.assert_array_equal(digits.predict(same).probabilities, expected)
+    np.testing.assert_array_equal(digits.predict(pictures).probabilities, expected)
     assert not [one for one in recwarn if "NumPy" in str(one.message)]
 
 
@@ -122,6 +125,19 @@ def test_an_autocast_of_the_caller_changes_nothing(trained, images):
     expected = digits.predict(images).probabilities
     with torch.autocast("cpu", torch.bfloat16):
         np.testing.assert_array_equal(digits.predict(images).probabilities, expected)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_default_type_of_the_caller_changes_nothing(trained, images, kind):
+    picture = Image.fromarray(images[0])
+    expected = [lit_mnist.load(COMMITTEE).predict(one) for one in (images, picture)]
+    torch.set_default_dtype(kind)
+    try:
+        found = [lit_mnist.load(COMMITTEE).predict(one) for one in (images, picture)]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for own, other in zip(sum(expected, ()), sum(found, ()), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_no_images_give_empty_predictions(trained):
