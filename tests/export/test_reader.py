@@ -15,6 +15,7 @@ import lit_mnist
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx
 from lit_mnist.errors import UserError
+from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
@@ -323,7 +324,9 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
     with pytest.raises(UserError) as error:
         lit_mnist.load(MEMBER)
-    assert f"; give load classes=[{argument}] if you trust it" in str(error.value)
+    assert f"; give load the class itself, classes=[{argument}], if you trust it" in str(
+        error.value
+    )
     assert "--" not in str(error.value)
 
 
@@ -334,9 +337,18 @@ def test_another_class_than_the_one_that_is_named_does_not_make_it_known(trained
             checkpoint.pop(key, None)
 
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
-    told = r"trained with gone\.Net, which is not known here; give load classes=\[gone\.Net\] if"
+    told = r"trained with gone\.Net, which is not known here; .* itself, classes=\[gone\.Net\], if"
     with pytest.raises(UserError, match=told):
         lit_mnist.load(MEMBER, classes=[DenseModule])
+
+
+@pytest.mark.parametrize("named", ["examples.my_net.TinyModule", ["DenseModule"], [DenseModule, 1]])
+def test_a_name_is_no_class(trained, named):
+    told = r"^classes: \S+ is no class; import it, and give that$"
+    with pytest.raises(UserError, match=told):
+        lit_mnist.load(MEMBER, named)
+    with pytest.raises(UserError, match=told):
+        EnsembleModule(str(MEMBER / "checkpoints" / "best.ckpt"), classes=named)
 
 
 def test_one_class_needs_no_list(trained, images):
