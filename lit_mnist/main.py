@@ -139,6 +139,12 @@ def _answer(argv: list[str]) -> int:
         problem = UserError(f"{place}: {error.strerror or error}; {file_errors.remedy(error)}")
         rank_errors.report(one_line(problem))
         return 2
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        problem = UserError(f"{error}; end other programs, or allow more with ulimit -u or -v")
+        rank_errors.report(one_line(problem))
+        return 2
     return 0
 
 

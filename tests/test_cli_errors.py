@@ -90,3 +90,16 @@ def test_a_folder_that_cannot_be_created_is_reported(run_cli, here):
     status, _, problems = run_cli("fit", "--log_dir", "taken")
     assert status == 2
     assert re.fullmatch(r"error: \S*taken\S*: .*\n", problems)
+
+
+def test_a_machine_that_allows_no_more_threads_is_reported(run_cli, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading._start_new_thread", refuse)
+        status, _, problems = run_cli("fit")
+    assert status == 2
+    remedy = "end other programs, or allow more with ulimit -u or -v"
+    assert problems == f"error: can't start new thread; {remedy}\n"
+    assert run_cli("fit")[0] == 0
