@@ -134,10 +134,7 @@ def _answer(argv: list[str]) -> int:
     except BrokenPipeError:  # such as `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a file that may not be read or written
-        place = error.filename or "a file"
-        place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
-        problem = UserError(f"{place}: {error.strerror or error}; {file_errors.remedy(error)}")
-        rank_errors.report(one_line(problem))
+        rank_errors.report(one_line(UserError(file_errors.told(error))))
         return 2
     except RuntimeError as error:
         if "can't start new thread" not in str(error):
