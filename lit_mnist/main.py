@@ -109,20 +109,10 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def _answer(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview.text(), end="")
-        return 0
-    if argv[0] in PARSERS and {"-h", "--help"} & set(argv):
-        PARSERS[argv[0]]().print_help()
-        return 0
-    if argv[0] == "--version":
-        from importlib.metadata import version  # slow to import, and only needed here
-
-        print(f"lit-mnist {version('lit-mnist')}")
-        return 0
     try:
         with environment.restored():
-            _run(argv)
+            if not _help(argv):
+                _run(argv)
     except UserError as error:
         rank_errors.report(one_line(error))
         return 2
@@ -143,6 +133,21 @@ def _answer(argv: list[str]) -> int:
         rank_errors.report(one_line(problem))
         return 2
     return 0
+
+
+def _help(argv: list[str]) -> bool:
+    """Prints help or the version, if the command line asks for it; returns whether it does."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview.text(), end="")
+    elif argv[0] in PARSERS and {"-h", "--help"} & set(argv):
+        PARSERS[argv[0]]().print_help()
+    elif argv[0] == "--version":
+        from importlib.metadata import version  # slow to import, and only needed here
+
+        print(f"lit-mnist {version('lit-mnist')}")
+    else:
+        return False
+    return True
 
 
 def _run(argv: list[str]) -> None:
