@@ -138,8 +138,9 @@ def _causes(error: BaseException) -> Iterator[BaseException]:
     """
     for cause in causes(error):
         yield cause
-        for frame, _ in traceback.walk_tb(cause.__traceback__):
-            if isinstance(cause, IndexError) and "exceptions" in frame.f_locals:
+        untold = traceback.walk_tb(cause.__traceback__) if isinstance(cause, IndexError) else ()
+        for frame, _ in untold:
+            if frame.f_code.co_name == "raise_union_unexpected_value":  # jsonargparse/_typehints.py
                 yield from _causes(frame.f_locals["exceptions"][0])
 
 
@@ -151,10 +152,12 @@ def _error_of(
     text = " ".join(str(error).split())
     if told := device_errors.explained(error, text):
         return UserError(told)
+    kind, option = type(made), "--model"
+    if isinstance(made, Callback):
+        option = "--trainer.callbacks"
+        if kind.__module__.startswith(("lightning.", "lit_mnist.")):
+            return None
     users = [place for place in called if not _is_of_library(place[0])]
-    if isinstance(made, Callback) and not users:
-        return None
-    kind, option = type(made), "--trainer.callbacks" if isinstance(made, Callback) else "--model"
     file, line = users[-1] if users else _definition(kind) or called[-1]
     return UserError(
         f"{option} {kind.__module__}.{kind.__qualname__}: its constructor fails"
