@@ -30,7 +30,8 @@ class UnknownClassError(UserError):
     def in_python(self) -> str:
         """Formats it with the argument of `lit_mnist.load` that makes the class known."""
         name = self.name.removeprefix("__main__.")
-        return f"{self.problem}; give load classes=[{name}] if you trust it{self.more}"
+        itself = f"the class itself, classes=[{name}]"
+        return f"{self.problem}; give load {itself}, if you trust it{self.more}"
 
 
 class PeerError(Exception):

@@ -109,20 +109,10 @@ def _terminate(number: int, _: FrameType | None) -> None:
 
 
 def _answer(argv: list[str]) -> int:
-    if not argv or argv[0] in ("-h", "--help", "help"):
-        print(overview.text(), end="")
-        return 0
-    if argv[0] in PARSERS and {"-h", "--help"} & set(argv):
-        PARSERS[argv[0]]().print_help()
-        return 0
-    if argv[0] == "--version":
-        from importlib.metadata import version  # slow to import, and only needed here
-
-        print(f"lit-mnist {version('lit-mnist')}")
-        return 0
     try:
         with environment.restored():
-            _run(argv)
+            if not _help(argv):
+                _run(argv)
     except UserError as error:
         rank_errors.report(one_line(error))
         return 2
@@ -134,12 +124,30 @@ def _answer(argv: list[str]) -> int:
     except BrokenPipeError:  # such as `… | head`
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
     except OSError as error:  # a full disk, a file that may not be read or written
-        place = error.filename or "a file"
-        place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
-        problem = UserError(f"{place}: {error.strerror or error}; {file_errors.remedy(error)}")
+        rank_errors.report(one_line(UserError(file_errors.told(error))))
+        return 2
+    except RuntimeError as error:
+        if "can't start new thread" not in str(error):
+            raise
+        problem = UserError(f"{error}; end other programs, or allow more with ulimit -u or -v")
         rank_errors.report(one_line(problem))
         return 2
     return 0
+
+
+def _help(argv: list[str]) -> bool:
+    """Prints help or the version, if the command line asks for it; returns whether it does."""
+    if not argv or argv[0] in ("-h", "--help", "help"):
+        print(overview.text(), end="")
+    elif argv[0] in PARSERS and {"-h", "--help"} & set(argv):
+        PARSERS[argv[0]]().print_help()
+    elif argv[0] == "--version":
+        from importlib.metadata import version  # slow to import, and only needed here
+
+        print(f"lit-mnist {version('lit-mnist')}")
+    else:
+        return False
+    return True
 
 
 def _run(argv: list[str]) -> None:

@@ -90,3 +90,25 @@ def test_a_folder_that_cannot_be_created_is_reported(run_cli, here):
     status, _, problems = run_cli("fit", "--log_dir", "taken")
     assert status == 2
     assert re.fullmatch(r"error: \S*taken\S*: .*\n", problems)
+
+
+def test_a_working_folder_that_is_gone_is_named(run_cli, here, monkeypatch):
+    (here / "gone").mkdir()
+    monkeypatch.chdir(here / "gone")
+    (here / "gone").rmdir()
+    for command in ("fit", "validate"):
+        told = "error: the working folder is gone; change to one that exists\n"
+        assert run_cli(command) == (2, "", told)
+
+
+def test_a_machine_that_allows_no_more_threads_is_reported(run_cli, monkeypatch):
+    def refuse(*_):
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr("threading._start_new_thread", refuse)
+        status, _, problems = run_cli("fit")
+    assert status == 2
+    remedy = "end other programs, or allow more with ulimit -u or -v"
+    assert problems == f"error: can't start new thread; {remedy}\n"
+    assert run_cli("fit")[0] == 0

@@ -62,3 +62,15 @@ def test_closed_streams_are_opened_so_that_no_file_takes_their_number(here, clos
     assert int(Path("number").read_text()) > 2
     assert done.stdout.startswith("lit-mnist ") == (">&-" not in closed.split())
     assert done.stderr == ("" if "2>&-" in closed else "False\n")
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs a file without room")
+@pytest.mark.parametrize("asked", ["--help", "--version"])
+def test_help_that_cannot_be_written_is_one_line(here, asked):
+    with Path("/dev/full").open("w") as full:
+        done = subprocess.run(
+            [sys.executable, ROOT / "cli.py", asked], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: ")
+    assert done.stderr.count("\n") == 1

@@ -57,6 +57,21 @@ def test_only_fit_adds_to_the_training_curves(run_cli, shared):
     assert images["curves"] == [before["val_acc"][-1][0]]
 
 
+@pytest.mark.parametrize("top", ["$STUDY", "~"])
+def test_a_folder_with_a_name_that_a_shell_would_replace_holds_all_files(
+    run_cli, here, monkeypatch, top
+):
+    monkeypatch.setenv("STUDY", "other")
+    monkeypatch.setenv("HOME", str(here / "home"))
+    options = "--log_dir", f"./{top}/logs", "--name", "x$STUDY", "--trainer.max_epochs", "1"
+    for command in ("fit", "test"):
+        status, _, problems = run_cli(command, *options)
+        assert status == 0, problems
+    run = here / top / "logs" / "x$STUDY" / "seed_42"
+    assert len([*run.glob("events.out.tfevents.*")]) == 2
+    assert [*here.iterdir()] == [here / top]
+
+
 @pytest.mark.parametrize(
     "part",
     [

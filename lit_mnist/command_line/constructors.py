@@ -3,14 +3,16 @@
 import inspect
 import pkgutil
 import traceback
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, get_args
 
 from jsonargparse import Namespace
-from lightning.pytorch import LightningModule
+from lightning.pytorch import Callback, LightningModule
 
 from lit_mnist import errors
+from lit_mnist.command_line import device_errors
 from lit_mnist.errors import UserError, causes
 
 _OURS = Path(errors.__file__).parent
@@ -115,25 +117,50 @@ def _parameters(class_path: str) -> dict[str, inspect.Parameter]:
 
 
 def failed(error: BaseException) -> UserError | None:
-    """Returns the error to raise for one in a model's constructor; None if it arose elsewhere."""
-    for cause in causes(error):
+    """Returns the error to raise for one in a model's or callback's constructor.
+
+    None if it arose elsewhere; what Lightning's callbacks refuse has a text of its own.
+    """
+    for cause in _causes(error):
         frames = list(traceback.walk_tb(cause.__traceback__))
         for place, (frame, _) in enumerate(frames):
-            model = frame.f_locals.get("self")
-            if frame.f_code.co_name == "__init__" and isinstance(model, LightningModule):
+            made = frame.f_locals.get("self")
+            if frame.f_code.co_name == "__init__" and isinstance(made, (LightningModule, Callback)):
                 called = [(one.f_code.co_filename, line) for one, line in frames[place:]]
-                return _error_of(type(model), cause, called)
+                return _error_of(made, cause, called)
     return None
 
 
-def _error_of(kind: type, error: BaseException, called: list[tuple[str, int]]) -> UserError:
+def _causes(error: BaseException) -> Iterator[BaseException]:
+    """Yields an error and its causes, also behind one of jsonargparse's own.
+
+    Where a class raises an error without a text, the parser fails to indent it, with an IndexError.
+    """
+    for cause in causes(error):
+        yield cause
+        untold = traceback.walk_tb(cause.__traceback__) if isinstance(cause, IndexError) else ()
+        for frame, _ in untold:
+            if frame.f_code.co_name == "raise_union_unexpected_value":  # jsonargparse/_typehints.py
+                yield from _causes(frame.f_locals["exceptions"][0])
+
+
+def _error_of(
+    made: LightningModule | Callback, error: BaseException, called: list[tuple[str, int]]
+) -> UserError | None:
     if isinstance(error, UserError):
         return error
+    text = " ".join(str(error).split())
+    if told := device_errors.explained(error, text):
+        return UserError(told)
+    kind, option = type(made), "--model"
+    if isinstance(made, Callback):
+        option = "--trainer.callbacks"
+        if kind.__module__.startswith(("lightning.", "lit_mnist.")):
+            return None
     users = [place for place in called if not _is_of_library(place[0])]
     file, line = users[-1] if users else _definition(kind) or called[-1]
-    text = " ".join(str(error).split())
     return UserError(
-        f"--model {kind.__module__}.{kind.__qualname__}: its constructor fails"
+        f"{option} {kind.__module__}.{kind.__qualname__}: its constructor fails"
         f" ({type(error).__name__}{': ' if text else ''}{text:.300}; {file}, line {line}); give it"
         " other arguments, or correct that file"
     )

@@ -72,6 +72,8 @@ def explained(error: Exception) -> Exception:
 
 def of_trainer(error: Exception) -> UserError:
     """Returns the error to raise for one that the constructor of the Trainer has raised."""
+    if failed := constructors.failed(error):
+        return failed
     message = device_errors.explained(error, " ".join(str(error).split()))
     return UserError(message or f"--trainer: {condensed(str(error)):.400}")
 

@@ -51,7 +51,7 @@ _MESSAGES = (
 )
 
 
-def explained(error: Exception, text: str) -> str:
+def explained(error: BaseException, text: str) -> str:
     """Explains an error of a device and names the remedy; empty for other errors.
 
     Args:
@@ -69,7 +69,7 @@ def explained(error: Exception, text: str) -> str:
     return ""
 
 
-def _out_of_memory(error: Exception, text: str) -> bool:
+def _out_of_memory(error: BaseException, text: str) -> bool:
     phrases = ("out of memory", "can't allocate memory", "Cannot allocate memory")
     return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
         isinstance(error, RuntimeError) and any(phrase in text for phrase in phrases)

@@ -17,6 +17,17 @@ _OF_CODE = {
 }
 
 
+def told(error: OSError) -> str:
+    """Returns what is wrong with a file, and the remedy."""
+    try:
+        os.getcwd()
+    except FileNotFoundError:  # nothing is found, whatever the error names
+        return "the working folder is gone; change to one that exists"
+    place = error.filename or "a file"
+    place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
+    return f"{place}: {error.strerror or error}; {remedy(error)}"
+
+
 def remedy(error: OSError) -> str:
     """Returns what the user can do about a file that cannot be read, written or started."""
     if error.errno in _OF_CODE:

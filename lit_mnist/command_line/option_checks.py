@@ -122,7 +122,9 @@ def plain_path(option: str, path: Any) -> Path:
     """
     files.refuse_url(str(path), option)
     if path and isinstance(path, str) and "\0" not in path and len(os.fsencode(path)) < 1024:
-        return Path(os.path.expanduser(path))  # no shell does it in a file, or behind a =
+        place = Path(os.path.expanduser(path))  # no shell does it in a file, or behind a =
+        # Lightning and TensorBoard would replace the ~ that is left of ./~
+        return place.absolute() if str(place)[0] == "~" else place
     raise UserError(f"{option} {str(path)!a:.99}: give the path of a folder")
 
 

@@ -78,7 +78,17 @@ class Trials:
         return waiting or len(counted) < self.sweep.wanted
 
     def _train(self, trial: optuna.Trial) -> float:
-        """Trains one trial and returns its best validation accuracy."""
+        """Trains one trial and returns its best validation accuracy.
+
+        One that Ctrl-C or a full disk ends goes on at the next start; Optuna takes it for failed.
+        """
+        try:
+            return self._train_wanted(trial)
+        except (KeyboardInterrupt, OSError):
+            study.retry(self.study, self.study.get_trials(deepcopy=False)[trial.number])
+            raise
+
+    def _train_wanted(self, trial: optuna.Trial) -> float:
         trial.set_user_attr(workers.WORKER, self.worker)
         trials = self.study.get_trials(deepcopy=False)
         if len(workers.counted(trials[: trial.number])) >= self.sweep.wanted:

@@ -63,6 +63,8 @@ def affine(
     Returns:
         Float tensor (N, 1, 28, 28).
     """
+    if images.ndim != 4:
+        raise UserError(f"images of shape {tuple(images.shape)}: give a batch (N, 1, 28, 28)")
     # In grid_sample's unit, half an image: pixel centres, then what each reads, (N, rows, columns)
     centres = (torch.arange(SIDE_PX, device=images.device) - CENTRE_PX) / (SIDE_PX / 2)
     rows = centres[:, None] * _each(zoom_rows) + _each(shift_rows_px / (SIDE_PX / 2))  # (N, 28, 1)

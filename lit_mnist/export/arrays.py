@@ -18,7 +18,8 @@ from lit_mnist.shape import SIDE_PX
 
 TAKEN = "(28, 28) or (N, 28, 28), paths, or Pillow's images"
 Picture = str | os.PathLike[str] | Image.Image
-Images = np.ndarray | Tensor | Picture | Sequence[Picture | np.ndarray | Tensor]
+Array = np.ndarray | Tensor | memoryview
+Images = Array | Picture | Sequence[Picture | Array]
 
 
 def pixels_of(images: Images, whole: bool) -> Tensor:
@@ -33,15 +34,15 @@ def pixels_of(images: Images, whole: bool) -> Tensor:
     """
     if isinstance(images, (str, os.PathLike, Image.Image)):
         images = [images]
-    if isinstance(images, Sequence):
+    if isinstance(images, Sequence) and not isinstance(images, memoryview):
         return _stacked([_one(image, whole) for image in images])
     return _checked(_tensor(images))
 
 
 def _one(image: object, whole: bool) -> Tensor:
     """Returns one of several images as (28, 28): an array's pixels, or what a picture shows."""
-    if not isinstance(image, (np.ndarray, Tensor)):
-        return torch.from_numpy(_read(image, whole))
+    if not isinstance(image, Array):
+        return _tensor(_read(image, whole))
     pixels = _tensor(image)
     if pixels.shape != (SIDE_PX, SIDE_PX):
         shape = tuple(pixels.shape)

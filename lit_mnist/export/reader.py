@@ -22,6 +22,7 @@ from lit_mnist.export.trained_run import TrainedRun
 from lit_mnist.models import novelty, novelty_file
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.features import Features
+from lit_mnist.models.trained import listed
 from lit_mnist.runs.folder import Run
 
 BATCH = 500  # images in a forward pass
@@ -110,13 +111,14 @@ def load(run_folder: str | os.PathLike[str], classes: type | Sequence[type] = ()
             a file says so.
 
     Raises:
-        UserError: There is no such run, or a checkpoint is damaged or of an unknown class.
+        UserError: There is no such run, a checkpoint is damaged or of an unknown class, or a class
+            is given by its name.
     """
     files.refuse_url(str(run_folder))
     path = Path(os.path.expanduser(run_folder))
-    classes = [classes] if isinstance(classes, type) else classes
     try:
-        return DigitReader(read_trained(path, classes), None if path.is_file() else Run(path))
+        trained = read_trained(path, listed(classes))
+        return DigitReader(trained, None if path.is_file() else Run(path))
     except UnknownClassError as error:
         raise UserError(error.in_python()) from error
 

@@ -13,7 +13,7 @@ from lit_mnist.models import own_steps
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
-from lit_mnist.runs import checkpoints, digests, entries, of_training
+from lit_mnist.runs import checkpoints, digests, entries, of_training, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.relative_paths import found
 from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
@@ -119,6 +119,8 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
     average: Any = results.get("test_average") or DEFAULT_AVERAGE
     if not named and "out_of_fold" in results:
         raise UserError(f"{run.folder}: is not tested; run its committee without --skip_test")
+    if not named and "test_weights_sha256" in results:  # it does not tell of which files
+        raise UserError(f"{run.folder}: {tested.why_untested(run)}; test it again")
     if not named or not isinstance(named, list) or average not in get_args(AVERAGES):
         raise UserError(
             f"{run.folder}: holds no trained run and no tested committee; train one with fit"

@@ -23,6 +23,11 @@ class RunLogger(TensorBoardLogger):
     withheld = False  # whether the test does not count, so that nothing is logged or replaced
     begun = False  # whether training has begun or a test has logged its scores
 
+    @property
+    def log_dir(self) -> str:
+        """The run's folder; Lightning replaces a `$VAR` in its path, as no other file's does."""
+        return str(Path(self.save_dir, self.name, str(self.version)))
+
     def set_test_step(self, step: int) -> None:
         """Logs a test's scores at the step of the tested weights, replacing an earlier test's."""
         self.tested_step = step

@@ -21,6 +21,7 @@ from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.averaging import combine
 from lit_mnist.models.logits import exact
 from lit_mnist.models.scoring import ScoredModule
+from lit_mnist.models.trained import listed
 from lit_mnist.runs import digests
 
 
@@ -61,7 +62,7 @@ class EnsembleModule(ScoredModule):
         self.checkpoints, self.average, self.cascade = checkpoints, average, cascade
         self.thresholds: list[float] = []  # of the cascade; empty: all members are used
         self.used, self.images = 0, 0  # by the cascade: member calls, and images
-        self.classes: Sequence[type] = [classes] if isinstance(classes, type) else classes or []
+        self.classes = listed(classes)
         self.members: list[members.Member] = []
 
     def configure_model(self) -> None:

@@ -94,10 +94,11 @@ class Features:
         sums = (by * widths).sum(dim=1)
         if not self.widths or not count or int(sums.min()) != int(sums.max()):
             return torch.empty(count, 0)
-        features = torch.empty(count, int(sums[0]))
+        # whatever default the caller has set
+        features = torch.empty(count, int(sums[0]), dtype=torch.float32)
         for place, width in enumerate(self.widths):
             rows = by[:, place].nonzero().squeeze(1)
-            seen = torch.cat([torch.empty(0, width), *kept.get(place, [])])
+            seen = torch.cat([features.new_empty(0, width), *kept.get(place, [])])
             if seen.shape != (len(rows), width):
                 return torch.empty(count, 0)
             if len(rows):

@@ -4,7 +4,7 @@ Lightning takes seconds to import and is needed for training only.
 """
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,6 +53,20 @@ def network(checkpoint: dict[str, Any], path: Path, classes: Sequence[type] = ()
         with _REBUILDING:
             net = rebuild(checkpoint, path, classes)
     return net.eval()
+
+
+def listed(classes: type | Sequence[type] | None) -> list[type]:
+    """Returns the class, or classes, that the user gives.
+
+    Raises:
+        UserError: One is none, such as the name of one: nothing is imported for a name.
+    """
+    several = isinstance(classes, Iterable) and not isinstance(classes, (type, str))
+    given: Any = classes if several else [] if classes is None else [classes]
+    for one in given:
+        if not isinstance(one, type):
+            raise UserError(f"classes: {one!a:.99} is no class; import it, and give that")
+    return list(given)
 
 
 def _ours(checkpoint: dict[str, Any], path: Path) -> nn.Module | None:

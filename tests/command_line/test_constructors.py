@@ -2,6 +2,7 @@
 
 import pytest
 from jsonargparse import Namespace
+from lightning.pytorch import Callback
 from torch import nn
 
 from lit_mnist.command_line.constructors import check
@@ -159,3 +160,40 @@ def test_an_error_in_a_class_s_own_attribute_names_the_class_and_not_our_file(
     assert message in line
     assert f"{__name__}.{kind.__name__}: " in line
     assert "modules.py" not in line
+
+
+class Wordless(DenseModule):
+    def __init__(self):
+        raise ValueError
+
+
+class TooLarge(DenseModule):
+    def __init__(self):
+        raise MemoryError
+
+
+class Wary(Callback):
+    def __init__(self, patience: int = 1):
+        assert patience > 1
+
+
+class Worded(Callback):
+    def __init__(self):
+        raise ValueError("no good")
+
+
+@pytest.mark.parametrize(
+    ("option", "name", "told"),
+    [
+        ("--model=", "Wordless", "--model {}: its constructor fails (ValueError; "),
+        ("--model=", "TooLarge", "out of memory; lower --data.batch_size"),
+        ("--trainer.callbacks+=", "Wary", "--trainer.callbacks {}: its constructor fails (Asser"),
+        ("--trainer.callbacks+=", "Worded", "--trainer.callbacks {}: its constructor fails (Value"),
+    ],
+)
+def test_errors_without_a_text_and_those_of_callbacks_are_told(run_cli, option, name, told):
+    """The parser itself fails where an error has no text."""
+    status, _, problems = run_cli("fit", f"{option}{__name__}.{name}")
+    assert status == 2
+    assert problems.startswith(f"error: {told.format(f'{__name__}.{name}')}")
+    assert problems.count("\n") == 1

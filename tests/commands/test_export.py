@@ -87,6 +87,13 @@ def test_an_untested_committee_is_refused(refused):
     assert "holds no trained run and no tested committee" in refused(COMMITTEE.folder)
 
 
+def test_a_committee_that_an_earlier_version_tested_is_to_be_tested_again(refused):
+    gone = ("test_checkpoints", "test_data_sha256", "test_predictions_sha256")
+    COMMITTEE.change_results(lambda all_: {k: v for k, v in all_.items() if k not in gone})
+    told = f"error: {COMMITTEE.folder}: it was tested by an earlier version, which did not note on"
+    assert refused(COMMITTEE.folder) == f"{told} which images; test it again\n"
+
+
 def test_a_missing_package_is_reported_with_the_pip_command(refused, monkeypatch):
     monkeypatch.setitem(sys.modules, "onnxruntime", None)
     monkeypatch.setitem(sys.modules, "onnxscript", None)

@@ -37,7 +37,10 @@ REFUSED = {
         ),
         "--trainer: `mode` can be min, max, got foo",
     ),
-    "the user's own": ((f"--trainer.callbacks+={__name__}.Never",), "--trainer: count 1 is odd"),
+    "the user's own": (
+        (f"--trainer.callbacks+={__name__}.Never",),
+        "Never: its constructor fails",
+    ),
 }
 COMMANDS = {
     "fit": (),

@@ -15,7 +15,7 @@ import torch
 import yaml
 from optuna.trial import TrialState
 
-from lit_mnist.commands import sweep_trials
+from lit_mnist.commands import run_cli, sweep_trials
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx, write_idx
 from lit_mnist.main import main
@@ -171,6 +171,22 @@ def test_a_killed_trial_goes_on_to_the_same_bits(sweep, options):
     assert equal_weights(Path("stopped/dense/sweep/trial_000/seed_42"), trial(0), "last")
     assert drawn() == found
     assert [one["val_acc"] for one in record()["trials"]] == values
+
+
+@pytest.mark.parametrize("kind", [KeyboardInterrupt, OSError])
+def test_a_trial_that_ends_as_it_starts_goes_on_later(quick, sweep, monkeypatch, kind):
+    expected = drawn()
+    shutil.rmtree("tb_logs")
+
+    def end(*_):
+        raise kind
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_cli, "run", end)
+        assert sweep(*QUICK)[0] == (130 if kind is KeyboardInterrupt else 2)
+    assert sweep(*QUICK)[0] == 0
+    assert drawn() == expected
+    assert [one["number"] for one in record()["trials"]] == [0, 1]
 
 
 def test_two_processes_share_a_study(options):

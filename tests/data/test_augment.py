@@ -111,6 +111,13 @@ def test_parameters_are_drawn_uniformly_and_independently(monkeypatch):
     assert np.abs(correlations).max() < 0.03
 
 
+def test_a_single_image_is_refused_for_a_batch():
+    with pytest.raises(
+        UserError, match=r"^images of shape \(1, 28, 28\): give a batch \(N, 1, 28, 2"
+    ):
+        RandomAffine(shear=1.0, elastic=1.0)(torch.rand(1, 28, 28))
+
+
 def test_augmentation_is_a_function_of_the_seed():
     images = torch.rand(8, 1, 28, 28)
     results = []

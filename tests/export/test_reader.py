@@ -15,6 +15,7 @@ import lit_mnist
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.data.idx import read_idx
 from lit_mnist.errors import UserError
+from lit_mnist.models.ensemble import EnsembleModule
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
@@ -82,8 +83,11 @@ def test_lists_of_arrays_and_read_only_arrays_are_accepted(trained, images, recw
     frozen = images[:3].copy()
     frozen.flags.writeable = False
     backwards = images[2::-1][::-1]
-    for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards):
+    views = (memoryview(images[:3]), [*map(memoryview, images[:3])])
+    pictures = [*map(Image.fromarray, images[:3])]  # whose pixels are read-only as arrays
+    for same in (list(images[:3]), tuple(torch.from_numpy(images[:3])), frozen, backwards, *views):
         np.testing.assert_array_equal(digits.predict(same).probabilities, expected)
+    np.testing.assert_array_equal(digits.predict(pictures).probabilities, expected)
     assert not [one for one in recwarn if "NumPy" in str(one.message)]
 
 
@@ -122,6 +126,19 @@ def test_an_autocast_of_the_caller_changes_nothing(trained, images):
     expected = digits.predict(images).probabilities
     with torch.autocast("cpu", torch.bfloat16):
         np.testing.assert_array_equal(digits.predict(images).probabilities, expected)
+
+
+@pytest.mark.parametrize("kind", [torch.bfloat16, torch.float16, torch.float64])
+def test_a_default_type_of_the_caller_changes_nothing(trained, images, kind):
+    picture = Image.fromarray(images[0])
+    expected = [lit_mnist.load(COMMITTEE).predict(one) for one in (images, picture)]
+    torch.set_default_dtype(kind)
+    try:
+        found = [lit_mnist.load(COMMITTEE).predict(one) for one in (images, picture)]
+    finally:
+        torch.set_default_dtype(torch.float32)
+    for own, other in zip(sum(expected, ()), sum(found, ()), strict=True):
+        np.testing.assert_array_equal(own, other)
 
 
 def test_no_images_give_empty_predictions(trained):
@@ -307,7 +324,9 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
     with pytest.raises(UserError) as error:
         lit_mnist.load(MEMBER)
-    assert f"; give load classes=[{argument}] if you trust it" in str(error.value)
+    assert f"; give load the class itself, classes=[{argument}], if you trust it" in str(
+        error.value
+    )
     assert "--" not in str(error.value)
 
 
@@ -318,9 +337,18 @@ def test_another_class_than_the_one_that_is_named_does_not_make_it_known(trained
             checkpoint.pop(key, None)
 
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
-    told = r"trained with gone\.Net, which is not known here; give load classes=\[gone\.Net\] if"
+    told = r"trained with gone\.Net, which is not known here; .* itself, classes=\[gone\.Net\], if"
     with pytest.raises(UserError, match=told):
         lit_mnist.load(MEMBER, classes=[DenseModule])
+
+
+@pytest.mark.parametrize("named", ["examples.my_net.TinyModule", ["DenseModule"], [DenseModule, 1]])
+def test_a_name_is_no_class(trained, named):
+    told = r"^classes: \S+ is no class; import it, and give that$"
+    with pytest.raises(UserError, match=told):
+        lit_mnist.load(MEMBER, named)
+    with pytest.raises(UserError, match=told):
+        EnsembleModule(str(MEMBER / "checkpoints" / "best.ckpt"), classes=named)
 
 
 def test_one_class_needs_no_list(trained, images):
