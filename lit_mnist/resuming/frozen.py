@@ -64,16 +64,15 @@ class Frozen(Callback):
         """Freezes these and no others, after `setup` and before DDP looks for trainable weights.
 
         A layer that the module now freezes or leaves free otherwise than when the run began, as in
-        a run that begins with a checkpoint of another, stays as the module has it. So does what a
-        checkpoint of an unreleased version does not tell.
+        a run that begins with a checkpoint of another, stays as the module has it.
         """
         saved = entries.get(checkpoint, entries.FROZEN)
         if trainer.state.fn != TrainerFn.FITTING or saved is None:
             return
         self.before = now = _frozen(trainer, pl_module)
         for kind, (attribute, parts) in _freezable(pl_module).items():
-            changed = {*now[kind]} ^ {*saved.get("before", {}).get(kind, now[kind])}
-            for name in parts.keys() - changed if kind in saved else ():
+            changed = {*now[kind]} ^ {*saved["before"].get(kind, now[kind])}
+            for name in parts.keys() - changed:
                 setattr(parts[name], attribute, name not in saved[kind])
 
 

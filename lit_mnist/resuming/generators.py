@@ -63,7 +63,6 @@ def restore(saved: dict[str, Any], device: torch.device) -> None:
     random.setstate((version, tuple(words.tolist()), gauss))
     kind, words, *rest = saved["numpy"]
     np.random.set_state((kind, words.numpy().astype(np.uint32), *rest))  # noqa: NPY002 # likewise
-    if "cpu" in saved:  # not in those of an unreleased version
-        torch.set_rng_state(saved["cpu"])
+    torch.set_rng_state(saved["cpu"])
     if "cuda" in saved and device.type == "cuda":
         torch.cuda.set_rng_state(saved["cuda"], device)

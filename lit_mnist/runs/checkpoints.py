@@ -147,8 +147,6 @@ def progress(checkpoint: dict[str, Any]) -> tuple[int, int]:
 
 def lack(checkpoint: dict[str, Any]) -> str:
     """Returns what the checkpoint lacks for an exact resume; empty if nothing."""
-    if entries.has_unread_logs(checkpoint):
-        return "saved within an epoch by an unreleased version, with logged values in another form"
     return _LACKS.get(str(entries.get(checkpoint, entries.LACKS)), "")
 
 

@@ -1,8 +1,7 @@
 """Our own entries in a checkpoint: their names, which no entry of a user's module has.
 
 A module's `on_save_checkpoint` may add what it likes, such as a "frozen" of its own. Version 0.1
-had two entries, without the prefix, and called one of them "History" at first. For a day before
-version 0.2, all were without it.
+had two entries, without the prefix, and called one of them "History" at first.
 """
 
 from collections.abc import Mapping
@@ -40,8 +39,6 @@ SEARCHED = f"{_PREFIX}searched"  # what finders have found, by attribute
 # Keys of the states of our callbacks: rows of metrics.csv, scores of the last validation, none
 METRICS, BEST, LAST = (f"{_PREFIX}{name}" for name in ("metrics", "best", "last"))
 _OF_0_1 = {SCORES: "train_scores", METRICS: "metrics"}
-# Without the prefix on that day, with content as now, or less of it
-_OF_THAT_DAY = frozenset([FROZEN, GENERATORS, LACKS, PLATEAUS, SPIKES, SEARCHED])
 # Those that only training needs
 OF_TRAINING = frozenset(
     [
@@ -53,27 +50,12 @@ OF_TRAINING = frozenset(
 
 
 def get(checkpoint: Mapping[Any, Any], key: str, default: Any = None) -> Any:
-    """Returns the entry of a key above, also from a checkpoint without the prefix."""
+    """Returns the entry of a key above, also from a checkpoint of version 0.1."""
     new = any(isinstance(name, str) and name.startswith(_PREFIX) for name in checkpoint)
-    if not new and key in _OF_THAT_DAY and _is_of_that_day(checkpoint):
-        key = key.removeprefix(_PREFIX)
     return checkpoint.get(key if new else _OF_0_1.get(key, key), default)
 
 
-def has_unread_logs(checkpoint: Mapping[Any, Any]) -> bool:
-    """Whether an unreleased version has saved logged values of an unfinished epoch.
-
-    They had another form, which is not read.
-    """
-    return bool(checkpoint.get("train_logs")) and _is_of_that_day(checkpoint)
-
-
-def _is_of_that_day(checkpoint: Mapping[Any, Any]) -> bool:
-    frozen, generators = checkpoint.get("frozen"), checkpoint.get("generators")
-    return isinstance(frozen, dict) and "statistics" in frozen and isinstance(generators, list)
-
-
 def state(checkpoint: Mapping[str, Any], key: str, default: Any = None) -> Any:
-    """Returns the state of one of our callbacks; likewise, but not of that day."""
+    """Returns the state of one of our callbacks; likewise."""
     states = checkpoint.get("callbacks", {})
     return get(states, key, states.get("History", default) if key == METRICS else default)

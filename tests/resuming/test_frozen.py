@@ -1,6 +1,5 @@
 """DDP is built anew for layers that are unfrozen; real ranks are in test_ddp."""
 
-import shutil
 from types import SimpleNamespace
 
 import pytest
@@ -13,7 +12,6 @@ from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.runs import entries
 from tests.fitting import callback, fitted, recipe
 from tests.stopping import STOP_AT, assert_same_end, folder, stopped
-from tests.trained import change
 
 
 def fitting(validating=False, **more):
@@ -62,39 +60,14 @@ def test_layers_in_eval_mode_stay_so_after_a_resume(run_cli, monkeypatch, moment
     assert_same_end(folder("whole"), folder("cut"))
 
 
-def without_modes(checkpoint):
-    """As unreleased versions wrote it in the morning of 27 November 2026."""
-    for noted in (checkpoint[entries.FROZEN], checkpoint[entries.FROZEN]["before"]):
-        del noted["evaluating"]
-
-
-def without_prefix(checkpoint):
-    """As they did the day before."""
-    without_modes(checkpoint)
-    del checkpoint[entries.FROZEN]["before"]
-    for rank in checkpoint[entries.GENERATORS]:
-        del rank["cpu"]
-    ours = (entries.FROZEN, entries.GENERATORS, entries.SCORES)
-    named = {key.removeprefix("lit_mnist."): checkpoint[key] for key in ours if key in checkpoint}
-    states = {
-        key.removeprefix("lit_mnist."): state for key, state in checkpoint["callbacks"].items()
-    }
-    others = {key: value for key, value in checkpoint.items() if not key.startswith("lit_mnist.")}
-    return others | named | {"callbacks": states}
-
-
 @pytest.mark.parametrize("moment", ["11", "15"])  # 12 batches come before the layer is unfrozen
 def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkeypatch, moment):
     tuned = (*recipe("TrainsUnfrozen"), *callback("tests.recipes.UnfreezesWithinEpochs"))
     same = (*tuned, STOP_AT, "--every_n_train_steps", "1")
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
-    for name, earlier in {"early": without_modes, "earlier": without_prefix}.items():
-        shutil.copytree(folder("cut").parent, folder(name).parent)
-        change(folder(name) / "checkpoints" / "last.ckpt", earlier)
-    for name in ("cut", "early", "earlier"):
-        fitted(run_cli("fit", *same, "--name", name))
-        assert_same_end(folder("whole"), folder(name))
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
 
 
 def test_a_checkpoint_saved_during_a_validation_has_the_modes_of_training():

@@ -1,7 +1,7 @@
 """Our entries in checkpoints beside a user's of the same names, and those of version 0.1."""
 
 import lit_mnist
-from lit_mnist.runs import checkpoints, entries
+from lit_mnist.runs import entries
 from tests import kept
 from tests.fitting import fitted, recipe
 from tests.recipes import OwnEntries
@@ -42,12 +42,3 @@ def test_a_run_of_version_0_1_resumes_bit_identically(run_cli, shared, monkeypat
     status, _, problems = run_cli("fit", *CUT, "--name", "cut")
     assert (status, problems) == (0, "")
     assert_same_end(RUN, folder("cut"))
-
-
-def test_a_checkpoint_of_an_unreleased_version_is_read_but_for_its_logged_values():
-    old = {"frozen": {"weights": [], "statistics": []}, "generators": [], "train_logs": []}
-    assert checkpoints.lack(old) == ""
-    assert "without its gradients" in checkpoints.lack(old | {"lacks": "gradients"})
-    assert "logged values in another form" in checkpoints.lack(old | {"train_logs": [{}]})
-    own = {"frozen": True, "generators": [], "lacks": "gradients", "train_logs": [1]}
-    assert checkpoints.lack(own) == ""
