@@ -119,8 +119,9 @@ def _committee(run: Run, results: dict[str, Any]) -> tuple[list[Path], AVERAGES]
     average: Any = results.get("test_average") or DEFAULT_AVERAGE
     if not named and "out_of_fold" in results:
         raise UserError(f"{run.folder}: is not tested; run its committee without --skip_test")
-    if not named and "test_weights_sha256" in results:  # it does not tell of which files
-        raise UserError(f"{run.folder}: {tested.why_untested(run)}; test it again")
+    was_tested = not named and "test_weights_sha256" in results
+    if was_tested and (why := tested.why_untested(run)):  # as by a version that noted no files
+        raise UserError(f"{run.folder}: {why}; test it again")
     if not named or not isinstance(named, list) or average not in get_args(AVERAGES):
         raise UserError(
             f"{run.folder}: holds no trained run and no tested committee; train one with fit"
