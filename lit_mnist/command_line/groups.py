@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from jsonargparse import get_loader
 
 from lit_mnist.data.datasets import DATASETS
 from lit_mnist.errors import UserError
@@ -65,8 +66,11 @@ def without_empty(text: str) -> str:
         return text
     _check_kinds("", content)
     empty = {group for group in (*GROUPS, "model") if content.get(group, 0) is None}
-    kept = {name: value for name, value in content.items() if name not in empty}
-    return safe_yaml.dump(kept) if empty else text
+    if not empty:
+        return text
+    read = get_loader("yaml")(text)  # by the parser's own rules, to which 1e-4 is a number
+    options = read.items() if isinstance(read, dict) else ()  # it returns `data:` alone as a text
+    return safe_yaml.dump({name: value for name, value in options if name not in empty})
 
 
 def check_typed(args: Sequence[str]) -> None:

@@ -13,6 +13,8 @@ from tensorboard.compat.tensorflow_stub.pywrap_tensorflow import (  # type: igno
     masked_crc32c,
 )
 
+from lit_mnist.logs.kept_rows import is_of_a_test
+
 
 def purge(
     writer: Any, step: int, before: float, names: Collection[str], epoch: int | None = None
@@ -31,7 +33,7 @@ def purge(
     file = writer._get_file_writer()
     own = Path(file.event_writer._file_name).name
     known = files(writer.log_dir)
-    if [path.name for path in known] == [own]:  # none are known where a folder is remote
+    if [path.name for path in known] == [own]:  # nothing earlier; of a remote folder, none is known
         return
 
     def stays(path: Path, event: Any) -> bool:
@@ -96,7 +98,7 @@ def _is_at(epoch: int | None, before: float, event: Any) -> bool:
     """Whether training has logged an event at the number of an epoch since a time."""
     tags = [value.tag for value in event.summary.value]
     late = event.step == epoch and event.wall_time > before
-    return late and any("test" not in tag and tag != "hp_metric" for tag in tags)
+    return late and any(not is_of_a_test(tag) and tag != "hp_metric" for tag in tags)
 
 
 def add(writer: Any, events: list[Any]) -> None:

@@ -1,6 +1,7 @@
 """Keeps the rows that an earlier command has written with Lightning's CSVLogger, each once."""
 
 import csv
+import re
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -99,10 +100,7 @@ def _purge(writer: Any, step: int, first: int, epoch: int | None) -> None:
         rows = [
             row
             for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row)
-            and (
-                not first <= place < earlier or (int(row["step"]) < step and not _is_at(epoch, row))
-            )
+            if _is_whole(row) and not (first <= place < earlier and _comes_again(row, step, epoch))
         ]
     if not rows:
         system.rm_file(path)
@@ -120,11 +118,20 @@ def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
 
 
+def _comes_again(row: dict[str, str], step: int, epoch: int | None) -> bool:
+    return int(row["step"]) >= step or _is_at(epoch, row)
+
+
 def _is_at(epoch: int | None, row: dict[str, str]) -> bool:
     """Whether training has logged a row at the number of an epoch, as Lightning notes none then."""
     names = [name for name, value in row.items() if value and name != "step"]
     noted = any(name == "epoch" or name.endswith("-epoch") for name in names)
-    return int(row["step"]) == epoch and not noted and not all("test" in name for name in names)
+    return int(row["step"]) == epoch and not noted and not all(map(is_of_a_test, names))
+
+
+def is_of_a_test(name: str) -> bool:
+    """Whether a logged value is one of a test, such as `test_acc`; not one such as `latest`."""
+    return "test" in re.split(r"[^a-z]+", name.lower())
 
 
 def _opened(writer: Any) -> Any:

@@ -1,6 +1,7 @@
 """What is given for `--data` as a whole."""
 
 import pytest
+from jsonargparse import get_loader
 
 from lit_mnist.command_line.groups import check_file, check_typed, without_empty
 from lit_mnist.command_line.parsed_options import parsed_options
@@ -75,6 +76,13 @@ def test_a_group_in_which_nothing_is_given_changes_nothing(tmp_path, group):
     assert of_parser(two, typed=options) == of_parser(typed=options)
     two.write_text(f"{group}:\nmodel.lr: 2e-2\n")
     assert of_parser(one, two)["model"]["init_args"]["lr"] == 0.02
+
+
+def test_other_values_are_read_as_without_an_empty_group():
+    text = "model: {init_args: {decay: 1e-4, text: '1e-4'}}\nseed_everything: 1e2\n"
+    read = get_loader("yaml")
+    assert read(without_empty(f"{text}data:\n")) == read(text)
+    assert read(text)["model"]["init_args"] == {"decay": 0.0001, "text": "1e-4"}
 
 
 def test_what_is_no_group_of_options_is_refused_in_a_pipe_too():
