@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import Any
@@ -23,6 +24,8 @@ def told(error: OSError) -> str:
         os.getcwd()
     except FileNotFoundError:  # nothing is found, whatever the error names
         return "the working folder is gone; change to one that exists"
+    if isinstance(error, (ConnectionError, TimeoutError, socket.gaierror)):  # such as of a logger
+        return f"the network: {error.strerror or error}; run this again once it answers"
     place = error.filename or "a file"
     place = os.fsdecode(place) if isinstance(place, bytes) else place  # as TensorBoard gives it
     return f"{place}: {error.strerror or error}; {remedy(error)}"

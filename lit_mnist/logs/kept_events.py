@@ -43,12 +43,16 @@ def purge(
             return not _is_at(epoch, before, event)
         return path.name in names and event.wall_time <= before
 
+    def spared(path: Path, event: Any) -> bool:
+        # by a process that resumed from this checkpoint, too: what it kept is in no file of then
+        return event.step >= step and path.name not in names
+
     paths = [path for path in known if before or path.name == own]
     earlier = (event for path in paths if path.name != own for event in events(path))
     at_epoch = any(_is_at(epoch, before, event) for event in earlier)
     first = epoch if epoch is not None and at_epoch else step
     writer.flush()  # as its own file is read, too
-    kept = found(paths, first, stays)
+    kept = found(paths, first, stays, spared)
     file.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
     add(writer, kept)
 
@@ -78,17 +82,22 @@ def events(path: Path) -> Iterator[Any]:
                 return
 
 
-def found(paths: Iterable[Path], step: int, stays: Callable[[Path, Any], bool]) -> list[Any]:
+def found(
+    paths: Iterable[Path],
+    step: int,
+    stays: Callable[[Path, Any], bool],
+    spared: Callable[[Path, Any], bool] = lambda path, event: False,
+) -> list[Any]:
     """Returns those events of this step and later ones that stay.
 
     Modules write by themselves at `global_step`, which is that of the next step. Those that
-    TensorBoard passes over already are left out.
+    TensorBoard passes over already are left out, unless they are spared from what a file begins.
     """
     kept: list[Any] = []
     for path in paths:
         for event in events(path):
             if event.session_log.status == SessionLog.START:
-                kept = [one for one in kept if one.step < event.step]
+                kept = [one for one in kept if one.step < event.step or spared(path, one)]
             elif event.HasField("summary") and event.step >= step and stays(path, event):
                 kept.append(event)
     return kept

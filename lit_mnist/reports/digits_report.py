@@ -31,7 +31,7 @@ from lit_mnist.reports.digits_table import (
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
-from lit_mnist.training import changed_images, swapped_weights
+from lit_mnist.training import changed_images
 
 NAMES = ("digits.csv", "digits.json", "digits.png")
 
@@ -90,6 +90,7 @@ class PredictReport(Collector):
         """Prints and writes the results on rank zero; nothing if only some digits were read."""
         self.features.remove()
         predictions = self.gathered(trainer)
+        swapped, changed = changed_images.on_any_rank(trainer)
         if not trainer.is_global_zero:
             return
         data = trainers.data_module(trainer)
@@ -97,10 +98,10 @@ class PredictReport(Collector):
         if read < total:
             print(f"{read} of {total} digits were read: nothing is written")
             return
-        if swapped := swapped_weights.found(trainer):
+        if swapped:
             print(f"{swapped}: these are not the answers of the checkpoint's weights")
             self.abstention, self.weights_sha256 = Abstention(), ""  # as if never tested
-        if changed := changed_images.found(trainer):
+        if changed:
             print(f"{changed}: these are not the answers to your pictures")
         names = class_names(data.dataset)
         chances = predictions.probabilities.numpy()

@@ -24,7 +24,7 @@ from lit_mnist.runs import safe_yaml
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.relative_paths import relative
 from lit_mnist.shape import CLASSES
-from lit_mnist.training import changed_images, swapped_weights
+from lit_mnist.training import changed_images
 
 KEY = "out_of_fold"  # in results.json
 
@@ -52,6 +52,7 @@ class OutOfFold(Collector):
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Writes the results on rank zero; nothing of only some images, or of other weights."""
         predictions = self.gathered(trainer)
+        swapped, changed = changed_images.on_any_rank(trainer)
         if not trainer.is_global_zero:
             return
         scored = len(predictions.labels)
@@ -59,8 +60,8 @@ class OutOfFold(Collector):
         if scored < total:
             self.summary = f"{scored:,} of {total:,} images were scored: nothing is recorded"
             return
-        if other := swapped_weights.found(trainer) or changed_images.found(trainer):
-            self.summary = f"{other}: nothing is recorded"
+        if swapped or changed:
+            self.summary = f"{swapped or changed}: nothing is recorded"
             return
         if "test_acc" not in self.run.results():  # a tested committee has these facts already
             config = safe_yaml.dump(self.config)

@@ -71,8 +71,7 @@ class EvaluationReport(Collector):
         """Scores held-out images, before the module's own hook, which may swap weights back."""
         self.predictions = self.gathered(trainer)
         scores, _ = self._scores(trainer)
-        found = swapped_weights.found(trainer), changed_images.found(trainer)
-        swapped, changed = trainer.strategy.broadcast(found)  # all go on alike
+        swapped, changed = changed_images.on_any_rank(trainer)  # all go on alike
         other = swapped or changed
         # first, as the test set was read even if something below fails
         self.reads = self._note(trainer, scores, other) if trainer.is_global_zero else 0

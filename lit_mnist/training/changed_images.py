@@ -15,9 +15,10 @@ from torch import Tensor
 from lit_mnist import trainers
 from lit_mnist.data.batches import Batch
 from lit_mnist.machine.patching import overrides
+from lit_mnist.machine.ranks import of_each_rank
 from lit_mnist.messages import warn
 from lit_mnist.models.evaluation_hooks import STAGES
-from lit_mnist.training.swapped_weights import BY_CALLBACK
+from lit_mnist.training import swapped_weights
 
 _HOOKS = tuple(f"on_{stage}_batch_start" for stage in STAGES)
 
@@ -77,7 +78,14 @@ def found(trainer: Trainer) -> str:
         trainer: A trainer that is evaluating or has evaluated, after `watch`.
     """
     changed = any(one.changed for one in trainers.callbacks_of(trainer, AfterChanges))
-    return f"{BY_CALLBACK} changed the images" if changed else ""
+    return f"{swapped_weights.BY_CALLBACK} changed the images" if changed else ""
+
+
+def on_any_rank(trainer: Trainer) -> tuple[str, str]:
+    """Returns what `swapped_weights.found` tells, and `found`; every rank must call it."""
+    here = swapped_weights.found(trainer), found(trainer)
+    swapped, changed = zip(*of_each_rank(trainer, here), strict=True)
+    return max(swapped), max(changed)  # empty only if all are
 
 
 def _acting(trainer: Trainer) -> list[str]:

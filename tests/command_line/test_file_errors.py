@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from lit_mnist import files
+from lit_mnist.command_line import file_errors
 from lit_mnist.command_line.file_errors import remedy
 from lit_mnist.errors import UserError
 from lit_mnist.pictures.files import read
@@ -102,6 +103,11 @@ def test_a_program_that_may_not_be_started_is_told(place, monkeypatch):
 def test_an_error_without_a_name_is_of_writing():
     assert remedy(PermissionError(13, "no")) == f"allow this user to write there{CHOOSE}"
     assert remedy(OSError(28, "full")) == "make room or choose another"
+
+
+def test_an_error_of_the_network_is_of_no_file():
+    for error in (ConnectionError("no answer"), TimeoutError(110, "no answer")):
+        assert file_errors.told(error) == "the network: no answer; run this again once it answers"
 
 
 @pytest.mark.parametrize("error", [FileNotFoundError(2, "no"), FileNotFoundError("x not found")])

@@ -7,6 +7,7 @@ from lightning.pytorch import Callback
 from PIL import Image
 
 from lit_mnist.main import main
+from lit_mnist.training import changed_images
 from tests.conftest import CONFIGS
 from tests.training.test_swapped_weights import RUN, Looks, looks, results
 
@@ -56,6 +57,12 @@ def test_images_that_a_callback_changes_are_not_scored_as_those_on_disk(fitted, 
     assert {path: path.read_bytes() for path in before} == before
     output = run_cli("validate", f"--trainer.callbacks+={HERE}.Blank", *SEVERAL)[1]
     assert output.endswith(f"  ({NOTE})\n")
+
+
+def test_images_that_change_on_another_rank_alone_are_told(fitted, run_cli, monkeypatch):
+    monkeypatch.setattr(changed_images, "of_each_rank", lambda _, own: [own, ("", NOTE)])
+    line = run_cli("test")[1].splitlines()[1]
+    assert line == f"{NOTE}: nothing is recorded except a line in {RUN}/ledger.csv"
 
 
 def test_training_tells_once_that_it_validates_on_other_images(run_cli):
