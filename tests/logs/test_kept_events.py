@@ -110,9 +110,9 @@ def test_points_of_a_validation_within_an_epoch_stay(run_cli, monkeypatch):
     assert [step for step, _ in in_table("cut")["val_loss"]] == [3]
     train(run_cli, "cut", *within)
     assert_same_points("whole", "cut")
-    for times, name in enumerate(("once", "twice"), 1):
-        for _ in range(times):  # with no checkpoint between them
-            kill(run_cli, monkeypatch, 6, name, *within)
+    for name, batches in (("once", [6]), ("twice", [6, 2])):  # with no checkpoint between the two
+        for batch in batches:
+            kill(run_cli, monkeypatch, batch, name, *within)
         train(run_cli, name, *within)
         assert_same_points("whole", name)
     assert in_table("whole")["val_loss"] == in_table("cut")["val_loss"]
