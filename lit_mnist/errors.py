@@ -30,8 +30,7 @@ class UnknownClassError(UserError):
     def in_python(self) -> str:
         """Formats it with the argument of `lit_mnist.load` that makes the class known."""
         name = self.name.removeprefix("__main__.")
-        itself = f"the class itself, classes=[{name}]"
-        return f"{self.problem}; give load {itself}, if you trust it{self.more}"
+        return f"{self.problem}; pass load the class, classes=[{name}], if you trust it{self.more}"
 
 
 class PeerError(Exception):

@@ -93,7 +93,7 @@ def _acting(trainer: Trainer) -> list[str]:
     own = [
         type(one)
         for one in trainers.callbacks(trainer)
-        if not type(one).__module__.startswith("lit_mnist.")
+        if not type(one).__module__.startswith(("lit_mnist.", "lightning."))
         and any(overrides(one, Callback, hook) for hook in _HOOKS)
     ]
     return list(dict.fromkeys(kind.__name__ for kind in own))

@@ -324,7 +324,7 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
     with pytest.raises(UserError) as error:
         lit_mnist.load(MEMBER)
-    assert f"; give load the class itself, classes=[{argument}], if you trust it" in str(
+    assert f"; pass load the class, classes=[{argument}], if you trust it" in str(
         error.value
     )
     assert "--" not in str(error.value)
