@@ -324,9 +324,7 @@ def test_an_unknown_class_is_to_be_named_in_python(trained, name, argument):
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
     with pytest.raises(UserError) as error:
         lit_mnist.load(MEMBER)
-    assert f"; pass load the class, classes=[{argument}], if you trust it" in str(
-        error.value
-    )
+    assert f"; pass load the class, classes=[{argument}], if you trust it" in str(error.value)
     assert "--" not in str(error.value)
 
 
@@ -337,7 +335,9 @@ def test_another_class_than_the_one_that_is_named_does_not_make_it_known(trained
             checkpoint.pop(key, None)
 
     change(MEMBER / "checkpoints/best.ckpt", of_another_class)
-    told = r"trained with gone\.Net, which is not known here; .* itself, classes=\[gone\.Net\], if"
+    told = (
+        r"trained with gone\.Net, which is not known here; .* the class, classes=\[gone\.Net\], if"
+    )
     with pytest.raises(UserError, match=told):
         lit_mnist.load(MEMBER, classes=[DenseModule])
 
