@@ -96,6 +96,18 @@ def test_what_follows_the_last_step_is_made_up_for(run_cli, shared, monkeypatch,
     assert_same("whole", "cut")
 
 
+@pytest.mark.parametrize("hook", ["on_validation_start", "on_validation_end"])
+def test_the_last_validation_is_made_up_for_if_the_limit_is_raised_then(
+    run_cli, shared, monkeypatch, hook
+):
+    options = ENDS["max_steps at a validation"]
+    more = ("--trainer.max_steps", "12")
+    kept.fitted(shared, run_cli, *fit("whole", *options, *more)[1:])
+    interrupted(run_cli, monkeypatch, hook, *fit("cut", *options))
+    fitted(run_cli(*fit("cut", *options, *more)))
+    assert_same("whole", "cut")
+
+
 def test_a_request_to_stop_holds_until_min_epochs(run_cli, monkeypatch):
     monkeypatch.setenv("ASK_AT", "4")
     options = ("--trainer.min_epochs", "2", "--trainer.max_epochs", "3")
