@@ -42,10 +42,30 @@ def precision(trainer: Trainer) -> str:
 
 
 def ends_within_epoch(trainer: Trainer) -> bool:
-    """Whether this step is the last of training but not of its epoch."""
+    """Whether this step is the last of training but not of its epoch.
+
+    It is also asked where a resume begins, of the step behind which the checkpoint was saved.
+    """
     stopping = trainer.should_stop and trainer.fit_loop._can_stop_early
     enough = 0 <= trainer.max_steps <= trainer.global_step
     return (stopping or enough) and not trainer.is_last_batch
+
+
+def validates_next(trainer: Trainer) -> bool:
+    """Returns whether a validation follows this step; a run resumed from here would skip it."""
+    loop = trainer.fit_loop
+    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
+
+
+def validation_due(trainer: Trainer) -> bool:
+    """Whether a run begins behind a step that a validation follows within the epoch.
+
+    `LastCheckpoint` saves there where training ends; the limit may have been raised since.
+    Lightning leaves this validation out, and `validate_if_due` makes up for it.
+    """
+    loop = trainer.fit_loop
+    behind_step = loop.restarted_mid_epoch and loop.epoch_loop.restarted_on_train_batch_end
+    return behind_step and not trainer.is_last_batch and validates_next(trainer)
 
 
 def resumes(trainer: Trainer) -> bool:

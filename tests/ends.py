@@ -15,6 +15,9 @@ class Ends(Callback):
         if str(trainer.global_step) == os.environ.get("ASK_AT"):
             trainer.should_stop = True
 
+    def on_validation_start(self, trainer, module):
+        stop_in("on_validation_start")
+
     def on_validation_end(self, trainer, module):
         stop_in("on_validation_end")
 

@@ -15,10 +15,12 @@ from tests.stopping import assert_same_end, folder, results
 
 OWN = Path("tb_logs/kept")
 EARLY = callback("EarlyStopping", monitor="val_acc", mode="max", stopping_threshold="0.05")
+AVERAGE = callback("StochasticWeightAveraging", swa_lrs="0.01", swa_epoch_start="1")
 ENDS = {
     "early stopping": (*EARLY, "--trainer.val_check_interval", "3"),
     "max_steps": ("--trainer.max_steps", "5"),
     "max_steps at a validation": ("--trainer.max_steps=5", "--trainer.val_check_interval=5"),
+    "an average": (*AVERAGE, "--trainer.max_steps", "13"),  # within the second epoch
     "a request": ("--model.lr", "0.002"),  # an option by which its run is known
 }
 
@@ -79,6 +81,7 @@ def interrupted(run_cli, monkeypatch, hook, *command):
         ("max_steps", "on_train_epoch_end"),
         ("max_steps", "on_fit_end"),
         ("max_steps at a validation", "on_validation_end"),
+        ("an average", "on_train_end"),
         ("a request", "on_validation_end"),
         ("a request", "on_train_epoch_end"),
         ("a request", "on_train_end"),
@@ -90,6 +93,18 @@ def test_what_follows_the_last_step_is_made_up_for(run_cli, shared, monkeypatch,
     assert len(logged("whole")) > 3
     interrupted(run_cli, monkeypatch, hook, *fit("cut", *ENDS[end]))
     fitted(run_cli(*fit("cut", *ENDS[end])))
+    assert_same("whole", "cut")
+
+
+@pytest.mark.parametrize("hook", ["on_validation_start", "on_validation_end"])
+def test_the_last_validation_is_made_up_for_if_the_limit_is_raised_then(
+    run_cli, shared, monkeypatch, hook
+):
+    options = ENDS["max_steps at a validation"]
+    more = ("--trainer.max_steps", "12")
+    kept.fitted(shared, run_cli, *fit("whole", *options, *more)[1:])
+    interrupted(run_cli, monkeypatch, hook, *fit("cut", *options))
+    fitted(run_cli(*fit("cut", *options, *more)))
     assert_same("whole", "cut")
 
 

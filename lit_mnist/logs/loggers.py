@@ -20,9 +20,11 @@ def next_step(trainer: Trainer) -> int:
     loop = trainer.fit_loop.epoch_loop
     batches: Any = loop.batch_progress.total
     # Saved in `on_train_batch_end`: Lightning counts that batch when the epoch goes on
-    goes_on = not (loop._should_accumulate() or trainers.ends_within_epoch(trainer))
     saved_within = loop.restarting and batches.completed < batches.processed
-    return loop._batches_that_stepped + (saved_within and goes_on)
+    if not saved_within or loop._should_accumulate():
+        return loop._batches_that_stepped
+    ends_first = trainers.ends_within_epoch(trainer) or trainers.validation_due(trainer)
+    return loop._batches_that_stepped + (not ends_first)
 
 
 def last_step(trainer: Trainer) -> int:

@@ -4,7 +4,7 @@ after_start        callbacks that restore something after the hooks of the start
 across_resumes     the callbacks that keep state across a resume
 asked_stop         the stop that a callback or the module has asked for
 cut_short_files    takes back what is saved at the end of an epoch that training cuts short
-epoch_end          ends an epoch that training cuts short, when resumed just before that end
+epoch_end          makes up for the validation or the early end that follows a resumed step
 epoch_start        calls the hooks of an epoch's start again, when it is resumed from within
 frozen             keeps track of frozen layers, and of those in evaluation mode
 generators         keeps the states of the random generators

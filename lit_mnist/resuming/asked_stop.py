@@ -46,7 +46,10 @@ class AskedStop(Callback):
         if self.holds:
             trainer.should_stop = True
             if trainer.is_global_zero:
-                print("before this resume, a callback or the module has asked to stop")
+                print(
+                    "before this resume, a callback or the module has asked to stop: training ends"
+                    " as soon as min_epochs and min_steps allow"
+                )
         elif self.loaded and trainer.is_global_zero and self.run.last.is_file():
             checkpoint = checkpoints.read(self.run.last)
             checkpoint.pop(entries.ASKED, None)

@@ -9,7 +9,6 @@ from torch.nn.utils import prune
 
 from lit_mnist import trainers
 from lit_mnist.runs import entries
-from lit_mnist.training.ending import validates_next
 
 
 class Lacks(Callback):
@@ -45,12 +44,13 @@ def _before_the_end(trainer: Trainer) -> bool:
     """Whether this is the end of a batch that a validation, or the end of its epoch, follows.
 
     ModelCheckpoint saves there every N steps. A resumed run would go on with the next batch. Where
-    training ends, `LastCheckpoint` saves there, and again after the validation.
+    training ends, `LastCheckpoint` saves there, and again after the validation; what a resumed run
+    lacks, it makes up for (`epoch_end.py`).
     """
     batches: Any = trainer.fit_loop.epoch_loop.batch_progress.current
     if not batches.completed < batches.started == batches.ready == batches.processed:
         return False
-    follows = trainer.is_last_batch or validates_next(trainer)
+    follows = trainer.is_last_batch or trainers.validates_next(trainer)
     return follows and not trainers.ends_within_epoch(trainer)
 
 

@@ -10,7 +10,6 @@ from lit_mnist.models.plateau import Plateau, mean_over_ranks
 from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.resuming.epoch_start import call_again
 from lit_mnist.runs import entries
-from lit_mnist.training.ending import validates_next
 
 
 class ResumedEpoch(AfterStart):
@@ -65,7 +64,8 @@ class ResumedEpoch(AfterStart):
         """Ends the step that was saved, unless Lightning or `end_cut_short` does."""
         epoch, mid_epoch = trainer.fit_loop.epoch_loop, trainer.fit_loop.restarted_mid_epoch
         validated = mid_epoch and epoch.restarted_on_last
-        if not (trainers.ends_within_epoch(trainer) or (validated and validates_next(trainer))):
+        due = (validated and trainers.validates_next(trainer)) or trainers.validation_due(trainer)
+        if not (trainers.ends_within_epoch(trainer) or due):
             epoch._batches_that_stepped += validated
             _step(trainer, self.loaded)
         self.loaded, self.resumed = {}, mid_epoch

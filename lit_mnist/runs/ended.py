@@ -60,7 +60,7 @@ def why_ended(
 def holds(
     run: Run, before: dict[str, Any], config: dict[str, Any], checkpoint: dict[str, Any]
 ) -> bool:
-    """Whether a callback has asked for a stop that the run, killed since, has not come to yet.
+    """Whether a callback has asked for a stop that the run, killed since, has not followed yet.
 
     The run forgets it once a limit is raised.
     """

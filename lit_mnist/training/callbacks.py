@@ -60,7 +60,7 @@ class MetricsCSV(Callback):
         self.logged.begin_epoch(trainer)
 
     def on_train_batch_start(self, *_: Any) -> None:
-        """Forgets them, as the epoch goes on."""
+        """Forgets the seconds before a resume, as not only the end of the epoch is left."""
         self.spent = 0.0
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:

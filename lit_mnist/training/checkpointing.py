@@ -7,10 +7,9 @@ from lightning.pytorch.callbacks import ModelCheckpoint
 
 from lit_mnist.runs import entries
 from lit_mnist.runs.folder import Run
-from lit_mnist.trainers import ends_within_epoch
+from lit_mnist.trainers import ends_within_epoch, validates_next
 from lit_mnist.training.best_checkpoint import OPTIONS, BestCheckpoint
 from lit_mnist.training.callbacks import MetricsCSV
-from lit_mnist.training.ending import validates_next
 
 
 class WholeSteps(Callback):

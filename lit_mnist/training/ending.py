@@ -82,12 +82,6 @@ def interrupted_by(exception: BaseException) -> str:
     return "SIGINT" if isinstance(exception, KeyboardInterrupt) else "an error"
 
 
-def validates_next(trainer: Trainer) -> bool:
-    """Returns whether a validation follows this step; a run resumed from here would skip it."""
-    loop = trainer.fit_loop
-    return loop.epoch_loop._should_check_val_fx(loop._data_fetcher)  # type: ignore[arg-type] # there is one while it trains
-
-
 def has_stopped(one: EarlyStopping) -> bool:
     """Whether it has asked to stop, on whatever rank."""
     return early_stopping.has_stopped(EarlyStopping.state_dict(one))

@@ -129,8 +129,9 @@ class RunFolder(Callback):
         saved = dict[str, Any]()
         if (idle or within) and self.run.last.exists():
             saved = checkpoints.read(self.run.last)
-        # in training itself, an epoch that was resumed counts as finished only with its end
-        done = Progress.of(saved) if saved and idle else ending.progress(trainer)
+        # in training itself, an epoch that was resumed counts as finished only with its end; in a
+        # checkpoint of `FinalWeights`, one that is cut short counts as finished
+        done = Progress.of(saved) if saved and idle and not within else ending.progress(trainer)
         by = ending.ended_by(trainer, self.config, done, saved if within else {})
         self.run.update_results(
             status="complete", ended_by=by, epochs=done.epochs, steps=done.steps

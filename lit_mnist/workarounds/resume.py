@@ -12,7 +12,7 @@ from lightning.pytorch.trainer.connectors.checkpoint_connector import _Checkpoin
 from lit_mnist import trainers
 from lit_mnist.machine.patching import replaced
 from lit_mnist.resuming.after_start import AfterStart
-from lit_mnist.resuming.epoch_end import end_cut_short
+from lit_mnist.resuming.epoch_end import end_cut_short, validate_if_due
 from lit_mnist.resuming.resumed_epoch import ResumedEpoch
 from lit_mnist.training.checkpointing import LastCheckpoint, WholeSteps
 from lit_mnist.training.final_weights import FinalWeights
@@ -83,7 +83,8 @@ def end_by_the_hooks() -> AbstractContextManager[None]:
 
     It may have been killed between its last step and its end, where StochasticWeightAveraging sets
     its average. Lightning would return at once (lightning/pytorch/loops/fit_loop.py, `skip`), and
-    leave out the end of an epoch that training cuts short (`run`).
+    leave out the end of an epoch that training cuts short (`run`). If a limit was raised since, it
+    would leave out a validation behind that step.
     """
     skip: Any = _FitLoop.skip
     start = _FitLoop.on_run_start
@@ -91,6 +92,7 @@ def end_by_the_hooks() -> AbstractContextManager[None]:
     @functools.wraps(start)
     def also_cut_short(loop: Any) -> None:
         start(loop)
+        validate_if_due(loop)
         end_cut_short(loop)
 
     def unless_resumed(loop: Any) -> bool:
