@@ -19,8 +19,8 @@ from lit_mnist.resuming.last_metrics import PLACES
 def kept_state(trainer: Trainer) -> Iterator[None]:
     """Restores this state at the end: weights, optimizers, schedules, metrics, generators, logs.
 
-    Whoever keeps an entry of its own in checkpoints restores that itself. What has no place in
-    them stays as the hooks leave it.
+    A request to stop is restored, too. Whoever keeps an entry of its own in checkpoints restores
+    that itself. What has no place in them stays as the hooks leave it.
     """
     with ExitStack() as stack:
         stack.enter_context(_generators(trainer))  # first, and so restored last
@@ -28,7 +28,9 @@ def kept_state(trainer: Trainer) -> Iterator[None]:
         stack.enter_context(_optimization(trainer))
         stack.enter_context(_metrics(trainer.lightning_module))
         stack.enter_context(_weights(trainer.lightning_module))
+        asked = trainer.should_stop  # `AskedStop` has it, from when the hooks were first called
         yield
+        trainer.should_stop = asked
 
 
 @contextmanager

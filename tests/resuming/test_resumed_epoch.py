@@ -58,6 +58,21 @@ def test_what_a_module_takes_out_of_its_checkpoint_is_kept(run_cli, monkeypatch)
     assert counted[0] == counted[1] == ["9.0", "9.0"]
 
 
+class StopsAtEpochStart(DenseModule):
+    """Asks to stop at the start of the first epoch that begins behind the second step."""
+
+    def on_train_epoch_start(self):
+        self.trainer.should_stop = self.global_step > 2
+
+
+def test_what_is_asked_at_an_epoch_s_start_is_not_asked_within_it(run_cli, monkeypatch):
+    same = ("--model", f"{__name__}.StopsAtEpochStart", STOP_AT, "--every_n_train_steps", "2")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "5", "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 class Impatient(DenseModule):
     """Looks at the last validation every third step, and is content with none."""
 
