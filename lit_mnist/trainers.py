@@ -22,6 +22,11 @@ def callbacks_of(trainer: Trainer, kind: type[Kind]) -> list[Kind]:
     return [one for one in callbacks(trainer) if isinstance(one, kind)]
 
 
+def surround(trainer: Trainer, first: Callback, last: Callback) -> None:
+    """Adds one callback before all others, and one behind them."""
+    trainer.callbacks[:] = [first, *callbacks(trainer), last]  # type: ignore[attr-defined] # likewise
+
+
 def data_module(trainer: Trainer) -> Any:
     """Returns a trainer's data module; the command line always has one."""
     return trainer.datamodule  # type: ignore[attr-defined] # set in its __init__, undeclared

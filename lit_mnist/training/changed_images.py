@@ -67,8 +67,7 @@ for hook in _HOOKS:
 def watch(trainer: Trainer) -> None:
     """Adds what `found` reads, around the trainer's callbacks."""
     original = _Original()
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    callbacks[:] = [original, *callbacks, AfterChanges(original)]
+    trainers.surround(trainer, original, AfterChanges(original))
 
 
 def found(trainer: Trainer) -> str:

@@ -60,8 +60,7 @@ for hook in _HOOKS:
 def watch(trainer: Trainer) -> None:
     """Adds what `found` reads, around the trainer's callbacks."""
     before = _Before()
-    callbacks: list[Any] = trainer.callbacks  # type: ignore[attr-defined] # set in its __init__
-    callbacks[:] = [before, *callbacks, AfterCallbacks(before)]
+    trainers.surround(trainer, before, AfterCallbacks(before))
 
 
 def found(trainer: Trainer) -> str:
