@@ -33,7 +33,7 @@ def purge(
     file = writer._get_file_writer()
     own = Path(file.event_writer._file_name).name
     known = files(writer.log_dir)
-    if [path.name for path in known] == [own]:  # nothing earlier; of a remote folder, none is known
+    if [path.name for path in known] == [own]:  # a remote folder's files are not known: it goes on
         return
 
     def stays(path: Path, event: Any) -> bool:
@@ -48,9 +48,10 @@ def purge(
         return event.step >= step and path.name not in names
 
     paths = [path for path in known if before or path.name == own]
+    first = step
     earlier = (event for path in paths if path.name != own for event in events(path))
-    at_epoch = any(_is_at(epoch, before, event) for event in earlier)
-    first = epoch if epoch is not None and at_epoch else step
+    if epoch is not None and any(_is_at(epoch, before, event) for event in earlier):
+        first = epoch
     writer.flush()  # as its own file is read, too
     kept = found(paths, first, stays, spared)
     file.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
