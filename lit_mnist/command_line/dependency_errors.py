@@ -29,7 +29,7 @@ _NO_BATCH = re.compile(r"check (\S+) of the `(\w+)_dataloader` but \S+ \* (\d+) 
 _ENDLESS = re.compile(r"convert float infinity to integer|got inf\b")
 _RESTORING = re.compile(r"_?restore\w*|resume\w*|load_\w+")
 
-# Of Trainer
+# The methods of Trainer in which an error is not one of resuming
 _EVALUATING = {"_validate_impl", "_test_impl", "_predict_impl"}
 
 

@@ -19,7 +19,7 @@ _OF_CODE = {
 
 
 def told(error: OSError) -> str:
-    """Returns what is wrong with a file, and the remedy."""
+    """Returns what is wrong with a file, the working folder or the network, and the remedy."""
     try:
         os.getcwd()
     except FileNotFoundError:  # nothing is found, whatever the error names

@@ -72,12 +72,12 @@ class EvaluationReport(Collector):
         self.predictions = self.gathered(trainer)
         scores, _ = self._scores(trainer)
         swapped, changed = changed_images.on_any_rank(trainer)  # all go on alike
-        other = swapped or changed
+        altered = swapped or changed
         # first, as the test set was read even if something below fails
-        self.reads = self._note(trainer, scores, other) if trainer.is_global_zero else 0
+        self.reads = self._note(trainer, scores, altered) if trainer.is_global_zero else 0
         partial = incomplete(self.predictions, len(trainers.data_module(trainer).test_set.labels))
-        other += ", and no checkpoint holds what it put there" if swapped else ""
-        self.unrecorded = partial or self._rounded(trainer) or other
+        altered += ", and no checkpoint holds what it put there" if swapped else ""
+        self.unrecorded = partial or self._rounded(trainer) or altered
         gone = trainer.is_global_zero and not tested.holding(self.run, self.weights)[0]
         self.replaced = tested.replaced(self.weights) if trainer.strategy.broadcast(gone) else ""
         if self.unrecorded or self.replaced:
@@ -143,8 +143,8 @@ class EvaluationReport(Collector):
     def _rounded(self, trainer: Trainer) -> str:
         return tested.lower_precision(self.run, trainers.precision(trainer))
 
-    def _note(self, trainer: Trainer, scores: dict[str, Any], other: str) -> int:
-        digest = "" if other or self._rounded(trainer) else self.weights.sha256
+    def _note(self, trainer: Trainer, scores: dict[str, Any], altered: str) -> int:
+        digest = "" if altered or self._rounded(trainer) else self.weights.sha256
         noted = (scores[f"test_{name}"] for name in ("acc", "loss", "errors"))
         return ledger.note(self.run.folder, digest, *noted)
 
