@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
+from lit_mnist.runs import checkpoints
 from tests import kept
 from tests.fitting import callback, fitted
 from tests.stopping import assert_same_end, folder, results
@@ -47,20 +48,19 @@ def logged(name):
 
 
 def kept_of(name):
-    """The step of each file of the ModelCheckpoint."""
+    """The step and the scores of each file of the ModelCheckpoint."""
     files = {
         path.name: torch.load(path, weights_only=True) for path in OWN.joinpath(name).iterdir()
     }
-    return {name: saved["global_step"] for name, saved in files.items()}
+    return {
+        name: (saved["global_step"], checkpoints.scores(saved)) for name, saved in files.items()
+    }
 
 
 def assert_same(first, second):
     assert_same_end(folder(first), folder(second))
     assert logged(first) == logged(second)
-    files = [
-        {path.name for path in Path("tb_logs/kept", name).iterdir()} for name in (first, second)
-    ]
-    assert files[0] == files[1]
+    assert kept_of(first) == kept_of(second)
     ends = [results(folder(name)) for name in (first, second)]
     for entry in ("status", "ended_by", "epochs", "steps", "best_val_acc"):
         assert ends[0].get(entry) == ends[1].get(entry)

@@ -85,7 +85,7 @@ def test_weight_averaging_resumes_bit_identically(run_cli):
     assert equal_weights(*folders, name="last")
 
 
-def test_the_last_checkpoint_holds_the_final_weight_average(run_cli):
+def test_the_last_checkpoint_holds_the_final_weight_average(run_cli, capsys):
     average = callback("StochasticWeightAveraging", swa_lrs=0.01, swa_epoch_start=1)
     output = fitted(run_cli("fit", *average, "--trainer.max_epochs", "3"))
     assert re.search(r"last.ckpt holds .* StochasticWeightAveraging set at the end", output)
@@ -99,6 +99,8 @@ def test_the_last_checkpoint_holds_the_final_weight_average(run_cli):
     for command in ("validate", "test"):
         problems = run_cli(command)[2]
         assert f"{told} {run}/checkpoints/last.ckpt; --ckpt_path last takes the last" in problems
+    lit_mnist.load(run)  # as `export` and `demo` do
+    assert f"{told} {run}/checkpoints/last.ckpt; taking {run}/chec" in capsys.readouterr().err
     fitted(run_cli("fit", "--fresh"))
     assert told not in run_cli("validate")[2]
 

@@ -26,6 +26,21 @@ def test_a_fork_has_the_parsers_of_the_program_without_building_them(here):
     assert warm.run(["script.py"]) == (0, "", "")
 
 
+def test_what_a_process_starts_has_none_of_its_work_arounds(here):
+    Path("script.py").write_text(
+        "import os, sys\n"
+        "from lightning.pytorch.loops.fit_loop import _FitLoop\n"
+        "from lit_mnist.commands.jobs import subprocess\n"
+        "from lit_mnist.workarounds.applied import applied\n"
+        "patched = hasattr(_FitLoop.setup_data, '__wrapped__')\n"
+        "if sys.argv[1:]: sys.exit(patched)\n"
+        "with applied():\n"
+        "    child = subprocess.Popen([sys.executable, *sys.argv, 'rank'], env=dict(os.environ))\n"
+        "    sys.exit(patched or child.wait())\n"
+    )
+    assert warm.run(["script.py"]) == (0, "", "")
+
+
 def test_the_tests_ask_for_a_gpu_without_setting_it_up_before_torch_is_there():
     code = "import os, sys, tests; print(os.environ.get(sys.argv[1]), 'torch' in sys.modules)"
     asked = [sys.executable, "-c", code, "PYTORCH_NVML_BASED_CUDA_CHECK"]

@@ -104,6 +104,14 @@ def run(arguments, before=None, **environment):
     return process.returncode, output, problems
 
 
+APPLIED = []  # the work-arounds of this process, which a rank that it forks would apply twice
+
+
+def _applying():
+    APPLIED.append(contextlib.ExitStack())
+    return APPLIED[-1]
+
+
 class Child:
     """A fork where the program starts itself: as much of `subprocess.Popen` as it uses."""
 
@@ -128,6 +136,8 @@ class Child:
                 os.setsid()
             if preexec_fn:
                 preexec_fn()
+            for stack in APPLIED[::-1]:
+                stack.close()
             main._on_signals(main._leave)
             _leave_with(_become, [arg for arg in args[1:] if arg != "-u"], env)
         if pipe:
@@ -176,6 +186,7 @@ def _begin(arguments, environment, folder, said, before):
         module = importlib.import_module(f"lit_mnist.{name}")
         module.subprocess = SimpleNamespace(Popen=Child, PIPE=subprocess.PIPE)
     subprocess_handler.Popen = Child  # torchrun's
+    importlib.import_module("lit_mnist.workarounds.applied").ExitStack = _applying
     blank.pictures()
     small_nets.resize(small_nets.SMALL)
     os.fsync = lambda _: None  # as in `tests.conftest`

@@ -16,6 +16,7 @@ from lit_mnist.resuming.cut_short_files import CutShortFiles
 from lit_mnist.resuming.own_patience import OwnPatience
 from lit_mnist.resuming.saved_again import SavedAgain
 from lit_mnist.resuming.schedule_lengths import ScheduleLengths
+from lit_mnist.runs.ended import was_stopped
 from lit_mnist.runs.folder import Run
 from lit_mnist.training.callbacks import MetricsCSV
 from lit_mnist.training.checkpointing import checkpoints_of
@@ -37,7 +38,8 @@ def fit_callbacks(run: Run, options: dict[str, Any], fresh: bool) -> list[Callba
         UserError: Checkpoints within an epoch are asked for, and none at all.
     """
     ours = options["trainer"]["logger"] in (None, True)
-    watch = Watch(EpochBoard(run, options) if ours else LoggerBoard(run, fresh))
+    board = EpochBoard(run, options) if ours else LoggerBoard(run, fresh)
+    watch = Watch(board, untold=was_stopped(run) and not fresh)
     metrics = MetricsCSV(run, watch)
     return [
         ScheduleLengths(),

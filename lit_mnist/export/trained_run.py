@@ -13,7 +13,7 @@ from lit_mnist.models import own_steps
 from lit_mnist.models.averages import AVERAGES, DEFAULT_AVERAGE
 from lit_mnist.models.sureness import Abstention
 from lit_mnist.models.trained import network
-from lit_mnist.runs import checkpoints, digests, entries, of_training, tested
+from lit_mnist.runs import best_score, checkpoints, digests, entries, of_training, tested
 from lit_mnist.runs.folder import Run
 from lit_mnist.runs.relative_paths import found
 from lit_mnist.runs.trained_on import check_pixels, fingerprint_of
@@ -57,6 +57,8 @@ class TrainedRun(NamedTuple):
             UserError: There is no such run, or a checkpoint is damaged.
         """
         path, note = run.evaluated()
+        if not note and (unsaved := best_score.unsaved(run)):
+            note = f"{unsaved}; taking {path}"
         if note:
             print(note, file=sys.stderr)
         paths, average, results = [path], DEFAULT_AVERAGE, run.results()

@@ -17,7 +17,7 @@ from lit_mnist.logs.kept_rows import is_of_a_test
 
 
 def purge(
-    writer: Any, step: int, before: float, names: Collection[str], epoch: int | None = None
+    writer: Any, step: int, before: float, names: Collection[str], epochs: Collection[int] = ()
 ) -> None:
     """Has TensorBoard pass over what was written for this step and later ones, but for the kept.
 
@@ -28,7 +28,7 @@ def purge(
         step: The first step that is logged again.
         before: The time at which the checkpoint was saved, in seconds since 1970.
         names: The files that were in that folder then; there may be some of another run.
-        epoch: The epoch that goes on, below that step, if values may be logged at its number.
+        epochs: Those below that step at whose numbers values are logged again, if any were.
     """
     file = writer._get_file_writer()
     own = Path(file.event_writer._file_name).name
@@ -40,7 +40,7 @@ def purge(
         if path.name == own:
             return True
         if event.step < step:
-            return not _is_at(epoch, before, event)
+            return not _is_at(epochs, before, event)
         return path.name in names and event.wall_time <= before
 
     def spared(path: Path, event: Any) -> bool:
@@ -48,10 +48,11 @@ def purge(
         return event.step >= step and path.name not in names
 
     paths = [path for path in known if before or path.name == own]
-    first = step
-    earlier = (event for path in paths if path.name != own for event in events(path))
-    if epoch is not None and any(_is_at(epoch, before, event) for event in earlier):
-        first = epoch
+    earlier = [path for path in paths if path.name != own] if epochs else []
+    late = {
+        event.step for path in earlier for event in events(path) if _is_at(epochs, before, event)
+    }
+    first = min({step, *late})
     writer.flush()  # as its own file is read, too
     kept = found(paths, first, stays, spared)
     file.add_event(Event(step=first, session_log=SessionLog(status=SessionLog.START)))
@@ -104,11 +105,13 @@ def found(
     return kept
 
 
-def _is_at(epoch: int | None, before: float, event: Any) -> bool:
-    """Whether training has logged an event at the number of an epoch since a time."""
+def _is_at(epochs: Collection[int], before: float, event: Any) -> bool:
+    """Whether training has logged an event at the number of one of the epochs since a time."""
     tags = [value.tag for value in event.summary.value]
-    late = event.step == epoch and event.wall_time > before
-    return late and any(not is_of_a_test(tag) and tag != "hp_metric" for tag in tags)
+    late = event.step in epochs and event.wall_time > before
+    # Lightning's placeholder, to whose name a logger's prefix is joined by a hyphen
+    own = (tag for tag in tags if tag != "hp_metric" and not tag.endswith("-hp_metric"))
+    return late and not all(map(is_of_a_test, own))
 
 
 def add(writer: Any, events: list[Any]) -> None:

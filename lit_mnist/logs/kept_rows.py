@@ -2,6 +2,7 @@
 
 import csv
 import re
+from collections.abc import Collection
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
@@ -75,7 +76,7 @@ def count(logger: CSVLogger) -> int:
         return held + max(0, sum(1 for _ in file) - 1)
 
 
-def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) -> None:
+def purge(logger: CSVLogger, step: int, first: int, epochs: Collection[int] = ()) -> None:
     """Removes earlier processes' rows of this step and later ones, and those half written.
 
     What this process has logged itself stays: hooks before the first step may log, too.
@@ -84,15 +85,15 @@ def purge(logger: CSVLogger, step: int, first: int, epoch: int | None = None) ->
         logger: The logger.
         step: The first step that is logged again.
         first: The number of rows that stay in any case.
-        epoch: The epoch that goes on, below that step, if values may be logged at its number.
+        epochs: Those below that step at whose numbers values are logged again, if any were.
     """
     writer: Any = logger.experiment
     if writer._fs.isfile(writer.metrics_file_path):
         with locks.alone_in(Path(writer.log_dir)):
-            _purge(writer, step, first, epoch)
+            _purge(writer, step, first, epochs)
 
 
-def _purge(writer: Any, step: int, first: int, epoch: int | None) -> None:
+def _purge(writer: Any, step: int, first: int, epochs: Collection[int]) -> None:
     path, system = writer.metrics_file_path, writer._fs
     _read_columns(writer)
     earlier = getattr(writer, "earlier", 0)
@@ -100,7 +101,7 @@ def _purge(writer: Any, step: int, first: int, epoch: int | None) -> None:
         rows = [
             row
             for place, row in enumerate(csv.DictReader(file))
-            if _is_whole(row) and not (first <= place < earlier and _comes_again(row, step, epoch))
+            if _is_whole(row) and not (first <= place < earlier and _comes_again(row, step, epochs))
         ]
     if not rows:
         system.rm_file(path)
@@ -118,15 +119,15 @@ def _is_whole(row: dict[Any, Any]) -> bool:
     return None not in {*row, *row.values()} and str(row.get("step")).isdecimal()
 
 
-def _comes_again(row: dict[str, str], step: int, epoch: int | None) -> bool:
-    return int(row["step"]) >= step or _is_at(epoch, row)
+def _comes_again(row: dict[str, str], step: int, epochs: Collection[int]) -> bool:
+    return int(row["step"]) >= step or _is_at(epochs, row)
 
 
-def _is_at(epoch: int | None, row: dict[str, str]) -> bool:
+def _is_at(epochs: Collection[int], row: dict[str, str]) -> bool:
     """Whether training has logged a row at the number of an epoch, as Lightning notes none then."""
     names = [name for name, value in row.items() if value and name != "step"]
     noted = any(name == "epoch" or name.endswith("-epoch") for name in names)
-    return int(row["step"]) == epoch and not noted and not all(map(is_of_a_test, names))
+    return int(row["step"]) in epochs and not noted and not all(map(is_of_a_test, names))
 
 
 def is_of_a_test(name: str) -> bool:

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
+from lightning.fabric.utilities.apply_func import convert_tensors_to_scalars
 from lightning.pytorch import Trainer
 from lightning.pytorch.loggers import CSVLogger, Logger, TensorBoardLogger, WandbLogger
 
@@ -41,6 +42,29 @@ def written(trainer: Trainer) -> dict[str, Any]:
     return {"time": time.time(), "files": files, "rows": rows}
 
 
+def due(trainer: Trainer) -> dict[str, Any]:
+    """Returns what Lightning logs next, where an epoch ends, as an entry of `written`.
+
+    It computes means over the ranks, so all of them must call it.
+    """
+    values: Any = convert_tensors_to_scalars(dict(trainer._logger_connector.metrics["log"]))
+    if not (values and trainer.loggers):  # none, or they have been told
+        return {}
+    step = values.pop("step", None)
+    if step is None:
+        values.setdefault("epoch", trainer.current_epoch)
+        step = last_step(trainer)
+    return {"due": {"values": values, "step": int(step)}}
+
+
+def tell(trainer: Trainer, before: Mapping[str, Any]) -> None:
+    """Logs what was due when a checkpoint was saved, where `purge` removes it if it was logged."""
+    purged = [one for one in trainer.loggers if isinstance(one, (CSVLogger, TensorBoardLogger))]
+    for logger in purged if "due" in before else ():
+        logger.log_metrics(before["due"]["values"], before["due"]["step"])
+        logger.save()
+
+
 def moved(loggers: Sequence[Logger], before: Mapping[str, Any]) -> dict[str, Any]:
     """Returns what `written` had returned, with the tables of a moved run at their places now.
 
@@ -59,8 +83,9 @@ def purge(logger: Logger, trainer: Trainer, before: Mapping[str, Any]) -> None:
 
     So with what was logged at the number of the epoch that goes on, in place of a step: Lightning
     takes for the step what a module logs as `step`, by which users show values over epochs. What
-    was logged before the checkpoint was saved stays: it is not logged again. Other loggers than
-    TensorBoard's and the CSVLogger are left as they are.
+    was logged before the checkpoint was saved stays: it is not logged again. What was due then, at
+    the last step, is removed, as `tell` logs it. Other loggers than TensorBoard's and the CSVLogger
+    are left as they are.
 
     Args:
         logger: The logger.
@@ -68,15 +93,17 @@ def purge(logger: Logger, trainer: Trainer, before: Mapping[str, Any]) -> None:
         before: What `written` returned when the checkpoint was saved, and the first step that is
             logged again if it is not the next; empty if that is not known.
     """
-    step, epoch = before.get("step", next_step(trainer)), trainer.current_epoch
+    told = before.get("due", {})
+    step = before.get("step", next_step(trainer) - bool(told))
     # in an epoch of one step, results of the last one may be behind the checkpoint, and stay
-    as_step = epoch if before and epoch < step - 1 else None
+    numbers = {trainer.current_epoch: step - (not told), told.get("step", step): step}
+    as_step = [number for number, end in numbers.items() if before and number < end]
     if isinstance(logger, CSVLogger):
         path = logger.experiment.metrics_file_path
         kept_rows.purge(logger, step, before.get("rows", {}).get(path, 0), as_step)
     elif isinstance(logger, TensorBoardLogger):
-        told = before.get("time", 0.0), before.get("files", [])
-        kept_events.purge(logger.experiment, step, *told, as_step)
+        then = before.get("time", 0.0), before.get("files", [])
+        kept_events.purge(logger.experiment, step, *then, as_step)
 
 
 def shows_pictures(logger: Logger) -> bool:

@@ -44,10 +44,13 @@ class Watch(Callback):
 
     Args:
         board: Shows the results.
+        untold: Whether an earlier process may have been killed before the loggers were told what
+            was due when it saved its last checkpoint.
     """
 
-    def __init__(self, board: Board) -> None:
-        self.board = board
+    def __init__(self, board: Board, untold: bool = False) -> None:
+        self.board, self.untold = board, untold
+        self.ended = False  # whether the epoch's row is final, and the loggers' turn is next
         self.parts: list[tuple[Tensor, Worst]] = []  # results of this rank's batches
         self.seen: Validated | None = None
         self.validated: dict[int, int] = {}  # before a resume: batches, by the loader's index
@@ -80,18 +83,22 @@ class Watch(Callback):
         checkpoint[entries.VALIDATED] = self.validated or dict(loop._seen_batches_per_dataloader)
         last = self.reloaded if self.validated else loop._last_val_dl_reload_epoch
         checkpoint[entries.RELOADED] = last
+        due = loggers.due(trainer) if self.ended else {}
         if not trainer.is_global_zero:
             return
         for logger in trainer.loggers if trainer.state.status != TrainerStatus.INTERRUPTED else ():
             logger.save()
-        checkpoint[entries.LOGGED] = loggers.written(trainer)
+        checkpoint[entries.LOGGED] = loggers.written(trainer) | due
         if self.seen:
             checkpoint[entries.SEEN] = self.seen.state()
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Starts the board."""
+        """Starts the board, and tells the loggers what they may not have been told."""
+        if not self.untold:
+            self.written.pop("due", None)
         if trainer.is_global_zero:
             self.board.begin(trainer, pl_module, self.written)
+            loggers.tell(trainer, self.written)
 
     def end_epoch(self, trainer: Trainer) -> None:
         """Notes what was logged before the early end of an epoch: what follows is of a part of it.
@@ -103,7 +110,7 @@ class Watch(Callback):
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Forgets results of an epoch that had ended when its checkpoint was saved."""
-        self.seen, self.cut_short = None, {}
+        self.seen, self.cut_short, self.ended = None, {}, False
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int

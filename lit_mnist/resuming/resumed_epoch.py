@@ -93,6 +93,12 @@ class ResumedEpoch(AfterStart):
         """Notes that schedules with interval "epoch" are due, once an epoch is complete."""
         self.due = ("epoch", trainer.current_epoch) if trainer.is_last_batch else None
 
+    def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Likewise behind the last epoch; a checkpoint that is saved from now on needs no step."""
+        if self.resumed:
+            _step(trainer, self._values(trainer))
+        self.due, self.resumed = None, False
+
     def _values(self, trainer: Trainer) -> dict[int, float]:
         if self.due is None:
             return {}

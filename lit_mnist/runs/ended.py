@@ -31,7 +31,8 @@ def why_ended(
     """Returns why nothing is left to train; None if something is.
 
     A limit that is reached counts first; a run that was killed before one goes on, and one that was
-    killed at the end of training, if more follows there than the last checkpoint. A stop of
+    killed at the end of training, if more follows there than the last checkpoint: the end of an
+    epoch that is cut short, what loggers are told last, and what callbacks do. A stop of
     EarlyStopping is in the checkpoint, and holds unless its patience is raised. Of another callback
     only the name is known.
 
@@ -42,7 +43,8 @@ def why_ended(
     killed = results.get("status") != "complete" and not entries.get(checkpoint, entries.AT_END)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
     limit = limits.reached(config, done, ends.timers)
-    more = ends.acts or checkpoints.progress(checkpoint)[1] > 0  # the end of an epoch is cut short
+    untold = was_stopped(run) and "due" in entries.get(checkpoint, entries.LOGGED, {})
+    more = ends.acts or untold or checkpoints.progress(checkpoint)[1] > 0  # an epoch is cut short
     if limit and not (killed and more and not checkpoints.lack(checkpoint)):
         limits.check_effect(raised, limit)
         return _at_limit(limit, before, done)
@@ -55,6 +57,11 @@ def why_ended(
         _check_stop([*raised, *map(str, patience), *_other_timers(before, config)], stops)
         return Ended(f"ended by {stops[0].name}", remedy=early_stopping.remedy(stops))
     return None if patience else _by_another(results, before, config, raised, short)
+
+
+def was_stopped(run: Run) -> bool:
+    """Whether a run was killed or interrupted, as far as is known, or is running."""
+    return run.results().get("status") in ("running", "interrupted")
 
 
 def holds(

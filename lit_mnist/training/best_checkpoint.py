@@ -50,7 +50,9 @@ class BestCheckpoint(ModelCheckpoint):
         """Saves nothing, as there is no score of these weights yet."""
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Reads the score to beat."""
+        """Reads the score to beat; a checkpoint that holds scores is of the weights validated."""
+        if self.measured:
+            self.validated.note_saved(trainer)
         stored = self._scores_in_file() if trainer.is_global_zero else {}
         self.to_beat = trainer.strategy.broadcast(stored)
         self._forget_best()
@@ -131,7 +133,8 @@ class BestCheckpoint(ModelCheckpoint):
             raise OtherWeightsError(other)
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Restores, as Lightning does in the same folder, what hooks read until training starts."""
+        """Restores scores and, in the same folder, what hooks read until training starts."""
+        self.measured = dict(state_dict.get("measured") or {})
         if state_dict.get("dirpath") == self.dirpath:
             super().load_state_dict(state_dict)
 

@@ -104,6 +104,8 @@ class MetricsCSV(Callback):
         if not self.measured:
             return
         self.rows, self.measured = self._with_ended(self.logged.of_epoch(trainer)), {}
+        if self.watch:
+            self.watch.ended = True
         if trainer.is_global_zero:
             self._write(self.rows)
             if self.watch:

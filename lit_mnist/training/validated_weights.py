@@ -35,6 +35,10 @@ class ValidatedWeights:
         """Records the norms of the weights in use."""
         self.noted = norms(trainer.lightning_module)
 
+    def note_saved(self, trainer: Trainer) -> None:
+        """Records the norms of what a checkpoint holds, which was validated before a resume."""
+        self.noted = norms(_saved(trainer))
+
     def changed(self, trainer: Trainer) -> str:
         """Names a weight that is not saved as it was validated; empty if all are."""
         # an average may be kept, and saved, in another precision than the one that is validated

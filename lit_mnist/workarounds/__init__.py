@@ -3,6 +3,7 @@
 applied           applies them for the duration of a command
 clipping          clips gradients where there are none
 decisions         what ranks must decide together
+event_files       TensorBoard's files in the order in which they were begun
 light_steps       training steps without needless overhead
 means             means over all ranks of what a module logs
 module_callbacks  the callbacks that a module brings

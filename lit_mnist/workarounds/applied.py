@@ -26,6 +26,7 @@ from lit_mnist.workarounds.decisions import (
     one_schedule,
     one_search,
 )
+from lit_mnist.workarounds.event_files import files_in_order
 from lit_mnist.workarounds.light_steps import light_steps
 from lit_mnist.workarounds.means import whole_means
 from lit_mnist.workarounds.module_callbacks import module_callbacks
@@ -91,6 +92,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "extra_state_in_force": extra_state_in_force,
     "kept_rows": kept_rows,
     "writer_errors": writer_errors,
+    "files_in_order": files_in_order,
     "one_schedule": one_schedule,
     "one_moment_to_validate": one_moment_to_validate,
     "one_search": one_search,

@@ -47,3 +47,14 @@ def test_in_a_fifth_of_tensorboard_s_time_where_there_are_pictures(here):
         assert len([*read(path)]) == 2
         took.append(time.process_time() - before)
     assert took[0] < took[1] / 5
+
+
+@pytest.mark.parametrize(("tag", "first"), [("hp_metric", 5), ("own-hp_metric", 5), ("acc", 0)])
+def test_lightning_s_placeholder_is_no_point_of_an_epoch(here, tag, first):
+    with SummaryWriter("x") as writer:
+        writer.add_scalar(tag, -1.0, 0)
+    before = {*kept_events.files("x")}
+    with SummaryWriter("x") as writer:
+        kept_events.purge(writer, 5, 1.0, [], [0])
+    (path,) = {*kept_events.files("x")} - before
+    assert [one.step for one in kept_events.events(path) if one.HasField("session_log")] == [first]

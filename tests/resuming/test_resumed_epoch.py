@@ -5,7 +5,7 @@ from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_mnist.models import DenseModule
 from tests.fitting import fitted, recipe
-from tests.stopping import STOP_AT, assert_same_end, folder, rows, stopped
+from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, rows, stopped
 
 
 def test_a_resumed_run_validates_after_a_skipped_epoch(run_cli, monkeypatch):
@@ -89,3 +89,28 @@ def test_a_step_that_a_validation_follows_is_ended_once(run_cli):
         fitted(run_cli(*fit, "--name", name, "--trainer.max_steps", steps))
     assert_same_end(folder("whole"), folder("cut"))
     assert float(rows(folder("cut"))[-1]["lr"]) < 0.1
+
+
+class Halves(DenseModule):
+    """Halves its rate at the end of each epoch, and changes a weight at the end of training."""
+
+    def configure_optimizers(self):
+        sgd = SGD(self.parameters(), lr=0.1)
+        plateau = ReduceLROnPlateau(sgd, patience=-1, factor=0.5, threshold=1)
+        return {"optimizer": sgd, "lr_scheduler": {"scheduler": plateau, "monitor": "train_loss"}}
+
+    def on_train_end(self):
+        next(self.parameters()).data.mul_(0.5)
+
+
+def test_a_schedule_is_stepped_once_at_the_end_of_training(run_cli, monkeypatch):
+    same = ("--model", f"{__name__}.Halves", STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "end of 1", "fit", *same, "--name", "cut")
+    for epochs, rate in (("2", 0.025), ("3", 0.0125)):
+        fitted(run_cli("fit", *same, "--name", "cut", "--trainer.max_epochs", epochs))
+        if epochs == "2":
+            assert_same_end(folder("whole"), folder("cut"))
+        (schedule,) = checkpoint("last", folder("cut"))["lr_schedulers"]
+        assert schedule["_last_lr"] == [rate]
+    assert [float(row["lr"]) for row in rows(folder("cut"))] == [0.1, 0.05, 0.025]

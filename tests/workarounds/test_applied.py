@@ -262,6 +262,7 @@ CHANGED = (
     (WeightAveraging, "on_save_checkpoint"),
     (csv_logs._ExperimentWriter, "_check_log_dir_exists"),
     (event_file_writer._AsyncWriterThread, "run"),
+    (event_file_writer.EventFileWriter, "__init__"),
     (event_file_writer._AsyncWriter, "_check_worker_status"),
     (callback_connector._CallbackConnector, "_attach_model_callbacks"),
     (AsyncCheckpointIO, "load_checkpoint"),
