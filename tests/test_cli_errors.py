@@ -106,7 +106,7 @@ def test_a_machine_that_allows_no_more_threads_is_reported(run_cli, monkeypatch)
         raise RuntimeError("can't start new thread")
 
     with monkeypatch.context() as patch:
-        patch.setattr("threading._start_new_thread", refuse)
+        patch.setattr("threading.Thread.start", refuse)
         status, _, problems = run_cli("fit")
     assert status == 2
     remedy = "end other programs, or allow more with ulimit -u or -v"

@@ -17,7 +17,7 @@ from torch import Tensor
 from lit_mnist.errors import UserError
 
 
-@dataclasses.dataclass(slots=True)
+@dataclasses.dataclass(slots=True, eq=False)  # tensors have no answer to `==`
 class Batch:
     """A batch of B images on this rank; `images, labels = batch` unpacks it as any loader's."""
 

@@ -27,7 +27,7 @@ class Dropout(nn.Dropout):
     @torch.no_grad()
     def _mask(self, x: Tensor) -> Tensor:
         """Returns a mask of zeros and scaled ones, with the memory layout of `x`."""
-        dropped = round(self.p * _STEPS)
+        dropped = min(round(self.p * _STEPS), _STEPS - 1)  # 1 would drop all and divide by 0
         draws = torch.empty(-(-x.numel() // 4), dtype=torch.int64)
         draws.random_(torch.iinfo(torch.int64).min, None)  # all 64 bits; the default leaves one out
         # Compared in place, as 16-bit zeros and ones become floats faster than booleans do

@@ -62,6 +62,11 @@ def test_rates_0_and_1_keep_all_or_nothing(rate):
     assert torch.equal(Dropout(rate)(torch.ones(9)), torch.full((9,), 1 - rate))
 
 
+def test_a_rate_that_would_round_to_1_drops_nearly_all():
+    torch.manual_seed(0)
+    assert 0 <= int(Dropout(1 - 2**-18)(torch.ones(100_000)).count_nonzero()) < 20
+
+
 def test_does_nothing_in_evaluation():
     x = torch.rand(7)
     assert Dropout(0.5).eval()(x) is x
