@@ -47,7 +47,7 @@ def test_paper_grain_is_not_ink():
 
 
 def test_dense_strokes_covering_the_middle_are_ink():
-    picture = write(canvas(28, 28, 255), "8", 4, 25, ink=0, height=22, pen=6)
+    picture = write(canvas(28, 28, 255), "8", 4, 25, ink=0, height=22, pen=2)
 
     found = find_ink(picture)
 

@@ -8,7 +8,7 @@ from lit_mnist.pictures.form import mnist_form
 from lit_mnist.pictures.read import digit_images, digits_in, read_paths, read_picture
 from tests.pictures.written import canvas, paper, write
 
-SEVEN = mnist_form(write(canvas(300, 300), "7", 60, 250, height=200, pen=30) / np.float32(255))
+SEVEN = mnist_form(write(canvas(300, 300), "7", 60, 250, height=200, pen=20) / np.float32(255))
 
 
 def save(path, pixels, **options):

@@ -1,4 +1,4 @@
-"""Digits drawn with OpenCV's font, as pictures of known content."""
+"""Digits drawn with OpenCV's font, as pictures of known content; OpenCV 5 ignores the pen."""
 
 import cv2
 import numpy as np
