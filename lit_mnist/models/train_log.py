@@ -1,6 +1,7 @@
 """Logs train_loss and lr once an epoch, even if a subclass overrides Lightning's hooks."""
 
 from collections.abc import Mapping
+from contextlib import suppress
 from typing import Any
 
 import torch
@@ -104,7 +105,15 @@ class TrainLog(Callback):
             if optimizer is not self.watched:
                 self.lr = self.lr if self.watched is None else None
                 self.watched = optimizer
-                optimizer.register_step_pre_hook(self._note_rate)
+                with suppress(AttributeError):  # a user's class need not have PyTorch's hooks
+                    optimizer.register_step_pre_hook(self._note_rate)
+
+    def on_before_optimizer_step(
+        self, trainer: Trainer, pl_module: LightningModule, optimizer: Optimizer
+    ) -> None:
+        """Notes the rate, which a `training_step` may have set, or which no hook has noted."""
+        if optimizer is self.watched:
+            self._note_rate(optimizer)
 
     def on_train_batch_end(
         self, trainer: Trainer, pl_module: LightningModule, outputs: Any, batch: Any, batch_idx: int
@@ -152,7 +161,7 @@ class TrainLog(Callback):
 
     def _note_rate(self, optimizer: Optimizer, *_: Any) -> None:
         for group in optimizer.param_groups[:1]:  # none if the module returns no optimizer
-            rate = group["lr"]  # as a tensor, a schedule changes it in place
+            rate = group.get("lr")  # as a tensor, a schedule changes it in place
             self.lr = rate.clone() if isinstance(rate, Tensor) else rate
 
 

@@ -3,17 +3,20 @@
 from typing import Any
 
 import torch
-from lightning.pytorch import Callback, LightningModule, Trainer
+from lightning.pytorch import LightningModule, Trainer
 from lightning.pytorch.callbacks import BaseFinetuning
 from lightning.pytorch.trainer.states import TrainerFn
 from torch.nn.modules.batchnorm import _BatchNorm
 from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist import trainers
+from lit_mnist.resuming.after_start import AfterStart
 from lit_mnist.runs import entries
 
+Names = dict[str, set[str]]  # of weights or layers, by kind
 
-class Frozen(Callback):
+
+class Frozen(AfterStart):
     """Saves in checkpoints what is frozen, or in evaluation mode, restores it, and informs DDP.
 
     At a resume, BaseFinetuning freezes again all that it froze at the start, even layers that it
@@ -28,12 +31,10 @@ class Frozen(Callback):
     def __init__(self) -> None:
         self.averaged: list[str] = []  # names of the weights whose gradients DDP averages
         self.before: dict[str, list[str]] = {}  # what was frozen before training, or a resume
+        # What is to be frozen, and what was before, until training has started
+        self.loaded: tuple[Names, Names] | None = None
 
     def on_fit_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes what the module and its callbacks have frozen before training."""
-        self.before = self.before or _frozen(trainer, pl_module)
-
-    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Notes for which weights DDP was built."""
         self.averaged = _trained(pl_module)
 
@@ -41,39 +42,64 @@ class Frozen(Callback):
         self, trainer: Trainer, pl_module: LightningModule, batch: Any, batch_idx: int
     ) -> None:
         """Rebuilds DDP before a batch that trains other weights than the one before."""
-        strategy: Any = trainer.strategy
-        if not isinstance(strategy.model, DistributedDataParallel):
-            return
-        trained = _trained(pl_module)
-        if trained != self.averaged:
-            self.averaged, strategy.model = trained, pl_module
-            _wait(strategy.root_device)
-            strategy.configure_ddp()
-            _wait(strategy.root_device)
+        self._inform_ddp(trainer, pl_module)
 
     def on_save_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
         """Saves the names of what is frozen, and of what was before training."""
-        checkpoint[entries.FROZEN] = {**_frozen(trainer, pl_module), "before": self.before}
+        now = _frozen(trainer, pl_module)
+        checkpoint[entries.FROZEN] = {**now, "before": self.before or now}
         _note_groups(trainer, pl_module)
 
     def on_load_checkpoint(
         self, trainer: Trainer, pl_module: LightningModule, checkpoint: dict[str, Any]
     ) -> None:
-        """Freezes these and no others, after `setup` and before DDP looks for trainable weights.
+        """Keeps what is to be frozen until training has started.
 
-        A layer that the module now freezes or leaves free otherwise than when the run began, as in
-        a run that begins with a checkpoint of another, stays as the module has it.
+        An optimizer may be made of the weights that are not frozen. At a resume, it has to be made
+        of those of which it was made when the run began, or else its state would not fit them.
         """
         saved = entries.get(checkpoint, entries.FROZEN)
         if trainer.state.fn != TrainerFn.FITTING or saved is None:
             return
-        self.before = now = _frozen(trainer, pl_module)
-        for kind, (attribute, parts) in _freezable(pl_module).items():
-            changed = {*now[kind]} ^ {*saved["before"].get(kind, now[kind])}
-            for name in parts.keys() - changed:
-                setattr(parts[name], attribute, name not in saved[kind])
+        names = {kind: {*saved[kind]} for kind in _freezable(pl_module)}
+        if trainers.resumes(trainer):
+            self.loaded = names, {kind: {*saved["before"][kind]} for kind in saved["before"]}
+        else:  # a search ends, of which nothing is to stay
+            _restore(pl_module, names, {})
+
+    def after_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
+        """Freezes what was frozen, and nothing else, behind all hooks of the start.
+
+        A layer that the module now freezes or leaves free otherwise than when the run began, as in
+        a run that begins with a checkpoint of another, stays as the module has it.
+        """
+        now = _frozen(trainer, pl_module)
+        if self.loaded:
+            names, before = self.loaded
+            changed = {kind: {*now[kind]} ^ before.get(kind, {*now[kind]}) for kind in now}
+            _restore(pl_module, names, changed)
+        self.before, self.loaded = now, None
+        self._inform_ddp(trainer, pl_module)  # now, as it makes all ranks' buffers the same
+
+    def _inform_ddp(self, trainer: Trainer, module: LightningModule) -> None:
+        strategy: Any = trainer.strategy
+        if not isinstance(strategy.model, DistributedDataParallel):
+            return
+        trained = _trained(module)
+        if trained != self.averaged:
+            self.averaged, strategy.model = trained, module
+            _wait(strategy.root_device)
+            strategy.configure_ddp()
+            _wait(strategy.root_device)
+
+
+def _restore(module: LightningModule, names: Names, but: Names) -> None:
+    """Freezes what is named, and nothing else; leaves some parts as they are."""
+    for kind, (attribute, parts) in _freezable(module).items():
+        for name in parts.keys() - but.get(kind, set()):
+            setattr(parts[name], attribute, name not in names[kind])
 
 
 def _note_groups(trainer: Trainer, module: LightningModule) -> None:

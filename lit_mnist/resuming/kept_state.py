@@ -63,14 +63,16 @@ def _metrics(module: LightningModule) -> Iterator[None]:
 @contextmanager
 def _optimization(trainer: Trainer) -> Iterator[None]:
     """Keeps the states of optimizers and schedules; a hook may set others, which have their own."""
-    optimizers = [copy.deepcopy(one.state_dict()) for one in trainer.optimizers]
+    optimizers = [
+        (len(one.param_groups), copy.deepcopy(one.state_dict())) for one in trainer.optimizers
+    ]
     schedules = [
         (config.scheduler, copy.deepcopy(config.scheduler.state_dict()))
         for config in trainer.lr_scheduler_configs
     ]
     yield
-    for optimizer, state in zip(trainer.optimizers, optimizers, strict=False):
-        if len(optimizer.param_groups) == len(state["param_groups"]):
+    for optimizer, (groups, state) in zip(trainer.optimizers, optimizers, strict=False):
+        if len(optimizer.param_groups) == groups:
             optimizer.load_state_dict(state)
     for schedule, state in schedules:
         schedule.load_state_dict(state)

@@ -24,7 +24,7 @@ _NO_SHAPE = {"last_epoch", "lr", "base_lr", "max_lr", "swa_lr"}
 _PLACE = {"global_step", "current_epoch"}
 
 
-def changed(made: Any, stored: Mapping[str, Any]) -> Iterator[str]:
+def changed(made: Any, stored: Any) -> Iterator[str]:
     """Yields the arguments in which a schedule differs from a stored one, with both values.
 
     Those of our `Plateau` are the options of its module, of which `fit` tells.
@@ -33,9 +33,9 @@ def changed(made: Any, stored: Mapping[str, Any]) -> Iterator[str]:
         made: The schedule, before the state is loaded.
         stored: The state.
     """
-    if isinstance(made, Plateau):
-        return
     now = made.state_dict()
+    if isinstance(made, Plateau) or not (isinstance(now, Mapping) and isinstance(stored, Mapping)):
+        return  # a user's state may be anything
     yield from _different(_arguments(made) | _COMPUTED, stored, now)
     functions = zip(*(state.get("lr_lambdas", ()) for state in (stored, now)), strict=False)
     for function, (before, after) in zip(getattr(made, "lr_lambdas", ()), functions, strict=False):

@@ -15,19 +15,23 @@ def is_known(made: Any) -> bool:
     return type(made).__module__.partition(".")[0] in ("torch", "lit_mnist")
 
 
-def of_groups(optimizer: Optimizer) -> dict[str, Any]:
-    """Returns the structure of an optimizer's groups of weights; of a user's, only its weights."""
-    groups = optimizer.state_dict().get("param_groups")
-    if groups is None:  # a user's own state
-        return {}
+def of_groups(optimizer: Optimizer) -> dict[str, Any] | None:
+    """Returns the structure of an optimizer's groups of weights; of a user's, only its weights.
+
+    None if a user's own state has no such groups.
+    """
+    state: Any = optimizer.state_dict()
+    groups = state.get("param_groups") if isinstance(state, dict) else None
+    if groups is None:
+        return None
     known = groups if is_known(optimizer) else [{"params": one["params"]} for one in groups]
     return {"param_groups": known}
 
 
-def of_schedule(schedule: Any) -> dict[str, Any]:
-    """Returns the structure of a schedule's state; a user's class or function may keep anything."""
+def of_schedule(schedule: Any) -> dict[str, Any] | None:
+    """Returns the structure of a schedule's state; None of a user's, which may keep anything."""
     if not is_known(schedule):
-        return {}
+        return None
     parts = [of_schedule(one) for one in getattr(schedule, "_schedulers", ())]
     functions = [None for _ in getattr(schedule, "lr_lambdas", ())]
     state, of_users = schedule.state_dict(), {"_schedulers": parts, "lr_lambdas": functions}

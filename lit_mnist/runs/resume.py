@@ -117,11 +117,11 @@ def resume_point(
 
 def _why_again(run: Run) -> str:
     """Returns what a run's only checkpoint lacks if it is from within the first epoch."""
-    if run.last.exists() or run.metrics_csv.exists():
-        return ""
-    with suppress(UserError):
-        best = checkpoints.read(run.best)
-        return "" if checkpoints.progress(best)[0] else checkpoints.lack(best)
+    with suppress(UserError):  # that epoch's row is there if it was killed before its `last.ckpt`
+        later = len(run.history()) > 1 or run.results().get("status") == "complete"
+        if not (later or run.last.exists()):
+            best = checkpoints.read(run.best)
+            return "" if checkpoints.progress(best)[0] else checkpoints.lack(best)
     return ""
 
 

@@ -13,7 +13,7 @@ from lit_mnist.data.batches import Batch
 from lit_mnist.errors import UserError
 from lit_mnist.models.modules import DenseModule
 from lit_mnist.models.train_log import TrainLog
-from tests.fitting import column, fitted
+from tests.fitting import column, fitted, rows
 from tests.models.test_modules import quiet_trainer
 from tests.no_dropout import LinearModule
 
@@ -81,6 +81,46 @@ class TensorRate(LinearModule):
 def test_a_rate_in_a_tensor_is_that_of_its_epoch(run_cli):
     fitted(run_cli("fit", "--model", f"{__name__}.TensorRate", "--trainer.max_epochs", "3"))
     assert column("lr") == pytest.approx([0.01, 0.005, 0.0025])
+
+
+class SetsRate(LinearModule):
+    """Sets the rate in its step, as one may that goes by no schedule."""
+
+    def training_step(self, batch, batch_idx):
+        for group in self.optimizers().param_groups:
+            group["lr"] = 0.01 / (1 + self.global_step)
+        return super().training_step(batch, batch_idx)
+
+
+class NoRate:
+    """All that Lightning asks of an optimizer, and no rate in its groups."""
+
+    def __init__(self, weights):
+        self.param_groups, self.state, self.defaults = [{"params": [*weights]}], {}, {}
+
+    def step(self, closure):
+        return closure()
+
+    def zero_grad(self):
+        """Has no gradient."""
+
+    def state_dict(self):
+        return {}
+
+    def load_state_dict(self, state):
+        """Has none."""
+
+
+class HasNoRate(LinearModule):
+    def configure_optimizers(self):
+        return NoRate(self.parameters())
+
+
+def test_a_rate_that_is_set_in_a_step_is_that_of_its_epoch_and_none_is_blank(run_cli):
+    for name in ("SetsRate", "HasNoRate"):
+        fitted(run_cli("fit", "--model", f"{__name__}.{name}", "--name", name))
+    assert column("lr", "SetsRate") == pytest.approx([0.01 / 9, 0.01 / 18])
+    assert [row["lr"] for row in rows("HasNoRate")] == ["", ""]
 
 
 class DropsNaN(DenseModule):

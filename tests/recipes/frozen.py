@@ -54,6 +54,42 @@ class TrainsUnfrozen(DenseModule):
         return torch.optim.Adam([weights for weights in self.parameters() if weights.requires_grad])
 
 
+class Probe(TrainsUnfrozen):
+    """Trains its last layer alone, once the optimizer is made; all but it are free before."""
+
+    def on_fit_start(self):
+        self.net[1].requires_grad_(False)
+
+    def on_train_start(self):
+        self.net[4].requires_grad_(False)
+
+
+class UnfreezesByEpoch(TrainsUnfrozen):
+    """Trains the first layer from the second epoch on, with a state from then on."""
+
+    def on_train_epoch_start(self):
+        self.net[1].requires_grad_(self.current_epoch > 0)
+
+
+class Alternates(DenseModule):
+    """Trains one of two weights at a time; the first in an epoch of an even number is faster."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[1].bias.requires_grad_(False)
+
+    def on_train_epoch_start(self):
+        odd = self.current_epoch % 2 == 1
+        self.net[1].weight.requires_grad_(not odd)
+        self.net[1].bias.requires_grad_(odd)
+
+    def configure_optimizers(self):
+        both = (self.net[1].weight, self.net[1].bias)
+        fast, slow = ([one for one in both if one.requires_grad is free] for free in (True, False))
+        groups = [{"params": fast, "lr": 0.1}, {"params": slow, "lr": 0.001}]
+        return torch.optim.SGD(groups, momentum=0.9)
+
+
 class UnfreezesByHand(TrainsUnfrozen):
     """Trains the first layer from the second epoch on, as a group of its own."""
 

@@ -74,11 +74,14 @@ class NoOptimizer(DenseModule):
 
 
 class Lookahead(torch.optim.Optimizer):
-    """Keeps a state of its own form, around that of another optimizer."""
+    """Keeps a state of its own form, around that of another optimizer, and calls no super()."""
 
     def __init__(self, inner):
-        super().__init__(inner.param_groups, {})
         self.inner, self.param_groups, self.lowest = inner, inner.param_groups, float("inf")
+        self.defaults, self.state = inner.defaults, inner.state
+
+    def zero_grad(self, set_to_none=True):
+        self.inner.zero_grad(set_to_none)
 
     def step(self, closure=None):
         return self.inner.step(closure)
@@ -114,14 +117,39 @@ class Impatient(ReduceLROnPlateau):
         self.patience += 1
 
 
+class Counts:
+    """A schedule without PyTorch's base class, whose state is a number."""
+
+    def __init__(self, optimizer):
+        self.optimizer, self.steps = optimizer, 0
+
+    def step(self):
+        self.steps += 1
+        for group in self.optimizer.param_groups:
+            group["betas"] = (0.9 - 0.01 * self.steps, 0.999)
+
+    def state_dict(self):
+        return self.steps
+
+    def load_state_dict(self, state):
+        self.steps = state
+
+
 class OwnOptimization(DenseModule):
-    """An optimizer and a schedule of a user's own classes."""
+    """An optimizer and schedules of a user's own classes."""
+
+    def on_train_epoch_start(self):
+        """Is called again where an epoch is resumed."""
+
+    def lr_scheduler_step(self, scheduler, metric):
+        scheduler.step(*([] if metric is None else [metric]))
 
     def configure_optimizers(self):
         optimizer = Lookahead(super().configure_optimizers())
         restless = {"scheduler": Restless(optimizer, 6), "interval": "step"}
         plateau = Impatient(optimizer, patience=1, threshold=0.5)
-        return [optimizer], [restless, {"scheduler": plateau, "monitor": "val_loss"}]
+        watching = {"scheduler": plateau, "monitor": "val_loss"}
+        return [optimizer], [restless, watching, {"scheduler": Counts(optimizer)}]
 
 
 class Accumulating(DenseModule):

@@ -15,8 +15,15 @@ from tests.stopping import STOP_AT, assert_same_end, folder, stopped
 
 
 def fitting(validating=False, **more):
-    state = SimpleNamespace(fn=TrainerFn.FITTING)
-    return SimpleNamespace(state=state, validating=validating, callbacks=(), **more)
+    given = {"state": SimpleNamespace(fn=TrainerFn.FITTING), "validating": validating}
+    alone = SimpleNamespace(model=None)
+    return SimpleNamespace(**given, callbacks=(), ckpt_path="last.ckpt", strategy=alone, **more)
+
+
+def resumed(net, checkpoint):
+    frozen = Frozen()
+    frozen.on_load_checkpoint(fitting(), net, checkpoint)
+    frozen.after_start(fitting(), net)
 
 
 def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):
@@ -28,7 +35,7 @@ def test_ddp_is_built_anew_while_the_gpu_does_nothing_else(monkeypatch):
         configure_ddp=lambda: done.append("built"),
     )
     trainer, frozen = SimpleNamespace(strategy=strategy), Frozen()
-    frozen.on_train_start(trainer, net)
+    frozen.on_fit_start(trainer, net)
     frozen.on_train_batch_start(trainer, net, None, 0)
     assert done == []
     net.bias.requires_grad_(False)
@@ -43,11 +50,11 @@ def test_only_what_the_module_no_longer_freezes_by_itself_stays_free(freezes):
     before, now = (nn.Sequential(nn.Linear(1, 1), nn.Linear(1, 1)) for _ in range(2))
     before[0].requires_grad_(False)
     frozen = Frozen()
-    frozen.on_fit_start(trainer, before)
+    frozen.after_start(trainer, before)
     before[1].requires_grad_(False)  # while it is trained
     frozen.on_save_checkpoint(trainer, before, checkpoint)
     now[0].requires_grad_(not freezes)
-    Frozen().on_load_checkpoint(trainer, now, checkpoint)
+    resumed(now, checkpoint)
     assert [layer.weight.requires_grad for layer in now] == [not freezes, False]
 
 
@@ -70,14 +77,28 @@ def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkey
     assert_same_end(folder("whole"), folder("cut"))
 
 
+@pytest.mark.parametrize(
+    ("name", "moment"), [("Probe", "5"), ("UnfreezesByEpoch", "5"), ("Alternates", "14")]
+)
+def test_an_optimizer_of_what_is_not_frozen_goes_on_once_that_has_changed(
+    run_cli, monkeypatch, name, moment
+):
+    same = (*recipe(name), STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
+    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 def test_a_checkpoint_saved_during_a_validation_has_the_modes_of_training():
     net = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
     modes = {name: name != "1" for name, _ in net.named_modules()}
     loop = SimpleNamespace(val_loop=SimpleNamespace(_module_mode=SimpleNamespace(mode=modes)))
     trainer = fitting(validating=True, fit_loop=SimpleNamespace(epoch_loop=loop))
-    checkpoint = {}
-    Frozen().on_save_checkpoint(trainer, net.eval(), checkpoint)
+    frozen, checkpoint = Frozen(), {}
+    frozen.after_start(fitting(), nn.Sequential(nn.Linear(1, 1), nn.Dropout()))
+    frozen.on_save_checkpoint(trainer, net.eval(), checkpoint)
     assert checkpoint[entries.FROZEN]["evaluating"] == ["1"]
     now = nn.Sequential(nn.Linear(1, 1), nn.Dropout())
-    Frozen().on_load_checkpoint(fitting(), now, checkpoint)
+    resumed(now, checkpoint)
     assert [one.training for one in now.modules()] == [True, True, False]

@@ -275,6 +275,15 @@ def test_an_only_checkpoint_that_lacks_something_is_no_hindrance_in_the_first_ep
     torch.save(lacking, run.best)
     assert resume_point(run, CONFIG) is None
     assert "without its gradients; starting again" in capsys.readouterr().out
+    rows = ["epoch,val_acc\n", "0,0.9\n", "1,0.9\n"]
+    run.metrics_csv.write_text("".join(rows[:2]))  # killed before that epoch's last.ckpt
+    assert resume_point(run, CONFIG) is None
+    for status, more in (("complete", rows[:2]), ("running", rows)):  # last.ckpt was removed
+        run.update_results(status=status)
+        run.metrics_csv.write_text("".join(more))
+        with pytest.raises(UserError, match=r"best\.ckpt: saved between the batches"):
+            resume_point(run, CONFIG)
+    run.metrics_csv.unlink()
     fit["epoch_progress"]["current"]["processed"] = 1
     torch.save(lacking, run.best)
     with pytest.raises(UserError, match=r"best\.ckpt: saved between the batches"):
