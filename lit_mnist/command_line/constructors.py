@@ -124,8 +124,10 @@ def failed(error: BaseException) -> UserError | None:
     for cause in _causes(error):
         frames = list(traceback.walk_tb(cause.__traceback__))
         for place, (frame, _) in enumerate(frames):
-            made = frame.f_locals.get("self")
-            if frame.f_code.co_name == "__init__" and isinstance(made, (LightningModule, Callback)):
+            code = frame.f_code
+            # the first parameter, as not everyone calls it self
+            made = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
+            if code.co_name == "__init__" and isinstance(made, (LightningModule, Callback)):
                 called = [(one.f_code.co_filename, line) for one, line in frames[place:]]
                 return _error_of(made, cause, called)
     return None

@@ -48,7 +48,8 @@ def say_done(run: Run, options: dict[str, Any], begin: StartingPoint) -> None:
         print(f"{begin.done}; raise it")
         return
     epochs, ended = begin.resume.epochs, begin.resume.ended or Ended(begin.done)
-    print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}; {begin.done}.")
+    left = begin.resume.left and f" (the last {begin.resume.left})"
+    print(f"{run.folder} is complete: {epochs} epoch{'s' * (epochs != 1)}{left}; {begin.done}.")
     remedy = ended.remedy or ("raise that limit" if ended.limit else "")
     train_on = f"To train on, {remedy}; to" if remedy else "To"
     print(f"{train_on} start afresh, add --fresh.")

@@ -35,6 +35,12 @@ def traced(model: WholeModel, pixels: str) -> ExportedProgram:
         with quiet(), torch.no_grad():
             program = torch.export.export(model, (images,), dynamic_shapes=SHAPES, strict=False)
     except Exception as error:  # a user's network may raise anything
+        if "specialized it to be a constant" in str(error):  # torch's words on SHAPES
+            raise UserError(
+                "the network cannot be traced for any number of images, as it computes with a fixed"
+                " one; take x.shape[0] for len(x), and -1 or x.shape[0] for a number that you have"
+                " written, or take --format safetensors"
+            ) from error
         raise UserError(
             f"the network cannot be traced ({first_line(error)}); avoid branches"
             " that depend on pixels or on the batch size, or take --format safetensors"
@@ -69,4 +75,4 @@ def first_line(error: BaseException) -> str:
     while error.__cause__ is not None:
         error = error.__cause__
     text = _COLOUR.sub("", str(error)).strip() or type(error).__name__
-    return text.splitlines()[0][:150]
+    return text.splitlines()[0].partition(" For more information, run with TORCH_LOGS")[0][:150]

@@ -31,6 +31,7 @@ from lit_mnist.reports.digits_table import (
 from lit_mnist.reports.figures import DIGITS
 from lit_mnist.reports.predictions import Collector, Predictions, probabilities
 from lit_mnist.runs.folder import Run
+from lit_mnist.shape import CLASSES
 from lit_mnist.training import changed_images
 
 NAMES = ("digits.csv", "digits.json", "digits.png")
@@ -70,6 +71,7 @@ class PredictReport(Collector):
         self.run, self.folder = run, output or run.folder
         self.abstention = Abstention.of(run.results(), weights_sha256)
         self.weights_sha256 = weights_sha256
+        self.discards = False  # whether a user's predict_step has returned something else
 
     def on_predict_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Starts capturing the nets' features, for the detector of images that are no digit."""
@@ -82,6 +84,8 @@ class PredictReport(Collector):
         """Collects the batch's predictions."""
         features = self.features.take(len(batch.labels))
         predicted = probabilities(outputs, pl_module, batch)
+        ours = type(pl_module).predict_step.__module__.startswith("lit_mnist.")
+        self.discards |= predicted is not outputs and not ours  # ours may have returned NaN
         again = self.features.take(len(predicted))  # if the module was evaluated once more
         features = again if again.shape[1] else features
         self.collect(batch, predicted, features=None if self.cascade else features)
@@ -103,6 +107,11 @@ class PredictReport(Collector):
             self.abstention, self.weights_sha256 = Abstention(), ""  # as if never tested
         if changed:
             print(f"{changed}: these are not the answers to your pictures")
+        if self.discards:
+            print(
+                f"{type(pl_module).__name__}: its own predict_step returns no probabilities"
+                f" (N, {CLASSES}), so these answers are what `evaluate` returns"
+            )
         names = class_names(data.dataset)
         chances = predictions.probabilities.numpy()
         sure = self.abstention.sure(chances)

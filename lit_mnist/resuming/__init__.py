@@ -14,6 +14,7 @@ lacks              notes what a checkpoint lacks for an exact resume
 last_metrics       keeps the last value of all that was logged
 metric_states      what a user's metrics have counted
 own_patience       the patience of EarlyStopping as it is set now, and its stop
+own_generators     keeps the states of generators that modules and callbacks have
 own_passes         keeps how many passes a user's own loops have made
 partial_logs       keeps what a module has logged of an epoch, and its metrics
 pending_gradients  keeps the gradients that a module's own optimization has not used

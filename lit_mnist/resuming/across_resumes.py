@@ -8,6 +8,7 @@ from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.resuming.generators import Generators
 from lit_mnist.resuming.lacks import Lacks
 from lit_mnist.resuming.last_metrics import LastMetrics
+from lit_mnist.resuming.own_generators import OwnGenerators
 from lit_mnist.resuming.own_passes import OwnPasses
 from lit_mnist.resuming.partial_logs import PartialLogs
 from lit_mnist.resuming.pending_gradients import PendingGradients
@@ -30,7 +31,7 @@ def keepers() -> list[Callback]:
     weights: list[Callback] = [Searched(), Frozen(), *gradients, RankBuffers()]
     # Those before it restore what the hooks that ResumedEpoch calls must not change
     others: list[Callback] = [OwnPasses(), Spikes(), SavedSteps(), Lacks()]
-    return [*logs, *weights, Generators(), ResumedEpoch(), *others]
+    return [*logs, *weights, Generators(), ResumedEpoch(), OwnGenerators(), *others]
 
 
 def in_order(callbacks: Iterable[Callback]) -> list[Callback]:

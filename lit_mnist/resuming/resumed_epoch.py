@@ -17,8 +17,9 @@ class ResumedEpoch(AfterStart):
 
     1. A ReduceLROnPlateau is stepped after the checkpoint of the step or epoch is saved. A run
        resumed from that checkpoint never makes up for the step, nor does Lightning step it at the
-       end of an epoch that was resumed (Lightning #14699). Our `Plateau` is stepped before its
-       checkpoint and needs none of this.
+       end of an epoch that was resumed (Lightning #14699), unless it is told there that the loop
+       is no longer restarting. Our `Plateau` is stepped before its checkpoint and needs none of
+       this.
     2. A run resumed within an epoch does not call `on_train_epoch_start`, in which callbacks and
        modules set up the epoch: `after_start` calls it.
     3. A batch at which `on_train_batch_start` ended an epoch by returning -1 is never counted as
@@ -77,9 +78,7 @@ class ResumedEpoch(AfterStart):
         self.checkpoint = {}
 
     def on_train_epoch_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Steps the schedules that Lightning has skipped after a resumed epoch."""
-        if self.resumed:
-            _step(trainer, self._values(trainer))
+        """Forgets what was due before."""
         self.due, self.resumed = None, False
 
     def on_train_batch_end(
@@ -90,13 +89,15 @@ class ResumedEpoch(AfterStart):
         self.due = ("step", batch_idx) if complete else None
 
     def on_train_epoch_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Notes that schedules with interval "epoch" are due, once an epoch is complete."""
+        """Notes that schedules with interval "epoch" are due, once an epoch is complete.
+
+        Lightning steps them behind this hook, before any hook of the next epoch's start.
+        """
+        trainer.fit_loop._restarting = False  # it would leave out those of a resumed epoch
         self.due = ("epoch", trainer.current_epoch) if trainer.is_last_batch else None
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Likewise behind the last epoch; a checkpoint that is saved from now on needs no step."""
-        if self.resumed:
-            _step(trainer, self._values(trainer))
+        """Likewise; a checkpoint that is saved from now on needs no step."""
         self.due, self.resumed = None, False
 
     def _values(self, trainer: Trainer) -> dict[int, float]:

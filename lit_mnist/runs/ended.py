@@ -42,11 +42,13 @@ def why_ended(
     results, done = run.results(), Progress.of(checkpoint)
     killed = results.get("status") != "complete" and not entries.get(checkpoint, entries.AT_END)
     raised = [line for line in changes(before, config) if line.startswith(LIMITS)]
-    limit = limits.reached(config, done, ends.timers)
+    left = limits.left_out(checkpoint)  # by a limit other than that of epochs
+    within = left and limits.reached(config, done._replace(epochs=done.epochs - 1), ends.timers)
+    limit = within or limits.reached(config, done, ends.timers)
     untold = was_stopped(run) and "due" in entries.get(checkpoint, entries.LOGGED, {})
     more = ends.acts or untold or checkpoints.progress(checkpoint)[1] > 0  # an epoch is cut short
     if limit and not (killed and more and not checkpoints.lack(checkpoint)):
-        limits.check_effect(raised, limit)
+        limits.check_effect(raised, limit, left)
         return _at_limit(limit, before, done)
     if killed:
         return None

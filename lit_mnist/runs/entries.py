@@ -20,6 +20,7 @@ LOGS = f"{_PREFIX}train_logs"  # for each rank, the sums of logged values and of
 GRADIENTS = f"{_PREFIX}gradients"  # for each rank, those that no optimizer has used, by weight
 BUFFERS = f"{_PREFIX}buffers"  # for each rank, those that differ from the first rank's, by name
 GENERATORS = f"{_PREFIX}generators"  # the states of the generators on each rank
+OWN_GENERATORS = f"{_PREFIX}own_generators"  # for each rank, those of the user's, by place
 FROZEN = f"{_PREFIX}frozen"  # names of weights, batch norms without statistics, layers in eval mode
 KINDS = f"{_PREFIX}optimization"  # names of the classes of the optimizers, and of the schedules
 SCHEDULES = f"{_PREFIX}schedules_made"  # their states before training: the arguments of each
@@ -45,6 +46,7 @@ OF_TRAINING = frozenset(
         *(WEIGHTS, AT_END, LACKS, SCORES, LOGS, GRADIENTS, GENERATORS, FROZEN, KINDS, PLATEAUS),
         *(SPIKES, LAST_METRICS, OWN_PASSES, VALIDATED, SCHEDULES, SEARCHED, CUT_SHORT, LOGGED),
         *(SAVED_STEPS, SAVED_FILES, DEFERRED, SEEN, BUFFERS, RELOADED, ASKED),
+        OWN_GENERATORS,
     ]
 )
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 from lightning.pytorch.callbacks import Timer
 
 from lit_mnist.errors import UserError
-from lit_mnist.runs import callback_kinds, checkpoints
+from lit_mnist.runs import callback_kinds, checkpoints, entries
 
 # What `results.json` may name as the limit that has ended a run
 OPTIONS = ("max_epochs", "max_steps", "max_time", "limit_train_batches")
@@ -117,12 +117,27 @@ def exceeded(config: dict[str, Any], checkpoint: dict[str, Any]) -> list[str]:
     ]
 
 
-def check_effect(raised: list[str], reached_limit: Limit) -> None:
+def left_out(checkpoint: dict[str, Any]) -> str:
+    """Says that the rest of the last epoch is never trained; empty if that epoch was whole.
+
+    A checkpoint of the weights that a callback or the module sets at the end of training counts
+    the epoch in which that is as done: to go on within it would take the weights of before.
+    """
+    fit = checkpoint.get("loops", {}).get("fit_loop", {})
+    batches = fit.get("epoch_loop.batch_progress", {"is_last_batch": True})
+    if batches["is_last_batch"] or not entries.get(checkpoint, entries.AT_END):
+        return ""
+    step = batches["current"]["completed"]
+    return f"left at step {step}, as its weights were set at the end of training"
+
+
+def check_effect(raised: list[str], reached_limit: Limit, left: str = "") -> None:
     """Refuses to raise a limit if another one is reached already.
 
     Args:
         raised: Lines of `config_changes.changes`.
         reached_limit: The limit that is reached.
+        left: As returned by `left_out`.
 
     Raises:
         UserError: Naming both.
@@ -131,8 +146,8 @@ def check_effect(raised: list[str], reached_limit: Limit) -> None:
     useless = [line for line in raised if line.partition(":")[0] != useful]
     if useless:
         raise UserError(
-            f"{'; '.join(useless)}: has no effect, as {reached_limit} is reached; raise"
-            f" {reached_limit.name} instead"
+            f"{'; '.join(useless)}: has no effect, as {reached_limit} is reached"
+            f"{left and f' (the last epoch was {left})'}; raise {reached_limit.name} instead"
         )
 
 

@@ -41,6 +41,7 @@ class ResumePoint(NamedTuple):
     ended: Ended | None = None  # why nothing is left to train; None if something is
     data_sha256: str = ""  # of the files that it was trained on; empty if not known
     asked: bool = False  # whether a callback has asked for a stop that has not happened yet
+    left: str = ""  # how far the last epoch has come, if the rest of it is never trained
 
     @classmethod
     def of(
@@ -60,6 +61,7 @@ class ResumePoint(NamedTuple):
             ended=ended,
             data_sha256=str(fingerprint_of(checkpoint).get("data_sha256", "")),
             asked=asked,
+            left=limits.left_out(checkpoint),
         )
 
     @property
@@ -69,10 +71,10 @@ class ResumePoint(NamedTuple):
 
     def __str__(self) -> str:
         """Describes it for the user."""
-        place = f"after epoch {self.epochs - 1}"
+        place = f"epoch {self.epochs - 1}{self.left and f' ({self.left})'}"
         if self.step:
-            place = f"after step {self.step} of epoch {self.epochs}"
-        return f"resuming {place} from {self.checkpoint}"
+            place = f"step {self.step} of epoch {self.epochs}"
+        return f"resuming after {place} from {self.checkpoint}"
 
 
 def resume_point(

@@ -53,6 +53,7 @@ def _check(module: LightningModule) -> None:
         if differs:
             raise UserError(
                 f"the ranks' weights have drifted apart (first {name}): each would train a model of"
-                " its own; let no rate or schedule depend on a rank's own images, and unfreeze"
-                " layers where an epoch starts"
+                " its own; let no rate or schedule, and no change to gradients after the backward"
+                " pass, such as noise or a line search, depend on a rank's own images or random"
+                " numbers, and unfreeze layers where an epoch starts"
             )

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from lit_mnist import trainers
 from lit_mnist.models.evaluation_hooks import STAGES, STARTS
-from lit_mnist.training.validated_weights import norms, same
+from lit_mnist.training.validated_weights import copied, same, values
 
 BY_CALLBACK = "a callback has"  # how the descriptions of what a callback has changed begin
 _STARTS = tuple(f"on_{stage}_{start}" for stage in STAGES for start in STARTS)
@@ -26,9 +26,9 @@ class _Before(Callback):
         self.noted: dict[str, Tensor] = {}
 
     def note(self, trainer: Trainer, pl_module: LightningModule, *rest: Any) -> None:
-        """Notes the weights' norms, but not at the start of later batches."""
+        """Copies the weights, but not at the start of later batches."""
         if not any(rest[1:]):
-            self.noted = norms(pl_module)
+            self.noted = copied(pl_module)
 
 
 class AfterCallbacks(Callback):
@@ -47,7 +47,8 @@ class AfterCallbacks(Callback):
         """Compares the weights, but not at the start of later batches."""
         if self.swapped or any(rest[1:]):
             return
-        before, now = self.before.noted, norms(pl_module)
+        before, now = self.before.noted, values(pl_module)
+        self.before.noted = {}
         others = (name for name in before | now if not same(before.get(name), now.get(name)))
         self.swapped = next(others, "")
 

@@ -1,8 +1,6 @@
 """Checks that weights are those that were validated."""
 
-import math
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import torch
@@ -20,34 +18,36 @@ class OtherWeightsError(Exception):
 
 
 class ValidatedWeights:
-    """Fingerprints, by their norms, of the weights that the last validation has used.
+    """A copy of the weights that the last validation has used.
 
-    They are taken in the validation itself, as a callback or the module may put others in place
+    It is taken in the validation itself, as a callback or the module may put others in place
     before it, and DDP's first forward pass replaces the buffers of all ranks by those of rank 0.
-    They are compared with what a checkpoint holds: WeightAveraging has its average validated, and
-    saved in the place of the module's weights.
+    It is compared with what a checkpoint holds: WeightAveraging has its average validated, and
+    saved in the place of the module's weights. Norms or sums would not do: a sparse net's mask that
+    is rewired keeps them.
     """
 
     def __init__(self) -> None:
-        self.noted: dict[str, Tensor] = {}  # the norms, by name
+        self.noted: dict[str, Tensor] = {}  # by name
 
     def note(self, trainer: Trainer) -> None:
-        """Records the norms of the weights in use."""
-        self.noted = norms(trainer.lightning_module)
+        """Copies the weights in use."""
+        self.noted = copied(trainer.lightning_module)
 
     def note_saved(self, trainer: Trainer) -> None:
-        """Records the norms of what a checkpoint holds, which was validated before a resume."""
-        self.noted = norms(_saved(trainer))
+        """Copies what a checkpoint holds, which was validated before a resume."""
+        self.noted = copied(_saved(trainer))
 
     def changed(self, trainer: Trainer) -> str:
         """Names a weight that is not saved as it was validated; empty if all are."""
+        now = values(_saved(trainer))
         # an average may be kept, and saved, in another precision than the one that is validated
-        now = norms(_saved(trainer), {name: norm.dtype for name, norm in self.noted.items()})
-        others = [name for name, norm in now.items() if not same(norm, self.noted.get(name))]
-        if others and _swaps(trainer):  # among its own weights, it does so at each validation
-            before, after = (sorted(map(float, one.values())) for one in (self.noted, now))
-            others = others if before != after else []
-        return others[0] if others else ""
+        now |= {name: now[name].to(one.dtype) for name, one in self.noted.items() if name in now}
+        others = (name for name, value in now.items() if not same(value, self.noted.get(name)))
+        other = next(others, "")
+        if other and _swaps(trainer):  # among its own weights, it does so at each validation
+            other = "" if _same_in_any_order(self.noted.values(), now.values()) else other
+        return other
 
     def changed_by_hooks(self, trainer: Trainer, weights: Mapping[str, Any]) -> str:
         """Names a weight that hooks have put into a checkpoint otherwise than it was validated.
@@ -63,11 +63,8 @@ class ValidatedWeights:
         """
         for name, noted in () if _swaps(trainer) else self.noted.items():
             value = weights.get(name)
-            if isinstance(value, Tensor) and _has_norm(value):
-                (norm,) = _norms([value.detach()])
-                rounding = 1e-5 if norm.dtype == noted.dtype else 2e-2  # of half precision
-                if not math.isclose(float(norm), float(noted), rel_tol=rounding):
-                    return name
+            if isinstance(value, Tensor) and _is_compared(value) and not _close(value, noted):
+                return name
         return ""
 
 
@@ -93,9 +90,36 @@ def remedy(trainer: Trainer) -> str:
     )
 
 
-def same(norm: Tensor | None, other: Tensor | None) -> bool:
-    """Whether two norms are known and equal."""
-    return norm is not None and other is not None and torch.equal(norm, other)
+def same(one: Tensor | None, other: Tensor | None) -> bool:
+    """Whether two weights are known and equal; NaN is equal to NaN."""
+    if one is None or other is None or (one.shape, one.dtype) != (other.shape, other.dtype):
+        return False
+    if torch.equal(one, other):
+        return True
+    one, other = _wide(one), _wide(other)
+    return bool(((one == other) | (one.isnan() & other.isnan())).all())
+
+
+def _close(one: Tensor, other: Tensor) -> bool:
+    """Whether two weights differ by no more than rounding, in whatever precision each is kept."""
+    if one.numel() != other.numel():
+        return False
+    rounding = 1e-5 if one.dtype == other.dtype else 2e-2  # of half precision
+    one, other = (_wide(each).flatten().nan_to_num(nan=-1.0) for each in (one.detach(), other))
+    apart = one.to(other.device) != other  # as infinity less infinity is NaN
+    difference = (one.to(other.device) - other)[apart].norm()
+    return float(difference) <= rounding * float(other.norm())
+
+
+def _same_in_any_order(ones: Iterable[Tensor], others: Iterable[Tensor]) -> bool:
+    """Whether each of these weights is, under whatever name, one of the others, and no more."""
+    left = [*others]
+    for one in ones:
+        found = next((place for place, other in enumerate(left) if same(one, other)), None)
+        if found is None:
+            return False
+        del left[found]
+    return not left
 
 
 def _saved(trainer: Trainer) -> nn.Module:
@@ -108,29 +132,24 @@ def _saved(trainer: Trainer) -> nn.Module:
     return (trainer.lightning_module, *averages)[-1]
 
 
-def norms(
-    module: nn.Module, types: Mapping[str, torch.dtype] = MappingProxyType({})
-) -> dict[str, Tensor]:
-    """Computes the norm of each real or complex parameter and buffer; -1 for one that holds NaN.
+def values(module: nn.Module) -> dict[str, Tensor]:
+    """Returns a module's parameters and buffers by their names, but for integers, as counts are.
 
     Buffers that no checkpoint has, such as a cache that each forward writes, are left out.
-
-    Args:
-        module: Whose weights these are.
-        types: The real types in which some are computed, by their names.
     """
     both, unsaved = (*module.named_parameters(), *module.named_buffers()), _unsaved(module)
-    values = {
-        name: value.detach() for name, value in both if _has_norm(value) and name not in unsaved
+    return {
+        name: value.detach() for name, value in both if _is_compared(value) and name not in unsaved
     }
-    for name in values.keys() & types.keys():
-        is_complex, real = values[name].is_complex(), types[name]
-        values[name] = values[name].to(real.to_complex() if is_complex else real)
-    return dict(zip(values, _norms([*values.values()]), strict=True))
 
 
-def _has_norm(value: Tensor) -> bool:
-    return value.is_floating_point() or value.is_complex()
+def copied(module: nn.Module) -> dict[str, Tensor]:
+    """Copies what `values` returns."""
+    return {name: value.clone() for name, value in values(module).items()}
+
+
+def _is_compared(value: Tensor) -> bool:
+    return value.is_floating_point() or value.is_complex() or value.dtype == torch.bool
 
 
 def _unsaved(module: nn.Module) -> set[str]:
@@ -142,9 +161,6 @@ def _unsaved(module: nn.Module) -> set[str]:
     }
 
 
-def _norms(values: list[Tensor]) -> list[Tensor]:
-    # PyTorch has no norm of floats of 8 bits
-    wide = [value.float() if value.itemsize == 1 else value for value in values]
-    norms = torch._foreach_norm(wide) if wide else []
-    # as NaN is unlike itself
-    return [norm.nan_to_num(nan=-1.0, posinf=torch.inf) for norm in norms]
+def _wide(value: Tensor) -> Tensor:
+    """Widens types of 8 bits, for which PyTorch has little arithmetic."""
+    return value.float() if value.itemsize == 1 else value

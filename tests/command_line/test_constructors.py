@@ -1,6 +1,7 @@
 """Constructors of a user's models: arguments that options can set, and how errors are reported."""
 
 import pytest
+import torch
 from jsonargparse import Namespace
 from lightning.pytorch import Callback
 from torch import nn
@@ -172,6 +173,12 @@ class TooLarge(DenseModule):
         raise MemoryError
 
 
+class NoSelf(DenseModule):
+    def __init__(s, size: int = 3):
+        super().__init__()
+        s.register_buffer("to", torch.zeros(size))
+
+
 class Wary(Callback):
     def __init__(self, patience: int = 1):
         assert patience > 1
@@ -187,6 +194,7 @@ class Worded(Callback):
     [
         ("--model=", "Wordless", "--model {}: its constructor fails (ValueError; "),
         ("--model=", "TooLarge", "out of memory; lower --data.batch_size"),
+        ("--model=", "NoSelf", "--model {}: its constructor fails (KeyError: "),
         ("--trainer.callbacks+=", "Wary", "--trainer.callbacks {}: its constructor fails (Asser"),
         ("--trainer.callbacks+=", "Worded", "--trainer.callbacks {}: its constructor fails (Value"),
     ],

@@ -7,6 +7,7 @@ import yaml
 from torch import nn
 
 from lit_mnist import models
+from lit_mnist.errors import UserError
 from lit_mnist.export import formats
 from lit_mnist.export.graph import traced
 from lit_mnist.export.model import WholeModel
@@ -79,3 +80,22 @@ def test_onnx_holds_a_net_that_averages_shifted_views(tmp_path):
 def test_tracing_leaves_no_class_of_the_same_name(tmp_path):
     traced(whole(EvaluatesMore(), tmp_path), "uint8")
     assert EvaluatesMore.__subclasses__() == []
+
+
+class CountsImages(ClassifierModule):
+    """Computes with the number of images as a number of Python's."""
+
+    class net_type(nn.Module):  # as the attribute is called
+        def __init__(self):
+            super().__init__()
+            self.first, self.last = nn.Parameter(torch.zeros(1, 784)), nn.Linear(1568, 10)
+
+        def forward(self, images):
+            first = self.first.expand(len(images), -1)
+            return self.last(torch.cat([first, images.flatten(1)], 1))
+
+
+def test_a_net_for_a_fixed_number_of_images_is_refused_with_the_likely_cause(tmp_path):
+    with pytest.raises(UserError, match=r"take x\.shape\[0\] for len\(x\)") as told:
+        traced(whole(CountsImages(), tmp_path), "uint8")
+    assert "TORCH_LOGS" not in str(told.value)

@@ -8,6 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from lit_mnist.models import DenseModule
+from tests.trained import change, put
+
+HERE = "tests.reports.test_digits_report"
 RUN = Path("tb_logs/dense/seed_42")
 NAMES = ("digits.csv", "digits.json", "digits.png")
 
@@ -91,3 +95,26 @@ def test_a_name_that_is_no_utf_8_is_escaped(predict, here):
     assert status == 2
     named = r"error: --data.images 'folder/\udcff\udce9.png'"
     assert problems == f"{named}: is no UTF-8 name; name its folder\n"
+
+
+class Labels(DenseModule):
+    def predict_step(self, batch, batch_idx):
+        return super().predict_step(batch, batch_idx).argmax(1)
+
+
+class Reversed(DenseModule):
+    def predict_step(self, batch, batch_idx):
+        return super().predict_step(batch, batch_idx).flip(1)
+
+
+@pytest.mark.parametrize(("name", "is_told"), [("Labels", True), ("Reversed", False)])
+def test_an_own_step_that_gives_no_probabilities_is_told(predict, here, name, is_told):
+    own = ("--model", f"{HERE}.{name}")
+    change(RUN / "checkpoints/best.ckpt", put("hyper_parameters", "_class_path", own[1]))
+    status, output, problems = predict(draw(here / "one.png"), *own)
+    assert (status, problems) == (0, "")
+    told = (
+        f"{name}: its own predict_step returns no probabilities (N, 10), so these answers are what"
+        " `evaluate` returns\n"
+    )
+    assert output.count(told) == is_told

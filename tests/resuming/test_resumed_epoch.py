@@ -4,7 +4,7 @@ from torch.optim import SGD
 from torch.optim.lr_scheduler import ReduceLROnPlateau
 
 from lit_mnist.models import DenseModule
-from tests.fitting import fitted, recipe
+from tests.fitting import callback, fitted, recipe
 from tests.stopping import STOP_AT, assert_same_end, checkpoint, folder, rows, stopped
 
 
@@ -114,3 +114,28 @@ def test_a_schedule_is_stepped_once_at_the_end_of_training(run_cli, monkeypatch)
         (schedule,) = checkpoint("last", folder("cut"))["lr_schedulers"]
         assert schedule["_last_lr"] == [rate]
     assert [float(row["lr"]) for row in rows(folder("cut"))] == [0.1, 0.05, 0.025]
+
+
+class ToldAtEpochStart(Halves):
+    """Tells the rate that each epoch starts with."""
+
+    on_train_end = DenseModule.on_train_end
+
+    def on_train_epoch_start(self):
+        print(f"epoch {self.current_epoch} starts at {self.optimizers().param_groups[0]['lr']}")
+
+
+def test_the_epoch_behind_a_resumed_one_starts_at_its_own_rate(run_cli, monkeypatch):
+    """Lightning's schedules are stepped before the hooks of the next epoch's start."""
+    same = ("--model", f"{__name__}.ToldAtEpochStart", STOP_AT, "--every_n_train_steps", "3")
+    same += (
+        "--trainer.max_epochs",
+        "3",
+        *callback("LearningRateMonitor", logging_interval="epoch"),
+    )
+    told = "epoch 2 starts at 0.025\n"
+    assert told in fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "13", "fit", *same, "--name", "cut")
+    assert told in fitted(run_cli("fit", *same, "--name", "cut"))
+    assert_same_end(folder("whole"), folder("cut"))
+    assert [row["lr-SGD"] for row in rows(folder("cut"))] == ["0.1", "0.05", "0.025"]

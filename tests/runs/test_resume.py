@@ -101,7 +101,7 @@ def test_hardware_and_paths_may_differ(free):
 
 
 def test_resumes_from_the_last_epoch(run):
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False, "")
 
 
 def test_is_complete_at_its_limit(run):
@@ -208,7 +208,7 @@ def test_says_what_it_was_trained_on(run):
 
 def test_skips_a_damaged_checkpoint(run, capsys):
     run.last.write_bytes(b"PK")
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "", False)
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "", False, "")
     line = capsys.readouterr().out
     assert "last.ckpt: damaged" in line
     assert "resuming from best.ckpt" in line
@@ -245,12 +245,12 @@ def test_a_config_that_is_not_text_is_reported(run, name, damage):
 def test_a_config_without_trainer_options_is_accepted(run):
     run.file("config.yaml").write_text("{1: 2}")
     run.update_results(status="complete")
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False, "")
 
 
 def test_a_checkpoint_with_a_fault_is_skipped(run, capsys):
     point = resume_point(run, CONFIG, lambda saved: "stale" if saved["epoch"] == 2 else "")
-    assert point == (run.best, 2, 0, STEPS, None, "", False)
+    assert point == (run.best, 2, 0, STEPS, None, "", False, "")
     assert "last.ckpt: stale; resuming from best.ckpt" in capsys.readouterr().out
 
 
@@ -258,7 +258,7 @@ def test_a_last_checkpoint_that_lacks_something_is_skipped_unless_the_run_has_en
     lacking = torch.load(run.last) | {entries.LACKS: "end of epoch"}
     torch.save(lacking, run.last)
     assert resume_point(run, with_epochs(3)).ended.why == "--trainer.max_epochs 3 is reached"
-    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "", False)
+    assert resume_point(run, CONFIG) == (run.best, 2, 0, STEPS, None, "", False, "")
     assert "last.ckpt: saved after a batch, before the validation" in capsys.readouterr().out
     run.best.unlink()
     with pytest.raises(UserError, match=r"last\.ckpt: saved after a batch"):
@@ -298,11 +298,11 @@ def test_describes_the_resume_point(run):
     }
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
     point = resume_point(run, CONFIG)
-    assert point == (run.last, 3, 17, 0, None, "", False)
+    assert point == (run.last, 3, 17, 0, None, "", False, "")
     assert str(point) == f"resuming after step 17 of epoch 3 from {run.last}"
     fit["epoch_progress"]["current"]["processed"] = 4  # the epoch has ended since
     torch.save({"state_dict": {}, "epoch": 3, "loops": {"fit_loop": fit}}, run.last)
-    assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, None, "", False)
+    assert resume_point(run, CONFIG) == (run.last, 4, 0, 0, None, "", False, "")
 
 
 @pytest.mark.parametrize("content", [None, "{}"])
@@ -313,7 +313,7 @@ def test_without_a_config_options_are_taken_from_the_checkpoint(run, content, ca
         checkpoint = torch.load(path)
         checkpoint["hyper_parameters"] = {"lr": 0.1, "_class_path": "own.Net"}
         torch.save(checkpoint, path)
-    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False)
+    assert resume_point(run, CONFIG) == (run.last, 3, 0, STEPS, None, "", False, "")
     message = "config.yaml: missing; the model and its options are compared with last.ckpt"
     assert message in capsys.readouterr().out
     other = CONFIG | {"model": {"class_path": "own.Other", "init_args": {"lr": 0.2}}}

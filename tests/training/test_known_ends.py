@@ -97,6 +97,23 @@ def test_a_run_killed_before_its_end_is_ended_by_the_same_command(
     assert results(folder("cut"))["epochs"] == 3
 
 
+def test_an_epoch_whose_rest_is_left_out_is_told(run_cli):
+    """To go on within it would take the weights of before the end."""
+    fit = ("fit", *recipe("Halving"))
+    fitted(run_cli(*fit, "--trainer.max_steps", "13"))
+    left = "left at step 4, as its weights were set at the end of training"
+    Run(folder("Halving")).update_results(status="running")  # as if killed just after
+    done = f"is complete: 2 epochs (the last {left}); --trainer.max_steps 13 is reached.\n"
+    assert done in fitted(run_cli(*fit, "--trainer.max_steps", "13"))
+    assert results(folder("Halving"))["ended_by"] == "max_steps"
+    refused = run_cli(*fit, "--trainer.max_steps", "18")
+    assert refused[0] == 2
+    assert f"--trainer.max_epochs 2 is reached (the last epoch was {left}); raise" in refused[2]
+    more = ("--trainer.max_steps", "30", "--trainer.max_epochs", "3")
+    assert f"; resuming after epoch 1 ({left}) from" in fitted(run_cli(*fit, *more))
+    assert "; resuming after epoch 2 from" in fitted(run_cli(*fit, *more[:-1], "4"))
+
+
 def test_an_average_that_is_updated_after_the_last_save_is_saved(run_cli):
     late = {"update_every_n_steps": "0", "update_starting_at_epoch": "0"}  # once an epoch
     average = callback("EMAWeightAveraging", decay="0.5", **late)

@@ -37,8 +37,10 @@ def test_rounding_is_no_drift(epoch_end, times):
 
 @pytest.mark.parametrize("times", [1.001, 0.999])
 def test_ranks_that_have_drifted_apart_end(epoch_end, times):
-    with pytest.raises(UserError, match=r"drifted apart \(first weight\)"):
+    with pytest.raises(UserError, match=r"drifted apart \(first weight\)") as told:
         epoch_end(times)
+    for cause in ("rate or schedule", "gradients after the backward pass", "random numbers"):
+        assert cause in str(told.value)
 
 
 def test_ranks_that_average_now_and_then_may_differ(epoch_end):

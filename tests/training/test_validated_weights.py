@@ -95,6 +95,40 @@ def test_a_buffer_that_no_checkpoint_has_is_not_compared():
     assert weights.changed(trainer_of(module)) == "net.1.kept"
 
 
+class Masked(DenseModule):
+    """Has a mask of its own, of each form."""
+
+    def __init__(self):
+        super().__init__()
+        self.register_buffer("mask", (torch.arange(12).view(4, 3) % 2).float())
+        self.register_buffer("kept", torch.arange(12).view(4, 3) % 2 == 0)
+
+
+KEEP_NORMS = {"reversed": lambda one: one.flip(0), "negated": lambda one: -one}
+
+
+@pytest.mark.parametrize("kind", KEEP_NORMS)
+@pytest.mark.parametrize("name", ["net.1.weight", "mask"])
+def test_other_weights_of_the_same_norm_are_other_weights(name, kind):
+    module, weights = Masked(), ValidatedWeights()
+    trainer, value = trainer_of(module), module.state_dict()[name]
+    weights.note(trainer)
+    other = KEEP_NORMS[kind](value).clone()
+    assert weights.changed_by_hooks(trainer, {name: other}) == name
+    assert weights.changed_by_hooks(trainer, {name: value.half()}) == ""
+    value.copy_(other)
+    assert weights.changed(trainer) == name
+
+
+def test_a_mask_of_truth_values_that_is_rewired_is_noticed():
+    module, weights = Masked(), ValidatedWeights()
+    trainer = trainer_of(module)
+    weights.note(trainer)
+    module.kept = module.kept.flip(0)
+    assert weights.changed(trainer) == "kept"
+    assert weights.changed_by_hooks(trainer, module.state_dict()) == "kept"
+
+
 KINDS = [torch.complex64, torch.complex128, torch.float8_e4m3fn, torch.float8_e5m2]
 
 
