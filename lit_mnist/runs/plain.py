@@ -34,7 +34,7 @@ def checked(value: Any, place: str = "", depth: int = 0) -> Any:
         return value.item()
     if type(value) in (Tensor, nn.Parameter):
         # so that it loads on machines without that device
-        value = _whole(value, place).cpu().resolve_conj().resolve_neg()
+        value = _bare(_whole(value, place)).cpu().resolve_conj().resolve_neg()
     if type(value) in _VALUES or type(value) in _VALUES_OF_TORCH:
         return value
     if depth >= safe_torch.MAX_DEPTH - 1:
@@ -69,6 +69,14 @@ def _whole(value: Tensor, place: str) -> Tensor:
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return value.clone(memory_format=torch.contiguous_format)
     return value
+
+
+def _bare(value: Tensor) -> Tensor:
+    """Returns a tensor without the attributes that were set on it, as nn.Buffer does."""
+    if not vars(value):
+        return value
+    bare = value.detach().requires_grad_(value.requires_grad)
+    return nn.Parameter(bare, value.requires_grad) if isinstance(value, nn.Parameter) else bare
 
 
 def _below(place: str, key: object) -> str:

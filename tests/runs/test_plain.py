@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 import torch
 
+from torch import nn
+
 from lit_mnist.errors import UserError
 from lit_mnist.runs import plain, safe_torch
 
@@ -45,3 +47,14 @@ REFUSED = {
 def test_other_values_are_refused(content):
     with pytest.raises(UserError, match="the checkpoint's x"):
         plain.checked({"x": content})
+
+
+@pytest.mark.parametrize("kind", [nn.Buffer, nn.Parameter])
+def test_attributes_of_a_tensor_are_left_out(tmp_path, kind):
+    """PyTorch would store them in a form that cannot be loaded safely."""
+    value = kind(torch.arange(3.0))
+    value.of_its_own = "no weight decay"
+    torch.save({"saved": plain.checked(value)}, tmp_path / "x.ckpt")
+    saved = safe_torch.load(tmp_path / "x.ckpt")["saved"]
+    assert torch.equal(saved, value)
+    assert (type(saved), vars(saved), value.of_its_own) == (type(value), {}, "no weight decay")
