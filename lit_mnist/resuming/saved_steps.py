@@ -51,6 +51,8 @@ class SavedSteps(Callback):
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Restores the steps; that of a file by which this resumes is its own."""
+        if self.loaded and any(one.monitor for one in users_checkpoints(trainer)):
+            _make_validation_loaders(trainer)
         for one in users_checkpoints(trainer) if self.loaded else ():
             saved = self.loaded.get(one.state_key, one._last_global_step_saved)
             own = _has_saved(one, Path(str(trainer.ckpt_path)))
@@ -60,6 +62,21 @@ class SavedSteps(Callback):
             if file and one.file_exists(file, trainer):  # not one of a folder that was moved
                 one._last_checkpoint_saved = file
         self.loaded, self.deferred = {}, set()
+
+
+def _make_validation_loaders(trainer: Trainer) -> None:
+    """Has the number of validation batches be known, as it is in a run that was not interrupted.
+
+    Without it, Lightning does not see that a validation follows the last batch of an epoch, and
+    saves under the score of the validation before.
+    """
+    loop = trainer.fit_loop.epoch_loop.val_loop
+    if loop._combined_loader is None:
+        last = loop._last_val_dl_reload_epoch
+        trainer.validating = True
+        loop.setup_data()
+        trainer.training = True
+        loop._last_val_dl_reload_epoch = last
 
 
 def _has_saved(one: ModelCheckpoint, path: Path) -> bool:

@@ -75,3 +75,20 @@ def test_a_save_that_waits_for_a_validation_is_not_lost(
     stopped(run_cli, monkeypatch, moment, *fit)
     fitted(run_cli(*fit))
     assert {path.name for path in Path("kept").iterdir()} == {f"step={one}.ckpt" for one in steps}
+
+
+def test_a_save_at_the_end_of_an_epoch_has_the_score_of_the_validation_that_follows(
+    run_cli, monkeypatch
+):
+    def options(folder):
+        kept = {"monitor": "val_loss", "save_top_k": "-1", "filename": "{val_loss:.6f}"}
+        saver = callback("ModelCheckpoint", dirpath=folder, every_n_train_steps="18", **kept)
+        limits = ("--trainer.max_epochs", "4", "--trainer.check_val_every_n_epoch", "2")
+        return (*saver, *limits, STOP_AT, "--every_n_train_steps", "2", "--log_dir", folder)
+
+    fitted(run_cli("fit", *options("whole")))
+    stopped(run_cli, monkeypatch, "20", "fit", *options("cut"))
+    fitted(run_cli("fit", *options("cut")))
+    names = [{path.name for path in Path(folder).glob("*.ckpt")} for folder in ("whole", "cut")]
+    assert len(names[0]) == 2
+    assert names[1] == names[0]
