@@ -19,6 +19,8 @@ from lit_mnist.runs.copies import copied
 
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
+# Hooks that come before Lightning loads the optimizers' states
+_BEFORE = ("setup", "configure_model", "on_fit_start")
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
 _STEPS = 10_000
@@ -55,6 +57,17 @@ def brought(trainer: Trainer, model: LightningModule) -> list[Callback]:
     found = _ask(trainer, model, lambda asked: asked.configure_callbacks()) or ()
     several = found if isinstance(found, Iterable) else [found]
     return [one for one in several if isinstance(one, Callback)]  # training refuses others
+
+
+def known_groups(trainer: Trainer, model: LightningModule) -> bool:
+    """Whether no hook of a user may change the optimizers' groups before their states are loaded.
+
+    One may freeze a layer, or add a group again that training has added.
+    """
+    ones = (model, *trainers.callbacks(trainer), *brought(trainer, model))
+    hooks = [getattr(one, name, None) for one in ones for name in _BEFORE]
+    roots = {hook.__module__.partition(".")[0] for hook in hooks if hook}
+    return roots <= {"lit_mnist", "lightning"}
 
 
 def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:

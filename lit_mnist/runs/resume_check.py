@@ -16,7 +16,13 @@ from torch.optim import Adam, Optimizer
 
 from lit_mnist.runs import checkpoints, entries, known_states
 from lit_mnist.runs.folder import COLUMNS
-from lit_mnist.runs.optimization import kinds, optimization, other_groups, other_kinds
+from lit_mnist.runs.optimization import (
+    kinds,
+    known_groups,
+    optimization,
+    other_groups,
+    other_kinds,
+)
 from lit_mnist.runs.version_0_1 import named_sums
 from lit_mnist.runs.weights import infinite, makes_layers_late, misfit
 
@@ -28,16 +34,21 @@ def other(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
     """
     if makes_layers_late(model) and misfit(checkpoint["state_dict"], model, checkpoint):
         return ""
-    return _other(checkpoint, *optimization(trainer, model))
+    optimizers, schedules = optimization(trainer, model)
+    # What hooks make of the groups shows when Lightning loads the states, which may be refused then
+    known = optimizers if known_groups(trainer, model) else []
+    return _other_kinds(checkpoint, optimizers, schedules) or _other_groups(checkpoint, known)
 
 
-def _other(
+def _other_kinds(
     checkpoint: dict[str, Any], optimizers: list[Optimizer], schedules: list[Any] | None
 ) -> str:
     made = kinds(optimizers or None, schedules)
-    return other_kinds(entries.get(checkpoint, entries.KINDS), made) or other_groups(
-        checkpoint.get("optimizer_states"), optimizers
-    )
+    return other_kinds(entries.get(checkpoint, entries.KINDS), made)
+
+
+def _other_groups(checkpoint: dict[str, Any], optimizers: list[Optimizer]) -> str:
+    return other_groups(checkpoint.get("optimizer_states"), optimizers)
 
 
 def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) -> str:
@@ -53,7 +64,7 @@ def fault(checkpoint: dict[str, Any], trainer: Trainer, model: LightningModule) 
         return wrong
     late = makes_layers_late(model) and any(misfit(one, model, checkpoint) for one in kept)
     optimizers, schedules = ([], None) if late else optimization(trainer, model)
-    if _other(checkpoint, optimizers, schedules):
+    if _other_kinds(checkpoint, optimizers, schedules) or _other_groups(checkpoint, optimizers):
         optimizers = []
     found = (
         unlike(_expected(trainer, optimizers, schedules), checkpoint)

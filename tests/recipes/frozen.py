@@ -102,3 +102,28 @@ class UnfreezesByHand(TrainsUnfrozen):
             self.net[1].requires_grad_(True)
             group = {"params": list(self.net[1].parameters()), "lr": 1e-4}
             self.optimizers().add_param_group(group)
+
+
+class AddsAgain(UnfreezesByHand):
+    """Likewise, and adds that group again where a run goes on."""
+
+    added = False
+
+    def on_load_checkpoint(self, checkpoint):
+        self.added = len(checkpoint["optimizer_states"][0]["param_groups"]) > 1
+
+    def on_train_epoch_start(self):
+        if not self.added:
+            super().on_train_epoch_start()
+
+    def on_fit_start(self):
+        if self.added:
+            self.net[1].requires_grad_(True)
+            self.optimizers().add_param_group({"params": list(self.net[1].parameters())})
+
+
+class FreezesInSetup(TrainsUnfrozen):
+    """Never trains the first layer."""
+
+    def setup(self, stage):
+        self.net[1].requires_grad_(False)

@@ -78,7 +78,11 @@ def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkey
 
 
 @pytest.mark.parametrize(
-    ("name", "moment"), [("Probe", "5"), ("UnfreezesByEpoch", "5"), ("Alternates", "14")]
+    ("name", "moment"),
+    [
+        *(("Probe", "5"), ("UnfreezesByEpoch", "5"), ("Alternates", "14")),
+        *(("AddsAgain", "14"), ("FreezesInSetup", "5")),
+    ],
 )
 def test_an_optimizer_of_what_is_not_frozen_goes_on_once_that_has_changed(
     run_cli, monkeypatch, name, moment

@@ -5,7 +5,6 @@ from collections import Counter
 import numpy as np
 import pytest
 import torch
-
 from torch import nn
 
 from lit_mnist.errors import UserError
