@@ -39,18 +39,22 @@ def purge(
     def stays(path: Path, event: Any) -> bool:
         if path.name == own:
             return True
-        if event.step < step:
+        then = path.name in names
+        if event.step < step and (then or event.wall_time > before):  # else a copy, see `spared`
             return not _is_at(epochs, before, event)
-        return path.name in names and event.wall_time <= before
+        return then and event.wall_time <= before
 
     def spared(path: Path, event: Any) -> bool:
-        # by a process that resumed from this checkpoint, too: what it kept is in no file of then
-        return event.step >= step and path.name not in names
+        # by a process that resumed from this checkpoint, too: it may not have copied what it kept
+        return path.name not in names
 
     paths = [path for path in known if before or path.name == own]
-    earlier = [path for path in paths if path.name != own] if epochs else []
+    earlier = [path for path in paths if path.name != own]
     late = {
-        event.step for path in earlier for event in events(path) if _is_at(epochs, before, event)
+        event.step
+        for path in earlier
+        for event in events(path)
+        if _is_at(epochs, before, event) or (_begins(event) and path.name not in names)
     }
     first = min({step, *late})
     writer.flush()  # as its own file is read, too
@@ -98,7 +102,7 @@ def found(
     kept: list[Any] = []
     for path in paths:
         for event in events(path):
-            if event.session_log.status == SessionLog.START:
+            if _begins(event):
                 kept = [one for one in kept if one.step < event.step or spared(path, one)]
             elif event.HasField("summary") and event.step >= step and stays(path, event):
                 kept.append(event)
@@ -112,6 +116,11 @@ def _is_at(epochs: Collection[int], before: float, event: Any) -> bool:
     # Lightning's placeholder, to whose name a logger's prefix is joined by a hyphen
     own = (tag for tag in tags if tag != "hp_metric" and not tag.endswith("-hp_metric"))
     return late and not all(map(is_of_a_test, own))
+
+
+def _begins(event: Any) -> bool:
+    """Whether TensorBoard passes over what earlier files hold from this event's step on."""
+    return bool(event.session_log.status == SessionLog.START)
 
 
 def add(writer: Any, events: list[Any]) -> None:

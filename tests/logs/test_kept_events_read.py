@@ -4,7 +4,9 @@ import time
 
 import numpy as np
 import pytest
+from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
 from tensorboard.backend.event_processing.event_file_loader import LegacyEventFileLoader
+from tensorboard.compat.proto.event_pb2 import Event, SessionLog
 from torch.utils.tensorboard import SummaryWriter
 
 from lit_mnist.logs import kept_events
@@ -58,3 +60,21 @@ def test_lightning_s_placeholder_is_no_point_of_an_epoch(here, tag, first):
         kept_events.purge(writer, 5, 1.0, [], [0])
     (path,) = {*kept_events.files("x")} - before
     assert [one.step for one in kept_events.events(path) if one.HasField("session_log")] == [first]
+
+
+def test_points_are_kept_though_an_earlier_resume_was_killed_before_it_had_copied_them(here):
+    with SummaryWriter("x") as writer:
+        for step in (2, 5, 8, 11):
+            writer.add_scalar("a", float(step), step, walltime=100.0 + step)
+    names = [path.name for path in kept_events.files("x")]
+    for copied in ((), (2,), (2, 5)):  # by one that has resumed from there, too
+        with SummaryWriter("x") as writer:
+            mark = Event(step=0, session_log=SessionLog(status=SessionLog.START))
+            writer._get_file_writer().add_event(mark)
+            for step in copied:
+                writer.add_scalar("a", float(step), step, walltime=100.0 + step)
+    with SummaryWriter("x") as writer:
+        kept_events.purge(writer, 9, 110.0, names)
+        writer.add_scalar("a", 11.0, 11)
+    shown = EventAccumulator("x").Reload().Scalars("a")
+    assert [(one.step, one.value) for one in shown] == [(2, 2.0), (5, 5.0), (8, 8.0), (11, 11.0)]
