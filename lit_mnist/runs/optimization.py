@@ -66,7 +66,7 @@ def known_groups(trainer: Trainer, model: LightningModule) -> bool:
     """
     ones = (model, *trainers.callbacks(trainer), *brought(trainer, model))
     hooks = [getattr(one, name, None) for one in ones for name in _BEFORE]
-    roots = {hook.__module__.partition(".")[0] for hook in hooks if hook}
+    roots = {str(hook.__module__).partition(".")[0] for hook in hooks if hook}  # None: built in
     return roots <= {"lit_mnist", "lightning"}
 
 

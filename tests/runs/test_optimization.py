@@ -5,10 +5,10 @@ from functools import cached_property
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import Timer
+from lightning.pytorch.callbacks import LambdaCallback, LearningRateMonitor, Timer
 
 from lit_mnist.models import DenseModule
-from lit_mnist.runs.optimization import brought, optimization
+from lit_mnist.runs.optimization import brought, known_groups, optimization
 
 
 class Counts(DenseModule):
@@ -60,3 +60,12 @@ def test_what_is_asked_changes_nothing_that_training_will_ask_again(kind):
     if kind is not CannotBeCopied:
         assert vars(module) == before
         assert (module.groups, module.times, module.net[1].weight._backward_hooks) == ([], [], None)
+
+
+def test_only_a_user_s_hooks_before_the_states_are_loaded_leave_the_groups_unknown():
+    def known(*callbacks):
+        return known_groups(Trainer(logger=False, callbacks=[*callbacks]), DenseModule())
+
+    assert known(LearningRateMonitor(), LambdaCallback(on_train_start=print))
+    assert not known(LambdaCallback(on_fit_start=lambda *_: None))
+    assert not known(LambdaCallback(setup=[].append))  # a function without a module
