@@ -7,7 +7,12 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from torch.optim import Adam, Optimizer
+from torch.optim import LBFGS, Adafactor, Adam, Optimizer
+
+# Values of a state that are single numbers, whatever the shape of the weights
+_NUMBERS = {"step", "mu_product", "eta", "mu"}
+# Their states have other shapes: those of rows and columns, or of all weights in one
+_OF_OTHER_SHAPES = (LBFGS, Adafactor)
 
 
 def is_known(made: Any) -> bool:
@@ -44,3 +49,21 @@ def of_moments(optimizer: Optimizer, group: dict[str, Any], weights: Tensor) -> 
         return {}
     names = ["exp_avg", "exp_avg_sq", *(["max_exp_avg_sq"] if group.get("amsgrad") else [])]
     return {"step": torch.zeros(())} | dict.fromkeys(names, weights.detach())
+
+
+def misshapen(optimizer: Optimizer) -> str:
+    """Names what an optimizer holds of a weight in another shape than the weight's; empty if none.
+
+    Of a user's Adam, only what its kernels use.
+    """
+    known = is_known(optimizer) and not isinstance(optimizer, _OF_OTHER_SHAPES)
+    for group in optimizer.param_groups:
+        for weights in group["params"]:
+            state = optimizer.state.get(weights, {})
+            names = state if known else of_moments(optimizer, group, weights)
+            for name in sorted(names.keys() - _NUMBERS):
+                value = state.get(name)
+                if isinstance(value, Tensor) and value.shape != weights.shape:
+                    before, now = tuple(value.shape), tuple(weights.shape)
+                    return f"{name} has shape {before}, its weights {now}"
+    return ""

@@ -8,7 +8,7 @@ light_steps       training steps without needless overhead
 means             means over all ranks of what a module logs
 module_callbacks  the callbacks that a module brings
 noise             hides known messages of the libraries, one by one
-optimizer_states  optimizers' states in the precision in which they were saved
+optimizer_states  optimizers' states: in the precision in which they were saved, of these weights
 resume            resuming a run
 signals           SIGTERM, Ctrl-C, and ranks whose first has ended
 weight_averages   averages of weights: resumed after the last epoch, saved with extra state

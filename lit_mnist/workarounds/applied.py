@@ -31,7 +31,7 @@ from lit_mnist.workarounds.light_steps import light_steps
 from lit_mnist.workarounds.means import whole_means
 from lit_mnist.workarounds.module_callbacks import module_callbacks
 from lit_mnist.workarounds.noise import quiet
-from lit_mnist.workarounds.optimizer_states import whole_counts
+from lit_mnist.workarounds.optimizer_states import of_these_weights, whole_counts
 from lit_mnist.workarounds.resume import (
     end_by_the_hooks,
     only_what_is_named,
@@ -88,6 +88,7 @@ WORKAROUNDS: dict[str, Callable[[], AbstractContextManager[None]]] = {
     "whole_means": whole_means,
     "none_to_clip": none_to_clip,
     "whole_counts": whole_counts,
+    "of_these_weights": of_these_weights,
     "late_averages": late_averages,
     "extra_state_in_force": extra_state_in_force,
     "kept_rows": kept_rows,

@@ -1,5 +1,6 @@
 """DDP is built anew for layers that are unfrozen; real ranks are in test_ddp."""
 
+from functools import partial
 from types import SimpleNamespace
 
 import pytest
@@ -10,6 +11,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from lit_mnist.resuming.frozen import Frozen
 from lit_mnist.runs import entries
+from tests import recipes
 from tests.fitting import callback, fitted, recipe
 from tests.stopping import STOP_AT, assert_same_end, folder, stopped
 
@@ -75,6 +77,25 @@ def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkey
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
     fitted(run_cli("fit", *same, "--name", "cut"))
     assert_same_end(folder("whole"), folder("cut"))
+
+
+@pytest.mark.parametrize("fused", [True, False])
+def test_what_a_hook_freezes_instead_is_refused_when_its_state_is_loaded(
+    run_cli, monkeypatch, fused
+):
+    class Edited(recipes.FreezesInSetup):
+        """Freezes another layer, of as many weights."""
+
+        def setup(self, stage):
+            self.net[4].requires_grad_(False)
+
+    monkeypatch.setattr(torch.optim, "Adam", partial(torch.optim.Adam, fused=fused))
+    same = recipe("FreezesInSetup")
+    fitted(run_cli("fit", *same, "--trainer.max_epochs", "1"))
+    monkeypatch.setattr(recipes.FreezesInSetup, "setup", Edited.setup)
+    status, _, problems = run_cli("fit", *same, "--trainer.max_epochs", "2")
+    assert (status, len(problems.splitlines())) == (2, 1)
+    assert "of other weights: Adam's exp_avg" in problems
 
 
 @pytest.mark.parametrize(

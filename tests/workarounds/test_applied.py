@@ -22,6 +22,7 @@ from lightning.pytorch.loops import fit_loop, training_epoch_loop
 from lightning.pytorch.plugins import Precision
 from lightning.pytorch.plugins.io import AsyncCheckpointIO, TorchCheckpointIO
 from lightning.pytorch.profilers import PassThroughProfiler
+from lightning.pytorch.strategies import Strategy
 from lightning.pytorch.strategies.launchers import subprocess_script
 from lightning.pytorch.trainer import call
 from lightning.pytorch.trainer.connectors import (
@@ -251,6 +252,7 @@ CHANGED = (
     (result._ResultMetric, "compute"),
     (Precision, "clip_grad_by_value"),
     (Optimizer, "_process_value_according_to_param_policy"),
+    (Strategy, "load_optimizer_state_dict"),
     (training_epoch_loop._TrainingEpochLoop, "_get_monitor_value"),
     (training_epoch_loop._TrainingEpochLoop, "_should_check_val_fx"),
     (lr_finder._LRCallback, "on_train_batch_end"),

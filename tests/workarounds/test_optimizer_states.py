@@ -4,8 +4,10 @@ import copy
 
 import pytest
 import torch
+from lightning.pytorch.strategies import SingleDeviceStrategy
+from torch import nn
 
-from lit_mnist.workarounds.optimizer_states import _CAST, whole_counts
+from lit_mnist.workarounds.optimizer_states import _CAST, of_these_weights, whole_counts
 
 
 def steps(optimizer, gradients):
@@ -57,3 +59,48 @@ def test_the_static_method_is_one_again_afterwards():
 def test_upstream_still_casts_single_numbers():
     with pytest.raises(AssertionError):
         gone_on(torch.optim.NAdam, torch.bfloat16)
+
+
+PYTORCH_S = [
+    *("ASGD", "Adadelta", "Adafactor", "Adagrad", "Adam", "AdamW", "Adamax", "LBFGS", "NAdam"),
+    *("RAdam", "RMSprop", "Rprop", "SGD"),
+]
+
+
+class OwnAdam(torch.optim.Adam):
+    """With a state of its own, of a shape of its own."""
+
+    def step(self, closure=None):
+        super().step(closure)
+        for state in self.state.values():
+            state["norms"] = torch.zeros(7)
+
+
+def loaded(kind, shape, other):
+    """Loads the state of an optimizer after a step into one of weights of another shape."""
+    options = {"momentum": 0.9} if kind is torch.optim.SGD else {}
+    weights = nn.Parameter(torch.ones(shape))
+    saved = kind([weights], **options)
+    weights.grad = torch.ones(shape)
+    saved.step(lambda: torch.zeros(()))
+    strategy = SingleDeviceStrategy("cpu")
+    strategy.optimizers = [kind([nn.Parameter(torch.ones(other))], **options)]
+    strategy.load_optimizer_state_dict({"optimizer_states": [saved.state_dict()]})
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3,), ()])
+@pytest.mark.parametrize("kind", [*(getattr(torch.optim, name) for name in PYTORCH_S), OwnAdam])
+def test_an_optimizer_s_own_state_is_loaded(kind, shape):
+    with of_these_weights():
+        loaded(kind, shape, shape)
+
+
+@pytest.mark.parametrize(("shape", "other"), [((3, 2), (2, 3)), ((), (3,)), ((3,), ())])
+@pytest.mark.parametrize("kind", [torch.optim.SGD, torch.optim.Adam, torch.optim.NAdam, OwnAdam])
+def test_a_state_of_weights_of_another_shape_is_refused(kind, shape, other):
+    with of_these_weights(), pytest.raises(ValueError, match="it is of other weights"):
+        loaded(kind, shape, other)
+
+
+def test_upstream_still_loads_states_of_weights_of_other_shapes():
+    loaded(torch.optim.Adam, (3, 2), (2, 3))
