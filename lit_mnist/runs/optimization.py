@@ -20,7 +20,7 @@ from lit_mnist.runs.copies import copied
 # Callbacks that replace the module's optimizers or schedules during training
 REBUILDERS = (BaseFinetuning, StochasticWeightAveraging)
 # Hooks that come before Lightning loads the optimizers' states
-_BEFORE = ("setup", "configure_model", "on_fit_start")
+_BEFORE = ("setup", "configure_model", "on_load_checkpoint", "load_state_dict", "on_fit_start")
 # Stands for the length of training, which is unknown before the data are: any will do that leaves
 # each phase of a schedule a step
 _STEPS = 10_000
@@ -67,7 +67,7 @@ def known_groups(trainer: Trainer, model: LightningModule) -> bool:
     ones = (model, *trainers.callbacks(trainer), *brought(trainer, model))
     hooks = [getattr(one, name, None) for one in ones for name in _BEFORE]
     roots = {str(hook.__module__).partition(".")[0] for hook in hooks if hook}  # None: built in
-    return roots <= {"lit_mnist", "lightning"}
+    return roots <= {"lit_mnist", "lightning", "torch"}
 
 
 def _listed(made: Any) -> tuple[list[Optimizer], list[Any]]:

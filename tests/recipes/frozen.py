@@ -104,6 +104,23 @@ class UnfreezesByHand(TrainsUnfrozen):
             self.optimizers().add_param_group(group)
 
 
+class MakesAnew(TrainsUnfrozen):
+    """Likewise, with a new optimizer of all; where a run goes on, from the start."""
+
+    def __init__(self):
+        super().__init__()
+        self.net[1].requires_grad_(False)
+
+    def on_train_epoch_start(self):
+        if self.current_epoch == 1:
+            self.net[1].requires_grad_(True)
+            self.trainer.optimizers = [self.configure_optimizers()]
+
+    def on_load_checkpoint(self, checkpoint):
+        (state,) = checkpoint["optimizer_states"]
+        self.net[1].requires_grad_(len(state["param_groups"][0]["params"]) > 4)
+
+
 class AddsAgain(UnfreezesByHand):
     """Likewise, and adds that group again where a run goes on."""
 

@@ -79,6 +79,14 @@ def test_a_layer_unfrozen_within_an_epoch_goes_on_after_a_resume(run_cli, monkey
     assert_same_end(folder("whole"), folder("cut"))
 
 
+def test_an_optimizer_that_on_load_checkpoint_makes_larger_goes_on(run_cli):
+    same = recipe("MakesAnew")
+    fitted(run_cli("fit", *same, "--name", "whole", "--trainer.max_epochs", "3"))
+    for epochs in ("2", "3"):
+        fitted(run_cli("fit", *same, "--name", "cut", "--trainer.max_epochs", epochs))
+    assert_same_end(folder("whole"), folder("cut"))
+
+
 @pytest.mark.parametrize("fused", [True, False])
 def test_what_a_hook_freezes_instead_is_refused_when_its_state_is_loaded(
     run_cli, monkeypatch, fused

@@ -5,7 +5,13 @@ from functools import cached_property
 import pytest
 import torch
 from lightning.pytorch import Trainer
-from lightning.pytorch.callbacks import LambdaCallback, LearningRateMonitor, Timer
+from lightning.pytorch.callbacks import (
+    Callback,
+    EarlyStopping,
+    LambdaCallback,
+    LearningRateMonitor,
+    Timer,
+)
 
 from lit_mnist.models import DenseModule
 from lit_mnist.runs.optimization import brought, known_groups, optimization
@@ -62,10 +68,19 @@ def test_what_is_asked_changes_nothing_that_training_will_ask_again(kind):
         assert (module.groups, module.times, module.net[1].weight._backward_hooks) == ([], [], None)
 
 
+class LoadsState(Callback):
+    """May change a module that it knows."""
+
+    def load_state_dict(self, state_dict):
+        pass
+
+
 def test_only_a_user_s_hooks_before_the_states_are_loaded_leave_the_groups_unknown():
     def known(*callbacks):
         return known_groups(Trainer(logger=False, callbacks=[*callbacks]), DenseModule())
 
-    assert known(LearningRateMonitor(), LambdaCallback(on_train_start=print))
+    assert known(LearningRateMonitor(), LambdaCallback(on_train_start=print), EarlyStopping("a"))
     assert not known(LambdaCallback(on_fit_start=lambda *_: None))
+    assert not known(LambdaCallback(on_load_checkpoint=lambda *_: None))
+    assert not known(LoadsState())
     assert not known(LambdaCallback(setup=[].append))  # a function without a module
