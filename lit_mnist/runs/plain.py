@@ -64,7 +64,7 @@ def _dict(value: dict[Any, Any], place: str, depth: int) -> dict[Any, Any]:
 
 def _whole(value: Tensor, place: str) -> Tensor:
     """Copies an expanded tensor, which stores only part of its values, to a full one."""
-    if value.layout != torch.strided or value.is_quantized or value.is_meta:
+    if value.layout != torch.strided or value.is_nested or value.is_quantized or value.is_meta:
         raise UserError(f"the checkpoint's {place} is a tensor without plain numbers{_REMEDY}")
     if value.numel() * value.element_size() > value.untyped_storage().nbytes():
         return value.clone(memory_format=torch.contiguous_format)

@@ -36,6 +36,7 @@ REFUSED = {
     "deep": nested(100),
     "itself": within_itself(),
     "sparse": torch.eye(3).to_sparse(),
+    "nested": torch.nested.nested_tensor([torch.ones(2)]),
     "object": {"y": object()},
     "as no Python number": np.longdouble(0.5),
     "time": np.datetime64("2026-11-27"),
