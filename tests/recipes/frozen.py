@@ -1,7 +1,7 @@
 """Weights that are frozen, and unfrozen later."""
 
 import torch
-from lightning.pytorch.callbacks import BaseFinetuning
+from lightning.pytorch.callbacks import BaseFinetuning, Callback
 from torch import nn
 
 from lit_mnist.models import DenseModule
@@ -144,3 +144,39 @@ class FreezesInSetup(TrainsUnfrozen):
 
     def setup(self, stage):
         self.net[1].requires_grad_(False)
+
+
+class WithScale(DenseModule):
+    """Has a weight that its optimizer does not train."""
+
+    def __init__(self):
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(10))
+
+    def forward(self, x):
+        return super().forward(x) * self.scale
+
+    def configure_optimizers(self):
+        return torch.optim.Adam(self.net.parameters())
+
+
+class AddsScale(Callback):
+    """Trains that weight from the second epoch on, and adds it again where a run goes on."""
+
+    def __init__(self):
+        self.added = False
+
+    def state_dict(self):
+        return {"added": self.added}
+
+    def load_state_dict(self, state_dict):
+        self.added = state_dict["added"]
+
+    def on_fit_start(self, trainer, pl_module):
+        if self.added:
+            trainer.optimizers[0].add_param_group({"params": [pl_module.scale], "lr": 0.01})
+
+    def on_train_epoch_start(self, trainer, pl_module):
+        if trainer.current_epoch == 1 and not self.added:
+            self.added = True
+            self.on_fit_start(trainer, pl_module)

@@ -119,7 +119,16 @@ def test_an_optimizer_of_what_is_not_frozen_goes_on_once_that_has_changed(
     same = (*recipe(name), STOP_AT, "--every_n_train_steps", "3")
     fitted(run_cli("fit", *same, "--name", "whole"))
     stopped(run_cli, monkeypatch, moment, "fit", *same, "--name", "cut")
-    fitted(run_cli("fit", *same, "--name", "cut"))
+    assert "instead" not in fitted(run_cli("fit", *same, "--name", "cut"))  # of best.ckpt
+    assert_same_end(folder("whole"), folder("cut"))
+
+
+def test_a_group_that_a_callback_adds_again_goes_on_after_a_resume(run_cli, monkeypatch):
+    tuned = (*recipe("WithScale"), *callback("tests.recipes.AddsScale"))
+    same = (*tuned, STOP_AT, "--every_n_train_steps", "3")
+    fitted(run_cli("fit", *same, "--name", "whole"))
+    stopped(run_cli, monkeypatch, "14", "fit", *same, "--name", "cut")
+    assert "instead" not in fitted(run_cli("fit", *same, "--name", "cut"))  # of best.ckpt
     assert_same_end(folder("whole"), folder("cut"))
 
 
