@@ -1,13 +1,15 @@
 """Steps without needless overhead: what Lightning still does, and what is left out."""
 
 import inspect
+from contextlib import nullcontext
 
+import torch
 from lightning.pytorch import Callback
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.profilers import PassThroughProfiler
 
-from lit_mnist.workarounds import applied
+from lit_mnist.workarounds import applied, light_steps
 from tests.workarounds.stock import trainer
 
 
@@ -95,3 +97,56 @@ def test_light_steps_skip_only_the_pass_through_profiler():
         timed = Timed()
         with timed.profile("a step"), PassThroughProfiler().profile("another"):
             assert timed.actions == ["a step"]
+
+
+class Grown(Callback):
+    """Gives itself hooks as training starts and within a step, and the trainer another callback."""
+
+    def __init__(self):
+        self.own, self.within, self.other = [], [], []
+
+    def on_train_start(self, trainer, pl_module):
+        self.on_after_backward = lambda *_: self.own.append(trainer.global_step)
+
+    def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
+        if batch_idx == 2:
+            self.on_before_zero_grad = lambda *_: self.within.append(batch_idx)
+            late = LambdaCallback(on_before_backward=lambda *_: self.other.append(batch_idx))
+            trainer.callbacks[-1] = late  # the list's length stays
+
+
+def test_hooks_that_come_late_are_called(tmp_path):
+    for steps in (applied.light_steps, nullcontext):
+        grown = Grown()
+        callbacks = [grown, Callback()]
+        with steps():
+            trainer(
+                tmp_path, max_steps=6, limit_train_batches=6, limit_val_batches=0,
+                callbacks=callbacks, enable_checkpointing=False,
+            ).fit(BoringModel())  # fmt: skip
+        assert grown.own == [0, 1, 2, 3, 4, 5]
+        assert len(grown.within) == len(grown.other) == 3  # at steps 3, 4 and 5
+
+
+def test_callbacks_are_not_asked_at_every_step(tmp_path, monkeypatch):
+    asked = []
+    original = light_steps.overrides
+
+    def overrides(thing, base, hook):
+        asked.extend([hook] if base is Callback else [])
+        return original(thing, base, hook)
+
+    monkeypatch.setattr(light_steps, "overrides", overrides)
+    with applied.light_steps():
+        signatures_read(tmp_path, monkeypatch, AlsoAsked())
+    assert 6 <= len(asked) < 50
+
+
+def test_light_steps_register_what_is_set_on_a_module(tmp_path):
+    with applied.light_steps():
+        module = BoringModel()
+        module.extra = torch.nn.Parameter(torch.ones(2))
+        module.part = torch.nn.Linear(2, 2)
+        module._current_fx_name = "on_train_start"
+    assert {"extra", "part.weight"} <= dict(module.named_parameters()).keys()
+    assert module._current_fx_name == "on_train_start"
