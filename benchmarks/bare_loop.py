@@ -74,7 +74,7 @@ class Loop:
         self.optimizer.zero_grad()
         (total / batch.loss_divisor).backward()
         self.optimizer.step()
-        return total.detach(), _hits(logits, batch)
+        return total.detach(), correct_answers(logits, batch)
 
     @torch.inference_mode()
     def validate(self) -> None:
@@ -92,10 +92,13 @@ class Loop:
         """Scores a batch in float32, as `fit` does; returns the same two sums."""
         batch = self.data.on_after_batch_transfer(raw, 0)
         logits = self.net(self.settings.place_images(batch.images))
-        return F.cross_entropy(logits, batch.labels, reduction="sum"), _hits(logits, batch)
+        return F.cross_entropy(logits, batch.labels, reduction="sum"), correct_answers(
+            logits, batch
+        )
 
 
-def _hits(logits: Tensor, batch: Batch) -> Tensor:
+def correct_answers(logits: Tensor, batch: Batch) -> Tensor:
+    """Counts the right answers of logits (B, 10)."""
     return (logits.argmax(dim=1) == batch.labels).sum()
 
 

@@ -22,6 +22,7 @@ FOLDER = Path(__file__).parent.parent / "benchmarks"
 SCRIPTS = (
     *("epochs", "steps", "operators", "augmentation", "startup", "scaling", "variants", "gpu"),
     *("ladder", "budget", "audit", "fresh_digits", "cascade", "jobs", "by_hand", "kernels"),
+    "barebones",
 )
 CALLED_BY_OTHERS = ("bare_loop", "torchvision_loop")
 
@@ -213,6 +214,14 @@ def test_kernels(run, small, in_forks):
     medians = check(result, "kernels", n=1)
     share = medians["simple: kernels"] / medians["simple: fit"]
     assert medians["simple: kernels / fit"] == pytest.approx(share)
+
+
+def test_barebones(run, small, in_forks):
+    status, result = run("barebones", *small, "--workloads", "simple_augmented")
+    assert status == 0
+    medians = check(result, "barebones", n=1)
+    share = medians["simple_augmented: fit"] / medians["simple_augmented: barebones"]
+    assert medians["simple_augmented: fit / barebones"] == pytest.approx(share)
 
 
 def test_steps(run):
