@@ -2,10 +2,10 @@
 
     python benchmarks/barebones.py --data-dir data --keras-python PYTHON_WITH_KERAS
 
-`barebones` is stock Lightning with `Trainer(barebones=True)`: no logger, checkpoint or progress bar,
-and a module that only sums the loss and the right answers. The data path, net, precision, layout and
-the settings of the process are those of `fit`. What it takes beyond the bare loop (bare_loop.py) is
-Lightning's own.
+`barebones` is stock Lightning with `Trainer(barebones=True)`: no logger, checkpoint or progress
+bar, and a module that only sums the loss and the right answers. The data path, net, precision,
+layout and the settings of the process are those of `fit`. What it takes beyond the bare loop
+(bare_loop.py) is Lightning's own.
 """
 
 import sys

@@ -12,6 +12,8 @@ from lightning.pytorch.trainer import call
 
 from lit_mnist.machine.patching import overrides, replaced
 
+Change = tuple[Any, str, Any]  # of an attribute, as `replaced` takes it
+
 # Hooks of a training step that do nothing unless they are overridden
 _STEP_HOOKS = {
     "on_train_batch_start",
@@ -49,19 +51,28 @@ def light_steps() -> AbstractContextManager[None]:
     """Removes needless overhead from a training step (Lightning #6196, #8857).
 
     Lightning calls every hook of every callback and of the module, empty or not, names and times
-    each call even without a profiler, and inspects the signature of `training_step` at every step.
-    Gain: six rounds of calls and one inspection per step (counted in the test); 7 % of the CPU time
-    for the dense net (200 steps and a validation, one thread: median of 7 pairs, -1 to 23 %).
+    each call even without a profiler, inspects the signature of `training_step` at every step, and
+    looks at the name of each hook as if it were a weight. The gain is in benchmarks/findings.md.
     """
-    call_callbacks, call_module = call._call_callback_hooks, call._call_lightning_module_hook
-    timed, nothing = PassThroughProfiler.profile, nullcontext()
-    acting, set_any, set_own = _Acting(), LightningModule.__setattr__, Callback.__setattr__
+    remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
+    return replaced(
+        *_of_callbacks(),
+        _of_the_module(),
+        _of_profiling(),
+        _of_names(),
+        (training_epoch_loop, "is_param_in_hook_signature", remembered),
+    )
 
-    @functools.wraps(call_callbacks)
-    def callbacks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> None:
+
+def _of_callbacks() -> list[Change]:
+    """Calls the step hooks of those callbacks alone that have them."""
+    acting, call_any, set_any = _Acting(), call._call_callback_hooks, Callback.__setattr__
+
+    @functools.wraps(call_any)
+    def hooks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> None:
         if hook not in _STEP_HOOKS or type(trainer.profiler) is not PassThroughProfiler:  # type: ignore[attr-defined] # set in its __init__
             acting.forget()
-            call_callbacks(trainer, hook, *args, **kwargs)
+            call_any(trainer, hook, *args, **kwargs)
             return
         active = acting.at(hook, trainer.callbacks)  # type: ignore[attr-defined] # likewise
         if active:
@@ -71,34 +82,46 @@ def light_steps() -> AbstractContextManager[None]:
                 getattr(one, hook)(trainer, model, *args, **kwargs)
             model._current_fx_name = previous
 
-    @functools.wraps(call_module)
-    def module(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:
+    def set_hook(self: Callback, name: str, value: Any) -> None:
+        if name in _STEP_HOOKS:  # on the instance alone
+            acting.forget()
+        set_any(self, name, value)
+
+    return [(call, "_call_callback_hooks", hooks), (Callback, "__setattr__", set_hook)]
+
+
+def _of_the_module() -> Change:
+    """Calls the step hooks of a module that has them."""
+    call_any = call._call_lightning_module_hook
+
+    @functools.wraps(call_any)
+    def hooks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> Any:
         if hook in _STEP_HOOKS and not overrides(trainer.lightning_module, LightningModule, hook):
             return None
-        return call_module(trainer, hook, *args, **kwargs)
+        return call_any(trainer, hook, *args, **kwargs)
+
+    return call, "_call_lightning_module_hook", hooks
+
+
+def _of_profiling() -> Change:
+    """Times nothing without a profiler."""
+    timed, nothing = PassThroughProfiler.profile, nullcontext()
 
     def profile(self: PassThroughProfiler, action: str) -> AbstractContextManager[Any]:
         # A user's subclass may time every action
         return nothing if type(self) is PassThroughProfiler else timed(self, action)
 
+    return PassThroughProfiler, "profile", profile
+
+
+def _of_names() -> Change:
+    """Notes the name of the hook that is called without asking whether it is a weight or a layer."""
+    set_any = LightningModule.__setattr__
+
     def set_attribute(self: LightningModule, name: str, value: Any) -> None:
-        # Set two dozen times a step: no need to ask each time whether it is a weight or a layer
-        if name == "_current_fx_name":
+        if name == "_current_fx_name":  # two dozen times a step
             vars(self)[name] = value
         else:
             set_any(self, name, value)
 
-    def set_hook(self: Callback, name: str, value: Any) -> None:
-        if name in _STEP_HOOKS:  # on the instance alone
-            acting.forget()
-        set_own(self, name, value)
-
-    remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
-    return replaced(
-        (call, "_call_callback_hooks", callbacks),
-        (call, "_call_lightning_module_hook", module),
-        (training_epoch_loop, "is_param_in_hook_signature", remembered),
-        (PassThroughProfiler, "profile", profile),
-        (LightningModule, "__setattr__", set_attribute),
-        (Callback, "__setattr__", set_hook),
-    )
+    return LightningModule, "__setattr__", set_attribute
