@@ -115,7 +115,7 @@ def _of_profiling() -> Change:
 
 
 def _of_names() -> Change:
-    """Notes the name of the hook that is called without asking whether it is a weight or a layer."""
+    """Notes the name of the present hook without asking whether it is a weight or a layer."""
     set_any = LightningModule.__setattr__
 
     def set_attribute(self: LightningModule, name: str, value: Any) -> None:
