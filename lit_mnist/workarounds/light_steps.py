@@ -52,7 +52,8 @@ def light_steps() -> AbstractContextManager[None]:
 
     Lightning calls every hook of every callback and of the module, empty or not, names and times
     each call even without a profiler, inspects the signature of `training_step` at every step, and
-    looks at the name of each hook as if it were a weight. The gain is in benchmarks/findings.md.
+    looks at the name of each hook as if it were a weight. benchmarks/barebones.py compares what is
+    left with stock Lightning.
     """
     remembered = functools.lru_cache(8)(training_epoch_loop.is_param_in_hook_signature)
     return replaced(
