@@ -7,11 +7,18 @@ from typing import Any
 
 @contextmanager
 def replaced(*changes: tuple[Any, str, Any]) -> Iterator[None]:
-    """Sets attributes, given as (object, name, value), and restores them afterwards."""
+    """Sets attributes, given as (object, name, value), and restores them afterwards.
+
+    Raises:
+        AttributeError: An object has no such attribute, of its own or inherited.
+    """
     with ExitStack() as stack:
         for place, name, value in changes:
-            before = vars(place).get(name, getattr(place, name))  # a static method as such
-            stack.callback(setattr, place, name, before)
+            getattr(place, name)
+            if name in vars(place):
+                stack.callback(setattr, place, name, vars(place)[name])  # a static method as such
+            else:  # inherited, and from whichever base comes first in a subclass
+                stack.callback(delattr, place, name)
             setattr(place, name, value)
         yield
 

@@ -26,9 +26,10 @@ _STEP_HOOKS = {
 
 
 class _Acting:
-    """Which callbacks have a step's hook of their own; asked once an epoch, not at each step.
+    """Which callbacks have a step's hook of their own; not asked at each step.
 
-    `fit` has some forty callbacks, of which a few have each of these hooks.
+    `fit` has some forty callbacks, of which a few have each of these hooks. They are asked again
+    once another hook was called, such as those of an epoch's start.
     """
 
     def __init__(self) -> None:
@@ -67,7 +68,7 @@ def light_steps() -> AbstractContextManager[None]:
 
 def _of_callbacks() -> list[Change]:
     """Calls the step hooks of those callbacks alone that have them."""
-    acting, call_any, set_any = _Acting(), call._call_callback_hooks, Callback.__setattr__
+    acting, call_any = _Acting(), call._call_callback_hooks
 
     @functools.wraps(call_any)
     def hooks(trainer: Trainer, hook: str, *args: Any, **kwargs: Any) -> None:
@@ -86,7 +87,7 @@ def _of_callbacks() -> list[Change]:
     def set_hook(self: Callback, name: str, value: Any) -> None:
         if name in _STEP_HOOKS:  # on the instance alone
             acting.forget()
-        set_any(self, name, value)
+        super(Callback, self).__setattr__(name, value)  # another base's, such as nn.Module's
 
     return [(call, "_call_callback_hooks", hooks), (Callback, "__setattr__", set_hook)]
 
@@ -117,12 +118,11 @@ def _of_profiling() -> Change:
 
 def _of_names() -> Change:
     """Notes the name of the present hook without asking whether it is a weight or a layer."""
-    set_any = LightningModule.__setattr__
 
     def set_attribute(self: LightningModule, name: str, value: Any) -> None:
         if name == "_current_fx_name":  # two dozen times a step
             vars(self)[name] = value
         else:
-            set_any(self, name, value)
+            super(LightningModule, self).__setattr__(name, value)
 
     return LightningModule, "__setattr__", set_attribute

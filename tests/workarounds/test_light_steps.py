@@ -4,7 +4,7 @@ import inspect
 from contextlib import nullcontext
 
 import torch
-from lightning.pytorch import Callback
+from lightning.pytorch import Callback, LightningModule
 from lightning.pytorch.callbacks import LambdaCallback
 from lightning.pytorch.demos.boring_classes import BoringModel
 from lightning.pytorch.profilers import PassThroughProfiler
@@ -104,15 +104,16 @@ class Grown(Callback):
 
     def __init__(self):
         self.own, self.within, self.other = [], [], []
+        self.late = LambdaCallback(on_before_backward=lambda *_: self.other.append(1))
 
     def on_train_start(self, trainer, pl_module):
         self.on_after_backward = lambda *_: self.own.append(trainer.global_step)
 
     def on_train_batch_end(self, trainer, pl_module, outputs, batch, batch_idx):
-        if batch_idx == 2:
-            self.on_before_zero_grad = lambda *_: self.within.append(batch_idx)
-            late = LambdaCallback(on_before_backward=lambda *_: self.other.append(batch_idx))
-            trainer.callbacks[-1] = late  # the list's length stays
+        if batch_idx == 1:
+            self.on_before_zero_grad = lambda *_: self.within.append(1)
+        if batch_idx == 3:
+            trainer.callbacks[-1] = self.late  # the list's length stays
 
 
 def test_hooks_that_come_late_are_called(tmp_path):
@@ -125,7 +126,7 @@ def test_hooks_that_come_late_are_called(tmp_path):
                 callbacks=callbacks, enable_checkpointing=False,
             ).fit(BoringModel())  # fmt: skip
         assert grown.own == [0, 1, 2, 3, 4, 5]
-        assert len(grown.within) == len(grown.other) == 3  # at steps 3, 4 and 5
+        assert (len(grown.within), len(grown.other)) == (4, 2)  # from steps 2 and 4
 
 
 def test_callbacks_are_not_asked_at_every_step(tmp_path, monkeypatch):
@@ -140,6 +141,36 @@ def test_callbacks_are_not_asked_at_every_step(tmp_path, monkeypatch):
     with applied.light_steps():
         signatures_read(tmp_path, monkeypatch, AlsoAsked())
     assert 6 <= len(asked) < 50
+
+
+class Weighted(Callback, torch.nn.Module):
+    """A callback with weights of its own, as one for a second network."""
+
+    def __init__(self):
+        torch.nn.Module.__init__(self)
+        self.weights = torch.nn.Parameter(torch.ones(2))
+
+
+class Noted:
+    """Notes what is set on an instance."""
+
+    def __setattr__(self, name, value):
+        vars(self).setdefault("noted", []).append(name)
+        super().__setattr__(name, value)
+
+
+class Mixed(BoringModel, Noted):
+    pass
+
+
+def test_light_steps_leave_attributes_to_other_bases():
+    for steps in (nullcontext, applied.light_steps, nullcontext):
+        with steps():
+            assert [name for name, _ in Weighted().named_parameters()] == ["weights"]
+            mixed = Mixed()
+            mixed.extra = 3
+            assert "extra" in mixed.noted
+    assert not {"__setattr__"} & (vars(Callback).keys() | vars(LightningModule).keys())
 
 
 def test_light_steps_register_what_is_set_on_a_module(tmp_path):
