@@ -92,9 +92,8 @@ class Loop:
         """Scores a batch in float32, as `fit` does; returns the same two sums."""
         batch = self.data.on_after_batch_transfer(raw, 0)
         logits = self.net(self.settings.place_images(batch.images))
-        return F.cross_entropy(logits, batch.labels, reduction="sum"), correct_answers(
-            logits, batch
-        )
+        total = F.cross_entropy(logits, batch.labels, reduction="sum")
+        return total, correct_answers(logits, batch)
 
 
 def correct_answers(logits: Tensor, batch: Batch) -> Tensor:

@@ -208,20 +208,15 @@ def test_the_kernels_are_all_operators_of_a_step_without_its_views():
         assert torch.equal(calls[0](), a @ w.T)
 
 
-def test_kernels(run, small, in_forks):
-    status, result = run("kernels", *small, "--workloads", "simple")
+@pytest.mark.parametrize(
+    ("name", "ratio"), [("kernels", "kernels / fit"), ("barebones", "fit / barebones")]
+)
+def test_kernels_and_lightning_alone(name, ratio, run, small, in_forks):
+    status, result = run(name, *small, "--workloads", "simple_augmented")
     assert status == 0
-    medians = check(result, "kernels", n=1)
-    share = medians["simple: kernels"] / medians["simple: fit"]
-    assert medians["simple: kernels / fit"] == pytest.approx(share)
-
-
-def test_barebones(run, small, in_forks):
-    status, result = run("barebones", *small, "--workloads", "simple_augmented")
-    assert status == 0
-    medians = check(result, "barebones", n=1)
-    share = medians["simple_augmented: fit"] / medians["simple_augmented: barebones"]
-    assert medians["simple_augmented: fit / barebones"] == pytest.approx(share)
+    medians = check(result, name, n=1)
+    of, to = (medians[f"simple_augmented: {one}"] for one in ratio.split(" / "))
+    assert medians[f"simple_augmented: {ratio}"] == pytest.approx(of / to)
 
 
 def test_steps(run):

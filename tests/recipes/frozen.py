@@ -104,12 +104,8 @@ class UnfreezesByHand(TrainsUnfrozen):
             self.optimizers().add_param_group(group)
 
 
-class MakesAnew(TrainsUnfrozen):
+class MakesAnew(UnfreezesByHand):
     """Likewise, with a new optimizer of all; where a run goes on, from the start."""
-
-    def __init__(self):
-        super().__init__()
-        self.net[1].requires_grad_(False)
 
     def on_train_epoch_start(self):
         if self.current_epoch == 1:
