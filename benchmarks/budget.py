@@ -4,13 +4,14 @@
 
 The limit is the time of the epoch's convolutions and matrix products alone, in the precision of
 `fit` and in the faster of the two memory layouts (budget_limit.py). Each round measures, for each
-workload, the limit, a bare PyTorch loop (bare_loop.py), and `fit` under Lightning's SimpleProfiler,
-averaged over its epochs. The parts of an epoch, in seconds:
+workload, the limit, a bare PyTorch loop (bare_loop.py), the last epoch of `fit`, and its parts by
+Lightning's SimpleProfiler. That runs apart, as it takes time itself, in each step. The parts of an
+epoch, in seconds:
 
     convolutions, matrix products   of training: the limit
     other operators                 the rest of the bare loop's training
     validation                      its forward passes, losses and batches
-    checkpoints, logging            the callbacks that write after each epoch
+    checkpoints, logging            what is written behind each epoch
     Lightning and Python            the remainder; noise can make it negative
 
 The picture beside the JSON shows a bar of these parts per workload, with the limit as a line.
@@ -31,15 +32,13 @@ from convolutions import milliseconds
 from report import Report, Target
 
 from lit_mnist.reports import figures
+from lit_mnist.runs import entries
 
 REST = "Lightning and Python"
 PARTS = (*LIMIT, "other operators", "validation", "checkpoints", "logging", REST)
-# The actions of Lightning's profiler that make a part, by what stands in their names
-ACTIONS = {
-    "validation": ("validation_step", "val_next"),
-    "checkpoints": ("[Callback]best.on_train_epoch_end", "[Callback]last.on_train_epoch_end"),
-    "logging": ("[Callback]metrics.on_train_epoch", "[Callback]TrainLog.on_train_epoch"),
-}
+VALIDATION = ("[Strategy]SingleDeviceStrategy.validation_step", "[_EvaluationLoop].val_next")
+# What comes behind an epoch's `seconds`: checkpoints, and the values and pictures of the epoch
+BEHIND = tuple(f"[Callback]{name}.on_train_epoch_end" for name in (entries.BEST, entries.LAST))
 TARGETS: dict[str, Target] = {
     "dense": (">=", 0.65),
     "simple": (">=", 0.75),
@@ -49,7 +48,7 @@ TARGETS: dict[str, Target] = {
 
 
 def profiled(options: argparse.Namespace, workload: str) -> Parts:
-    """Runs `fit`, and returns the mean seconds of an epoch: `whole`, and of `ACTIONS`."""
+    """Runs `fit` under a profiler; returns the mean seconds of validation, saving and logging."""
     with tempfile.TemporaryDirectory() as folder:
         profiler = "lightning.pytorch.profilers.SimpleProfiler"
         output = ("--trainer.profiler.dirpath", folder, "--trainer.profiler.filename", "actions")
@@ -58,16 +57,20 @@ def profiled(options: argparse.Namespace, workload: str) -> Parts:
         )
         (path,) = Path(folder).glob("*.txt")
         lines = [line.split("|") for line in path.read_text().splitlines()]
-    totals = [(cells[1].strip(), cells[4]) for cells in lines if len(cells) == 7]
-    parts = {
-        part: sum(float(total) for name, total in totals if any(word in name for word in words))
-        for part, words in ACTIONS.items()
+    rows = [cells for cells in lines if len(cells) == 7]
+    total = {cells[1].strip(): cells[4] for cells in rows}  # by action
+    seconds = {
+        "validation": [float(total[name]) for name in VALIDATION],
+        "checkpoints": [float(total["save_checkpoint"])],
+        "logging": [float(total[name]) for name in BEHIND],
     }
-    epochs = len(fit.rows)
-    seconds = sum(row["seconds"] for row in fit.rows)  # checkpoints come after
-    return {part: total / epochs for part, total in parts.items()} | {
-        "whole": (seconds + parts["checkpoints"]) / epochs
-    }
+    parts = {part: sum(values) / len(fit.rows) for part, values in seconds.items()}
+    return parts | {"logging": parts["logging"] - parts["checkpoints"]}
+
+
+def last_epoch(options: argparse.Namespace, workload: str) -> Parts:
+    """Runs `fit` and times its last epoch, without what is written behind it."""
+    return {"fit": measuring.fit(options, workload, epochs=options.epochs).epoch_s}
 
 
 def train(loop: Loop) -> Parts:
@@ -75,12 +78,13 @@ def train(loop: Loop) -> Parts:
     return {"bare": milliseconds(loop.train, 1) / 1000}
 
 
-def split(lower: Parts, bare: Parts, fit: Parts) -> Parts:
-    """Divides an epoch of `fit` into `PARTS`."""
+def split(lower: Parts, bare: Parts, fit: Parts, profile: Parts) -> Parts:
+    """Divides an epoch of `fit`, with what is written behind it, into `PARTS`."""
     parts = {part: lower[part] for part in LIMIT}
     parts["other operators"] = bare["bare"] - sum(parts.values())
-    parts |= {part: fit[part] for part in ACTIONS}
-    return parts | {REST: fit["whole"] - sum(parts.values())}
+    parts["validation"] = profile["validation"]
+    rest = fit["fit"] - sum(parts.values())
+    return parts | {part: profile[part] for part in ("checkpoints", "logging")} | {REST: rest}
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -98,13 +102,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         variants: dict[str, Callable[[], Parts]] = {
             "limit": partial(limit, name, loop.data, loop.settings, options.times),
             "bare": partial(train, loop),
-            "fit": partial(profiled, options, name),
+            "fit": partial(last_epoch, options, name),
+            "profile": partial(profiled, options, name),
         }
         measured = measuring.alternate(variants, options.repeats)
         epochs = [split(*one) for one in zip(*measured.values(), strict=True)]
         for part in PARTS:
             report.add(f"{name}: {part}", [epoch[part] for epoch in epochs], "s")
-        totals = [one["whole"] for one in measured["fit"]]
+        totals = [sum(parts.values()) for parts in epochs]
         report.add(f"{name}: an epoch", totals, "s")
         lower = [sum(one.values()) for one in measured["limit"]]
         report.add(f"{name}: {pictures.LIMIT}", lower, "s")

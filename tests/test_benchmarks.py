@@ -116,12 +116,34 @@ def test_epochs(run, small, capsys, in_forks):
 def test_a_budget_adds_up_to_the_epoch():
     budget = importlib.import_module("budget")
     least = {"convolutions": 3.0, "matrix products": 1.0, "validation": 0.5}
-    given = {"whole": 10.0, "validation": 1.0, "checkpoints": 0.5, "logging": 0.25}
-    parts = budget.split(least, {"bare": 6.0}, given)
+    profile = {"validation": 1.0, "checkpoints": 0.5, "logging": 0.25}
+    parts = budget.split(least, {"bare": 6.0}, {"fit": 9.25}, profile)
     assert list(parts) == list(budget.PARTS)
     assert parts["other operators"] == 2  # what the bare loop's training takes beyond the limit
     assert sum(parts.values()) == 10
     assert parts[budget.REST] == 2.25
+
+
+def test_the_budget_s_epoch_is_not_that_under_the_profiler(run, small, in_forks, monkeypatch):
+    measuring = importlib.import_module("measuring")
+    original, seconds = measuring.fit, {}
+
+    def fit(options, workload, *arguments, **more):
+        done = original(options, workload, *arguments, **more)
+        seconds["--trainer.profiler" in arguments] = done.epoch_s
+        return done
+
+    monkeypatch.setattr(measuring, "fit", fit)
+    status, result = run("budget", *small)
+    assert status == 0
+    medians = {row["what"]: row["median"] for row in result["rows"]}
+    whole = medians["dense: an epoch"]
+    behind = [medians[f"dense: {part}"] for part in ("checkpoints", "logging")]
+    assert min(behind) > 0
+    assert seconds[False] != seconds[True]
+    assert whole - sum(behind) == pytest.approx(seconds[False], abs=1e-9)
+    fraction = medians["dense: its limit, with validation's"] / whole
+    assert medians["dense: fraction of the limit"] == pytest.approx(fraction)
 
 
 def test_the_budget_chart_shows_its_parts_and_the_limit():
