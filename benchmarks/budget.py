@@ -20,7 +20,7 @@ The picture beside the JSON shows a bar of these parts per workload, with the li
 import argparse
 import sys
 import tempfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 
@@ -58,14 +58,17 @@ def profiled(options: argparse.Namespace, workload: str) -> Parts:
         (path,) = Path(folder).glob("*.txt")
         lines = [line.split("|") for line in path.read_text().splitlines()]
     rows = [cells for cells in lines if len(cells) == 7]
-    total = {cells[1].strip(): cells[4] for cells in rows}  # by action
-    seconds = {
-        "validation": [float(total[name]) for name in VALIDATION],
-        "checkpoints": [float(total["save_checkpoint"])],
-        "logging": [float(total[name]) for name in BEHIND],
-    }
-    parts = {part: sum(values) / len(fit.rows) for part, values in seconds.items()}
-    return parts | {"logging": parts["logging"] - parts["checkpoints"]}
+    totals = {cells[1].strip(): cells[4] for cells in rows}  # by action
+    return by_part(totals, len(fit.rows))
+
+
+def by_part(totals: Mapping[str, str], epochs: int) -> Parts:
+    """Adds up the seconds of the profiler's actions, and divides them by the epochs."""
+    validation = sum(float(totals[name]) for name in VALIDATION)
+    saving = float(totals["save_checkpoint"])
+    behind = sum(float(totals[name]) for name in BEHIND)
+    seconds = {"validation": validation, "checkpoints": saving, "logging": behind - saving}
+    return {part: value / epochs for part, value in seconds.items()}
 
 
 def last_epoch(options: argparse.Namespace, workload: str) -> Parts:

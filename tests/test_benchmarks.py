@@ -124,6 +124,19 @@ def test_a_budget_adds_up_to_the_epoch():
     assert parts[budget.REST] == 2.25
 
 
+def test_the_budget_tells_saving_from_logging_in_what_is_behind_an_epoch():
+    budget = importlib.import_module("budget")
+    behind = {"lit_mnist.best": "3.0", "lit_mnist.last": "1.0"}
+    totals = {f"[Callback]{name}.on_train_epoch_end": value for name, value in behind.items()}
+    totals |= {"save_checkpoint": "2.5", "[_EvaluationLoop].val_next": "0.5", "run": "99"}
+    totals["[Strategy]SingleDeviceStrategy.validation_step"] = "4.0"
+    expected = {"validation": 2.25, "checkpoints": 1.25, "logging": 0.75}
+    assert budget.by_part(totals, epochs=2) == expected
+    del totals["[Callback]lit_mnist.last.on_train_epoch_end"]  # called otherwise, or no longer
+    with pytest.raises(KeyError, match="last"):
+        budget.by_part(totals, epochs=2)
+
+
 def test_the_budget_s_epoch_is_not_that_under_the_profiler(run, small, in_forks, monkeypatch):
     measuring = importlib.import_module("measuring")
     original, seconds = measuring.fit, {}
