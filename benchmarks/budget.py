@@ -48,7 +48,7 @@ TARGETS: dict[str, Target] = {
 
 
 def profiled(options: argparse.Namespace, workload: str) -> Parts:
-    """Runs `fit` under a profiler; returns the mean seconds of validation, saving and logging."""
+    """Runs `fit` under a profiler and returns the parts that `by_part` finds."""
     with tempfile.TemporaryDirectory() as folder:
         profiler = "lightning.pytorch.profilers.SimpleProfiler"
         output = ("--trainer.profiler.dirpath", folder, "--trainer.profiler.filename", "actions")
@@ -63,7 +63,15 @@ def profiled(options: argparse.Namespace, workload: str) -> Parts:
 
 
 def by_part(totals: Mapping[str, str], epochs: int) -> Parts:
-    """Adds up the seconds of the profiler's actions, and divides them by the epochs."""
+    """Returns the mean seconds in an epoch of validation, saving and logging.
+
+    Args:
+        totals: The profiler's actions, with the seconds of each in the whole run, as printed.
+        epochs: Of the run.
+
+    Raises:
+        KeyError: An action is missing; Lightning or a callback has given it another name.
+    """
     validation = sum(float(totals[name]) for name in VALIDATION)
     saving = float(totals["save_checkpoint"])
     behind = sum(float(totals[name]) for name in BEHIND)
