@@ -2,6 +2,7 @@
 
 import inspect
 import shutil
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -143,7 +144,8 @@ class RunFolder(Callback):
         """Marks the run as interrupted, if training had begun."""
         if self.began and self.run.results_json.exists():
             by = ending.interrupted_by(exception)
-            self.run.update_results(status="interrupted", ended_by=by)
+            with suppress(OSError):  # of a full disk, say: the first error is to be told
+                self.run.update_results(status="interrupted", ended_by=by)
 
 
 def drop_test(run: Run) -> None:

@@ -1,9 +1,12 @@
 """What a training leaves of an earlier one: of its test, its reports and exports."""
 
+import errno
 from typing import ClassVar
 
+import torch
 from lightning.pytorch import Callback
 
+from lit_mnist import files
 from lit_mnist.export import formats, model_card
 from lit_mnist.main import main
 from lit_mnist.runs.folder import Run
@@ -50,6 +53,21 @@ def test_a_fresh_run_tells_which_files_are_of_an_earlier_one_and_keeps_them(run_
     assert f"{told}{RUN}: still of an earlier run; export and report write them anew" in fresh[1]
     assert "of an earlier run" not in resumed[1]
     assert [path.read_bytes() for path in kept] == before
+
+
+def test_an_error_is_told_though_a_full_disk_keeps_it_from_being_recorded(run_cli, monkeypatch):
+    def full(checkpoint, path):
+        monkeypatch.setattr(files, "write_json", no_room)
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    def no_room(path, content):
+        raise OSError(errno.ENOSPC, "No space left on device", str(path))
+
+    monkeypatch.setattr(torch, "save", full)
+    status, _, problems = run_cli("fit", "--trainer.max_epochs", "1")
+    assert status == 2
+    best = RUN.absolute() / "checkpoints" / "best.ckpt"
+    assert problems == f"error: {best}: No space left on device; make room or choose another\n"
 
 
 def test_reports_and_exports_are_known_by_their_usual_names(tmp_path):
