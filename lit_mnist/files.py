@@ -39,9 +39,8 @@ def replacing(path: Path) -> Iterator[Path]:
             error.filename, error.filename2 = str(path), None
         raise
     finally:
-        with contextlib.suppress(OSError):  # it is in place, or its folder is none
-            os.truncate(temporary, 0)  # where torch's writer has failed, it holds it open
-            temporary.unlink()
+        with contextlib.suppress(OSError):  # the path may not be a folder
+            temporary.unlink(missing_ok=True)
         for folder in missing if not path.exists() else ():
             with contextlib.suppress(OSError):  # not created, or used by others now
                 folder.rmdir()

@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import os
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
@@ -47,6 +48,7 @@ class WholeFileCheckpointIO(TorchCheckpointIO):
             except RuntimeError as error:
                 if "inline_container" not in str(error):
                     raise
+                os.truncate(temporary, 0)  # its writer holds it open, deleted or not, with its room
                 raise OSError(errno.EIO, "could not be written whole, as on a full disk") from error
 
 

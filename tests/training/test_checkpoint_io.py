@@ -2,7 +2,9 @@
 
 import contextlib
 import json
+import os
 import re
+import resource
 import threading
 from pathlib import Path
 
@@ -20,6 +22,7 @@ from tests import kept
 from tests.fitting import callback, fitted, recipe
 from tests.stopping import RUN, STOP_AT, assert_same_end, checkpoint, folder, stopped
 
+DESCRIPTORS = Path("/proc/self/fd")
 ASYNC = ("--trainer.plugins", "AsyncCheckpointIO")
 
 
@@ -109,6 +112,22 @@ def test_a_disk_that_is_full_at_the_last_save_leaves_no_complete_run(run_cli, mo
     assert status != 0
     assert "could not be written whole" in problems
     assert json.loads((RUN / "results.json").read_text())["status"] == "interrupted"
+
+
+@pytest.mark.skipif(not DESCRIPTORS.exists(), reason="open files are listed on Linux alone")
+def test_a_checkpoint_that_has_failed_takes_no_room(tmp_path):
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))  # to torch as a full disk
+    try:
+        with pytest.raises(OSError, match="could not be written whole") as caught:
+            WholeFileCheckpointIO().save_checkpoint({"a": torch.ones(100_000)}, tmp_path / "a.ckpt")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    opened = [one for one in DESCRIPTORS.iterdir() if one.is_symlink()]  # not that of the listing
+    held = [one.stat().st_size for one in opened if str(tmp_path) in os.readlink(one)]
+    assert held == [0]  # by torch's writer, which `caught` holds
+    assert not list(tmp_path.iterdir())
+    assert caught.value.filename == str(tmp_path / "a.ckpt")
 
 
 def test_checksums_are_written_whatever_the_user_has_set(tmp_path):
