@@ -9,6 +9,7 @@ from typing import Any
 from lightning.pytorch import Callback, LightningModule, Trainer
 
 from lit_mnist import files, trainers
+from lit_mnist.errors import UserError
 from lit_mnist.logs import board
 from lit_mnist.machine.hardware import device_name, versions
 from lit_mnist.runs import best_score, checkpoints, entries, safe_yaml, tested_files
@@ -144,7 +145,7 @@ class RunFolder(Callback):
         """Marks the run as interrupted, if training had begun."""
         if self.began and self.run.results_json.exists():
             by = ending.interrupted_by(exception)
-            with suppress(OSError):  # of a full disk, say: the first error is to be told
+            with suppress(OSError, UserError):  # of a full disk, say: the first error is to be told
                 self.run.update_results(status="interrupted", ended_by=by)
 
 

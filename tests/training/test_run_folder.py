@@ -3,6 +3,7 @@
 import errno
 from typing import ClassVar
 
+import pytest
 import torch
 from lightning.pytorch import Callback
 
@@ -55,15 +56,24 @@ def test_a_fresh_run_tells_which_files_are_of_an_earlier_one_and_keeps_them(run_
     assert [path.read_bytes() for path in kept] == before
 
 
-def test_an_error_is_told_though_a_full_disk_keeps_it_from_being_recorded(run_cli, monkeypatch):
-    def full(checkpoint, path):
-        monkeypatch.setattr(files, "write_json", no_room)
-        raise OSError(errno.ENOSPC, "No space left on device")
+def no_room(path="", _=None):
+    raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    def no_room(path, content):
-        raise OSError(errno.ENOSPC, "No space left on device", str(path))
 
-    monkeypatch.setattr(torch, "save", full)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda patch: patch.setattr(files, "write_json", no_room),
+        lambda _: (RUN / "results.json").write_text("no JSON"),
+    ],
+    ids=["full", "damaged"],
+)
+def test_an_error_is_told_though_it_cannot_be_recorded(spoil, run_cli, monkeypatch):
+    def save(checkpoint, path):
+        spoil(monkeypatch)
+        no_room()
+
+    monkeypatch.setattr(torch, "save", save)
     status, _, problems = run_cli("fit", "--trainer.max_epochs", "1")
     assert status == 2
     best = RUN.absolute() / "checkpoints" / "best.ckpt"
